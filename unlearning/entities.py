@@ -1,0 +1,337 @@
+"""The nouns of the domain, as frozen values; the glossary is `docs/glossary.md`.
+
+Everything here is plain (strings, numbers, tuples), so it crosses process borders and goes into the ledger as it is.
+Digests are SHA-256 in hex, tokens are HMAC-SHA256 in hex, moments are aware datetimes in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Regulation = Literal["gdpr", "ccpa", "none"]
+Verdict = Literal["passed", "failed", "underpowered"]
+
+
+# --- guarantees -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """The result has the distribution (here: the bytes) of training without the forget set."""
+
+    def __str__(self) -> str:
+        return "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """(ε, δ)-indistinguishable from training without the forget set (Guo et al. 2020, arXiv:1911.03030)."""
+
+    epsilon: float
+    delta: float
+
+    def __str__(self) -> str:
+        return f"certified (ε={self.epsilon:g}, δ={self.delta:g})"
+
+
+@dataclass(frozen=True, slots=True)
+class Empirical:
+    """No proof: the result must show in the checks that it forgot."""
+
+    def __str__(self) -> str:
+        return "empirical"
+
+
+Guarantee = Exact | Certified | Empirical
+
+
+# --- data and models ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DataVersion:
+    """One content of one DVC-tracked table."""
+
+    path: str
+    """Relative to the repository, with `/`."""
+    digest: str
+    """SHA-256 of the content; for a folder, of its sorted (relative path, SHA-256) pairs."""
+    object: str
+    """DVC's object hash (md5, with `.dir` for a folder)."""
+    rev: str | None
+    """Git commit that names this object, or None while it is not committed."""
+    rows: int
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One version of one registered model."""
+
+    name: str
+    version: int
+
+    def __str__(self) -> str:
+        return f"{self.name}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardChain:
+    """The names of one shard's checkpoints."""
+
+    shard: int
+    keys: tuple[str, ...]
+    """(R+1,): `keys[0]` names the untrained start, `keys[r]` the checkpoint after slice r."""
+    rows: tuple[int, ...]
+    """(R,): retained records of each slice."""
+
+    @property
+    def head(self) -> str:
+        """The name of the fully trained constituent."""
+        return self.keys[-1]
+
+    @property
+    def empty(self) -> bool:
+        """No record is left, so the shard has no vote."""
+        return not any(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The names of all checkpoints of one model: a pure function of recipe, seed, partition key and retained records."""
+
+    recipe: str
+    """Digest of the recipe: learner, hyperparameters, code, S, R, id of the partition key."""
+    seed: int
+    shards: tuple[ShardChain, ...]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every checkpoint name that a record went into (the untrained starts hold nobody)."""
+        return frozenset(key for shard in self.shards for key in shard.keys[1:])
+
+
+# --- requests -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ErasureRequest:
+    """One person's request, as the fold of its ledger events."""
+
+    request_id: str
+    token: str
+    state: str
+    regulation: Regulation
+    received_at: datetime
+    due_at: datetime | None
+    group: str
+    """The request this one duplicates, or its own id."""
+    erasure_id: str | None = None
+    certificate: str | None = None
+
+
+# --- impact and plan ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShardImpact:
+    """What one shard loses."""
+
+    shard: int
+    first_slice: int
+    """1-based: the first slice with a record to forget; slices from here on are trained again."""
+    slices: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShapedVersion:
+    """A model version that at least one of the people shaped."""
+
+    name: str
+    version: int
+    aliases: tuple[str, ...]
+    data_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What an erasure touches. Finding it changes nothing."""
+
+    records: int
+    tokens: tuple[str, ...]
+    """The tokens that were found in a data version."""
+    not_found: tuple[str, ...]
+    data_versions: tuple[DataVersion, ...]
+    model_versions: tuple[ShapedVersion, ...]
+    shards: tuple[ShardImpact, ...]
+    shards_total: int
+    slices_total: int
+    checkpoints_stale: tuple[str, ...]
+    estimated_seconds: float
+    method: str
+
+
+# --- jobs -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Independent work on one constituent: plain values only, the one thing that crosses a process border."""
+
+    method: str
+    root: str
+    """The project folder; the recipe is resolved in it."""
+    recipe: str
+    """`path/to/file.py:attribute`, relative to root."""
+    device: str
+    checkpoints: str
+    """URL of the checkpoint store."""
+    records: str
+    """Folder of the spooled arrays, see `stores/spool.py`."""
+    seed: int
+    shard: int
+    keys: tuple[str, ...]
+    """(R+1,) names; the state to make is `keys[-1]`."""
+    bounds: tuple[int, ...]
+    """(R+1,) offsets of the shard's slices in the spool: slice r is rows bounds[r-1]:bounds[r]."""
+    reuse: bool = True
+    """Start from the longest stored prefix of the chain; False trains from scratch."""
+    save: bool = True
+    """Store each checkpoint under its key; False leaves the store as it is (replay)."""
+    forget: tuple[int, int] | None = None
+    """Offsets of the forget set in the spool, for methods that look at it."""
+    parent: str | None = None
+    """Name of the state to start from, for methods that change a trained model."""
+    params: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The result of one job."""
+
+    shard: int
+    key: str
+    """Name of the constituent's final state in the checkpoint store."""
+    digest: str
+    """SHA-256 of that state's bytes."""
+    slices_trained: int
+    """0 when the stored constituent was already the right one."""
+    rows_trained: int
+    """Records shown to the learner, summed over epochs."""
+    cpu_seconds: float
+    """Thread CPU time of the training."""
+    repaired: int = 0
+    """Stored checkpoints that were damaged and made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A candidate: the constituents of an ensemble and how they came to be."""
+
+    method: str
+    guarantee: str
+    parts: tuple[Part, ...]
+    dropped: tuple[int, ...] = ()
+    """Shards without a record, left out of the vote."""
+
+    @property
+    def shards_trained(self) -> int:
+        """Constituents that had to be trained."""
+        return sum(part.slices_trained > 0 for part in self.parts)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Training time, summed over jobs."""
+        return sum(part.cpu_seconds for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """What the lineage keeps of a registered model version: enough to say who shaped it, after MLflow has forgotten it."""
+
+    model: ModelVersion
+    run_id: str
+    data: DataVersion
+    """The training table's version."""
+    chain: Chain
+    trained: Trained
+    suppressed_upto: int
+    """Ledger position when training began: people suppressed at or before it were left out."""
+    parent: ModelVersion | None = None
+    """The version this one replaces after an erasure."""
+    erasure_id: str | None = None
+
+    @property
+    def held_keys(self) -> frozenset[str]:
+        """Checkpoint names behind this version's constituents; a method that leaves the chain has its own names."""
+        heads = {part.key for part in self.trained.parts}
+        on_chain = {key for shard in self.chain.shards if shard.head in heads for key in shard.keys[1:]}
+        return frozenset(on_chain | heads)
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One judgement, with what it takes to repeat it."""
+
+    name: str
+    value: float | None
+    threshold: str
+    """In words and numbers: `≥ 0.90`, `within 0.50 ± 0.12`."""
+    verdict: Verdict
+    how: str
+    """How it was measured, in one sentence."""
+    details: Mapping[str, float | int | str | None] = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """True only for a verdict of passed: underpowered is no pass."""
+        return self.verdict == "passed"
+
+
+# --- ledger ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of the ledger, chained to the one before."""
+
+    seq: int
+    at: datetime
+    kind: str
+    """Past tense: `RequestReceived`, `DataRedacted`, …"""
+    subject: str
+    """The id of what the event is about: a request, an erasure, a model version."""
+    body: Mapping[str, Any]
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """A place where a trace is left, or that is out of reach: said, never hidden."""
+
+    place: str
+    level: Literal["logical", "physical", "model"]
+    outcome: Literal["residual", "unverified", "out_of_reach"]
+    count: int | None
+    why: str
+    remedy: str
+
+
+def plain(value: Any) -> Any:
+    """A dataclass as JSON-ready plain values: tuples as lists, moments as ISO 8601 in UTC."""
+    if hasattr(value, "__dataclass_fields__"):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, frozenset, set)):
+        items = [plain(item) for item in value]
+        return sorted(items) if isinstance(value, (frozenset, set)) else items
+    return value.isoformat() if isinstance(value, datetime) else value

@@ -1,0 +1,91 @@
+"""Everything a user of this package can cause to go wrong.
+
+    UnlearningError
+    ├─ WrongUse                 exit code 2: the call, a setting or an input is off; nothing was changed
+    │  ├─ SettingsError         params.yaml: unknown key, value out of range
+    │  ├─ RecipeError           the recipe cannot be imported or does not fit the data
+    │  ├─ DataError             a table, column or label is not what was declared
+    │  ├─ IdentifierError       an identifier or an identifier file cannot be read
+    │  ├─ ProjectError          no Git or DVC repository, or its state is dirty
+    │  ├─ KeyFileError          a key is missing, malformed or readable by others
+    │  └─ NotFound              a request, model, version, alias or file that does not exist
+    ├─ Refused                  exit code 1: a check, a policy or a verification said no
+    │  ├─ ValidationRefused     no method of the policy passed the checks; the requests stay open
+    │  ├─ WouldEmptyData        the erasure would leave nothing to train on
+    │  └─ VerificationFailed    a certificate, proof or ledger does not verify
+    ├─ Damaged                  exit code 1: stored bytes do not match their digest
+    ├─ ParentMoved              exit code 1: the alias moved while a candidate was made; run again
+    └─ Unavailable              exit code 1: a service did not answer; run again when it does
+
+Messages name the thing, what came, what was expected and the next step. They never hold a data subject's identifier.
+"""
+
+from __future__ import annotations
+
+
+class UnlearningError(Exception):
+    """Base of all errors that this package raises on purpose."""
+
+    exit_code = 1
+
+
+class WrongUse(UnlearningError):
+    """The call, a setting or an input is off; nothing was changed."""
+
+    exit_code = 2
+
+
+class SettingsError(WrongUse):
+    """`params.yaml` has an unknown key or a value out of its range."""
+
+
+class RecipeError(WrongUse):
+    """The recipe cannot be imported, or does not fit the data."""
+
+
+class DataError(WrongUse):
+    """A table, a column or a label is not what was declared."""
+
+
+class IdentifierError(WrongUse):
+    """An identifier, or a file of them, cannot be read."""
+
+
+class ProjectError(WrongUse):
+    """The folder is no Git and DVC repository, or its state is dirty."""
+
+
+class KeyFileError(WrongUse):
+    """A key is missing, malformed, or readable by others."""
+
+
+class NotFound(WrongUse):
+    """A request, model, version, alias or file does not exist."""
+
+
+class Refused(UnlearningError):
+    """A check, a policy or a verification said no."""
+
+
+class ValidationRefused(Refused):
+    """No method of the policy passed the checks; the requests stay open."""
+
+
+class WouldEmptyData(Refused):
+    """The erasure would leave nothing to train on."""
+
+
+class VerificationFailed(Refused):
+    """A certificate, a proof or the ledger does not verify."""
+
+
+class Damaged(UnlearningError):
+    """Stored bytes do not match their digest."""
+
+
+class ParentMoved(UnlearningError):
+    """The alias moved while a candidate was made from the version it pointed to."""
+
+
+class Unavailable(UnlearningError):
+    """A service did not answer."""

@@ -1,0 +1,173 @@
+"""The roles that interchangeable parts play: methods forget, learners train, checks judge, stores remember.
+
+Built-ins and plugins take the same road, the entry points `unlearning.methods`, `unlearning.learners` and
+`unlearning.checks`; `unlearning.testing` holds the conformance list of each family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from unlearning.entities import Chain, CheckResult, Event, Guarantee, Job, Part, Trained
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Features = NDArray[np.float32]
+    Labels = NDArray[np.int64]
+    Probabilities = NDArray[np.float64]
+
+State = Any
+"""A trained model as its learner holds it; opaque to everyone else."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Encoded records: features (n, d) float32 and labels (n,) int64, index into the declared label set."""
+
+    features: Features
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: slice) -> Records:
+        return Records(self.features[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A table as a recipe sees it: records in storage order and the person each one belongs to."""
+
+    records: Records
+    people: Sequence[object]
+    """(n,) raw identifiers; in memory only."""
+
+
+class Recipe(Protocol):
+    """How one model is made from a table; written once by the user."""
+
+    features: Sequence[str]
+    target: str
+    person: str
+    labels: Sequence[str]
+
+    def encode(self, table: Any) -> Encoded:
+        """A pyarrow Table as arrays; raises DataError for a missing column, a null person or an undeclared label."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Everything that shapes training, as plain values: it is hashed into the chain's root."""
+
+
+class Learner(Protocol):
+    """How to train: deterministic, step by step, one record set at a time."""
+
+    def fresh(self, seed: int, first_slice: Records) -> State:
+        """An untrained state; preprocessing is fitted on `first_slice` and on nothing else (law 2)."""
+
+    def fit(self, state: State, records: Records, *, epochs: int, seed: int) -> State:
+        """The state after `epochs` passes; a pure function of its arguments."""
+
+    def stage_epochs(self, slices: int) -> Sequence[int]:
+        """(R,) passes after each slice: about 2e/(R+1), so that slicing costs what e plain epochs cost."""
+
+    def predict(self, state: State, features: Features) -> Probabilities:
+        """(n, labels) probabilities."""
+
+    def losses(self, state: State, records: Records) -> NDArray[np.float64]:
+        """(n,) per-record loss in nats."""
+
+    def dumps(self, state: State) -> bytes:
+        """The whole state (weights, buffers, optimiser, preprocessing) as bytes, the same bytes every time."""
+
+    def loads(self, payload: bytes) -> State:
+        """The inverse of dumps; raises Damaged."""
+
+
+class Checkpoints(Protocol):
+    """Trained states by name."""
+
+    def get(self, key: str) -> bytes | None:
+        """The payload, or None when there is none; raises Damaged when its digest does not match."""
+
+    def put(self, key: str, payload: bytes) -> str:
+        """Store atomically; returns the payload's SHA-256."""
+
+    def __contains__(self, key: str) -> bool: ...
+
+    def delete(self, key: str) -> bool:
+        """True when something was deleted."""
+
+    def keys(self) -> Iterator[str]:
+        """Every stored name."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a method is asked to do: make the constituents of `target`, given what exists."""
+
+    root: str
+    recipe: str
+    device: str
+    checkpoints: str
+    records: str
+    target: Chain
+    bounds: tuple[tuple[int, ...], ...]
+    """(S, R+1) offsets of each shard's slices in the spool."""
+    parent: tuple[str, ...] = ()
+    """(S,) names of the current model's constituents, for methods that start from them."""
+    forget: tuple[int, int] | None = None
+    params: tuple[tuple[str, float], ...] = ()
+    save: bool = True
+
+
+class Method(Protocol):
+    """How to forget: one published method a file."""
+
+    name: str
+    guarantee: Guarantee
+
+    def plan(self, assignment: Assignment) -> Sequence[Job]:
+        """The independent jobs; pure. Raises WrongUse when the method cannot serve such a model."""
+
+    def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
+        """One job. `records` is the whole spool, memory-mapped; the job's bounds index it."""
+
+    def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
+        """The candidate; pure."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What checks may look at. Arrays are per record; None where a part does not apply."""
+
+    holdout_labels: Labels
+    holdout_before: Probabilities | None
+    holdout_after: Probabilities
+    forget_labels: Labels
+    forget_before: Probabilities | None
+    forget_after: Probabilities
+    guarantee: Guarantee
+    digests: Mapping[int, str]
+    """Shard → digest of the candidate's constituent."""
+    replayed: Mapping[int, str] | None = None
+    """Shard → digest of the same constituent trained again from scratch, when asked."""
+
+
+class Check(Protocol):
+    """How to judge a candidate; the thresholds come from `params.yaml`."""
+
+    def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult: ...
+
+
+class Ledger(Protocol):
+    """Append-only events."""
+
+    def append(self, kind: str, subject: str, body: Mapping[str, Any], *, at: Any) -> Event:
+        """Chain one event to the last."""
+
+    def events(self, *, subject: str | None = None, kinds: Iterable[str] | None = None) -> list[Event]:
+        """Events in order."""

@@ -1,0 +1,156 @@
+"""`params.yaml` → Settings. The section `unlearning:` is ours; unknown keys in it stop the program.
+
+Secrets and addresses may come from the environment instead; this is the whole list:
+
+    UNLEARNING_INDEX_KEY, UNLEARNING_PARTITION_KEY, UNLEARNING_SUPPRESSION_KEY   64 hex digits each, in place of the key files
+    UNLEARNING_SIGNING_KEY                                                       Ed25519 private key, PEM
+    MLFLOW_TRACKING_URI                                                          used when stores.mlflow is null
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from unlearning.entities import Regulation
+from unlearning.errors import ProjectError, SettingsError
+from unlearning.hashing import IdentifierKind
+
+FILE = "params.yaml"
+SECTION = "unlearning"
+
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Section):
+    """The DVC-tracked tables with people in them."""
+
+    source: str = "data/records.parquet"
+    train: str = "data/train.parquet"
+    holdout: str = "data/holdout.parquet"
+    holdout_share: Share = 0.2
+    """Share of people, not rows, kept for judging."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every table that an erasure redacts, upstream first."""
+        return tuple(dict.fromkeys((self.source, self.train, self.holdout)))
+
+
+class Subject(_Section):
+    """How identifiers are spelled."""
+
+    identifier: IdentifierKind = "text"
+
+
+class PartitionSettings(_Section):
+    """S, R and the seed of the chain."""
+
+    shards: Positive = 8
+    slices: Positive = 4
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Policy(_Section):
+    """Which methods, in which order, and what happens when none passes."""
+
+    methods: Annotated[list[str], Field(min_length=1)] = ["sisa", "retrain"]
+    on_failure: Literal["keep", "withdraw"] = "keep"
+    regulation: Regulation = "gdpr"
+    params: dict[str, dict[str, float]] = {}
+    """Hyperparameters of heuristic methods, by method name."""
+
+
+class Run(_Section):
+    """Where jobs run."""
+
+    runner: Literal["threads", "processes", "dask"] = "threads"
+    workers: Positive = 2
+    device: str = "cpu"
+
+
+class Checks(_Section):
+    """Thresholds; each is explained in the template and in docs/checks.md."""
+
+    utility_tolerance: Annotated[float, Field(ge=0, le=1)] = 0.05
+    agreement_minimum: Annotated[float, Field(ge=0, le=1)] = 0.85
+    membership_margin: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    drift_maximum: Annotated[float, Field(ge=0)] = 0.25
+
+
+class Stores(_Section):
+    """Addresses. Paths are relative to the project folder."""
+
+    mlflow: str | None = None
+    experiment: str = "unlearning"
+    ledger: str = "sqlite:///.unlearning/ledger.db"
+    lineage: str = "sqlite:///.unlearning/lineage.db"
+    checkpoints: str = ".unlearning/checkpoints"
+    keys: str = ".unlearning/keys"
+    certificates: str = ".unlearning/certificates"
+    reports: str = ".unlearning/reports"
+
+
+class Versioning(_Section):
+    """What an erasure does in Git and DVC besides writing the new version."""
+
+    commit: bool = False
+    push: bool = True
+    remote: str | None = None
+
+
+class Settings(_Section):
+    """Everything a project decides, checked."""
+
+    model: Annotated[str, Field(min_length=1)]
+    alias: str = "champion"
+    recipe: str
+    data: Data = Data()
+    subject: Subject = Subject()
+    partition: PartitionSettings = PartitionSettings()
+    policy: Policy = Policy()
+    run: Run = Run()
+    checks: Checks = Checks()
+    stores: Stores = Stores()
+    versioning: Versioning = Versioning()
+
+    @field_validator("recipe")
+    @classmethod
+    def _recipe_names_an_attribute(cls, value: str) -> str:
+        if ".py:" not in value:
+            raise ValueError("expected path/to/file.py:attribute")
+        return value
+
+
+def load(root: Path) -> Settings:
+    """The project's settings. Raises ProjectError without a file or section, SettingsError with every finding at once."""
+    path = root / FILE
+    if not path.is_file():
+        raise ProjectError(f"no {FILE} in {root}; run `unlearn init` there, or pass --root")
+    try:
+        document = YAML(typ="safe").load(path.read_text("utf-8")) or {}
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{FILE} is not valid YAML: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get(SECTION), dict):
+        raise ProjectError(f"{path} has no section `{SECTION}:`; run `unlearn init` in {root}")
+    try:
+        return Settings.model_validate(document[SECTION])
+    except ValidationError as error:
+        findings = "\n".join(
+            f"  {SECTION}.{'.'.join(str(part) for part in item['loc'])}: {_say(item['msg'], item['type'])}, got {item['input']!r}"
+            for item in error.errors()
+        )
+        raise SettingsError(f"{FILE}:\n{findings}") from error
+
+
+def _say(message: str, kind: str) -> str:
+    return "unknown key" if kind == "extra_forbidden" else message
