@@ -65,9 +65,7 @@ def normalise(identifier: object, kind: IdentifierKind) -> str:
         raise IdentifierError("an identifier is empty; expected a value in every line or cell")
     if kind == "integer":
         if not _INTEGER.fullmatch(text):
-            raise IdentifierError(
-                "an identifier is not a whole number, but params.yaml says subject.identifier: integer"
-            )
+            raise IdentifierError("an identifier is not a whole number, but params.yaml says subject.identifier: integer")
         return str(int(text.split(".")[0]))
     if kind == "email":
         if text.count("@") != 1:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,39 +80,39 @@ def chain(recipe: str, seed: int, records: Records, where: Places, bounds: NDArr
     )
 
 
-def _shard_chain(
-    recipe: str, seed: int, shard: int, records: Records, where: Places, edges: Sequence[int]
-) -> ShardChain:
+def _shard_chain(recipe: str, seed: int, shard: int, records: Records, where: Places, edges: Sequence[int]) -> ShardChain:
     keys = [digest(["unlearning/chain/1", recipe, seed, shard])]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         keys.append(digest([keys[-1], _slice_digest(records[low:high], where[low:high])]))
-    rows = tuple(high - low for low, high in zip(edges, edges[1:], strict=False))
+    rows = tuple(high - low for low, high in pairwise(edges))
     return ShardChain(shard=shard, keys=tuple(keys), rows=rows)
 
 
 def _slice_digest(records: Records, where: Places) -> str:
     """SHA-256 over shapes and raw little-endian values: exactly what the learner will see, and whose it is."""
     sha = hashlib.sha256(canonical([list(records.features.shape), len(records)]))
-    sha.update(np.ascontiguousarray(where, dtype="<u8"))
-    sha.update(np.ascontiguousarray(records.features, dtype="<f4"))
-    sha.update(np.ascontiguousarray(records.labels, dtype="<i8"))
+    sha.update(_raw(where, "<u8"))
+    sha.update(_raw(records.features, "<f4"))
+    sha.update(_raw(records.labels, "<i8"))
     return sha.hexdigest()
+
+
+def _raw(values: NDArray[Any], kind: str) -> memoryview:
+    return memoryview(np.ascontiguousarray(values, dtype=kind)).cast("B") if values.size else memoryview(b"")
 
 
 def _row_hash(records: Records) -> NDArray[np.uint64]:
     """(n,) 64-bit multilinear hash of each record's bits; it orders records, it names nothing."""
     bits = np.ascontiguousarray(records.features, dtype=np.float32).view(np.uint32)
     weights = np.random.default_rng(0x5EED).integers(1, 2**64, size=bits.shape[1] + 1, dtype=np.uint64) | np.uint64(1)
-    total = records.labels.astype(np.uint64) * weights[-1]
+    total: NDArray[np.uint64] = records.labels.astype(np.uint64) * weights[-1]
     for column in range(bits.shape[1]):
         mixed = (bits[:, column].astype(np.uint64) + np.uint64(column + 1)) * weights[column]
         total += mixed ^ (mixed >> np.uint64(29))
     return total
 
 
-def _break_ties(
-    order: NDArray[np.int64], records: Records, where: Places, content: NDArray[np.uint64]
-) -> NDArray[np.int64]:
+def _break_ties(order: NDArray[np.int64], records: Records, where: Places, content: NDArray[np.uint64]) -> NDArray[np.int64]:
     """Where two records of a person hash alike but differ, order them by their full content; equal ones may stand either way."""
     same = np.all(where[order[1:]] == where[order[:-1]], axis=1) & (content[order[1:]] == content[order[:-1]])
     if not same.any():

@@ -160,7 +160,8 @@ class Evidence:
 class Check(Protocol):
     """How to judge a candidate; the thresholds come from `params.yaml`."""
 
-    def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult: ...
+    def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:
+        """The judgement, with what it takes to repeat it."""
 
 
 class Ledger(Protocol):

@@ -146,7 +146,7 @@ def load(root: Path) -> Settings:
         return Settings.model_validate(document[SECTION])
     except ValidationError as error:
         findings = "\n".join(
-            f"  {SECTION}.{'.'.join(str(part) for part in item['loc'])}: {_say(item['msg'], item['type'])}, got {item['input']!r}"
+            f"  {SECTION}.{'.'.join(map(str, item['loc']))}: {_say(item['msg'], item['type'])}, got {item['input']!r}"
             for item in error.errors()
         )
         raise SettingsError(f"{FILE}:\n{findings}") from error

@@ -1,1 +1,1 @@
-
+"""Checks judge: one question about a candidate a file."""

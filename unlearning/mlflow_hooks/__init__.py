@@ -1,1 +1,1 @@
-
+"""MLflow hooks: one a file, because MLflow drops hooks that share a module (circular import while it loads)."""
