@@ -1,0 +1,249 @@
+"""Tables with people in them: read, name the people, redact. The one home of pyarrow; `.parquet` and `.csv` by suffix.
+
+Whatever pyarrow says about a file may quote a cell, so its words never reach a message here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning import hashing
+from unlearning.errors import DataError, NotFound
+from unlearning.hashing import IdentifierKind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SUFFIXES = (".parquet", ".csv")
+
+_ROW_GROUP = 1 << 20
+"""Rows in a Parquet row group; constant, so that equal tables are equal files."""
+_WRITABLE = 0o200
+_QUOTE, _LF, _CR = b'"\n\r'
+
+
+@dataclass(frozen=True)
+class People:
+    """Who each row of a table belongs to. Holds raw identifiers: keep it in memory only."""
+
+    values: tuple[object, ...]
+    """The distinct identifiers, in order of first appearance."""
+    codes: NDArray[np.int64]
+    """(n,) index into `values` for each row."""
+
+
+def read(path: Path, *, person: str | None = None, named: str | None = None) -> pa.Table:
+    """A table from a Parquet or CSV file.
+
+    person: in CSV, the column that is read as text, so that `0042` stays `0042`. named: the table's tracked path when
+    `path` is a cache object without a suffix. Raises NotFound without a file, DataError when it cannot be read.
+    """
+    named = named or str(path)
+    form = _form(named)
+    if path.is_dir():
+        raise DataError(f"{named} is a folder; expected one {' or '.join(SUFFIXES)} file")
+    try:
+        return _read_parquet(path) if form == ".parquet" else _read_csv(path, person)
+    except FileNotFoundError:
+        raise NotFound(f"{named} does not exist; run `dvc pull`, or the stage that makes it") from None
+    except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid is a ValueError, its I/O errors are OSErrors
+        raise DataError(f"{named} is no readable {form[1:]} table ({type(error).__name__}); restore or rewrite it") from None
+
+
+def people(table: pa.Table, column: str) -> People:
+    """Who each row belongs to; raises DataError for a missing column, an unusable type, or rows without a person."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if column not in table.column_names:
+        raise DataError(f"no person column {column!r}; the table has {', '.join(table.column_names)}")
+    values = table.column(column)
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    if pa.types.is_nested(values.type) or pa.types.is_boolean(values.type):
+        raise DataError(f"person column {column!r} has type {values.type}; expected text, whole numbers or bytes")
+    absent = pc.is_null(values, nan_is_null=True)
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        absent = pc.or_(absent, pc.equal(pc.utf8_trim_whitespace(values.fill_null("")), ""))
+    if missing := pc.sum(absent).as_py():
+        raise DataError(f"person column {column!r} is empty in {missing} of {len(table)} rows; expected a person in every row")
+    encoded = values.combine_chunks().dictionary_encode()
+    names = tuple(_plain(name, column) for name in encoded.dictionary.to_pylist())
+    return People(values=names, codes=encoded.indices.to_numpy().astype(np.int64))
+
+
+def tokens_of(who: People, *, kind: IdentifierKind, keys: Sequence[bytes]) -> list[list[bytes]]:
+    """The 32-byte tokens of `who.values`, one list for each key; loops over people, never over rows."""
+    fingerprints = [hashing.fingerprint(value, kind) for value in who.values]
+    return [hashing.keyed(key, fingerprints) for key in keys]
+
+
+def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None = None) -> None:
+    """Write the rows of `path` where `keep` is true to `out`, atomically; the same input gives the same bytes.
+
+    Parquet keeps schema, schema metadata and compression, and no dictionary value that no kept row uses. CSV keeps every
+    other line byte for byte. `out` has the suffix of `path`; it may be `path`. Raises DataError.
+    """
+    named = named or str(path)
+    form = _form(named)
+    if _form(str(out)) != form:
+        raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both {form}")
+    if form == ".csv":
+        payload = _csv_subset(path.read_bytes(), keep, named)
+        _write(out, like=path, fill=lambda stream: stream.write(payload))
+        return
+    table = read(path, named=named)
+    _same_length(keep, len(table), named)
+    _write_parquet(_compact(table.filter(keep)), out, like=path, compression=_compression(path))
+
+
+def write(columns: Mapping[str, Any], out: Path) -> None:
+    """Write named columns (arrays or lists of one length) as a Parquet table, atomically."""
+    import pyarrow as pa
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _write_parquet(pa.table(dict(columns)), out, like=None, compression="zstd")
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file's content; for a folder, of its sorted (relative path, SHA-256) pairs."""
+    if not path.exists():
+        raise NotFound(f"{path} does not exist")
+    if path.is_file():
+        return hashing.file_digest(path)
+    files = (file for file in path.rglob("*") if file.is_file())
+    return hashing.digest(sorted([file.relative_to(path).as_posix(), hashing.file_digest(file)] for file in files))
+
+
+def _form(named: str) -> str:
+    suffix = Path(named).suffix.lower()
+    if suffix not in SUFFIXES:
+        raise DataError(f"{named}: unknown kind of table; expected a name that ends in {' or '.join(SUFFIXES)}")
+    return suffix
+
+
+def _read_parquet(path: Path) -> pa.Table:
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as stream:
+        return pq.read_table(stream, use_threads=False)
+
+
+def _read_csv(path: Path, person: str | None) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    return csv.read_csv(
+        path,
+        parse_options=csv.ParseOptions(newlines_in_values=True),
+        convert_options=csv.ConvertOptions(column_types={person: pa.string()} if person else None),
+    )
+
+
+def _plain(value: Any, column: str) -> object:
+    """An identifier as normalising expects it: bytes as text, 4711.0 as 4711 (pandas turns whole numbers into floats)."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            raise DataError(f"person column {column!r} holds bytes that are no UTF-8; expected text") from None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _same_length(keep: NDArray[np.bool_], rows: int, named: str) -> None:
+    if len(keep) != rows:
+        raise DataError(f"{named} has {rows} rows, the decision is about {len(keep)}; it changed meanwhile, run again")
+
+
+def _compact(table: pa.Table) -> pa.Table:
+    """Re-encode dictionary columns: filtering keeps every dictionary value, also those of people who are gone."""
+    import pyarrow as pa
+
+    for position, field in enumerate(table.schema):
+        if pa.types.is_dictionary(field.type):
+            values = table.column(position).cast(field.type.value_type).combine_chunks()
+            encoded = values.dictionary_encode()
+            indices = encoded.indices.cast(field.type.index_type)
+            fresh = pa.DictionaryArray.from_arrays(indices, encoded.dictionary, ordered=field.type.ordered)
+            table = table.set_column(position, field, fresh)
+        elif _hides_dictionary(field.type):
+            raise DataError(
+                f"column {field.name!r} has type {field.type}: a dictionary inside a nested value cannot be redacted"
+            )
+    return table
+
+
+def _hides_dictionary(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    inner = [kind.field(index).type for index in range(kind.num_fields)] if pa.types.is_nested(kind) else []
+    return any(pa.types.is_dictionary(part) or _hides_dictionary(part) for part in inner)
+
+
+def _compression(path: Path) -> str | dict[str, str]:
+    import pyarrow.parquet as pq
+
+    with path.open("rb") as stream:
+        metadata = pq.read_metadata(stream)
+    if not metadata.num_row_groups:
+        return "snappy"
+    group = metadata.row_group(0)
+    codecs = {group.column(i).path_in_schema: group.column(i).compression for i in range(group.num_columns)}
+    return {column: "NONE" if codec == "UNCOMPRESSED" else codec for column, codec in codecs.items()}
+
+
+def _write_parquet(table: pa.Table, out: Path, *, like: Path | None, compression: str | dict[str, str]) -> None:
+    import pyarrow.parquet as pq
+
+    def fill(stream: BinaryIO) -> None:
+        pq.write_table(table, stream, compression=compression, row_group_size=_ROW_GROUP)
+
+    _write(out, like=like, fill=fill)
+
+
+def _write(out: Path, *, like: Path | None, fill: Any) -> None:
+    """Write to a temporary name, then rename. One fixed name, so that what a killed run left is overwritten by the next."""
+    temporary = out.with_name(f".{out.name}.part")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            fill(stream)
+            if like is not None:
+                os.fchmod(stream.fileno(), (like.stat().st_mode & 0o777) | _WRITABLE)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _csv_subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
+    """The header, blank lines and kept records of a CSV file, as they stand."""
+    starts, ends, blank = _csv_lines(raw)
+    records = np.flatnonzero(~blank)[1:]
+    _same_length(keep, len(records), named)
+    wanted = np.ones(len(starts), dtype=bool)
+    wanted[records] = keep
+    return b"".join(raw[low:high] for low, high in zip(starts[wanted], ends[wanted], strict=True))
+
+
+def _csv_lines(raw: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """(k,) start, (k,) end and (k,) blankness of each line, where a newline between quotes ends no line (RFC 4180).
+
+    Counting quotes can only join lines that a parser keeps apart (a stray quote), never the reverse; so when the number of
+    records agrees with the parser's, the records do.
+    """
+    data = np.frombuffer(raw, dtype=np.uint8)
+    quoted = np.logical_xor.accumulate(data == _QUOTE)
+    lone_cr = (data == _CR) & (np.append(data[1:], 0) != _LF)
+    ends = np.flatnonzero(((data == _LF) | lone_cr) & ~quoted) + 1
+    ends = np.unique(np.append(ends, len(data)))
+    starts = np.concatenate(([0], ends[:-1]))
+    visible = np.append(0, np.cumsum((data != _LF) & (data != _CR)))
+    return starts, ends, visible[ends] == visible[starts]
