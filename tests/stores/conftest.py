@@ -1,0 +1,97 @@
+"""Real databases for the stores: a new SQLite file or a new PostgreSQL database for every test."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a server that lives as long as the session, without a database name."""
+    reasons = []
+    for binaries in _binaries():
+        for user in _users():
+            folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+            try:
+                with _server(binaries, user, folder) as url:
+                    yield url
+                    return
+            except (subprocess.CalledProcessError, OSError) as error:
+                reasons.append(f"{binaries} as {user or 'myself'}: {getattr(error, 'stderr', None) or error}")
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+    pytest.skip(f"no PostgreSQL server starts here: {'; '.join(reasons) or 'no binaries found'}")
+
+
+def _binaries() -> list[Path]:
+    """Where `initdb` is: the package pgserver brings its own, else the system's."""
+    spec = find_spec("pgserver")
+    bundled = [Path(spec.origin).parent / "pginstall" / "bin"] if spec and spec.origin else []
+    found = shutil.which("initdb")
+    system = [Path(found).resolve().parent] if found else []
+    return [folder for folder in bundled + system if (folder / "initdb").exists()]
+
+
+def _users() -> list[str | None]:
+    """PostgreSQL refuses to run as root, so root lends it another user."""
+    if os.geteuid() != 0:
+        return [None]
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return [name for name in ("postgres", "nobody") if name in known]
+
+
+@contextmanager
+def _server(binaries: Path, user: str | None, folder: Path) -> Iterator[str]:
+    if user is not None:
+        shutil.chown(folder, user)
+    data = folder / "data"
+
+    def call(program: str, *arguments: str) -> None:
+        command = [str(binaries / program), "-D", str(data), *arguments]
+        # Output goes to a file: the server inherits it and would keep a pipe open.
+        with (folder / "log").open("a+") as log:
+            done = subprocess.run(command, user=user, cwd=folder, stdout=log, stderr=log, timeout=60)
+            if done.returncode:
+                log.seek(0)
+                raise subprocess.CalledProcessError(done.returncode, program, stderr=log.read()[-500:])
+
+    call("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync")
+    call("pg_ctl", "-w", "-o", f"-h '' -k {folder} -F", "start")
+    try:
+        yield f"postgresql+psycopg2://postgres@/{{database}}?host={folder}"
+    finally:
+        call("pg_ctl", "-w", "-m", "immediate", "stop")
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """The URL of a new, empty PostgreSQL database."""
+    name = f"test_{uuid.uuid4().hex}"
+    admin = sa.create_engine(postgres_server.format(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield postgres_server.format(database=name)
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    admin.dispose()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.services)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a new, empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store.db"
+    url: str = request.getfixturevalue("postgres_url")
+    return url

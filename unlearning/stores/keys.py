@@ -1,0 +1,156 @@
+"""The four secrets of a project: three HMAC keys and the signing key.
+
+Index, partition and suppression keys are apart, so that rotating one moves nobody in the others. They come from the environment
+(the names are listed in `settings.py`) or from files that only their owner can read; never from a database.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from unlearning.errors import KeyFileError
+from unlearning.hashing import key_id
+
+TOKEN_KEYS = ("index", "partition", "suppression")
+SIGNING, PUBLIC = "signing.pem", "signing.pub"
+
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A project's secrets, loaded; its repr shows public key ids only."""
+
+    index: bytes = field(repr=False)
+    """(32,) makes the tokens of ledger and lineage."""
+    partition: bytes = field(repr=False)
+    """(32,) places people in shards and slices; lives as long as the model."""
+    suppression: bytes = field(repr=False)
+    """(32,) makes the tokens of the suppression list."""
+    signing: bytes = field(repr=False)
+    """Ed25519 private key, PKCS8 PEM."""
+
+    def __repr__(self) -> str:
+        ids = ", ".join(f"{name}={key_id(getattr(self, name))}" for name in TOKEN_KEYS)
+        return f"Keys({ids})"
+
+    @property
+    def public(self) -> bytes:
+        """The Ed25519 public key, SubjectPublicKeyInfo PEM: what others verify with."""
+        return _public_pem(_signing_key(self.signing, "the signing key"))
+
+
+def create(folder: Path) -> list[Path]:
+    """Makes the key files that are missing and says which; what exists is never touched.
+
+    Raises KeyFileError when `signing.pem` is lost or cannot be read although `signing.pub` tells of it, or is to be made from it.
+    """
+    if (folder / PUBLIC).exists() and not (folder / SIGNING).exists():
+        raise KeyFileError(
+            f"{folder / PUBLIC} is there, {SIGNING} is not: a new one would not fit. Restore {SIGNING} from a backup, or move "
+            f"{PUBLIC} away and keep it for the certificates signed so far"
+        )
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    made = []
+    for name in TOKEN_KEYS:
+        made += _write_new(folder / f"{name}.key", f"{secrets.token_hex(_KEY_BYTES)}\n".encode(), mode=0o600)
+    private = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    made += _write_new(folder / SIGNING, private, mode=0o600)
+    if not (folder / PUBLIC).exists():
+        public = _public_pem(_signing_key(_read_private(folder / SIGNING), SIGNING))
+        made += _write_new(folder / PUBLIC, public, mode=0o644)
+    return made
+
+
+def load(folder: Path, environ: Mapping[str, str]) -> Keys:
+    """The project's keys, each from the environment when it is named there, else from its file.
+
+    Raises KeyFileError when one is missing, malformed, readable by others, or the same as another.
+    """
+    found = {name: _token_key(name, folder, environ) for name in TOKEN_KEYS}
+    if len(set(found.values())) < len(found):
+        raise KeyFileError(f"two of the keys {', '.join(TOKEN_KEYS)} are the same; expected three different ones")
+    variable = "UNLEARNING_SIGNING_KEY"
+    given = environ.get(variable)
+    signing = given.encode() if given else _read_private(folder / SIGNING)
+    _signing_key(signing, variable if given else str(folder / SIGNING))
+    return Keys(**found, signing=signing)
+
+
+def _token_key(name: str, folder: Path, environ: Mapping[str, str]) -> bytes:
+    variable, path = f"UNLEARNING_{name.upper()}_KEY", folder / f"{name}.key"
+    given = environ.get(variable)
+    where, text = (variable, given) if given else (str(path), _read_private(path).decode("ascii", "replace"))
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise KeyFileError(
+            f"{where} holds {len(text.strip())} characters that are no key; expected {2 * _KEY_BYTES} hex digits. "
+            "Restore it from a backup: with another key nobody is found again"
+        )
+    return key
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+            content = stream.read()
+    except FileNotFoundError as error:
+        raise KeyFileError(f"{path} does not exist; run `unlearn init`, or set the key in the environment") from error
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}; expected a file that belongs to you") from error
+    if mode & 0o077:
+        raise KeyFileError(f"{path} can be read by others (mode {mode:04o}, expected 0600); run `chmod 600 {path}`")
+    return content
+
+
+def _signing_key(pem: bytes, where: str) -> Ed25519PrivateKey:
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise KeyFileError(f"{where} holds no private key; expected Ed25519 as unencrypted PKCS8 PEM") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(f"{where} holds a {type(key).__name__}; expected Ed25519 as unencrypted PKCS8 PEM")
+    return key
+
+
+def _public_pem(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _write_new(path: Path, content: bytes, *, mode: int) -> list[Path]:
+    """The path when it was made, nothing when it was there: complete and private from its first moment, or not at all."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            os.fchmod(stream.fileno(), mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.link(temporary, path)
+    except FileExistsError:
+        return []
+    finally:
+        temporary.unlink()
+    return [path]
