@@ -1,0 +1,36 @@
+"""What the checks' answers together forbid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from unlearning.entities import CheckResult, Exact, Guarantee
+
+MEMBERSHIP = "membership"
+
+
+def blocking(results: Sequence[CheckResult], guarantee: Guarantee) -> tuple[CheckResult, ...]:
+    """The results that forbid promotion; empty when the candidate may serve.
+
+    Whatever failed blocks, with one exception. An exact method is proven by its chain of keys (and by replay, when asked),
+    not by an attack: a model that never saw a person may still fit their look-alikes better than the average stranger, and
+    an attack on a few records errs one time in twenty anyway. Its membership result is reported and does not block.
+    A method without that proof must show that it forgot: for it, a membership attack that is too weak to tell, or was not
+    made at all, blocks too.
+    """
+    if isinstance(guarantee, Exact):
+        return tuple(result for result in results if result.verdict == "failed" and result.name != MEMBERSHIP)
+    unproven = tuple(
+        result for result in results if result.verdict == "failed" or (result.name == MEMBERSHIP and result.verdict != "passed")
+    )
+    return unproven if any(result.name == MEMBERSHIP for result in results) else (*unproven, _never_attacked(guarantee))
+
+
+def _never_attacked(guarantee: Guarantee) -> CheckResult:
+    return CheckResult(
+        name=MEMBERSHIP,
+        value=None,
+        threshold="measured and passed",
+        verdict="underpowered",
+        how=f"not measured, and the guarantee is {guarantee}: without proof or measurement nothing says that it forgot",
+    )
