@@ -5,11 +5,9 @@ Whatever pyarrow says about a file may quote a cell, so its words never reach a 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from unlearning import hashing
 from unlearning.errors import DataError, NotFound
 from unlearning.hashing import IdentifierKind
+from unlearning.stores.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,12 +24,10 @@ SUFFIXES = (".parquet", ".csv")
 
 _ROW_GROUP = 1 << 20
 """Rows in a Parquet row group; constant, so that equal tables are equal files."""
-_WRITABLE = 0o200
 _QUOTE, _LF, _CR = b'"\n\r'
 
 
-@dataclass(frozen=True)
-class People:
+class People(NamedTuple):
     """Who each row of a table belongs to. Holds raw identifiers: keep it in memory only."""
 
     values: tuple[object, ...]
@@ -97,7 +94,8 @@ def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None 
         raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both {form}")
     if form == ".csv":
         payload = _csv_subset(path.read_bytes(), keep, named)
-        _write(out, like=path, fill=lambda stream: stream.write(payload))
+        with replacing(out, like=path) as stream:
+            stream.write(payload)
         return
     table = read(path, named=named)
     _same_length(keep, len(table), named)
@@ -202,25 +200,8 @@ def _compression(path: Path) -> str | dict[str, str]:
 def _write_parquet(table: pa.Table, out: Path, *, like: Path | None, compression: str | dict[str, str]) -> None:
     import pyarrow.parquet as pq
 
-    def fill(stream: BinaryIO) -> None:
+    with replacing(out, like=like) as stream:
         pq.write_table(table, stream, compression=compression, row_group_size=_ROW_GROUP)
-
-    _write(out, like=like, fill=fill)
-
-
-def _write(out: Path, *, like: Path | None, fill: Any) -> None:
-    """Write to a temporary name, then rename. One fixed name, so that what a killed run left is overwritten by the next."""
-    temporary = out.with_name(f".{out.name}.part")
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-            fill(stream)
-            if like is not None:
-                os.fchmod(stream.fileno(), (like.stat().st_mode & 0o777) | _WRITABLE)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _csv_subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:

@@ -1,0 +1,383 @@
+"""The project's Git and DVC repository: which version of a table is here, older versions, and recording a new one.
+
+The one home of dvc and of Git. DVC's objects, lock and metadata files are used as DVC 3 documents them
+(https://dvc.org/doc/user-guide/project-structure); the metadata of a rewritten table is replaced entry by entry, so whatever
+else made a stage stale still shows in `dvc status`, and all at once, so a killed process leaves no torn `dvc.lock`.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import warnings
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning.entities import DataVersion
+from unlearning.errors import Damaged, DataError, NotFound, ProjectError, Unavailable
+from unlearning.hashing import IdentifierKind, fingerprint
+from unlearning.stores import tables
+from unlearning.stores.files import replacing
+
+if TYPE_CHECKING:
+    from dvc.output import Output
+    from dvc.repo import Repo
+    from dvc.stage import Stage
+
+_CHATTY = ("dvc", "dvc_data", "dvc_objects")
+"""Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
+_METADATA = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A Git commit that changed which object a table is."""
+
+    rev: str
+    object: str | None
+    """DVC's object hash; None when the commit dropped the table, or its DVC files cannot be read."""
+    at: datetime
+    """Committer date, UTC."""
+
+
+class DvcData:
+    """The tables of one project, by their paths relative to `root`. Every operation may be run again."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises ProjectError when the folder is in no Git or in no DVC repository."""
+        self.root = root.resolve()
+        self._measured: dict[tuple[object, ...], tuple[str, int, int]] = {}
+        for name in _CHATTY:
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore", message="_NoneStep.value", category=DeprecationWarning)  # DVC's use of pygtrie
+        self._git("rev-parse", "--git-dir", failing=f"{self.root} is in no Git repository; run `git init` there")
+        with self._open():
+            pass
+
+    def current(self, path: str, *, person: str, identifier: IdentifierKind) -> DataVersion:
+        """The version in the workspace; `rev` is HEAD when HEAD names this object, else None.
+
+        Raises ProjectError when the table is untracked, missing, or differs from what DVC recorded.
+        """
+        file = self.root / path
+        with self._open() as repo:
+            out = self._tracked(repo, path)
+            _must_be_clean(out, path, exists=file.exists(), maker=self._named(out.stage))
+            held: str = out.hash_info.value
+            rev = self._head()
+            if rev is not None and not self._committed(_metadata_file(out.stage)):
+                rev = rev if self._object_at(repo, rev, path) == held else None
+        digest, rows, people = self._measure(file, held, person=person, identifier=identifier)
+        return DataVersion(path=path, digest=digest, object=held, rev=rev, rows=rows, people=people)
+
+    def fetch(self, version: DataVersion) -> Path:
+        """The file of any version, from the local cache, or else pulled into it from a remote; the workspace stays as it is.
+
+        The file has no suffix: read it with `tables.read(file, named=version.path)`. Raises NotFound, saying where it looked;
+        Unavailable when a remote did not answer; Damaged when the content is not what the version says.
+        """
+        if version.object.endswith(".dir"):
+            raise DataError(f"{version.path} is a folder; expected a table in one file")
+        with self._open() as repo:
+            if not _cached(repo, version.object):
+                _pull(repo, version)
+            file = Path(repo.cache.local.oid_to_path(version.object))
+        if tables.digest(file) != version.digest:
+            raise Damaged(f"{version.path}, object {version.object}: content is not {version.digest}; restore the object")
+        return file
+
+    def record(self, paths: Sequence[str]) -> list[str]:
+        """Tell DVC that these tables were rewritten: objects into the cache, hashes into `.dvc` files and `dvc.lock`.
+
+        Stages that read a table get its new hash too, so `dvc status` is clean if it was before. Returns the metadata files
+        that changed, relative to `root`; none on a second call. Raises Unavailable while another DVC process uses a table.
+        """
+        from dvc.repo import lock_repo
+        from dvc.rwlock import rwlock
+
+        files = [str(self.root / path) for path in paths]
+        with self._open() as repo, lock_repo(repo):
+            hardlink = repo.config["core"].get("hardlink_lock", False)
+            with rwlock(repo.tmp_dir, repo.fs, "unlearn", [], files, hardlink):
+                for path in paths:
+                    self._tracked(repo, path)
+                changed = [_metadata_file(stage) for stage in repo.index.stages if _record(stage, files)]
+        return sorted({file.relative_to(self.root).as_posix() for file in changed})
+
+    def push(self, paths: Sequence[str], *, remote: str | None = None) -> int:
+        """Copy the recorded versions of these tables to a remote (None: the default one); the number of objects sent."""
+        from dvc.exceptions import UploadError
+
+        with self._open() as repo:
+            try:
+                return int(repo.push(targets=[str(self.root / path) for path in paths], remote=remote))
+            except (UploadError, OSError) as error:
+                name = remote or repo.config["core"].get("remote")
+                raise Unavailable(f"DVC remote {name!r} did not take {', '.join(paths)}; check it and run again") from error
+
+    def commit(self, message: str, paths: Sequence[str]) -> str:
+        """Commit the DVC files that name these tables, and nothing else; the commit, or HEAD when nothing was left to commit.
+
+        Raises ProjectError with Git's own words when a hook refuses or nobody is configured as author.
+        """
+        with self._open() as repo:
+            stages = [stage for stage in repo.index.stages if _entries(stage, [str(self.root / path) for path in paths])]
+            files = sorted({str(_metadata_file(stage)) for stage in stages})
+        files = [file for file in files if not self._committed(Path(file))]
+        if files:
+            failing = "Git did not commit the new data version; put right what it says and run again"
+            self._git("add", "--", *files, failing=failing)
+            self._git("commit", "--quiet", "--message", message, "--only", "--", *files, failing=failing)
+        head = self._head()
+        if head is None:
+            raise ProjectError(f"nothing to commit for {', '.join(paths)} in a repository without a commit; run `dvc add`")
+        return head
+
+    def status(self) -> list[str]:
+        """What differs from what DVC recorded, one line each; empty when `dvc status` is clean."""
+        with self._open() as repo:
+            return [
+                f"{self._named(stage)}: {self._relative(line)}"
+                for stage in sorted(repo.index.stages, key=self._named)
+                for line in _differences(stage)
+            ]
+
+    def history(self, path: str) -> list[Revision]:
+        """Every commit, on any branch or tag, that changed which object a table is; oldest first."""
+        commits = self._metadata_commits()
+        with self._open() as repo:
+            objects = self._objects_at(repo, [rev for rev, _, _ in commits], path)
+        return [
+            Revision(rev=rev, object=objects[rev], at=at)
+            for rev, parents, at in commits
+            if objects[rev] not in ([objects.get(parent) for parent in parents] or [None])
+        ]
+
+    def stage_outputs(self) -> dict[str, str]:
+        """Path → stage, for every table or file that a stage makes and DVC caches."""
+        with self._open() as repo:
+            made = [(out, stage) for stage in repo.index.stages if stage.cmd for out in stage.outs if out.use_cache]
+            return {self._relative(out.fs_path): self._named(stage) for out, stage in made}
+
+    @contextmanager
+    def _open(self) -> Iterator[Repo]:
+        """DVC's view of the repository, opened afresh (6 ms) so that it is never stale; its errors become ours."""
+        from dvc.config import NoRemoteError, RemoteNotFoundError
+        from dvc.exceptions import DvcException, NotDvcRepoError
+        from dvc.lock import LockError
+        from dvc.repo import Repo
+
+        try:
+            with Repo(str(self.root)) as repo:
+                yield repo
+        except NotDvcRepoError as error:
+            raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
+        except LockError as error:
+            raise Unavailable(f"another DVC process holds {self.root}; run again when it is done") from error
+        except (NoRemoteError, RemoteNotFoundError) as error:
+            step = "run `dvc remote add --default NAME URL`, or set versioning.push: false in params.yaml"
+            raise ProjectError(f"{self.root} has no such DVC remote, or no default one; {step}") from error
+        except DvcException as error:
+            raise ProjectError(f"DVC in {self.root}: {error}") from error
+
+    def _tracked(self, repo: Repo, path: str) -> Output:
+        """The DVC output that is this table."""
+        target = str(self.root / path)
+        for out in repo.index.outs:
+            if out.fs_path == target and out.use_cache:
+                return out
+            if target.startswith(f"{out.fs_path}/"):
+                raise ProjectError(f"{path} is tracked only as part of the folder {out}; track the table itself")
+        raise ProjectError(f"{path} is not tracked by DVC; run `dvc add {path}`, or make it the output of a stage")
+
+    def _measure(self, file: Path, held: str, *, person: str, identifier: IdentifierKind) -> tuple[str, int, int]:
+        """Content digest, rows and people of a clean table, read once for each content."""
+        stat = file.stat()
+        key = (str(file), held, stat.st_size, stat.st_mtime_ns, person, identifier)
+        if key not in self._measured:
+            who = tables.people(tables.read(file, person=person), person)
+            people = {fingerprint(value, identifier) for value in who.values}
+            self._measured[key] = (tables.digest(file), len(who.codes), len(people))
+        return self._measured[key]
+
+    def _object_at(self, repo: Repo, rev: str, path: str) -> str | None:
+        return self._objects_at(repo, [rev], path)[rev]
+
+    def _objects_at(self, repo: Repo, revs: Sequence[str], path: str) -> dict[str, str | None]:
+        """Commit → object of the table there. A DVC file that cannot be read at a commit says nothing about it."""
+        inside = (self.root / path).relative_to(repo.scm.root_dir).as_posix()
+        repo.stage_collection_error_handler = lambda _file, _error: None
+        found: dict[str, str | None] = dict.fromkeys(revs)
+        for rev in repo.brancher(revs=list(revs), workspace=False, sha_only=True) if revs else ():
+            found[rev] = next((out.hash_info.value for out in repo.index.outs if out.fs_path == f"/{inside}"), None)
+        return found
+
+    def _metadata_commits(self) -> list[tuple[str, list[str], datetime]]:
+        """(commit, parents, date) of every commit that touched a DVC file, parents first; parents among themselves."""
+        head = ["HEAD"] if self._head() else []
+        order = ("--topo-order", "--reverse", "--full-history", "--parents", "--format=%H %P|%ct")
+        lines = self._git("log", "--all", *head, *order, "--", *_METADATA, failing="cannot read the Git history").splitlines()
+        commits = [(revs.split(), int(seconds)) for revs, seconds in (line.split("|") for line in lines)]
+        return [(revs[0], revs[1:], datetime.fromtimestamp(seconds, UTC)) for revs, seconds in commits]
+
+    def _head(self) -> str | None:
+        return self._git("rev-parse", "--verify", "--quiet", "HEAD", failing=None).strip() or None
+
+    def _committed(self, file: Path) -> bool:
+        """HEAD holds this file as it is."""
+        return not self._git(
+            "status", "--porcelain", "--ignored", "--", str(file), failing="cannot read the Git status"
+        ).strip()
+
+    def _named(self, stage: Stage) -> str:
+        """As `dvc repro` takes it in `root`; DVC's own addressing depends on the current folder."""
+        file = self._relative(stage.path)
+        name = getattr(stage, "name", None)
+        return file if name is None else str(name) if file == "dvc.yaml" else f"{file}:{name}"
+
+    def _relative(self, path: str) -> str:
+        return path.replace(f"{self.root}/", "")
+
+    def _git(self, *arguments: str, failing: str | None) -> str:
+        """Git's standard output; when it fails, a ProjectError that starts with `failing` (None: the output all the same)."""
+        try:
+            done = subprocess.run(
+                ["git", *arguments], cwd=self.root, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
+            )
+        except FileNotFoundError as error:
+            raise ProjectError("the command `git` was not found; install Git") from error
+        if done.returncode and failing is not None:
+            said = (done.stderr or done.stdout).strip()
+            if "index.lock" in said:
+                raise Unavailable(f"another Git process holds {self.root}, or one was killed there: {said}")
+            raise ProjectError(f"{failing}: {said}" if said else failing)
+        return done.stdout
+
+
+def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:
+    if not exists:
+        raise ProjectError(f"{path} is tracked by DVC but missing here; run `dvc pull {path}`")
+    state = next(iter(out.status().values()), None) if out.hash_info else "new"
+    steps = {
+        "modified": f"differs from what DVC recorded; to keep it `dvc commit {path}`, to drop it `dvc checkout {path}`",
+        "new": f"was never recorded; run `dvc repro {maker}`, or `dvc commit {path}`",
+        "not in cache": f"is not in the DVC cache; run `dvc commit {path}`, or `dvc pull {path}`",
+    }
+    if state is not None:
+        raise ProjectError(f"{path} {steps.get(state, f'is {state}; see `dvc status`')}")
+
+
+def _cached(repo: Repo, object_hash: str) -> bool:
+    """The object is in the local cache and is what its name says; DVC drops a damaged one."""
+    from dvc_objects.errors import ObjectFormatError
+
+    try:
+        repo.cache.local.check(object_hash)
+    except (FileNotFoundError, ObjectFormatError):
+        return False
+    return True
+
+
+def _pull(repo: Repo, version: DataVersion) -> None:
+    """Copy one object from the first remote that has it into the local cache."""
+    from dvc.config import RemoteConfigError
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    looked, silent = [f"the cache {repo.cache.local.path}"], []
+    for name in _remotes(repo):
+        try:
+            if _holds(repo, name, version.object):
+                repo.cloud.pull([HashInfo("md5", version.object)], remote=name)
+        except RemoteConfigError:
+            silent.append(f"{name} (keeps files by name, not by object)")
+        except Exception as error:  # remotes of all kinds, each with errors of its own; none of them is swallowed
+            silent.append(f"{name} ({type(error).__name__})")
+        if _cached(repo, version.object):
+            return
+        looked.append(f"remote {name}")
+    what = f"{version.path}, object {version.object}"
+    if silent:
+        raise Unavailable(f"{what}: no answer from {', '.join(silent)}; check it and run again")
+    raise NotFound(f"{what} is in none of {', '.join(looked)}; run `dvc push` where it still is")
+
+
+def _holds(repo: Repo, remote: str, object_hash: str) -> bool:
+    """The remote has the object; raises when it did not answer, which fsspec's `exists` takes for a no."""
+    odb = repo.cloud.get_remote_odb(remote, "pull")
+    try:
+        odb.fs.info(odb.oid_to_path(object_hash))
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+            raise error.__cause__ from error
+        return False
+    return True
+
+
+def _remotes(repo: Repo) -> list[str]:
+    """Configured remotes, the default one first."""
+    default = repo.config["core"].get("remote")
+    return sorted(repo.config["remote"], key=lambda name: (name != default, name))
+
+
+def _metadata_file(stage: Stage) -> Path:
+    """The file with the stage's hashes: `x.dvc` itself, or the `dvc.lock` beside `dvc.yaml`."""
+    file = Path(stage.path)
+    return file if file.suffix == ".dvc" else file.with_suffix(".lock")
+
+
+def _entries(stage: Stage, files: Collection[str]) -> list[Output]:
+    """The stage's dependencies and outputs that are, or contain, one of the files; parameters have no path."""
+    return [
+        entry
+        for entry in (*stage.deps, *stage.outs)
+        if entry.protocol == "local" and any(file == entry.fs_path or file.startswith(f"{entry.fs_path}/") for file in files)
+    ]
+
+
+def _record(stage: Stage, files: Collection[str]) -> bool:
+    """Renew the recorded hashes of these files in one stage; true when that changed its metadata file."""
+    touched = [entry for entry in _entries(stage, files) if entry.hash_info]
+    for entry in touched:
+        entry.save()
+        if entry in stage.outs:
+            entry.commit()
+    return bool(touched) and _rewrite(stage, touched)
+
+
+def _rewrite(stage: Stage, touched: Iterable[Output]) -> bool:
+    from ruamel.yaml import YAML
+
+    file, yaml = _metadata_file(stage), YAML()
+    document = yaml.load(file.read_bytes())
+    section = document if file.suffix == ".dvc" else document["stages"][stage.name]
+    changed = [_renew(section, entry, stage) for entry in touched]
+    if file.suffix == ".dvc" and "md5" in section:
+        section["md5"] = stage.compute_md5()
+    if any(changed):
+        with replacing(file, like=file) as stream:
+            yaml.dump(document, stream)
+    return any(changed)
+
+
+def _renew(section: Any, entry: Output, stage: Stage) -> bool:
+    kind = "outs" if entry in stage.outs else "deps"
+    recorded = next(item for item in section[kind] if item["path"] == entry.def_path)
+    facts = {"md5": entry.hash_info.value, "size": entry.meta.size, "nfiles": entry.meta.nfiles}
+    fresh = {name: value for name, value in facts.items() if value is not None} | {"hash": entry.hash_name}
+    if all(recorded.get(name) == value for name, value in fresh.items()):
+        return False
+    recorded.update(fresh)
+    return True
+
+
+def _differences(stage: Stage) -> Iterator[str]:
+    for kind, entries in (("dependency", () if stage.frozen else stage.deps), ("output", stage.outs)):
+        for entry in entries:
+            for state in entry.status().values():
+                yield f"{kind} {entry.fs_path} {state}"
+    if stage.changed_stage():
+        yield "command or stage definition changed"

@@ -1,0 +1,32 @@
+"""Files that change all at once or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+_PRIVATE = 0o600
+_WRITABLE = 0o200
+
+
+@contextmanager
+def replacing(out: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
+    """A stream whose bytes become `out` when the block ends well; otherwise `out` stays as it was.
+
+    like: the file whose permissions `out` gets (and stays writable for its owner); without one, only its owner reads it.
+    The temporary name is fixed, so what a killed run left behind is overwritten by the next one.
+    """
+    temporary = out.with_name(f".{out.name}.part")
+    try:
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb") as stream:
+            yield stream
+            if like is not None:
+                os.fchmod(stream.fileno(), (like.stat().st_mode & 0o777) | _WRITABLE)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
