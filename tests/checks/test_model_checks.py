@@ -138,9 +138,16 @@ def test_an_area_of_nothing_or_of_no_numbers_is_refused(sides):
         membership_auc(*map(np.array, sides))
 
 
-def test_the_error_is_the_one_of_hanley_and_mcneil():
-    """Their worked example: an area of .893 from 51 abnormal and 58 normal images has a standard error of .032."""
-    assert round(hanley_mcneil(0.893, forgotten=51, unseen=58), 3) == 0.032
+def test_the_error_worked_out_by_hand():
+    """Q1 = .9/1.1, Q2 = 1.62/1.9, and (.09 + 9 (Q1 - .81) + 9 (Q2 - .81)) / 100 = .0739808²."""
+    assert isclose(hanley_mcneil(0.9, forgotten=10, unseen=10), 0.0739808, rel_tol=1e-5)
+
+
+def test_the_error_is_how_far_areas_of_exponential_losses_scatter():
+    random, rate = np.random.default_rng(7), 4.0
+    areas = [membership_auc(random.exponential(1 / rate, 20), random.exponential(1, 30)) for _ in range(3000)]
+    assert isclose(np.mean(areas), rate / (1 + rate), abs_tol=0.01)
+    assert isclose(np.std(areas), hanley_mcneil(rate / (1 + rate), forgotten=20, unseen=30), rel_tol=0.04)
 
 
 def test_a_perfect_area_of_three_records_is_not_certain():
