@@ -59,7 +59,7 @@ class Keys:
 def create(folder: Path) -> list[Path]:
     """Makes the key files that are missing and says which; what exists is never touched.
 
-    Raises KeyFileError when `signing.pem` is lost or cannot be read although `signing.pub` tells of it, or is to be made from it.
+    Raises KeyFileError when `signing.pem` is lost although `signing.pub` is there, or cannot be read to make `signing.pub`.
     """
     if (folder / PUBLIC).exists() and not (folder / SIGNING).exists():
         raise KeyFileError(
