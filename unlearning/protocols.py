@@ -127,8 +127,13 @@ class Assignment:
 class Method(Protocol):
     """How to forget: one published method a file."""
 
-    name: str
-    guarantee: Guarantee
+    @property
+    def name(self) -> str:
+        """What its paper calls it; the name of its entry point."""
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What it promises."""
 
     def plan(self, assignment: Assignment) -> Sequence[Job]:
         """The independent jobs; pure. Raises WrongUse when the method cannot serve such a model."""

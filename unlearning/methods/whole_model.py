@@ -1,0 +1,154 @@
+"""The frame of methods that change a trained model as a whole: write one function, `@whole_model` makes it a Method.
+
+The function gets `(model, forget, retain, learner, params, seed)` and returns the changed model. The model is a private copy,
+the result is named by everything that shaped it, and a name that is stored already is not made again.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from unlearning.entities import Empirical, Guarantee, Job, Part, Trained
+from unlearning.errors import Damaged, NotFound, SettingsError, VerificationFailed, WouldEmptyData, WrongUse
+from unlearning.hashing import bytes_digest, canonical, digest, seed_from
+from unlearning.methods import constituent
+from unlearning.protocols import Assignment, Checkpoints, Learner, Records, State
+
+EMPIRICAL = Empirical()
+Change = Callable[[State, Records, Records, Learner, Mapping[str, float], int], State]
+"""(model, forget, retain, learner, params, seed) → model."""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """One hyperparameter: its default and its range, ends excluded."""
+
+    name: str
+    default: float
+    above: float
+    below: float = math.inf
+    whole: bool = False
+    """Refuse fractions."""
+
+    def check(self, method: str, value: float) -> float:
+        """The value, if it may be used; raises SettingsError."""
+        if math.isfinite(value) and self.above < value < self.below and (not self.whole or value == int(value)):
+            return value
+        kind = "a whole number" if self.whole else "a number"
+        most = "" if math.isinf(self.below) else f" and below {self.below:g}"
+        raise SettingsError(
+            f"unlearning.policy.params.{method}.{self.name}: got {value!r}; expected {kind} above {self.above:g}{most}"
+        )
+
+
+def whole_model(*, knobs: Sequence[Knob] = (), guarantee: Guarantee = EMPIRICAL) -> Callable[[Change], WholeModel]:
+    """A decorator that makes a Method of one function; the method is called what the function is called."""
+
+    def decorate(change: Change) -> WholeModel:
+        return WholeModel(name=change.__name__, change=change, knobs=tuple(knobs), guarantee=guarantee)
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class WholeModel:
+    """A method that starts from the current model and looks at the forget set."""
+
+    name: str
+    change: Change
+    knobs: tuple[Knob, ...]
+    guarantee: Guarantee
+
+    def plan(self, assignment: Assignment) -> Sequence[Job]:
+        """One job; raises WrongUse for an ensemble, or without a parent and a forget set."""
+        if len(assignment.target.shards) != 1:
+            raise WrongUse(
+                f"{self.name} changes one model, this one has {len(assignment.target.shards)} shards; set"
+                " unlearning.partition.shards to 1, or use the methods sisa or retrain"
+            )
+        if len(assignment.parent) != 1 or assignment.forget is None:
+            raise WrongUse(f"{self.name} starts from a trained model and a forget set; train first, then erase")
+        params = self._params(assignment.params)
+        whole = constituent.jobs(assignment, method=self.name, reuse=True)[0]
+        return [replace(whole, parent=assignment.parent[0], forget=assignment.forget, params=params)]
+
+    def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
+        """The changed model under its name; without anyone to forget, the parent itself."""
+        started = time.thread_time()
+        retain, forget = _sets(self.name, job, records)
+        parent = _parent(self.name, job, checkpoints)
+        key = result_key(job, forget=forget, retain=retain) if len(forget) else str(job.parent)
+        payload, damaged = (parent, 0) if not len(forget) else _stored(job, key, checkpoints)
+        made = payload is None
+        if payload is None:
+            seed = seed_from(self.name, job.seed, job.shard)
+            payload = learner.dumps(self.change(learner.loads(parent), forget, retain, learner, dict(job.params), seed))
+            if job.save:
+                checkpoints.put(key, payload)
+        return Part(
+            shard=job.shard,
+            key=key,
+            digest=bytes_digest(payload),
+            slices_trained=int(made),
+            rows_trained=int(dict(job.params).get("epochs", 1)) * (len(retain) + len(forget)) if made else 0,
+            cpu_seconds=time.thread_time() - started,
+            repaired=damaged if made and job.save else 0,
+        )
+
+    def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
+        """The one changed model; raises VerificationFailed when there is another number of parts."""
+        if [part.shard for part in parts] != [assignment.target.shards[0].shard]:
+            raise VerificationFailed(f"{self.name}: {len(parts)} parts came back, 1 was planned; run the job again")
+        return Trained(method=self.name, guarantee=str(self.guarantee), parts=tuple(parts))
+
+    def _params(self, given: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
+        """Every hyperparameter with its value; raises SettingsError for an unknown name or a value out of range."""
+        values = dict(given)
+        unknown = sorted(values.keys() - {knob.name for knob in self.knobs})
+        if unknown:
+            known = ", ".join(knob.name for knob in self.knobs) or "none"
+            raise SettingsError(f"unlearning.policy.params.{self.name}: unknown {', '.join(unknown)}; expected {known}")
+        checked = {knob.name: knob.check(self.name, float(values.get(knob.name, knob.default))) for knob in self.knobs}
+        return tuple(sorted(checked.items()))
+
+
+def result_key(job: Job, *, forget: Records, retain: Records) -> str:
+    """The name of a changed model: a digest of method, parent, records, hyperparameters and seed."""
+    shaped = [_digest(forget), _digest(retain), [list(pair) for pair in job.params]]
+    return digest(["unlearning/whole-model/1", job.method, job.parent, *shaped, job.recipe, job.seed])
+
+
+def _digest(records: Records) -> str:
+    features = np.ascontiguousarray(records.features, dtype="<f4")
+    labels = np.ascontiguousarray(records.labels, dtype="<i8")
+    return bytes_digest(canonical(list(features.shape)), features.tobytes(), labels.tobytes())
+
+
+def _sets(method: str, job: Job, records: Records) -> tuple[Records, Records]:
+    """Retain set and forget set."""
+    if job.forget is None:
+        raise WrongUse(f"{method}: the job names no forget set; plan it with {method} itself")
+    retain, forget = records[job.bounds[0] : job.bounds[-1]], records[slice(*job.forget)]
+    if not len(retain):
+        raise WouldEmptyData(f"{method}: no record is left to keep the model useful; withdraw the model")
+    return retain, forget
+
+
+def _parent(method: str, job: Job, checkpoints: Checkpoints) -> bytes:
+    payload = checkpoints.get(job.parent) if job.parent else None
+    if payload is None:
+        raise NotFound(f"{method}: the current model's state {job.parent} is not in the checkpoint store; use retrain")
+    return payload
+
+
+def _stored(job: Job, key: str, checkpoints: Checkpoints) -> tuple[bytes | None, int]:
+    """The result if it was made before, and how many damaged copies of it were found."""
+    try:
+        return (checkpoints.get(key) if job.reuse else None), 0
+    except Damaged:
+        return None, 1

@@ -1,0 +1,115 @@
+"""Trained states under their names, on any address that fsspec understands.
+
+A state is `<key[:2]>/<key>.safetensors`; the file `<key>.sha256` beside it is written afterwards, in the format of `sha256sum`,
+and makes the state count. `cd <store>/<key[:2]> && sha256sum --check *.sha256` checks a store without this package.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+
+from unlearning.errors import Damaged, WrongUse
+from unlearning.hashing import bytes_digest
+
+_KEY = re.compile(r"[0-9a-f]{64}")
+_STATE = re.compile(r"([0-9a-f]{64})\.(?:safetensors|sha256)")
+_SIDECAR = re.compile(rb"([0-9a-f]{64}) [ *]([0-9a-f]{64})\.safetensors\n")
+
+
+class CheckpointStore:
+    """Checkpoints in a folder or an object store; safe for threads and processes, as equal names mean equal bytes.
+
+    url: an absolute path or an fsspec URL (`s3://bucket/prefix`, `memory://name`).
+    """
+
+    def __init__(self, url: str) -> None:
+        # A plain path is taken as it is: fsspec would read `::` in it as a chain of file systems. Cached listings would
+        # hide what another process wrote or deleted.
+        if "://" in url:
+            self._files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        else:
+            self._files, root = fsspec.filesystem("file"), os.path.abspath(url)
+        self._root: str = root.rstrip("/")
+        self._local = "file" in _protocols(self._files)
+
+    def get(self, key: str) -> bytes | None:
+        """The payload, or None when there is none; raises Damaged when its digest does not match."""
+        payload_at, sidecar_at = self._paths(key)
+        sidecar, payload = self._read(sidecar_at), self._read(payload_at)
+        if sidecar is None or payload is None:
+            return None
+        line = _SIDECAR.fullmatch(sidecar)
+        if line is None or line[2].decode() != key or line[1].decode() != bytes_digest(payload):
+            raise Damaged(f"checkpoint {key}: its bytes do not match its .sha256; train again, which replaces it")
+        return payload
+
+    def put(self, key: str, payload: bytes) -> str:
+        """Store atomically; returns the payload's SHA-256."""
+        payload_at, sidecar_at = self._paths(key)
+        digest = bytes_digest(payload)
+        self._write(payload_at, payload)
+        self._write(sidecar_at, f"{digest}  {key}.safetensors\n".encode())
+        return digest
+
+    def __contains__(self, key: str) -> bool:
+        return all(self._files.exists(path) for path in self._paths(key))
+
+    def delete(self, key: str) -> bool:
+        """True when something was deleted; what an interrupted `put` left under this name goes too."""
+        payload_at, sidecar_at = self._paths(key)
+        leftovers = sorted(str(path) for path in Path(payload_at).parent.glob(f".{key}.*")) if self._local else []
+        # The mark goes first: a reader then sees no checkpoint, never half of one.
+        return any([self._remove(path) for path in (sidecar_at, payload_at, *leftovers)])
+
+    def keys(self) -> Iterator[str]:
+        """Every stored name, also those whose `put` was interrupted, so that a purge finds them."""
+        found = (_STATE.fullmatch(path.rpartition("/")[2]) for path in self._files.find(self._root))
+        yield from sorted({match[1] for match in found if match})
+
+    def _paths(self, key: str) -> tuple[str, str]:
+        if not _KEY.fullmatch(key):
+            raise WrongUse(f"checkpoint name {key[:80]!r}; expected 64 lower-case hex digits")
+        stem = f"{self._root}/{key[:2]}/{key}"
+        return f"{stem}.safetensors", f"{stem}.sha256"
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            content: bytes = self._files.cat_file(path)
+        except FileNotFoundError:
+            return None
+        return content
+
+    def _write(self, path: str, content: bytes) -> None:
+        if not self._local:
+            self._files.pipe_file(path, content)
+            return
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # The leading dot and the ending keep a half-written file out of keys() and of `sha256sum *.safetensors`.
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+        try:
+            temporary.write_bytes(content)
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _remove(self, path: str) -> bool:
+        # Asked first because object stores delete what does not exist without a word.
+        if not self._files.exists(path):
+            return False
+        try:
+            self._files.rm_file(path)
+        except (FileNotFoundError, KeyError):  # another process was faster; KeyError is the memory file system's way to say so
+            return False
+        return True
+
+
+def _protocols(files: Any) -> tuple[str, ...]:
+    return (files.protocol,) if isinstance(files.protocol, str) else tuple(files.protocol)

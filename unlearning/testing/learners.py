@@ -1,0 +1,238 @@
+"""What every learner must keep so that exact unlearning is exact.
+
+A check is a function `(make_learner)`; the learner is for records of 4 features and 3 labels.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from unlearning.errors import Damaged
+from unlearning.protocols import Learner, Records, State
+from unlearning.testing.conformance import LearnerFactory, require, run_all
+from unlearning.testing.population import FEATURES, LABELS, population
+
+LearnerCheck = Callable[[LearnerFactory], None]
+
+
+def check_learner(make_learner: LearnerFactory) -> None:
+    """Run every check; raises Nonconforming with all findings."""
+    run_all(learner_checks(), f"learner {type(make_learner()).__name__}", make_learner)
+
+
+def learner_checks() -> Sequence[LearnerCheck]:
+    """The checks, for `@pytest.mark.parametrize("check", learner_checks())`."""
+    return _CHECKS
+
+
+def the_same_arguments_give_the_same_bytes(make_learner: LearnerFactory) -> None:
+    """Two learners, made apart, train to the same bytes."""
+    require(_trained(make_learner()) == _trained(make_learner()), "two equal trainings gave different bytes")
+
+
+def global_random_state_is_left_alone(make_learner: LearnerFactory) -> None:
+    """Seeds are arguments: what the process drew before does not matter, and what it draws next does not change."""
+    plain = _trained(make_learner())
+    _seed_globals(123)
+    before = _draw_globals()
+    _seed_globals(123)
+    seeded = _trained(make_learner())
+    require(seeded == plain, "training depends on a global random generator")
+    require(_draw_globals() == before, "training moved a global random generator; give the learner one of its own")
+
+
+def threads_do_not_disturb_each_other(make_learner: LearnerFactory) -> None:
+    """Four trainings side by side, on one learner, each give the bytes that they give alone."""
+    learner = make_learner()
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda seed: _trained(learner, seed), range(4)))
+    alone = [_trained(make_learner(), seed) for seed in range(4)]
+    require(together == alone, "trainings in threads gave other bytes than alone")
+
+
+def fit_leaves_its_arguments_alone(make_learner: LearnerFactory) -> None:
+    """The state before a stage is still the state before it; records are read-only."""
+    learner, records = make_learner(), _records()
+    state = learner.fresh(1, records)
+    before = learner.dumps(state)
+    features, labels = records.features.copy(), records.labels.copy()
+    after = learner.fit(state, records, epochs=2, seed=2)
+    require(learner.dumps(state) == before, "fit changed the state it was given; train a copy")
+    require(learner.dumps(after) != before, "fit for two epochs changed nothing")
+    same = np.array_equal(records.features, features) and np.array_equal(records.labels, labels)
+    require(same, "fit changed the records")
+
+
+def asking_changes_nothing(make_learner: LearnerFactory) -> None:
+    """predict, losses and dumps are questions."""
+    learner, records = make_learner(), _records()
+    state = _state(learner)
+    before = learner.dumps(state)
+    learner.predict(state, records.features)
+    learner.losses(state, records)
+    require(learner.dumps(state) == before, "predict or losses changed the state")
+
+
+def a_stored_state_is_the_whole_state(make_learner: LearnerFactory) -> None:
+    """Bytes → state → bytes is the identity, and training goes on from either alike (moments, counters, buffers)."""
+    learner, records = make_learner(), _records()
+    state = _state(learner)
+    loaded = learner.loads(learner.dumps(state))
+    require(learner.dumps(loaded) == learner.dumps(state), "dumps of a loaded state are other bytes")
+    ends = [learner.dumps(learner.fit(start, records, epochs=2, seed=5)) for start in (state, loaded)]
+    require(ends[0] == ends[1], "training goes on differently from a loaded state; something is missing in dumps")
+    other = make_learner()
+    elsewhere = other.dumps(other.fit(other.loads(learner.dumps(state)), records, epochs=2, seed=5))
+    require(elsewhere == ends[0], "training goes on differently in another learner; the learner itself holds state")
+
+
+def bytes_that_are_no_state_are_damaged(make_learner: LearnerFactory) -> None:
+    """Truncated or foreign bytes raise Damaged."""
+    learner = make_learner()
+    payload = learner.dumps(_state(learner))
+    for wrong, what in ((b"", "no bytes"), (b"no state", "foreign bytes"), (payload[: len(payload) // 2], "half a state")):
+        try:
+            learner.loads(wrong)
+        except Damaged:
+            continue
+        require(False, f"loads took {what} for a state; raise Damaged")
+
+
+def preprocessing_is_fitted_on_the_first_slice(make_learner: LearnerFactory) -> None:
+    """An untrained state is a function of the seed and the first slice, and of the seed it does depend."""
+    learner, records = make_learner(), _records()
+    starts = [learner.dumps(learner.fresh(seed, records[:5])) for seed in (1, 1, 2)]
+    require(starts[0] == starts[1], "fresh gave different bytes for the same seed and slice")
+    require(starts[0] != starts[2], "fresh does not depend on its seed")
+
+
+def no_epochs_change_nothing(make_learner: LearnerFactory) -> None:
+    """Zero passes give the state that was there."""
+    learner = make_learner()
+    state = _state(learner)
+    after = learner.fit(state, _records(), epochs=0, seed=9)
+    require(learner.dumps(after) == learner.dumps(state), "zero epochs changed the state")
+
+
+def every_record_shapes_the_state(make_learner: LearnerFactory) -> None:
+    """Also the last one, whatever number of records there is."""
+    learner = make_learner()
+    for rows in (1, 2, 7, 17, 33):
+        records = _records()[:rows]
+        features = records.features.copy()
+        features[-1] += 1
+        start = learner.fresh(1, _records())
+        ends = [
+            learner.dumps(learner.fit(start, Records(f, records.labels), epochs=1, seed=3))
+            for f in (records.features, features)
+        ]
+        require(ends[0] != ends[1], f"the last of {rows} records does not shape the state")
+
+
+def any_number_of_records_can_be_trained(make_learner: LearnerFactory) -> None:
+    """One record, and numbers that no batch size divides, give finite losses."""
+    learner = make_learner()
+    for rows in (1, 2, 7, 17, 33):
+        records = _records()[:rows]
+        state = learner.fit(learner.fresh(1, records), records, epochs=2, seed=3)
+        require(np.isfinite(learner.losses(state, _records())).all(), f"after training on {rows} records losses are not finite")
+
+
+def probabilities_are_probabilities(make_learner: LearnerFactory) -> None:
+    """(n, labels), between 0 and 1, each row sums to 1; also for no record and for one."""
+    learner, records = make_learner(), _records()
+    state = _state(learner)
+    answers = learner.predict(state, records.features)
+    require(answers.shape == (len(records), LABELS), f"predict gave shape {answers.shape}, expected {(len(records), LABELS)}")
+    require(((answers >= 0) & (answers <= 1)).all(), "a probability is not between 0 and 1")
+    require(np.allclose(answers.sum(axis=1), 1, atol=1e-5), "the probabilities of a record do not sum to 1")
+    require(
+        np.allclose(learner.predict(state, records.features[:1]), answers[:1], atol=1e-5), "a record alone gets other answers"
+    )
+    require(learner.predict(state, records.features[:0]).shape == (0, LABELS), f"no record: expected shape (0, {LABELS})")
+
+
+def losses_are_in_nats(make_learner: LearnerFactory) -> None:
+    """(n,), minus the logarithm of the probability given to the label."""
+    learner, records = make_learner(), _records()
+    state = _state(learner)
+    losses = learner.losses(state, records)
+    require(losses.shape == (len(records),), f"losses gave shape {losses.shape}, expected {(len(records),)}")
+    given = learner.predict(state, records.features)[np.arange(len(records)), records.labels]
+    require(np.allclose(losses, -np.log(given), rtol=1e-3, atol=1e-5), "losses are not -log of the label's probability")
+
+
+def every_stage_trains(make_learner: LearnerFactory) -> None:
+    """One whole number of passes for each slice, and at least one after the last, which else is never seen."""
+    for slices in (1, 2, 4, 16):
+        epochs = list(make_learner().stage_epochs(slices))
+        whole = len(epochs) == slices and all(isinstance(one, int) and one >= 0 for one in epochs)
+        require(whole, f"stage_epochs({slices}) gave {epochs}; expected {slices} whole numbers")
+        require(epochs[-1] > 0, f"stage_epochs({slices}) never trains the last slice")
+
+
+def training_learns(make_learner: LearnerFactory) -> None:
+    """The mean loss falls on records whose labels follow from their features."""
+    learner, records = make_learner(), _records()
+    start = learner.fresh(1, records)
+    end = learner.fit(start, records, epochs=20, seed=3)
+    before, after = learner.losses(start, records).mean(), learner.losses(end, records).mean()
+    require(after < before, f"twenty epochs moved the mean loss from {before:.3f} to {after:.3f}")
+
+
+_CHECKS: tuple[LearnerCheck, ...] = (
+    the_same_arguments_give_the_same_bytes,
+    global_random_state_is_left_alone,
+    threads_do_not_disturb_each_other,
+    fit_leaves_its_arguments_alone,
+    asking_changes_nothing,
+    a_stored_state_is_the_whole_state,
+    bytes_that_are_no_state_are_damaged,
+    preprocessing_is_fitted_on_the_first_slice,
+    no_epochs_change_nothing,
+    every_record_shapes_the_state,
+    any_number_of_records_can_be_trained,
+    probabilities_are_probabilities,
+    losses_are_in_nats,
+    every_stage_trains,
+    training_learns,
+)
+
+
+def _records() -> Records:
+    """41 read-only records, as a spool gives them."""
+    records = population().records
+    for values in (records.features, records.labels):
+        values.setflags(write=False)
+    require(records.features.shape[1] == FEATURES, "the population has another shape than it says")
+    return records
+
+
+def _state(learner: Learner) -> State:
+    records = _records()
+    return learner.fit(learner.fresh(1, records[:9]), records, epochs=2, seed=2)
+
+
+def _trained(learner: Learner, seed: int = 2) -> bytes:
+    records = _records()
+    first = learner.fit(learner.fresh(seed, records[:9]), records[:9], epochs=2, seed=seed + 1)
+    return learner.dumps(learner.fit(first, records, epochs=2, seed=seed + 2))
+
+
+def _seed_globals(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
+def _draw_globals() -> tuple[float, ...]:
+    drawn = [random.random(), float(np.random.random())]
+    if torch := sys.modules.get("torch"):
+        drawn.append(float(torch.rand(())))
+    return tuple(drawn)

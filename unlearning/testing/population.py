@@ -1,0 +1,209 @@
+"""A small world to try methods in: people with records, a store in memory, and one call from records to an ensemble."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.entities import Chain, Exact, Job, Part, Trained
+from unlearning.errors import Damaged, WrongUse
+from unlearning.hashing import bytes_digest, digest
+from unlearning.methods.sisa import Sisa
+from unlearning.partition import Partition, Places, chain, partition, places, shard_and_slice
+from unlearning.protocols import Assignment, Learner, Method, Records
+
+FEATURES = 4
+LABELS = 3
+"""Shape of every record here; a learner under test must be made for it."""
+
+Map = Callable[[Callable[[Job], Part], Iterable[Job]], Iterable[Part]]
+
+
+class MemoryCheckpoints:
+    """A checkpoint store in a dictionary; `damage` makes one fail its digest."""
+
+    def __init__(self) -> None:
+        self.payloads: dict[str, bytes] = {}
+        self._damaged: set[str] = set()
+
+    def get(self, key: str) -> bytes | None:
+        """The payload, or None; raises Damaged after `damage`."""
+        _checked(key)
+        if key in self._damaged:
+            raise Damaged(f"checkpoint {key} was damaged by the test")
+        return self.payloads.get(key)
+
+    def put(self, key: str, payload: bytes) -> str:
+        """Store; returns the payload's SHA-256."""
+        self.payloads[_checked(key)] = payload
+        self._damaged.discard(key)
+        return bytes_digest(payload)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.payloads
+
+    def delete(self, key: str) -> bool:
+        """True when something was deleted."""
+        return self.payloads.pop(_checked(key), None) is not None
+
+    def keys(self) -> Iterator[str]:
+        """Every stored name."""
+        return iter(tuple(self.payloads))
+
+    def damage(self, key: str) -> None:
+        """Let this checkpoint fail its digest until it is put again."""
+        self._damaged.add(key)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Records in storage order and the person, a number, that each belongs to."""
+
+    records: Records
+    people: NDArray[np.int64]
+    """(n,)"""
+
+    @property
+    def where(self) -> Places:
+        """(n, 4) partition tokens."""
+        tokens = [bytes.fromhex(digest(["unlearning/testing", int(person)])) for person in self.people]
+        return places(tokens) if tokens else np.zeros((0, 4), np.uint64)
+
+    def of(self, people: Collection[int]) -> Population:
+        """These people's records alone."""
+        return self._take(np.isin(self.people, list(people)))
+
+    def without(self, people: Collection[int]) -> Population:
+        """Everyone else's records."""
+        return self._take(~np.isin(self.people, list(people)))
+
+    def noised(self, people: Collection[int]) -> Population:
+        """The same, with these people's features and labels replaced by others."""
+        rows = np.isin(self.people, list(people))
+        features, labels = self.records.features.copy(), self.records.labels.copy()
+        features[rows] = np.random.default_rng(99).normal(3, 2, (int(rows.sum()), FEATURES))
+        labels[rows] = (labels[rows] + 1) % LABELS
+        return replace(self, records=Records(features, labels))
+
+    def cells(self, *, shards: int, slices: int) -> dict[tuple[int, int], list[int]]:
+        """(shard, slice), both 0-based → the people there, in numerical order."""
+        found: dict[tuple[int, int], set[int]] = {}
+        for person, shard, piece in zip(self.people, *shard_and_slice(self.where, shards=shards, slices=slices), strict=True):
+            found.setdefault((int(shard), int(piece)), set()).add(int(person))
+        return {cell: sorted(members) for cell, members in sorted(found.items())}
+
+    def _take(self, rows: NDArray[np.bool_]) -> Population:
+        return Population(Records(self.records.features[rows], self.records.labels[rows]), self.people[rows])
+
+
+def population(*, people: int = 17, rows: int = 41, seed: int = 0) -> Population:
+    """A population whose labels can be learned from the features; the first `people` rows give everyone a record."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, LABELS, rows)
+    features = (np.eye(LABELS, FEATURES)[labels] * 2 + generator.normal(0, 1, (rows, FEATURES))).astype(np.float32)
+    belongs = np.concatenate([np.arange(people), generator.integers(0, people, max(0, rows - people))])[:rows]
+    return Population(Records(features, labels.astype(np.int64)), belongs.astype(np.int64))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one call of a method made."""
+
+    trained: Trained
+    chain: Chain
+    jobs: tuple[Job, ...]
+    states: dict[int, bytes]
+    """Shard → stored bytes of its constituent."""
+
+    @property
+    def digests(self) -> dict[int, str]:
+        """Shard → SHA-256 of the stored bytes."""
+        return {shard: bytes_digest(payload) for shard, payload in self.states.items()}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One method, one learner and one store."""
+
+    method: Method
+    learner: Learner
+    shards: int = 3
+    slices: int = 4
+    seed: int = 7
+    recipe: str = "recipe"
+    store: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
+
+    def train(self, people: Population, *, map: Map = map) -> Outcome:
+        """The first model: by the method itself when it is exact, else by SISA."""
+        trainer = self if isinstance(self.method.guarantee, Exact) else replace(self, method=Sisa())
+        return trainer._make(people, forget=None, parent=None, map=map)
+
+    def erase(self, people: Population, leaving: Collection[int], parent: Outcome, *, map: Map = map) -> Outcome:
+        """The model after these people left; `people` are all whose records were there before."""
+        return self._make(people.without(leaving), forget=people.of(leaving), parent=parent, map=map)
+
+    def scratch(self, people: Population) -> Outcome:
+        """The same training with an empty store: the slow truth."""
+        return replace(self, store=MemoryCheckpoints()).train(people)
+
+    def assignment(
+        self, people: Population, *, forget: Population | None, parent: Outcome | None
+    ) -> tuple[Assignment, Records]:
+        """What the method is asked, and the spool it reads."""
+        where, placed = people.where, partition(people.records, people.where, shards=self.shards, slices=self.slices)
+        retain = _take(people.records, placed)
+        spool = retain if forget is None else _join(retain, forget.records)
+        target = chain(self.recipe, self.seed, retain, where[placed.order], placed.bounds)
+        heads = {part.shard: part.key for part in parent.trained.parts} if parent else {}
+        assignment = Assignment(
+            root=".",
+            recipe="recipe.py:recipe",
+            device="cpu",
+            checkpoints="memory://testing",
+            records="spool",
+            target=target,
+            bounds=tuple(tuple(int(edge) for edge in edges) for edges in placed.bounds),
+            parent=tuple(heads.get(s.shard, s.head) for s in parent.chain.shards) if parent else (),
+            forget=None if forget is None else (len(retain), len(spool)),
+        )
+        return assignment, spool
+
+    def _make(self, people: Population, *, forget: Population | None, parent: Outcome | None, map: Map) -> Outcome:
+        assignment, spool = self.assignment(people, forget=forget, parent=parent)
+        jobs = tuple(self.method.plan(assignment))
+        parts = list(map(partial(_run, self, spool), jobs))
+        trained = self.method.merge(assignment, parts)
+        states = {part.shard: self.store.payloads.get(part.key, b"") for part in trained.parts}
+        return Outcome(trained, assignment.target, jobs, states)
+
+
+def _checked(key: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", key):
+        raise WrongUse(f"checkpoint name {key[:80]!r}; expected 64 lower-case hex digits")
+    return key
+
+
+def _run(bench: Bench, spool: Records, job: Job) -> Part:
+    return bench.method.run(job, bench.learner, spool, bench.store)
+
+
+def _take(records: Records, placed: Partition) -> Records:
+    return Records(_frozen(records.features[placed.order]), _frozen(records.labels[placed.order]))
+
+
+def _join(first: Records, second: Records) -> Records:
+    return Records(
+        _frozen(np.concatenate([first.features, second.features])), _frozen(np.concatenate([first.labels, second.labels]))
+    )
+
+
+def _frozen(values: NDArray[Any]) -> NDArray[Any]:
+    """Read-only, as a memory-mapped spool is."""
+    values.setflags(write=False)
+    return values
