@@ -1,0 +1,300 @@
+"""Train a PyTorch module slice by slice, to the same bytes every time.
+
+A stage is a pure function of (recipe, state, records, epochs, seed): one permutation per epoch from a fresh generator; steps
+of constant shape (the last batch is filled up with records of the same epoch, which count nothing in the loss, though batch
+normalisation sees them); one torch thread; and a network rebuilt from its stored state, so that nothing a checkpoint cannot
+hold is carried from one stage to the next.
+Method: SISA training, Bourtoule et al. 2021, arXiv:1912.03817.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from unlearning.errors import Damaged, RecipeError, SettingsError
+from unlearning.learners.torch_determinism import draws, job, seeded
+from unlearning.learners.torch_recipe import Standardize, TorchRecipe, cross_entropy, standardize
+from unlearning.learners.torch_serving import Served, program
+from unlearning.learners.torch_state import pack, unpack
+from unlearning.protocols import Records
+
+if TYPE_CHECKING:
+    from unlearning.protocols import Features, Probabilities
+
+__all__ = ["Standardize", "TorchLearner", "TorchRecipe", "TorchState", "cross_entropy", "standardize"]
+
+_INFERENCE_ROWS = 256
+
+
+@dataclass(frozen=True, eq=False)
+class TorchState:
+    """Everything that training goes on from."""
+
+    seed: int
+    """Of the untrained network: what it draws when it is built, stored or not, is drawn again when it is rebuilt."""
+    preprocessing: nn.Module
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+
+
+class TorchLearner:
+    """Trains what a TorchRecipe describes; satisfies `unlearning.protocols.Learner`."""
+
+    def __init__(self, recipe: TorchRecipe, device: str = "cpu") -> None:
+        self.recipe = recipe
+        self._device = _device(device)
+        self._draws: bool | None = None
+
+    def fresh(self, seed: int, first_slice: Records) -> TorchState:
+        """An untrained state; preprocessing is fitted on `first_slice` and on nothing else."""
+        if not len(first_slice):
+            raise ValueError("preprocessing cannot be fitted on an empty slice; pass the shard's first slice with a record")
+        features = _tensor(first_slice.features)
+        with self._job():
+            state = self._build(seed, features)
+            self._check_preprocessing(state, features)
+        return state
+
+    def fit(self, state: TorchState, records: Records, *, epochs: int, seed: int) -> TorchState:
+        """The state after `epochs` passes over the records; `state` itself is left as it is.
+
+        Raises RecipeError when the network cannot be trained with this loss and optimiser, or when training diverges.
+        """
+        if not len(records) or epochs < 1:
+            return state
+        with self._job():
+            trained = self._rebuild(_tree(state), state.preprocessing)
+            with self._randomness(seed):
+                self._train(trained, records, epochs, seed)
+            _check_finite(trained.network)
+        return trained
+
+    def stage_epochs(self, slices: int) -> list[int]:
+        """(R,) passes e_r after slice r whose work Σ e_r·r/R is the recipe's e epochs; never less than one pass each.
+
+        SISA gives every stage 2e/(R+1) epochs (Bourtoule et al. 2021); whole numbers come from error diffusion, in units of
+        1/(R(R+1)) of an epoch's work and from the last stage to the first, so that the smallest stages even out the rest.
+        """
+        passes = [0] * slices
+        owed = 0
+        for stage in range(slices, 0, -1):
+            one_pass = stage * (slices + 1)
+            owed += 2 * self.recipe.epochs * stage
+            passes[stage - 1] = max(1, (2 * owed + one_pass) // (2 * one_pass))
+            owed -= passes[stage - 1] * one_pass
+        return passes
+
+    def predict(self, state: TorchState, features: Features) -> Probabilities:
+        """(n, labels) probabilities, in storage order of the features."""
+        served = Served(state.preprocessing, state.network).eval()
+        with self._job(), torch.no_grad():
+            return self._in_batches(served, _tensor(features)).cpu().double().numpy()
+
+    def losses(self, state: TorchState, records: Records) -> NDArray[np.float64]:
+        """(n,) cross-entropy of each record in nats, whatever the recipe's own loss is."""
+        network = nn.Sequential(state.preprocessing, state.network).eval()
+        with self._job(), torch.no_grad():
+            logits = self._in_batches(network, _tensor(records.features)).cpu().double()
+            return cross_entropy(logits, torch.tensor(records.labels)).numpy()
+
+    def dumps(self, state: TorchState) -> bytes:
+        """The whole state as safetensors bytes: network, preprocessing, optimiser."""
+        return pack(_tree(state))
+
+    def loads(self, payload: bytes) -> TorchState:
+        """The inverse of dumps; raises Damaged when the bytes are no state, or not one of this recipe's network."""
+        tree = unpack(payload)
+        with self._job():
+            try:
+                return self._rebuild(tree)
+            except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
+                raise Damaged(f"a checkpoint does not fit the recipe: {error}; delete it and run `unlearn train`") from error
+
+    def served(self, state: TorchState) -> dict[str, NDArray[Any]]:
+        """The tensors that answering needs (preprocessing and network, no optimiser), by name."""
+        tensors = Served(state.preprocessing, state.network).state_dict()
+        return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items() if isinstance(value, Tensor)}
+
+    def template(self) -> bytes:
+        """The served computation without its weights, as a torch.export (pt2) file: (n, features) → (n, labels) probabilities.
+
+        `torch.export.load(…).module()` needs neither this package nor the recipe's code; its state dict has the names of
+        `served`. Raises RecipeError when torch cannot export the network.
+        """
+        blank = self._build(0, self._zeros())
+        return program(Served(blank.preprocessing, blank.network), self.recipe.width)
+
+    def _job(self) -> AbstractContextManager[None]:
+        return job(deterministic=self._device.type == "cuda")
+
+    def _randomness(self, seed: int) -> AbstractContextManager[None]:
+        """The global generators, seeded and locked, if the network draws from them; else threads run in parallel."""
+        if self._draws is None:
+            self._draws = self._rehearse()
+        return seeded(self._device, seed) if self._draws else nullcontext()
+
+    def _rehearse(self) -> bool:
+        """One step on zeros with a network that is thrown away: True when it draws random numbers, RecipeError if it fails."""
+        state = self._build(0, self._zeros())
+        rows = self.recipe.batch_size
+        features = state.preprocessing(torch.zeros(rows, self.recipe.width, device=self._device))
+        labels = torch.zeros(rows, dtype=torch.int64, device=self._device)
+        weights = torch.full((rows,), 1.0 / rows, device=self._device)
+        state.network.train()
+        try:
+            with seeded(self._device, 0):
+                _check_shapes(self.recipe, state.network(features))
+                return draws(lambda: _steps(state, self.recipe.loss, [(features, labels, weights)]))
+        except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
+            raise RecipeError(
+                f"one training step on {rows} records of zeros failed: {type(error).__name__}: {_first_line(error)}; "
+                "check network, loss, optimizer and batch_size in the recipe"
+            ) from error
+
+    def _train(self, state: TorchState, records: Records, epochs: int, seed: int) -> None:
+        with torch.no_grad():
+            features = self._in_batches(state.preprocessing, _tensor(records.features))
+        labels = torch.tensor(records.labels, device=self._device)
+        weights = self._weights(len(records))
+        generator = torch.Generator().manual_seed(seed)
+        shape = weights.shape
+        epoch = features.new_empty(weights.numel(), features.shape[1])
+        state.network.train()
+        for _ in range(epochs):
+            order = torch.randperm(len(records), generator=generator)
+            order = order[torch.arange(weights.numel()) % len(records)].to(self._device)
+            # One buffer for all epochs: fresh memory costs its page faults again each time.
+            torch.index_select(features, 0, order, out=epoch)
+            _steps(state, self.recipe.loss, zip(epoch.view(*shape, -1), labels[order].view(shape), weights, strict=True))
+        state.network.eval()
+
+    def _weights(self, records: int) -> Tensor:
+        """(steps, batch) weight of each place in its batch's mean: 0 for the places that only fill up the last batch."""
+        size = self.recipe.batch_size
+        steps = -(-records // size)
+        weights = torch.full((steps, size), 1.0 / size)
+        last = records - (steps - 1) * size
+        weights[-1] = torch.where(torch.arange(size) < last, 1.0 / last, 0.0)
+        return weights.to(self._device)
+
+    def _in_batches(self, module: nn.Module, features: Tensor) -> Tensor:
+        """module(features) in steps of one shape: a ragged last step may give other bits on two threads than on one."""
+        rows = max(self.recipe.batch_size, _INFERENCE_ROWS)
+        filler = features.new_zeros(-len(features) % rows if len(features) else rows, features.shape[1])
+        steps = torch.cat([features, filler]).to(self._device).view(-1, rows, features.shape[1])
+        return torch.cat([module(step) for step in steps.unbind()])[: len(features)]
+
+    def _build(self, seed: int, features: Tensor) -> TorchState:
+        """An untrained state with preprocessing fitted on `features`."""
+        with seeded(self._device, seed):
+            network = self.recipe.network(self.recipe.width, len(self.recipe.labels)).to(self._device)
+            fit = self.recipe.preprocessing
+            preprocessing = (nn.Identity() if fit is None else fit(features)).requires_grad_(False).eval().to(self._device)
+            optimizer = self.recipe.optimizer(network.parameters())
+        return TorchState(seed, preprocessing, network, optimizer)
+
+    def _rebuild(self, tree: dict[str, Any], preprocessing: nn.Module | None = None) -> TorchState:
+        """A state of its own from what a checkpoint holds; preprocessing may be shared, because training leaves it alone."""
+        blank = self._build(tree["seed"], self._zeros())
+        if preprocessing is None:
+            preprocessing = blank.preprocessing
+            preprocessing.load_state_dict(tree["preprocessing"])
+        blank.network.load_state_dict(tree["network"])
+        # A copy, because torch would go on with the very tensors of the state that this one starts from.
+        blank.optimizer.load_state_dict(deepcopy(tree["optimizer"]))
+        return TorchState(blank.seed, preprocessing, blank.network.eval(), blank.optimizer)
+
+    def _zeros(self) -> Tensor:
+        """Synthetic features, where a shape is needed and nobody's record."""
+        return torch.zeros(max(2, self.recipe.batch_size), self.recipe.width)
+
+    def _check_preprocessing(self, state: TorchState, features: Tensor) -> None:
+        """Refuse preprocessing that keeps what it fitted outside its state dict: it would be lost in a checkpoint."""
+        with torch.no_grad():
+            blank = self._build(state.seed, self._zeros()).preprocessing
+            try:
+                blank.load_state_dict(state.preprocessing.state_dict())
+                same = torch.equal(self._in_batches(blank, features), self._in_batches(state.preprocessing, features))
+            except RuntimeError as error:
+                raise RecipeError(
+                    f"the recipe's preprocessing has other shapes on other data: {_first_line(error)}; fix them"
+                ) from error
+        if not same:
+            raise RecipeError(
+                "the recipe's preprocessing keeps fitted values outside its buffers; use register_buffer for them"
+            )
+
+
+def _steps(state: TorchState, loss: Callable[[Tensor, Tensor], Tensor], batches: Any) -> None:
+    """One optimiser step per (features, labels, weights)."""
+    network, step = state.network, state.optimizer.step
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    for features, labels, weights in batches:
+        for parameter in parameters:
+            parameter.grad = None
+        # The gradient of Σ weight·loss, without making the sum.
+        torch.autograd.backward(loss(network(features), labels), weights)
+        step()
+
+
+def _check_shapes(recipe: TorchRecipe, logits: Tensor) -> None:
+    expected = (recipe.batch_size, len(recipe.labels))
+    if tuple(logits.shape) != expected:
+        raise RecipeError(
+            f"the network gives {tuple(logits.shape)} logits for {recipe.batch_size} records, expected {expected}"
+        )
+    losses = recipe.loss(logits, torch.zeros(recipe.batch_size, dtype=torch.int64, device=logits.device))
+    if tuple(losses.shape) != expected[:1]:
+        raise RecipeError(
+            f"the loss gives shape {tuple(losses.shape)} for {recipe.batch_size} records, expected {expected[:1]}; "
+            'use reduction="none", one loss per record'
+        )
+
+
+def _check_finite(network: nn.Module) -> None:
+    if not all(bool(torch.isfinite(value).all()) for value in network.parameters()):
+        raise RecipeError(
+            "training diverged: the network's weights are not finite; give the recipe a preprocessing (such as `standardize`) "
+            "if features are missing or large, or lower the learning rate"
+        )
+
+
+def _tree(state: TorchState) -> dict[str, Any]:
+    return {
+        "seed": state.seed,
+        "preprocessing": dict(state.preprocessing.state_dict()),
+        "network": dict(state.network.state_dict()),
+        "optimizer": state.optimizer.state_dict(),
+    }
+
+
+def _tensor(features: Features) -> Tensor:
+    """A copy, because records are memory-mapped and read-only."""
+    return torch.from_numpy(np.array(features, dtype=np.float32))
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise SettingsError(f"run.device: {name!r} is no torch device; use cpu, cuda or cuda:0") from error
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise SettingsError(f"run.device: {name!r}, but torch finds no CUDA here; use cpu")
+        # cuBLAS is deterministic only with a fixed workspace (its documentation, "Results reproducibility").
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return device
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
