@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.entities import DataVersion
 from unlearning.errors import WrongUse
+from unlearning.stores.pins import Pin
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,6 +169,7 @@ def _dataset(candidate: Candidate) -> Any:
     from mlflow.entities import Dataset
 
     data = candidate.data
-    source = {"path": data.path, "rev": data.rev, "object": data.object, "remote": candidate.remote, "digest": data.digest}
+    pin = Pin(data.path, data.rev, data.object, data.digest, candidate.remote)
+    source = {"uri": pin.uri, **asdict(pin)}
     profile = {"num_rows": data.rows, "num_people": data.people}
     return Dataset(data.path, data.object, "dvc", json.dumps(source), profile=json.dumps(profile))
