@@ -16,7 +16,7 @@ from unlearning.errors import Damaged, WrongUse
 from unlearning.hashing import bytes_digest, digest
 from unlearning.methods.sisa import Sisa
 from unlearning.partition import Partition, Places, chain, partition, places, shard_and_slice
-from unlearning.protocols import Assignment, Learner, Method, Records
+from unlearning.protocols import Assignment, Checkpoints, Learner, Method, Records
 
 FEATURES = 4
 LABELS = 3
@@ -137,7 +137,7 @@ class Bench:
     slices: int = 4
     seed: int = 7
     recipe: str = "recipe"
-    store: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
+    store: Checkpoints = field(default_factory=MemoryCheckpoints)
 
     def train(self, people: Population, *, map: Map = map) -> Outcome:
         """The first model: by the method itself when it is exact, else by SISA."""
@@ -151,6 +151,11 @@ class Bench:
     def scratch(self, people: Population) -> Outcome:
         """The same training with an empty store: the slow truth."""
         return replace(self, store=MemoryCheckpoints()).train(people)
+
+    def stored(self) -> dict[str, bytes | None]:
+        """Everything in the store, by name."""
+        names = self.store.keys()
+        return {key: self.store.get(key) for key in names}
 
     def assignment(
         self, people: Population, *, forget: Population | None, parent: Outcome | None
@@ -179,7 +184,7 @@ class Bench:
         jobs = tuple(self.method.plan(assignment))
         parts = list(map(partial(_run, self, spool), jobs))
         trained = self.method.merge(assignment, parts)
-        states = {part.shard: self.store.payloads.get(part.key, b"") for part in trained.parts}
+        states = {part.shard: self.store.get(part.key) or b"" for part in trained.parts}
         return Outcome(trained, assignment.target, jobs, states)
 
 

@@ -1,0 +1,36 @@
+"""A PyTorch learner for the small world of `unlearning.testing`, with everything in it that keeps state or draws numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from unlearning.learners.torch import TorchLearner, TorchRecipe, standardize
+from unlearning.testing import FEATURES, LABELS
+
+
+def network(features: int, labels: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(features, 8), nn.BatchNorm1d(8), nn.GELU(), nn.Dropout(0.1), nn.Linear(8, labels))
+
+
+def adam(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+    return torch.optim.Adam(parameters, lr=0.02)
+
+
+RECIPE = TorchRecipe(
+    network=network,
+    features=[f"x{number}" for number in range(FEATURES)],
+    target="label",
+    person="person",
+    labels=[f"label {number}" for number in range(LABELS)],
+    optimizer=adam,
+    epochs=3,
+    batch_size=8,
+    preprocessing=standardize,
+)
+
+
+def torch_learner() -> TorchLearner:
+    return TorchLearner(RECIPE)
