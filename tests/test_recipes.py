@@ -179,9 +179,7 @@ def test_the_digest_changes_with_any_source(tmp_path: Path) -> None:
 def test_two_recipes_of_one_file_have_their_own_digests(tmp_path: Path) -> None:
     """They may differ in code alone, which no fact shows."""
     wide = "lambda d, k: nn.Sequential(nn.Linear(d, 9), nn.Linear(9, k))"
-    project(tmp_path, f"{RECIPE}from dataclasses import replace
-wide = replace(model, network={wide})
-")
+    project(tmp_path, f"{RECIPE}from dataclasses import replace\nwide = replace(model, network={wide})\n")
     assert a_digest(tmp_path, "recipe.py:model") != a_digest(tmp_path, "recipe.py:wide")
 
 
