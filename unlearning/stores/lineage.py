@@ -1,0 +1,383 @@
+"""The lineage: which people are in which data versions, which data made which model versions, which models come from those.
+
+People are keyed tokens, cut to 16 bytes. The membership index is described in `membership.py`; here is how it is kept in SQL.
+A data version whose parent is the newest of its line continues the line; any other starts a line of its own (a branch).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from unlearning.entities import DataVersion, ModelRecord, ModelVersion, plain
+from unlearning.errors import NotFound, WrongUse
+from unlearning.stores import membership, records, schema
+from unlearning.stores.membership import TOKEN_BYTES, Profile
+from unlearning.stores.schema import blocks, data_versions, edges, layouts, models, paths, spans
+
+EDGE_KINDS = ("fine_tuned", "distilled", "quantised", "exported", "copied")
+"""How a model version can come from another."""
+
+Edge = tuple[ModelVersion, ModelVersion, str]
+"""(parent, child, kind)."""
+
+_CHUNK = 5_000
+
+
+@dataclass(frozen=True)
+class _Histories:
+    """Everything about data versions and profiles at one generation of the index: small, and kept between look-ups."""
+
+    generation: int
+    bits: int
+    profiles: Mapping[int, Profile]
+    lines: Mapping[int, Sequence[DataVersion]]
+    held: dict[int, tuple[DataVersion, ...]]
+    """Profile → its data versions, as they were asked for."""
+
+    def of(self, profile: int) -> list[DataVersion]:
+        if profile not in self.held:
+            self.held[profile] = tuple(membership.versions_of(self.profiles[profile], self.lines))
+        return list(self.held[profile])
+
+
+class SqlLineage:
+    """The lineage in a database. Everything may be recorded twice; the second time changes nothing."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._histories: _Histories | None = None
+        mark = "?" if engine.dialect.paramstyle == "qmark" else "%s"
+        self._one_block = (
+            f"SELECT l.generation, b.payload FROM {layouts.name} l LEFT JOIN {blocks.name} b"
+            f" ON b.id = (CAST({mark} AS BIGINT) >> (32 - l.bits))"
+        )
+
+    # --- data versions and the people in them
+
+    def record_data(
+        self, version: DataVersion, tokens: Sequence[bytes] | NDArray[np.uint8], *, parent: str | None = None
+    ) -> DataVersion:
+        """Index one data version; returns it as it is kept, which may be as an earlier call recorded it.
+
+        tokens: 32-byte index tokens of everyone in it, in any order, bytes or an (n, ≥16) array.
+        parent: digest of the version of the same path that this one follows.
+        Raises NotFound for an unknown parent, WrongUse when the version is known with other people.
+        """
+        present = membership.words(tokens)
+        digest = membership.tokens_digest(*present)
+        with schema.writing(self._engine, "lineage") as connection:
+            path = _path_id(connection, version.path)
+            known = connection.execute(
+                sa.select(data_versions).where(data_versions.c.path == path, data_versions.c.digest == version.digest)
+            ).first()
+            if known is not None:
+                return _record_again(connection, known, version, digest)
+            line, position, before = _place(connection, path, version.path, parent)
+            row = plain(version) | {"path": path, "parent": before, "line": line, "position": position, "tokens": digest}
+            connection.execute(data_versions.insert().values(id=_next(connection, data_versions.c.id), **row))
+            _index(connection, present, line=line, position=position)
+        return version
+
+    def versions_holding(self, tokens: Iterable[bytes]) -> dict[bytes, list[DataVersion]]:
+        """Every data version that holds each person, oldest first by line; an empty list for a person in none."""
+        wanted = list(dict.fromkeys(tokens))
+        short = [token for token in wanted if len(token) < TOKEN_BYTES]
+        if short:
+            raise ValueError(f"a token has {len(short[0])} bytes; expected 32, at least {TOKEN_BYTES}")
+        if len(wanted) == 1:
+            return {wanted[0]: self._held_by_one(wanted[0])}
+        found: dict[bytes, list[DataVersion]] = {}
+        with schema.reading(self._engine) as connection:
+            histories = self._current(connection)
+            for start in range(0, len(wanted), _CHUNK):
+                found |= _held_by_many(connection, histories, wanted[start : start + _CHUNK])
+        return found
+
+    def holders(self, digest: str) -> list[bytes]:
+        """Tokens of everyone in a data version, cut to 16 bytes, sorted. Raises NotFound."""
+        with schema.reading(self._engine) as connection:
+            row = connection.execute(sa.select(data_versions).where(data_versions.c.digest == digest)).first()
+            if row is None:
+                raise _unknown_data(digest)
+            profiles = _profiles(connection)
+            people = _people(connection)
+        holding = [number for number, history in profiles.items() if membership.holds(history, row.line, row.position)]
+        inside = np.isin(people.profile, holding)
+        packed = membership.token_bytes(people.high[inside], people.low[inside])
+        return [packed[at : at + TOKEN_BYTES] for at in range(0, len(packed), TOKEN_BYTES)]
+
+    def data_versions(self, path: str | None = None) -> list[DataVersion]:
+        """Every data version, in the order of recording, of one path when given."""
+        query = _select_versions().order_by(data_versions.c.id)
+        if path is not None:
+            query = query.where(paths.c.path == path)
+        with schema.reading(self._engine) as connection:
+            return [_data_version(row) for row in connection.execute(query)]
+
+    def data_version(self, digest: str, path: str | None = None) -> DataVersion:
+        """The data version of a digest; of the path when given, since two paths may hold the same content. Raises NotFound."""
+        query = _select_versions().where(data_versions.c.digest == digest).order_by(data_versions.c.id)
+        if path is not None:
+            query = query.where(paths.c.path == path)
+        with schema.reading(self._engine) as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise _unknown_data(digest)
+        return _data_version(row)
+
+    # --- model versions
+
+    def record_model(self, record: ModelRecord) -> ModelRecord:
+        """Keep what shaped a model version; returns what is kept, the first record of it.
+
+        Raises WrongUse when it is known with other data or other constituents, unless that version was marked deleted.
+        """
+        name, version = record.model.name, record.model.version
+        row = {"data_digest": record.data.digest, "record": records.dumps(record), "deleted": False}
+        with schema.writing(self._engine, "lineage") as connection:
+            where = (models.c.name == name) & (models.c.version == version)
+            known = connection.execute(sa.select(models).where(where)).first()
+            if known is None:
+                connection.execute(models.insert().values(name=name, version=version, **row))
+                return record
+            kept = records.loads(known.record)
+            if records.same_model(kept, record):
+                return kept
+            if not known.deleted:
+                raise WrongUse(
+                    f"model version {record.model} is recorded with other data or constituents; mark it deleted first"
+                )
+            connection.execute(models.update().where(where).values(**row))
+            return record
+
+    def model(self, name: str, version: int) -> ModelRecord:
+        """What shaped a model version, also after it was deleted. Raises NotFound."""
+        query = sa.select(models.c.record).where(models.c.name == name, models.c.version == version)
+        with schema.reading(self._engine) as connection:
+            text = connection.scalar(query)
+        if text is None:
+            raise NotFound(f"model version {name}/{version} is not in the lineage; run `unlearn train`, or adopt it")
+        return records.loads(text)
+
+    def models(self, name: str | None = None, *, deleted: bool | None = False) -> list[ModelRecord]:
+        """Records by name and version: of those that exist, with deleted=True of those that are gone, with None of all."""
+        query = sa.select(models.c.record).order_by(models.c.name, models.c.version)
+        if name is not None:
+            query = query.where(models.c.name == name)
+        if deleted is not None:
+            query = query.where(models.c.deleted == deleted)
+        with schema.reading(self._engine) as connection:
+            return [records.loads(text) for text in connection.scalars(query)]
+
+    def mark_deleted(self, model: ModelVersion) -> None:
+        """The version is gone from the registry; its lineage stays. Raises NotFound for one that was never recorded."""
+        where = (models.c.name == model.name) & (models.c.version == model.version)
+        with schema.writing(self._engine, "lineage") as connection:
+            if connection.execute(models.update().where(where).values(deleted=True)).rowcount == 0:
+                raise NotFound(f"model version {model} is not in the lineage; expected one of `unlearn lineage`")
+
+    def models_fed_by(self, digests: Iterable[str], *, deleted: bool | None = False) -> list[ModelVersion]:
+        """Model versions trained on any of these data versions; see `models` for deleted."""
+        query = sa.select(models.c.name, models.c.version).order_by(models.c.name, models.c.version)
+        if deleted is not None:
+            query = query.where(models.c.deleted == deleted)
+        wanted, found = list(set(digests)), set()
+        with schema.reading(self._engine) as connection:
+            for start in range(0, len(wanted), _CHUNK):
+                some = query.where(models.c.data_digest.in_(wanted[start : start + _CHUNK]))
+                found |= {(row.name, row.version) for row in connection.execute(some)}
+        return [ModelVersion(*key) for key in sorted(found)]
+
+    # --- models that come from models
+
+    def add_edge(self, parent: ModelVersion, child: ModelVersion, kind: str) -> None:
+        """Say that one model version was made from another. Raises WrongUse for an unknown kind or a version from itself."""
+        if kind not in EDGE_KINDS:
+            raise WrongUse(f"edge {parent} → {child} has kind {kind!r}; expected one of {', '.join(EDGE_KINDS)}")
+        if parent == child:
+            raise WrongUse(f"edge {parent} → {child}: a model version cannot come from itself")
+        row = dict(zip(edges.c.keys(), (parent.name, parent.version, child.name, child.version, kind), strict=True))
+        where = sa.and_(*(edges.c[name] == value for name, value in row.items()))
+        with schema.writing(self._engine, "lineage") as connection:
+            if connection.execute(sa.select(edges).where(where)).first() is None:
+                connection.execute(edges.insert().values(**row))
+
+    def edges(self) -> list[Edge]:
+        """Every (parent, child, kind), sorted."""
+        with schema.reading(self._engine) as connection:
+            rows = connection.execute(sa.select(edges).order_by(*edges.c))
+            return [
+                (ModelVersion(row.parent_name, row.parent_version), ModelVersion(row.child_name, row.child_version), row.kind)
+                for row in rows
+            ]
+
+    def descendants(self, models: Iterable[ModelVersion]) -> list[ModelVersion]:
+        """Everything made from these model versions, directly or not, without themselves; sorted."""
+        children: dict[ModelVersion, set[ModelVersion]] = {}
+        for parent, child, _ in self.edges():
+            children.setdefault(parent, set()).add(child)
+        start = set(models)
+        seen, waiting = set(start), list(start)
+        while waiting:
+            fresh = children.get(waiting.pop(), set()) - seen
+            seen |= fresh
+            waiting += fresh
+        return sorted(seen - start, key=lambda model: (model.name, model.version))
+
+    # --- look-ups
+
+    def _held_by_one(self, token: bytes) -> list[DataVersion]:
+        """One statement on a bare connection: SQLAlchemy's own round costs more than the look-up."""
+        head = int.from_bytes(token[:4], "big")
+        while True:
+            with schema.answering(self._engine):
+                connection = self._engine.raw_connection()
+                try:
+                    cursor = connection.cursor()
+                    cursor.execute(self._one_block, (head,))
+                    [(generation, payload)] = cursor.fetchall()
+                finally:
+                    connection.close()
+            profile = None if payload is None else membership.find(bytes(payload), token[:TOKEN_BYTES])
+            if profile is None:
+                return []
+            histories = self._histories
+            if histories is None or histories.generation != generation:
+                with schema.reading(self._engine) as view:
+                    histories = self._current(view)
+            if histories.generation == generation:
+                return histories.of(profile)
+
+    def _current(self, connection: sa.Connection) -> _Histories:
+        """The histories of this view of the database."""
+        layout = connection.execute(sa.select(layouts)).one()
+        if self._histories is None or self._histories.generation != layout.generation:
+            lines: dict[int, list[DataVersion]] = {}
+            for row in connection.execute(_select_versions().order_by(data_versions.c.line, data_versions.c.position)):
+                lines.setdefault(row.line, []).append(_data_version(row))
+            self._histories = _Histories(layout.generation, layout.bits, _profiles(connection), lines, {})
+        return self._histories
+
+
+def _held_by_many(connection: sa.Connection, histories: _Histories, tokens: Sequence[bytes]) -> dict[bytes, list[DataVersion]]:
+    numbers = [int.from_bytes(token[:4], "big") >> (32 - histories.bits) for token in tokens]
+    listed = ",".join(
+        map(str, sorted(set(numbers)))
+    )  # whole numbers only: thousands of bound parameters cost more than the query
+    rows = connection.exec_driver_sql(f"SELECT id, payload FROM {blocks.name} WHERE id IN ({listed})")
+    payloads = {number: bytes(payload) for number, payload in rows}
+    found = {}
+    for token, number in zip(tokens, numbers, strict=True):
+        profile = membership.find(payloads.get(number, b""), token[:TOKEN_BYTES])
+        found[token] = [] if profile is None else histories.of(profile)
+    return found
+
+
+# --- recording data ------------------------------------------------------------------------------------------------
+
+
+def _path_id(connection: sa.Connection, path: str) -> int:
+    known = connection.scalar(sa.select(paths.c.id).where(paths.c.path == path))
+    if known is not None:
+        return int(known)
+    number = _next(connection, paths.c.id)
+    connection.execute(paths.insert().values(id=number, path=path))
+    return number
+
+
+def _record_again(connection: sa.Connection, known: sa.Row[Any], version: DataVersion, digest: str) -> DataVersion:
+    """What is kept already, now with its Git commit if that came later."""
+    if known.tokens != digest:
+        raise WrongUse(
+            f"data version {version.digest[:12]}… of {version.path} is recorded with {known.people} people, now with others; "
+            "same content means same people: was another person column or another key used?"
+        )
+    if version.rev is not None and known.rev != version.rev:
+        connection.execute(data_versions.update().where(data_versions.c.id == known.id).values(rev=version.rev))
+        connection.execute(layouts.update().values(generation=layouts.c.generation + 1))
+    return _data_version(connection.execute(_select_versions().where(data_versions.c.id == known.id)).one())
+
+
+def _place(connection: sa.Connection, path: int, name: str, parent: str | None) -> tuple[int, int, int | None]:
+    """Line, position and parent of a new data version."""
+    new_line = _next(connection, data_versions.c.line)
+    if parent is None:
+        return new_line, 0, None
+    query = sa.select(data_versions).where(data_versions.c.path == path, data_versions.c.digest == parent)
+    before = connection.execute(query).first()
+    if before is None:
+        raise NotFound(f"the parent {parent[:12]}… of a data version of {name} is not in the lineage; record it first")
+    newest = connection.scalar(sa.select(sa.func.max(data_versions.c.position)).where(data_versions.c.line == before.line))
+    if before.position == newest:
+        return before.line, before.position + 1, before.id
+    return new_line, 0, before.id
+
+
+def _index(connection: sa.Connection, present: tuple[membership.Words, membership.Words], *, line: int, position: int) -> None:
+    bits = connection.scalar(sa.select(layouts.c.bits)) or 0
+    before = _profiles(connection)
+    change = membership.add_version(_people(connection), before, present, line=line, position=position)
+    wider = membership.bits_for(len(change.people), bits)
+    touched = change.touched if wider == bits else np.ones_like(change.touched)
+    packed = membership.pack(change.people, wider, touched)
+    _replace(connection, blocks.c.id, [number for number, _ in packed] if wider == bits else None)
+    if packed:
+        connection.execute(blocks.insert(), [{"id": number, "payload": payload} for number, payload in packed])
+    changed = {number for number in {*before, *change.profiles} if before.get(number) != change.profiles.get(number)}
+    _replace(connection, spans.c.profile, sorted(changed))
+    rows = [
+        {"profile": number, "line": span[0], "first": span[1], "last": span[2]}
+        for number in sorted(changed & set(change.profiles))
+        for span in sorted(change.profiles[number])
+    ]
+    if rows:
+        connection.execute(spans.insert(), rows)
+    connection.execute(layouts.update().values(bits=wider, generation=layouts.c.generation + 1))
+
+
+def _replace(connection: sa.Connection, column: sa.Column[Any], numbers: Sequence[int] | None) -> None:
+    """Clears the way for new rows: those with these numbers, or all."""
+    if numbers is None:
+        connection.execute(sa.delete(column.table))
+        return
+    for start in range(0, len(numbers), _CHUNK):
+        listed = ",".join(map(str, numbers[start : start + _CHUNK]))
+        connection.exec_driver_sql(f"DELETE FROM {column.table.name} WHERE {column.name} IN ({listed})")
+
+
+def _next(connection: sa.Connection, column: sa.Column[Any]) -> int:
+    highest = connection.scalar(sa.select(sa.func.max(column)))
+    return 0 if highest is None else int(highest) + 1
+
+
+def _people(connection: sa.Connection) -> membership.People:
+    return membership.unpack(connection.scalars(sa.select(blocks.c.payload).order_by(blocks.c.id)))
+
+
+def _profiles(connection: sa.Connection) -> dict[int, Profile]:
+    found: dict[int, set[membership.Span]] = {}
+    for profile, line, first, last in connection.execute(sa.select(spans)):
+        found.setdefault(profile, set()).add((line, first, last))
+    return {number: frozenset(history) for number, history in found.items()}
+
+
+# --- rows and values ------------------------------------------------------------------------------------------------
+
+
+def _select_versions() -> sa.Select[Any]:
+    named = [column for column in data_versions.c if column.name != "path"]
+    return sa.select(*named, paths.c.path).join(paths, data_versions.c.path == paths.c.id)
+
+
+def _data_version(row: sa.Row[Any]) -> DataVersion:
+    return DataVersion(row.path, row.digest, row.object, row.rev, row.rows, row.people)
+
+
+def _unknown_data(digest: str) -> NotFound:
+    return NotFound(f"data version {digest[:12]}… is not in the lineage; run `unlearn train`, or record it first")
