@@ -91,7 +91,7 @@ def area_error(area: float, *, forgotten: int, unseen: int) -> float:
 
 
 def hanley_mcneil(area: float, *, forgotten: int, unseen: int) -> float:
-    """Standard error of an area when losses are exponential (Hanley & McNeil 1982); unseen records are their "abnormal" ones."""
+    """Standard error of an area of exponential losses (Hanley & McNeil 1982, whose "abnormal" side is the unseen one)."""
     both_unseen = area / (2 - area) - area**2
     both_forgotten = 2 * area**2 / (1 + area) - area**2
     spread = area * (1 - area) + (forgotten - 1) * both_forgotten + (unseen - 1) * both_unseen

@@ -1,0 +1,251 @@
+"""Is a new data version what it should be? The one home of Great Expectations, imported late: it takes two seconds.
+
+Great Expectations prints what it is given: the arguments of expectations stand in suites, results and Data Docs whatever the
+result format is. So it is given no identity and no old distribution: numbers stand for people, a random handle stands for a
+list of people or a profile, and it answers yes or no (`BOOLEAN_ONLY`). `questions.py` says what is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from unlearning.checks.profiling import Profile, drift, kind, profile
+from unlearning.checks.questions import Asked, DataQuestion, Expected, asked
+from unlearning.checks.searching import Absent, persons
+from unlearning.entities import CheckResult, plain
+from unlearning.hashing import canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Absent", "DataQuestion", "DataReport", "Profile", "check_data", "profile", "warm"]
+
+_IMPORT, _RUN = Lock(), Lock()
+"""Great Expectations keeps its metrics, and the current project, in globals."""
+_SECRETS: dict[str, Any] = {}
+"""Random handle → what must not be printed; filled for the time of one run."""
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """The judgement on a data version."""
+
+    results: tuple[CheckResult, ...]
+    docs: Path
+    """`index.html` of the Data Docs."""
+
+    @property
+    def passed(self) -> bool:
+        """Every check passed."""
+        return all(result.passed for result in self.results)
+
+    @property
+    def json(self) -> str:
+        """The results as canonical JSON: the same question gives the same text."""
+        return canonical({"passed": self.passed, "checks": plain(self.results)}).decode()
+
+
+def warm() -> None:
+    """Import Great Expectations, two seconds; call it in another thread while something else runs."""
+    _expectations()
+
+
+def check_data(question: DataQuestion, *, folder: Path, name: str = "data") -> DataReport:
+    """The judgement on a new data version; Data Docs go to `folder/data_docs`, which is made anew.
+
+    name: what the suite is called there. Raises DataError when there is no person column.
+    """
+    import pandas as pd
+
+    people = persons(question.table, question.person)
+    numbers = pd.Series(people.codes, index=question.table.index, dtype="Int64").mask(people.codes < 0)
+    frame = question.table.assign(**{question.person: numbers})
+    checks = asked(question, people)
+    with _RUN, _silent(), _handles([expected for check in checks for expected in check.expected]) as suite:
+        met, docs = _run(frame, suite, docs=folder.resolve() / "data_docs", name=name)
+    positions = iter(range(len(suite)))
+    return DataReport(tuple(_result(check, [next(positions) in met for _ in check.expected]) for check in checks), docs)
+
+
+def _result(check: Asked, met: Sequence[bool]) -> CheckResult:
+    unmet = [expected.unmet for expected, success in zip(check.expected, met, strict=True) if not success]
+    return CheckResult(
+        name=check.name,
+        value=check.value,
+        threshold=check.threshold,
+        verdict="failed" if unmet else "passed",
+        how=check.how,
+        details={**check.details, **({"unmet": "; ".join(unmet)} if unmet else {})},
+    )
+
+
+@contextmanager
+def _handles(wanted: Sequence[Expected]) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Each expectation's class and arguments, with a handle in place of its secret."""
+    handles: list[str] = []
+    try:
+        suite = []
+        for expected in wanted:
+            arguments = {**expected.arguments, "description": expected.says}
+            if expected.secret is not None:
+                handles.append(secrets.token_hex(8))
+                _SECRETS[handles[-1]] = expected.secret
+                arguments["ref"] = handles[-1]
+            suite.append((expected.type, arguments))
+        yield suite
+    finally:
+        for handle in handles:
+            del _SECRETS[handle]
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Its log goes nowhere: a traceback of a failed metric may quote cells, and what failed is in the results."""
+    log, nowhere = logging.getLogger("great_expectations"), logging.NullHandler()
+    before = log.propagate
+    log.addHandler(nowhere)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.propagate = before
+        log.removeHandler(nowhere)
+
+
+def _run(
+    frame: pd.DataFrame, suite: Sequence[tuple[str, dict[str, Any]]], *, docs: Path, name: str
+) -> tuple[frozenset[int], Path]:
+    """One pass over the table: positions of the expectations that were met, and the index of the Data Docs."""
+    classes = _expectations()
+    import great_expectations as gx
+
+    context = _context(docs)
+    table = context.data_sources.add_pandas("records").add_dataframe_asset("new").add_batch_definition_whole_dataframe("all")
+    wanted = [classes[kind](**arguments, meta={"position": at}) for at, (kind, arguments) in enumerate(suite)]
+    asked_for = context.suites.add(gx.ExpectationSuite(name=name, expectations=wanted))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=table, suite=asked_for))
+    answer = definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY")
+    _build_docs(context, docs)
+    # Results come back in another order; one that does not come back is not met.
+    return frozenset(one.expectation_config.meta["position"] for one in answer.results if one.success), docs / "index.html"
+
+
+def _context(docs: Path) -> Any:
+    """A project in memory that writes nothing but Data Docs and sends nothing."""
+    import great_expectations as gx
+    from great_expectations.data_context.types import base
+
+    config = base.DataContextConfig(
+        store_backend_defaults=base.InMemoryStoreBackendDefaults(),
+        analytics_enabled=False,
+        progress_bars=base.ProgressBarsConfig(globally=False, metric_calculations=False),
+        data_docs_sites={
+            "local": {
+                "class_name": "SiteBuilder",
+                "show_how_to_buttons": False,
+                "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            }
+        },
+    )
+    return gx.get_context(project_config=config, mode="ephemeral")
+
+
+def _build_docs(context: Any, docs: Path) -> None:
+    shutil.rmtree(docs, ignore_errors=True)
+    context.build_data_docs()
+    if not any(docs.glob("validations/**/*.html")):
+        raise RuntimeError(f"Great Expectations wrote no page about its results into {docs}")
+    for animation in docs.glob("static/images/*.gif"):
+        animation.unlink()  # 3 MB of instructions for buttons that are switched off
+
+
+@cache
+def _metrics() -> None:
+    """Teach Great Expectations what a column holds, how far it drifted, and who is on a list; defining registers."""
+    from great_expectations.execution_engine import PandasExecutionEngine
+    from great_expectations.expectations.metrics import ColumnAggregateMetricProvider, column_aggregate_value
+    from great_expectations.expectations.metrics.map_metric_provider import ColumnMapMetricProvider, column_condition_partial
+
+    class Listed(ColumnMapMetricProvider):  # type: ignore[misc]
+        condition_metric_name = "column_values.not_listed"
+        condition_value_keys = ("ref",)
+
+        @column_condition_partial(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+        def _pandas(cls, column: Any, ref: str, **_: Any) -> Any:  # noqa: N805
+            return column.notna() & ~_SECRETS[ref][column.to_numpy(dtype="int64")]
+
+    class HeldKind(ColumnAggregateMetricProvider):  # type: ignore[misc]
+        metric_name = "column.kind"
+
+        @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+        def _pandas(cls, column: Any, **_: Any) -> str:  # noqa: N805
+            return kind(column)
+
+    class Drift(ColumnAggregateMetricProvider):  # type: ignore[misc]
+        metric_name = "column.drift"
+        value_keys = ("ref",)
+
+        @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+        def _pandas(cls, column: Any, ref: str, **_: Any) -> float:  # noqa: N805
+            return drift(column, _SECRETS[ref])
+
+
+def _expectations() -> Mapping[str, Any]:
+    """Our expectations and the built-in ones, by class name."""
+    with _IMPORT:
+        return _load_expectations()
+
+
+@cache
+def _load_expectations() -> Mapping[str, Any]:
+    import great_expectations.expectations as built_in
+    from great_expectations.expectations.expectation import ColumnAggregateExpectation, ColumnMapExpectation
+
+    _metrics()
+
+    class ExpectListedPeopleAbsent(ColumnMapExpectation):  # type: ignore[misc]
+        """Nobody on a list is here."""
+
+        ref: str
+        map_metric: ClassVar[str] = "column_values.not_listed"
+        success_keys: ClassVar[tuple[str, ...]] = ("ref", "mostly")
+
+    class ExpectCanaryFound(ExpectListedPeopleAbsent):
+        """The same search, for somebody who is here, finds them."""
+
+        def _validate(self, metrics: Any, **_: Any) -> dict[str, bool]:
+            return {"success": metrics["column_values.not_listed.unexpected_count"] > 0}
+
+    class ExpectColumnKind(ColumnAggregateExpectation):  # type: ignore[misc]
+        """A column holds numbers, text, … as before; one that became empty holds neither."""
+
+        kind: str
+        metric_dependencies: ClassVar[tuple[str, ...]] = ("column.kind",)
+        success_keys: ClassVar[tuple[str, ...]] = ("kind",)
+
+        def _validate(self, metrics: Any, **_: Any) -> dict[str, Any]:
+            return {"success": metrics["column.kind"] in (self.kind, "empty"), "result": {}}
+
+    class ExpectColumnDriftAtMost(ColumnAggregateExpectation):  # type: ignore[misc]
+        """A column is distributed as before."""
+
+        ref: str
+        maximum: float
+        metric_dependencies: ClassVar[tuple[str, ...]] = ("column.drift",)
+        success_keys: ClassVar[tuple[str, ...]] = ("ref", "maximum")
+
+        def _validate(self, metrics: Any, **_: Any) -> dict[str, Any]:
+            return {"success": bool(metrics["column.drift"] <= self.maximum), "result": {}}
+
+    ours = (ExpectListedPeopleAbsent, ExpectCanaryFound, ExpectColumnKind, ExpectColumnDriftAtMost)
+    return {**vars(built_in), **{expectation.__name__: expectation for expectation in ours}}
