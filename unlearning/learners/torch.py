@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from unlearning.errors import Damaged, RecipeError, SettingsError
 from unlearning.learners.torch_determinism import draws, job, seeded
+from unlearning.learners.torch_negative_gradient import negate
 from unlearning.learners.torch_recipe import Standardize, TorchRecipe, cross_entropy, standardize
 from unlearning.learners.torch_serving import Served, program
 from unlearning.learners.torch_state import pack, unpack
@@ -78,6 +79,11 @@ class TorchLearner:
                 self._train(trained, records, epochs, seed)
             _check_finite(trained.network)
         return trained
+
+    def negate(self, state: TorchState, retain: Records, forget: Records, *, seed: int, **params: Any) -> TorchState:
+        """The state after NegGrad+, see `torch_negative_gradient`; the hook of the method negative_gradient."""
+        with self._job(), seeded(self._device, seed):
+            return negate(self, state, retain, forget, seed=seed, **params)
 
     def stage_epochs(self, slices: int) -> list[int]:
         """(R,) passes e_r after slice r whose work Σ e_r·r/R is the recipe's e epochs; never less than one pass each.
