@@ -50,15 +50,21 @@ class _Jobs:
 
 
 _JOBS = _Jobs()
+_THREAD = threading.local()
 
 
 @contextmanager
 def job(*, deterministic: bool) -> Iterator[None]:
     """Within: one torch thread for the calling thread, and deterministic algorithms where asked; restored afterwards."""
+    if getattr(_THREAD, "in_job", False):
+        yield  # a job's own helper: the settings are those of the job, until the job ends
+        return
     _JOBS.enter(deterministic=deterministic)
+    _THREAD.in_job = True
     try:
         yield
     finally:
+        _THREAD.in_job = False
         _JOBS.leave()
 
 

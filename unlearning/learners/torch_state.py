@@ -31,7 +31,7 @@ def unpack(payload: bytes) -> dict[str, Any]:
     try:
         tensors = safetensors.torch.load(payload)
         tree = _restore(json.loads(bytes(tensors.pop(_STRUCTURE).tolist())), tensors)
-    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise Damaged(
             f"a checkpoint of {len(payload)} bytes cannot be read ({error}); delete it and run `unlearn train`"
         ) from error
