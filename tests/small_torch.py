@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import torch
 from torch import nn
 
+from unlearning.entities import Job, Part
 from unlearning.learners.torch import TorchLearner, TorchRecipe, standardize
-from unlearning.testing import FEATURES, LABELS
+from unlearning.methods.sisa import Sisa
+from unlearning.stores import spool
+from unlearning.stores.checkpoints import CheckpointStore
+from unlearning.testing import FEATURES, LABELS, LearnerFactory
 
 
 def network(features: int, labels: int) -> nn.Module:
@@ -34,3 +39,8 @@ RECIPE = TorchRecipe(
 
 def torch_learner() -> TorchLearner:
     return TorchLearner(RECIPE)
+
+
+def run_job_with(make_learner: LearnerFactory, job: Job) -> Part:
+    """What a worker process does: open what the job names, and run it."""
+    return Sisa().run(job, make_learner(), spool.read(Path(job.records)), CheckpointStore(job.checkpoints))
