@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
 
+__all__ = ["CANDIDATE_TAG", "CHAIN", "FILES_TAG", "Candidate", "Logged", "MlflowModels", "Registered"]
+
 CANDIDATE_TAG = "unlearning.candidate"
 FILES_TAG = "unlearning.files_digest"
 CHAIN = "chain.json"
 
 _FOLDER = "artifacts/ensemble"
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +206,7 @@ class MlflowModels:
                 place = f"{_location(client, version).rstrip('/')}/{part}".rstrip("/")
                 local = place.startswith(("file:", "/"))
                 path = Path(download_artifacts(place, dst_path=None if local else scratch, tracking_uri=self.uri))
-            if not path.exists():
+            if not path.exists() or (path.is_dir() and not any(path.iterdir())):
                 raise NotFound(f"{part or 'the files'} of model version {version} are gone from {self.shown}")
             yield path
 
@@ -259,8 +262,8 @@ class MlflowModels:
         try:
             yield
         except (mlflow_exception(), OSError) as error:
-            code = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST")
-            if code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
+            # A failed download hides its reason in the text.
+            if getattr(error, "error_code", _ABSENT[0]) not in _ABSENT and _ABSENT[0] not in str(error):
                 raise
             raise NotFound(f"{what}: not found at {self.shown}; `unlearn lineage` lists what there is") from error
 

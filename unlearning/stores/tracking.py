@@ -27,9 +27,10 @@ _QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_UV_AUTO_DETECT": "false",
 }
-# MLflow's own defaults (7 retries, doubling from 2 s, 120 s a try) leave a user in front of a dead server for minutes.
+# A dead server is reported after about two seconds; MLflow's own defaults (7 retries, doubling from 2 s, 120 s a try) keep a
+# user waiting for minutes.
 _PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
