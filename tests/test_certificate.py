@@ -72,6 +72,7 @@ from unlearning.entities import (
     ShardChain,
     ShardImpact,
     Trained,
+    plain,
 )
 from unlearning.envelope import public_key_id
 from unlearning.errors import KeyFileError, VerificationFailed, WrongUse
@@ -194,6 +195,7 @@ def unlearning() -> Unlearning:
         trained=Trained("sisa", "exact", parts, tuple(shard.shard for shard in after.shards if shard.empty)),
         chain_before=before,
         chain_after=after,
+        parent_data_digest=data_version("before", PEOPLE).digest,
         code_digest=hashing.digest("code"),
         environment_digest=hashing.digest("environment"),
         replay_equal=True,
@@ -269,6 +271,13 @@ def facts_with_residuals() -> CertificateFacts:
     return replace(whole, findings=(), residuals=(LEFT,), actions=whole.actions[:1])
 
 
+def data_only() -> CertificateFacts:
+    """Two people who are in the data, but shaped no model that serves."""
+    whole = facts()
+    untouched = replace(whole.impact, shards=(), model_versions=(), checkpoints_stale=())
+    return replace(whole, impact=untouched, unlearning=None, promotion=None, validation=(), actions=whole.actions[:1])
+
+
 def not_found() -> NotFoundFacts:
     """The answer to somebody nobody knows."""
     stranger, tree = bytes.fromhex(hashing.token(INDEX_KEY, 99, "integer")), Tree(TOKENS)
@@ -279,6 +288,7 @@ def not_found() -> NotFoundFacts:
 CERTIFICATES: dict[str, Callable[[], CertificateFacts | NotFoundFacts]] = {
     "certificate": facts,
     "certificate_with_residuals": facts_with_residuals,
+    "certificate_data_only": data_only,
     "certificate_not_found": not_found,
 }
 
@@ -326,7 +336,7 @@ def test_what_is_not_known_is_said() -> None:
     predicate = statement(bare)["predicate"]
     assert predicate["unlearning"]["replay"] == "not asked"
     assert predicate["unlearning"]["codeDigest"] == "not recorded"
-    assert predicate["unlearning"]["tables"][0]["after"]["root"] == "not committed"
+    assert predicate["tables"][0]["after"]["root"] == "not committed"
     assert predicate["impact"]["children"] == "not searched"
     assert predicate["verification"] == "not searched again yet"
     assert predicate["suppression"] == "not recorded"
@@ -351,6 +361,23 @@ def test_completed_is_said_only_when_every_place_in_reach_was_searched_and_clean
     assert statement(beyond)["predicate"]["state"] == "completed"
     with pytest.raises(WrongUse, match="what is left"):
         statement(replace(whole, findings=(), residuals=()))
+
+
+def test_no_password_of_an_address_goes_into_a_certificate() -> None:
+    whole = facts()
+    address = "postgresql://mlflow:p@ss@db.example:5432/registry"
+    made = statement(replace(whole, promotion=replace(whole.promotion, registry=address)))
+    assert made["predicate"]["promotion"]["registry"] == "postgresql://db.example:5432/registry"
+
+
+def test_an_outcome_is_plain_enough_for_json() -> None:
+    outcome = json.loads(json.dumps(plain(verify(SIGNED, keys().public))))
+    assert outcome["verdict"] == "verified"
+    assert outcome["recomputed"][0] == {
+        "name": "limits",
+        "agrees": True,
+        "how": "says what is out of reach and what it does not prove",
+    }
 
 
 @pytest.mark.parametrize(
@@ -607,8 +634,8 @@ LIES: list[tuple[str, Lie]] = [
     ("heads", _put("unlearning.constituents.1.key", "0" * 64)),
     ("heads", _put("unlearning.constituents", [])),
     ("heads", _put("unlearning.dropped", [0])),
-    ("absence from data/train.parquet", _put("unlearning.tables.0.after.root", "0" * 64)),
-    ("absence from data/train.parquet", _put("unlearning.tables.0.after.people", 23)),
+    ("absence from data/train.parquet", _put("tables.0.after.root", "0" * 64)),
+    ("absence from data/train.parquet", _put("tables.0.after.people", 23)),
     ("absence from data/train.parquet", _put("requests.0.token", TOKENS[5].hex())),
     ("state", _put("residuals", [{"place": "cache", "outcome": "residual"}])),
     ("state", _put("verification.0.outcome", "residual")),
@@ -616,7 +643,7 @@ LIES: list[tuple[str, Lie]] = [
     ("promotion", _put("validation.0.verdict", "failed")),
     ("served model", _put("promotion.servedDigest", "0" * 64)),
     ("subjects", _put("promotion.to", "diagnosis/9")),
-    ("subjects", _put("unlearning.tables.0.after.digest", "0" * 64)),
+    ("subjects", _put("tables.0.after.digest", "0" * 64)),
     ("dates", _put("requests.0.receivedAt", "2026-11-03T12:00:00+00:00")),
     ("dates", _put("requests.0.dueAt", "2026-11-01T12:00:00+00:00")),
     ("dates", _put("validUntil", "2026-11-01T12:00:00+00:00")),
@@ -648,13 +675,58 @@ def test_an_inclusion_proof_is_not_taken_for_absence() -> None:
     assert not agreements(replace(whole, tables=(table_of_lies,)))["absence from data/train.parquet"]
 
 
-def test_when_other_records_changed_too_the_chain_is_said_to_be_not_recomputed() -> None:
-    whole = facts()
-    grown = replace(whole, tables=(replace(whole.tables[0], after=replace(whole.tables[0].after, rows=99)),))
-    outcome = verify(envelope_of(grown), keys().public)
+def test_an_erasure_that_states_no_table_shows_no_absence() -> None:
+    outcome = verify(envelope_of(replace(facts(), tables=())), keys().public)
+    assert "absence from the data: no table was stated" in outcome.not_recomputed
+
+
+def grown(whole: CertificateFacts) -> CertificateFacts:
+    return replace(whole, tables=(replace(whole.tables[0], after=replace(whole.tables[0].after, rows=99)),))
+
+
+def edited(whole: CertificateFacts) -> CertificateFacts:
+    return replace(whole, unlearning=replace(whole.unlearning, parent_data_digest=hashing.digest("as it was before an edit")))
+
+
+def retuned(whole: CertificateFacts) -> CertificateFacts:
+    chain = replace(whole.unlearning.chain_before, recipe=hashing.digest("another recipe"))
+    return replace(whole, unlearning=replace(whole.unlearning, chain_before=chain))
+
+
+@pytest.mark.parametrize("change", [grown, edited, retuned])
+def test_when_more_than_the_people_changed_the_chain_is_said_to_be_not_recomputed(
+    change: Callable[..., CertificateFacts],
+) -> None:
+    outcome = verify(envelope_of(change(facts())), keys().public)
     assert outcome.verdict == "verified"
     assert "chain of keys" not in {item.name for item in outcome.recomputed}
     assert any(reason.startswith("which keys changed") for reason in outcome.not_recomputed)
+
+
+def test_absence_is_shown_in_a_tree_that_holds_only_half_of_each_token() -> None:
+    staying = [token[:16] for person, token in enumerate(TOKENS) if person not in LEAVING]
+    tree, whole = Tree(staying), facts()
+    absences = tuple(Absence(TOKENS[person][:16].hex(), tree.prove(TOKENS[person][:16])) for person in LEAVING)
+    halved = replace(whole, tables=(replace(whole.tables[0], root_after=tree.root, absences=absences),))
+    assert agreements(halved)["absence from data/train.parquet"]
+    one_short = replace(whole, tables=(replace(whole.tables[0], root_after=tree.root, absences=absences[:1]),))
+    assert not agreements(one_short)["absence from data/train.parquet"]
+
+
+def test_an_erasure_that_touched_no_model_says_so() -> None:
+    made, outcome = statement(data_only()), verify(envelope_of(data_only()), keys().public)
+    assert made["predicate"]["unlearning"] == made["predicate"]["promotion"]
+    assert made["predicate"]["promotion"].startswith("not needed")
+    assert [subject["name"] for subject in made["subject"]] == ["data/train.parquet"]
+    assert "only data changed" in outcome.grade
+    assert {item.name for item in outcome.recomputed} >= {"absence from data/train.parquet", "state", "search after deletion"}
+
+
+def test_training_and_promotion_are_stated_together_or_not_at_all() -> None:
+    with pytest.raises(WrongUse, match="only one came"):
+        statement(replace(facts(), promotion=None))
+    with pytest.raises(WrongUse, match="names what changed"):
+        statement(replace(data_only(), tables=()))
 
 
 @pytest.mark.parametrize(
@@ -726,7 +798,7 @@ def test_a_malformed_file_is_refused_by_name(raw: bytes, message: str) -> None:
         (lambda document: document["predicate"]["unlearning"].pop("chainAfter"), "no field unlearning.chainAfter"),
         (_put("predicate.issuedAt", "2026-13-01"), "malformed where dates"),
         (_put("predicate.requests", 7), "malformed where dates"),
-        (_put("predicate.unlearning.tables.0.absence.0.proof", {}), "a proof is malformed"),
+        (_put("predicate.tables.0.absence.0.proof", {}), "a proof is malformed"),
     ],
 )
 def test_a_signed_file_that_is_no_certificate_is_refused_by_name(change: Lie, message: str) -> None:

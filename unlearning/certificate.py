@@ -69,6 +69,12 @@ __all__ = [
 
 SCHEMA = "1.0"
 
+NOT_NEEDED = "not needed: none of the people shaped the model that serves"
+"""Where a certificate would state a training or a promotion."""
+
+_CREDENTIALS = re.compile(r"//[^/]*@")
+"""`user:password@` in an address."""
+
 _TOKEN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 
 
@@ -82,7 +88,12 @@ def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
     else:
         if not facts.findings and not facts.residuals:
             raise WrongUse("nothing says what is left; pass the findings of a search after the deletion, or list residuals")
-        subjects = [_model_subject(facts.promotion), *(_data_subject(table.after) for table in facts.tables)]
+        if (facts.unlearning is None) != (facts.promotion is None):
+            raise WrongUse("a certificate states training and promotion together, or that neither was needed; only one came")
+        models = [_model_subject(facts.promotion)] if facts.promotion else []
+        subjects = [*models, *(_data_subject(table.after) for table in facts.tables)]
+        if not subjects:
+            raise WrongUse("a certificate of erasure names what changed; neither a table nor a model version came")
         predicate = _erased(facts)
     return {"_type": STATEMENT_TYPE, "subject": subjects, "predicateType": PREDICATE_TYPE, "predicate": predicate}
 
@@ -108,11 +119,12 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
         **_frame(facts.frame, decision="erased", state=facts.state),
         "impact": _impact(facts),
         "actions": [_action(action) for action in facts.actions],
-        "unlearning": _unlearning(facts),
+        "tables": [_table(table) for table in facts.tables],
+        "unlearning": _unlearning(facts.unlearning) if facts.unlearning else NOT_NEEDED,
         "validation": [_validated(check) for check in facts.validation],
         "verification": _said([_finding(finding) for finding in facts.findings], "not searched again yet"),
         "residuals": [plain(residual) for residual in facts.residuals],
-        "promotion": _promotion(facts.promotion),
+        "promotion": _promotion(facts.promotion) if facts.promotion else NOT_NEEDED,
         "recipients": [{"name": one.name, "notifiedAt": _moment(one.notified_at)} for one in facts.recipients],
         "backups": [{"name": one.name, "expiresAt": _said(_moment(one.expires_at))} for one in facts.backups],
     }
@@ -208,21 +220,20 @@ def _action(action: Action) -> dict[str, Any]:
     }
 
 
-def _unlearning(facts: CertificateFacts) -> dict[str, Any]:
-    done = facts.unlearning
+def _unlearning(done: Unlearning) -> dict[str, Any]:
     return {
         "method": done.trained.method,
         "guarantee": done.trained.guarantee,
         "baseCheckpoint": _said(done.base_checkpoint, "none: trained from nothing"),
         "recipe": done.chain_after.recipe,
         "seed": done.chain_after.seed,
+        "parentData": _said(done.parent_data_digest),
         "codeDigest": _said(done.code_digest),
         "environmentDigest": _said(done.environment_digest),
         "constituents": [{"shard": part.shard, "key": part.key, "digest": part.digest} for part in done.trained.parts],
         "dropped": list(done.trained.dropped),
         "chainBefore": _chain(done.chain_before),
         "chainAfter": _chain(done.chain_after),
-        "tables": [_table(table) for table in facts.tables],
         "replay": _replay(done),
     }
 
@@ -284,7 +295,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _promotion(promotion: Promotion) -> dict[str, Any]:
     return {
-        "registry": promotion.registry,
+        "registry": _CREDENTIALS.sub("//", promotion.registry),
         "alias": promotion.alias,
         "from": str(promotion.old) if promotion.old else "none",
         "to": str(promotion.new),

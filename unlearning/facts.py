@@ -87,6 +87,7 @@ class Absence:
     """That one person's token is not in a data version."""
 
     token: str
+    """The request's token, or its first 16 bytes where the tree holds only those."""
     proof: Proof
 
 
@@ -117,6 +118,8 @@ class Unlearning:
     trained: Trained
     chain_before: Chain
     chain_after: Chain
+    parent_data_digest: str | None = None
+    """Of the training table that the version before was made from; tells redaction apart from other changes of the data."""
     code_digest: str | None = None
     environment_digest: str | None = None
     base_checkpoint: str | None = None
@@ -187,8 +190,9 @@ class CertificateFacts:
     frame: Frame
     impact: Impact
     tables: tuple[Table, ...]
-    unlearning: Unlearning
-    promotion: Promotion
+    unlearning: Unlearning | None
+    """None, as is the promotion, when none of the people shaped the served model: only data changed."""
+    promotion: Promotion | None
     validation: tuple[CheckResult, ...]
     actions: tuple[Action, ...] = ()
     findings: tuple[Finding, ...] = ()

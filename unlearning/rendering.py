@@ -30,13 +30,13 @@ Content = str | None
 Row = Sequence[Content]
 
 
-def render(envelope: Mapping[str, Any], verification: Verification | None = None) -> str:
+def render(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> str:
     """The page of a certificate, with what was checked when it was made.
 
-    verification: the outcome of `verify` with the issuer's key; without it the page says that no signature was checked.
-    Raises VerificationFailed for an envelope that does not verify: a page would lend it looks that it must not have.
+    public_key_pem: the issuer's key; without it the page says that no signature was checked. Raises VerificationFailed for an
+    envelope that is malformed or not signed by that key: a page would lend it looks that it must not have.
     """
-    checked = verification or verify(envelope)
+    checked = verify(envelope, public_key_pem)
     if checked.verdict == "invalid":
         raise VerificationFailed("the certificate's signature is invalid, so no page is made of it; get the file again")
     try:
@@ -66,10 +66,12 @@ def _page(predicate: Mapping[str, Any], checked: Verification) -> str:
 
 def _erased(predicate: Mapping[str, Any]) -> Iterator[Html]:
     yield _section("Requests", _requests(predicate["requests"]))
-    yield _section("What was touched", _touched(predicate), _tables(predicate["unlearning"]["tables"]))
-    yield _section("How it was unlearned", _method(predicate))
-    yield _section("Checks before promotion", _checks(predicate["validation"]))
-    yield _section("What serves now", _promotion(predicate["promotion"]))
+    trained = _trained(predicate)
+    drawing = _chain(predicate["unlearning"]) if trained else Html()
+    yield _section("What was touched", _touched(predicate["impact"]), drawing, _tables(predicate["tables"]))
+    yield _section("How it was unlearned", _method(predicate) if trained else _none(predicate["unlearning"]))
+    yield _section("Checks", _checks(predicate["validation"]))
+    yield _section("What serves now", _promotion(predicate["promotion"]) if trained else _none(predicate["promotion"]))
     yield _section("What was done", _actions(predicate["actions"]))
     yield _section("Search after the deletion", _searched(predicate["verification"]))
     yield _section("What is left within reach", _residuals(predicate["residuals"]))
@@ -122,12 +124,20 @@ def _summary(predicate: Mapping[str, Any]) -> Html:
         searched = _count(len(predicate["searched"]), "data version", "data versions")
         return _join(f"{searched} searched for {people} who asked to be erased. No record was found, and nothing was changed.")
     impact, promotion = predicate["impact"], predicate["promotion"]
+    left = f"{_count(impact['records'], 'record', 'records')} of {_count(impact['people'], 'person', 'people')} left the data"
+    if not _trained(predicate):
+        return _join(f"{left}. The model that serves was not shaped by them and stays.")
     made = "was trained without them" if predicate["unlearning"]["guarantee"] == "exact" else "was changed to forget them"
     return _join(
-        f"{_count(impact['records'], 'record', 'records')} of {_count(impact['people'], 'person', 'people')} left the data. ",
+        f"{left}. ",
         _el("strong", promotion["to"]),
         f" {made} and serves as {promotion['alias']} in place of {promotion['from']}.",
     )
+
+
+def _trained(predicate: Mapping[str, Any]) -> bool:
+    """Whether a training is stated, and not words for none having been needed."""
+    return isinstance(predicate["unlearning"], Mapping)
 
 
 def _state(predicate: Mapping[str, Any], checked: Verification) -> Html:
@@ -189,8 +199,7 @@ def _requests(requests: Iterable[Mapping[str, Any]]) -> Html:
     return _join(_table("Requests", ("Reference", "Law", "Received", "Due", "Token"), rows), _el("p", note, kind="note"))
 
 
-def _touched(predicate: Mapping[str, Any]) -> Html:
-    impact = predicate["impact"]
+def _touched(impact: Mapping[str, Any]) -> Html:
     figures = (
         (_number(impact["records"]), "records"),
         (f"{len(impact['shards'])} of {impact['shardsTotal']}", "shards"),
@@ -201,12 +210,11 @@ def _touched(predicate: Mapping[str, Any]) -> Html:
     )
     listed = [_el("li", _el("b", value), _el("span", name)) for value, name in figures]
     shaped = f"Model versions that these people shaped: {', '.join(impact['modelVersions']) or 'none'}."
-    return _join(_el("ul", *listed, kind="figures"), _chain(predicate), _el("p", shaped))
+    return _join(_el("ul", *listed, kind="figures"), _el("p", shaped))
 
 
-def _chain(predicate: Mapping[str, Any]) -> Html:
+def _chain(done: Mapping[str, Any]) -> Html:
     """Shards side by side, slices downwards: what kept its name, and what was trained again."""
-    done = predicate["unlearning"]
     if done["guarantee"] != "exact":
         return _el("p", f"The method {done['method']} changes the trained model; it does not train from clean checkpoints.")
     before = {shard["shard"]: shard["keys"] for shard in done["chainBefore"]["shards"]}
@@ -296,6 +304,8 @@ def _checks(checks: Iterable[Mapping[str, Any]]) -> Html:
     rows = [
         (one["name"], _measured(one["value"]), one["threshold"], _word(one["verdict"], meaning), one["how"]) for one in checks
     ]
+    if not rows:
+        return _none("No check was recorded.")
     return _table("Checks", ("Check", "Value", "Threshold", "Verdict", "How it was measured"), rows)
 
 

@@ -67,12 +67,13 @@ tbody th code { white-space: nowrap; }
 tbody tr:last-child > * { border-bottom: 0; }
 code, pre { font-family: var(--mono); font-size: .82em; }
 code { overflow-wrap: anywhere; }
+pre code { font-size: 1em; }
 .digest { color: var(--soft); font-size: .74em; display: inline-block; min-width: 9.5rem; }
 pre { background: var(--wash); padding: .8rem 1rem; border-radius: 3px; overflow-x: auto; margin: 0 0 .8rem; }
 time { white-space: nowrap; }
 .word { font-weight: 600; }
-.word::before { content: "● "; font-size: .7em; vertical-align: .12em; }
-.word.warn::before { content: "◐ "; } .word.bad::before { content: "○ "; }
+.word::before { content: "●\\00a0"; font-size: .7em; vertical-align: .12em; }
+.word.warn::before { content: "◐\\00a0"; } .word.bad::before { content: "○\\00a0"; }
 .note { color: var(--soft); font-size: .88rem; }
 footer { border-top: 1px solid var(--line); padding-top: 1.8rem; font-size: .85rem; color: var(--soft); }
 @media (max-width: 46rem) {
@@ -87,15 +88,15 @@ footer { border-top: 1px solid var(--line); padding-top: 1.8rem; font-size: .85r
     color-scheme: light;
     --paper: #fff; --ink: #000; --soft: #444; --line: #bbb; --wash: #f3f3f3; --good: #1e5f57; --warn: #7a4708; --bad: #8a1f29;
   }
+  html { font-size: 10pt; }
   body { font-size: 9.5pt; print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   main { max-width: none; padding: 0; }
-  h1 { font-size: 26pt; }
-  .lead { font-size: 13pt; }
-  section { grid-template-columns: 1fr; gap: .4rem; padding: 1rem 0; }
+  section { display: block; padding: 1rem 0 .6rem; }
+  section h2 { margin-bottom: .5rem; }
   .scroll, pre { overflow: visible; }
   pre { white-space: pre-wrap; }
   h2, h3, thead { break-after: avoid; }
-  tr, figure, .notice, dl > div { break-inside: avoid; }
+  table, tr, figure, .notice, dl > div { break-inside: avoid; }
   thead { display: table-header-group; }
 }
 """

@@ -94,6 +94,8 @@ def _grade(predicate: Mapping[str, Any], *, signed: bool) -> str:
     who = "a record signed by the pinned key" if signed else "a record whose signature was not checked"
     if predicate["decision"] == "not_found":
         return f"{who}: a search found no record"
+    if not _trained(predicate):
+        return f"{who}: only data changed, no model had to"
     guarantee, replay = str(_at(predicate, "unlearning.guarantee")), _at(predicate, "unlearning.replay")
     if guarantee == "exact":
         replayed = isinstance(replay, dict) and replay.get("equal") is True
@@ -110,7 +112,7 @@ def _never(predicate: Mapping[str, Any]) -> Iterator[str]:
     yield "that the search looked everywhere it says: repeat it with `unlearn sweep` where the data lies"
     yield "that the ledger holds the event the certificate names: `unlearn audit` at the issuer"
     yield "that the files behind the subjects have the stated digests: fetch and hash them"
-    if predicate["decision"] == "erased":
+    if _trained(predicate):
         yield "that training ran as stated on the stated data: replay it from the data versions, recipe and seed"
         yield "the measured values of the checks: measure again with the data"
 
@@ -133,7 +135,9 @@ Finding = Recomputation | str
 def _recompute(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> tuple[list[Recomputation], list[str]]:
     checks = [_frank, _linked, _dates, _absences, _subjects]
     if predicate["decision"] == "erased":
-        checks += [_state, _promoted, _chains, _heads, _searched_after]
+        checks += [_state, _searched_after]
+    if _trained(predicate):
+        checks += [_promoted, _chains, _heads]
     found: list[Finding] = []
     for check in checks:
         try:
@@ -180,7 +184,10 @@ def _ordered(predicate: Mapping[str, Any], issued: datetime | None) -> Iterator[
 
 def _absences(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
     people = list(dict.fromkeys(request["token"] for request in _at(predicate, "requests")))
-    for data, proofs in _committed(predicate):
+    committed = list(_committed(predicate))
+    if not committed:
+        yield "absence from the data: no table was stated"
+    for data, proofs in committed:
         if not _is_hash(data["root"]):
             yield f"absence from {data['path']}: no root was committed to"
             continue
@@ -188,9 +195,14 @@ def _absences(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Fi
         if not given:
             yield f"absence from {data['path']}: no proof was asked for"
             continue
-        shown = [token for token in people if token in given and _absent(given[token], data, token)]
+        shown = [token for token in people if any(_absent(given[held], data, held) for held in _held(token, given))]
         how = f"{len(shown)} of {len(people)} tokens shown absent from {data['path']} under root {data['root'][:12]}…"
         yield Recomputation(f"absence from {data['path']}", len(shown) == len(people), how)
+
+
+def _held(token: str, given: Mapping[str, merkle.Proof]) -> list[str]:
+    """The token as the tree holds it: whole, or cut to 16 bytes; that nobody has its beginning says more, not less."""
+    return [held for held in (token, token[: 2 * min(merkle.WIDTHS)]) if held in given]
 
 
 def _committed(predicate: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[Any]]]:
@@ -199,7 +211,7 @@ def _committed(predicate: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any]
         for item in _at(predicate, "searched"):
             yield {**item["data"], "root": item["root"]}, item["absence"]
     else:
-        for table in _at(predicate, "unlearning.tables"):
+        for table in _at(predicate, "tables"):
             yield table["after"], table["absence"]
 
 
@@ -209,7 +221,7 @@ def _absent(proof: merkle.Proof, data: Mapping[str, Any], token: str) -> bool:
 
 def _subjects(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
     stated = {(data["path"], data["digest"]) for data, _ in _committed(predicate)}
-    if predicate["decision"] == "erased":
+    if _trained(predicate):
         promotion = _at(predicate, "promotion")
         stated.add((f"models:/{promotion['to']}", promotion["modelDigest"]))
     named = {(subject["name"], subject["digest"]["sha256"]) for subject in statement["subject"]}
@@ -224,7 +236,7 @@ def _state(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Findi
     left = len(listed) + sum(item["outcome"] in ("residual", "unverified") for item in findings)
     due = "completed_with_residuals" if left or not findings else "completed"
     state = _at(predicate, "state")
-    yield Recomputation("state", state == due, f"says {state}; {left} places are left or unverified, so {due}")
+    yield Recomputation("state", state == due, f"says {state}, where {due} is due: {left} places are left or unverified")
 
 
 def _promoted(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
@@ -259,12 +271,15 @@ def _chains(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Find
 
 
 def _only_redacted(predicate: Mapping[str, Any]) -> bool:
-    """Whether the training rows before and after are those of one redacted table: then nothing else can have changed."""
-    rows = [
-        sum(sum(shard["rows"]) for shard in _at(predicate, f"unlearning.{name}.shards"))
-        for name in ("chainBefore", "chainAfter")
-    ]
-    return any([table["before"]["rows"], table["after"]["rows"]] == rows for table in _at(predicate, "unlearning.tables"))
+    """Whether the training data before and after are one redacted table, row for row: then nothing else can have changed."""
+    done = _at(predicate, "unlearning")
+    rows = [sum(sum(shard["rows"]) for shard in done[name]["shards"]) for name in ("chainBefore", "chainAfter")]
+    parent = done["parentData"]
+    return any(
+        [table["before"]["rows"], table["after"]["rows"]] == rows
+        and (not _is_hash(parent) or table["before"]["digest"] == parent)
+        for table in _at(predicate, "tables")
+    )
 
 
 def _changed_as_stated(old: Mapping[str, Any], new: Mapping[str, Any], impact: Mapping[str, Any] | None) -> bool:
@@ -304,6 +319,11 @@ def _searched_after(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Itera
         else "every place was searched after the last deletion"
     )
     yield Recomputation("search after deletion", not early, how)
+
+
+def _trained(predicate: Mapping[str, Any]) -> bool:
+    """Whether the certificate states a training, and not words for none having been needed."""
+    return predicate["decision"] == "erased" and isinstance(_at(predicate, "unlearning"), dict)
 
 
 def _findings(predicate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
