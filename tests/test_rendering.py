@@ -139,6 +139,16 @@ def test_residuals_are_said_first_and_never_shown_as_success() -> None:
     assert 'class="notice good"' in render(golden("certificate"))
 
 
+def test_places_that_were_not_shown_clean_are_counted_with_the_residuals() -> None:
+    def unreachable(said: dict[str, Any]) -> None:
+        said["verification"][1].update(outcome="unverified")
+        said.update(state="completed_with_residuals")
+
+    page = page_with(unreachable)
+    assert "1 place is listed below" in page
+    assert 'class="word warn">unverified' in page
+
+
 def test_a_contradiction_stands_at_the_top_of_the_page() -> None:
     page = page_with(lambda said: said["promotion"].update(servedDigest="0" * 64))
     assert 'class="notice bad"><strong>Contradictory' in page

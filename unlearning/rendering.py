@@ -149,10 +149,12 @@ def _state(predicate: Mapping[str, Any], checked: Verification) -> Html:
     if predicate["state"] == "completed":
         return _notice(
             "Completed",
-            "Every place within reach was searched again after the deletion, and nothing was found.",
+            "The places named below were searched again after the deletion, and nothing was found.",
             "good",
         )
-    listed = _count(len(predicate["residuals"]), "place is", "places are")
+    found = predicate["verification"] if isinstance(predicate["verification"], list) else []
+    unclear = sum(one["outcome"] in ("residual", "unverified") for one in found)
+    listed = _count(len(predicate["residuals"]) + unclear, "place is", "places are")
     return _notice(
         "Completed with residuals", f"Not everything within reach is shown to be clean: {listed} listed below.", "warn"
     )

@@ -52,6 +52,7 @@ figcaption p { margin: 0 0 .3rem; }
   border: 1px solid var(--soft); }
 .legend i + i, .legend i.again { margin-left: .8em; }
 .legend i.again { background: var(--good); border-color: var(--good); }
+svg { max-width: 100%; height: auto; }
 rect { stroke-width: 1; }
 rect.kept { fill: var(--wash); stroke: var(--soft); stroke-opacity: .55; }
 rect.again { fill: var(--good); stroke: var(--good); }
