@@ -46,7 +46,7 @@ recipe = TorchRecipe(
     person="patient",
     labels=("benign", "malignant"),
     optimizer=optimizer,
-    epochs=20,
+    epochs=60,
     batch_size=16,
     preprocessing=standardize,
 )

@@ -15,7 +15,7 @@ from dvc.repo import Repo
 from unlearning import hashing
 from unlearning.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
 from unlearning.stores import tables
-from unlearning.stores.data import DvcData
+from unlearning.stores.data import DvcData, create
 
 # DVC's own use of pygtrie; DvcData silences it, the fixture below calls DVC directly.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
@@ -48,33 +48,48 @@ def dvc(root, *arguments):
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path, monkeypatch):
-    config = tmp_path / "gitconfig"
+    _settle(tmp_path, monkeypatch)
+
+
+def _settle(home, monkeypatch):
+    config = home / "gitconfig"
     config.write_text("[user]\n  name = Ada\n  email = ada@example.org\n[init]\n  defaultBranch = main\n")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(home / "site-cache"))
     monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
 
 
-@pytest.fixture
-def project(tmp_path, monkeypatch):
-    root = tmp_path / "project"
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A project and its remote, made with DVC itself; each test gets a copy."""
+    home = tmp_path_factory.mktemp("original")
+    root = home / "project"
     (root / "data").mkdir(parents=True)
-    git(root, "init", "--quiet")
     pq.write_table(pa.table({"who": ["ann", "bob", "bob", "cid"], "x": [1, 2, 3, 4]}), root / SOURCE)
     (root / "dvc.yaml").write_text(PIPELINE)
-    with Repo.init(str(root)) as repo:
-        with repo.config.edit() as config:
-            config["core"]["remote"] = "store"
-            config["remote"] = {"store": {"url": str(tmp_path / "remote")}}
-        repo.add(str(root / SOURCE))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        _settle(home, monkeypatch)
         monkeypatch.chdir(root)
-        repo.reproduce()
-        repo.push()
-    git(root, "add", "--all")
-    git(root, "commit", "--quiet", "--message", "one")
+        git(root, "init", "--quiet")
+        with Repo.init() as repo:
+            with repo.config.edit() as config:
+                config["core"]["remote"] = "store"
+                config["remote"] = {"store": {"url": "../remote"}}
+            repo.add(SOURCE)
+            repo.reproduce()
+            repo.push()
+        git(root, "add", "--all")
+        git(root, "commit", "--quiet", "--message", "one")
+    return home
+
+
+@pytest.fixture
+def project(original, tmp_path, monkeypatch):
+    for name in ("project", "remote"):
+        shutil.copytree(original / name, tmp_path / name)
     monkeypatch.chdir(tmp_path)
-    return root
+    return tmp_path / "project"
 
 
 def current(data, path=TRAIN):
@@ -444,3 +459,130 @@ def test_redact_record_and_push_take_little_time_once_dvc_is_loaded(project):
     data.record([SOURCE, TRAIN])
     data.push([SOURCE, TRAIN])
     assert time.process_time() - start < 1.5
+
+
+def test_a_new_project_has_git_dvc_and_a_default_remote_and_can_commit_without_a_configured_author(tmp_path):
+    (tmp_path / "gitconfig").write_text("[user]\n  useConfigOnly = true\n")
+    root = tmp_path / "new"
+    data = create(root, remote="../remote")
+    (root / "data").mkdir()
+    shutil.copy(_table(tmp_path), root / SOURCE)
+    data.add([SOURCE])
+    data.git.commit("Start", ["."])
+    assert git(root, "status", "--porcelain") == ""
+    assert git(root, "log", "--format=%an") == "unlearn"
+    assert current(data, SOURCE).rev == git(root, "rev-parse", "HEAD")
+    assert data.push([SOURCE]) == 1
+    assert (tmp_path / "remote/files/md5").is_dir()
+    assert create(root, remote="elsewhere").push([SOURCE]) == 0
+
+
+def _table(folder):
+    pq.write_table(pa.table({"who": ["ann"]}), folder / "t.parquet")
+    return folder / "t.parquet"
+
+
+def test_adopting_a_stage_takes_what_it_made_without_running_it_or_filling_the_run_cache(project):
+    (project / "dvc.lock").unlink()
+    shutil.rmtree(project / ".dvc/cache/runs", ignore_errors=True)
+    data = DvcData(project)
+    data.adopt(["prepare", "train"])
+    assert data.status() == []
+    assert dvc(project, "status") == "Data and pipelines are up to date."
+    assert not (project / ".dvc/cache/runs").exists()
+    with pytest.raises(NotFound, match=r"no stage nothing; it has data/records\.parquet\.dvc, prepare, train"):
+        data.adopt(["nothing"])
+
+
+def test_status_names_a_changed_parameter(project):
+    (project / "params.yaml").write_text("lr: 1\n")
+    (project / "dvc.yaml").write_text(PIPELINE.replace(f"deps: [{TRAIN}]", f"deps: [{TRAIN}]\n    params: [lr]"))
+    data = DvcData(project)
+    data.adopt(["train"])
+    (project / "params.yaml").write_text("lr: 2\n")
+    assert data.status() == ["train: dependency params.yaml lr modified"]
+
+
+@pytest.mark.parametrize("link", ["hardlink", "symlink"])
+def test_linked_workspaces_are_rewritten_without_touching_the_old_object(project, link):
+    with Repo(str(project)) as repo, repo.config.edit() as config:
+        config["cache"]["type"] = link
+    dvc(project, "checkout", "--relink", "--quiet")
+    data = DvcData(project)
+    old = current(data)
+    forget(project, "bob")
+    data.record([SOURCE, TRAIN])
+    assert data.status() == []
+    assert current(data).people == 2
+    assert tables.digest(data.fetch(old)) == old.digest
+
+
+def test_stages_in_a_subfolder_with_a_working_folder_or_a_loop_are_recorded_too(project):
+    (project / "sub").mkdir()
+    (project / "sub/dvc.yaml").write_text(
+        "stages:\n"
+        "  copy:\n"
+        "    foreach: [a, b]\n"
+        "    do:\n"
+        "      wdir: ..\n"
+        f"      cmd: cp {TRAIN} data/${{item}}.parquet\n"
+        f"      deps: [{TRAIN}]\n"
+        "      outs: ['data/${item}.parquet']\n"
+    )
+    dvc(project, "repro", "--quiet", "--all-pipelines")
+    paths = [SOURCE, TRAIN, "data/a.parquet", "data/b.parquet"]
+    forget(project, "bob", paths=paths)
+    data = DvcData(project)
+    assert data.stage_outputs() == {
+        TRAIN: "prepare",
+        "data/a.parquet": "sub/dvc.yaml:copy@a",
+        "data/b.parquet": "sub/dvc.yaml:copy@b",
+    }
+    assert data.record(paths) == ["data/records.parquet.dvc", "dvc.lock", "sub/dvc.lock"]
+    assert dvc(project, "status") == "Data and pipelines are up to date."
+
+
+KILLED = """
+import os, pathlib, sys
+from unlearning.stores.data import DvcData, create
+steps, replace = iter(range(99)), pathlib.Path.replace
+
+def dying(self, target):
+    if next(steps) == int(sys.argv[1]):
+        os._exit(9)
+    return replace(self, target)
+
+pathlib.Path.replace = dying
+DvcData(pathlib.Path.cwd()).record(["data/records.parquet", "data/train.parquet"])
+"""
+
+
+@pytest.mark.parametrize("files_written", [0, 1])
+def test_a_process_killed_while_recording_leaves_whole_files_and_the_next_one_finishes(project, files_written):
+    forget(project, "bob")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", KILLED, str(files_written)]
+    assert subprocess.run(command, cwd=project, env=environment, check=False).returncode == 9
+    data = DvcData(project)
+    assert data.status() != []
+    assert data.record([SOURCE, TRAIN]) != []
+    assert data.status() == []
+    assert git(project, "status", "--porcelain").split() == ["M", "data/records.parquet.dvc", "M", "dvc.lock"]
+    assert current(data).people == 2
+
+
+def test_a_history_of_two_hundred_commits_is_read_in_seconds(project):
+    data = DvcData(project)
+    held = current(data).object
+    lock = (project / "dvc.lock").read_text()
+    script = []
+    for number in range(200):
+        text = lock.replace(held, f"f{number:031x}") + f"# {number}\n"
+        script.append(f"commit refs/heads/main\ncommitter Ada <a@b> {1_800_000_000 + number} +0000\ndata 1\nx")
+        script.append("from refs/heads/main^0" if number == 0 else "")
+        script.append(f"M 100644 inline dvc.lock\ndata {len(text.encode())}\n{text}")
+    feed = "\n".join(line for line in script if line) + "\n"
+    subprocess.run(["git", "fast-import", "--quiet"], cwd=project, input=feed, text=True, check=True)
+    start = time.process_time()
+    assert len(data.history(TRAIN)) == 201
+    assert time.process_time() - start < 10

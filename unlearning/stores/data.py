@@ -1,27 +1,26 @@
 """The project's Git and DVC repository: which version of a table is here, older versions, and recording a new one.
 
-The one home of dvc and of Git. DVC's objects, lock and metadata files are used as DVC 3 documents them
-(https://dvc.org/doc/user-guide/project-structure); the metadata of a rewritten table is replaced entry by entry, so whatever
-else made a stage stale still shows in `dvc status`, and all at once, so a killed process leaves no torn `dvc.lock`.
+The one home of dvc; Git is in `stores/git.py`. DVC's objects, lock and metadata files are used as DVC 3 documents them
+(https://dvc.org/doc/user-guide/project-structure); how recorded hashes are renewed is in `stores/dvc_files.py`.
 """
 
 from __future__ import annotations
 
 import logging
-import subprocess
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.entities import DataVersion
 from unlearning.errors import Damaged, DataError, NotFound, ProjectError, Unavailable
 from unlearning.hashing import IdentifierKind, fingerprint
-from unlearning.stores import tables
-from unlearning.stores.files import replacing
+from unlearning.stores import dvc_files, tables
+from unlearning.stores import git as git_repository
+from unlearning.stores.git import Git
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -51,10 +50,8 @@ class DvcData:
         """Raises ProjectError when the folder is in no Git or in no DVC repository."""
         self.root = root.resolve()
         self._measured: dict[tuple[object, ...], tuple[str, int, int]] = {}
-        for name in _CHATTY:
-            logging.getLogger(name).setLevel(logging.CRITICAL)
-        warnings.filterwarnings("ignore", message="_NoneStep.value", category=DeprecationWarning)  # DVC's use of pygtrie
-        self._git("rev-parse", "--git-dir", failing=f"{self.root} is in no Git repository; run `git init` there")
+        _silence()
+        self.git = Git(self.root)
         with self._open():
             pass
 
@@ -68,8 +65,8 @@ class DvcData:
             out = self._tracked(repo, path)
             _must_be_clean(out, path, exists=file.exists(), maker=self._named(out.stage))
             held: str = out.hash_info.value
-            rev = self._head()
-            if rev is not None and not self._committed(_metadata_file(out.stage)):
+            rev = self.git.head
+            if rev is not None and not self.git.committed(dvc_files.holder(out.stage)):
                 rev = rev if self._object_at(repo, rev, path) == held else None
         digest, rows, people = self._measure(file, held, person=person, identifier=identifier)
         return DataVersion(path=path, digest=digest, object=held, rev=rev, rows=rows, people=people)
@@ -105,7 +102,7 @@ class DvcData:
             with rwlock(repo.tmp_dir, repo.fs, "unlearn", [], files, hardlink):
                 for path in paths:
                     self._tracked(repo, path)
-                changed = [_metadata_file(stage) for stage in repo.index.stages if _record(stage, files)]
+                changed = [dvc_files.holder(stage) for stage in repo.index.stages if dvc_files.record(stage, files)]
         return sorted({file.relative_to(self.root).as_posix() for file in changed})
 
     def push(self, paths: Sequence[str], *, remote: str | None = None) -> int:
@@ -125,14 +122,12 @@ class DvcData:
         Raises ProjectError with Git's own words when a hook refuses or nobody is configured as author.
         """
         with self._open() as repo:
-            stages = [stage for stage in repo.index.stages if _entries(stage, [str(self.root / path) for path in paths])]
-            files = sorted({str(_metadata_file(stage)) for stage in stages})
-        files = [file for file in files if not self._committed(Path(file))]
-        if files:
-            failing = "Git did not commit the new data version; put right what it says and run again"
-            self._git("add", "--", *files, failing=failing)
-            self._git("commit", "--quiet", "--message", message, "--only", "--", *files, failing=failing)
-        head = self._head()
+            stages = [
+                stage for stage in repo.index.stages if dvc_files.entries(stage, [str(self.root / path) for path in paths])
+            ]
+            files = sorted({str(dvc_files.holder(stage)) for stage in stages})
+        self.git.commit(message, files)
+        head = self.git.head
         if head is None:
             raise ProjectError(f"nothing to commit for {', '.join(paths)} in a repository without a commit; run `dvc add`")
         return head
@@ -148,13 +143,13 @@ class DvcData:
 
     def history(self, path: str) -> list[Revision]:
         """Every commit, on any branch or tag, that changed which object a table is; oldest first."""
-        commits = self._metadata_commits()
+        commits = self.git.commits(_METADATA)
         with self._open() as repo:
-            objects = self._objects_at(repo, [rev for rev, _, _ in commits], path)
+            objects = self._objects_at(repo, [commit.rev for commit in commits], path)
         return [
-            Revision(rev=rev, object=objects[rev], at=at)
-            for rev, parents, at in commits
-            if objects[rev] not in ([objects.get(parent) for parent in parents] or [None])
+            Revision(rev=commit.rev, object=objects[commit.rev], at=commit.at)
+            for commit in commits
+            if objects[commit.rev] not in ([objects.get(parent) for parent in commit.parents] or [None])
         ]
 
     def stage_outputs(self) -> dict[str, str]:
@@ -162,6 +157,27 @@ class DvcData:
         with self._open() as repo:
             made = [(out, stage) for stage in repo.index.stages if stage.cmd for out in stage.outs if out.use_cache]
             return {self._relative(out.fs_path): self._named(stage) for out, stage in made}
+
+    def add(self, paths: Sequence[str]) -> None:
+        """Track files that no stage makes, as `dvc add` does."""
+        with self._open() as repo:
+            repo.add([str(self.root / path) for path in paths])
+
+    def adopt(self, stages: Collection[str]) -> None:
+        """Take what these stages read and made as it stands, as if `dvc repro` had just run them (`dvc commit --force`).
+
+        The run cache is left out: it would keep hashes and parameters that no erasure of ours looks for.
+        """
+        from dvc.repo import lock_repo
+
+        with self._open() as repo, lock_repo(repo):
+            found = {self._named(stage): stage for stage in repo.index.stages}
+            if missing := sorted(set(stages) - set(found)):
+                raise NotFound(f"dvc.yaml has no stage {', '.join(missing)}; it has {', '.join(sorted(found))}")
+            for name in stages:
+                found[name].save(run_cache=False)
+                found[name].commit()
+                found[name].dump(update_pipeline=False)
 
     @contextmanager
     def _open(self) -> Iterator[Repo]:
@@ -216,23 +232,6 @@ class DvcData:
             found[rev] = next((out.hash_info.value for out in repo.index.outs if out.fs_path == f"/{inside}"), None)
         return found
 
-    def _metadata_commits(self) -> list[tuple[str, list[str], datetime]]:
-        """(commit, parents, date) of every commit that touched a DVC file, parents first; parents among themselves."""
-        head = ["HEAD"] if self._head() else []
-        order = ("--topo-order", "--reverse", "--full-history", "--parents", "--format=%H %P|%ct")
-        lines = self._git("log", "--all", *head, *order, "--", *_METADATA, failing="cannot read the Git history").splitlines()
-        commits = [(revs.split(), int(seconds)) for revs, seconds in (line.split("|") for line in lines)]
-        return [(revs[0], revs[1:], datetime.fromtimestamp(seconds, UTC)) for revs, seconds in commits]
-
-    def _head(self) -> str | None:
-        return self._git("rev-parse", "--verify", "--quiet", "HEAD", failing=None).strip() or None
-
-    def _committed(self, file: Path) -> bool:
-        """HEAD holds this file as it is."""
-        return not self._git(
-            "status", "--porcelain", "--ignored", "--", str(file), failing="cannot read the Git status"
-        ).strip()
-
     def _named(self, stage: Stage) -> str:
         """As `dvc repro` takes it in `root`; DVC's own addressing depends on the current folder."""
         file = self._relative(stage.path)
@@ -242,20 +241,29 @@ class DvcData:
     def _relative(self, path: str) -> str:
         return path.replace(f"{self.root}/", "")
 
-    def _git(self, *arguments: str, failing: str | None) -> str:
-        """Git's standard output; when it fails, a ProjectError that starts with `failing` (None: the output all the same)."""
-        try:
-            done = subprocess.run(
-                ["git", *arguments], cwd=self.root, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
-            )
-        except FileNotFoundError as error:
-            raise ProjectError("the command `git` was not found; install Git") from error
-        if done.returncode and failing is not None:
-            said = (done.stderr or done.stdout).strip()
-            if "index.lock" in said:
-                raise Unavailable(f"another Git process holds {self.root}, or one was killed there: {said}")
-            raise ProjectError(f"{failing}: {said}" if said else failing)
-        return done.stdout
+
+def create(root: Path, *, remote: str, author: str = "unlearn", email: str = "unlearn@localhost") -> DvcData:
+    """A new Git and DVC repository whose default DVC remote is `remote`; what is there already is kept.
+
+    remote: a URL, or a folder relative to `root`. author, email: of its commits, where the machine's Git configuration
+    names nobody.
+    """
+    from dvc.repo import Repo
+
+    git_repository.create(root, author=author, email=email)
+    _silence()
+    if not (root / ".dvc").is_dir():
+        with Repo.init(str(root)) as repo, repo.config.edit() as config:
+            config["core"] |= {"remote": "store", "analytics": False}
+            config["remote"] = {"store": {"url": remote if "://" in remote else str((root / remote).resolve())}}
+    return DvcData(root)
+
+
+def _silence() -> None:
+    """No logs, progress bars or warnings of DVC on the terminal of this process."""
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", message="_NoneStep.value", category=DeprecationWarning)  # DVC's use of pygtrie
 
 
 def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:
@@ -323,61 +331,11 @@ def _remotes(repo: Repo) -> list[str]:
     return sorted(repo.config["remote"], key=lambda name: (name != default, name))
 
 
-def _metadata_file(stage: Stage) -> Path:
-    """The file with the stage's hashes: `x.dvc` itself, or the `dvc.lock` beside `dvc.yaml`."""
-    file = Path(stage.path)
-    return file if file.suffix == ".dvc" else file.with_suffix(".lock")
-
-
-def _entries(stage: Stage, files: Collection[str]) -> list[Output]:
-    """The stage's dependencies and outputs that are, or contain, one of the files; parameters have no path."""
-    return [
-        entry
-        for entry in (*stage.deps, *stage.outs)
-        if entry.protocol == "local" and any(file == entry.fs_path or file.startswith(f"{entry.fs_path}/") for file in files)
-    ]
-
-
-def _record(stage: Stage, files: Collection[str]) -> bool:
-    """Renew the recorded hashes of these files in one stage; true when that changed its metadata file."""
-    touched = [entry for entry in _entries(stage, files) if entry.hash_info]
-    for entry in touched:
-        entry.save()
-        if entry in stage.outs:
-            entry.commit()
-    return bool(touched) and _rewrite(stage, touched)
-
-
-def _rewrite(stage: Stage, touched: Iterable[Output]) -> bool:
-    from ruamel.yaml import YAML
-
-    file, yaml = _metadata_file(stage), YAML()
-    document = yaml.load(file.read_bytes())
-    section = document if file.suffix == ".dvc" else document["stages"][stage.name]
-    changed = [_renew(section, entry, stage) for entry in touched]
-    if file.suffix == ".dvc" and "md5" in section:
-        section["md5"] = stage.compute_md5()
-    if any(changed):
-        with replacing(file, like=file) as stream:
-            yaml.dump(document, stream)
-    return any(changed)
-
-
-def _renew(section: Any, entry: Output, stage: Stage) -> bool:
-    kind = "outs" if entry in stage.outs else "deps"
-    recorded = next(item for item in section[kind] if item["path"] == entry.def_path)
-    facts = {"md5": entry.hash_info.value, "size": entry.meta.size, "nfiles": entry.meta.nfiles}
-    fresh = {name: value for name, value in facts.items() if value is not None} | {"hash": entry.hash_name}
-    if all(recorded.get(name) == value for name, value in fresh.items()):
-        return False
-    recorded.update(fresh)
-    return True
-
-
 def _differences(stage: Stage) -> Iterator[str]:
-    for kind, entries in (("dependency", () if stage.frozen else stage.deps), ("output", stage.outs)):
+    for role, entries in (("dependency", () if stage.frozen else stage.deps), ("output", stage.outs)):
         for entry in entries:
             for state in entry.status().values():
-                yield f"{kind} {entry.fs_path} {state}"
+                states = [f"{name} {kind}" for name, kind in state.items()] if isinstance(state, dict) else [state]
+                yield from (f"{role} {entry.fs_path} {each}" for each in states)
     if stage.changed_stage():
         yield "command or stage definition changed"
