@@ -10,6 +10,7 @@ belongs in memory only, keeps no extremes (they are one person's) and no rare ca
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from math import ceil, inf, log
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, final
@@ -30,7 +31,7 @@ _SMALLEST_SHARE = 1e-4
 
 @final
 class Number(TypedDict):
-    """A number column; None when it held no value."""
+    """A number column; None for a column that held no value."""
 
     mean: float | None
     deviation: float | None
@@ -67,21 +68,21 @@ def profile(table: pd.DataFrame, *, features: Sequence[str], target: str, catego
         columns=[str(name) for name in table.columns],
         kinds={str(name): kind(table[name]) for name in table.columns},
         missing={name: hundredths(missing_share(table[name])) for name in declared},
-        features={
-            name: _number(table[name]) if kind(table[name]) == "number" and name not in coded else _category(table[name])
-            for name in declared
-        },
+        features={name: _described(table[name], coded=name in coded) for name in declared},
     )
 
 
 def kind(column: Column) -> Kind:
     """What a column holds, missing values aside."""
+    import pandas as pd
     from pandas.api import types
 
     if types.is_bool_dtype(column.dtype):
         return "boolean"
     if types.is_numeric_dtype(column.dtype):
         return "number" if column.notna().any() else "empty"
+    if isinstance(column.dtype, pd.StringDtype):
+        return "text" if column.notna().any() else "empty"
     inferred = types.infer_dtype(column.astype(object), skipna=True)
     if inferred in ("string", "empty", "boolean"):
         return {"string": "text", "empty": "empty", "boolean": "boolean"}[inferred]  # type: ignore[return-value]
@@ -123,28 +124,36 @@ def hundredths(value: float) -> float:
     return value if value in (inf, -inf) else ceil(round(value * 100, 9)) / 100
 
 
-def _number(column: Column) -> Number:
-    values = column.dropna().astype(float)
-    if values.empty:
+def _described(column: Column, *, coded: bool) -> Number | Category:
+    held = kind(column)
+    if held == "empty":
         return Number(mean=None, deviation=None)
+    if held != "number" or coded:
+        return _category(column)
+    values = column.dropna().astype(float)
     return Number(mean=float(values.mean()), deviation=float(values.std(ddof=0)))
 
 
 def _category(column: Column) -> Category:
-    counts = _spelled(column).value_counts()
-    total = int(counts.sum())
-    return Category(shares={str(value): n / total for value, n in sorted(counts.items()) if n >= _FEWEST_ROWS})
+    counts = spellings(column)
+    total = sum(counts.values())
+    return Category(shares={value: rows / total for value, rows in sorted(counts.items()) if rows >= _FEWEST_ROWS})
 
 
 def _shares(column: Column, values: Collection[str]) -> dict[str, float]:
-    counts = _spelled(column).value_counts(normalize=True)
-    return {value: float(counts.get(value, 0.0)) for value in values}
+    counts = spellings(column)
+    total = sum(counts.values()) or 1
+    return {value: counts[value] / total for value in values}
 
 
-def _spelled(column: Column) -> Column:
-    return column.dropna().astype(object).map(spelled)
+def spellings(column: Column) -> Counter[str]:
+    """How many rows hold each present value, by its text; one spelling whether pandas holds a code as 1 or as 1.0."""
+    counts: Counter[str] = Counter()
+    for value, rows in column.value_counts().items():
+        counts[spelled(value)] += int(rows)
+    return counts
 
 
 def spelled(value: object) -> str:
-    """A present value as text, one spelling whether pandas holds a code as 1 or as 1.0."""
+    """A present value as text."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

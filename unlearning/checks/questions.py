@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
-from unlearning.checks.profiling import Profile, drift, hundredths, missing_share, spelled
+from unlearning.checks.profiling import Profile, drift, hundredths, missing_share, spelled, spellings
 from unlearning.checks.searching import Absent, Persons, search
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def _columns(question: DataQuestion) -> Asked:
 
 def _labels(question: DataQuestion) -> Asked:
     column, target = _column(question, question.target), {"column": question.target}
-    names = column.dropna().astype(object).map(spelled)
-    missing, undeclared = int(column.isna().sum()), int((~names.isin(list(question.labels))).sum())
+    missing = int(column.isna().sum())
+    undeclared = sum(rows for value, rows in spellings(column).items() if value not in question.labels)
     return Asked(
         name="data.labels",
         value=missing + undeclared,
@@ -247,5 +247,5 @@ def _column(question: DataQuestion, name: str) -> Column:
 
 def _as_stored(column: Column, labels: Sequence[str]) -> list[Any]:
     """The declared labels as the column holds them: 1 or 1.0 for the label "1"."""
-    held = {spelled(value): value for value in column.dropna().astype(object).unique()}
+    held = {spelled(value): value for value in column.dropna().unique().tolist()}
     return [held.get(label, label) for label in labels]
