@@ -220,9 +220,15 @@ def test_no_text_of_the_certificate_becomes_markup(name: str, put: Callable[[dic
     assert escape("<script>") in hostile
 
 
+def test_a_moment_from_elsewhere_is_shown_in_utc() -> None:
+    page = page_with(lambda said: said["recipients"][0].update(notifiedAt="2026-11-02T23:30:00-02:00"))
+    assert "3 November 2026, 01:30 UTC" in page
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        lambda said: said["recipients"][0].update(notifiedAt="2026-11-02T23:30:00"),
         lambda said: said["issuer"].pop("role"),
         lambda said: said.update(residuals=[7]),
         lambda said: said["scope"].update(lineage="none"),

@@ -63,9 +63,9 @@ def verify(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> 
 
     Raises VerificationFailed that names what is wrong when the file is no certificate, KeyFileError for an unusable key.
     """
-    keyid = public_key_id(public_key_pem) if public_key_pem else None
+    keyid = None if public_key_pem is None else public_key_id(public_key_pem)
     claimed = key_ids(envelope)
-    if public_key_pem and not signed_by(envelope, public_key_pem):
+    if public_key_pem is not None and not signed_by(envelope, public_key_pem):
         grade = "none: the given key did not sign these bytes; the file was changed, or another key signed it"
         return Verification("invalid", keyid, claimed, grade, "invalid", not_recomputed=("everything: nothing was read",))
     statement = statement_of(envelope)
