@@ -560,8 +560,8 @@ def test_slicing_costs_what_plain_epochs_cost(epochs: int, slices: int) -> None:
     assert len(passes) == slices
     assert min(passes) >= 1
     if 2 * epochs >= slices + 1:
-        assert abs(work - epochs * slices) <= 1
-        assert all(abs(count - 2 * epochs / (slices + 1)) <= 1.5 for count in passes)
+        assert work == epochs * slices
+        assert all(abs(count - 2 * epochs / (slices + 1)) <= 2 for count in passes)
     else:
         assert max(passes) == 1
 

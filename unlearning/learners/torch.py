@@ -88,16 +88,19 @@ class TorchLearner:
     def stage_epochs(self, slices: int) -> list[int]:
         """(R,) passes e_r after slice r whose work Σ e_r·r/R is the recipe's e epochs; never less than one pass each.
 
-        SISA gives every stage 2e/(R+1) epochs (Bourtoule et al. 2021); whole numbers come from error diffusion, in units of
-        1/(R(R+1)) of an epoch's work and from the last stage to the first, so that the smallest stages even out the rest.
+        SISA gives every stage 2e/(R+1) epochs (Bourtoule et al. 2021). Whole numbers come from error diffusion, from the last
+        stage to the first, so that the smallest stages even out the rest: the sum is exact whenever e ≥ (R+1)/2.
         """
         passes = [0] * slices
-        owed = 0
+        left, owed = self.recipe.epochs * slices, 0  # work in units of 1/R and of 1/(R(R+1)) epochs
         for stage in range(slices, 0, -1):
-            one_pass = stage * (slices + 1)
             owed += 2 * self.recipe.epochs * stage
-            passes[stage - 1] = max(1, (2 * owed + one_pass) // (2 * one_pass))
+            one_pass = stage * (slices + 1)
+            nearest = (2 * owed + one_pass) // (2 * one_pass)
+            affordable = (left - stage * (stage - 1) // 2) // stage  # with one pass for every stage before
+            passes[stage - 1] = max(1, min(nearest, affordable))
             owed -= passes[stage - 1] * one_pass
+            left -= passes[stage - 1] * stage
         return passes
 
     def predict(self, state: TorchState, features: Features) -> Probabilities:
