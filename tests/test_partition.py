@@ -155,6 +155,15 @@ def test_records_that_hash_alike_are_ordered_by_their_content(order: list[int]) 
     assert len(set(broken(order))) == 6
 
 
+@given(tables(), st.randoms(use_true_random=False))
+def test_storage_order_would_not_matter_if_all_records_hashed_alike(table: Table, random: object) -> None:
+    order = list(range(len(table)))
+    random.shuffle(order)  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_row_hash", lambda records: np.zeros(len(records), np.uint64))
+        assert chain_of(table[np.array(order, np.int64)], (2, 2)) == chain_of(table, (2, 2))
+
+
 def test_ties_between_people_are_left_to_their_tokens() -> None:
     records = Records(np.array([[2], [1]], np.float32), np.zeros(2, np.int64))
     apart = np.array([[0, 0, 0, 1], [0, 0, 0, 2]], np.uint64)
