@@ -224,7 +224,7 @@ def _unlearning(done: Unlearning) -> dict[str, Any]:
     return {
         "method": done.trained.method,
         "guarantee": done.trained.guarantee,
-        "baseCheckpoint": _said(done.base_checkpoint, "none: trained from nothing"),
+        "baseCheckpoint": _said(done.base_checkpoint, "an untrained model"),
         "recipe": done.chain_after.recipe,
         "seed": done.chain_after.seed,
         "parentData": _said(done.parent_data_digest),
