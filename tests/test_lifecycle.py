@@ -153,9 +153,8 @@ def test_an_erasure_that_another_has_replaced_no_longer_moves_the_request() -> N
 def test_a_person_who_is_in_no_data_is_not_found_and_gets_a_certificate_that_says_so() -> None:
     lines = (*STARTED, said("SubjectNotFound", "r"))
     assert states(*lines) == {"r": "not_found"}
-    for subject in ("e", "r"):
-        request = requests(*lines, said("CertificateIssued", subject, path="c.json", residuals=[]))["r"]
-        assert (request.state, request.certificate) == ("not_found", "c.json")
+    request = requests(*lines, said("CertificateIssued", "r", path="c.json", residuals=[]))["r"]
+    assert (request.state, request.certificate) == ("not_found", "c.json")
 
 
 def test_one_erasure_ends_differently_for_those_found_and_those_not() -> None:
@@ -172,6 +171,15 @@ def test_one_erasure_ends_differently_for_those_found_and_those_not() -> None:
         said("CertificateIssued", "e", path="c.json", residuals=[]),
     )
     assert states(*lines) == {"a": "completed", "b": "not_found"}
+    assert [item.certificate for item in requests(*lines).values()] == ["c.json", None]
+
+
+def test_an_erasure_started_anew_may_name_who_left_it_and_another_may_not() -> None:
+    lines = (*STARTED, received("b", "bob"), said("SubjectSuppressed", "b"))
+    batch = (*lines, said("ErasureStarted", "e", requests=["r", "b"]), said("SubjectNotFound", "b"))
+    assert states(*batch, said("ErasureStarted", "e", requests=["r", "b"])) == {"r": "suppressed", "b": "not_found"}
+    with pytest.raises(Refused, match="b is not_found"):
+        fold(ledger(*batch, said("ErasureStarted", "e2", requests=["r", "b"])))
 
 
 def test_data_alone_can_be_purged_but_never_between_training_and_promotion() -> None:

@@ -25,6 +25,9 @@ ACTIVE = BEFORE_REDACTION | {"erasing", "validating", "promoting", "purging", "f
 ENDED = frozenset({"completed", "completed_with_residuals", "not_found", "exempt", "cancelled"})
 STATES = ACTIVE | ENDED | {"on_hold", "duplicate"}
 
+LEFT = frozenset({"not_found", "exempt", "cancelled"})
+"""Ended without an erasure: what happens to the rest of a batch is not about them."""
+
 STAYS = ""
 """Target of an event that changes no state."""
 
@@ -74,6 +77,8 @@ def due_at(received_at: datetime, regulation: Regulation) -> datetime | None:
 def fold(events: Iterable[Event]) -> dict[str, ErasureRequest]:
     """Every request by its id, in order of receipt. Raises Refused for an event that cannot follow those before it.
 
+    Read from bodies: RequestReceived{token, regulation, due_at, group}, ErasureStarted{requests}, CandidateValidated{passed},
+    CertificateIssued{path, residuals}; the certificate of a person who was not found has the request as its subject.
     Events of other kinds, and of erasures that no request takes part in, are passed over.
     """
     book = _Book()
@@ -224,6 +229,8 @@ def _start(book: _Book, event: Event) -> None:
     groups = list(dict.fromkeys(book.requests[request].group for request in members))
     for group in groups:
         entry = book.groups[group]
+        if entry.request.erasure_id == event.subject and entry.request.state in LEFT:
+            continue  # an erasure that is started anew names its whole batch again
         allowed, target = ERASURE_EVENTS["ErasureStarted"]
         _move(entry, event, (allowed, "erasing" if entry.redacted else target))
         entry.request = replace(entry.request, erasure_id=event.subject)
@@ -234,9 +241,8 @@ def _reached(book: _Book, event: Event) -> list[str]:
     """Groups that the event is about: not those that left the erasure or that another one has taken over."""
     if event.kind == "CertificateIssued" and event.subject in book.groups:
         return [event.subject]
-    left = {"cancelled", "exempt"} if event.kind == "CertificateIssued" else {"cancelled", "exempt", "not_found"}
     entries = ((group, book.groups[group].request) for group in book.erasures.get(event.subject, ()))
-    return [group for group, request in entries if request.erasure_id == event.subject and request.state not in left]
+    return [group for group, request in entries if request.erasure_id == event.subject and request.state not in LEFT]
 
 
 def _move(entry: _Open, event: Event, rule: tuple[frozenset[str], str]) -> None:

@@ -66,6 +66,18 @@ def test_an_empty_ledger_has_a_head_and_nothing_wrong_with_it(ledger: SqlLedger)
     assert ledger.verify() == []
 
 
+def test_several_events_are_recorded_together_or_not_at_all(ledger: SqlLedger) -> None:
+    ledger.append("Counted", "s", {}, at=NOON)
+    made = ledger.append_all([("RequestReceived", "r", {"token": "a"}), ("SubjectSuppressed", "r", {})], at=NOON)
+    assert [event.seq for event in made] == [2, 3]
+    assert ledger.events()[1:] == made
+    assert ledger.append_all([], at=NOON) == []
+    with pytest.raises(TypeError):
+        ledger.append_all([("RequestReceived", "r2", {}), ("SubjectSuppressed", "r2", {"when": NOON})], at=NOON)
+    assert ledger.head() == (3, made[1].hash)
+    assert ledger.verify() == []
+
+
 def test_events_are_found_by_subject_and_by_kind(ledger: SqlLedger) -> None:
     three_events(ledger)
     ledger.append("Stopped", "subject-1", {}, at=NOON)
@@ -281,13 +293,38 @@ def test_a_database_of_a_newer_package_is_left_alone(database_url: str, tmp_path
         schema.connect(database_url, tmp_path)
 
 
+def test_a_full_disk_is_said_and_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
+    engine = schema.connect("sqlite:///store.db", tmp_path)
+    ledger = SqlLedger(engine)
+    ledger.append("Counted", "s", {}, at=NOON)
+    with engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(Unavailable, match=r"store\.db does not answer: database or disk is full"):
+        ledger.append("Counted", "s", {"much": "x" * 100_000}, at=NOON)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+    assert ledger.append("Counted", "s", {"much": "x" * 100_000}, at=NOON).seq == 2
+    assert ledger.verify() == []
+    engine.dispose()
+
+
+def test_a_postgresql_address_without_a_driver_means_the_one_that_is_installed(postgres_url: str, tmp_path: Path) -> None:
+    engine = schema.connect(postgres_url.replace("+psycopg2", ""), tmp_path)
+    assert engine.dialect.driver == "psycopg2"
+    engine.dispose()
+
+
 def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1") as caught:
         schema.connect("postgresql+psycopg2://me:hunter2@127.0.0.1:1/unlearning", tmp_path)
     assert "hunter2" not in str(caught.value)
 
 
-@pytest.mark.parametrize("url", ["ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://u:hunter2@host/db"])
+@pytest.mark.parametrize(
+    "url",
+    ["ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://u:hunter2@host/db", "postgresql+nonesuch://u:hunter2@host/db"],
+)
 def test_an_address_that_cannot_be_meant_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="expected") as caught:
         schema.connect(url, tmp_path)

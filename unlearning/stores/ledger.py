@@ -38,16 +38,26 @@ class SqlLedger:
 
         at: aware. body: plain JSON values only, else TypeError or ValueError: what is hashed must come back as it was.
         """
+        [event] = self.append_all([(kind, subject, body)], at=at)
+        return event
+
+    def append_all(self, lines: Iterable[tuple[str, str, Mapping[str, Any]]], *, at: datetime) -> list[Event]:
+        """Chain several events (kind, subject, body) in one transaction: all of them are recorded, or none."""
+        wanted = [(kind, subject, dict(body)) for kind, subject, body in lines]
+        for kind, _, body in wanted:
+            _require_plain(body, kind)
         if at.tzinfo is None:
-            raise ValueError(f"{kind}: the moment {at.isoformat()} has no time zone; expected an aware datetime")
-        _require_plain(body, kind)
-        moment = at.astimezone(UTC).isoformat()
+            raise ValueError(f"the moment {at.isoformat()} has no time zone; expected an aware datetime")
+        moment, events = at.astimezone(UTC), []
         with schema.writing(self._engine, "ledger") as connection:
-            seq, previous = _head(connection)
-            sealed = _seal(seq + 1, moment, kind, subject, dict(body), previous)
-            row = {"seq": seq + 1, "at": moment, "kind": kind, "subject": subject, "previous": previous, "hash": sealed}
-            connection.execute(table.insert().values(**row, body=canonical(dict(body)).decode()))
-        return Event(seq + 1, datetime.fromisoformat(moment), kind, subject, dict(body), previous, sealed)
+            last, previous = _head(connection)
+            for seq, (kind, subject, body) in enumerate(wanted, start=last + 1):
+                sealed = _seal(seq, moment.isoformat(), kind, subject, body, previous)
+                events.append(Event(seq, moment, kind, subject, body, previous, sealed))
+                previous = sealed
+            if events:
+                connection.execute(table.insert(), [_row(event) for event in events])
+        return events
 
     def events(self, *, subject: str | None = None, kinds: Iterable[str] | None = None) -> list[Event]:
         """Events in order, of one subject and of these kinds when given. Raises Damaged for one that cannot be read."""
@@ -88,6 +98,11 @@ def _head(connection: sa.Connection) -> tuple[int, str]:
 
 def _seal(seq: int, at: str, kind: str, subject: str, body: Any, previous: str) -> str:
     return digest([seq, at, kind, subject, body, previous])
+
+
+def _row(event: Event) -> dict[str, Any]:
+    body, at = canonical(event.body).decode(), event.at.isoformat()
+    return {column.name: getattr(event, column.name) for column in table.c} | {"body": body, "at": at}
 
 
 def _event(row: sa.Row[Any]) -> Event:

@@ -104,7 +104,7 @@ class SqlLineage:
         with schema.reading(self._engine) as connection:
             row = connection.execute(sa.select(data_versions).where(data_versions.c.digest == digest)).first()
             if row is None:
-                raise _unknown_data(digest)
+                raise NotFound(f"data version {digest[:12]}… is not in the lineage; run `unlearn train`, or record it first")
             profiles = _profiles(connection)
             people = _people(connection)
         holding = [number for number, history in profiles.items() if membership.holds(history, row.line, row.position)]
@@ -120,16 +120,14 @@ class SqlLineage:
         with schema.reading(self._engine) as connection:
             return [_data_version(row) for row in connection.execute(query)]
 
-    def data_version(self, digest: str, path: str | None = None) -> DataVersion:
-        """The data version of a digest; of the path when given, since two paths may hold the same content. Raises NotFound."""
+    def data_version(self, digest: str, path: str | None = None) -> DataVersion | None:
+        """The data version of a digest, or None; of the path when given, since two paths may hold the same content."""
         query = _select_versions().where(data_versions.c.digest == digest).order_by(data_versions.c.id)
         if path is not None:
             query = query.where(paths.c.path == path)
         with schema.reading(self._engine) as connection:
             row = connection.execute(query).first()
-        if row is None:
-            raise _unknown_data(digest)
-        return _data_version(row)
+        return None if row is None else _data_version(row)
 
     # --- model versions
 
@@ -156,14 +154,12 @@ class SqlLineage:
             connection.execute(models.update().where(where).values(**row))
             return record
 
-    def model(self, name: str, version: int) -> ModelRecord:
-        """What shaped a model version, also after it was deleted. Raises NotFound."""
+    def model(self, name: str, version: int) -> ModelRecord | None:
+        """What shaped a model version, also after it was deleted; None for one that was never recorded."""
         query = sa.select(models.c.record).where(models.c.name == name, models.c.version == version)
         with schema.reading(self._engine) as connection:
             text = connection.scalar(query)
-        if text is None:
-            raise NotFound(f"model version {name}/{version} is not in the lineage; run `unlearn train`, or adopt it")
-        return records.loads(text)
+        return None if text is None else records.loads(text)
 
     def models(self, name: str | None = None, *, deleted: bool | None = False) -> list[ModelRecord]:
         """Records by name and version: of those that exist, with deleted=True of those that are gone, with None of all."""
@@ -377,7 +373,3 @@ def _select_versions() -> sa.Select[Any]:
 
 def _data_version(row: sa.Row[Any]) -> DataVersion:
     return DataVersion(row.path, row.digest, row.object, row.rev, row.rows, row.people)
-
-
-def _unknown_data(digest: str) -> NotFound:
-    return NotFound(f"data version {digest[:12]}… is not in the lineage; run `unlearn train`, or record it first")

@@ -122,6 +122,7 @@ MIGRATIONS = ((1, "first tables", _first_tables),)
 """Numbered, in order, never edited once released; each runs in one transaction with its own record."""
 
 _BUSY_MS = 30_000
+_CONNECT_SECONDS = 10
 _POLL_SECONDS = 0.05
 
 
@@ -132,7 +133,7 @@ def connect(url: str, root: Path) -> sa.Engine:
     Raises SettingsError for a URL that cannot be meant, Unavailable when the database does not answer.
     """
     address = _address(url, root)
-    engine = sa.create_engine(address)
+    engine = _engine(address)
     if engine.dialect.name == "sqlite":
         Path(address.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         event.listen(engine, "connect", _configure_sqlite)
@@ -149,11 +150,26 @@ def _address(url: str, root: Path) -> sa.URL:
         raise SettingsError("a store's address is no database URL; expected sqlite:///path or postgresql://…") from error
     if address.get_backend_name() not in ("sqlite", "postgresql"):
         raise SettingsError(f"{say(address)}: expected a sqlite:///… or postgresql://… address")
-    if address.get_backend_name() != "sqlite":
+    if address.drivername == "postgresql":
+        return address.set(drivername="postgresql+psycopg2")
+    if address.get_backend_name() == "postgresql":
         return address
     if not address.database or address.database == ":memory:":
         raise SettingsError(f"{say(address)} names no file; expected sqlite:///path/to/file.db")
     return address.set(database=str(root / address.database))
+
+
+def _engine(address: sa.URL) -> sa.Engine:
+    try:
+        if address.get_backend_name() == "sqlite":
+            return sa.create_engine(address)
+        arguments = {} if "connect_timeout" in address.query else {"connect_timeout": _CONNECT_SECONDS}
+        return sa.create_engine(address, pool_pre_ping=True, connect_args=arguments)
+    except (ModuleNotFoundError, exc.NoSuchModuleError) as error:
+        raise SettingsError(
+            f"{say(address)} needs a driver that is not installed ({error}); expected postgresql+psycopg2://…, "
+            "run `pip install mlflow-unlearning[postgres]`"
+        ) from error
 
 
 def say(url: sa.URL) -> str:
