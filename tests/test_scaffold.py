@@ -1,7 +1,6 @@
 import importlib.util
 import shutil
 import subprocess
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -189,24 +188,6 @@ def test_the_recipe_fits_the_demo_s_data():
     columns = demo_data.columns()
     assert [module.recipe.person, *module.recipe.features, module.recipe.target] == list(columns)
     assert set(columns["diagnosis"]) == set(module.recipe.labels)
-
-
-def test_the_demo_s_people_have_one_to_five_consecutive_rows_the_same_every_time():
-    ids = demo_data.patients(569)
-    sizes = [ids.count(person) for person in dict.fromkeys(ids)]
-    assert sum(sizes) == 569
-    assert {1, 2, 3, 4, 5} == set(sizes)
-    changes = sum(left != right for left, right in pairwise(ids))
-    assert changes == len(sizes) - 1
-    assert ids[:400] == demo_data.patients(400)
-    assert all(len(person) == 14 and person.startswith("MRN-") for person in ids)
-
-
-def test_the_demo_s_table_is_written_the_same_every_time(tmp_path):
-    outs = [tmp_path / "a/records.parquet", tmp_path / "b/records.parquet"]
-    assert [demo_data.main([str(out)]) for out in outs] == [0, 0]
-    assert outs[0].read_bytes() == outs[1].read_bytes()
-    assert demo_data.main([]) == 2
 
 
 def test_the_templates_are_shipped_with_the_package(tmp_path):

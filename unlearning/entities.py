@@ -330,7 +330,7 @@ def plain(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         value = asdict(value)
     if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, frozenset, set)):
         items = [plain(item) for item in value]
         return sorted(items) if isinstance(value, (frozenset, set)) else items

@@ -98,7 +98,7 @@ def _slice_digest(records: Records, where: Places) -> str:
 
 
 def _raw(values: NDArray[Any], kind: str) -> memoryview:
-    return memoryview(np.ascontiguousarray(values, dtype=kind)).cast("B") if values.size else memoryview(b"")
+    return np.ascontiguousarray(values, dtype=kind).reshape(-1).view(np.uint8).data
 
 
 def _row_hash(records: Records) -> NDArray[np.uint64]:
@@ -113,7 +113,7 @@ def _row_hash(records: Records) -> NDArray[np.uint64]:
 
 
 def _break_ties(order: NDArray[np.int64], records: Records, where: Places, content: NDArray[np.uint64]) -> NDArray[np.int64]:
-    """Where two records of a person hash alike but differ, order them by their full content; equal ones may stand either way."""
+    """Order by full content where two different records of a person hash alike; equal ones may stand either way."""
     same = np.all(where[order[1:]] == where[order[:-1]], axis=1) & (content[order[1:]] == content[order[:-1]])
     if not same.any():
         return order

@@ -50,10 +50,25 @@ class Encoded:
 class Recipe(Protocol):
     """How one model is made from a table; written once by the user."""
 
-    features: Sequence[str]
-    target: str
-    person: str
-    labels: Sequence[str]
+    @property
+    def features(self) -> Sequence[str]:
+        """Feature columns, in order."""
+
+    @property
+    def categories(self) -> Mapping[str, Sequence[str]]:
+        """Categorical feature → its declared categories; every other feature is a number."""
+
+    @property
+    def target(self) -> str:
+        """Label column."""
+
+    @property
+    def person(self) -> str:
+        """The column that says whose record it is."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The declared label set."""
 
     def encode(self, table: Any) -> Encoded:
         """A pyarrow Table as arrays; raises DataError for a missing column, a null person or an undeclared label."""
@@ -85,6 +100,12 @@ class Learner(Protocol):
 
     def loads(self, payload: bytes) -> State:
         """The inverse of dumps; raises Damaged."""
+
+    def served(self, state: State) -> Mapping[str, NDArray[Any]]:
+        """The tensors that a registered model needs to predict: no optimiser."""
+
+    def template(self) -> bytes:
+        """A program (torch.export) that predicts once those tensors are loaded into it, without this package."""
 
 
 class Checkpoints(Protocol):

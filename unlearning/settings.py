@@ -113,6 +113,8 @@ class Settings(_Section):
 
     model: Annotated[str, Field(min_length=1)]
     alias: str = "champion"
+    issuer: str = "unnamed operator"
+    """Who signs the certificates, in words."""
     recipe: str
     data: Data = Data()
     subject: Subject = Subject()

@@ -80,6 +80,10 @@ def test_a_code_is_the_same_with_and_without_gaps():
     assert drift(pd.Series([1.0, 2.0, None]), before) == 0
 
 
+def test_lists_in_cells_are_categories_by_their_text():
+    assert described([["a"], ["a"], ["a"], ["a"], ["a"], ["b"]]) == {"shares": {"['a']": 5 / 6}}
+
+
 def test_removing_nobody_is_no_drift():
     table = pd.DataFrame({"x": [1.5, 2.5, None], "c": ["a", "b", "b"], "y": [0, 1, 1]})
     facts = profile(table, features=["x", "c"], target="y")["features"]

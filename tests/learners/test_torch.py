@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -507,6 +509,38 @@ def test_a_network_with_the_wrong_number_of_logits_is_refused() -> None:
 def test_a_network_that_fails_is_named_with_its_cause() -> None:
     learner = TorchLearner(recipe(lambda width, labels: nn.Linear(width + 1, labels)))
     with pytest.raises(RecipeError, match="one training step on 16 records of zeros failed"):
+        learner.fit(learner.fresh(1, some_records(20)), some_records(20), epochs=1, seed=1)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"network": lambda: nn.Linear(3, 2)},
+        {"network": lambda width, labels: nn.Identity()},
+        {"optimizer": lambda parameters: torch.optim.SGD(parameters, lr=-1)},
+        {"preprocessing": lambda features: features.mean()},
+    ],
+)
+def test_parts_that_cannot_be_made_are_named_with_their_cause(broken: dict[str, Any]) -> None:
+    with pytest.raises(RecipeError, match="cannot be made"):
+        TorchLearner(replace(recipe(), **broken)).fresh(1, some_records(20))
+
+
+class PythonNoise(nn.Linear):
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features + random.random())
+
+
+class NumpyStart(nn.Linear):
+    def reset_parameters(self) -> None:
+        nn.init.constant_(self.weight, float(np.random.default_rng().normal()))
+        nn.init.zeros_(self.bias)
+
+
+@pytest.mark.parametrize("network", [PythonNoise, NumpyStart])
+def test_random_numbers_that_are_not_torchs_are_refused(network: type[nn.Module]) -> None:
+    learner = TorchLearner(recipe(network))
+    with pytest.raises(RecipeError, match="same training step gave two results"):
         learner.fit(learner.fresh(1, some_records(20)), some_records(20), epochs=1, seed=1)
 
 

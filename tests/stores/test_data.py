@@ -140,10 +140,16 @@ def test_before_the_first_commit_there_is_no_revision_and_no_history(project):
         (lambda root: (root / TRAIN).unlink(), r"missing here; run `dvc pull data/train\.parquet`"),
         (lambda root: (root / "dvc.yaml").write_text("stages: {}\n"), r"not tracked by DVC; run `dvc add data/train\.parquet`"),
         (lambda root: (root / "dvc.lock").unlink(), r"never recorded; run `dvc repro prepare`"),
+        (
+            lambda root: (root / "dvc.yaml").write_text(
+                PIPELINE.replace(f"[{TRAIN}]\n  train", f"[{TRAIN}: {{cache: false}}]\n  train")
+            ),
+            "not kept by DVC",
+        ),
         (lambda root: shutil.rmtree(root / ".dvc/cache"), r"not in the DVC cache; run `dvc commit"),
         (lambda root: (root / "dvc.yaml").write_text("stages: ["), r"DVC in "),
     ],
-    ids=["modified", "missing", "untracked", "never recorded", "not cached", "broken dvc.yaml"],
+    ids=["modified", "missing", "untracked", "never recorded", "uncached", "not in cache", "broken dvc.yaml"],
 )
 def test_a_table_in_a_bad_state_is_refused_with_the_next_step(project, spoil, message):
     spoil(project)
@@ -195,6 +201,13 @@ def test_recording_does_not_hide_that_a_stage_is_stale_for_another_reason(projec
     data.record([SOURCE, TRAIN])
     assert data.status() == ["prepare: command or stage definition changed"]
     assert "changed command" in dvc(project, "status")
+
+
+def test_a_rewritten_report_that_dvc_does_not_cache_is_recorded_as_well(project):
+    (project / "reports/train.json").write_text('{"version": 2}\n')
+    data = DvcData(project)
+    assert data.record(["reports/train.json"]) == ["dvc.lock"]
+    assert data.status() == []
 
 
 def test_recording_twice_is_recording_once(project):

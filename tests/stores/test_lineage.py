@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import multiprocessing
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -205,6 +208,38 @@ def test_processes_that_record_at_once_lose_nothing(database_url: str, tmp_path:
         for number, data in enumerate(lineage.data_versions(f"table-{table}.csv")):
             people = tokens(range(table * 50 + number, table * 50 + 100))
             assert lineage.holders(data.digest) == sorted(item[:16] for item in people)
+    engine.dispose()
+
+
+def record_without_end(url: str, root: Path, started: Any) -> None:
+    lineage, parent = SqlLineage(schema.connect(url, root)), None
+    for number in itertools.count():
+        data = version(str(number), 3000)
+        lineage.record_data(data, tokens(range(number * 700, number * 700 + 3000)), parent=parent)
+        parent = data.digest
+        started.set()
+
+
+def test_a_process_killed_while_it_records_leaves_whole_versions_only(database_url: str, tmp_path: Path) -> None:
+    engine = schema.connect(database_url, tmp_path)
+    lineage = SqlLineage(engine)
+    for delay in (0.0, 0.03, 0.08):
+        started = SPAWN.Event()
+        writer = SPAWN.Process(target=record_without_end, args=(database_url, tmp_path, started))
+        writer.start()
+        assert started.wait(60)
+        time.sleep(delay)
+        writer.kill()
+        writer.join(10)
+    recorded = lineage.data_versions()
+    assert recorded[0] == version("0", 3000)
+    for number, data in enumerate(recorded):
+        people = tokens(range(number * 700, number * 700 + 3000))
+        assert data == lineage.record_data(data, people)
+        assert lineage.holders(data.digest) == sorted(item[:16] for item in people)
+    last = len(recorded)
+    lineage.record_data(version(str(last), 1), [token(0)], parent=recorded[-1].digest)
+    assert lineage.versions_holding([token(0)])[token(0)] == [version("0", 3000), version(str(last), 1)]
     engine.dispose()
 
 

@@ -149,7 +149,8 @@ def _shares(column: Column, values: Collection[str]) -> dict[str, float]:
 def spellings(column: Column) -> Counter[str]:
     """How many rows hold each present value, by its text; one spelling whether pandas holds a code as 1 or as 1.0."""
     counts: Counter[str] = Counter()
-    for value, rows in column.value_counts().items():
+    hashable = column if kind(column) != "other" else column.map(str, na_action="ignore")
+    for value, rows in hashable.value_counts().items():
         counts[spelled(value)] += int(rows)
     return counts
 

@@ -12,7 +12,7 @@ from math import isinf
 from typing import TYPE_CHECKING, Any
 
 from unlearning.checks.profiling import Profile, drift, hundredths, missing_share, spelled, spellings
-from unlearning.checks.searching import Absent, Persons, search
+from unlearning.checks.searching import Absent, Persons, Search, search, tokens_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,9 +72,11 @@ class Asked:
 
 def asked(question: DataQuestion, people: Persons) -> tuple[Asked, ...]:
     """Every check that the question calls for, in the order of the report."""
-    checks = [_present(question, people), _absent("redacted", question.redacted, question, people)]
-    if question.suppressed is not None:
-        checks.append(_absent("suppressed", question.suppressed, question, people))
+    lists = {"redacted": question.redacted, "suppressed": question.suppressed}
+    tokenisers = {absent.tokenise for absent in lists.values() if absent}
+    tokens = {tokenise: tokens_of(people, tokenise) for tokenise in tokenisers}
+    searches = {what: search(absent, tokens[absent.tokenise]) for what, absent in lists.items() if absent}
+    checks = [_present(question, people), *(_absent(what, answer, question) for what, answer in searches.items())]
     checks += [_columns(question), _labels(question)]
     if question.before is not None:
         checks += [check(question, question.before) for check in (_types, _missing, _rows, _distribution)]
@@ -98,8 +100,7 @@ def _present(question: DataQuestion, people: Persons) -> Asked:
     )
 
 
-def _absent(what: str, absent: Absent, question: DataQuestion, people: Persons) -> Asked:
-    answer = search(absent, people)
+def _absent(what: str, answer: Search, question: DataQuestion) -> Asked:
     column = {"column": question.person}
     origin = "with the list" if answer.independent else "from the table"
     return Asked(

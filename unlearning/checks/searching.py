@@ -66,21 +66,28 @@ class Search:
 
 
 def persons(table: pd.DataFrame, column: str) -> Persons:
-    """Who each row belongs to; a missing or blank cell is nobody. Raises DataError without the column."""
+    """Who each row belongs to; a missing or blank cell is nobody. Raises DataError without the column, or with two."""
     import pandas as pd
 
     if column not in table.columns:
         raise DataError(f"no person column {column!r}; the table has {', '.join(map(str, table.columns))}")
+    if not table.columns.is_unique:
+        raise DataError(f"the table has several columns of one name among {', '.join(map(str, table.columns))}; rename them")
     cells = table[column].astype(object)
     codes, values = pd.factorize(cells.mask(cells.isna() | cells.astype(str).str.strip().eq("")))
     return Persons(tuple(_plain(value) for value in values), codes.astype(np.int64))
 
 
-def search(absent: Absent, people: Persons) -> Search:
-    """Look for everybody on the list, and for the canary."""
-    tokens = np.array(absent.tokenise(people.values), dtype=np.str_)
+def tokens_of(people: Persons, tokenise: Tokenise) -> NDArray[np.str_]:
+    """(people,) the token of each person."""
+    tokens = np.array(tokenise(people.values), dtype=np.str_)
     if tokens.shape != (len(people.values),):
         raise ValueError(f"the tokeniser gave {tokens.shape} tokens for {len(people.values)} people; expected one each")
+    return tokens
+
+
+def search(absent: Absent, tokens: NDArray[np.str_]) -> Search:
+    """Look for everybody on the list, and for the canary, among the tokens of a table's people."""
     canary = absent.canary or next((str(token) for token in tokens if token not in absent.tokens), None)
     return Search(
         found=np.isin(tokens, np.array(sorted(absent.tokens), dtype=np.str_)),
@@ -91,5 +98,7 @@ def search(absent: Absent, people: Persons) -> Search:
 
 
 def _plain(value: object) -> object:
-    """4711.0 as 4711: pandas turns whole numbers into floats when one is missing."""
+    """4711.0 as 4711, since pandas turns whole numbers into floats when one is missing; bytes as text."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
     return int(value) if isinstance(value, float) and value.is_integer() else value

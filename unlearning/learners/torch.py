@@ -153,22 +153,37 @@ class TorchLearner:
         return seeded(self._device, seed) if self._draws else nullcontext()
 
     def _rehearse(self) -> bool:
-        """One step on zeros with a network that is thrown away: True when it draws random numbers, RecipeError if it fails."""
-        state = self._build(0, self._zeros())
-        rows = self.recipe.batch_size
+        """True when a training step draws random numbers; tried on zeros, twice, with networks that are thrown away.
+
+        Raises RecipeError when the step fails, or does not give the same bytes both times.
+        """
+        with seeded(self._device, 0):
+            first, drew = self._step_on_zeros()
+        with seeded(self._device, 0):
+            second, _ = self._step_on_zeros()
+        if first != second:
+            raise RecipeError(
+                "the same training step gave two results; the recipe's network, loss and optimizer must draw random numbers "
+                "from torch alone (not from `random` or numpy) and depend on nothing else that changes"
+            )
+        return drew
+
+    def _step_on_zeros(self) -> tuple[bytes, bool]:
+        """The state after one step from scratch, and whether the step drew random numbers."""
+        state, rows = self._build(0, self._zeros()), self.recipe.batch_size
         features = state.preprocessing(torch.zeros(rows, self.recipe.width, device=self._device))
-        labels = torch.zeros(rows, dtype=torch.int64, device=self._device)
+        labels = torch.arange(rows, device=self._device) % len(self.recipe.labels)
         weights = torch.full((rows,), 1.0 / rows, device=self._device)
         state.network.train()
         try:
-            with seeded(self._device, 0):
-                _check_shapes(self.recipe, state.network(features))
-                return draws(lambda: _steps(state, self.recipe.loss, [(features, labels, weights)]))
+            _check_shapes(self.recipe, state.network(features))
+            drew = draws(lambda: _steps(state, self.recipe.loss, [(features, labels, weights)]))
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise RecipeError(
                 f"one training step on {rows} records of zeros failed: {type(error).__name__}: {_first_line(error)}; "
                 "check network, loss, optimizer and batch_size in the recipe"
             ) from error
+        return self.dumps(state), drew
 
     def _train(self, state: TorchState, records: Records, epochs: int, seed: int) -> None:
         with torch.no_grad():
@@ -199,18 +214,25 @@ class TorchLearner:
     def _in_batches(self, module: nn.Module, features: Tensor) -> Tensor:
         """module(features) in steps of one shape: a ragged last step may give other bits on two threads than on one."""
         rows = max(self.recipe.batch_size, _INFERENCE_ROWS)
-        filler = features.new_zeros(-len(features) % rows if len(features) else rows, features.shape[1])
-        steps = torch.cat([features, filler]).to(self._device).view(-1, rows, features.shape[1])
-        return torch.cat([module(step) for step in steps.unbind()])[: len(features)]
+        steps = [features[start : start + rows] for start in range(0, max(1, len(features)), rows)]
+        steps[-1] = torch.cat([steps[-1], features.new_zeros(rows - len(steps[-1]), features.shape[1])])
+        return torch.cat([module(step.to(self._device)) for step in steps])[: len(features)]
 
     def _build(self, seed: int, features: Tensor) -> TorchState:
         """An untrained state with preprocessing fitted on `features`."""
-        with seeded(self._device, seed):
-            network = self.recipe.network(self.recipe.width, len(self.recipe.labels)).to(self._device)
-            fit = self.recipe.preprocessing
-            preprocessing = (nn.Identity() if fit is None else fit(features)).requires_grad_(False).eval().to(self._device)
-            optimizer = self.recipe.optimizer(network.parameters())
-        return TorchState(seed, preprocessing, network, optimizer)
+        try:
+            with seeded(self._device, seed):
+                network = self.recipe.network(self.recipe.width, len(self.recipe.labels)).to(self._device)
+                fit = self.recipe.preprocessing
+                preprocessing = (nn.Identity() if fit is None else fit(features)).requires_grad_(False).eval()
+                optimizer = self.recipe.optimizer(network.parameters())
+        except Exception as error:
+            raise RecipeError(
+                f"the recipe's network, preprocessing or optimizer cannot be made: {type(error).__name__}: {_first_line(error)}; "
+                f"they are called with ({self.recipe.width}, {len(self.recipe.labels)}), {tuple(features.shape)} features and "
+                "the network's parameters"
+            ) from error
+        return TorchState(seed, preprocessing.to(self._device), network, optimizer)
 
     def _rebuild(self, tree: dict[str, Any], preprocessing: nn.Module | None = None) -> TorchState:
         """A state of its own from what a checkpoint holds; preprocessing may be shared, because training leaves it alone."""

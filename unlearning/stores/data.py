@@ -63,6 +63,10 @@ class DvcData:
         file = self.root / path
         with self._open() as repo:
             out = self._tracked(repo, path)
+            if not out.use_cache:
+                raise ProjectError(
+                    f"{path} is not kept by DVC (cache: false), so no old version could be had; let DVC cache it"
+                )
             _must_be_clean(out, path, exists=file.exists(), maker=self._named(out.stage))
             held: str = out.hash_info.value
             rev = self.git.head
@@ -88,7 +92,7 @@ class DvcData:
         return file
 
     def record(self, paths: Sequence[str]) -> list[str]:
-        """Tell DVC that these tables were rewritten: objects into the cache, hashes into `.dvc` files and `dvc.lock`.
+        """Tell DVC that these tables (or other outputs) were rewritten: objects into the cache, hashes into `.dvc` files and `dvc.lock`.
 
         Stages that read a table get its new hash too, so `dvc status` is clean if it was before. Returns the metadata files
         that changed, relative to `root`; none on a second call. Raises Unavailable while another DVC process uses a table.
@@ -204,7 +208,7 @@ class DvcData:
         """The DVC output that is this table."""
         target = str(self.root / path)
         for out in repo.index.outs:
-            if out.fs_path == target and out.use_cache:
+            if out.fs_path == target:
                 return out
             if target.startswith(f"{out.fs_path}/"):
                 raise ProjectError(f"{path} is tracked only as part of the folder {out}; track the table itself")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.entities import ModelVersion
 from unlearning.errors import NotFound, ParentMoved, ProjectError, Unavailable
 from unlearning.hashing import digest, file_digest
-from unlearning.stores.packaging import Candidate, data_tags, plain_name, record, refuse_unservable, write_model
+from unlearning.stores.packaging import Candidate, data_tags, logged_params, plain_name, record, refuse_unservable, write_model
 from unlearning.stores.tracking import address, already_there, create_sqlite, global_address, knock, mlflow_exception, silence
 
 if TYPE_CHECKING:
@@ -75,7 +75,12 @@ class MlflowModels:
             tags = {**candidate.tags, **data_tags(candidate.data), CANDIDATE_TAG: candidate.idempotency}
             run = client.create_run(experiment, tags=tags, run_name=f"{candidate.model} {candidate.idempotency[:12]}")
             model = client.create_logged_model(
-                experiment, name=plain_name(candidate.model), source_run_id=run.info.run_id, tags=tags, model_type="ensemble"
+                experiment,
+                plain_name(candidate.model),
+                source_run_id=run.info.run_id,
+                tags=tags,
+                params=logged_params(candidate),
+                model_type="ensemble",
             )
             folder = write_model(candidate, Path(scratch), model)
             client.log_model_artifacts(model.model_id, str(folder))

@@ -52,7 +52,7 @@ class Candidate:
     extra_artifacts: Mapping[str, bytes] = field(default_factory=dict)
     """File name → content, stored beside the constituents; `chain.json` is the chain."""
     types: Mapping[str, str] = field(default_factory=dict)
-    """MLflow types of features where they are not `double` (numbers) or `string` (categories), e.g. `long`."""
+    """MLflow types of features, to be stricter than any number and any word, e.g. `long`."""
     remote: str | None = None
     """DVC remote that holds the data version."""
 
@@ -70,6 +70,11 @@ def refuse_unservable(candidate: Candidate) -> None:
 def plain_name(name: str) -> str:
     """A name that MLflow and file systems take as it is."""
     return re.sub(r"[^\w-]+", "-", name)
+
+
+def logged_params(candidate: Candidate) -> dict[str, str]:
+    """The parameters as MLflow keeps them, of the run and of the model."""
+    return {key: str(value) for key, value in candidate.params.items()}
 
 
 def data_tags(data: DataVersion) -> dict[str, str]:
@@ -126,11 +131,20 @@ def _forget_paths(description: Model, folder: Path) -> None:
 
 
 def _signature(candidate: Candidate) -> ModelSignature:
+    """Raw columns in, a column per label and the prediction out.
+
+    Numbers are `any`: for a `double` MLflow refuses a column of 64-bit integers, for a `long` one with a missing value.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
 
-    default = {name: "string" if name in candidate.categories else "double" for name in candidate.features}
-    inputs: Any = [ColSpec(candidate.types.get(name, default[name]), name) for name in candidate.features]
+    def kind(name: str) -> Any:
+        declared = candidate.categories.get(name, ("0",))
+        words = not all(value.removeprefix("-").isdecimal() for value in declared)
+        return candidate.types.get(name) or ("string" if words else AnyType())
+
+    inputs: Any = [ColSpec(kind(name), name) for name in candidate.features]
     outputs: Any = [*(ColSpec("double", label) for label in candidate.labels), ColSpec("string", PREDICTION)]
     return ModelSignature(Schema(inputs), Schema(outputs))
 
@@ -139,9 +153,9 @@ def _synthetic_example(candidate: Candidate) -> pd.DataFrame:
     """Two rows of zeros and first declared categories: shows the shape, holds nobody."""
     import pandas as pd
 
-    zeros = {"double": 0.0, "float": 0.0, "long": 0, "integer": 0, "boolean": False, "string": ""}
-    first = {name: declared[0] for name, declared in candidate.categories.items() if name not in candidate.types and declared}
-    row = {name: first.get(name, zeros[candidate.types.get(name, "double")]) for name in candidate.features}
+    zeros = {"long": 0, "integer": 0, "boolean": False}
+    first = {name: declared[0] for name, declared in candidate.categories.items() if name not in candidate.types}
+    row = {name: first.get(name, zeros.get(candidate.types.get(name, ""), 0.0)) for name in candidate.features}
     return pd.DataFrame([row, row])
 
 
@@ -152,8 +166,6 @@ def record(client: MlflowClient, candidate: Candidate, run: Run, model: LoggedMo
     dataset = _dataset(candidate)
     client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
     client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
-    params = {key: str(value) for key, value in candidate.params.items()}
-    client.log_model_params(model.model_id, params)
     shards = {f"shard-{s:03d}/{name}": v for s, values in candidate.shard_metrics.items() for name, v in values.items()}
     # A logged model is found by its data set only through a metric, so there is always one.
     values = {"data_rows": float(candidate.data.rows), **candidate.metrics, **shards}
@@ -161,7 +173,9 @@ def record(client: MlflowClient, candidate: Candidate, run: Run, model: LoggedMo
         Metric(key, float(value), run.info.start_time, 0, model.model_id, dataset.name, dataset.digest, run.info.run_id)
         for key, value in values.items()
     ]
-    client.log_batch(run.info.run_id, metrics=metrics, params=[Param(key, value) for key, value in params.items()])
+    client.log_batch(
+        run.info.run_id, metrics=metrics, params=[Param(key, value) for key, value in logged_params(candidate).items()]
+    )
 
 
 def _dataset(candidate: Candidate) -> Any:

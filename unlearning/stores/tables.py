@@ -71,7 +71,7 @@ def people(table: pa.Table, column: str) -> People:
         absent = pc.or_(absent, pc.equal(pc.utf8_trim_whitespace(values.fill_null("")), ""))
     if missing := pc.sum(absent).as_py():
         raise DataError(f"person column {column!r} is empty in {missing} of {len(table)} rows; expected a person in every row")
-    encoded = values.combine_chunks().dictionary_encode()
+    encoded = _encoded(values)
     names = tuple(_plain(name, column) for name in encoded.dictionary.to_pylist())
     return People(values=names, codes=encoded.indices.to_numpy().astype(np.int64))
 
@@ -166,8 +166,7 @@ def _compact(table: pa.Table) -> pa.Table:
 
     for position, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):
-            values = table.column(position).cast(field.type.value_type).combine_chunks()
-            encoded = values.dictionary_encode()
+            encoded = _encoded(table.column(position).cast(field.type.value_type))
             indices = encoded.indices.cast(field.type.index_type)
             fresh = pa.DictionaryArray.from_arrays(indices, encoded.dictionary, ordered=field.type.ordered)
             table = table.set_column(position, field, fresh)
@@ -176,6 +175,11 @@ def _compact(table: pa.Table) -> pa.Table:
                 f"column {field.name!r} has type {field.type}: a dictionary inside a nested value cannot be redacted"
             )
     return table
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """One dictionary for all chunks, in order of first appearance; never a copy of all values in one piece."""
+    return column.dictionary_encode().unify_dictionaries().combine_chunks()
 
 
 def _hides_dictionary(kind: pa.DataType) -> bool:

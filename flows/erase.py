@@ -1,0 +1,101 @@
+"""The erasure flow: from open requests to a clean, validated, promoted model version and a signed certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.runners import runner
+from flows.steps import mapped, progress, step
+from unlearning import pipeline, summary
+from unlearning.entities import Trained
+from unlearning.erasure import Erasure, trained_from
+from unlearning.errors import ParentMoved
+from unlearning.training import Replay
+from unlearning.training import replay as train_again
+from unlearning.workspace import Workspace, open_workspace
+
+ATTEMPTS = 3
+"""How often an erasure is planned again because another one moved the alias or the data first."""
+
+
+@flow(name="erase", flow_run_name="erase", persist_result=False)
+def erase(
+    root: str = ".", requests: list[str] | None = None, replay: bool = False, full_replay: bool = False
+) -> list[dict[str, Any]]:
+    """Carry out the open requests of a project, or the named ones: one summary a batch.
+
+    requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
+    full_replay: every shard, which measures a full retraining.
+    """
+    workspace = open_workspace(Path(root))
+    batches = pipeline.batches(workspace, requests or [])
+    done = [_carry_out(workspace, erasure, replay=replay or full_replay, every_shard=full_replay) for erasure in batches]
+    for report in done:
+        create_markdown_artifact(summary.markdown(report), key="erasure", description="What one erasure did")
+    return done
+
+
+def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False) -> list[dict[str, Any]]:
+    """The flow on the task runner that `params.yaml` names."""
+    configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
+    return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
+
+
+def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _steps(erasure, replay=replay, every_shard=every_shard)
+        except ParentMoved as moved:
+            progress.info("planning again: %s", moved)
+            pipeline.start(erasure, erasure.started["requests"])
+            erasure = Erasure(workspace, erasure.erasure_id, erasure.clock)
+    return _steps(erasure, replay=replay, every_shard=every_shard)
+
+
+def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+    step("2 assess", lambda: pipeline.assess_step(erasure), say=summary.say_impact)
+    step("3 plan", lambda: pipeline.plan_step(erasure), say=summary.say_plan)
+    if erasure.plan.tokens:
+        step("4 redact", lambda: pipeline.redact_step(erasure), say=summary.say_redacted)
+        if erasure.plan.retrain_model:
+            trained, report = _climb(erasure, replay=replay, every_shard=every_shard)
+            step("7 promote", lambda: pipeline.promote_step(erasure, trained, report["metrics"]), say=summary.say_promoted)
+        step("8 purge", lambda: pipeline.purge_step(erasure), say=summary.say_purged)
+    step("9 certify", lambda: pipeline.certify_step(erasure), say=lambda body: str(body["path"] or ""))
+    return summary.summarise(erasure)
+
+
+def _climb(erasure: Erasure, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
+    """Methods of the policy in order, until a candidate passes; raises ValidationRefused when none does."""
+    report: Mapping[str, Any] = {}
+    for method in erasure.plan.methods:
+        trained, report = _attempt(erasure, method, replay=replay, every_shard=every_shard)
+        if report["passed"]:
+            return trained, report
+    raise pipeline.refuse(erasure, report)
+
+
+def _attempt(erasure: Erasure, method: str, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
+    name = f"5 unlearn ({method})"
+    body = step(name, lambda: pipeline.unlearn_step(erasure, method, map=mapped), say=summary.say_trained)
+    trained = trained_from(body["trained"])
+    again = _replay(erasure, trained, every_shard=every_shard) if replay else None
+    report = step("6 validate", lambda: pipeline.validate_step(erasure, trained, again), say=summary.say_validated)
+    return trained, report
+
+
+def _replay(erasure: Erasure, trained: Trained, *, every_shard: bool) -> Replay | None:
+    """Only an exact method claims that training from scratch gives the same bytes."""
+    if trained.guarantee != "exact":
+        return None
+    workspace, retain = erasure.workspace, erasure.retain
+    return step(
+        "  replay from scratch",
+        lambda: train_again(workspace, retain, trained, every_shard=every_shard, map=mapped),
+        say=lambda result: "same bytes" if result.equal else "OTHER BYTES",
+    )

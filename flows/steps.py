@@ -1,0 +1,60 @@
+"""A step as a Prefect task: readable name, retries where it talks to a service, progress in the log, nothing stored.
+
+A step closes over what it needs, so Prefect sees no parameters and keeps no result: nothing about people reaches its database.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+
+from unlearning.entities import Job, Part
+from unlearning.errors import Unavailable
+from unlearning.jobs import run_job
+
+T = TypeVar("T")
+
+progress = logging.getLogger("unlearning.progress")
+
+
+def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: "") -> T:
+    """Run one step as a task; a service that does not answer is asked again, every other error ends the flow."""
+    progress.info("%s …", name)
+    began = time.perf_counter()
+    run = task(
+        name=name,
+        task_run_name=name,
+        retries=2,
+        retry_delay_seconds=[1, 5],
+        retry_condition_fn=_service_is_away,
+        persist_result=False,
+        cache_policy=NO_CACHE,
+    )(do)
+    result = run()
+    said = say(result)
+    progress.info("%s  %s%.1f s", name, f"{said}, " if said else "", time.perf_counter() - began)
+    return result
+
+
+def _service_is_away(_task: object, _run: object, state: object) -> bool:
+    """Only an outage is worth another try: a refused check stays refused."""
+    return isinstance(getattr(state, "data", None), Unavailable) or "Unavailable" in str(getattr(state, "message", ""))
+
+
+_job = task(name="job", task_run_name="shard-{job.shard}", persist_result=False, cache_policy=NO_CACHE)(run_job)
+
+
+def mapped(_run: Callable[[Job], Part], jobs: Iterable[Job]) -> list[Part]:
+    """`map` over the flow's task runner, in the order of the jobs."""
+    futures = [_job.submit(job) for job in jobs]
+    for done, future in enumerate(as_completed(futures), start=1):
+        part = future.result()
+        if part.slices_trained:
+            progress.info("    shard %d trained, %d of %d jobs done", part.shard, done, len(futures))
+    return [future.result() for future in futures]

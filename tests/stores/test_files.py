@@ -1,0 +1,51 @@
+import os
+import stat
+
+import pytest
+
+from unlearning.stores.files import replacing
+
+
+def test_the_bytes_appear_all_at_once_when_the_block_ends(tmp_path):
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    with replacing(out) as stream:
+        stream.write(b"new")
+        stream.flush()
+        assert out.read_bytes() == b"old"
+    assert out.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_a_block_that_fails_leaves_the_old_bytes_and_nothing_else(tmp_path):
+    out = tmp_path / "out"
+    out.write_bytes(b"old")
+    with pytest.raises(ZeroDivisionError), replacing(out) as stream:
+        stream.write(b"half")
+        raise ZeroDivisionError
+    assert out.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_what_a_killed_process_left_is_overwritten(tmp_path):
+    (tmp_path / ".out.part").write_bytes(b"a longer rest of a killed process")
+    with replacing(tmp_path / "out") as stream:
+        stream.write(b"new")
+    assert (tmp_path / "out").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize(("mode", "becomes"), [(0o640, 0o640), (0o444, 0o644)])
+def test_permissions_come_from_the_model_and_the_owner_can_write(tmp_path, mode, becomes):
+    like = tmp_path / "like"
+    like.touch()
+    like.chmod(mode)
+    with replacing(tmp_path / "out", like=like):
+        pass
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == becomes
+
+
+def test_without_a_model_only_the_owner_reads_it(tmp_path):
+    with replacing(tmp_path / "out"):
+        assert stat.S_IMODE((tmp_path / ".out.part").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o600

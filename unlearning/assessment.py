@@ -1,0 +1,183 @@
+"""Step 2, assess: which data versions, shards, checkpoints and model versions a set of people is in. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unlearning import impact, lifecycle
+from unlearning.entities import DataVersion, Impact, ModelRecord, ModelVersion, ShapedVersion, ShardImpact, Trained
+from unlearning.errors import NotFound
+from unlearning.partition import Places
+from unlearning.stores import tables
+from unlearning.training import people_in
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
+
+SUPPRESSION_EVENTS = ("RequestReceived", "SubjectSuppressed", "RequestCancelled", "RequestExempted")
+"""What decides who is left out of a training."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a set of people was found."""
+
+    current: tuple[DataVersion, ...]
+    """The tables as they are now, upstream first."""
+    holders: Mapping[str, frozenset[str]]
+    """Data digest → tokens found in that version."""
+    versions: tuple[DataVersion, ...]
+    """Every version, old ones included, that holds at least one of them."""
+    records: int
+    """Their records in the current source table."""
+    training: Places
+    """(n, 4) place of each of their records in the current training table."""
+    people: Places
+    """(u, 4) place of each person found anywhere."""
+
+    @cached_property
+    def found(self) -> frozenset[str]:
+        """The tokens that were found somewhere."""
+        return frozenset(token for held in self.holders.values() for token in held)
+
+
+def search(workspace: Workspace, tokens: Iterable[str]) -> Search:
+    """Look for people in the current tables, and through the index in every known old version."""
+    wanted = frozenset(tokens)
+    column, data = workspace.recipe.person, workspace.settings.data
+    current, holders, places, rows = [], {}, {}, {}
+    for path in data.tables:
+        version = current_version(workspace, path)
+        current.append(version)
+        rows[path], where = _look(workspace, workspace.path(path), path, column, wanted)
+        places.update(where)
+        holders[version.digest] = frozenset(where)
+    old = _old_holders(workspace, wanted, known=holders)
+    holders |= {version.digest: held for version, held in old}
+    for version, held in old:
+        if not held <= places.keys():
+            places.update(_look(workspace, workspace.data.fetch(version), version.path, column, wanted)[1])
+    return Search(
+        current=tuple(current),
+        holders=holders,
+        versions=tuple(v for v in current if holders[v.digest]) + tuple(version for version, _ in old),
+        records=len(rows[data.source]),
+        training=rows[data.train],
+        people=np.array([places[token] for token in sorted(places)], dtype=np.uint64).reshape(-1, 4),
+    )
+
+
+def current_version(workspace: Workspace, path: str) -> DataVersion:
+    """The version of a table in the workspace. Raises ProjectError when it is missing, untracked or dirty."""
+    return workspace.data.current(path, person=workspace.recipe.person, identifier=workspace.settings.subject.identifier)
+
+
+def _look(workspace: Workspace, file: Path, path: str, column: str, wanted: frozenset[str]) -> tuple[Places, dict[str, Places]]:
+    """The place of each record of these people in one file, and the place of each person."""
+    people = people_in(workspace, tables.read(file, person=column, named=path), column)
+    rows = people.where[people.codes[people.mask(wanted)]]
+    return rows, {token: place for token, place in zip(people.tokens, people.where, strict=True) if token in wanted}
+
+
+def _old_holders(
+    workspace: Workspace, wanted: frozenset[str], *, known: Mapping[str, frozenset[str]]
+) -> list[tuple[DataVersion, frozenset[str]]]:
+    held: dict[DataVersion, set[str]] = {}
+    tokens = sorted(bytes.fromhex(token) for token in wanted)
+    for token, versions in workspace.lineage.versions_holding(tokens).items():
+        for version in versions:
+            if version.digest not in known:
+                held.setdefault(version, set()).add(token.hex())
+    return [(version, frozenset(tokens)) for version, tokens in sorted(held.items(), key=lambda item: str(item[0]))]
+
+
+def shaped_records(workspace: Workspace, found: Search) -> list[tuple[ModelRecord, frozenset[str]]]:
+    """Every known model version that these people shaped, with the tokens that did."""
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    shaped = (
+        (record, impact.shaped_by(record, found.holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto)))
+        for record in workspace.lineage.models(workspace.settings.model)
+        if found.holders.get(record.data.digest)
+    )
+    return [(record, tokens) for record, tokens in shaped if tokens]
+
+
+def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact:
+    """What erasing these people would touch, and what it would cost."""
+    settings = workspace.settings
+    shaped = shaped_records(workspace, found)
+    shards = impact.shard_impacts(found.training, shards=settings.partition.shards, slices=settings.partition.slices)
+    aliases = workspace.models.aliases(settings.model)
+    stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in shaped))
+    return Impact(
+        records=found.records,
+        tokens=tuple(sorted(found.found)),
+        not_found=tuple(sorted(set(tokens) - found.found)),
+        data_versions=found.versions,
+        model_versions=tuple(_shaped_version(record, aliases) for record, _ in shaped),
+        shards=shards,
+        shards_total=settings.partition.shards,
+        slices_total=settings.partition.slices,
+        checkpoints_stale=tuple(sorted(key for key in stale if key in workspace.checkpoints)),
+        estimated_seconds=_estimate(workspace, shards),
+        method=settings.policy.methods[0],
+    )
+
+
+def _shaped_version(record: ModelRecord, aliases: Mapping[str, int]) -> ShapedVersion:
+    behind = tuple(sorted(alias for alias, version in aliases.items() if version == record.model.version))
+    return ShapedVersion(name=record.model.name, version=record.model.version, aliases=behind, data_digest=record.data.digest)
+
+
+def parent_of(workspace: Workspace) -> ModelVersion:
+    """The version behind the alias; raises NotFound with the next step."""
+    return workspace.models.behind(workspace.settings.model, workspace.settings.alias)
+
+
+def record_of(workspace: Workspace, version: ModelVersion) -> ModelRecord:
+    """The lineage of a version; raises NotFound for one that was not trained here."""
+    record = workspace.lineage.model(version.name, version.version)
+    if record is None:
+        raise NotFound(
+            f"{version} has no recorded lineage, so nobody can say who shaped it; "
+            "train it with `unlearn train`, or point the alias at a version that was"
+        )
+    return record
+
+
+def _estimate(workspace: Workspace, shards: Sequence[ShardImpact]) -> float:
+    """Seconds of training, from the pace of the latest training that did some; 0 before the first."""
+    records = [r for r in workspace.lineage.models(workspace.settings.model) if _rows(r.trained)]
+    if not records:
+        return 0.0
+    last = max(records, key=lambda record: record.model.version)
+    pace = last.trained.cpu_seconds / _rows(last.trained)
+    slices = len(last.chain.shards[0].rows)
+    touched = [shard for shard in shards if shard.shard < len(last.chain.shards) and shard.first_slice <= slices]
+    return round(pace * impact.training_rows(last.chain, workspace.learner.stage_epochs(slices), touched), 3)
+
+
+def _rows(trained: Trained) -> int:
+    return sum(part.rows_trained for part in trained.parts)
+
+
+def index_table(workspace: Workspace, version: DataVersion, file: Path, *, parent: str | None = None) -> None:
+    """Remember who is in a data version; knowing it already changes nothing."""
+    if workspace.lineage.data_version(version.digest, version.path) is not None:
+        return
+    column = workspace.recipe.person
+    people = people_in(workspace, tables.read(file, person=column, named=version.path), column)
+    workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.tokens], parent=parent)
+
+
+def people_at(workspace: Workspace, version: DataVersion) -> tuple[str, ...]:
+    """The index tokens of everyone in a current table."""
+    column = workspace.recipe.person
+    table = tables.read(workspace.path(version.path), person=column, named=version.path)
+    return people_in(workspace, table, column).tokens

@@ -1,0 +1,249 @@
+"""Step 9, certify: gather what was done and measured, sign it, and keep it where `unlearn verify` finds it."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from unlearning import __version__, certificate, facts, hashing, lifecycle, merkle
+from unlearning.assessment import SUPPRESSION_EVENTS, current_version, people_at
+from unlearning.entities import (
+    CheckResult,
+    DataVersion,
+    ErasureRequest,
+    Impact,
+    ModelVersion,
+    Residual,
+    ShapedVersion,
+    ShardImpact,
+)
+from unlearning.erasure import Erasure
+from unlearning.purging import OUT_OF_REACH
+from unlearning.stores.files import replacing
+from unlearning.workspace import Workspace
+
+MERKLE_BYTES = 16
+"""Tokens are cut to this length in the index and in Merkle trees; 128 bits keep a million people apart."""
+
+
+def issue(erasure: Erasure) -> Mapping[str, Any]:
+    """The certificate of an erasure, written and signed; the body of its event."""
+    workspace = erasure.workspace
+    if not erasure.plan.tokens:
+        return {"path": None, "residuals": 0, "decision": "not_found"}
+    gathered = _facts(erasure)
+    path, digest = _sign(workspace, gathered, erasure.erasure_id)
+    promoted = gathered.promotion
+    if promoted is not None:
+        workspace.models.tag(
+            promoted.new,
+            {"unlearning.certificate": digest, "unlearning.ledger_head": workspace.ledger.head()[1]},
+        )
+    return {"path": path, "digest": digest, "residuals": len(gathered.residuals), "decision": "erased"}
+
+
+def issue_not_found(erasure: Erasure) -> None:
+    """A certificate for each request whose person is in no known data version."""
+    workspace = erasure.workspace
+    for request in erasure.requests:
+        if request.state != "not_found" or workspace.ledger.events(subject=request.request_id, kinds=["CertificateIssued"]):
+            continue
+        now = erasure.clock()
+        searched = tuple(
+            facts.SearchedTable(data=version, root=tree.root, absences=_absences(tree, [request.token]))
+            for version, tree in _trees(workspace)
+        )
+        gathered = facts.NotFoundFacts(frame=_frame(erasure, [request], request.request_id, now), searched=searched)
+        path, digest = _sign(workspace, gathered, request.request_id)
+        body = {"path": path, "digest": digest, "residuals": 0, "decision": "not_found"}
+        workspace.ledger.append("CertificateIssued", request.request_id, body, at=now)
+
+
+def _sign(workspace: Workspace, gathered: facts.CertificateFacts | facts.NotFoundFacts, name: str) -> tuple[str, str]:
+    """Write the signed envelope; its path relative to the project, and its digest."""
+    statement = certificate.encode(certificate.statement(gathered))
+    content = certificate.dump(certificate.sign(statement, workspace.keys.signing))
+    path = f"{workspace.settings.stores.certificates}/{name}.json"
+    target = workspace.path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as stream:
+        stream.write(content)
+    return path, hashing.bytes_digest(content)
+
+
+def _facts(erasure: Erasure) -> facts.CertificateFacts:
+    now, workspace = erasure.clock(), erasure.workspace
+    trained = erasure.promoted
+    report = erasure.body("CandidateValidated") if trained else {"checks": []}
+    return facts.CertificateFacts(
+        frame=_frame(erasure, _erased(erasure), erasure.erasure_id, now),
+        impact=impact_from(erasure.body("ImpactAssessed")),
+        tables=_tables(erasure),
+        unlearning=_unlearning(erasure) if trained else None,
+        promotion=_promotion(erasure) if trained else None,
+        validation=tuple(check_from(check) for check in report["checks"]),
+        actions=_actions(erasure),
+        findings=_findings(erasure, now),
+        residuals=tuple(Residual(**item) for item in erasure.body("Purged")["residuals"]),
+        plan_digest=hashing.digest({**erasure.body("PlanMade")}),
+        children=len(workspace.lineage.descendants([erasure.plan.parent])),
+    )
+
+
+def _erased(erasure: Erasure) -> list[ErasureRequest]:
+    return [request for request in erasure.requests if request.token in erasure.plan.tokens]
+
+
+def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: datetime) -> facts.Frame:
+    workspace = erasure.workspace
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    listed = sorted(bytes.fromhex(token) for token in lifecycle.suppressed(events))
+    position, head = workspace.ledger.head()
+    return facts.Frame(
+        certificate_id=name,
+        issued_at=now,
+        issuer=facts.Issuer(name=workspace.settings.issuer, role="operator", tool="mlflow-unlearning", version=__version__),
+        requests=tuple(requests),
+        scope=facts.Scope(
+            systems=("DVC tables " + ", ".join(workspace.settings.data.tables), f"MLflow model {workspace.settings.model}"),
+            out_of_reach=OUT_OF_REACH,
+            versions_indexed=len(workspace.lineage.data_versions()),
+        ),
+        ledger=facts.LedgerLink(position=position + 1, previous=head, head=head),
+        suppression=facts.Suppression(
+            since=min(request.received_at for request in requests), commitment=merkle.root(listed), size=len(listed)
+        ),
+    )
+
+
+def _trees(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree]]:
+    """The current tables with the Merkle trees over their people's tokens."""
+    return [
+        (version, merkle.Tree(bytes.fromhex(token)[:MERKLE_BYTES] for token in people_at(workspace, version)))
+        for version in (current_version(workspace, path) for path in workspace.settings.data.tables)
+    ]
+
+
+def _absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, ...]:
+    cut = [bytes.fromhex(token)[:MERKLE_BYTES] for token in tokens]
+    return tuple(facts.Absence(token=token.hex(), proof=tree.prove(token)) for token in cut)
+
+
+def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
+    before = {version.path: version for version in erasure.plan.before}
+    return tuple(
+        facts.Table(
+            before=before[version.path],
+            after=version,
+            root_after=tree.root,
+            absences=_absences(tree, erasure.plan.tokens),
+        )
+        for version, tree in _trees(erasure.workspace)
+        if version.path in before
+    )
+
+
+def _unlearning(erasure: Erasure) -> facts.Unlearning:
+    trained = erasure.promoted
+    if trained is None:
+        raise RuntimeError("no candidate was promoted")
+    replay = erasure.body("CandidateValidated")["replay"]
+    return facts.Unlearning(
+        trained=trained,
+        chain_before=erasure.parent.chain,
+        chain_after=erasure.retain.chain,
+        code_digest=erasure.workspace.recipe_digest,
+        environment_digest=hashing.digest(environment()),
+        replay_equal=replay["equal"] if replay else None,
+        replay_digest=hashing.digest(replay["digests"]) if replay else None,
+    )
+
+
+def environment() -> dict[str, str]:
+    """What the bits of a training depend on besides the recipe: a replay elsewhere may give other bits, not another model."""
+    import torch
+
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "instructions": str(torch.backends.cpu.get_cpu_capability()),
+    }
+
+
+def _promotion(erasure: Erasure) -> facts.Promotion:
+    workspace, plan = erasure.workspace, erasure.plan
+    new = ModelVersion(plan.model, erasure.body("AliasMoved")["to"])
+    return facts.Promotion(
+        registry=workspace.models.shown,
+        alias=plan.alias,
+        old=plan.parent,
+        new=new,
+        model_digest=erasure.body("VersionRegistered")["files_digest"],
+        served_digest=workspace.models.files_digest(workspace.models.behind(plan.model, plan.alias)),
+    )
+
+
+_ACTIONS: Mapping[str, tuple[facts.Operation, str]] = {
+    "DataRedacted": ("redacted", "tables rewritten without the people"),
+    "CandidateTrained": ("trained", "constituents trained on the retained records"),
+    "VersionRegistered": ("registered", "registered as a new version"),
+    "AliasMoved": ("promoted", "alias moved to the new version"),
+    "Purged": ("deleted", "stale checkpoints deleted"),
+}
+
+
+def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
+    return tuple(
+        facts.Action(
+            target=erasure.plan.model if kind != "DataRedacted" else ", ".join(erasure.body(kind)["removed"]),
+            operation=_ACTIONS[kind][0],
+            started_at=began,
+            finished_at=ended,
+            result=_ACTIONS[kind][1],
+        )
+        for kind, began, ended in erasure.steps()
+        if kind in _ACTIONS
+    )
+
+
+def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:
+    """What looking again after the purge shows."""
+    workspace = erasure.workspace
+    wanted = set(erasure.plan.tokens)
+    tables = [
+        facts.Finding(
+            place=f"table {version.path}, current version",
+            level="logical",
+            outcome="residual" if (left := wanted & set(people_at(workspace, version))) else "verified",
+            how="every person of the table compared with the tokens",
+            at=now,
+            count=len(left),
+        )
+        for version in (current_version(workspace, path) for path in workspace.settings.data.tables)
+    ]
+    stale = [key for item in erasure.body("Purged")["removed"] for key in item["names"] if key in workspace.checkpoints]
+    checkpoints = facts.Finding(
+        place="checkpoint store",
+        level="model",
+        outcome="residual" if stale else "verified",
+        how="every stale checkpoint name looked up again",
+        at=now,
+        count=len(stale),
+    )
+    return (*tables, checkpoints)
+
+
+def impact_from(body: Mapping[str, Any]) -> Impact:
+    """The inverse of `entities.plain` for an impact."""
+    kinds = {"data_versions": DataVersion, "model_versions": ShapedVersion, "shards": ShardImpact}
+    nested = {name: tuple(kind(**item) for item in body[name]) for name, kind in kinds.items()}
+    flat = {name: tuple(body[name]) for name in ("tokens", "not_found", "checkpoints_stale")}
+    return Impact(**{**{key: value for key, value in body.items() if key != "seconds"}, **nested, **flat})
+
+
+def check_from(body: Mapping[str, Any]) -> CheckResult:
+    """The inverse of `entities.plain` for a check's result."""
+    return CheckResult(**{key: value for key, value in body.items() if key != "passed"})

@@ -1,0 +1,155 @@
+"""One batch of requests on its way through the steps: what is known of it, and how a step runs only once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from unlearning import lifecycle
+from unlearning.assessment import SUPPRESSION_EVENTS, Search, record_of, search
+from unlearning.entities import ErasureRequest, Event, ModelRecord, Part, Trained
+from unlearning.planning import Plan
+from unlearning.protocols import Records
+from unlearning.stores import tables
+from unlearning.training import TrainingSet, people_in, take, training_set
+from unlearning.workspace import Workspace
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The present moment; the edge where time enters."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """One batch of requests on its way through the steps."""
+
+    workspace: Workspace
+    erasure_id: str
+    clock: Clock = utc_now
+
+    @property
+    def progress(self) -> lifecycle.Progress:
+        """What has been done so far."""
+        return lifecycle.Progress(tuple(self._events[self._opened :]))
+
+    @property
+    def _events(self) -> list[Event]:
+        return self.workspace.ledger.events(subject=self.erasure_id)
+
+    @property
+    def _opened(self) -> int:
+        """Where the current attempt begins: an erasure that is started anew decides everything again."""
+        return max(position for position, event in enumerate(self._events) if event.kind == "ErasureStarted")
+
+    @property
+    def refused(self) -> bool:
+        """The last attempt ended without a candidate that passed."""
+        return self._events[-1].kind == "ErasureRefused"
+
+    @property
+    def requests(self) -> tuple[ErasureRequest, ...]:
+        """The batch."""
+        known = lifecycle.fold(self.workspace.ledger.events())
+        return tuple(known[request_id] for request_id in self.started["requests"])
+
+    @property
+    def started(self) -> Mapping[str, Any]:
+        """The body of the event that opened the batch."""
+        return self._events[self._opened].body
+
+    @cached_property
+    def found(self) -> Search:
+        """Where the people are now."""
+        return search(self.workspace, self.tokens)
+
+    @cached_property
+    def before(self) -> Search:
+        """Where the people were when the plan was made: the same once their data is redacted, through the index."""
+        return search(self.workspace, self.plan.tokens)
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """The people of the batch."""
+        return tuple(sorted({request.token for request in self.requests}))
+
+    def once(self, kind: str, make_body: Callable[[], Mapping[str, Any]], *, method: str | None = None) -> Mapping[str, Any]:
+        """The body of this step's event: from the ledger when the step was done, else by doing it now."""
+        if (done := self.progress.step_done(kind, method)) is not None:
+            return done
+        began = time.perf_counter()
+        body = dict(make_body())
+        body["seconds"] = round(time.perf_counter() - began, 3)
+        return self.workspace.ledger.append(kind, self.erasure_id, body, at=self.clock()).body
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The plan, once made."""
+        body = self.body("PlanMade")
+        return Plan.from_body({key: value for key, value in body.items() if key != "seconds"})
+
+    def body(self, kind: str) -> Mapping[str, Any]:
+        """What a step that was done wrote down."""
+        body = self.progress.step_done(kind)
+        if body is None:
+            raise RuntimeError(f"{kind} was asked for before it happened")
+        return body
+
+    def bodies(self, kind: str) -> list[Mapping[str, Any]]:
+        """What every run of a step wrote down, attempts that were given up included."""
+        return [event.body for event in self._events if event.kind == kind]
+
+    def steps(self) -> list[tuple[str, datetime, datetime]]:
+        """(kind, began, ended) of each step of this attempt that was done, in order."""
+        return [
+            (event.kind, event.at - timedelta(seconds=event.body.get("seconds", 0)), event.at)
+            for event in self._events[self._opened :]
+        ]
+
+    @property
+    def promoted(self) -> Trained | None:
+        """The candidate that passed; None when no model had to change."""
+        return trained_from(self.trained_body["trained"]) if self.trained_body else None
+
+    @property
+    def trained_body(self) -> Mapping[str, Any]:
+        """What the training of the candidate that passed wrote down; empty when no model had to change."""
+        validated = self.progress.step_done("CandidateValidated")
+        if validated is None or not validated["passed"]:
+            return {}
+        return self.progress.step_done("CandidateTrained", validated["method"]) or {}
+
+    @cached_property
+    def parent(self) -> ModelRecord:
+        """The version that is to be replaced."""
+        return record_of(self.workspace, self.plan.parent)
+
+    @cached_property
+    def retain(self) -> TrainingSet:
+        """The retained training records."""
+        events = self.workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+        exclude = lifecycle.suppressed_index_tokens(events, self.plan.suppressed_upto)
+        path = self.workspace.path(self.plan.train)
+        return training_set(self.workspace, tables.read(path, person=self.workspace.recipe.person), exclude=exclude)
+
+    @cached_property
+    def forget(self) -> Records:
+        """The training records to forget, as the parent's training table held them."""
+        before = next(version for version in self.plan.before if version.path == self.plan.train)
+        recipe = self.workspace.recipe
+        table = tables.read(self.workspace.data.fetch(before), person=recipe.person, named=before.path)
+        mask = people_in(self.workspace, table, recipe.person).mask(self.plan.tokens)
+        return take(recipe.encode(table).records, np.flatnonzero(mask))
+
+
+def trained_from(body: Mapping[str, Any]) -> Trained:
+    """The inverse of `entities.plain` for a candidate."""
+    return Trained(**{**body, "parts": tuple(Part(**part) for part in body["parts"]), "dropped": tuple(body["dropped"])})

@@ -1,0 +1,291 @@
+"""The nine steps of an erasure: read, decide, write, append an event.
+
+Each step looks for its own event first, so a run that died anywhere goes on where it stopped, and a second run changes nothing.
+Steps 4 to 7 need the old data and the old model; step 8 is the point of no return and comes after the new version serves.
+Step 1 is in `receiving.py`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning import certifying, lifecycle, planning, plugins, purging, registration, training, validation
+from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, shaped_records
+from unlearning.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
+from unlearning.erasure import Clock, Erasure, utc_now
+from unlearning.errors import ParentMoved, ValidationRefused
+from unlearning.planning import Plan
+from unlearning.receiving import chosen
+from unlearning.stores import tables
+from unlearning.training import Map, make, people_in
+from unlearning.workspace import Workspace
+
+# --- 1 receive is in receiving.py; 2 assess, 3 plan ------------------------------------------------------------------
+
+
+def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now) -> list[Erasure]:
+    """What there is to do: unfinished erasures first, then a new one over the requests that are in none."""
+    requests = [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED | {"duplicate"}]
+    unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
+    fresh = sorted({request.group for request in requests if not request.erasure_id})
+    started = [Erasure(workspace, one, clock) for one in unfinished if one]
+    for erasure in started:
+        if erasure.refused:
+            start(erasure, erasure.started["requests"])
+    if fresh:
+        started.append(Erasure(workspace, planning.erasure_id(fresh), clock))
+        start(started[-1], fresh)
+    return started
+
+
+def start(erasure: Erasure, requests: Sequence[str]) -> None:
+    """Open a batch, or open it anew: steps done before this event no longer count, they are decided again."""
+    settings = erasure.workspace.settings
+    body = {"requests": list(requests), "model": settings.model, "alias": settings.alias}
+    erasure.workspace.ledger.append("ErasureStarted", erasure.erasure_id, body, at=erasure.clock())
+
+
+def assess_step(erasure: Erasure) -> Mapping[str, Any]:
+    """2: find everything the people are in; nothing is changed. People of whom there is no record leave the batch here."""
+
+    def body() -> dict[str, Any]:
+        return dict(plain(assess(erasure.workspace, erasure.tokens, erasure.found)))
+
+    impact = erasure.once("ImpactAssessed", body)
+    unknown = [request for request in erasure.requests if request.token in impact["not_found"]]
+    for request in unknown:
+        if request.state != "not_found":
+            erasure.workspace.ledger.append("SubjectNotFound", request.request_id, {}, at=erasure.clock())
+    return impact
+
+
+def plan_step(erasure: Erasure) -> Mapping[str, Any]:
+    """3: decide what will be done, from which parent, with which methods; still nothing is changed."""
+    workspace, settings = erasure.workspace, erasure.workspace.settings
+
+    def body() -> Mapping[str, Any]:
+        found, parent = erasure.found, parent_of(workspace)
+        record = record_of(workspace, parent)
+        train = next(version for version in found.current if version.path == settings.data.train)
+        planning.check_something_remains(table=train.path, rows=train.rows, removed=len(found.training))
+        made: Mapping[str, Any] = plain(
+            Plan(
+                erasure_id=erasure.erasure_id,
+                model=settings.model,
+                alias=settings.alias,
+                parent=parent,
+                methods=_usable_methods(workspace, record),
+                tokens=tuple(sorted(found.found)),
+                before=found.current,
+                train=settings.data.train,
+                suppressed_upto=workspace.ledger.head()[0],
+                retrain_model=any(shaped.model == parent for shaped, _ in shaped_records(workspace, found)),
+            )
+        )
+        return made
+
+    return erasure.once("PlanMade", body)
+
+
+def _usable_methods(workspace: Workspace, parent: ModelRecord) -> tuple[str, ...]:
+    """The ladder of the policy; a method that cannot serve this model says so before anything is changed."""
+    for name in workspace.settings.policy.methods:
+        plugins.method(name).plan(
+            training.assignment(
+                workspace, parent.chain, method=name, parent=[part.key for part in parent.trained.parts], forget=(0, 1)
+            )
+        )
+    return tuple(workspace.settings.policy.methods)
+
+
+# --- 4 redact --------------------------------------------------------------------------------------------------------
+
+
+def redact_step(erasure: Erasure) -> Mapping[str, Any]:
+    """4: the tables without the people, as new DVC versions. Made from the planned versions, so that it can run again."""
+    return erasure.once("DataRedacted", lambda: _redact(erasure))
+
+
+def _redact(erasure: Erasure) -> Mapping[str, Any]:
+    workspace, plan = erasure.workspace, erasure.plan
+    with workspace.ledger.exclusive("data"):
+        keep = {before.path: _keep(erasure, before) for before in plan.before}
+        changed = [before for before in plan.before if not keep[before.path].all()]
+        for before in changed:
+            index_table(workspace, before, workspace.data.fetch(before))
+            _write_redacted(erasure, before, keep[before.path])
+        after = _record_tables(erasure, changed)
+    return {
+        "removed": {path: int((~kept).sum()) for path, kept in keep.items()},
+        "after": [plain(version) for version in after],
+    }
+
+
+def _keep(erasure: Erasure, before: DataVersion) -> NDArray[np.bool_]:
+    """(n,) true for the rows of a planned version that stay."""
+    workspace = erasure.workspace
+    table = tables.read(workspace.data.fetch(before), person=workspace.recipe.person, named=before.path)
+    return ~people_in(workspace, table, workspace.recipe.person).mask(erasure.plan.tokens)
+
+
+def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
+    """Replace the workspace file, unless someone else changed it since the plan."""
+    workspace, out = erasure.workspace, erasure.workspace.path(before.path)
+    draft = workspace.path(".unlearning/tmp") / erasure.erasure_id / out.name
+    draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        tables.redact(workspace.data.fetch(before), draft, keep, named=before.path)
+        present = tables.digest(out)
+        if present not in (before.digest, tables.digest(draft)):
+            raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _record_tables(erasure: Erasure, changed: Sequence[DataVersion]) -> list[DataVersion]:
+    workspace, versioning = erasure.workspace, erasure.workspace.settings.versioning
+    paths = [before.path for before in changed]
+    if paths:
+        workspace.data.record(paths)
+        if versioning.commit:
+            workspace.data.commit(f"Redact data for {erasure.erasure_id}", paths)
+        if versioning.push:
+            workspace.data.push(paths, remote=versioning.remote)
+    after = [current_version(workspace, before.path) for before in erasure.plan.before]
+    for before, version in zip(erasure.plan.before, after, strict=True):
+        index_table(workspace, version, workspace.path(version.path), parent=before.digest)
+    return after
+
+
+# --- 5 unlearn -------------------------------------------------------------------------------------------------------
+
+
+def unlearn_step(erasure: Erasure, method: str, *, map: Map = map) -> Mapping[str, Any]:
+    """5: a candidate that never saw the people, by one method of the ladder."""
+
+    def body() -> Mapping[str, Any]:
+        parent, retain, forget = erasure.parent.trained, erasure.retain, erasure.forget
+        began = time.perf_counter()
+        trained = make(
+            erasure.workspace,
+            retain,
+            method=method,
+            forget=forget,
+            parent=[part.key for part in parent.parts],
+            map=map,
+        )
+        spent = round(time.perf_counter() - began, 3)
+        return {
+            "method": method,
+            "trained": plain(trained),
+            "head": registration.head(trained),
+            "training_seconds": spent,
+        }
+
+    return erasure.once("CandidateTrained", body, method=method)
+
+
+# --- 6 validate ------------------------------------------------------------------------------------------------------
+
+
+def validate_step(erasure: Erasure, trained: Trained, replay: training.Replay | None = None) -> Mapping[str, Any]:
+    """6: judge the new data and the candidate; says whether it may be promoted and, if not, why."""
+
+    def body() -> Mapping[str, Any]:
+        results = (
+            *validation.data_checks(erasure),
+            *validation.model_checks(
+                erasure.workspace, trained, forget=erasure.forget, parent=erasure.parent.trained, replay=replay
+            ),
+        )
+        blocking = validation.blocking(results, trained)
+        return {
+            "method": trained.method,
+            "passed": not blocking,
+            "blocking": [result.name for result in blocking],
+            "checks": [{**plain(result), "passed": result.passed} for result in results],
+            "metrics": validation.metrics(results),
+            "replay": plain(replay) if replay else None,
+        }
+
+    return erasure.once("CandidateValidated", body, method=trained.method)
+
+
+def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
+    """No method of the ladder passed: the requests stay open, the alias does what the policy says; the error to raise."""
+    settings = erasure.workspace.settings
+    if settings.policy.on_failure == "withdraw":
+        erasure.workspace.models.withdraw_alias(settings.model, settings.alias)
+    reason = f"failed: {', '.join(report['blocking'])}"
+    body = {"reason": reason, "alias": settings.policy.on_failure}
+    erasure.workspace.ledger.append("ErasureRefused", erasure.erasure_id, body, at=erasure.clock())
+    where = "withdrawn" if settings.policy.on_failure == "withdraw" else "where it was"
+    return ValidationRefused(
+        f"{erasure.erasure_id}: no method of {', '.join(erasure.plan.methods)} passed the checks ({reason}); "
+        f"the requests stay open and alias {settings.alias!r} is {where}. "
+        "Look at `unlearn status`, correct data, recipe or thresholds, then run `unlearn erase` again"
+    )
+
+
+# --- 7 promote -------------------------------------------------------------------------------------------------------
+
+
+def promote_step(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) -> Mapping[str, Any]:
+    """7: register the candidate and move the alias to it, unless the alias moved meanwhile (ParentMoved)."""
+    workspace, plan = erasure.workspace, erasure.plan
+    with workspace.ledger.exclusive(f"promote:{plan.model}"):
+        if (done := erasure.progress.step_done("AliasMoved")) is not None:
+            return done
+        behind = workspace.models.alias(plan.model, plan.alias)
+        registered = erasure.once("VersionRegistered", lambda: _register(erasure, trained, metrics))
+        new = ModelVersion(plan.model, registered["version"])
+        if behind not in (plan.parent, new):
+            raise ParentMoved(f"alias {plan.alias!r} of {plan.model!r} moved from {plan.parent} to {behind}; planning again")
+        return erasure.once("AliasMoved", lambda: _move_alias(erasure, new))
+
+
+def _register(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) -> Mapping[str, Any]:
+    workspace = erasure.workspace
+    record = registration.register(
+        workspace,
+        trained,
+        erasure.retain,
+        data=current_version(workspace, erasure.plan.train),
+        metrics=metrics,
+        suppressed_upto=erasure.plan.suppressed_upto,
+        parent=erasure.plan.parent,
+        erasure_id=erasure.erasure_id,
+    )
+    return {
+        "version": record.model.version,
+        "run_id": record.run_id,
+        "files_digest": workspace.models.files_digest(record.model),
+    }
+
+
+def _move_alias(erasure: Erasure, new: ModelVersion) -> Mapping[str, Any]:
+    workspace, plan = erasure.workspace, erasure.plan
+    workspace.models.move_alias(plan.model, plan.alias, expected=plan.parent, to=new)
+    workspace.models.tag(plan.parent, {"unlearning.superseded_by": str(new)})
+    return {"alias": plan.alias, "from": plan.parent.version, "to": new.version}
+
+
+# --- 8 purge, 9 certify ----------------------------------------------------------------------------------------------
+
+
+def purge_step(erasure: Erasure) -> Mapping[str, Any]:
+    """8: delete what holds the people and can be deleted; what is left is listed, never left out. No way back from here."""
+    return erasure.once("Purged", lambda: purging.purge(erasure))
+
+
+def certify_step(erasure: Erasure) -> Mapping[str, Any]:
+    """9: sign what was done and measured; people of whom no record was found get a certificate that says so."""
+    body = erasure.once("CertificateIssued", lambda: certifying.issue(erasure))
+    certifying.issue_not_found(erasure)
+    return body

@@ -1,0 +1,85 @@
+"""Step 1, receive: identifiers become tokens, tokens become requests with a deadline, people become suppressed.
+
+The raw identifier exists in memory only, until it is a token.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearning import hashing, lifecycle
+from unlearning.entities import ErasureRequest, Regulation
+from unlearning.errors import IdentifierError, NotFound
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
+
+
+def read_identifiers(path: Path) -> list[str]:
+    """One identifier a line; blank lines are skipped. Raises NotFound or IdentifierError, never repeating a value."""
+    try:
+        return parse_identifiers(path.read_bytes(), str(path))
+    except FileNotFoundError as error:
+        raise NotFound(f"identifier file {path} does not exist; expected one identifier a line") from error
+
+
+def parse_identifiers(content: bytes, source: str) -> list[str]:
+    """The identifiers in the bytes of a file or of standard input. Raises IdentifierError."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise IdentifierError(f"{source} is not UTF-8 (byte {error.start}); save it as UTF-8, one identifier a line") from None
+    lines = [line.strip() for line in text.splitlines()]
+    identifiers = [line for line in lines if line]
+    if not identifiers:
+        raise IdentifierError(f"{source} holds no identifier; expected one a line")
+    return identifiers
+
+
+def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Regulation, now: datetime) -> list[ErasureRequest]:
+    """Record a request for each person and suppress them from every future training; a second request joins the first.
+
+    All identifiers are read before anything is recorded: one bad line records nothing.
+    """
+    kind = workspace.settings.subject.identifier
+    people = {hashing.fingerprint(identifier, kind): None for identifier in identifiers}
+    keys = workspace.keys
+    index, suppression = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
+    with workspace.ledger.exclusive("receive"):
+        groups = {r.token: r.group for r in lifecycle.open_requests(lifecycle.fold(workspace.ledger.events()))}
+        made = [
+            _record(workspace, token.hex(), hidden.hex(), group=groups.get(token.hex()), regulation=regulation, now=now)
+            for token, hidden in zip(index, suppression, strict=True)
+        ]
+    state = lifecycle.fold(workspace.ledger.events())
+    return [state[request_id] for request_id in made]
+
+
+def _record(workspace: Workspace, token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime) -> str:
+    request_id = f"request-{secrets.token_hex(8)}"
+    due_at = lifecycle.due_at(now, regulation)
+    body = {
+        "token": token,
+        "suppression_token": hidden,
+        "regulation": regulation,
+        "due_at": due_at.isoformat() if due_at else None,
+        "group": group or request_id,
+    }
+    workspace.ledger.append("RequestReceived", request_id, body, at=now)
+    if group is None:
+        workspace.ledger.append("SubjectSuppressed", request_id, {"token": token, "suppression_token": hidden}, at=now)
+    return request_id
+
+
+def chosen(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
+    """The named requests, or every open one; raises NotFound for an unknown id."""
+    known = lifecycle.fold(workspace.ledger.events())
+    if not request_ids:
+        return list(lifecycle.open_requests(known))
+    if missing := [one for one in request_ids if one not in known]:
+        raise NotFound(f"no request {', '.join(missing)} in the ledger; `unlearn status` lists them")
+    return [known[one] for one in request_ids]

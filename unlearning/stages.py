@@ -1,0 +1,152 @@
+"""What the DVC stages do: prepare → check → train → evaluate. Each is an `unlearn` command of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unlearning import lifecycle, registration, reports, training, validation
+from unlearning.assessment import SUPPRESSION_EVENTS, current_version, index_table, record_of
+from unlearning.entities import ModelRecord, ModelVersion, Trained
+from unlearning.erasure import Clock, utc_now
+from unlearning.errors import ValidationRefused
+from unlearning.preparation import split
+from unlearning.stores import tables
+from unlearning.training import Map, TrainingSet, people_in, training_set
+from unlearning.workspace import Workspace
+
+
+def prepare(workspace: Workspace) -> dict[str, int]:
+    """Source → training and holdout tables, by person; people whose erasure ended are dropped. Rows of each."""
+    data, column = workspace.settings.data, workspace.recipe.person
+    source = workspace.path(data.source)
+    table = tables.read(source, person=column, named=data.source)
+    people = people_in(workspace, table, column)
+    returned = people.mask(ended(workspace))
+    held_out = split(people.where[people.codes], data.holdout_share)
+    tables.redact(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
+    tables.redact(source, workspace.path(data.holdout), held_out & ~returned, named=data.source)
+    return {
+        "train": int((~held_out & ~returned).sum()),
+        "holdout": int((held_out & ~returned).sum()),
+        "dropped": int(returned.sum()),
+    }
+
+
+def ended(workspace: Workspace) -> frozenset[str]:
+    """People who were erased: they may not come back with a data load."""
+    requests = lifecycle.fold(workspace.ledger.events()).values()
+    return frozenset(request.token for request in requests if request.state.startswith("completed"))
+
+
+def check(workspace: Workspace) -> dict[str, Any]:
+    """Great Expectations on the training and holdout tables; raises ValidationRefused naming what failed."""
+    data = workspace.settings.data
+    results = {path: validation.check_table(workspace, path).results for path in (data.train, data.holdout)}
+    report = reports.data_report(results)
+    reports.write(workspace, reports.DATA, report)
+    if failed := [f"{path}: {r.name} ({r.how})" for path, checks in results.items() for r in checks if not r.passed]:
+        raise ValidationRefused("the data did not pass: " + "; ".join(failed))
+    return report
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training on its way from the table to a registered version."""
+
+    workspace: Workspace
+    retain: TrainingSet
+    suppressed_upto: int
+    parent: ModelRecord | None
+    """The version that serves now."""
+
+    @property
+    def done(self) -> ModelRecord | None:
+        """The version that these records made already: training again gives the same bytes, so it is not done again."""
+        records = self.workspace.lineage.models(self.workspace.settings.model)
+        known = {version.model.version for version in self.workspace.models.versions(self.workspace.settings.model)}
+        return next((r for r in records if r.chain == self.retain.chain and r.model.version in known and _exact(r)), None)
+
+
+def _exact(record: ModelRecord) -> bool:
+    return record.trained.guarantee == "exact"
+
+
+def load(workspace: Workspace) -> Training:
+    """The training table, without the people who are suppressed."""
+    settings = workspace.settings
+    version = current_version(workspace, settings.data.train)
+    for path in settings.data.tables:
+        index_table(workspace, current_version(workspace, path), workspace.path(path))
+    position = workspace.ledger.head()[0]
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    table = tables.read(workspace.path(version.path), person=workspace.recipe.person)
+    behind = workspace.models.alias(settings.model, settings.alias)
+    return Training(
+        workspace=workspace,
+        retain=training_set(workspace, table, exclude=lifecycle.suppressed_index_tokens(events, position)),
+        suppressed_upto=position,
+        parent=workspace.lineage.model(behind.name, behind.version) if behind else None,
+    )
+
+
+def fit(work: Training, *, map: Map = map) -> Trained:
+    """Train every constituent whose key is missing."""
+    return training.make(work.workspace, work.retain, method="sisa", map=map)
+
+
+def judge(work: Training, trained: Trained) -> validation.ModelReport:
+    """Utility and agreement against the version that serves now."""
+    return validation.judge_training(work.workspace, trained, parent=work.parent.trained if work.parent else None)
+
+
+def register(work: Training, trained: Trained, report: validation.ModelReport, *, clock: Clock = utc_now) -> dict[str, Any]:
+    """Register the version, and point the alias at it when every check passed."""
+    workspace, settings = work.workspace, work.workspace.settings
+    data = current_version(workspace, settings.data.train)
+    record = work.done or registration.register(
+        workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
+    )
+    body = {"data": data.digest, "chain_head": registration.head(trained), "passed": report.passed}
+    if not workspace.ledger.events(subject=str(record.model), kinds=["ModelTrained"]):
+        workspace.ledger.append("ModelTrained", str(record.model), body, at=clock())
+    alias = _promote(work, record.model) if report.passed else None
+    reports.write(workspace, reports.TRAIN, reports.train_report(record))
+    return summary(work, record, report, alias=alias)
+
+
+def _promote(work: Training, new: ModelVersion) -> str:
+    workspace, settings = work.workspace, work.workspace.settings
+    expected = work.parent.model if work.parent else workspace.models.alias(settings.model, settings.alias)
+    with workspace.ledger.exclusive(f"promote:{settings.model}"):
+        workspace.models.move_alias(settings.model, settings.alias, expected=expected, to=new)
+    return settings.alias
+
+
+def summary(work: Training, record: ModelRecord, report: validation.ModelReport, *, alias: str | None) -> dict[str, Any]:
+    """What `unlearn train` says."""
+    return {
+        "model": record.model.name,
+        "version": record.model.version,
+        "alias": alias,
+        "data_version": record.data.digest,
+        "records": len(work.retain.records),
+        "people": work.retain.people,
+        "excluded_records": work.retain.excluded,
+        "shards": len(record.chain.shards),
+        "slices": len(record.chain.shards[0].rows),
+        "metrics": dict(report.metrics),
+        "checks": report.checks,
+        "cpu_seconds": round(record.trained.cpu_seconds, 3),
+    }
+
+
+def evaluate(workspace: Workspace) -> Mapping[str, Any]:
+    """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
+    settings = workspace.settings
+    record = record_of(workspace, workspace.models.behind(settings.model, settings.alias))
+    holdout = training.read_records(workspace, settings.data.holdout)
+    content = validation.holdout_metrics(training.Ensemble.of(workspace, record.trained), holdout)
+    reports.write(workspace, reports.METRICS, content)
+    return {"model": record.model.name, "version": record.model.version, **content}

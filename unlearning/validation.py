@@ -1,0 +1,184 @@
+"""Step 6, validate: what the checks are shown, for an erasure and for a first training."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unlearning import hashing, lifecycle, plugins, training
+from unlearning.checks import blocking as forbidden
+from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
+from unlearning.entities import CheckResult, Guarantee, Trained, plain
+from unlearning.protocols import Evidence, Records
+from unlearning.stores import tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from unlearning.erasure import Erasure
+    from unlearning.protocols import Probabilities
+    from unlearning.workspace import Workspace
+
+MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
+
+
+def data_checks(erasure: Erasure) -> tuple[CheckResult, ...]:
+    """Great Expectations on every table that the erasure rewrote, against the version it was made from."""
+    workspace, removed = erasure.workspace, erasure.body("DataRedacted")["removed"]
+    results: list[CheckResult] = []
+    for before in erasure.plan.before:
+        if removed[before.path]:
+            old = frame(workspace, workspace.data.fetch(before), before.path)
+            report = check_table(
+                workspace,
+                before.path,
+                redacted=erasure.plan.tokens,
+                before=_profile(workspace, old),
+                removed=removed[before.path],
+            )
+            results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
+    return tuple(results)
+
+
+def check_table(
+    workspace: Workspace,
+    path: str,
+    *,
+    redacted: Collection[str] = (),
+    before: Profile | None = None,
+    removed: int = 0,
+) -> DataReport:
+    """The judgement on one current table; people whose erasure ended must not have come back."""
+    recipe, settings = workspace.recipe, workspace.settings
+    ended = [r.token for r in lifecycle.fold(workspace.ledger.events()).values() if r.state.startswith("completed")]
+    question = DataQuestion(
+        table=frame(workspace, workspace.path(path), path),
+        person=recipe.person,
+        features=recipe.features,
+        target=recipe.target,
+        labels=recipe.labels,
+        categories=tuple(recipe.categories),
+        redacted=Absent(frozenset(redacted), lambda people: tokenise(workspace, people)),
+        suppressed=Absent(frozenset(ended), lambda people: tokenise(workspace, people)),
+        before=before,
+        removed=removed,
+        drift_maximum=settings.checks.drift_maximum,
+    )
+    folder = workspace.path(settings.stores.reports) / Path(path).stem
+    shutil.rmtree(folder, ignore_errors=True)
+    return check_data(question, folder=folder, name=Path(path).stem)
+
+
+def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:
+    """The index token of each identifier."""
+    kind = workspace.settings.subject.identifier
+    return [token.hex() for token in hashing.keyed(workspace.keys.index, [hashing.fingerprint(one, kind) for one in people])]
+
+
+def frame(workspace: Workspace, file: Path, path: str) -> pd.DataFrame:
+    """A table file as pandas."""
+    made: pd.DataFrame = tables.read(file, person=workspace.recipe.person, named=path).to_pandas()
+    return made
+
+
+def _profile(workspace: Workspace, table: pd.DataFrame) -> Profile:
+    recipe = workspace.recipe
+    return profile(table, features=recipe.features, target=recipe.target, categories=tuple(recipe.categories))
+
+
+def model_checks(
+    workspace: Workspace,
+    trained: Trained,
+    *,
+    forget: Records,
+    parent: Trained | None,
+    replay: training.Replay | None = None,
+    only: Sequence[str] = MODEL_CHECKS,
+) -> tuple[CheckResult, ...]:
+    """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
+    holdout = training.read_records(workspace, workspace.settings.data.holdout)
+    after = training.Ensemble.of(workspace, trained)
+    before = training.Ensemble.of(workspace, parent) if parent and _stored(workspace, parent) else None
+    evidence = Evidence(
+        holdout_labels=holdout.labels,
+        holdout_before=_predict(before, holdout),
+        holdout_after=after.predict(holdout.features),
+        forget_labels=forget.labels,
+        forget_before=_predict(before, forget),
+        forget_after=after.predict(forget.features),
+        guarantee=guarantee(trained),
+        digests={part.shard: part.digest for part in trained.parts},
+        replayed=replay.digests if replay else None,
+    )
+    thresholds = workspace.settings.checks.model_dump()
+    return tuple(plugins.check(name)(evidence, thresholds) for name in only)
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """The judgement on a first or routine training."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing failed."""
+        return not any(result.verdict == "failed" for result in self.results)
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """For MLflow."""
+        return metrics(self.results)
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """As plain values."""
+        return [{**plain(result), "passed": result.passed} for result in self.results]
+
+
+def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | None) -> ModelReport:
+    """Utility on the holdout and, when there is a version that serves, agreement with it."""
+    wanted = ("utility", "agreement") if parent else ("utility",)
+    nobody = training.read_records(workspace, workspace.settings.data.holdout)[:0]
+    return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
+
+
+def holdout_metrics(ensemble: training.Ensemble, holdout: Records) -> dict[str, float | int]:
+    """Accuracy and mean loss in nats on the holdout, rounded so that they read well in a diff."""
+    probabilities = ensemble.predict(holdout.features)
+    right = probabilities[np.arange(len(holdout)), holdout.labels]
+    return {
+        "accuracy": round(float((probabilities.argmax(axis=1) == holdout.labels).mean()), 6),
+        "log_loss": round(float(-np.log(np.clip(right, 1e-12, 1)).mean()), 6),
+        "records": len(holdout),
+        "constituents": len(ensemble.states),
+    }
+
+
+def _stored(workspace: Workspace, trained: Trained) -> bool:
+    """A version whose checkpoints were purged, and whose alias was rolled back since, cannot be compared with."""
+    return all(part.key in workspace.checkpoints for part in trained.parts)
+
+
+def _predict(ensemble: training.Ensemble | None, records: Records) -> Probabilities | None:
+    return ensemble.predict(records.features) if ensemble else None
+
+
+def guarantee(trained: Trained) -> Guarantee:
+    """What the candidate's method promises."""
+    return plugins.method(trained.method).guarantee
+
+
+def blocking(results: Sequence[CheckResult], trained: Trained) -> tuple[CheckResult, ...]:
+    """The results that forbid promotion."""
+    return forbidden(results, guarantee(trained))
+
+
+def metrics(results: Sequence[CheckResult]) -> Mapping[str, float]:
+    """The measured values, by check, for MLflow."""
+    return {result.name: result.value for result in results if result.value is not None and ":" not in result.name}

@@ -1,0 +1,124 @@
+"""The project's stores and settings, opened from its folder. A workspace never crosses a process border."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearning import settings as settings_file
+from unlearning.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from unlearning.protocols import Learner, Recipe
+    from unlearning.stores.checkpoints import CheckpointStore
+    from unlearning.stores.data import DvcData
+    from unlearning.stores.keys import Keys
+    from unlearning.stores.ledger import SqlLedger
+    from unlearning.stores.lineage import SqlLineage
+    from unlearning.stores.models import MlflowModels
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One project: `params.yaml` and the services it names, each opened at first use."""
+
+    root: Path
+    settings: Settings
+
+    def path(self, relative: str) -> Path:
+        """A settings path in the project folder."""
+        return self.root / relative
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The secrets, from the environment or the key folder."""
+        from unlearning.stores import keys
+
+        return keys.load(self.path(self.settings.stores.keys), os.environ)
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        """What happened."""
+        from unlearning.stores.ledger import SqlLedger
+
+        return SqlLedger(self._engine(self.settings.stores.ledger))
+
+    @cached_property
+    def lineage(self) -> SqlLineage:
+        """Who is in which data version, and which keys made which model."""
+        from unlearning.stores.lineage import SqlLineage
+
+        return SqlLineage(self._engine(self.settings.stores.lineage))
+
+    @cached_property
+    def data(self) -> DvcData:
+        """The Git and DVC repository."""
+        from unlearning.stores.data import DvcData
+
+        return DvcData(self.root)
+
+    @cached_property
+    def models(self) -> MlflowModels:
+        """The MLflow tracking server and registry."""
+        from unlearning.stores.models import MlflowModels
+
+        uri = self.settings.stores.mlflow or os.environ.get("MLFLOW_TRACKING_URI")
+        return MlflowModels(uri, self.settings.stores.experiment, self.root)
+
+    @cached_property
+    def checkpoints_url(self) -> str:
+        """Absolute address of the checkpoint store."""
+        url = self.settings.stores.checkpoints
+        return url if "://" in url else str(self.path(url))
+
+    @cached_property
+    def checkpoints(self) -> CheckpointStore:
+        """Trained states under their keys."""
+        from unlearning.stores.checkpoints import CheckpointStore
+
+        return CheckpointStore(self.checkpoints_url)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How the model is made."""
+        from unlearning.recipes import load_recipe
+
+        return load_recipe(self.root, self.settings.recipe)
+
+    @cached_property
+    def recipe_digest(self) -> str:
+        """The name of everything that shapes training besides the records."""
+        from unlearning.hashing import key_id
+        from unlearning.recipes import recipe_digest
+
+        return recipe_digest(
+            self.root,
+            self.settings.recipe,
+            self.recipe,
+            shards=self.settings.partition.shards,
+            slices=self.settings.partition.slices,
+            partition_key_id=key_id(self.keys.partition),
+        )
+
+    @cached_property
+    def learner(self) -> Learner:
+        """What trains it."""
+        from unlearning.recipes import learner_for
+
+        return learner_for(self.recipe, self.settings.run.device)
+
+    def _engine(self, url: str) -> Engine:
+        from unlearning.stores.schema import connect
+
+        return connect(url, self.root)
+
+
+def open_workspace(root: Path) -> Workspace:
+    """The project in a folder. Raises ProjectError or SettingsError."""
+    root = root.resolve()
+    return Workspace(root=root, settings=settings_file.load(root))
