@@ -20,9 +20,14 @@ def test_the_bytes_appear_all_at_once_when_the_block_ends(tmp_path):
 def test_a_block_that_fails_leaves_the_old_bytes_and_nothing_else(tmp_path):
     out = tmp_path / "out"
     out.write_bytes(b"old")
-    with pytest.raises(ZeroDivisionError), replacing(out) as stream:
-        stream.write(b"half")
-        raise ZeroDivisionError
+
+    def half() -> None:
+        with replacing(out) as stream:
+            stream.write(b"half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
     assert out.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["out"]
 

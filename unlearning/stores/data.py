@@ -92,7 +92,7 @@ class DvcData:
         return file
 
     def record(self, paths: Sequence[str]) -> list[str]:
-        """Tell DVC that these tables (or other outputs) were rewritten: objects into the cache, hashes into `.dvc` files and `dvc.lock`.
+        """Tell DVC that these tables, or other outputs, were rewritten: objects go into the cache, hashes into DVC's files.
 
         Stages that read a table get its new hash too, so `dvc status` is clean if it was before. Returns the metadata files
         that changed, relative to `root`; none on a second call. Raises Unavailable while another DVC process uses a table.
