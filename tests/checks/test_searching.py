@@ -75,7 +75,7 @@ def test_people_are_tokenised_once_each_and_in_one_call():
 
 def test_a_tokeniser_that_loses_people_is_refused():
     with pytest.raises(ValueError, match="expected one each"):
-        tokens_of(Persons(("a", "b"), np.array([0, 1])), lambda people: ["A"])
+        tokens_of(Persons(("a", "b"), np.array([0, 1])), lambda _: ["A"])
 
 
 @pytest.mark.parametrize("columns", [["someone"], ["who", "who"]])
