@@ -25,7 +25,7 @@ _PATH = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.g
 
 
 @contextlib.contextmanager
-def mlflow_server(folder: Path, *, port: int | None = None, start_within_s: float = 90) -> Iterator[str]:
+def mlflow_server(folder: Path, *, port: int | None = None, start_within_s: float = 180) -> Iterator[str]:
     """The address of an MLflow server with a SQLite store and proxied artifacts in `folder`."""
     port = port or free_port()
     command = [
@@ -38,7 +38,7 @@ def mlflow_server(folder: Path, *, port: int | None = None, start_within_s: floa
 
 
 @contextlib.contextmanager
-def prefect_server(folder: Path, *, start_within_s: float = 90) -> Iterator[str]:
+def prefect_server(folder: Path, *, start_within_s: float = 180) -> Iterator[str]:
     """The API address of a Prefect server whose home is `folder`; give it to flows as PREFECT_API_URL."""
     port = free_port()
     environment = {

@@ -79,6 +79,22 @@ def test_a_pinned_version_loads_again_in_any_clone(origin: Path, clone: Path, mo
     assert loaded.read_text() == V1
 
 
+def test_uncommitted_content_loads_while_it_is_there_and_is_refused_when_it_changed(
+    clone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(clone)
+    run(clone, "dvc", "pull", "-q")
+    table = clone / "data" / "train.csv"
+    for content in ("age\n7\n", "age\n8\n"):
+        table.unlink()
+        table.write_text(content)
+        source = DVCDatasetSource._resolve("dvc://data/train.csv")
+        assert Path(source.load(str(clone.parent))).read_text() == content
+    table.write_text("age\n9\n")
+    with pytest.raises(Damaged, match="working folder"):
+        source.load(str(clone.parent))
+
+
 def test_another_repository_is_named_in_the_address(origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     source = DVCDatasetSource._resolve(f"dvc://data/train.csv?rev=v1&repo={origin}")

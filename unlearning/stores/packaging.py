@@ -139,10 +139,12 @@ def _signature(candidate: Candidate) -> ModelSignature:
     from mlflow.types import ColSpec, Schema
     from mlflow.types.schema import AnyType
 
+    any_type: Any = AnyType  # untyped in MLflow
+
     def kind(name: str) -> Any:
         declared = candidate.categories.get(name, ("0",))
         words = not all(value.removeprefix("-").isdecimal() for value in declared)
-        return candidate.types.get(name) or ("string" if words else AnyType())
+        return candidate.types.get(name) or ("string" if words else any_type())
 
     inputs: Any = [ColSpec(kind(name), name) for name in candidate.features]
     outputs: Any = [*(ColSpec("double", label) for label in candidate.labels), ColSpec("string", PREDICTION)]
