@@ -111,14 +111,18 @@ class DvcData:
 
     def push(self, paths: Sequence[str], *, remote: str | None = None) -> int:
         """Copy the recorded versions of these tables to a remote (None: the default one); the number of objects sent."""
-        from dvc.exceptions import UploadError
+        from dvc.exceptions import DvcException, UploadError
 
         with self._open() as repo:
             try:
                 return int(repo.push(targets=[str(self.root / path) for path in paths], remote=remote))
-            except (UploadError, OSError) as error:
-                name = remote or repo.config["core"].get("remote")
-                raise Unavailable(f"DVC remote {name!r} did not take {', '.join(paths)}; check it and run again") from error
+            except Exception as error:  # remotes of all kinds, each with errors of its own
+                if isinstance(error, DvcException) and not isinstance(error, UploadError):
+                    raise
+                name, what = remote or repo.config["core"].get("remote"), ", ".join(paths)
+                raise Unavailable(
+                    f"DVC remote {name!r} did not take {what} ({type(error).__name__}); check it and run again"
+                ) from error
 
     def commit(self, message: str, paths: Sequence[str]) -> str:
         """Commit the DVC files that name these tables, and nothing else; the commit, or HEAD when nothing was left to commit.
