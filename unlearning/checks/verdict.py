@@ -14,7 +14,7 @@ def blocking(results: Sequence[CheckResult], guarantee: Guarantee) -> tuple[Chec
 
     Whatever failed blocks, with one exception. An exact method is proven by its chain of keys (and by replay, when asked),
     not by an attack: a model that never saw a person may still fit their look-alikes better than the average stranger, and
-    an attack on a few records errs one time in twenty anyway. Its membership result is reported and does not block.
+    an attack on a few records errs now and then. Its membership result is reported and does not block.
     A method without that proof must show that it forgot: for it, a membership attack that is too weak to tell, or was not
     made at all, blocks too.
     """

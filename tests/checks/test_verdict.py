@@ -1,0 +1,30 @@
+import pytest
+
+from unlearning.checks import blocking
+from unlearning.entities import Certified, CheckResult, Empirical, Exact
+
+
+def said(**verdicts):
+    return [CheckResult(name, None, "", verdict, "") for name, verdict in verdicts.items()]
+
+
+@pytest.mark.parametrize("guarantee", [Exact(), Certified(1.0, 1e-5), Empirical()])
+def test_whatever_failed_blocks(guarantee):
+    results = said(utility="failed", membership="passed", agreement="passed")
+    assert [result.name for result in blocking(results, guarantee)] == ["utility"]
+
+
+def test_an_exact_method_is_not_blocked_by_an_attack():
+    assert blocking(said(utility="passed", membership="failed"), Exact()) == ()
+    assert blocking(said(utility="passed"), Exact()) == ()
+
+
+@pytest.mark.parametrize("guarantee", [Certified(1.0, 1e-5), Empirical()])
+@pytest.mark.parametrize("results", [said(membership="underpowered"), said(membership="failed"), said(utility="passed")])
+def test_a_method_without_proof_must_show_that_it_forgot(guarantee, results):
+    assert [result.name for result in blocking(results, guarantee)] == ["membership"]
+
+
+def test_an_exactness_that_was_not_asked_for_does_not_block():
+    assert blocking(said(exactness="underpowered", membership="passed"), Empirical()) == ()
+    assert len(blocking(said(exactness="failed"), Exact())) == 1
