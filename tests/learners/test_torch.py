@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from unlearning.errors import Damaged, RecipeError, SettingsError
 from unlearning.learners.torch import TorchLearner, TorchRecipe, TorchState, cross_entropy, standardize
+from unlearning.learners.torch_state import pack
 from unlearning.protocols import Records
 
 FEATURES = ("a", "b", "c")
@@ -409,6 +410,12 @@ def test_a_checkpoint_of_another_network_is_damaged() -> None:
         TorchLearner(recipe()).loads(payload)
 
 
+@pytest.mark.parametrize("tree", [{}, {"seed": "many"}, {"seed": 1, "preprocessing": {}, "network": {}, "optimizer": {}}])
+def test_a_state_with_parts_missing_is_damaged(tree: dict[str, Any]) -> None:
+    with pytest.raises(Damaged, match="does not fit the recipe"):
+        TorchLearner(recipe()).loads(pack(tree))
+
+
 def test_a_checkpoint_is_no_pickle() -> None:
     payload = trained(TorchLearner(busy()))
     assert payload[8:9] == b"{"
@@ -516,7 +523,7 @@ def test_a_network_that_fails_is_named_with_its_cause() -> None:
     "broken",
     [
         {"network": lambda: nn.Linear(3, 2)},
-        {"network": lambda width, labels: nn.Identity()},
+        {"network": nn.Identity},
         {"optimizer": lambda parameters: torch.optim.SGD(parameters, lr=-1)},
         {"preprocessing": lambda features: features.mean()},
     ],
@@ -556,6 +563,34 @@ def test_preprocessing_that_hides_what_it_fitted_is_refused() -> None:
     learner = TorchLearner(replace(recipe(), preprocessing=lambda features: Hidden(features.nanmean(0))))
     with pytest.raises(RecipeError, match="register_buffer"):
         learner.fresh(1, some_records(20))
+
+
+def test_preprocessing_may_leave_missing_values_to_the_network() -> None:
+    def network(width: int, labels: int) -> nn.Module:
+        return nn.Sequential(Filled(), nn.Linear(width, labels))
+
+    class Filled(nn.Module):
+        def forward(self, features: Tensor) -> Tensor:
+            return features.nan_to_num()
+
+    for preprocessing in (None, nn.Identity):
+        learner = TorchLearner(replace(recipe(network), preprocessing=preprocessing))
+        state = learner.fit(learner.fresh(1, some_records(40)), some_records(40), epochs=1, seed=1)
+        assert np.isfinite(learner.predict(state, some_records(40).features)).all()
+
+
+def test_preprocessing_may_give_records_another_shape() -> None:
+    class Pictures(nn.Module):
+        def forward(self, features: Tensor) -> Tensor:
+            return features.nan_to_num().view(-1, 1, 3)
+
+    def network(width: int, labels: int) -> nn.Module:
+        return nn.Sequential(nn.Conv1d(1, 2, width), nn.Flatten(), nn.Linear(2, labels))
+
+    learner = TorchLearner(replace(recipe(network), preprocessing=lambda _: Pictures()))
+    state = learner.fit(learner.fresh(1, some_records(40)), some_records(40), epochs=1, seed=1)
+    assert learner.predict(state, some_records(7).features).shape == (7, 2)
+    assert learner.dumps(learner.loads(learner.dumps(state))) == learner.dumps(state)
 
 
 def test_preprocessing_whose_shape_follows_the_data_is_refused() -> None:

@@ -10,10 +10,8 @@ Method: SISA training, Bourtoule et al. 2021, arXiv:1912.03817.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +25,7 @@ from unlearning.learners.torch_negative_gradient import negate
 from unlearning.learners.torch_recipe import Standardize, TorchRecipe, cross_entropy, standardize
 from unlearning.learners.torch_serving import Served, program
 from unlearning.learners.torch_state import pack, unpack
+from unlearning.learners.torch_training import TorchState, check_finite, check_shapes, first_line, run_steps, weights
 from unlearning.protocols import Records
 
 if TYPE_CHECKING:
@@ -35,17 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Standardize", "TorchLearner", "TorchRecipe", "TorchState", "cross_entropy", "standardize"]
 
 _INFERENCE_ROWS = 256
-
-
-@dataclass(frozen=True, eq=False)
-class TorchState:
-    """Everything that training goes on from."""
-
-    seed: int
-    """Of the untrained network: what it draws when it is built, stored or not, is drawn again when it is rebuilt."""
-    preprocessing: nn.Module
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
 
 
 class TorchLearner:
@@ -74,10 +62,10 @@ class TorchLearner:
         if not len(records) or epochs < 1:
             return state
         with self._job():
-            trained = self._rebuild(_tree(state), state.preprocessing)
+            trained = self._rebuild(state.tree(), state.preprocessing)
             with self._randomness(seed):
                 self._train(trained, records, epochs, seed)
-            _check_finite(trained.network)
+            check_finite(trained.network)
         return trained
 
     def negate(self, state: TorchState, retain: Records, forget: Records, *, seed: int, **params: Any) -> TorchState:
@@ -118,7 +106,7 @@ class TorchLearner:
 
     def dumps(self, state: TorchState) -> bytes:
         """The whole state as safetensors bytes: network, preprocessing, optimiser."""
-        return pack(_tree(state))
+        return pack(state.tree())
 
     def loads(self, payload: bytes) -> TorchState:
         """The inverse of dumps; raises Damaged when the bytes are no state, or not one of this recipe's network."""
@@ -173,14 +161,14 @@ class TorchLearner:
         state, rows = self._build(0, self._zeros()), self.recipe.batch_size
         features = state.preprocessing(torch.zeros(rows, self.recipe.width, device=self._device))
         labels = torch.arange(rows, device=self._device) % len(self.recipe.labels)
-        weights = torch.full((rows,), 1.0 / rows, device=self._device)
+        shares = weights(rows, rows)[0].to(self._device)
         state.network.train()
         try:
-            _check_shapes(self.recipe, state.network(features))
-            drew = draws(lambda: _steps(state, self.recipe.loss, [(features, labels, weights)]))
+            check_shapes(state.network(features), self.recipe.loss, records=rows, labels=len(self.recipe.labels))
+            drew = draws(lambda: run_steps(state, self.recipe.loss, [(features, labels, shares)]))
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise RecipeError(
-                f"one training step on {rows} records of zeros failed: {type(error).__name__}: {_first_line(error)}; "
+                f"one training step on {rows} records of zeros failed: {type(error).__name__}: {first_line(error)}; "
                 "check network, loss, optimizer and batch_size in the recipe"
             ) from error
         return self.dumps(state), drew
@@ -189,27 +177,19 @@ class TorchLearner:
         with torch.no_grad():
             features = self._in_batches(state.preprocessing, _tensor(records.features))
         labels = torch.tensor(records.labels, device=self._device)
-        weights = self._weights(len(records))
+        shares = weights(len(records), self.recipe.batch_size).to(self._device)
         generator = torch.Generator().manual_seed(seed)
-        shape = weights.shape
-        epoch = features.new_empty(weights.numel(), features.shape[1])
+        shape = shares.shape
+        epoch = features.new_empty(shares.numel(), *features.shape[1:])
         state.network.train()
         for _ in range(epochs):
             order = torch.randperm(len(records), generator=generator)
-            order = order[torch.arange(weights.numel()) % len(records)].to(self._device)
+            order = order[torch.arange(shares.numel()) % len(records)].to(self._device)
             # One buffer for all epochs: fresh memory costs its page faults again each time.
             torch.index_select(features, 0, order, out=epoch)
-            _steps(state, self.recipe.loss, zip(epoch.view(*shape, -1), labels[order].view(shape), weights, strict=True))
+            batches = zip(epoch.view(*shape, *features.shape[1:]), labels[order].view(shape), shares, strict=True)
+            run_steps(state, self.recipe.loss, batches)
         state.network.eval()
-
-    def _weights(self, records: int) -> Tensor:
-        """(steps, batch) weight of each place in its batch's mean: 0 for the places that only fill up the last batch."""
-        size = self.recipe.batch_size
-        steps = -(-records // size)
-        weights = torch.full((steps, size), 1.0 / size)
-        last = records - (steps - 1) * size
-        weights[-1] = torch.where(torch.arange(size) < last, 1.0 / last, 0.0)
-        return weights.to(self._device)
 
     def _in_batches(self, module: nn.Module, features: Tensor) -> Tensor:
         """module(features) in steps of one shape: a ragged last step may give other bits on two threads than on one."""
@@ -228,15 +208,15 @@ class TorchLearner:
                 optimizer = self.recipe.optimizer(network.parameters())
         except Exception as error:
             raise RecipeError(
-                f"the recipe's network, preprocessing or optimizer cannot be made: {type(error).__name__}: {_first_line(error)}; "
-                f"they are called with ({self.recipe.width}, {len(self.recipe.labels)}), {tuple(features.shape)} features and "
-                "the network's parameters"
+                f"the recipe's parts cannot be made: {type(error).__name__}: {first_line(error)}; "
+                f"network is called with ({self.recipe.width}, {len(self.recipe.labels)}), preprocessing with a tensor "
+                f"{tuple(features.shape)}, optimizer with the network's parameters"
             ) from error
         return TorchState(seed, preprocessing.to(self._device), network, optimizer)
 
     def _rebuild(self, tree: dict[str, Any], preprocessing: nn.Module | None = None) -> TorchState:
         """A state of its own from what a checkpoint holds; preprocessing may be shared, because training leaves it alone."""
-        blank = self._build(tree["seed"], self._zeros())
+        blank = self._build(int(tree["seed"]), self._zeros())
         if preprocessing is None:
             preprocessing = blank.preprocessing
             preprocessing.load_state_dict(tree["preprocessing"])
@@ -255,58 +235,16 @@ class TorchLearner:
             blank = self._build(state.seed, self._zeros()).preprocessing
             try:
                 blank.load_state_dict(state.preprocessing.state_dict())
-                same = torch.equal(self._in_batches(blank, features), self._in_batches(state.preprocessing, features))
+                kept, fitted = (self._in_batches(module, features) for module in (blank, state.preprocessing))
+                same = torch.allclose(kept, fitted, rtol=0, atol=0, equal_nan=True)
             except RuntimeError as error:
                 raise RecipeError(
-                    f"the recipe's preprocessing has other shapes on other data: {_first_line(error)}; fix them"
+                    f"the recipe's preprocessing has other shapes on other data: {first_line(error)}; fix them"
                 ) from error
         if not same:
             raise RecipeError(
                 "the recipe's preprocessing keeps fitted values outside its buffers; use register_buffer for them"
             )
-
-
-def _steps(state: TorchState, loss: Callable[[Tensor, Tensor], Tensor], batches: Any) -> None:
-    """One optimiser step per (features, labels, weights)."""
-    network, step = state.network, state.optimizer.step
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    for features, labels, weights in batches:
-        for parameter in parameters:
-            parameter.grad = None
-        # The gradient of Σ weight·loss, without making the sum.
-        torch.autograd.backward(loss(network(features), labels), weights)
-        step()
-
-
-def _check_shapes(recipe: TorchRecipe, logits: Tensor) -> None:
-    expected = (recipe.batch_size, len(recipe.labels))
-    if tuple(logits.shape) != expected:
-        raise RecipeError(
-            f"the network gives {tuple(logits.shape)} logits for {recipe.batch_size} records, expected {expected}"
-        )
-    losses = recipe.loss(logits, torch.zeros(recipe.batch_size, dtype=torch.int64, device=logits.device))
-    if tuple(losses.shape) != expected[:1]:
-        raise RecipeError(
-            f"the loss gives shape {tuple(losses.shape)} for {recipe.batch_size} records, expected {expected[:1]}; "
-            'use reduction="none", one loss per record'
-        )
-
-
-def _check_finite(network: nn.Module) -> None:
-    if not all(bool(torch.isfinite(value).all()) for value in network.parameters()):
-        raise RecipeError(
-            "training diverged: the network's weights are not finite; give the recipe a preprocessing (such as `standardize`) "
-            "if features are missing or large, or lower the learning rate"
-        )
-
-
-def _tree(state: TorchState) -> dict[str, Any]:
-    return {
-        "seed": state.seed,
-        "preprocessing": dict(state.preprocessing.state_dict()),
-        "network": dict(state.network.state_dict()),
-        "optimizer": state.optimizer.state_dict(),
-    }
 
 
 def _tensor(features: Features) -> Tensor:
@@ -325,7 +263,3 @@ def _device(name: str) -> torch.device:
         # cuBLAS is deterministic only with a fixed workspace (its documentation, "Results reproducibility").
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return device
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

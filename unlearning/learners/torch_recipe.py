@@ -17,6 +17,9 @@ from unlearning.protocols import Encoded, Records
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Loss = Callable[[Tensor, Tensor], Tensor]
+"""(n, labels) logits, (n,) labels → (n,) loss of each record."""
+
 ENGINE = "torch/1"
 """Changes when the training engine would make other states from the same recipe."""
 
@@ -73,8 +76,7 @@ class TorchRecipe:
     optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
     epochs: int
     batch_size: int
-    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
-    """(n, labels) logits, (n,) labels → (n,) loss of each record."""
+    loss: Loss = cross_entropy
     preprocessing: Callable[[Tensor], nn.Module] | None = None
     """The shard's first slice (n, features), NaN where missing → a module with what was fitted in buffers of fixed shape."""
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from unlearning.errors import RecipeError
+from unlearning.learners.torch_training import first_line
 
 
 class Served(nn.Module):
@@ -38,10 +39,9 @@ def program(served: Served, width: int) -> bytes:
         example = (torch.zeros(2, width),)
         exported = torch.export.export(served, example, dynamic_shapes=({0: torch.export.Dim("records")},))
     except Exception as error:
-        cause = (str(error).strip().splitlines() or [""])[0]
         raise RecipeError(
-            f"torch.export cannot export the recipe's network, so it could not be served: {type(error).__name__}: {cause}; "
-            "take Python control flow that depends on values out of its forward"
+            f"torch.export cannot export the recipe's network, so it could not be served: "
+            f"{type(error).__name__}: {first_line(error)}; take Python control flow that depends on values out of its forward"
         ) from error
     return _bytes(exported)
 
