@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pwd
 import shutil
@@ -9,7 +10,8 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,19 +21,18 @@ import sqlalchemy as sa
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The URL of a server that lives as long as the session, without a database name."""
+    """The URL of a server that lives as long as the session; `{database}` stands for the database."""
     reasons = []
-    for binaries in _binaries():
-        for user in _users():
-            folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-            try:
-                with _server(binaries, user, folder) as url:
-                    yield url
-                    return
-            except (subprocess.CalledProcessError, OSError) as error:
-                reasons.append(f"{binaries} as {user or 'myself'}: {getattr(error, 'stderr', None) or error}")
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
+    for binaries, user in itertools.product(_binaries(), _users()):
+        stack = ExitStack()
+        try:
+            url = stack.enter_context(_server(binaries, user))
+        except (subprocess.SubprocessError, OSError) as error:
+            reasons.append(f"{binaries} as {user or 'myself'}: {getattr(error, 'stderr', None) or error}")
+            continue
+        with stack:
+            yield url
+        return
     pytest.skip(f"no PostgreSQL server starts here: {'; '.join(reasons) or 'no binaries found'}")
 
 
@@ -53,26 +54,27 @@ def _users() -> list[str | None]:
 
 
 @contextmanager
-def _server(binaries: Path, user: str | None, folder: Path) -> Iterator[str]:
-    if user is not None:
-        shutil.chown(folder, user)
-    data = folder / "data"
+def _server(binaries: Path, user: str | None) -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        folder = Path(name)  # short: the path of a Unix socket has at most 107 bytes
+        if user is not None:
+            shutil.chown(folder, user)
+        call = partial(_call, binaries, user, folder)
+        call("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync")
+        call("pg_ctl", "-w", "-o", f"-h '' -k {folder} -F", "start")
+        try:
+            yield f"postgresql+psycopg2://postgres@/{{database}}?host={folder}"
+        finally:
+            call("pg_ctl", "-w", "-m", "immediate", "stop")
 
-    def call(program: str, *arguments: str) -> None:
-        command = [str(binaries / program), "-D", str(data), *arguments]
-        # Output goes to a file: the server inherits it and would keep a pipe open.
-        with (folder / "log").open("a+") as log:
-            done = subprocess.run(command, user=user, cwd=folder, stdout=log, stderr=log, timeout=60)
-            if done.returncode:
-                log.seek(0)
-                raise subprocess.CalledProcessError(done.returncode, program, stderr=log.read()[-500:])
 
-    call("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync")
-    call("pg_ctl", "-w", "-o", f"-h '' -k {folder} -F", "start")
-    try:
-        yield f"postgresql+psycopg2://postgres@/{{database}}?host={folder}"
-    finally:
-        call("pg_ctl", "-w", "-m", "immediate", "stop")
+def _call(binaries: Path, user: str | None, folder: Path, program: str, *arguments: str) -> None:
+    command = [str(binaries / program), "-D", str(folder / "data"), *arguments]
+    with (folder / "log").open("a+") as log:  # a file: the server inherits its output and would keep a pipe open
+        done = subprocess.run(command, user=user, cwd=folder, stdout=log, stderr=log, timeout=120)
+        if done.returncode:
+            log.seek(0)
+            raise subprocess.CalledProcessError(done.returncode, program, stderr=log.read()[-500:])
 
 
 @pytest.fixture

@@ -257,11 +257,14 @@ def test_a_process_killed_while_it_writes_leaves_no_half_event(engine: sa.Engine
     assert ledger.verify() == []
 
 
-def test_a_relative_sqlite_path_is_below_the_project_and_its_folder_is_private(tmp_path: Path) -> None:
+def test_a_relative_sqlite_path_is_below_the_project_and_private(tmp_path: Path) -> None:
     engine = schema.connect("sqlite:///.unlearning/ledger.db", tmp_path)
     folder = tmp_path / ".unlearning"
     assert (folder / "ledger.db").is_file()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    SqlLedger(engine).append("Counted", "s", {}, at=NOON)
+    assert {path.name for path in folder.iterdir()} >= {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
     engine.dispose()
 
 
@@ -309,6 +312,7 @@ def test_a_full_disk_is_said_and_leaves_the_chain_as_it_was(tmp_path: Path) -> N
     engine.dispose()
 
 
+@pytest.mark.services
 def test_a_postgresql_address_without_a_driver_means_the_one_that_is_installed(postgres_url: str, tmp_path: Path) -> None:
     engine = schema.connect(postgres_url.replace("+psycopg2", ""), tmp_path)
     assert engine.dialect.driver == "psycopg2"
@@ -329,6 +333,12 @@ def test_an_address_that_cannot_be_meant_is_refused(url: str, tmp_path: Path) ->
     with pytest.raises(SettingsError, match="expected") as caught:
         schema.connect(url, tmp_path)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_path_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match=r"file/store\.db cannot be opened: (Not a directory|File exists)"):
+        schema.connect("sqlite:///file/store.db", tmp_path)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

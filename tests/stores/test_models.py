@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -220,8 +221,25 @@ def test_a_constituent_that_lacks_a_tensor_does_not_fall_back_to_the_template(
 ) -> None:
     lacking = {shard: {"0.weight": tensors["0.weight"]} for shard, tensors in candidate.constituents.items()}
     version = registered(local, replace(candidate, constituents=lacking))
-    with pytest.raises(RuntimeError, match=r"0\.bias"):
+    with pytest.raises(ValueError, match=r"0\.bias"):
         local.predict(version, TABLE)
+
+
+class Shifted(torch.nn.Module):
+    """A network with a constant that no state dict holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_module("0", torch.nn.Linear(3, 2))
+        self.register_buffer("shift", torch.tensor([1.0, 1.0]), persistent=False)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.softmax(self.get_submodule("0")(features) + self.shift, dim=1)
+
+
+def test_constants_of_the_network_come_with_the_template(local: MlflowModels, candidate: Candidate) -> None:
+    version = registered(local, replace(candidate, template=exported(Shifted(), 3)))
+    np.testing.assert_allclose(local.predict(version, TABLE)["ill"], by_hand(TABLE), atol=1e-6)
 
 
 # --- served without this package ------------------------------------------------------------------------------------
@@ -491,8 +509,10 @@ def test_addresses_are_relative_to_the_project(tmp_path: Path) -> None:
     assert address("sqlite:///runs/ml.db", tmp_path) == f"sqlite:///{tmp_path}/runs/ml.db"
     assert address("sqlite:////srv/ml.db", tmp_path) == "sqlite:////srv/ml.db"
     assert address("http://host:5000/", tmp_path) == "http://host:5000"
-    with pytest.raises(WrongUse, match="sqlite:///"):
-        address("mlruns", tmp_path)
+    assert address("postgresql+psycopg2://u:p@host/db", tmp_path) == "postgresql+psycopg2://u:p@host/db"
+    for unusable in ("mlruns", "file:///srv/mlruns", "databricks"):
+        with pytest.raises(WrongUse, match="sqlite:///"):
+            address(unusable, tmp_path)
 
 
 def test_a_server_that_is_down_is_named_within_seconds(tmp_path: Path) -> None:
@@ -544,6 +564,14 @@ def test_the_callers_mlflow_is_as_before(local: MlflowModels, candidate: Candida
         assert [each.name for each in mlflow.search_registered_models()] == []
     finally:
         mlflow.set_tracking_uri(before)
+
+
+def test_threads_find_the_environment_as_they_left_it(local: MlflowModels) -> None:
+    local.names()
+    before = dict(os.environ)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: local.names(), range(12))) == [[]] * 12
+    assert dict(os.environ) == before
 
 
 FIRST_USE = """

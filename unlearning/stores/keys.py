@@ -67,7 +67,6 @@ def create(folder: Path) -> list[Path]:
             f"{PUBLIC} away and keep it for the certificates signed so far"
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.chmod(0o700)
     made = []
     for name in TOKEN_KEYS:
         made += _write_new(folder / f"{name}.key", f"{secrets.token_hex(_KEY_BYTES)}\n".encode(), mode=0o600)

@@ -322,29 +322,32 @@ def _index(connection: sa.Connection, present: tuple[membership.Words, membershi
     wider = membership.bits_for(len(change.people), bits)
     touched = change.touched if wider == bits else np.ones_like(change.touched)
     packed = membership.pack(change.people, wider, touched)
-    _replace(connection, blocks.c.id, [number for number, _ in packed] if wider == bits else None)
-    if packed:
-        connection.execute(blocks.insert(), [{"id": number, "payload": payload} for number, payload in packed])
-    changed = {number for number in {*before, *change.profiles} if before.get(number) != change.profiles.get(number)}
-    _replace(connection, spans.c.profile, sorted(changed))
-    rows = [
-        {"profile": number, "line": span[0], "first": span[1], "last": span[2]}
-        for number in sorted(changed & set(change.profiles))
-        for span in sorted(change.profiles[number])
-    ]
-    if rows:
-        connection.execute(spans.insert(), rows)
+    _replace_blocks(connection, packed, everything=wider != bits)
+    _replace_spans(connection, before, change.profiles)
     connection.execute(layouts.update().values(bits=wider, generation=layouts.c.generation + 1))
 
 
-def _replace(connection: sa.Connection, column: sa.Column[Any], numbers: Sequence[int] | None) -> None:
-    """Clears the way for new rows: those with these numbers, or all."""
-    if numbers is None:
-        connection.execute(sa.delete(column.table))
-        return
-    for start in range(0, len(numbers), _CHUNK):
-        listed = ",".join(map(str, numbers[start : start + _CHUNK]))
-        connection.exec_driver_sql(f"DELETE FROM {column.table.name} WHERE {column.name} IN ({listed})")
+def _replace_blocks(connection: sa.Connection, packed: Sequence[tuple[int, bytes]], *, everything: bool) -> None:
+    if everything:
+        connection.execute(blocks.delete())
+    for start in range(0, len(packed), _CHUNK):
+        some = packed[start : start + _CHUNK]
+        if not everything:
+            listed = ",".join(str(number) for number, _ in some)
+            connection.exec_driver_sql(f"DELETE FROM {blocks.name} WHERE id IN ({listed})")
+        connection.execute(blocks.insert(), [{"id": number, "payload": payload} for number, payload in some])
+
+
+def _replace_spans(connection: sa.Connection, before: Mapping[int, Profile], after: Mapping[int, Profile]) -> None:
+    """Write what differs: most histories only gain or close a span."""
+    old = {(number, *span) for number, history in before.items() for span in history}
+    new = {(number, *span) for number, history in after.items() for span in history}
+    gone = [{"p": profile, "l": line, "f": first} for profile, line, first, _ in sorted(old - new)]
+    if gone:
+        named = (spans.c.profile == sa.bindparam("p"), spans.c.line == sa.bindparam("l"), spans.c.first == sa.bindparam("f"))
+        connection.execute(spans.delete().where(*named), gone)
+    if new - old:
+        connection.execute(spans.insert(), [dict(zip(spans.c.keys(), row, strict=True)) for row in sorted(new - old)])
 
 
 def _next(connection: sa.Connection, column: sa.Column[Any]) -> int:

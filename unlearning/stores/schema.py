@@ -135,7 +135,7 @@ def connect(url: str, root: Path) -> sa.Engine:
     address = _address(url, root)
     engine = _engine(address)
     if engine.dialect.name == "sqlite":
-        Path(address.database or "").parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(Path(address.database or ""), address)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     with exclusive(engine, "migrations", timeout=60):
@@ -170,6 +170,15 @@ def _engine(address: sa.URL) -> sa.Engine:
             f"{say(address)} needs a driver that is not installed ({error}); expected postgresql+psycopg2://…, "
             "run `pip install mlflow-unlearning[postgres]`"
         ) from error
+
+
+def _make_private(file: Path, address: sa.URL) -> None:
+    """An empty file is a new SQLite database; its log takes over its mode, so nobody else ever reads either."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise Unavailable(f"{say(address)} cannot be opened: {error.strerror}; expected a file that you may write") from error
 
 
 def say(url: sa.URL) -> str:

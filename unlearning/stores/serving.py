@@ -72,12 +72,16 @@ class Ensemble(PythonModel):
         self.facts: dict[str, Any] = json.loads((folder / "ensemble.json").read_text("utf-8"))
         self.network = torch.export.load(folder / "template.pt2").module()
         self.votes = constituents(load_file(folder / "constituents.safetensors"))
+        expected = set(self.network.state_dict())
+        for vote in self.votes:  # or else the template's own weights would answer for what is missing
+            if strangers := expected ^ set(vote):
+                raise ValueError(f"constituents and template differ in tensors {sorted(strangers)}; register the model again")
 
     def probabilities(self, features: Any) -> Any:
         """(n, labels) float64 from (n, d) float32."""
         inputs = torch.from_numpy(features)
         with torch.inference_mode():
-            votes = [functional_call(self.network, vote, (inputs,), strict=True).double() for vote in self.votes]
+            votes = [functional_call(self.network, vote, (inputs,)).double() for vote in self.votes]
         return torch.stack(votes).mean(dim=0).numpy()
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:

@@ -44,7 +44,7 @@ def address(uri: str | None, root: Path) -> str:
         return f"sqlite:///{root.resolve() / 'mlflow.db'}"
     if uri.startswith("sqlite:///"):
         return f"sqlite:///{root.resolve() / uri.removeprefix('sqlite:///')}"
-    if urlsplit(uri).scheme in ("http", "https") or "://" in uri:
+    if urlsplit(uri).scheme.partition("+")[0] in ("http", "https", "postgresql", "mysql", "mssql"):
         return uri.rstrip("/")
     raise WrongUse(f"stores.mlflow is {uri!r}; expected an http(s) address or a database URL such as sqlite:///mlflow.db")
 

@@ -1,0 +1,34 @@
+"""Commands that check what was done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from unlearning.cli.shared import answer, content
+
+
+@click.command()
+@click.argument("certificate", type=click.Path(path_type=Path))
+@click.option("--key", type=click.Path(path_type=Path), help="The public key to check against; without it: integrity only.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
+    """Check a certificate offline; exits 1 unless it verifies.
+
+    \b
+    Example:  unlearn verify .unlearning/certificates/erasure-….json --key .unlearning/keys/signing.pub
+    """
+    from unlearning import certificate as certificates
+    from unlearning.entities import plain
+
+    envelope = certificates.read(content(certificate))
+    found = certificates.verify(envelope, content(key) if key else None)
+    body = plain(found)
+    lines = [f"{found.verdict}: {found.grade}", *(f"  subject {subject['name']}" for subject in body["subjects"])]
+    answer(as_json, body, lines)
+    if found.verdict == "invalid":
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (verify,)

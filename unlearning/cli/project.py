@@ -1,0 +1,94 @@
+"""Commands about a project: set it up, run its stages, see the whole job."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from unlearning.cli.shared import KEYS, answer, open_project, prefect_at_home, project
+
+
+@click.command()
+@project
+@click.option("--model", default="diagnosis", show_default=True, help="Name of the registered model.")
+def init(root: Path, as_json: bool, model: str) -> None:
+    """Write what is missing in a Git and DVC repository; nothing that is there is overwritten.
+
+    \b
+    Example:  git init && dvc init && unlearn init --model churn
+    """
+    from unlearning import scaffold
+    from unlearning.stores import keys
+
+    root = root.resolve()
+    done = [*scaffold.init(root, model=model), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
+    answer(as_json, {"files": [{"path": path, "result": result} for path, result in done]}, [f"{r:<9} {p}" for p, r in done])
+
+
+@click.command()
+@project
+def prepare(root: Path, as_json: bool) -> None:
+    """Split the source table into training and holdout tables by person (the DVC stage `prepare`)."""
+    from unlearning import stages
+
+    rows = stages.prepare(open_project(root))
+    answer(as_json, rows, [f"{rows['train']} training rows, {rows['holdout']} holdout rows, {rows['dropped']} dropped"])
+
+
+@click.command()
+@project
+def check(root: Path, as_json: bool) -> None:
+    """Check training and holdout tables with Great Expectations (the DVC stage `check`)."""
+    from unlearning import stages
+
+    report = stages.check(open_project(root))
+    answer(as_json, report, [f"{path}: {len(checks)} checks passed" for path, checks in report.items()])
+
+
+@click.command()
+@project
+def train(root: Path, as_json: bool) -> None:
+    """Train what is missing and register the model version with its lineage.
+
+    \b
+    Example:  unlearn train --json | jq .version
+    """
+    workspace = open_project(root)
+    began = time.perf_counter()
+    prefect_at_home(workspace)
+    from flows import train as flow
+
+    report = {**flow.run(workspace), "seconds": round(time.perf_counter() - began, 3)}
+    lines = [f"{report['model']}/{report['version']}  alias {report['alias'] or 'not moved'}"]
+    lines += [f"  {check['name']}: {check['verdict']} {check['value']:.3f}, {check['threshold']}" for check in report["checks"]]
+    answer(as_json, report, lines)
+    if report["alias"] is None:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@project
+def evaluate(root: Path, as_json: bool) -> None:
+    """Measure the version behind the alias on the holdout (the DVC stage `evaluate`)."""
+    from unlearning import stages
+
+    report = stages.evaluate(open_project(root))
+    answer(as_json, report, [f"{key}: {value}" for key, value in report.items()])
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default="demo", show_default=True, help="A new or empty folder.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def demo(folder: Path, as_json: bool) -> None:
+    """Run the whole job on real data in a new folder: train, three people withdraw, erase, compare with a full retraining."""
+    from unlearning import demo as demonstration
+
+    report = demonstration.run(folder.resolve())
+    answer(as_json, report, [])
+    if not as_json:
+        demonstration.show(report)
+
+
+COMMANDS = (init, prepare, check, train, evaluate, demo)
