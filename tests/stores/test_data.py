@@ -366,6 +366,7 @@ def test_the_history_names_every_commit_that_changed_the_object_also_on_side_bra
     (project / "dvc.yaml").write_text(PIPELINE + "# unrelated\n")
     git(project, "commit", "--quiet", "--all", "--message", "unrelated")
     git(project, "merge", "--quiet", "--strategy", "ours", "side", "--message", "merge")
+    git(project, "branch", "--quiet", "--delete", "side")
     history = data.history(TRAIN)
     assert [(revision.rev, revision.object) for revision in history] == [(one, first.object), (two, second.object)]
     assert history[0].at.utcoffset().total_seconds() == 0

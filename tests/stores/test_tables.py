@@ -227,6 +227,14 @@ def test_redacting_twice_is_redacting_once_with_both_decisions(tmp_path, rows):
     assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "both.parquet").read_bytes()
 
 
+def test_how_the_source_was_cut_into_row_groups_does_not_show(tmp_path):
+    columns = {"who": pa.array(list("abcabc")).dictionary_encode(), "x": range(6)}
+    for name, rows in (("whole", 6), ("cut", 2)):
+        source = parquet(tmp_path / f"{name}.parquet", columns, row_group_size=rows)
+        tables.redact(source, source, keep(True, False, True, True, True, False))
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "cut.parquet").read_bytes()
+
+
 def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatch):
     path = parquet(tmp_path / "t.parquet", {"who": ["a", "b"]})
     before = path.read_bytes()
