@@ -283,12 +283,15 @@ def test_handles_live_as_long_as_the_run(tmp_path):
     assert data._SECRETS == {}
 
 
-def test_nothing_is_printed_and_logging_is_as_before(tmp_path, capfd):
-    log = logging.getLogger("great_expectations")
-    before = (log.propagate, list(log.handlers))
-    judged(question(question().table.drop(columns="age")), tmp_path)
+def test_nothing_is_printed_or_logged_while_a_check_runs(tmp_path, capfd, caplog):
+    log = logging.getLogger("great_expectations.validator")
+
+    with caplog.at_level(logging.DEBUG, logger="great_expectations"):
+        judged(question(question().table.drop(columns="age")), tmp_path)
+        assert not [record for record in caplog.records if record.name.startswith("great_expectations")]
+        log.error("afterwards it may speak again")
+    assert [record.getMessage() for record in caplog.records if record.name == log.name] == ["afterwards it may speak again"]
     assert capfd.readouterr() == ("", "")
-    assert (log.propagate, log.handlers) == before
 
 
 def test_two_runs_at_once_do_not_mix(tmp_path):
