@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from unlearning.errors import Damaged, RecipeError, SettingsError
 from unlearning.learners.torch import TorchLearner, TorchRecipe, TorchState, cross_entropy, standardize
 from unlearning.learners.torch_state import pack
+from unlearning.partition import partition, places
 from unlearning.protocols import Records
 
 FEATURES = ("a", "b", "c")
@@ -213,6 +214,26 @@ def test_memory_mapped_records_train_like_records_in_memory(tmp_path: Path) -> N
         return learner.dumps(learner.fit(learner.fresh(1, records), records, epochs=2, seed=2))
 
     assert result(mapped) == result(data)
+
+
+@given(order=st.permutations(range(30)))
+@settings(max_examples=10, deadline=None)
+def test_storage_order_changes_no_bit(order: list[int]) -> None:
+    """Through the partition, whose canonical order is what a learner is given."""
+    data, people = some_records(30), places([hashlib.sha256(str(row % 7).encode()).digest() for row in range(30)])
+
+    def shards(rows: list[int]) -> list[bytes]:
+        records, where = Records(data.features[rows], data.labels[rows]), people[rows]
+        made = partition(records, where, shards=2, slices=1)
+        learner = TorchLearner(recipe())
+        payloads = []
+        for low, high in made.bounds.tolist():
+            mine = made.order[low:high]
+            shard = Records(records.features[mine], records.labels[mine])
+            payloads.append(learner.dumps(learner.fit(learner.fresh(1, shard), shard, epochs=1, seed=2)))
+        return payloads
+
+    assert shards(order) == shards(list(range(30)))
 
 
 # --- what training computes ---
@@ -458,6 +479,35 @@ def test_the_template_holds_no_weights_and_no_place() -> None:
 def test_the_template_takes_any_number_of_records(count: int) -> None:
     module = torch.export.load(io.BytesIO(TorchLearner(recipe()).template())).module()
     assert module(torch.zeros(count, 3)).shape == (count, 2)
+
+
+def test_a_recurrent_network_can_be_served() -> None:
+    class Recurrent(nn.Module):
+        def __init__(self, _: int, labels: int) -> None:
+            super().__init__()
+            self.steps = nn.LSTM(1, 4, batch_first=True)
+            self.head = nn.Linear(4, labels)
+
+        def forward(self, features: Tensor) -> Tensor:
+            answer: Tensor = self.head(self.steps(features.unsqueeze(-1))[0][:, -1])
+            return answer
+
+    learner = TorchLearner(recipe(Recurrent))
+    data = some_records(30)
+    state = learner.fit(learner.fresh(1, data), data, epochs=1, seed=1)
+    module = torch.export.load(io.BytesIO(learner.template())).module()
+    module.load_state_dict({name: torch.from_numpy(value) for name, value in learner.served(state).items()})
+    answer = module(torch.from_numpy(data.features)).detach().numpy()
+    np.testing.assert_allclose(answer, learner.predict(state, data.features), rtol=1e-5, atol=1e-6)
+
+
+def test_a_network_with_a_weight_outside_its_state_dict_cannot_be_served() -> None:
+    class Hidden(nn.Linear):
+        def forward(self, features: Tensor) -> Tensor:
+            return super().forward(features) + float(self.bias.detach().sum())
+
+    with pytest.raises(RecipeError, match=r"cannot export|does not answer as"):
+        TorchLearner(recipe(Hidden)).template()
 
 
 def test_a_network_that_cannot_be_exported_says_so() -> None:
