@@ -387,10 +387,8 @@ def test_a_version_without_a_chain_says_so(models: MlflowModels, candidate: Cand
 def test_files_that_a_server_lost_are_not_found(server: str, candidate: Candidate, tmp_path: Path) -> None:
     models = MlflowModels(server, tmp_path.name, tmp_path)
     version = registered(models, candidate)
-    api = client(models)
-    api._tracking_client._get_artifact_repo(
-        api.search_model_versions(f"name = '{version.name}'")[0].source.removeprefix("models:/"), resource="logged_model"
-    ).delete_artifacts()
+    model_id = models.version(version.name, version.version).source.removeprefix("models:/")
+    client(models)._tracking_client._get_artifact_repo(model_id, resource="logged_model").delete_artifacts()
     for reading in (models.manifest, models.load, models.chain_artifact):
         with pytest.raises(NotFound, match="model version"):
             reading(version)
@@ -492,6 +490,12 @@ def test_versions_are_numbers_in_order_and_take_tags(models: MlflowModels, candi
     assert "unlearning.state" not in two.tags
     assert models.version(candidate.model, 1) == one
     assert candidate.model in models.names()
+
+
+def test_a_model_may_have_a_quote_in_its_name(local: MlflowModels, candidate: Candidate) -> None:
+    version = registered(local, replace(candidate, model="children's ward"))
+    assert version == registered(local, replace(candidate, model="children's ward"))
+    assert [each.model for each in local.versions("children's ward")] == [version]
 
 
 # --- bad candidates, bad addresses ----------------------------------------------------------------------------------

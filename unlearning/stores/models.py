@@ -96,7 +96,7 @@ class MlflowModels:
         with self._client() as client:
             with already_there():
                 client.create_registered_model(name)
-            found = client.search_model_versions(f"name = '{name}' and tags.`{CANDIDATE_TAG}` = '{idempotency}'")
+            found = client.search_model_versions(f"name = {_quoted(name)} and tags.`{CANDIDATE_TAG}` = '{idempotency}'")
             if found:
                 return ModelVersion(name, min(int(each.version) for each in found))
             source, inherited = f"models:/{logged.model_id}", client.get_logged_model(logged.model_id).tags
@@ -115,7 +115,7 @@ class MlflowModels:
     def versions(self, name: str) -> list[Registered]:
         """The versions of one model, oldest first; empty when there is no such model."""
         with self._client() as client:
-            found = _all_pages(client.search_model_versions, filter_string=f"name = '{name}'")
+            found = _all_pages(client.search_model_versions, filter_string=f"name = {_quoted(name)}")
             return sorted(map(_registered, found), key=lambda each: each.model.version)
 
     def version(self, name: str, version: int) -> Registered:
@@ -283,6 +283,11 @@ def _all_pages(search: Callable[..., Any], **query: Any) -> list[Any]:
         found += page
         if not (token := page.token):
             return found
+
+
+def _quoted(name: str) -> str:
+    """A name in MLflow's filter language, which knows both quotes and no escape."""
+    return f'"{name}"' if "'" in name else f"'{name}'"
 
 
 def _registered(found: Any) -> Registered:
