@@ -180,6 +180,15 @@ def test_this_repository_is_such_a_project():
     assert source["outs"] == [settings.load(REPOSITORY).data.source]
 
 
+def test_dvc_finds_the_stages_of_this_repository_and_not_those_of_the_templates(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path))
+    for name in (".dvc/config", ".dvcignore", "dvc.yaml", "params.yaml", "unlearning/templates/dvc.yaml"):
+        (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, tmp_path / "copy" / name)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "copy")], check=True)
+    assert list(stages(tmp_path / "copy")) == ["source", *STAGES]
+
+
 def test_the_recipe_fits_the_demo_s_data():
     pytest.importorskip("torch")
     spec = importlib.util.spec_from_file_location("diagnosis", scaffold.TEMPLATES / "recipes/diagnosis.py")
