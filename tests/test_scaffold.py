@@ -12,6 +12,9 @@ from unlearning import demo_data, scaffold, settings
 from unlearning.errors import ProjectError
 from unlearning.settings import Settings
 
+# DVC's own use of pygtrie; DvcData silences it, some tests here call DVC directly.
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ["prepare", "check", "train", "evaluate"]
 FILES = ["params.yaml", "dvc.yaml", "recipes/diagnosis.py", ".gitignore"]
