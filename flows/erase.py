@@ -65,6 +65,7 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, An
         if erasure.plan.retrain_model:
             trained, report = _climb(erasure, replay=replay, every_shard=every_shard)
             step("7 promote", lambda: pipeline.promote_step(erasure, trained, report["metrics"]), say=summary.say_promoted)
+        step("  settle", lambda: pipeline.settle_step(erasure), say=summary.say_settled)
         step("8 purge", lambda: pipeline.purge_step(erasure), say=summary.say_purged)
     step("9 certify", lambda: pipeline.certify_step(erasure), say=lambda body: str(body["path"] or ""))
     return summary.summarise(erasure)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from unlearning import __version__, certificate, facts, hashing, lifecycle, merkle
@@ -20,7 +21,9 @@ from unlearning.entities import (
     ShardImpact,
 )
 from unlearning.erasure import Erasure
+from unlearning.errors import VerificationFailed
 from unlearning.purging import OUT_OF_REACH
+from unlearning.rendering import render
 from unlearning.stores.files import replacing
 from unlearning.workspace import Workspace
 
@@ -63,14 +66,23 @@ def issue_not_found(erasure: Erasure) -> None:
 
 def _sign(workspace: Workspace, gathered: facts.CertificateFacts | facts.NotFoundFacts, name: str) -> tuple[str, str]:
     """Write the signed envelope; its path relative to the project, and its digest."""
-    statement = certificate.encode(certificate.statement(gathered))
-    content = certificate.dump(certificate.sign(statement, workspace.keys.signing))
+    envelope = certificate.sign(certificate.encode(certificate.statement(gathered)), workspace.keys.signing)
+    found = certificate.verify(envelope, workspace.keys.public)
+    if found.refused:
+        raise VerificationFailed(
+            f"the certificate of {name} contradicts itself ({found.verdict}), so it was not written: {found.grade}"
+        )
     path = f"{workspace.settings.stores.certificates}/{name}.json"
-    target = workspace.path(path)
+    content = certificate.dump(envelope)
+    _write(workspace.path(path), content)
+    _write(workspace.path(path).with_suffix(".html"), render(envelope, workspace.keys.public).encode())
+    return path, hashing.bytes_digest(content)
+
+
+def _write(target: Path, content: bytes) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as stream:
         stream.write(content)
-    return path, hashing.bytes_digest(content)
 
 
 def _facts(erasure: Erasure) -> facts.CertificateFacts:
@@ -154,6 +166,7 @@ def _unlearning(erasure: Erasure) -> facts.Unlearning:
         trained=trained,
         chain_before=erasure.parent.chain,
         chain_after=erasure.retain.chain,
+        parent_data_digest=erasure.parent.data.digest,
         code_digest=erasure.workspace.recipe_digest,
         environment_digest=hashing.digest(environment()),
         replay_equal=replay["equal"] if replay else None,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning import certifying, lifecycle, planning, plugins, purging, registration, training, validation
+from unlearning import certifying, lifecycle, planning, plugins, purging, registration, stages, training, validation
 from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, shaped_records
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
 from unlearning.erasure import Clock, Erasure, utc_now
@@ -274,6 +274,15 @@ def _move_alias(erasure: Erasure, new: ModelVersion) -> Mapping[str, Any]:
     workspace.models.move_alias(plan.model, plan.alias, expected=plan.parent, to=new)
     workspace.models.tag(plan.parent, {"unlearning.superseded_by": str(new)})
     return {"alias": plan.alias, "from": plan.parent.version, "to": new.version}
+
+
+def settle_step(erasure: Erasure) -> list[str]:
+    """After promotion: the reports of the DVC stages and `dvc.lock` say what is true now, as `dvc repro` would leave them."""
+    workspace = erasure.workspace
+    changed = stages.refresh(workspace)
+    if changed and workspace.settings.versioning.commit:
+        workspace.data.commit(f"Record {erasure.erasure_id}", changed)
+    return changed
 
 
 # --- 8 purge, 9 certify ----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -142,6 +142,22 @@ def summary(work: Training, record: ModelRecord, report: validation.ModelReport,
     }
 
 
+def refresh(workspace: Workspace) -> list[str]:
+    """Write the reports that `dvc.yaml` declares and an earlier run made, for the data and version of now; which they are."""
+    declared = [path for path in REFRESHED if workspace.path(path).exists() and workspace.data.declares(path)]
+    for path in declared:
+        REFRESHED[path](workspace)
+    if declared:
+        workspace.data.record(declared)
+    return declared
+
+
+def _report_version(workspace: Workspace) -> None:
+    settings = workspace.settings
+    record = record_of(workspace, workspace.models.behind(settings.model, settings.alias))
+    reports.write(workspace, reports.TRAIN, reports.train_report(record))
+
+
 def evaluate(workspace: Workspace) -> Mapping[str, Any]:
     """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
     settings = workspace.settings
@@ -150,3 +166,11 @@ def evaluate(workspace: Workspace) -> Mapping[str, Any]:
     content = validation.holdout_metrics(training.Ensemble.of(workspace, record.trained), holdout)
     reports.write(workspace, reports.METRICS, content)
     return {"model": record.model.name, "version": record.model.version, **content}
+
+
+REFRESHED: Mapping[str, Callable[[Workspace], object]] = {
+    reports.DATA: check,
+    reports.TRAIN: _report_version,
+    reports.METRICS: evaluate,
+}
+"""Report → what writes it, upstream first."""

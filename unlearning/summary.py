@@ -200,6 +200,11 @@ def say_promoted(body: Mapping[str, Any]) -> str:
     return f"{body['alias']}: version {body['from']} → {body['to']}"
 
 
+def say_settled(paths: Sequence[str]) -> str:
+    """Half a sentence on the reports of the DVC stages."""
+    return f"{len(paths)} reports and dvc.lock brought up to date" if paths else ""
+
+
 def say_purged(body: Mapping[str, Any]) -> str:
     """Half a sentence on what went and what is left."""
     gone = sum(item["count"] for item in body["removed"])

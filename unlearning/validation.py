@@ -56,15 +56,21 @@ def check_table(
     """The judgement on one current table; people whose erasure ended must not have come back."""
     recipe, settings = workspace.recipe, workspace.settings
     ended = [r.token for r in lifecycle.fold(workspace.ledger.events()).values() if r.state.startswith("completed")]
+    table = frame(workspace, workspace.path(path), path)
+    canary = tokenise(workspace, table[recipe.person].iloc[:1].tolist())[0] if len(table) else None
+
+    def named(people: Sequence[object]) -> list[str]:
+        return tokenise(workspace, people)
+
     question = DataQuestion(
-        table=frame(workspace, workspace.path(path), path),
+        table=table,
         person=recipe.person,
         features=recipe.features,
         target=recipe.target,
         labels=recipe.labels,
         categories=tuple(recipe.categories),
-        redacted=Absent(frozenset(redacted), lambda people: tokenise(workspace, people)),
-        suppressed=Absent(frozenset(ended), lambda people: tokenise(workspace, people)),
+        redacted=Absent(frozenset(redacted), named, canary=canary),
+        suppressed=Absent(frozenset(ended), named, canary=canary),
         before=before,
         removed=removed,
         drift_maximum=settings.checks.drift_maximum,

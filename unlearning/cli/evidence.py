@@ -27,7 +27,7 @@ def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
     body = plain(found)
     lines = [f"{found.verdict}: {found.grade}", *(f"  subject {subject['name']}" for subject in body["subjects"])]
     answer(as_json, body, lines)
-    if found.verdict == "invalid":
+    if found.refused:
         raise click.exceptions.Exit(1)
 
 

@@ -125,15 +125,16 @@ class DvcData:
                 ) from error
 
     def commit(self, message: str, paths: Sequence[str]) -> str:
-        """Commit the DVC files that name these tables, and nothing else; the commit, or HEAD when nothing was left to commit.
+        """Commit the DVC files that name these outputs, and those outputs that DVC leaves to Git; nothing else.
 
-        Raises ProjectError with Git's own words when a hook refuses or nobody is configured as author.
+        Returns the commit, or HEAD when nothing was left to commit. Raises ProjectError with Git's own words when a hook refuses or nobody is configured as author.
         """
         with self._open() as repo:
             stages = [
                 stage for stage in repo.index.stages if dvc_files.entries(stage, [str(self.root / path) for path in paths])
             ]
-            files = sorted({str(dvc_files.holder(stage)) for stage in stages})
+            left = {out.fs_path for stage in stages for out in stage.outs if not out.use_cache}
+            files = sorted({str(dvc_files.holder(stage)) for stage in stages} | left & {str(self.root / path) for path in paths})
         self.git.commit(message, files)
         head = self.git.head
         if head is None:
@@ -165,6 +166,11 @@ class DvcData:
         with self._open() as repo:
             made = [(out, stage) for stage in repo.index.stages if stage.cmd for out in stage.outs if out.use_cache]
             return {self._relative(out.fs_path): self._named(stage) for out, stage in made}
+
+    def declares(self, path: str) -> bool:
+        """Some stage or `.dvc` file has this file as its output, cached or not."""
+        with self._open() as repo:
+            return any(out.fs_path == str(self.root / path) for out in repo.index.outs)
 
     def add(self, paths: Sequence[str]) -> None:
         """Track files that no stage makes, as `dvc add` does."""
