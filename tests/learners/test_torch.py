@@ -291,6 +291,25 @@ def test_every_step_has_the_same_shape() -> None:
     assert set(shapes) == {(8, 3)}
 
 
+@pytest.mark.parametrize("count", [3, 5, 21])
+def test_the_last_batch_is_filled_up_with_records_of_the_same_epoch(count: int) -> None:
+    seen: list[Tensor] = []
+
+    class Spy(nn.Linear):
+        def forward(self, features: Tensor) -> Tensor:
+            if self.training:
+                seen.append(features[:, 0].clone())
+            return super().forward(features)
+
+    data = Records(np.arange(1, 3 * count + 1, dtype=np.float32).reshape(count, 3), np.zeros(count, np.int64))
+    learner = TorchLearner(replace(recipe(Spy, batch_size=8), preprocessing=None))
+    learner.fit(learner.fresh(1, data), data, epochs=1, seed=5)
+    shown = torch.cat([batch for batch in seen if batch.any()])
+    order = torch.randperm(count, generator=torch.Generator().manual_seed(5)).tolist()
+    expected = [data.features[order[place % count], 0] for place in range(-(-count // 8) * 8)]
+    assert shown.tolist() == expected
+
+
 def test_training_learns() -> None:
     learner = TorchLearner(recipe())
     data = some_records(400)
