@@ -10,6 +10,7 @@ from unlearning.entities import Empirical
 from unlearning.errors import NotFound, Refused, SettingsError, WouldEmptyData, WrongUse
 from unlearning.methods.negative_gradient import NegativeGradient
 from unlearning.methods.sisa import Sisa
+from unlearning.protocols import Records
 from unlearning.testing import Bench, method_checks, population
 
 PEOPLE = population()
@@ -128,6 +129,27 @@ def test_whatever_shapes_the_result_is_in_its_name():
         run(other, other.train(PEOPLE)).key,
     ]
     assert len(set(keys)) == len(keys)
+
+
+def test_the_forgotten_themselves_are_in_the_name():
+    """The same retained records and parent, but others to forget."""
+    world = bench()
+    parent = world.train(PEOPLE)
+    (job,), spooled = planned(world, parent)
+    features = spooled.features.copy()
+    features[job.forget[0] :] += 1
+    other = NegativeGradient.run(job, world.learner, Records(features, spooled.labels), world.store)
+    assert other.key != run(world, parent).key
+
+
+@pytest.mark.parametrize("make_learner", [ClimbingLearner, torch_learner])
+def test_the_loss_on_the_forgotten_rises(make_learner):
+    world = bench(make_learner())
+    parent = world.train(PEOPLE)
+    after = world.erase(PEOPLE, [0, 1, 2], parent)
+    lost = PEOPLE.of([0, 1, 2]).records
+    losses = [world.learner.losses(world.learner.loads(model.states[0]), lost).mean() for model in (parent, after)]
+    assert losses[0] < losses[1]
 
 
 def test_a_dry_run_stores_nothing():

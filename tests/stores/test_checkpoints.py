@@ -128,6 +128,7 @@ def test_a_crash_at_any_write_leaves_no_checkpoint_or_a_whole_one(folder, monkey
         with pytest.raises(KeyboardInterrupt):
             store.put(KEY, b"payload")
         assert store.get(KEY) is None
+    assert [path.suffix for path in folder.rglob("*") if path.is_file()] == [".safetensors"]
     allowed[:] = [True, True]
     store.put(KEY, b"payload")
     assert store.get(KEY) == b"payload"
