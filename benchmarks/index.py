@@ -49,7 +49,9 @@ def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         url = options.url or "sqlite:///index.db"
-        lines = measure(url, Path(folder), options.people, options.versions, options.churn, options.seed)
+        lines = measure(
+            url, Path(folder), options.people, options.versions, options.churn, options.seed, linear=not options.branches
+        )
     if options.json:
         print(json.dumps([asdict(line) | {"met": line.met} for line in lines], indent=2))
     else:
@@ -57,7 +59,7 @@ def main() -> int:
     return int(options.check and not all(line.met for line in lines))
 
 
-def measure(url: str, root: Path, people: int, versions: int, churn: float, seed: int) -> list[Line]:
+def measure(url: str, root: Path, people: int, versions: int, churn: float, seed: int, *, linear: bool) -> list[Line]:
     """Builds the index version by version, then asks it."""
     random = np.random.default_rng(seed)
     engine = schema.connect(url, root)
@@ -72,7 +74,7 @@ def measure(url: str, root: Path, people: int, versions: int, churn: float, seed
         start, cpu = time.perf_counter(), time.process_time()
         lineage.record_data(data, tokens, parent=parent)
         seconds.append((time.perf_counter() - start, time.process_time() - cpu))
-        parent = data.digest
+        parent = data.digest if linear else None
         print(f"version {number + 1}/{versions}: {len(tokens):,} people, {seconds[-1][0]:.2f} s", file=sys.stderr)
     lines = _build_lines(seconds, len(tokens), versions)
     engine.dispose()
@@ -134,6 +136,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=100_000)
     parser.add_argument("--versions", type=int, default=5)
     parser.add_argument("--churn", type=float, default=0.01, help="share of people that each version loses and gains")
+    parser.add_argument("--branches", action="store_true", help="no version names a parent")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--url", help="of an empty database; a new SQLite file when left out")
     parser.add_argument("--folder", type=Path, help="where the temporary folder is made")

@@ -248,8 +248,8 @@ def _reached(book: _Book, event: Event) -> list[str]:
 def _move(entry: _Open, event: Event, rule: tuple[frozenset[str], str]) -> None:
     allowed, target = rule
     state = entry.request.state
-    problem = f"request {entry.request.request_id} is {state}; expected {', '.join(sorted(allowed))}"
-    _require(state in allowed, event, problem)
+    if state not in allowed:
+        _require(False, event, f"request {entry.request.request_id} is {state}; expected {', '.join(sorted(allowed))}")
     if event.kind == "CandidateValidated" and not event.body["passed"]:
         target = "erasing"
     if event.kind == "CertificateIssued":

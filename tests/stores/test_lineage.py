@@ -315,8 +315,8 @@ def test_who_stays_costs_nothing(lineage: SqlLineage, engine: sa.Engine) -> None
     changed = [row for row in after["lineage_block"] if row not in before["lineage_block"]]
     assert len(changed) == 1
     assert after["lineage_span"] == [
-        {"profile": 0, "line": 0, "first": 0, "last": membership.OPEN},
-        {"profile": 1, "line": 0, "first": 0, "last": 0},
+        {"profile": 0, "path": 0, "first": 0, "last": membership.OPEN},
+        {"profile": 1, "path": 0, "first": 0, "last": 0},
     ]
 
 

@@ -17,11 +17,11 @@ def token(high: int, low: int = 0) -> bytes:
     return high.to_bytes(8, "big") + low.to_bytes(8, "big") + b"rest of the token"
 
 
-def history(*versions: list[bytes], line: int = 0) -> membership.Change:
+def history(*versions: list[bytes], path: int = 0) -> membership.Change:
     """The index after a linear history."""
     people, profiles = NOBODY, dict[int, Profile]()
     for position, tokens in enumerate(versions):
-        change = membership.add_version(people, profiles, membership.words(tokens), line=line, position=position)
+        change = membership.add_version(people, profiles, membership.words(tokens), path=path, position=position)
         people, profiles = change.people, change.profiles
     return change
 
@@ -107,10 +107,10 @@ def test_bits_grow_with_people_and_never_shrink() -> None:
     assert membership.bits_for(10, 7) == 7
 
 
-def test_versions_come_by_line_and_position() -> None:
-    lines = {0: ["a0", "a1", "a2"], 1: ["b0"]}
-    assert membership.versions_of(frozenset({(1, 0, OPEN), (0, 1, OPEN)}), lines) == ["a1", "a2", "b0"]
-    assert membership.versions_of(frozenset({(0, 0, 0), (0, 2, 2)}), lines) == ["a0", "a2"]
+def test_versions_come_by_path_and_position() -> None:
+    versions = {0: ["a0", "a1", "a2"], 1: ["b0"]}
+    assert membership.versions_of(frozenset({(1, 0, OPEN), (0, 1, OPEN)}), versions) == ["a1", "a2", "b0"]
+    assert membership.versions_of(frozenset({(0, 0, 0), (0, 2, 2)}), versions) == ["a0", "a2"]
 
 
 people = st.frozensets(st.integers(0, 30))

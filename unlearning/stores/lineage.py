@@ -1,7 +1,7 @@
 """The lineage: which people are in which data versions, which data made which model versions, which models come from those.
 
 People are keyed tokens, cut to 16 bytes. The membership index is described in `membership.py`; here is how it is kept in SQL.
-A data version whose parent is the newest of its line continues the line; any other starts a line of its own (a branch).
+Its positions count the versions of a path as they were recorded; which version follows which is kept beside it, as the parent.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ class _Histories:
     generation: int
     bits: int
     profiles: Mapping[int, Profile]
-    lines: Mapping[int, Sequence[DataVersion]]
+    versions: Mapping[int, Sequence[DataVersion]]
+    """Path → its data versions by position."""
     held: dict[int, tuple[DataVersion, ...]]
     """Profile → its data versions, as they were asked for."""
 
     def of(self, profile: int) -> list[DataVersion]:
         if profile not in self.held:
-            self.held[profile] = tuple(membership.versions_of(self.profiles[profile], self.lines))
+            self.held[profile] = tuple(membership.versions_of(self.profiles[profile], self.versions))
         return list(self.held[profile])
 
 
@@ -78,14 +79,15 @@ class SqlLineage:
             ).first()
             if known is not None:
                 return _record_again(connection, known, version, digest)
-            line, position, before = _place(connection, path, version.path, parent)
-            row = plain(version) | {"path": path, "parent": before, "line": line, "position": position, "tokens": digest}
+            before = _parent_id(connection, path, version.path, parent)
+            position = _next(connection, data_versions.c.position, data_versions.c.path == path)
+            row = plain(version) | {"path": path, "parent": before, "position": position, "tokens": digest}
             connection.execute(data_versions.insert().values(id=_next(connection, data_versions.c.id), **row))
-            _index(connection, present, line=line, position=position)
+            _index(connection, present, path=path, position=position)
         return version
 
     def versions_holding(self, tokens: Iterable[bytes]) -> dict[bytes, list[DataVersion]]:
-        """Every data version that holds each person, oldest first by line; an empty list for a person in none."""
+        """Every data version that holds each person, by path and as recorded; an empty list for a person in none."""
         wanted = list(dict.fromkeys(tokens))
         short = [token for token in wanted if len(token) < TOKEN_BYTES]
         if short:
@@ -107,7 +109,7 @@ class SqlLineage:
                 raise NotFound(f"data version {digest[:12]}… is not in the lineage; run `unlearn train`, or record it first")
             profiles = _profiles(connection)
             people = _people(connection)
-        holding = [number for number, history in profiles.items() if membership.holds(history, row.line, row.position)]
+        holding = [number for number, history in profiles.items() if membership.holds(history, row.path, row.position)]
         inside = np.isin(people.profile, holding)
         packed = membership.token_bytes(people.high[inside], people.low[inside])
         return [packed[at : at + TOKEN_BYTES] for at in range(0, len(packed), TOKEN_BYTES)]
@@ -254,10 +256,11 @@ class SqlLineage:
         """The histories of this view of the database."""
         layout = connection.execute(sa.select(layouts)).one()
         if self._histories is None or self._histories.generation != layout.generation:
-            lines: dict[int, list[DataVersion]] = {}
-            for row in connection.execute(_select_versions().order_by(data_versions.c.line, data_versions.c.position)):
-                lines.setdefault(row.line, []).append(_data_version(row))
-            self._histories = _Histories(layout.generation, layout.bits, _profiles(connection), lines, {})
+            versions: dict[int, list[DataVersion]] = {}
+            query = _select_versions().add_columns(paths.c.id.label("path_id")).order_by(data_versions.c.position)
+            for row in connection.execute(query):
+                versions.setdefault(row.path_id, []).append(_data_version(row))
+            self._histories = _Histories(layout.generation, layout.bits, _profiles(connection), versions, {})
         return self._histories
 
 
@@ -300,25 +303,21 @@ def _record_again(connection: sa.Connection, known: sa.Row[Any], version: DataVe
     return _data_version(connection.execute(_select_versions().where(data_versions.c.id == known.id)).one())
 
 
-def _place(connection: sa.Connection, path: int, name: str, parent: str | None) -> tuple[int, int, int | None]:
-    """Line, position and parent of a new data version."""
-    new_line = _next(connection, data_versions.c.line)
+def _parent_id(connection: sa.Connection, path: int, name: str, parent: str | None) -> int | None:
     if parent is None:
-        return new_line, 0, None
-    query = sa.select(data_versions).where(data_versions.c.path == path, data_versions.c.digest == parent)
-    before = connection.execute(query).first()
-    if before is None:
+        return None
+    number = connection.scalar(
+        sa.select(data_versions.c.id).where(data_versions.c.path == path, data_versions.c.digest == parent)
+    )
+    if number is None:
         raise NotFound(f"the parent {parent[:12]}… of a data version of {name} is not in the lineage; record it first")
-    newest = connection.scalar(sa.select(sa.func.max(data_versions.c.position)).where(data_versions.c.line == before.line))
-    if before.position == newest:
-        return before.line, before.position + 1, before.id
-    return new_line, 0, before.id
+    return int(number)
 
 
-def _index(connection: sa.Connection, present: tuple[membership.Words, membership.Words], *, line: int, position: int) -> None:
+def _index(connection: sa.Connection, present: tuple[membership.Words, membership.Words], *, path: int, position: int) -> None:
     bits = connection.scalar(sa.select(layouts.c.bits)) or 0
     before = _profiles(connection)
-    change = membership.add_version(_people(connection), before, present, line=line, position=position)
+    change = membership.add_version(_people(connection), before, present, path=path, position=position)
     wider = membership.bits_for(len(change.people), bits)
     touched = change.touched if wider == bits else np.ones_like(change.touched)
     packed = membership.pack(change.people, wider, touched)
@@ -342,16 +341,16 @@ def _replace_spans(connection: sa.Connection, before: Mapping[int, Profile], aft
     """Write what differs: most histories only gain or close a span."""
     old = {(number, *span) for number, history in before.items() for span in history}
     new = {(number, *span) for number, history in after.items() for span in history}
-    gone = [{"p": profile, "l": line, "f": first} for profile, line, first, _ in sorted(old - new)]
+    gone = [{"n": profile, "p": path, "f": first} for profile, path, first, _ in sorted(old - new)]
     if gone:
-        named = (spans.c.profile == sa.bindparam("p"), spans.c.line == sa.bindparam("l"), spans.c.first == sa.bindparam("f"))
+        named = (spans.c.profile == sa.bindparam("n"), spans.c.path == sa.bindparam("p"), spans.c.first == sa.bindparam("f"))
         connection.execute(spans.delete().where(*named), gone)
     if new - old:
         connection.execute(spans.insert(), [dict(zip(spans.c.keys(), row, strict=True)) for row in sorted(new - old)])
 
 
-def _next(connection: sa.Connection, column: sa.Column[Any]) -> int:
-    highest = connection.scalar(sa.select(sa.func.max(column)))
+def _next(connection: sa.Connection, column: sa.Column[Any], *where: sa.ColumnElement[bool]) -> int:
+    highest = connection.scalar(sa.select(sa.func.max(column)).where(*where))
     return 0 if highest is None else int(highest) + 1
 
 
@@ -361,8 +360,8 @@ def _people(connection: sa.Connection) -> membership.People:
 
 def _profiles(connection: sa.Connection) -> dict[int, Profile]:
     found: dict[int, set[membership.Span]] = {}
-    for profile, line, first, last in connection.execute(sa.select(spans)):
-        found.setdefault(profile, set()).add((line, first, last))
+    for profile, path, first, last in connection.execute(sa.select(spans)):
+        found.setdefault(profile, set()).add((path, first, last))
     return {number: frozenset(history) for number, history in found.items()}
 
 

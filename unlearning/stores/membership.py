@@ -1,8 +1,9 @@
 """Who is in which data versions, packed: the arithmetic of the membership index, without a database.
 
-Every person is one row (token, profile) of 20 bytes; a profile is a set of spans (line, first, last), one for each stretch of
-consecutive versions of a line that hold the person. People with the same history share a profile, so a new version that keeps
-somebody costs nothing for them: their span is still open. Only who appears, leaves or returns gets another profile.
+Every person is one row (token, profile) of 20 bytes; a profile is a set of spans (path, first, last), one for each stretch of
+consecutively recorded versions of a path that hold the person. People with the same history share a profile, so a new version
+that keeps somebody costs nothing for them: their span is still open. Only who appears, leaves or returns gets another profile.
+Branches need nothing of their own: going back and forth between them closes and opens spans, of profiles, not of people.
 
 Tokens are HMACs, hence uniform: their leading bits spread people evenly over blocks, and a block is found without a search.
 """
@@ -21,10 +22,10 @@ TOKEN_BYTES = 16
 """Kept of each 32-byte token; two of ten million people collide with probability 10⁻²⁵."""
 
 OPEN = -1
-"""`last` of a span that reaches the newest version of its line."""
+"""`last` of a span that reaches the newest version of its path."""
 
 Span = tuple[int, int, int]
-"""(line, first, last): positions on the line, both included."""
+"""(path, first, last): number of the path, positions among its versions, both included."""
 Profile = frozenset[Span]
 Words = NDArray[np.uint64]
 
@@ -132,22 +133,22 @@ def find(payload: bytes, token: bytes) -> int | None:
 
 
 def add_version(
-    people: People, profiles: Mapping[int, Profile], present: tuple[Words, Words], *, line: int, position: int
+    people: People, profiles: Mapping[int, Profile], present: tuple[Words, Words], *, path: int, position: int
 ) -> Change:
-    """The index after one more version at the end of a line.
+    """The index after one more version of a path.
 
     present: sorted (high, low) of who is in it. In each profile the larger part, who is in the version or who is not, keeps its
     number and the number gets their new history; only the smaller part is given another number.
     """
     merged, known = _union(people, *present)
     inside = _among(merged, *present)
-    stays, moves, moved_to = _split_profiles(merged.profile[known], inside[known], profiles, line, position)
+    stays, moves, moved_to = _split_profiles(merged.profile[known], inside[known], profiles, path, position)
     lookup = {profile: number for number, profile in stays.items()}
     target = np.zeros((2, max(profiles, default=-1) + 2), dtype=np.uint32)
     target[:] = np.arange(target.shape[1])
     for side, number in moves:
         target[side, number] = _number(moved_to[side, number], lookup, stays)
-    newcomers = int(not known.all()) and _number(frozenset({(line, position, OPEN)}), lookup, stays)
+    newcomers = int(not known.all()) and _number(frozenset({(path, position, OPEN)}), lookup, stays)
     after = np.where(known, target[inside.astype(np.intp), np.where(known, merged.profile, 0)], np.uint32(newcomers))
     after = after.astype(np.uint32)
     return Change(People(merged.high, merged.low, after), ~known | (after != merged.profile), stays)
@@ -185,14 +186,14 @@ def _places(people: People, high: Words, low: Words) -> NDArray[np.int64]:
 
 
 def _split_profiles(
-    profile: NDArray[np.uint32], inside: NDArray[np.bool_], profiles: Mapping[int, Profile], line: int, position: int
+    profile: NDArray[np.uint32], inside: NDArray[np.bool_], profiles: Mapping[int, Profile], path: int, position: int
 ) -> tuple[dict[int, Profile], list[tuple[int, int]], dict[tuple[int, int], Profile]]:
     """Profiles that keep their number, then the (side, number) of the parts that move, and where to; side 1 is inside."""
     size = max(profiles, default=-1) + 1
     counts = np.stack((np.bincount(profile[~inside], minlength=size), np.bincount(profile[inside], minlength=size)))
     stays, moves, moved_to = {}, [], {}
     for number, before in profiles.items():
-        after = [_history(before, bool(side), line, position) for side in (0, 1)]
+        after = [_history(before, bool(side), path, position) for side in (0, 1)]
         larger = int(counts[1, number] > counts[0, number])
         if counts[larger, number]:
             stays[number] = after[larger]
@@ -202,12 +203,12 @@ def _split_profiles(
     return stays, moves, moved_to
 
 
-def _history(before: Profile, inside: bool, line: int, position: int) -> Profile:
-    """A history with one more version of a line: a span opens, stays open, or is closed."""
-    running = next((span for span in before if span[0] == line and span[2] == OPEN), None)
+def _history(before: Profile, inside: bool, path: int, position: int) -> Profile:
+    """A history with one more version of a path: a span opens, stays open, or is closed."""
+    running = next((span for span in before if span[0] == path and span[2] == OPEN), None)
     if inside:
-        return before if running else before | {(line, position, OPEN)}
-    return before - {running} | {(line, running[1], position - 1)} if running else before
+        return before if running else before | {(path, position, OPEN)}
+    return before - {running} | {(path, running[1], position - 1)} if running else before
 
 
 def _number(profile: Profile, lookup: dict[Profile, int], profiles: dict[int, Profile]) -> int:
@@ -218,14 +219,14 @@ def _number(profile: Profile, lookup: dict[Profile, int], profiles: dict[int, Pr
     return lookup[profile]
 
 
-def holds(profile: Profile, line: int, position: int) -> bool:
+def holds(profile: Profile, path: int, position: int) -> bool:
     """Whether people of this history are in one version."""
-    return any(at == line and first <= position and (last == OPEN or position <= last) for at, first, last in profile)
+    return any(at == path and first <= position and (last == OPEN or position <= last) for at, first, last in profile)
 
 
-def versions_of(profile: Profile, lines: Mapping[int, Sequence[Any]]) -> list[Any]:
-    """What a history holds. lines: line → its versions by position."""
+def versions_of(profile: Profile, versions: Mapping[int, Sequence[Any]]) -> list[Any]:
+    """What a history holds. versions: path → its versions by position."""
     found: list[Any] = []
-    for line, first, last in sorted(profile):
-        found += lines[line][first : None if last == OPEN else last + 1]
+    for path, first, last in sorted(profile):
+        found += versions[path][first : None if last == OPEN else last + 1]
     return found

@@ -53,9 +53,9 @@ spans = sa.Table(
     "lineage_span",
     metadata,
     sa.Column("profile", sa.BigInteger, primary_key=True),
-    sa.Column("line", sa.Integer, primary_key=True),
+    sa.Column("path", sa.Integer, primary_key=True),
     sa.Column("first", sa.Integer, primary_key=True),
-    sa.Column("last", sa.Integer, nullable=False, comment="-1 while the person is in the line's newest version"),
+    sa.Column("last", sa.Integer, nullable=False, comment="-1 while the person is in the newest version"),
     sqlite_with_rowid=False,
 )
 
@@ -78,10 +78,9 @@ data_versions = sa.Table(
     sa.Column("people", sa.BigInteger, nullable=False),
     sa.Column("tokens", sa.Text, nullable=False, comment="SHA-256 of the sorted truncated tokens"),
     sa.Column("parent", sa.Integer, sa.ForeignKey("lineage_data_version.id")),
-    sa.Column("line", sa.Integer, nullable=False),
-    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False, comment="among the versions of its path, as recorded"),
     sa.UniqueConstraint("path", "digest"),
-    sa.UniqueConstraint("line", "position"),
+    sa.UniqueConstraint("path", "position"),
     sa.Index("lineage_data_version_digest", "digest"),
 )
 
