@@ -40,6 +40,7 @@ def data_checks(erasure: Erasure) -> tuple[CheckResult, ...]:
                 redacted=erasure.plan.tokens,
                 before=_profile(workspace, old),
                 removed=removed[before.path],
+                canary=_who_stays(erasure, old),
             )
             results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
     return tuple(results)
@@ -52,12 +53,12 @@ def check_table(
     redacted: Collection[str] = (),
     before: Profile | None = None,
     removed: int = 0,
+    canary: str | None = None,
 ) -> DataReport:
     """The judgement on one current table; people whose erasure ended must not have come back."""
     recipe, settings = workspace.recipe, workspace.settings
     ended = [r.token for r in lifecycle.fold(workspace.ledger.events()).values() if r.state.startswith("completed")]
     table = frame(workspace, workspace.path(path), path)
-    canary = tokenise(workspace, table[recipe.person].iloc[:1].tolist())[0] if len(table) else None
 
     def named(people: Sequence[object]) -> list[str]:
         return tokenise(workspace, people)
@@ -78,6 +79,12 @@ def check_table(
     folder = workspace.path(settings.stores.reports) / Path(path).stem
     shutil.rmtree(folder, ignore_errors=True)
     return check_data(question, folder=folder, name=Path(path).stem)
+
+
+def _who_stays(erasure: Erasure, old: pd.DataFrame) -> str | None:
+    """Someone of the old version who must be found in the new one: shows that the search spells people as the index does."""
+    before = set(tokenise(erasure.workspace, old[erasure.workspace.recipe.person].unique().tolist()))
+    return min(before - set(erasure.plan.tokens), default=None)
 
 
 def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:

@@ -25,7 +25,13 @@ def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
     envelope = certificates.read(content(certificate))
     found = certificates.verify(envelope, content(key) if key else None)
     body = plain(found)
-    lines = [f"{found.verdict}: {found.grade}", *(f"  subject {subject['name']}" for subject in body["subjects"])]
+    recomputed = [f"  {'agrees   ' if one.agrees else 'DISAGREES'}  {one}" for one in found.recomputed]
+    lines = [
+        f"{found.verdict}: {found.grade}",
+        *(f"  subject    {subject}" for subject in found.subjects),
+        *recomputed,
+        *(f"  not redone {what}" for what in found.not_recomputed),
+    ]
     answer(as_json, body, lines)
     if found.refused:
         raise click.exceptions.Exit(1)

@@ -7,6 +7,7 @@ The one home of dvc; Git is in `stores/git.py`. DVC's objects, lock and metadata
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -107,7 +108,7 @@ class DvcData:
                 for path in paths:
                     self._tracked(repo, path)
                 changed = [dvc_files.holder(stage) for stage in repo.index.stages if dvc_files.record(stage, files)]
-        return sorted({file.relative_to(self.root).as_posix() for file in changed})
+        return sorted({Path(os.path.relpath(file, self.root)).as_posix() for file in changed})
 
     def push(self, paths: Sequence[str], *, remote: str | None = None) -> int:
         """Copy the recorded versions of these tables to a remote (None: the default one); the number of objects sent."""
@@ -127,14 +128,17 @@ class DvcData:
     def commit(self, message: str, paths: Sequence[str]) -> str:
         """Commit the DVC files that name these outputs, and those outputs that DVC leaves to Git; nothing else.
 
-        Returns the commit, or HEAD when nothing was left to commit. Raises ProjectError with Git's own words when a hook refuses or nobody is configured as author.
+        Returns the commit, or HEAD when nothing was left to commit. Raises ProjectError with Git's own words when a hook
+        refuses or nobody is configured as author.
         """
         with self._open() as repo:
             stages = [
                 stage for stage in repo.index.stages if dvc_files.entries(stage, [str(self.root / path) for path in paths])
             ]
             left = {out.fs_path for stage in stages for out in stage.outs if not out.use_cache}
-            files = sorted({str(dvc_files.holder(stage)) for stage in stages} | left & {str(self.root / path) for path in paths})
+            files = sorted(
+                {str(dvc_files.holder(stage)) for stage in stages} | left & {str(self.root / path) for path in paths}
+            )
         self.git.commit(message, files)
         head = self.git.head
         if head is None:
