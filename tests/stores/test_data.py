@@ -246,6 +246,17 @@ def test_a_commit_holds_the_dvc_files_and_nothing_else(project):
     assert data.commit("Redact data", [SOURCE, TRAIN]) == rev
 
 
+def test_a_commit_takes_along_a_report_that_dvc_leaves_to_git(project):
+    data = DvcData(project)
+    assert data.declares("reports/train.json")
+    assert not data.declares("notes.txt")
+    (project / "reports/train.json").write_text('{"version": 2}\n')
+    data.record(["reports/train.json"])
+    rev = data.commit("Promote", ["reports/train.json"])
+    assert git(project, "show", "--format=", "--name-only", rev).split() == ["dvc.lock", "reports/train.json"]
+    assert git(project, "status", "--porcelain") == ""
+
+
 def test_a_hook_that_refuses_or_a_missing_author_is_said_in_git_s_words(project, tmp_path):
     data = DvcData(project)
     forget(project, "bob")
@@ -433,6 +444,15 @@ def test_a_project_in_a_subfolder_of_its_git_repository_works_alike(tmp_path, pr
     assert data.record([SOURCE, TRAIN]) == ["data/records.parquet.dvc", "dvc.lock"]
     data.commit("two", [SOURCE, TRAIN])
     assert [revision.object for revision in data.history(TRAIN)] == [first.object, current(data).object]
+
+
+def test_a_project_in_a_subfolder_of_its_dvc_repository_names_files_from_its_own_folder(project):
+    forget(project, "bob")
+    data = DvcData(project / "data")
+    assert data.record(["records.parquet", "train.parquet"]) == ["../dvc.lock", "records.parquet.dvc"]
+    assert current(data, "train.parquet").people == 2
+    data.commit("two", ["records.parquet", "train.parquet"])
+    assert len(data.history("train.parquet")) == 2
 
 
 def test_it_works_from_any_folder_and_any_thread(project):
