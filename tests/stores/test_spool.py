@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -90,21 +91,39 @@ def test_spools_side_by_side_are_apart(tmp_path):
     assert not list(tmp_path.glob("spool-*"))
 
 
-def test_a_sweep_takes_what_a_killed_process_left_and_nothing_in_use(tmp_path):
+@contextmanager
+def killed_spool(parent):
+    """A process that spools records, is running inside the block, and is killed by calling what the block is given."""
     program = (
         "import sys, pathlib, numpy as np; from unlearning.stores import spool; from unlearning.protocols import Records\n"
         "with spool.spooled(pathlib.Path(sys.argv[1])) as folder:\n"
         "    spool.write(folder, Records(np.zeros((2, 3), np.float32), np.zeros(2, np.int64)))\n"
         "    print('ready', flush=True); sys.stdin.read()\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    with child, spool.spooled(tmp_path) as mine:
+    command = [sys.executable, "-c", program, str(parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+
+        def kill() -> None:
+            child.send_signal(signal.SIGKILL)
+            child.wait()
+            assert len(list(parent.glob("spool-*/features.npy"))) == 1
+
         assert child.stdout.readline() == b"ready\n"
+        yield kill
+
+
+def test_a_sweep_takes_what_a_killed_process_left_and_nothing_in_use(tmp_path):
+    with killed_spool(tmp_path) as kill, spool.spooled(tmp_path) as mine:
         assert spool.sweep_stale(tmp_path) == 0
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        assert len(list(tmp_path.glob("spool-*/features.npy"))) == 1
+        kill()
         assert spool.sweep_stale(tmp_path) == 1
+        assert list(tmp_path.glob("spool-*")) == [mine]
+
+
+def test_the_next_spool_sweeps_what_a_killed_process_left(tmp_path):
+    with killed_spool(tmp_path) as kill:
+        kill()
+    with spool.spooled(tmp_path) as mine:
         assert list(tmp_path.glob("spool-*")) == [mine]
 
 

@@ -1,7 +1,7 @@
 """Encoded records on disk for as long as one training runs, so that jobs in other processes map them instead of copying them.
 
 These are people's data: each spool is a folder that only its owner can open, and it is deleted when its block ends. A process
-that was killed cannot do that; `sweep_stale` does, and knows the dead by the lock that they no longer hold.
+that was killed cannot do that; the next spool or `sweep_stale` does, and knows the dead by the lock that they no longer hold.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ def read(folder: Path) -> Records:
 
 @contextmanager
 def spooled(parent: Path) -> Iterator[Path]:
-    """A new private folder in `parent`, deleted with everything in it when the block ends, however it ends."""
+    """A new private folder in `parent`, deleted with everything in it when the block ends, however it ends; sweeps first."""
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    sweep_stale(parent)
     folder = parent / f"{_PREFIX}{secrets.token_hex(8)}"
     with _locked(parent / _GATE):  # a sweep must not see the folder before its lock is held
         folder.mkdir(mode=0o700)
