@@ -1,0 +1,95 @@
+"""What all tests share: quiet tools, a project to copy, Prefect's database for one session, MLflow left as it was found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.small_project import PARAMS, Project, copy, create
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_NOSYSTEM": "1",
+}
+FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "PREFECT_API_URL")
+"""Addresses of the machine that a test must never talk to."""
+
+_HOME = pytest.StashKey[str]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before anything is imported: some tools read the environment only then. Nothing is kept in the user's home."""
+    home = config.stash[_HOME] = tempfile.mkdtemp(prefix="unlearning-tests-")
+    homes = {
+        "PREFECT_HOME": f"{home}/prefect",
+        "DVC_SITE_CACHE_DIR": f"{home}/dvc",
+        "DVC_GLOBAL_CONFIG_DIR": f"{home}/dvc-user",
+    }
+    os.environ.update(QUIET | homes)
+    for name in FOREIGN:
+        os.environ.pop(name, None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take the homes away again."""
+    shutil.rmtree(config.stash[_HOME], ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _mlflow_as_it_was() -> Iterator[None]:
+    """No test inherits a run or an address of the one before."""
+    yield
+    if "mlflow" not in sys.modules:
+        return
+    import mlflow
+
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+    mlflow.set_registry_uri(None)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="session")
+def tools() -> None:
+    """Great Expectations, imported: what it warns of meanwhile is about Python's own modules and not ours to mend."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "module 'sre_.*' is deprecated", DeprecationWarning)
+        import great_expectations.expectations  # noqa: F401
+
+
+@pytest.fixture(scope="session")
+def template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The small project with version 1 behind the alias; to be copied, never to be changed."""
+    return create(tmp_path_factory.mktemp("template") / "project")
+
+
+@pytest.fixture
+def project(template: Project, tmp_path: Path) -> Project:
+    """A trained project of the test's own."""
+    return copy(template, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def whole_template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The same data and a model without shards or slices: one that a whole-model method can change."""
+    params = {**PARAMS, "partition": {"shards": 1, "slices": 1, "seed": 1}}
+    return create(tmp_path_factory.mktemp("whole") / "project", params=params)
+
+
+@pytest.fixture
+def whole_project(whole_template: Project, tmp_path: Path) -> Project:
+    """A project of the test's own whose model is one network."""
+    return copy(whole_template, tmp_path / "project")
