@@ -6,10 +6,10 @@ The raw identifier exists in memory only, until it is a token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlearning import hashing, lifecycle
 from unlearning.entities import ErasureRequest, Regulation
@@ -51,15 +51,18 @@ def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Reg
     index, suppression = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
     with workspace.ledger.exclusive("receive"):
         groups = {r.token: r.group for r in lifecycle.open_requests(lifecycle.fold(workspace.ledger.events()))}
-        made = [
-            _record(workspace, token.hex(), hidden.hex(), group=groups.get(token.hex()), regulation=regulation, now=now)
-            for token, hidden in zip(index, suppression, strict=True)
-        ]
+        events: list[tuple[str, str, Mapping[str, Any]]] = []
+        for token, hidden in zip(index, suppression, strict=True):
+            events += _received(token.hex(), hidden.hex(), group=groups.get(token.hex()), regulation=regulation, now=now)
+        workspace.ledger.append_all(events, at=now)
     state = lifecycle.fold(workspace.ledger.events())
-    return [state[request_id] for request_id in made]
+    return [state[subject] for kind, subject, _ in events if kind == "RequestReceived"]
 
 
-def _record(workspace: Workspace, token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime) -> str:
+def _received(
+    token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime
+) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all."""
     request_id = f"request-{secrets.token_hex(8)}"
     due_at = lifecycle.due_at(now, regulation)
     body = {
@@ -69,10 +72,9 @@ def _record(workspace: Workspace, token: str, hidden: str, *, group: str | None,
         "due_at": due_at.isoformat() if due_at else None,
         "group": group or request_id,
     }
-    workspace.ledger.append("RequestReceived", request_id, body, at=now)
-    if group is None:
-        workspace.ledger.append("SubjectSuppressed", request_id, {"token": token, "suppression_token": hidden}, at=now)
-    return request_id
+    received = ("RequestReceived", request_id, body)
+    suppressed = ("SubjectSuppressed", request_id, {"token": token, "suppression_token": hidden})
+    return [received] if group else [received, suppressed]
 
 
 def chosen(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:

@@ -1,0 +1,140 @@
+"""Proofs that a person is, or is not, in a data version: made in any Git and DVC repository, checked offline.
+
+The proof is about a keyed token (`hashing.token`), cut to 16 bytes, under the Merkle root of everyone in the table
+(`merkle.py`). It says nothing about who else is there; whoever is to link it to a person needs the index key.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning import hashing, merkle, settings
+from unlearning.entities import DataVersion, plain
+from unlearning.errors import DataError, ProjectError, VerificationFailed, WrongUse
+from unlearning.hashing import IdentifierKind
+from unlearning.stores import keys, pins, tables
+from unlearning.stores.membership import TOKEN_BYTES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = "unlearning/membership-proof/1"
+ONE_OFF = "one-off"
+
+
+@dataclass(frozen=True)
+class Prover:
+    """What a proof needs to know of the repository it is made in."""
+
+    root: Path
+    column: str | None
+    """The person column of the project's recipe; None where `unlearn init` never ran."""
+    identifier: IdentifierKind
+    key: bytes = field(repr=False)
+    origin: str
+    """Where the key came from; `one-off` for a key made for this proof and kept nowhere."""
+
+
+def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
+    """The repository's person column, spelling and index key; without a project: no column, text, and a one-off key if need be."""
+    try:
+        project: settings.Settings | None = settings.load(root)
+    except ProjectError:
+        project = None
+    folder = root / (project.stores.keys if project else settings.Stores().keys)
+    key, origin = _index_key(folder, environ)
+    if project is None:
+        return Prover(root, None, "text", key, origin)
+    return Prover(root, _recipe_column(root, project.recipe), project.subject.identifier, key, origin)
+
+
+def _recipe_column(root: Path, recipe: str) -> str:
+    from unlearning.recipes import load_recipe
+
+    return load_recipe(root, recipe).person
+
+
+def _index_key(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, str]:
+    """The index key alone: a proof needs none of the others."""
+    if environ.get(keys.variable("index")) or (folder / keys.file_name("index")).exists():
+        return keys.load_one("index", folder, environ), "environment" if environ.get(keys.variable("index")) else "file"
+    return secrets.token_bytes(32), ONE_OFF
+
+
+def prove(who: Prover, identifier: str, named: str, *, column: str | None = None) -> dict[str, Any]:
+    """The proof about one person and one data version, as the document that `verify` checks.
+
+    named: `PATH`, the table in the workspace, or `PATH@REV`. Raises WrongUse when no person column is known, NotFound for a
+    path or revision that is not there, DataError for a table without that column.
+    """
+    pin, table = _table(who.root, named)
+    chosen = column or who.column
+    if chosen is None:
+        listed = ", ".join(table.column_names)
+        raise WrongUse(f"no person column is known for {named}; name it with --subject-column, one of: {listed}")
+    present = tables.people(table, chosen)
+    tree = merkle.Tree({cut(who.key, value, who.identifier) for value in present.values})
+    token = cut(who.key, identifier, who.identifier)
+    proof = tree.prove(token)
+    version = DataVersion(pin.path, pin.digest, pin.object, pin.rev, len(table), tree.size)
+    return {
+        "format": FORMAT,
+        "kind": proof.kind,
+        "token": token.hex(),
+        "root": tree.root,
+        "proof": proof.plain(),
+        "data_version": plain(version),
+        "subject_column": chosen,
+        "identifier": who.identifier,
+        "key": {"id": hashing.key_id(who.key), "origin": who.origin},
+    }
+
+
+def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
+    """The token as trees hold it."""
+    return bytes.fromhex(hashing.token(key, identifier, kind))[:TOKEN_BYTES]
+
+
+def _table(root: Path, named: str) -> tuple[pins.Pin, pa.Table]:
+    path, rev = split(named)
+    pin = pins.pin(pins.address(path, rev=rev, repo=str(root)))
+    with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
+        file = root / path if rev is None else pins.fetch(pin, Path(scratch))
+        if file.is_dir():
+            raise DataError(f"{path} is a folder; expected a table in one file, {' or '.join(tables.SUFFIXES)}")
+        return pin, tables.read(file, named=path)
+
+
+def split(named: str) -> tuple[str, str | None]:
+    """`PATH@REV` as path and revision; without an `@` the revision is None."""
+    path, at, rev = named.rpartition("@")
+    if not at:
+        return named, None
+    if not path or not rev:
+        raise WrongUse(f"{named!r} is no PATH@REV; expected for example data/train.parquet@v1.0")
+    return path, rev
+
+
+def is_proof(document: object) -> bool:
+    """Whether a JSON document is such a proof, by its shape."""
+    return isinstance(document, dict) and document.get("format") == FORMAT
+
+
+def verify(document: Mapping[str, Any]) -> bool:
+    """Whether the proof shows what it says, from the document alone. Raises VerificationFailed when it is malformed."""
+    match document:
+        case {"kind": str(kind), "token": str(token), "root": str(root), "data_version": {"people": int(size)}}:
+            proof = merkle.from_plain(document.get("proof"))
+        case _:
+            raise VerificationFailed("the proof lacks kind, token, root or data_version.people; make it again")
+    try:
+        given = bytes.fromhex(token)
+    except ValueError as error:
+        raise VerificationFailed("the proof's token is no hex; make it again") from error
+    return proof.kind == kind and merkle.verify(proof, root, given, size=size)
