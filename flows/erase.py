@@ -34,7 +34,7 @@ def erase(
     """
     workspace = open_workspace(Path(root))
     batches = pipeline.batches(workspace, requests or [])
-    done = [_carry_out(workspace, erasure, replay=replay or full_replay, every_shard=full_replay) for erasure in batches]
+    done = [_alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay) for erasure in batches]
     for report in done:
         create_markdown_artifact(summary.markdown(report), key="erasure", description="What one erasure did")
     return done
@@ -44,6 +44,12 @@ def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full
     """The flow on the task runner that `params.yaml` names."""
     configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
     return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
+
+
+def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+    """One process at a time for one batch: a second one waits, and then finds every step done."""
+    with workspace.ledger.exclusive(erasure.erasure_id):
+        return _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
 
 
 def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:

@@ -30,16 +30,17 @@ from unlearning.workspace import Workspace
 
 def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now) -> list[Erasure]:
     """What there is to do: unfinished erasures first, then a new one over the requests that are in none."""
-    requests = [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED | {"duplicate"}]
-    unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
-    fresh = sorted({request.group for request in requests if not request.erasure_id})
-    started = [Erasure(workspace, one, clock) for one in unfinished if one]
-    for erasure in started:
-        if erasure.refused:
-            start(erasure, erasure.started["requests"])
-    if fresh:
-        started.append(Erasure(workspace, planning.erasure_id(fresh), clock))
-        start(started[-1], fresh)
+    with workspace.ledger.exclusive("batches"):
+        requests = [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED]
+        unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
+        fresh = sorted({request.group for request in requests if not request.erasure_id})
+        started = [Erasure(workspace, one, clock) for one in unfinished if one]
+        for erasure in started:
+            if erasure.refused:
+                start(erasure, erasure.started["requests"])
+        if fresh:
+            started.append(Erasure(workspace, planning.erasure_id(fresh), clock))
+            start(started[-1], fresh)
     return started
 
 

@@ -62,9 +62,10 @@ def _recipe_column(root: Path, recipe: str) -> str:
 
 def _index_key(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, str]:
     """The index key alone: a proof needs none of the others."""
-    if environ.get(keys.variable("index")) or (folder / keys.file_name("index")).exists():
-        return keys.load_one("index", folder, environ), "environment" if environ.get(keys.variable("index")) else "file"
-    return secrets.token_bytes(32), ONE_OFF
+    known = keys.load_one("index", folder, environ)
+    if known is None:
+        return secrets.token_bytes(32), ONE_OFF
+    return known, "environment" if environ.get(keys.variable("index")) else "file"
 
 
 def prove(who: Prover, identifier: str, named: str, *, column: str | None = None) -> dict[str, Any]:
@@ -103,7 +104,7 @@ def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
 
 def _table(root: Path, named: str) -> tuple[pins.Pin, pa.Table]:
     path, rev = split(named)
-    pin = pins.pin(pins.address(path, rev=rev, repo=str(root)))
+    pin = pins.pin(pins.address(path, rev=rev, repo=str(root.resolve())))
     with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
         file = root / path if rev is None else pins.fetch(pin, Path(scratch))
         if file.is_dir():

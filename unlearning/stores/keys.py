@@ -86,17 +86,29 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
     found = {name: _token_key(name, folder, environ) for name in TOKEN_KEYS}
     if len(set(found.values())) < len(found):
         raise KeyFileError(f"two of the keys {', '.join(TOKEN_KEYS)} are the same; expected three different ones")
-    variable = "UNLEARNING_SIGNING_KEY"
-    given = environ.get(variable)
+    signing_variable = "UNLEARNING_SIGNING_KEY"
+    given = environ.get(signing_variable)
     signing = given.encode() if given else _read_private(folder / SIGNING)
-    _signing_key(signing, variable if given else str(folder / SIGNING))
+    _signing_key(signing, signing_variable if given else str(folder / SIGNING))
     return Keys(**found, signing=signing)
 
 
+def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | None:
+    """One of `TOKEN_KEYS` alone; None when neither the environment nor the folder has it. Raises KeyFileError as `load` does."""
+    if not environ.get(variable(name)) and not (folder / f"{name}.key").exists():
+        return None
+    return _token_key(name, folder, environ)
+
+
+def variable(name: str) -> str:
+    """The environment variable that holds a token key."""
+    return f"UNLEARNING_{name.upper()}_KEY"
+
+
 def _token_key(name: str, folder: Path, environ: Mapping[str, str]) -> bytes:
-    variable, path = f"UNLEARNING_{name.upper()}_KEY", folder / f"{name}.key"
-    given = environ.get(variable)
-    where, text = (variable, given) if given else (str(path), _read_private(path).decode("ascii", "replace"))
+    path = folder / f"{name}.key"
+    given = environ.get(variable(name))
+    where, text = (variable(name), given) if given else (str(path), _read_private(path).decode("ascii", "replace"))
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:

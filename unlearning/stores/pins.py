@@ -43,8 +43,13 @@ class Pin:
     @property
     def uri(self) -> str:
         """The address that means this content again."""
-        query = [(name, getattr(self, name)) for name in _KNOWN]
-        return f"{SCHEME}://{quote(self.path)}?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in query if value)
+        return address(self.path, **{name: getattr(self, name) for name in _KNOWN})
+
+
+def address(path: str, **query: str | None) -> str:
+    """`dvc://path?…` with what is given of rev, repo and remote."""
+    asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items() if value)
+    return f"{SCHEME}://{quote(path)}?{asked}"
 
 
 def pin(uri: str) -> Pin:
