@@ -42,7 +42,7 @@ class Prover:
 
 
 def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
-    """The repository's person column, spelling and index key; without a project: no column, text, and a one-off key if need be."""
+    """The repository's person column, spelling and index key; without a project no column, text, and if need be a new key."""
     try:
         project: settings.Settings | None = settings.load(root)
     except ProjectError:
@@ -74,8 +74,8 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     named: `PATH`, the table in the workspace, or `PATH@REV`. Raises WrongUse when no person column is known, NotFound for a
     path or revision that is not there, DataError for a table without that column.
     """
-    pin, table = _table(who.root, named)
     chosen = column or who.column
+    pin, table = _table(who.root, named, chosen)
     if chosen is None:
         listed = ", ".join(table.column_names)
         raise WrongUse(f"no person column is known for {named}; name it with --subject-column, one of: {listed}")
@@ -102,14 +102,14 @@ def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
     return bytes.fromhex(hashing.token(key, identifier, kind))[:TOKEN_BYTES]
 
 
-def _table(root: Path, named: str) -> tuple[pins.Pin, pa.Table]:
+def _table(root: Path, named: str, column: str | None) -> tuple[pins.Pin, pa.Table]:
     path, rev = split(named)
     pin = pins.pin(pins.address(path, rev=rev, repo=str(root.resolve())))
     with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
         file = root / path if rev is None else pins.fetch(pin, Path(scratch))
         if file.is_dir():
             raise DataError(f"{path} is a folder; expected a table in one file, {' or '.join(tables.SUFFIXES)}")
-        return pin, tables.read(file, named=path)
+        return pin, tables.read(file, person=column, named=path)
 
 
 def split(named: str) -> tuple[str, str | None]:

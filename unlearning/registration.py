@@ -94,6 +94,8 @@ def _tags(
         "unlearning.method": trained.method,
         "unlearning.guarantee": trained.guarantee,
     }
+    if (root := workspace.lineage.root(data)) is not None:
+        tags["unlearning.data_root"] = root
     if parent is not None:
         tags["unlearning.parent"] = str(parent)
     if erasure_id is not None:

@@ -94,7 +94,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
 
 
 def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | None:
-    """One of `TOKEN_KEYS` alone; None when neither the environment nor the folder has it. Raises KeyFileError as `load` does."""
+    """One of `TOKEN_KEYS`; None when neither the environment nor the folder has it. Raises KeyFileError as `load` does."""
     if not environ.get(variable(name)) and not (folder / f"{name}.key").exists():
         return None
     return _token_key(name, folder, environ)

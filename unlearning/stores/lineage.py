@@ -14,6 +14,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from unlearning import merkle
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, plain
 from unlearning.errors import NotFound, WrongUse
 from unlearning.stores import membership, records, schema
@@ -81,7 +82,13 @@ class SqlLineage:
                 return _record_again(connection, known, version, digest)
             before = _parent_id(connection, path, version.path, parent)
             position = _next(connection, data_versions.c.position, data_versions.c.path == path)
-            row = plain(version) | {"path": path, "parent": before, "position": position, "tokens": digest}
+            row = plain(version) | {
+                "path": path,
+                "parent": before,
+                "position": position,
+                "tokens": digest,
+                "root": _root(present),
+            }
             connection.execute(data_versions.insert().values(id=_next(connection, data_versions.c.id), **row))
             _index(connection, present, path=path, position=position)
         return version
@@ -130,6 +137,13 @@ class SqlLineage:
         with schema.reading(self._engine) as connection:
             row = connection.execute(query).first()
         return None if row is None else _data_version(row)
+
+    def root(self, version: DataVersion) -> str | None:
+        """The commitment to everyone in a data version: the Merkle root over their tokens, cut to 16 bytes; None if unknown."""
+        query = sa.select(data_versions.c.root).join(paths, data_versions.c.path == paths.c.id)
+        with schema.reading(self._engine) as connection:
+            found = connection.scalar(query.where(data_versions.c.digest == version.digest, paths.c.path == version.path))
+        return None if found is None else str(found)
 
     # --- model versions
 
@@ -363,6 +377,11 @@ def _profiles(connection: sa.Connection) -> dict[int, Profile]:
     for profile, path, first, last in connection.execute(sa.select(spans)):
         found.setdefault(profile, set()).add((path, first, last))
     return {number: frozenset(history) for number, history in found.items()}
+
+
+def _root(present: tuple[membership.Words, membership.Words]) -> str:
+    packed = membership.token_bytes(*present)
+    return merkle.root(packed[at : at + TOKEN_BYTES] for at in range(0, len(packed), TOKEN_BYTES))
 
 
 # --- rows and values ------------------------------------------------------------------------------------------------

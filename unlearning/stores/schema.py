@@ -77,6 +77,7 @@ data_versions = sa.Table(
     sa.Column("rows", sa.BigInteger, nullable=False),
     sa.Column("people", sa.BigInteger, nullable=False),
     sa.Column("tokens", sa.Text, nullable=False, comment="SHA-256 of the sorted truncated tokens"),
+    sa.Column("root", sa.Text, nullable=False, comment="Merkle root over the truncated tokens, see merkle.py"),
     sa.Column("parent", sa.Integer, sa.ForeignKey("lineage_data_version.id")),
     sa.Column("position", sa.Integer, nullable=False, comment="among the versions of its path, as recorded"),
     sa.UniqueConstraint("path", "digest"),
@@ -102,6 +103,70 @@ edges = sa.Table(
     sa.Column("child_name", sa.Text, primary_key=True),
     sa.Column("child_version", sa.Integer, primary_key=True),
     sa.Column("kind", sa.Text, primary_key=True),
+)
+
+# What `unlearn follow` found, in the registry and in the DVC history.
+
+followed_models = sa.Table(
+    "followed_model",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Text),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("updated_ms", sa.BigInteger, nullable=False),
+    sa.Column("settled", sa.Boolean, nullable=False, comment="nothing about it can change while updated_ms stays"),
+    sa.Column("deleted", sa.Boolean, nullable=False),
+)
+
+followed_sources = sa.Table(
+    "followed_source",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("object", sa.Text, primary_key=True),
+    sa.Column("how", sa.Text, nullable=False),
+    sa.Index("followed_source_object", "object"),
+)
+
+followed_derivations = sa.Table(
+    "followed_derivation",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("object", sa.Text, primary_key=True),
+    sa.Column("from_path", sa.Text, primary_key=True),
+    sa.Column("from_object", sa.Text, primary_key=True),
+    sa.Column("stage", sa.Text, nullable=False),
+)
+
+followed_commits = sa.Table("followed_commit", metadata, sa.Column("rev", sa.Text, primary_key=True))
+
+followed_objects = sa.Table(
+    "followed_object",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("object", sa.Text, primary_key=True),
+    sa.Column("rev", sa.Text, comment="the first commit that names it, if any"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text),
+)
+
+person_columns = sa.Table(
+    "person_column",
+    metadata,
+    sa.Column("path", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+)
+
+gaps = sa.Table(
+    "lineage_gap",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("what", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("remedy", sa.Text, nullable=False),
 )
 
 _migrations = sa.Table(
