@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.runners import runner
 from flows.steps import mapped, progress, step
-from unlearning import pipeline, summary
+from unlearning import pipeline, presentation, summary
 from unlearning.entities import Trained
 from unlearning.erasure import Erasure, trained_from
 from unlearning.errors import ParentMoved
@@ -36,7 +36,7 @@ def erase(
     batches = pipeline.batches(workspace, requests or [])
     done = [_alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay) for erasure in batches]
     for report in done:
-        create_markdown_artifact(summary.markdown(report), key="erasure", description="What one erasure did")
+        create_markdown_artifact(presentation.markdown(report), key="erasure", description="What one erasure did")
     return done
 
 

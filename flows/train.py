@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows.runners import runner
 from flows.steps import mapped, step
-from unlearning import stages, summary
+from unlearning import presentation, stages, summary
 from unlearning.workspace import Workspace, open_workspace
 
 
@@ -22,7 +22,7 @@ def train(root: str = ".") -> dict[str, Any]:
     trained = step("fit", lambda: stages.fit(work, map=mapped), say=summary.say_fitted)
     report = step("judge", lambda: stages.judge(work, trained))
     done = step("register", lambda: stages.register(work, trained, report), say=lambda d: f"{d['model']}/{d['version']}")
-    create_markdown_artifact(summary.training_markdown(done), key="training", description="What one training did")
+    create_markdown_artifact(presentation.training_markdown(done), key="training", description="What one training did")
     return done
 
 

@@ -23,7 +23,7 @@ LINES = (
     # read → decide → write
     ("workspace", "jobs", "training", "places", "testing"),
     (
-        "assessment", "reports", "registration", "receiving", "erasure", "validation", "purging", "certifying", "summary",
+        "assessment", "reports", "registration", "receiving", "erasure", "validation", "purging", "certifying", "summary", "presentation",
         "stages", "pipeline", "ancestry", "scaffold", "demo_data", "following", "adoption", "graph", "openlineage", "proving",
         "twins", "sweeping", "watching", "holds", "auditing",
     ),

@@ -1,11 +1,9 @@
-"""What an erasure or a training did, as one JSON document, as a page of Markdown and as half-sentences for the log."""
+"""What an erasure or a training did, as one JSON document and as half-sentences for the log."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from unlearning.entities import plain
 
 if TYPE_CHECKING:
     from unlearning.entities import Trained
@@ -78,75 +76,6 @@ def seconds(erasure: Erasure) -> dict[str, float]:
         if kind in STEPS:
             total[STEPS[kind]] = round(total.get(STEPS[kind], 0.0) + (ended - began).total_seconds(), 3)
     return total
-
-
-def markdown(report: Mapping[str, Any]) -> str:
-    """The summary as a table for people: tokens, never identifiers."""
-    lines = [f"# {report['erasure_id']}", "", "| what | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in rows(report)]
-    return "\n".join(lines)
-
-
-def rows(report: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The summary as (what, value) pairs."""
-    made = [("who asked", f"{short(r['token'])} ({r['state']})") for r in report["requests"]]
-    made += [("records", str(report["impact"]["records"]))]
-    made += [
-        ("data versions that held them", _listed(f"{v['path']} {v['digest'][:8]}" for v in report["impact"]["data_versions"]))
-    ]
-    made += [
-        ("model versions they shaped", _listed(f"{v['name']}/{v['version']}" for v in report["impact"]["model_versions"])),
-        ("shards touched", shards(report["impact"]["shards"], report["impact"]["shards_total"])),
-        ("stale checkpoints", str(report["checkpoints_stale"])),
-    ]
-    for model in report["models"]:
-        made += _model_rows(model)
-    made += [(f"purged from {item['place']}", str(item["count"])) for item in report["purged"]]
-    made += [("left, to do by hand", f"{item['place']} ({item['count']})") for item in report["residuals"]]
-    made += [("out of reach", item["place"]) for item in report["out_of_reach"]]
-    made += [("seconds", ", ".join(f"{step} {value:.1f}" for step, value in report["seconds"].items()))]
-    made += [("certificate", str(report["certificate"] or "one a request, see `unlearn status`"))]
-    return made
-
-
-def _model_rows(model: Mapping[str, Any]) -> list[tuple[str, str]]:
-    made = [
-        ("method", f"{model['method']} ({model['guarantee']})"),
-        ("shards retrained", f"{model['shards_retrained']} of {model['shards_total']}"),
-        (f"alias {model['alias']}", f"{model['name']}/{model['from_version']} → {model['name']}/{model['to_version']}"),
-    ]
-    made += [
-        (f"check {check['name']}", f"{check['verdict']}{_number(check['value'])}, {check['threshold']}")
-        for check in model["checks"]
-    ]
-    return made
-
-
-def short(token: str) -> str:
-    """A token as people see it."""
-    return f"tok_{token[:12]}"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else f" {value:.3f}"
-
-
-def _listed(items: Any) -> str:
-    return ", ".join(items) or "none"
-
-
-def shards(touched: Sequence[Mapping[str, Any]], total: int) -> str:
-    """Which shards are touched, and from which slice on."""
-    where = "; ".join(f"shard {s['shard']} from slice {s['first_slice']} of {s['slices']}" for s in touched)
-    return f"{len(touched)} of {total}" + (f": {where}" if where else "")
-
-
-def training_markdown(report: Mapping[str, Any]) -> str:
-    """What a training did, for people."""
-    plainly = {key: value for key, value in plain(report).items() if key not in ("checks", "metrics")}
-    lines = [f"# {report['model']}/{report['version']}", "", "| what | |", "|---|---|"]
-    lines += [f"| {key} | {value} |" for key, value in (*plainly.items(), *report["metrics"].items())]
-    return "\n".join(lines)
 
 
 def say_loaded(work: Training) -> str:

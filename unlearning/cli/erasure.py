@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from unlearning.cli.shared import answer, open_project, prefect_at_home, project, table
+from unlearning.cli.shared import answer, open_project, prefect_at_home, project
 
 
 @click.command()
@@ -86,14 +86,16 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
     workspace = open_project(root)
     prefect_at_home(workspace)
     from flows import erase as flow
-    from unlearning import summary
+    from unlearning import presentation
 
     reports = flow.run(workspace, list(requests), replay=replay)
     if not reports:
         answer(as_json, {"models": [], "certificate": None, "residuals": []}, ["no open request; nothing to do"])
         return
     document = {**reports[-1], "earlier": reports[:-1]} if len(reports) > 1 else reports[0]
-    answer(as_json, document, [line for report in reports for line in table(summary.rows(report))])
+    answer(as_json, document, [])
+    for report in () if as_json else reports:
+        presentation.show(report)
 
 
 @click.command()
@@ -143,13 +145,13 @@ def _request_line(one: Any) -> str:
 
 
 def _impact_lines(body: Mapping[str, Any]) -> list[str]:
-    from unlearning import summary
+    from unlearning import presentation
 
     return [
         f"{body['records']} records of {len(body['tokens'])} people; {len(body['not_found'])} people not found",
         *(f"  data    {v['path']}  {v['digest'][:12]}" for v in body["data_versions"]),
         *(f"  model   {v['name']}/{v['version']}  {' '.join('@' + a for a in v['aliases'])}" for v in body["model_versions"]),
-        f"  shards  {summary.shards(body['shards'], body['shards_total'])}",
+        f"  shards  {presentation.shards(body['shards'], body['shards_total'])}",
         f"  stale checkpoints: {body['checkpoints_stale']}",
         f"  method {body['method']}, about {body['estimated_seconds']:.1f} s of training",
     ]

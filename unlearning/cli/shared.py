@@ -81,12 +81,6 @@ def content(path: Path) -> bytes:
         raise NotFound(f"{path} cannot be read ({error.strerror}); name an existing file") from error
 
 
-def table(rows: Sequence[tuple[str, str]]) -> list[str]:
-    """(name, value) pairs as aligned lines."""
-    width = max(len(name) for name, _ in rows)
-    return [f"{name:<{width}}  {value}" for name, value in rows]
-
-
 def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
     """Standard output: the document, or the lines for people."""
     if as_json:

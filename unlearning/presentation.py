@@ -1,0 +1,148 @@
+"""A report for people: sections of a few rows each, for the terminal and as Markdown. Tokens, never identifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+Report = Mapping[str, Any]
+
+_WIDTH_WITHOUT_TERMINAL = 120
+
+
+@dataclass(frozen=True)
+class Section:
+    """One question and its answer."""
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    header: Sequence[str] = ()
+
+
+def sections(report: Report) -> list[Section]:
+    """What an erasure did, in the order in which a reader asks."""
+    made = [
+        Section("Who asked", [_asked(request) for request in report["requests"]], ("person", "outcome", "certificate")),
+        Section("What they were in", list(_touched(report))),
+    ]
+    for model in report["models"]:
+        made.append(Section(f"How {model['name']} forgot", list(_forgot(model))))
+        made.append(Section("Checks", [_check(check) for check in model["checks"]], ("check", "value", "threshold", "verdict")))
+    if report["purged"]:
+        made.append(Section("Deleted", [(item["place"], str(item["count"])) for item in report["purged"]]))
+    left = [(item["place"], item["why"], item["remedy"]) for item in (*report["residuals"], *report["out_of_reach"])]
+    if left:
+        made.append(
+            Section(f"Left: {len(report['residuals'])} within reach, the rest out of reach", left, ("place", "why", "remedy"))
+        )
+    made.append(Section("Seconds", [(step, f"{value:.1f}") for step, value in report["seconds"].items()]))
+    return made
+
+
+def _asked(request: Report) -> tuple[str, str, str]:
+    return short(request["token"]), request["state"].replace("_", " "), request["certificate"] or ""
+
+
+def _touched(report: Report) -> Iterable[tuple[str, str]]:
+    impact = report["impact"]
+    yield "records", str(impact["records"])
+    yield "data versions", _listed(f"{v['path']} {v['digest'][:8]}" for v in impact["data_versions"])
+    yield "model versions", _listed(f"{v['name']}/{v['version']}" for v in impact["model_versions"])
+    yield "shards", shards(impact["shards"], impact["shards_total"])
+    yield "stale checkpoints", str(report["checkpoints_stale"])
+
+
+def _forgot(model: Report) -> Iterable[tuple[str, str]]:
+    yield "method, guarantee", f"{model['method']}, {model['guarantee']}"
+    yield "shards retrained", f"{model['shards_retrained']} of {model['shards_total']}"
+    if model["shards_dropped"]:
+        yield "shards left empty", _listed(map(str, model["shards_dropped"]))
+    yield f"alias {model['alias']}", f"{model['name']}/{model['from_version']} → {model['name']}/{model['to_version']}"
+    if model["replay_equal"] is not None:
+        yield "training again without them", "gave the same bytes" if model["replay_equal"] else "GAVE OTHER BYTES"
+
+
+def _check(check: Report) -> tuple[str, str, str, str]:
+    return check["name"], _number(check["value"]), check["threshold"], check["verdict"]
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:g}" if float(value).is_integer() else f"{value:.3f}"
+
+
+def short(token: str) -> str:
+    """A token as people see it."""
+    return f"tok_{token[:12]}"
+
+
+def shards(touched: Sequence[Report], total: int) -> str:
+    """Which shards are touched, and from which slice on."""
+    where = "; ".join(f"shard {s['shard']} from slice {s['first_slice']} of {s['slices']}" for s in touched)
+    return f"{len(touched)} of {total}" + (f": {where}" if where else "")
+
+
+def _listed(items: Iterable[str]) -> str:
+    return ", ".join(items) or "none"
+
+
+def show(report: Report, *more: Section) -> None:
+    """Print a report on standard output, as wide as the terminal."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
+    for section in (*sections(report), *more):
+        console.print(_table(section))
+        console.print()
+
+
+def _table(section: Section) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    width = max(map(len, section.rows), default=1)
+    table = Table(title=section.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.show_header = bool(section.header)
+    for position, name in enumerate(section.header or ("",) * width):
+        table.add_column(name, style="cyan" if position == 0 else None, overflow="fold")
+    for row in section.rows:
+        table.add_row(*(_coloured(cell) for cell in row))
+    return table
+
+
+def _coloured(cell: str) -> str:
+    from rich.markup import escape
+
+    style = {"passed": "green", "failed": "red", "underpowered": "yellow"}.get(cell)
+    return f"[{style}]{cell}[/]" if style else escape(cell)
+
+
+def markdown(report: Report) -> str:
+    """The same as a page of Markdown, for a Prefect artifact."""
+    parts = [f"# {report['erasure_id']}"]
+    for section in sections(report):
+        width = len(section.header) or max(map(len, section.rows), default=1)
+        head = section.header or ("",) * width
+        lines = [f"## {section.title}", "", _row(head), _row(["---"] * width), *map(_row, section.rows)]
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts)
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def training_markdown(report: Report) -> str:
+    """What a training did, for people."""
+    plainly = {key: value for key, value in report.items() if key not in ("checks", "metrics")}
+    rows = [(key, str(value)) for key, value in (*plainly.items(), *report["metrics"].items())]
+    return "\n".join(
+        [f"# {report['model']}/{report['version']}", "", _row(("what", "")), _row(("---", "---")), *map(_row, rows)]
+    )
