@@ -1,0 +1,105 @@
+"""People, their records, and the chains that a method trains from them: what every benchmark of training needs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.entities import Chain, Part, Trained
+from unlearning.hashing import bytes_digest, keyed
+from unlearning.partition import Places, chain, partition, places
+from unlearning.protocols import Assignment, Checkpoints, Learner, Method, Records
+
+KEY = b"the partition key of the benchmarks"
+
+
+@dataclass(frozen=True)
+class Population:
+    """Records and the person each one belongs to."""
+
+    records: Records
+    people: NDArray[np.int64]
+    """(n,) number of the person."""
+
+    def without(self, gone: Collection[int]) -> Population:
+        """Everyone but these people."""
+        kept = ~np.isin(self.people, np.fromiter(gone, np.int64))
+        return Population(Records(self.records.features[kept], self.records.labels[kept]), self.people[kept])
+
+    @property
+    def where(self) -> Places:
+        """(n, 4) partition token of each record's person."""
+        unique, codes = np.unique(self.people, return_inverse=True)
+        inner = (bytes_digest(str(person).encode()).encode() for person in unique)
+        return places(keyed(KEY, inner))[codes]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A population in canonical order, and the names of the checkpoints it leads to."""
+
+    records: Records
+    chain: Chain
+    bounds: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, population: Population, *, shards: int, slices: int, seed: int = 0) -> Ensemble:
+        where = population.where
+        placed = partition(population.records, where, shards=shards, slices=slices)
+        records = Records(population.records.features[placed.order], population.records.labels[placed.order])
+        names = chain("benchmark", seed, records, where[placed.order], placed.bounds)
+        return cls(records, names, placed.bounds)
+
+    def make(self, method: Method, learner: Learner, checkpoints: Checkpoints, *, save: bool = True) -> Trained:
+        """What the method makes of it, one job after the other."""
+        work = Assignment(
+            root="",
+            recipe="",
+            device="",
+            checkpoints="",
+            records="",
+            target=self.chain,
+            bounds=tuple(tuple(int(edge) for edge in edges) for edges in self.bounds),
+            save=save,
+        )
+        return method.merge(work, [method.run(job, learner, self.records, checkpoints) for job in method.plan(work)])
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Checkpoints in a dictionary: benchmarks of computing are not to measure disks."""
+
+    payloads: dict[str, bytes] = field(default_factory=dict)
+
+    def get(self, key: str) -> bytes | None:
+        return self.payloads.get(key)
+
+    def put(self, key: str, payload: bytes) -> str:
+        self.payloads[key] = payload
+        return bytes_digest(payload)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.payloads
+
+    def delete(self, key: str) -> bool:
+        return self.payloads.pop(key, None) is not None
+
+    def keys(self) -> Iterator[str]:
+        yield from sorted(self.payloads)
+
+
+def digests(trained: Trained) -> dict[int, str]:
+    """Shard → digest of its constituent."""
+    return {part.shard: part.digest for part in trained.parts}
+
+
+def votes(
+    learner: Learner, checkpoints: Checkpoints, parts: Collection[Part], features: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """(n,) label that the mean of the constituents' answers chooses."""
+    answers = [learner.predict(learner.loads(checkpoints.get(part.key) or b""), features) for part in parts]
+    chosen: NDArray[np.int64] = np.mean(answers, axis=0).argmax(axis=1)
+    return chosen
