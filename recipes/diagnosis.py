@@ -46,7 +46,7 @@ recipe = TorchRecipe(
     person="patient",
     labels=("benign", "malignant"),
     optimizer=optimizer,
-    epochs=60,
+    epochs=200,
     batch_size=16,
     preprocessing=standardize,
 )
