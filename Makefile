@@ -19,6 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 install: $(STAMP)  ## .venv with everything in it
 
 demo: $(STAMP)     ## the main job on real data, in ./demo
+	rm -rf demo
 	$(BIN)/unlearn demo --folder demo
 
 test: $(STAMP)     ## the whole default suite

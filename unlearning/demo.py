@@ -28,7 +28,7 @@ def run(folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     if folder.exists() and any(folder.iterdir()):
         raise ProjectError(f"{folder} is not empty; name a new folder with --folder, or delete this one")
-    os.environ.setdefault("PREFECT_HOME", str(folder / ".unlearning/prefect"))
+    _stay_inside(folder)
     progress.info("making a Git and DVC project in %s", folder)
     progress.info("    %s", demo_data.GROUPING)
     workspace = _make_project(folder)
@@ -46,6 +46,13 @@ def run(folder: Path) -> dict[str, Any]:
     receiving.receive(workspace, _who_withdraws(workspace), regulation="gdpr", now=utc_now())
     report = erase.run(workspace, [], full_replay=True)[0]
     return {**_headline(report, folder), "trained": trained, "total_seconds": round(time.perf_counter() - began, 1), **report}
+
+
+def _stay_inside(folder: Path) -> None:
+    """The demo touches no server of the user's, whatever their environment names: everything it makes is in its folder."""
+    for name in ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(name, None)
+    os.environ["PREFECT_HOME"] = str(folder / ".unlearning/prefect")
 
 
 def _headline(report: Mapping[str, Any], folder: Path) -> dict[str, Any]:
