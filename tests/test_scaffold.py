@@ -150,6 +150,15 @@ def test_an_existing_gitignore_and_recipe_are_kept(project):
     assert (project / "recipes/diagnosis.py").read_text() == "recipe = 'mine'\n"
 
 
+def test_a_recipe_of_the_user_s_own_is_what_the_pipeline_depends_on(project):
+    (project / "params.yaml").write_text("unlearning:\n  model: churn\n  recipe: models/churn.py:recipe\n")
+    done = actions(scaffold.init(project, model="ignored"))
+    assert done["params.yaml"] == "kept"
+    assert "recipes/diagnosis.py" not in done
+    assert not (project / "recipes").exists()
+    assert "models/churn.py" in [dep.def_path for dep in stages(project)["train"].deps]
+
+
 def test_windows_line_ends_of_the_user_s_part_stay(project):
     (project / ".gitignore").write_bytes(b"*.log\r\n")
     scaffold.init(project, model="churn")

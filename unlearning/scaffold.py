@@ -40,15 +40,28 @@ def init(root: Path, *, model: str) -> list[Done]:
 
     DvcData(root)
     params, ignored = _params(_text(root / FILE), model), _ignored(_text(root / ".gitignore"))
-    pipeline, stages = _pipeline(root, _text(root / PIPELINE))
-    recipe = _text(root / RECIPE)
+    recipe = _recipe(params)
+    pipeline, stages = _pipeline(root, _text(root / PIPELINE), recipe)
     return [
         _put(root, FILE, params, like=FILE),
         _put(root, PIPELINE, pipeline, like=PIPELINE),
         *stages,
-        _put(root, RECIPE, recipe if recipe is not None else _template(RECIPE), like=RECIPE),
+        *([_example(root)] if recipe == RECIPE else []),
         _put(root, ".gitignore", ignored, like="gitignore"),
     ]
+
+
+def _recipe(params: str) -> str:
+    """The file of the recipe that `params.yaml` names, or the example's."""
+    section = _mapping(params, FILE)[SECTION]
+    named = section.get("recipe") if isinstance(section, dict) else None
+    return str(named).partition(":")[0] if named else RECIPE
+
+
+def _example(root: Path) -> Done:
+    """The example recipe, for a project that has none of its own."""
+    existing = _text(root / RECIPE)
+    return _put(root, RECIPE, existing if existing is not None else _template(RECIPE), like=RECIPE)
 
 
 def _params(existing: str | None, model: str) -> str:
@@ -64,15 +77,16 @@ def _params(existing: str | None, model: str) -> str:
     return text
 
 
-def _pipeline(root: Path, existing: str | None) -> tuple[str, list[Done]]:
+def _pipeline(root: Path, existing: str | None, recipe: str) -> tuple[str, list[Done]]:
     """`dvc.yaml` with the stages that are missing, and what became of each of ours."""
+    template = _template(PIPELINE).replace(RECIPE, recipe)
     if existing is None:
-        return _template(PIPELINE), []
+        return template, []
     yaml = _round_trip()
     document = yaml.load(existing) if _mapping(existing, PIPELINE) else {}
     if document.get("stages") is None:
         document["stages"] = {}
-    theirs, ours = document["stages"], yaml.load(_template(PIPELINE))["stages"]
+    theirs, ours = document["stages"], yaml.load(template)["stages"]
     taken = set(theirs) | {name for name, stage in ours.items() if _made_already(root, stage, theirs)}
     theirs.update({name: stage for name, stage in ours.items() if name not in taken})
     done = [Done(f"{PIPELINE}: {name}", "kept" if name in taken else "written") for name in ours]
