@@ -667,6 +667,18 @@ def test_a_signed_lie_that_contradicts_the_rest_is_found(name: str, lie: Lie) ->
     assert name in {item.name for item in outcome.recomputed if not item.agrees}
 
 
+@pytest.mark.parametrize(("guarantee", "agrees"), [("exact", True), ("empirical", False)])
+def test_a_failed_membership_attack_contradicts_only_the_promotion_of_a_method_without_proof(
+    guarantee: str, agrees: bool
+) -> None:
+    document = json.loads(encode(statement(facts())))
+    predicate = document["predicate"]
+    predicate["unlearning"]["guarantee"] = guarantee
+    predicate["validation"] = [{**predicate["validation"][0], "name": "membership", "verdict": "failed"}]
+    outcome = verify(sign(encode(document), keys().private), keys().public)
+    assert [item.agrees for item in outcome.recomputed if item.name == "promotion"] == [agrees]
+
+
 def test_an_inclusion_proof_is_not_taken_for_absence() -> None:
     whole, tree = facts(), Tree(TOKENS)
     present = tuple(Absence(TOKENS[person].hex(), tree.prove(TOKENS[person])) for person in LEAVING)
