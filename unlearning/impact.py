@@ -26,14 +26,19 @@ def shaped_by(record: ModelRecord, holders: Mapping[str, Collection[str]], suppr
 
 def stale_keys(record: ModelRecord, where: Places) -> frozenset[str]:
     """Checkpoint names of one version that hold the people at these places, heads that left the chain included."""
-    shards, slices = len(record.chain.shards), len(record.chain.shards[0].rows)
-    stale: set[str] = set()
-    heads = {part.shard: part.key for part in record.trained.parts}
-    for shard, piece in zip(*shard_and_slice(where, shards=shards, slices=slices), strict=True):
-        stale.update(record.chain.shards[shard].keys[piece + 1 :])
-        if shard in heads:
-            stale.add(heads[int(shard)])
-    return frozenset(stale)
+    touched = {int(shard) for shard in _placed(record.chain, where)[0]}
+    return stale_in_chain(record.chain, where) | {part.key for part in record.trained.parts if part.shard in touched}
+
+
+def stale_in_chain(chain: Chain, where: Places) -> frozenset[str]:
+    """Checkpoint names from the people's slices on: whatever is stored under them has seen these people, or would have."""
+    return frozenset(
+        key for shard, piece in zip(*_placed(chain, where), strict=True) for key in chain.shards[shard].keys[piece + 1 :]
+    )
+
+
+def _placed(chain: Chain, where: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return shard_and_slice(where, shards=len(chain.shards), slices=len(chain.shards[0].rows))
 
 
 def shard_impacts(where: Places, *, shards: int, slices: int) -> tuple[ShardImpact, ...]:

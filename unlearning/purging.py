@@ -8,7 +8,7 @@ from typing import Any
 from unlearning.assessment import shaped_records
 from unlearning.entities import Residual, plain
 from unlearning.erasure import Erasure
-from unlearning.impact import stale_keys
+from unlearning.impact import stale_in_chain, stale_keys
 
 OUT_OF_REACH = (
     Residual(
@@ -53,7 +53,21 @@ def _stale(erasure: Erasure) -> frozenset[str]:
     """Checkpoints that hold the people: of every version they shaped, and of heuristic candidates that did not pass."""
     shaped = shaped_records(erasure.workspace, erasure.before)
     stale = frozenset[str]().union(*(stale_keys(record, erasure.before.people) for record, _ in shaped))
-    return (stale | _rejected(erasure)) - _served(erasure)
+    return (stale | _attempted(erasure) | _rejected(erasure)) - _served(erasure)
+
+
+def _attempted(erasure: Erasure) -> frozenset[str]:
+    """Checkpoints of trainings that died or failed their checks: no version names them, their chains do.
+
+    A chain does not say who was in it, so what versions hold that these people never shaped is left alone.
+    """
+    workspace = erasure.workspace
+    model = workspace.settings.model
+    chains = workspace.attempts.chains(model)
+    stale = frozenset[str]().union(*(stale_in_chain(chain, erasure.before.people) for chain in chains))
+    shaped = {record.model for record, _ in shaped_records(workspace, erasure.before)}
+    clean = (record.chain.keys for record in workspace.lineage.models(model) if record.model not in shaped)
+    return stale.difference(erasure.retain.chain.keys, *clean)
 
 
 def _rejected(erasure: Erasure) -> frozenset[str]:

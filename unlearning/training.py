@@ -127,6 +127,8 @@ def make(
     only: shards to make (replay of the touched ones); None makes all.
     """
     chosen = plugins.method(method)
+    if save:
+        workspace.attempts.record(workspace.settings.model, retain.chain)
     records = retain.records if forget is None else join(retain.records, forget)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         spool.write(folder, records)

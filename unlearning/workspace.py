@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from unlearning.protocols import Learner, Recipe
+    from unlearning.stores.attempts import SqlAttempts
     from unlearning.stores.checkpoints import CheckpointStore
     from unlearning.stores.data import DvcData
+    from unlearning.stores.followed import SqlFollowed
     from unlearning.stores.keys import Keys
     from unlearning.stores.ledger import SqlLedger
     from unlearning.stores.lineage import SqlLineage
@@ -54,6 +56,20 @@ class Workspace:
         from unlearning.stores.lineage import SqlLineage
 
         return SqlLineage(self._engine(self.settings.stores.lineage))
+
+    @cached_property
+    def followed(self) -> SqlFollowed:
+        """What the registry and the DVC history say of where models come from."""
+        from unlearning.stores.followed import SqlFollowed
+
+        return SqlFollowed(self._engine(self.settings.stores.lineage))
+
+    @cached_property
+    def attempts(self) -> SqlAttempts:
+        """Which chains trainings set out to make."""
+        from unlearning.stores.attempts import SqlAttempts
+
+        return SqlAttempts(self._engine(self.settings.stores.lineage))
 
     @cached_property
     def data(self) -> DvcData:

@@ -105,6 +105,14 @@ edges = sa.Table(
     sa.Column("kind", sa.Text, primary_key=True),
 )
 
+attempts = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("model", sa.Text, nullable=False, index=True),
+    sa.Column("chain", sa.Text, nullable=False),
+)
+
 # What `unlearn follow` found, in the registry and in the DVC history.
 
 followed_models = sa.Table(
