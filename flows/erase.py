@@ -14,7 +14,7 @@ from flows.steps import mapped, progress, step
 from unlearning import pipeline, presentation, summary
 from unlearning.entities import Trained
 from unlearning.erasure import Erasure, trained_from
-from unlearning.errors import ParentMoved
+from unlearning.errors import ParentMoved, Refused
 from unlearning.training import Replay
 from unlearning.training import replay as train_again
 from unlearning.workspace import Workspace, open_workspace
@@ -33,10 +33,19 @@ def erase(
     full_replay: every shard, which measures a full retraining.
     """
     workspace = open_workspace(Path(root))
-    batches = pipeline.batches(workspace, requests or [])
-    done = [_alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay) for erasure in batches]
-    for report in done:
-        create_markdown_artifact(presentation.markdown(report), key="erasure", description="What one erasure did")
+    done: list[dict[str, Any]] = []
+    refused: list[Refused] = []
+    for erasure in pipeline.batches(workspace, requests or []):
+        try:
+            report = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay)
+        except Refused as error:  # the next batch does not wait for this one
+            progress.info("refused: %s", error)
+            refused.append(error)
+        else:
+            create_markdown_artifact(presentation.markdown(report), key="erasure", description="What one erasure did")
+            done.append(report)
+    if refused:
+        raise refused[0]
     return done
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -206,12 +206,17 @@ class Project:
         workspace.data.git.commit("Train", ["."])
         return made
 
-    def erase(self, *requests: str, replay: bool = False) -> list[dict[str, Any]]:
-        """The steps of the erasure flow in their order, without Prefect."""
+    def erase(self, *requests: str, replay: bool = False, before: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+        """The steps of the erasure flow in their order, without Prefect; `before` is called with the name of each first."""
         from flows import erase as flow
 
+        def step(name: str, do: Callable[[], Any], **_said: Any) -> Any:
+            if before is not None:
+                before(name)
+            return do()
+
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(flow, "step", lambda _name, do, **_said: do())
+            patch.setattr(flow, "step", step)
             patch.setattr(flow, "mapped", lambda run, jobs: [run(job) for job in jobs])
             patch.setattr(flow, "create_markdown_artifact", lambda *_args, **_named: None)
             done: list[dict[str, Any]] = flow.erase.fn(root=str(self.root), requests=list(requests), replay=replay)
@@ -283,8 +288,8 @@ def remote_objects(root: Path) -> set[str]:
 
 
 def snapshot(root: Path, *, without: Iterable[str] = ()) -> dict[str, str]:
-    """Relative path → digest of every file, database scratch files aside."""
-    skipped = ("-wal", "-shm", *without)
+    """Relative path → digest of every file, scratch files of databases and locks aside."""
+    skipped = ("-wal", "-shm", ".lock", *without)
     return {
         str(file.relative_to(root)): hashing.file_digest(file)
         for file in sorted(root.rglob("*"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,7 @@ class Search:
     """Where a set of people was found."""
 
     current: tuple[DataVersion, ...]
-    """The tables as they are now, upstream first."""
+    """The tables as they are now, or were before this erasure redacted them; upstream first."""
     holders: Mapping[str, frozenset[str]]
     """Data digest → tokens found in that version."""
     versions: tuple[DataVersion, ...]
@@ -47,15 +47,22 @@ class Search:
         return frozenset(token for held in self.holders.values() for token in held)
 
 
-def search(workspace: Workspace, tokens: Iterable[str]) -> Search:
-    """Look for people in the current tables, and through the index in every known old version."""
+def search(
+    workspace: Workspace, tokens: Iterable[str], *, made_from: Callable[[DataVersion], DataVersion] = lambda version: version
+) -> Search:
+    """Look for people in the current tables, and through the index in every known old version.
+
+    made_from: the version to look in instead of a current one, for an erasure that redacted the tables in an earlier attempt.
+    """
     wanted = frozenset(tokens)
     column, data = workspace.recipe.person, workspace.settings.data
     current, holders, places, rows = [], {}, {}, {}
     for path in data.tables:
-        version = current_version(workspace, path)
+        present = current_version(workspace, path)
+        version = made_from(present)
+        file = workspace.path(path) if version == present else workspace.data.fetch(version)
         current.append(version)
-        rows[path], where = _look(workspace, workspace.path(path), path, column, wanted)
+        rows[path], where = _look(workspace, file, path, column, wanted)
         places.update(where)
         holders[version.digest] = frozenset(where)
     old = _old_holders(workspace, wanted, known=holders)

@@ -13,7 +13,7 @@ import numpy as np
 
 from unlearning import lifecycle
 from unlearning.assessment import SUPPRESSION_EVENTS, Search, record_of, search
-from unlearning.entities import ErasureRequest, Event, ModelRecord, Part, Trained
+from unlearning.entities import DataVersion, ErasureRequest, Event, ModelRecord, ModelVersion, Part, Trained
 from unlearning.planning import Plan
 from unlearning.protocols import Records
 from unlearning.stores import tables
@@ -56,6 +56,16 @@ class Erasure:
         return self._events[-1].kind == "ErasureRefused"
 
     @property
+    def withdrawn(self) -> ModelVersion | None:
+        """The version whose alias an earlier attempt of this erasure withdrew, while the alias still points nowhere."""
+        settings, refusals = self.workspace.settings, self.bodies("ErasureRefused")
+        if not refusals or refusals[-1]["alias"] != "withdraw":
+            return None
+        if self.workspace.models.alias(settings.model, settings.alias) is not None:
+            return None
+        return ModelVersion(**self.bodies("PlanMade")[-1]["parent"])
+
+    @property
     def requests(self) -> tuple[ErasureRequest, ...]:
         """The batch."""
         known = lifecycle.fold(self.workspace.ledger.events())
@@ -68,8 +78,20 @@ class Erasure:
 
     @cached_property
     def found(self) -> Search:
-        """Where the people are now."""
-        return search(self.workspace, self.tokens)
+        """Where the people are now, or were before an earlier attempt of this erasure redacted the tables."""
+        return search(self.workspace, self.tokens, made_from=self._made_from)
+
+    def _made_from(self, version: DataVersion) -> DataVersion:
+        """The version that an earlier attempt made this one from; the version itself when none did."""
+        origin, plan = version, None
+        for event in self._events:
+            if event.kind == "PlanMade":
+                plan = Plan.from_body(_without_seconds(event.body))
+            elif event.kind == "DataRedacted" and plan is not None:
+                after = {(one["path"], one["digest"]) for one in event.body["after"]}
+                if (version.path, version.digest) in after:
+                    origin = next(before for before in plan.before if before.path == version.path)
+        return origin
 
     @cached_property
     def before(self) -> Search:
@@ -93,8 +115,7 @@ class Erasure:
     @cached_property
     def plan(self) -> Plan:
         """The plan, once made."""
-        body = self.body("PlanMade")
-        return Plan.from_body({key: value for key, value in body.items() if key != "seconds"})
+        return Plan.from_body(_without_seconds(self.body("PlanMade")))
 
     def body(self, kind: str) -> Mapping[str, Any]:
         """What a step that was done wrote down."""
@@ -148,6 +169,10 @@ class Erasure:
         table = tables.read(self.workspace.data.fetch(before), person=recipe.person, named=before.path)
         mask = people_in(self.workspace, table, recipe.person).mask(self.plan.tokens)
         return take(recipe.encode(table).records, np.flatnonzero(mask))
+
+
+def _without_seconds(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if key != "seconds"}
 
 
 def trained_from(body: Mapping[str, Any]) -> Trained:

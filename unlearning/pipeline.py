@@ -18,7 +18,7 @@ from unlearning import certifying, lifecycle, planning, plugins, purging, regist
 from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, shaped_records
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
 from unlearning.erasure import Clock, Erasure, utc_now
-from unlearning.errors import ParentMoved, ValidationRefused
+from unlearning.errors import ParentMoved, ValidationRefused, WouldEmptyData
 from unlearning.planning import Plan
 from unlearning.receiving import chosen
 from unlearning.stores import tables
@@ -39,9 +39,21 @@ def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = 
             if erasure.refused:
                 start(erasure, erasure.started["requests"])
         if fresh:
+            if not started:
+                _check_ready(workspace)
             started.append(Erasure(workspace, planning.erasure_id(fresh), clock))
             start(started[-1], fresh)
     return started
+
+
+def _check_ready(workspace: Workspace) -> None:
+    """Raises WrongUse for a project that no erasure can begin in, before anything is recorded.
+
+    Not asked while an erasure is unfinished: a killed one may have left a table that only it can put right.
+    """
+    for path in workspace.settings.data.tables:
+        current_version(workspace, path)
+    _usable_methods(workspace, record_of(workspace, parent_of(workspace)))
 
 
 def start(erasure: Erasure, requests: Sequence[str]) -> None:
@@ -70,10 +82,14 @@ def plan_step(erasure: Erasure) -> Mapping[str, Any]:
     workspace, settings = erasure.workspace, erasure.workspace.settings
 
     def body() -> Mapping[str, Any]:
-        found, parent = erasure.found, parent_of(workspace)
+        found, parent = erasure.found, erasure.withdrawn or parent_of(workspace)
         record = record_of(workspace, parent)
         train = next(version for version in found.current if version.path == settings.data.train)
-        planning.check_something_remains(table=train.path, rows=train.rows, removed=len(found.training))
+        try:
+            planning.check_something_remains(table=train.path, rows=train.rows, removed=len(found.training))
+        except WouldEmptyData as error:
+            _record_refusal(erasure, str(error), alias="keep")
+            raise
         made: Mapping[str, Any] = plain(
             Plan(
                 erasure_id=erasure.erasure_id,
@@ -117,8 +133,9 @@ def _redact(erasure: Erasure) -> Mapping[str, Any]:
     with workspace.ledger.exclusive("data"):
         keep = {before.path: _keep(erasure, before) for before in plan.before}
         changed = [before for before in plan.before if not keep[before.path].all()]
-        for before in changed:
+        for before in plan.before:
             index_table(workspace, before, workspace.data.fetch(before))
+        for before in changed:
             _write_redacted(erasure, before, keep[before.path])
         after = _record_tables(erasure, changed)
     return {
@@ -224,14 +241,19 @@ def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
     if settings.policy.on_failure == "withdraw":
         erasure.workspace.models.withdraw_alias(settings.model, settings.alias)
     reason = f"failed: {', '.join(report['blocking'])}"
-    body = {"reason": reason, "alias": settings.policy.on_failure}
-    erasure.workspace.ledger.append("ErasureRefused", erasure.erasure_id, body, at=erasure.clock())
+    _record_refusal(erasure, reason, alias=settings.policy.on_failure)
     where = "withdrawn" if settings.policy.on_failure == "withdraw" else "where it was"
     return ValidationRefused(
         f"{erasure.erasure_id}: no method of {', '.join(erasure.plan.methods)} passed the checks ({reason}); "
         f"the requests stay open and alias {settings.alias!r} is {where}. "
         "Look at `unlearn status`, correct data, recipe or thresholds, then run `unlearn erase` again"
     )
+
+
+def _record_refusal(erasure: Erasure, reason: str, *, alias: str) -> None:
+    """This attempt is over; the next run decides everything again."""
+    body = {"reason": reason, "alias": alias}
+    erasure.workspace.ledger.append("ErasureRefused", erasure.erasure_id, body, at=erasure.clock())
 
 
 # --- 7 promote -------------------------------------------------------------------------------------------------------
@@ -246,9 +268,9 @@ def promote_step(erasure: Erasure, trained: Trained, metrics: Mapping[str, float
         behind = workspace.models.alias(plan.model, plan.alias)
         registered = erasure.once("VersionRegistered", lambda: _register(erasure, trained, metrics))
         new = ModelVersion(plan.model, registered["version"])
-        if behind not in (plan.parent, new):
+        if behind not in (plan.parent, new) and not (behind is None and erasure.withdrawn):
             raise ParentMoved(f"alias {plan.alias!r} of {plan.model!r} moved from {plan.parent} to {behind}; planning again")
-        return erasure.once("AliasMoved", lambda: _move_alias(erasure, new))
+        return erasure.once("AliasMoved", lambda: _move_alias(erasure, new, expected=behind))
 
 
 def _register(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) -> Mapping[str, Any]:
@@ -270,9 +292,9 @@ def _register(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) 
     }
 
 
-def _move_alias(erasure: Erasure, new: ModelVersion) -> Mapping[str, Any]:
+def _move_alias(erasure: Erasure, new: ModelVersion, *, expected: ModelVersion | None) -> Mapping[str, Any]:
     workspace, plan = erasure.workspace, erasure.plan
-    workspace.models.move_alias(plan.model, plan.alias, expected=plan.parent, to=new)
+    workspace.models.move_alias(plan.model, plan.alias, expected=expected, to=new)
     workspace.models.tag(plan.parent, {"unlearning.superseded_by": str(new)})
     return {"alias": plan.alias, "from": plan.parent.version, "to": new.version}
 
