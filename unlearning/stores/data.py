@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 from unlearning.entities import DataVersion
 from unlearning.errors import Damaged, DataError, NotFound, ProjectError, Unavailable
 from unlearning.hashing import IdentifierKind, fingerprint
-from unlearning.stores import dvc_files, tables
+from unlearning.stores import dvc_files, snapshots, tables
 from unlearning.stores import git as git_repository
 from unlearning.stores.git import Git
+from unlearning.stores.snapshots import Snapshot, Tracked
 
 if TYPE_CHECKING:
     from dvc.output import Output
@@ -82,15 +83,36 @@ class DvcData:
         The file has no suffix: read it with `tables.read(file, named=version.path)`. Raises NotFound, saying where it looked;
         Unavailable when a remote did not answer; Damaged when the content is not what the version says.
         """
-        if version.object.endswith(".dir"):
-            raise DataError(f"{version.path} is a folder; expected a table in one file")
-        with self._open() as repo:
-            if not _cached(repo, version.object):
-                _pull(repo, version)
-            file = Path(repo.cache.local.oid_to_path(version.object))
+        file = self.content(version.path, version.object)
         if tables.digest(file) != version.digest:
             raise Damaged(f"{version.path}, object {version.object}: content is not {version.digest}; restore the object")
         return file
+
+    def content(self, path: str, object_hash: str) -> Path:
+        """The file of any object, as `fetch`, for one whose digest nobody noted; DVC checks it against its hash."""
+        if object_hash.endswith(".dir"):
+            raise DataError(f"{path} is a folder; expected a table in one file")
+        with self._open() as repo:
+            if not _cached(repo, object_hash):
+                _pull(repo, path, object_hash)
+            return Path(repo.cache.local.oid_to_path(object_hash))
+
+    def inside(self, folder: str, object_hash: str) -> list[Tracked]:
+        """What lies in a tracked folder. Raises as `fetch` does when its listing is nowhere."""
+        with self._open() as repo:
+            if not _cached(repo, object_hash):
+                _pull(repo, folder, object_hash)
+            return snapshots.inside(repo, folder, object_hash)
+
+    def snapshots(self, revs: Sequence[str]) -> list[Snapshot]:
+        """What DVC tracks, and what was made from what, at each of these commits."""
+        with self._open() as repo:
+            inside = self.root.relative_to(repo.scm.root_dir).as_posix()
+            return list(snapshots.read(repo, revs, "" if inside == "." else f"{inside}/"))
+
+    def commits(self) -> list[str]:
+        """Every commit, on any branch or tag, that changed what DVC tracks; parents come before their children."""
+        return [commit.rev for commit in self.git.commits(_METADATA)]
 
     def record(self, paths: Sequence[str]) -> list[str]:
         """Tell DVC that these tables, or other outputs, were rewritten: objects go into the cache, hashes into DVC's files.
@@ -308,7 +330,7 @@ def _cached(repo: Repo, object_hash: str) -> bool:
     return True
 
 
-def _pull(repo: Repo, version: DataVersion) -> None:
+def _pull(repo: Repo, path: str, object_hash: str) -> None:
     """Copy one object from the first remote that has it into the local cache."""
     from dvc.config import RemoteConfigError
     from dvc_data.hashfile.hash_info import HashInfo
@@ -316,16 +338,16 @@ def _pull(repo: Repo, version: DataVersion) -> None:
     looked, silent = [f"the cache {repo.cache.local.path}"], []
     for name in _remotes(repo):
         try:
-            if _holds(repo, name, version.object):
-                repo.cloud.pull([HashInfo("md5", version.object)], remote=name)
+            if _holds(repo, name, object_hash):
+                repo.cloud.pull([HashInfo("md5", object_hash)], remote=name)
         except RemoteConfigError:
             silent.append(f"{name} (keeps files by name, not by object)")
         except Exception as error:  # remotes of all kinds, each with errors of its own; none of them is swallowed
             silent.append(f"{name} ({type(error).__name__})")
-        if _cached(repo, version.object):
+        if _cached(repo, object_hash):
             return
         looked.append(f"remote {name}")
-    what = f"{version.path}, object {version.object}"
+    what = f"{path}, object {object_hash}"
     if silent:
         raise Unavailable(f"{what}: no answer from {', '.join(silent)}; check it and run again")
     raise NotFound(f"{what} is in none of {', '.join(looked)}; run `dvc push` where it still is")

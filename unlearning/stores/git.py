@@ -35,6 +35,11 @@ class Git:
         """The current commit; None before the first one."""
         return self._run("rev-parse", "--verify", "--quiet", "HEAD", failing=None).strip() or None
 
+    @property
+    def shallow(self) -> bool:
+        """Older commits were left out when this clone was made."""
+        return self._run("rev-parse", "--is-shallow-repository", failing="cannot read the Git history").strip() == "true"
+
     def committed(self, file: Path) -> bool:
         """The current commit holds this file as it is."""
         return not self._run(

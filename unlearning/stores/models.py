@@ -18,6 +18,7 @@ from unlearning.entities import ModelVersion
 from unlearning.errors import NotFound, ParentMoved, ProjectError, Unavailable
 from unlearning.hashing import digest, file_digest
 from unlearning.stores.packaging import Candidate, data_tags, logged_params, plain_name, record, refuse_unservable, write_model
+from unlearning.stores.registry import Reader
 from unlearning.stores.tracking import address, already_there, create_sqlite, global_address, knock, mlflow_exception, silence
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ FILES_TAG = "unlearning.files_digest"
 CHAIN = "chain.json"
 
 _FOLDER = "artifacts/ensemble"
+_PAGE = 1000
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 
 
@@ -53,6 +55,7 @@ class Registered:
     source: str
     tags: Mapping[str, str]
     created_ms: int
+    updated_ms: int = 0
 
 
 class MlflowModels:
@@ -117,6 +120,17 @@ class MlflowModels:
         with self._client() as client:
             found = _all_pages(client.search_model_versions, filter_string=f"name = {_quoted(name)}")
             return sorted(map(_registered, found), key=lambda each: each.model.version)
+
+    def every_version(self) -> list[Registered]:
+        """The versions of every registered model."""
+        with self._client() as client:
+            return [_registered(one) for one in _all_pages(client.search_model_versions, max_results=_PAGE)]
+
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[Reader]:
+        """What reads runs and logged models in bulk; MLflow is silent while it is open."""
+        with self._client() as client:
+            yield Reader(client)
 
     def version(self, name: str, version: int) -> Registered:
         """One version. Raises NotFound."""
@@ -297,6 +311,7 @@ def _registered(found: Any) -> Registered:
         source=found.source,
         tags=dict(found.tags),
         created_ms=int(found.creation_timestamp),
+        updated_ms=int(found.last_updated_timestamp or found.creation_timestamp),
     )
 
 

@@ -1,0 +1,31 @@
+"""The following flow: what the MLflow registry and the DVC history say of where models come from; can be scheduled.
+
+from flows.follow import follow
+follow.serve(name="follow", cron="*/15 * * * *", parameters={"root": "/path/to/project"})
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from flows.steps import step
+from unlearning import following
+from unlearning.workspace import Workspace, open_workspace
+
+
+@flow(name="follow", flow_run_name="follow", persist_result=False)
+def follow(root: str = ".", everything: bool = False) -> dict[str, Any]:
+    """One round of following; everything: also index every table of every commit whose object can still be had."""
+    workspace = open_workspace(Path(root))
+    report = step("follow", lambda: following.follow(workspace, everything=everything), say=following.say)
+    create_markdown_artifact(following.markdown(report), key="lineage", description="What following found")
+    return report
+
+
+def run(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
+    """The flow, here and now."""
+    return follow(root=str(workspace.root), everything=everything)
