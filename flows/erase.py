@@ -39,7 +39,7 @@ def erase(
         try:
             report = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay)
         except Refused as error:  # the next batch does not wait for this one
-            progress.info("refused: %s", error)
+            progress.info("  refused  %s", erasure.erasure_id)
             refused.append(error)
         else:
             create_markdown_artifact(presentation.markdown(report), key="erasure", description="What one erasure did")

@@ -47,13 +47,18 @@ class Commands(click.Group):
 
 
 def project(command: F) -> F:
-    """The options that every command about a project has."""
+    """The options that every command about a project has; with --json, an error is a JSON document too."""
 
     @click.option("--root", type=click.Path(path_type=Path), default=".", show_default=True, help="The project folder.")
     @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
-        return command(*args, **kwargs)
+        try:
+            return command(*args, **kwargs)
+        except UnlearningError as error:
+            if kwargs["as_json"]:
+                click.echo(json.dumps({"error": type(error).__name__, "message": str(error)}, ensure_ascii=False))
+            raise
 
     return run  # type: ignore[return-value]
 

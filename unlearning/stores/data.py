@@ -220,6 +220,12 @@ class DvcData:
                 found[name].dump(update_pipeline=False)
 
     @contextmanager
+    def opened(self) -> Iterator[Repo]:
+        """DVC's view of the repository, for the other files of its home."""
+        with self._open() as repo:
+            yield repo
+
+    @contextmanager
     def _open(self) -> Iterator[Repo]:
         """DVC's view of the repository, opened afresh (6 ms) so that it is never stale; its errors become ours."""
         from dvc.config import NoRemoteError, RemoteNotFoundError
@@ -308,7 +314,8 @@ def _silence() -> None:
 
 def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:
     if not exists:
-        raise ProjectError(f"{path} is tracked by DVC but missing here; run `dvc pull {path}`")
+        step = "dvc pull" if out.hash_info else "dvc repro"
+        raise ProjectError(f"{path} is tracked by DVC but missing here; run `{step} {path if out.hash_info else maker}`")
     state = next(iter(out.status().values()), None) if out.hash_info else "new"
     steps = {
         "modified": f"differs from what DVC recorded; to keep it `dvc commit {path}`, to drop it `dvc checkout {path}`",
