@@ -106,12 +106,13 @@ def _attempt(erasure: Erasure, method: str, *, replay: bool, every_shard: bool) 
 
 
 def _replay(erasure: Erasure, trained: Trained, *, every_shard: bool) -> Replay | None:
-    """Only an exact method claims that training from scratch gives the same bytes."""
-    if trained.guarantee != "exact":
+    """Only an exact method claims that training from scratch gives the same bytes; a shard that left the vote has none."""
+    shards = {part.shard for part in trained.parts} if every_shard else trained.changed_from(erasure.parent.trained)
+    if trained.guarantee != "exact" or not shards:
         return None
     workspace, retain = erasure.workspace, erasure.retain
     return step(
         "  replay from scratch",
-        lambda: train_again(workspace, retain, trained, every_shard=every_shard, map=mapped),
+        lambda: train_again(workspace, retain, trained, shards=shards, map=mapped),
         say=lambda result: "same bytes" if result.equal else "OTHER BYTES",
     )

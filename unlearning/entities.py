@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 Regulation = Literal["gdpr", "ccpa", "none"]
 Verdict = Literal["passed", "failed", "underpowered"]
+Level = Literal["logical", "physical", "model"]
 
 
 # --- guarantees -----------------------------------------------------------------------------------------------------
@@ -155,6 +156,9 @@ class ShapedVersion:
     version: int
     aliases: tuple[str, ...]
     data_digest: str
+    """Of the training table of a version that was trained here; empty for any other."""
+    via: str | None = None
+    """How the people came into a version that was not trained here: `fine_tuned from fraud/3`, `dataset input data/a.csv`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,11 @@ class Trained:
         """Constituents that had to be trained."""
         return sum(part.slices_trained > 0 for part in self.parts)
 
+    def changed_from(self, other: Trained) -> frozenset[int]:
+        """Shards whose constituent is another one, whether it was trained now or in a run that was killed."""
+        before = {(part.shard, part.key) for part in other.parts}
+        return frozenset(part.shard for part in self.parts if (part.shard, part.key) not in before)
+
     @property
     def cpu_seconds(self) -> float:
         """Training time, summed over jobs."""
@@ -311,6 +320,17 @@ class Event:
     body: Mapping[str, Any]
     previous: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One thing that holds people, by a name that says nothing about them: an object, a checkpoint, a run."""
+
+    name: str
+    kind: str = ""
+    """What it is, where a place holds several kinds."""
+    location: str = ""
+    """Where its content lies, when the name alone does not say so."""
 
 
 @dataclass(frozen=True, slots=True)

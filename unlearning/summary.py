@@ -57,7 +57,7 @@ def _model(erasure: Erasure) -> dict[str, Any]:
         "to_version": moved["to"],
         "method": trained.method,
         "guarantee": trained.guarantee,
-        "shards_retrained": trained.shards_trained,
+        "shards_retrained": max(trained.shards_trained, len(trained.changed_from(erasure.parent.trained))),
         "shards_total": len(erasure.retain.chain.shards),
         "shards_dropped": list(trained.dropped),
         "checks": report["checks"],

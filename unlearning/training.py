@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unlearning import hashing, plugins
 from unlearning.entities import Chain, Job, Part, Trained
-from unlearning.errors import Damaged
+from unlearning.errors import Damaged, WrongUse
 from unlearning.jobs import run_job
 from unlearning.partition import Places, chain, partition, places
 from unlearning.protocols import Assignment, Learner, Records, State
@@ -145,14 +145,18 @@ def make(
         return chosen.merge(work, list(map(run_job, jobs)))
 
 
-def replay(workspace: Workspace, retain: TrainingSet, trained: Trained, *, every_shard: bool = False, map: Map = map) -> Replay:
-    """Train the constituents that were made, or every one, again from scratch: the strongest evidence of what went in."""
-    touched = None if every_shard else {part.shard for part in trained.parts if part.slices_trained}
+def replay(workspace: Workspace, retain: TrainingSet, trained: Trained, *, shards: Collection[int], map: Map = map) -> Replay:
+    """Train constituents again from scratch, storing nothing: the strongest evidence of what went into them.
+
+    shards: which ones, at least one; a comparison of nothing would show nothing.
+    """
+    if not shards:
+        raise WrongUse("a replay of no shard shows nothing; name at least one")
     began = time.perf_counter()
-    again = make(workspace, retain, method="retrain", save=False, only=touched, map=map)
+    again = make(workspace, retain, method="retrain", save=False, only=shards, map=map)
     digests = {part.shard: part.digest for part in again.parts}
     return Replay(
-        equal=digests == {part.shard: part.digest for part in trained.parts if part.shard in digests},
+        equal=digests == {part.shard: part.digest for part in trained.parts if part.shard in shards},
         digests=digests,
         seconds=round(time.perf_counter() - began, 3),
         cpu_seconds=again.cpu_seconds,
