@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unlearning.entities import ModelRecord, plain
+from unlearning import atlas as atlases
+from unlearning.entities import ModelRecord, ModelVersion, ShapedVersion, plain
 from unlearning.errors import NotFound, WrongUse
 
 if TYPE_CHECKING:
@@ -27,6 +28,25 @@ def lineage(workspace: Workspace, named: str) -> dict[str, Any]:
         "versions": [{**_version(record, aliases), "deleted": record.model in gone} for record in records],
         "data_versions": [plain(one) for one in dict.fromkeys(record.data for record in records)],
     }
+
+
+def shaped_elsewhere(workspace: Workspace, digests: Collection[str], trained: Collection[ModelVersion]) -> list[ShapedVersion]:
+    """Living versions that data versions with people in them fed, or that were made from a version those people shaped.
+
+    digests: data versions that hold the people. trained: versions of ours that they shaped, deleted ones included.
+    """
+    atlas = atlases.load(workspace)
+    objects = {one.object for one in atlas.data if one.digest in digests}
+    fed = {model: how for model, how in atlas.fed_by(objects).items() if model not in atlas.records}
+    found = {**atlas.children_of([*fed, *trained]), **fed}
+    listed = sorted(((model, how) for model, how in found.items() if model not in atlas.deleted), key=lambda one: str(one[0]))
+    aliases = workspace.models.every_alias() if listed else {}
+    return [ShapedVersion(model.name, model.version, behind(model, aliases), "", via=how) for model, how in listed]
+
+
+def behind(model: ModelVersion, aliases: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
+    """The aliases that point at a version. aliases: model → alias → version."""
+    return tuple(sorted(alias for alias, version in aliases.get(model.name, {}).items() if version == model.version))
 
 
 def _parse(named: str) -> tuple[str, int | None]:

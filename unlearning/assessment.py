@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unlearning import impact, lifecycle
+from unlearning import ancestry, impact, lifecycle
 from unlearning.entities import DataVersion, Impact, ModelRecord, ModelVersion, ShapedVersion, ShardImpact, Trained
 from unlearning.errors import NotFound
 from unlearning.partition import Places
@@ -67,8 +67,9 @@ def search(
         holders[version.digest] = frozenset(where)
     old = _old_holders(workspace, wanted, known=holders)
     holders |= {version.digest: held for version, held in old}
+    fed = {record.data.digest for record in workspace.lineage.models(workspace.settings.model, deleted=None)}
     for version, held in old:
-        if not held <= places.keys():
+        if version.digest in fed and not held <= places.keys():
             places.update(_look(workspace, workspace.data.fetch(version), version.path, column, wanted)[1])
     return Search(
         current=tuple(current),
@@ -104,12 +105,17 @@ def _old_holders(
     return [(version, frozenset(tokens)) for version, tokens in sorted(held.items(), key=lambda item: str(item[0]))]
 
 
-def shaped_records(workspace: Workspace, found: Search) -> list[tuple[ModelRecord, frozenset[str]]]:
-    """Every known model version that these people shaped, with the tokens that did."""
+def shaped_records(
+    workspace: Workspace, found: Search, *, deleted: bool | None = False, every_model: bool = False
+) -> list[tuple[ModelRecord, frozenset[str]]]:
+    """Every version trained here that these people shaped, with the tokens that did.
+
+    deleted: as in `lineage.models`. every_model: of any model in the lineage, not only of this project's.
+    """
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
     shaped = (
         (record, impact.shaped_by(record, found.holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto)))
-        for record in workspace.lineage.models(workspace.settings.model)
+        for record in workspace.lineage.models(None if every_model else workspace.settings.model, deleted=deleted)
         if found.holders.get(record.data.digest)
     )
     return [(record, tokens) for record, tokens in shaped if tokens]
@@ -121,13 +127,14 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
     shaped = shaped_records(workspace, found)
     shards = impact.shard_impacts(found.training, shards=settings.partition.shards, slices=settings.partition.slices)
     aliases = workspace.models.aliases(settings.model)
-    stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in shaped))
+    ever = shaped_records(workspace, found, deleted=None)
+    stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in ever))
     return Impact(
         records=found.records,
         tokens=tuple(sorted(found.found)),
         not_found=tuple(sorted(set(tokens) - found.found)),
         data_versions=found.versions,
-        model_versions=tuple(_shaped_version(record, aliases) for record, _ in shaped),
+        model_versions=(*(_shaped_version(record, aliases) for record, _ in shaped), *_shaped_elsewhere(workspace, found)),
         shards=shards,
         shards_total=settings.partition.shards,
         slices_total=settings.partition.slices,
@@ -140,6 +147,12 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
 def _shaped_version(record: ModelRecord, aliases: Mapping[str, int]) -> ShapedVersion:
     behind = tuple(sorted(alias for alias, version in aliases.items() if version == record.model.version))
     return ShapedVersion(name=record.model.name, version=record.model.version, aliases=behind, data_digest=record.data.digest)
+
+
+def _shaped_elsewhere(workspace: Workspace, found: Search) -> list[ShapedVersion]:
+    """Versions that this project did not train and these people shaped: fed by their data, or made from a tainted version."""
+    trained = {record.model for record, _ in shaped_records(workspace, found, deleted=None, every_model=True)}
+    return ancestry.shaped_elsewhere(workspace, [digest for digest, held in found.holders.items() if held], trained)
 
 
 def parent_of(workspace: Workspace) -> ModelVersion:
@@ -183,8 +196,8 @@ def index_table(workspace: Workspace, version: DataVersion, file: Path, *, paren
     workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.tokens], parent=parent)
 
 
-def people_at(workspace: Workspace, version: DataVersion) -> tuple[str, ...]:
-    """The index tokens of everyone in a current table."""
+def people_at(workspace: Workspace, version: DataVersion, file: Path | None = None) -> tuple[str, ...]:
+    """The index tokens of everyone in a table: the current one, or a version whose content is in `file`."""
     column = workspace.recipe.person
-    table = tables.read(workspace.path(version.path), person=column, named=version.path)
+    table = tables.read(file or workspace.path(version.path), person=column, named=version.path)
     return people_in(workspace, table, column).tokens

@@ -44,7 +44,7 @@ class Followed:
     deleted: bool = False
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Source:
     """One content that fed a model version."""
 
@@ -105,8 +105,8 @@ class SqlFollowed:
     def sources(self) -> list[Source]:
         """What fed which version, sorted."""
         with schema.reading(self._engine) as connection:
-            rows = connection.execute(sa.select(followed_sources))
-            return sorted(Source(ModelVersion(row.name, row.version), Tracked(row.path, row.object), row.how) for row in rows)
+            rows = connection.execute(sa.select(followed_sources).order_by(*followed_sources.c))
+            return [Source(ModelVersion(row.name, row.version), Tracked(row.path, row.object), row.how) for row in rows]
 
     def derivations(self) -> list[tuple[Tracked, Tracked, str]]:
         """(from, to, stage) of everything that was made from something."""

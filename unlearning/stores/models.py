@@ -126,6 +126,11 @@ class MlflowModels:
         with self._client() as client:
             return [_registered(one) for one in _all_pages(client.search_model_versions, max_results=_PAGE)]
 
+    def every_alias(self) -> dict[str, dict[str, int]]:
+        """Model → alias → version, of every registered model."""
+        with self.reader() as reader:
+            return reader.aliases()
+
     @contextlib.contextmanager
     def reader(self) -> Iterator[Reader]:
         """What reads runs and logged models in bulk; MLflow is silent while it is open."""
@@ -235,6 +240,12 @@ class MlflowModels:
     def shown(self) -> str:
         """The address without its credentials, for messages."""
         return re.sub(r"//[^/@]*@", "//", self.uri)
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[MlflowClient]:
+        """MLflow's own client, for the other files of its home."""
+        with self._client() as client:
+            yield client
 
     @contextlib.contextmanager
     def _client(self) -> Iterator[MlflowClient]:

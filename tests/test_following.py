@@ -1,0 +1,337 @@
+"""Following a really started MLflow server and real Git and DVC histories."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.histories import History
+from tests.registry import Elsewhere
+from tests.servers import free_port, mlflow_server
+from tests.small_project import PARAMS, Project
+from unlearning import following, hashing
+from unlearning.entities import ModelVersion
+from unlearning.errors import Unavailable
+from unlearning.stores.snapshots import Tracked
+
+SPLIT = ("cp data/raw.csv data/clean.csv", ["data/raw.csv"], ["data/clean.csv"])
+COUNT = ("cut -d, -f2 data/clean.csv > data/features.csv", ["data/clean.csv"], ["data/features.csv"])
+FIT = ("wc -l data/features.csv > model.txt", ["data/features.csv"], ["model.txt"])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History.create(tmp_path / "project")
+
+
+@pytest.fixture
+def elsewhere(history: History, tmp_path: Path) -> Elsewhere:
+    history.workspace.models.names()  # makes the database
+    return Elsewhere.at(history.workspace.models.uri, tmp_path)
+
+
+def holding(history: History, person: str) -> set[Tracked]:
+    token = bytes.fromhex(hashing.token(history.workspace.keys.index, person, "text"))
+    return {Tracked(one.path, one.object) for one in history.workspace.lineage.versions_holding([token])[token]}
+
+
+def shaped(history: History, person: str) -> dict[str, str | None]:
+    """What `unlearn impact` would say of the registry."""
+    from unlearning.ancestry import shaped_elsewhere
+
+    workspace = history.workspace
+    token = bytes.fromhex(hashing.token(workspace.keys.index, person, "text"))
+    digests = [one.digest for one in workspace.lineage.versions_holding([token])[token]]
+    return {f"{one.name}/{one.version}": one.via for one in shaped_elsewhere(workspace, digests, [])}
+
+
+def whys(report: dict[str, object]) -> str:
+    return "\n".join(f"{gap['what']}: {gap['why']} → {gap['how_to_close']}" for gap in report["gaps"])
+
+
+# --- against a started server ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.services
+def test_every_way_of_saying_what_fed_a_version_is_read_from_a_server(server: str, tmp_path: Path) -> None:
+    history = History.create(tmp_path / "project", server)
+    elsewhere = Elsewhere.at(server, tmp_path)
+    first = history.table("data/train.csv", ["ann", "bob"])
+    history.commit()
+    second = history.table("data/train.csv", ["ann"])
+    history.commit()
+    by_input = elsewhere.train("input", data=[first])
+    by_tag = elsewhere.train("tag", tags={})
+    elsewhere.client.set_model_version_tag("tag", "1", "unlearning.data_path", first.path)
+    elsewhere.client.set_model_version_tag("tag", "1", "unlearning.data_object", first.object)
+    newer = elsewhere.train("input", data=[second])
+    copied = elsewhere.copy(by_input, "production")
+    start = elsewhere.logged(elsewhere.run(data=[first]))
+    tuned = elsewhere.train("tuned", data=[second], models=[start])
+    foreign = elsewhere.train("foreign", foreign=["table"])
+    silent = elsewhere.train("silent")
+
+    report = following.follow(history.workspace)
+
+    assert report["model_versions"] == 7
+    assert set(shaped(history, "bob")) == {str(by_input), str(by_tag), str(copied), str(tuned)}
+    assert set(shaped(history, "ann")) == {str(by_input), str(by_tag), str(copied), str(tuned), str(newer)}
+    assert {gap["what"] for gap in report["gaps"]} == {f"model {foreign}", f"model {silent}"}
+    assert "type 'local', not from DVC" in whys(report)
+    again = following.follow(history.workspace)
+    assert (again["new"], again["gaps"]) == (0, report["gaps"])
+
+
+@pytest.mark.services
+def test_a_server_that_goes_away_leaves_the_round_before(tmp_path: Path) -> None:
+    port = free_port()
+    history = History.create(tmp_path / "project", f"http://127.0.0.1:{port}")
+    with mlflow_server(tmp_path / "server", port=port) as address:
+        elsewhere = Elsewhere.at(address, tmp_path)
+        elsewhere.train("one", data=[history.table("data/train.csv", ["ann"])])
+        history.commit()
+        following.follow(history.workspace)
+        before = history.workspace.followed
+        kept = (before.models(), before.sources(), before.gaps(), before.commits())
+        elsewhere.train("two")
+    history.table("data/train.csv", ["bob"])
+    history.commit()
+    with pytest.raises(Unavailable, match=f"127.0.0.1:{port}"):
+        following.follow(history.workspace)
+    after = history.workspace.followed
+    assert (after.models(), after.sources(), after.gaps(), after.commits()) == kept
+
+
+# --- DVC histories ---------------------------------------------------------------------------------------------------
+
+
+def test_people_are_followed_through_three_stages_to_a_model(history: History, elsewhere: Elsewhere) -> None:
+    history.table("data/raw.csv", ["ann", "bob"])
+    history.stages({"clean": SPLIT, "features": COUNT, "fit": FIT})
+    history.reproduce()
+    rev = history.commit()
+    outs = {path: history.tracked(path).object for path in ("data/clean.csv", "data/features.csv", "model.txt")}
+    tags = {f"dvc.out:{path}": value for path, value in outs.items()} | {"dvc.git_rev": rev, "dvc.git_dirty": "false"}
+    in_stage = elsewhere.train("fit", tags={**tags, "dvc.stage": "fit"})
+    registered = elsewhere.train("late", data=[history.tracked("model.txt")])
+    beside = elsewhere.train("beside", tags={**tags, "dvc.outs_count": "3"})
+
+    report = following.follow(history.workspace)
+
+    assert shaped(history, "ann") == {
+        str(in_stage): "stage fit data/features.csv",
+        str(registered): "dataset input model.txt",
+        str(beside): "beside the run data/clean.csv",
+    }
+    assert shaped(history, "eve") == {}
+    assert [gap["what"] for gap in report["gaps"]] == [f"model {beside}"]
+
+
+def test_who_was_filtered_out_on_the_way_did_not_shape_the_model(history: History, elsewhere: Elsewhere) -> None:
+    history.table("data/raw.csv", ["ann", "bob"])
+    history.stages({"clean": ("grep -v bob data/raw.csv > data/clean.csv", ["data/raw.csv"], ["data/clean.csv"])})
+    history.reproduce()
+    history.commit()
+    elsewhere.train("model", data=[history.tracked("data/clean.csv")])
+    following.follow(history.workspace)
+    assert set(shaped(history, "ann")) == {"model/1"}
+    assert shaped(history, "bob") == {}
+
+
+def test_the_stage_is_read_with_the_hashes_of_the_moment_and_not_of_the_commit(history: History, elsewhere: Elsewhere) -> None:
+    history.table("data/raw.csv", ["ann"])
+    history.stages({"clean": SPLIT, "features": COUNT})
+    history.reproduce()
+    rev = history.commit()
+    history.table("data/raw.csv", ["bob"])
+    history.reproduce()
+    now = history.tracked("data/clean.csv")
+    tags = {"dvc.out:data/clean.csv": now.object, "dvc.git_rev": rev, "dvc.git_dirty": "true", "dvc.stage": "features"}
+    elsewhere.train("model", tags=tags)
+    history.commit()
+    report = following.follow(history.workspace)
+    assert report["gaps"] == []
+    assert set(shaped(history, "bob")) == {"model/1"}
+    assert shaped(history, "ann") == {}
+
+
+def test_branches_tags_and_renamed_tables_are_all_indexed_by_a_backfill(history: History) -> None:
+    first = history.table("data/train.csv", ["ann", "bob"])
+    history.commit()
+    history.git("tag", "v1")
+    history.git("checkout", "-q", "-b", "side")
+    side = history.table("data/train.csv", ["ann", "cleo"])
+    history.commit()
+    history.git("checkout", "-q", "main")
+    (history.root / "data/train.csv").unlink()
+    history.git("mv", "data/train.csv.dvc", "data/people.csv.dvc")
+    pointer = history.root / "data/people.csv.dvc"
+    pointer.write_text(pointer.read_text().replace("train.csv", "people.csv"))
+    history.commit()
+    assert following.follow(history.workspace)["data_versions"] == 0
+    report = following.follow(history.workspace, everything=True)
+    renamed = Tracked("data/people.csv", first.object)
+    assert report["gaps"] == []
+    assert holding(history, "ann") >= {first, side}
+    assert holding(history, "cleo") == {side}
+    assert renamed in holding(history, "bob") or first in holding(history, "bob")
+    assert following.follow(history.workspace, everything=True)["new"] == 0
+
+
+def test_a_table_whose_object_is_gone_is_a_gap_until_it_is_back(history: History, elsewhere: Elsewhere) -> None:
+    lost = history.table("data/train.csv", ["ann"])
+    content = (history.root / "data/train.csv").read_bytes()
+    history.commit()
+    history.table("data/train.csv", ["bob"])
+    history.commit()
+    elsewhere.train("model", data=[lost])
+    history.lose(lost)
+    report = following.follow(history.workspace)
+    [gap] = report["gaps"]
+    assert gap["what"] == f"data data/train.csv ({lost.object[:12]})"
+    assert "gone" in gap["why"]
+    assert "model/1" in gap["why"]
+    (history.root / "data/train.csv").write_bytes(content)
+    history.repository.add(["data/train.csv"])
+    assert following.follow(history.workspace)["gaps"] == []
+    assert set(shaped(history, "ann")) == {"model/1"}
+
+
+def test_a_column_with_another_name_is_a_gap_until_it_is_named(history: History, elsewhere: Elsewhere) -> None:
+    old = history.table("data/train.csv", ["ann"], column="person_id")
+    elsewhere.train("model", data=[old])
+    history.commit()
+    [gap] = following.follow(history.workspace)["gaps"]
+    assert "no known person column (it has person_id, x)" in gap["why"]
+    following.add_column(history.workspace, "data/train.csv:person_id")
+    assert following.follow(history.workspace)["gaps"] == []
+    assert set(shaped(history, "ann")) == {"model/1"}
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [("patient,x\nzoe,1\n,2\n", "empty in 1 of 2 rows"), ('patient,x\n"zoe,1\nbob,2,3,4\n', "no readable csv table")],
+)
+def test_a_table_that_cannot_be_read_is_a_gap_that_quotes_no_cell(
+    history: History, elsewhere: Elsewhere, content: str, why: str
+) -> None:
+    history.table("data/train.csv", [])
+    (history.root / "data/train.csv").write_text(content)
+    history.repository.add(["data/train.csv"])
+    elsewhere.train("model", data=[history.tracked("data/train.csv")])
+    [gap] = following.follow(history.workspace)["gaps"]
+    assert why in gap["why"]
+    assert "zoe" not in json.dumps(gap)
+
+
+def test_a_tracked_folder_is_opened_file_by_file(history: History, elsewhere: Elsewhere) -> None:
+    folder = history.root / "data/parts"
+    folder.mkdir(parents=True)
+    for name, person in (("a.csv", "ann"), ("b.csv", "bob")):
+        (folder / name).write_text(f"patient,x\n{person},1\n")
+    history.repository.add(["data/parts"])
+    history.commit()
+    elsewhere.train("model", data=[history.tracked("data/parts")])
+    report = following.follow(history.workspace)
+    assert report["gaps"] == []
+    assert set(shaped(history, "ann")) == set(shaped(history, "bob")) == {"model/1"}
+
+
+def test_a_shallow_clone_says_that_it_cannot_see_far(history: History, tmp_path: Path) -> None:
+    history.table("data/train.csv", ["ann"])
+    history.commit()
+    history.table("data/train.csv", ["bob"])
+    history.commit()
+    history.git("clone", "-q", "--depth", "1", f"file://{history.root}", str(tmp_path / "clone"))
+    (tmp_path / "clone/.unlearning").symlink_to(history.root / ".unlearning")
+    assert "shallow" in whys(following.follow(History(tmp_path / "clone").workspace))
+
+
+# --- the registry ----------------------------------------------------------------------------------------------------
+
+
+def test_a_data_set_that_only_judged_a_model_did_not_shape_it(history: History, elsewhere: Elsewhere) -> None:
+    judged = history.table("data/holdout.csv", ["ann"])
+    trained = history.table("data/train.csv", ["bob"])
+    run = elsewhere.run(data=[judged], context="evaluation")
+    elsewhere.client.log_inputs(run, _inputs(trained))
+    elsewhere.register("model", elsewhere.logged(run), run)
+    following.follow(history.workspace, everything=True)
+    assert shaped(history, "ann") == {}
+    assert set(shaped(history, "bob")) == {"model/1"}
+
+
+def _inputs(content: Tracked) -> list[object]:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    dataset = Dataset(content.path, content.object, "dvc", json.dumps(content._asdict()))
+    return [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+
+
+def test_a_version_that_was_deleted_keeps_its_lineage_and_its_living_children(history: History, elsewhere: Elsewhere) -> None:
+    parent = elsewhere.train("parent", data=[history.table("data/train.csv", ["ann"])])
+    child = elsewhere.copy(parent, "child")
+    history.commit()
+    following.follow(history.workspace)
+    elsewhere.client.delete_model_version("parent", "1")
+    following.follow(history.workspace)
+    assert history.workspace.followed.models()[parent].deleted
+    assert not history.workspace.followed.models()[child].deleted
+    assert set(shaped(history, "ann")) == {str(child)}
+
+
+def test_the_same_logged_model_registered_twice_is_a_copy(history: History, elsewhere: Elsewhere) -> None:
+    run = elsewhere.run(data=[history.table("data/train.csv", ["ann"])])
+    model = elsewhere.logged(run)
+    first, second = elsewhere.register("one", model, run), elsewhere.register("two", model, run)
+    following.follow(history.workspace)
+    assert history.workspace.lineage.edges() == [(first, second, "copied")]
+
+
+def test_a_registered_model_that_another_started_from_is_its_parent(history: History, elsewhere: Elsewhere) -> None:
+    run = elsewhere.run(data=[history.table("data/old.csv", ["ann"])])
+    model = elsewhere.logged(run)
+    base = elsewhere.register("base", model, run)
+    tuned = elsewhere.train("tuned", data=[history.table("data/new.csv", ["bob"])], models=[model])
+    again = elsewhere.train("again", data=[history.tracked("data/new.csv")])
+    elsewhere.client.set_model_version_tag("again", "1", "unlearning.derived_from", str(tuned))
+    elsewhere.client.set_model_version_tag("again", "1", "unlearning.derived_kind", "distilled")
+    following.follow(history.workspace)
+    assert history.workspace.lineage.edges() == [(base, tuned, "fine_tuned"), (tuned, again, "distilled")]
+    assert shaped(history, "ann") == {
+        str(base): "dataset input data/old.csv",
+        str(tuned): f"fine_tuned from {base}",
+        str(again): f"distilled from {tuned}",
+    }
+
+
+def test_a_run_that_is_gone_is_a_gap(history: History, elsewhere: Elsewhere) -> None:
+    run = elsewhere.run(data=[history.table("data/train.csv", ["ann"])])
+    model = elsewhere.logged(run)
+    elsewhere.register("model", model, "0" * 32)
+    assert "its run is gone from MLflow" in whys(following.follow(history.workspace))
+
+
+def test_data_that_is_logged_later_closes_the_gap(history: History, elsewhere: Elsewhere) -> None:
+    run = elsewhere.run()
+    elsewhere.register("model", elsewhere.logged(run), run)
+    content = history.table("data/train.csv", ["ann"])
+    assert "logged no data set" in whys(following.follow(history.workspace))
+    elsewhere.client.log_inputs(run, _inputs(content))
+    assert following.follow(history.workspace)["gaps"] == []
+    assert set(shaped(history, "ann")) == {"model/1"}
+
+
+def test_versions_trained_here_are_followed_like_any_other(project: Project) -> None:
+    report = following.follow(project.workspace)
+    assert (report["model_versions"], report["gaps"]) == (1, [])
+    assert [one.model for one in project.workspace.followed.sources()] == [ModelVersion(PARAMS["model"], 1)]
