@@ -47,7 +47,7 @@ recipe = TorchRecipe(
     person="patient",
     labels=("ill", "well"),
     optimizer=optimizer,
-    epochs=2,
+    epochs=12,
     batch_size=8,
     preprocessing=standardize,
 )

@@ -8,8 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unlearning import __version__, certificate, facts, hashing, lifecycle, merkle
-from unlearning.assessment import SUPPRESSION_EVENTS, current_version, people_at
+from unlearning import __version__, certificate, facts, hashing, lifecycle, merkle, sweeping
+from unlearning.assessment import SUPPRESSION_EVENTS, current_version, people_at, record_of
 from unlearning.entities import (
     CheckResult,
     DataVersion,
@@ -44,7 +44,8 @@ def issue(erasure: Erasure) -> Mapping[str, Any]:
             promoted.new,
             {"unlearning.certificate": digest, "unlearning.ledger_head": workspace.ledger.head()[1]},
         )
-    return {"path": path, "digest": digest, "residuals": len(gathered.residuals), "decision": "erased"}
+    left = len(gathered.residuals) + sum(finding.outcome in ("residual", "unverified") for finding in gathered.findings)
+    return {"path": path, "digest": digest, "residuals": left, "decision": "erased"}
 
 
 def issue_not_found(erasure: Erasure) -> None:
@@ -132,10 +133,12 @@ def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now:
 
 def _trees(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree]]:
     """The current tables with the Merkle trees over their people's tokens."""
-    return [
-        (version, merkle.Tree(bytes.fromhex(token)[:MERKLE_BYTES] for token in people_at(workspace, version)))
-        for version in (current_version(workspace, path) for path in workspace.settings.data.tables)
-    ]
+    current = [current_version(workspace, path) for path in workspace.settings.data.tables]
+    return [(version, _tree(people_at(workspace, version))) for version in current]
+
+
+def _tree(tokens: Sequence[str]) -> merkle.Tree:
+    return merkle.Tree(bytes.fromhex(token)[:MERKLE_BYTES] for token in tokens)
 
 
 def _absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, ...]:
@@ -144,7 +147,11 @@ def _absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, 
 
 
 def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
+    """The tables as this erasure left them; another one may have redacted them again since."""
+    workspace = erasure.workspace
     before = {version.path: version for version in erasure.plan.before}
+    left = [DataVersion(**after) for after in erasure.body("DataRedacted")["after"]]
+    trees = [(version, _tree(people_at(workspace, version, workspace.data.fetch(version)))) for version in left]
     return tuple(
         facts.Table(
             before=before[version.path],
@@ -152,8 +159,7 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
             root_after=tree.root,
             absences=_absences(tree, erasure.plan.tokens),
         )
-        for version, tree in _trees(erasure.workspace)
-        if version.path in before
+        for version, tree in trees
     )
 
 
@@ -162,10 +168,11 @@ def _unlearning(erasure: Erasure) -> facts.Unlearning:
     if trained is None:
         raise RuntimeError("no candidate was promoted")
     replay = erasure.body("CandidateValidated")["replay"]
+    new = ModelVersion(erasure.plan.model, erasure.body("AliasMoved")["to"])
     return facts.Unlearning(
         trained=trained,
         chain_before=erasure.parent.chain,
-        chain_after=erasure.retain.chain,
+        chain_after=record_of(erasure.workspace, new).chain,
         parent_data_digest=erasure.parent.data.digest,
         code_digest=erasure.workspace.recipe_digest,
         environment_digest=hashing.digest(environment()),
@@ -195,7 +202,7 @@ def _promotion(erasure: Erasure) -> facts.Promotion:
         old=plan.parent,
         new=new,
         model_digest=erasure.body("VersionRegistered")["files_digest"],
-        served_digest=workspace.models.files_digest(workspace.models.behind(plan.model, plan.alias)),
+        served_digest=erasure.body("AliasMoved")["served_digest"],
     )
 
 
@@ -223,30 +230,12 @@ def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
 
 
 def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:
-    """What looking again after the purge shows."""
-    workspace = erasure.workspace
-    wanted = set(erasure.plan.tokens)
-    tables = [
-        facts.Finding(
-            place=f"table {version.path}, current version",
-            level="logical",
-            outcome="residual" if (left := wanted & set(people_at(workspace, version))) else "verified",
-            how="every person of the table compared with the tokens",
-            at=now,
-            count=len(left),
-        )
-        for version in (current_version(workspace, path) for path in workspace.settings.data.tables)
-    ]
-    stale = [key for item in erasure.body("Purged")["removed"] for key in item["names"] if key in workspace.checkpoints]
-    checkpoints = facts.Finding(
-        place="checkpoint store",
-        level="model",
-        outcome="residual" if stale else "verified",
-        how="every stale checkpoint name looked up again",
-        at=now,
-        count=len(stale),
+    """What a search of every place shows after the purge: an exit code is no evidence."""
+    done = sweeping.sweep(erasure.workspace, erasure.plan.tokens)
+    return tuple(
+        facts.Finding(place=row.place, level=row.level, outcome=row.outcome, how=row.how, at=now, count=row.count)
+        for row in done.places
     )
-    return (*tables, checkpoints)
 
 
 def impact_from(body: Mapping[str, Any]) -> Impact:

@@ -56,6 +56,13 @@ class Erasure:
         return self._events[-1].kind == "ErasureRefused"
 
     @property
+    def redacting(self) -> bool:
+        """The plan is made and the tables are not redacted yet: some may be rewritten already."""
+        progress = self.progress
+        planned = progress.step_done("PlanMade")
+        return bool(planned and planned["tokens"]) and not self.refused and progress.step_done("DataRedacted") is None
+
+    @property
     def withdrawn(self) -> ModelVersion | None:
         """The version whose alias an earlier attempt of this erasure withdrew, while the alias still points nowhere."""
         settings, refusals = self.workspace.settings, self.bodies("ErasureRefused")

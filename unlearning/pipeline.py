@@ -29,12 +29,14 @@ from unlearning.workspace import Workspace
 
 
 def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now) -> list[Erasure]:
-    """What there is to do: unfinished erasures first, then a new one over the requests that are in none."""
+    """What there is to do: what a killed run left half done, other unfinished erasures, then a new one over fresh requests."""
     with workspace.ledger.exclusive("batches"):
         requests = [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED]
         unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
         fresh = sorted({request.group for request in requests if not request.erasure_id})
-        started = [Erasure(workspace, one, clock) for one in unfinished if one]
+        half_done = _half_done(workspace, clock)
+        started = [*half_done, *(Erasure(workspace, one, clock) for one in unfinished if one)]
+        started = list({erasure.erasure_id: erasure for erasure in started}.values())
         for erasure in started:
             if erasure.refused:
                 start(erasure, erasure.started["requests"])
@@ -44,6 +46,25 @@ def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = 
             started.append(Erasure(workspace, planning.erasure_id(fresh), clock))
             start(started[-1], fresh)
     return started
+
+
+def _half_done(workspace: Workspace, clock: Clock) -> list[Erasure]:
+    """Erasures to be finished whoever is asked for: tables half rewritten first, then what only lacks its certificate.
+
+    Nothing else can be planned while a table is not what DVC recorded, and a certificate is about the tables of its erasure.
+    """
+    requests = lifecycle.fold(workspace.ledger.events()).values()
+    waiting = dict.fromkeys(
+        request.erasure_id
+        for request in requests
+        if request.state == "purging" or (request.state == "not_found" and request.certificate is None)
+    )
+    open_ones = dict.fromkeys(request.erasure_id for request in requests if request.state not in lifecycle.ENDED)
+    redacting = [Erasure(workspace, one, clock) for one in open_ones if one]
+    return [
+        *(erasure for erasure in redacting if erasure.redacting),
+        *(Erasure(workspace, one, clock) for one in waiting if one),
+    ]
 
 
 def _check_ready(workspace: Workspace) -> None:
@@ -188,25 +209,44 @@ def unlearn_step(erasure: Erasure, method: str, *, map: Map = map) -> Mapping[st
     """5: a candidate that never saw the people, by one method of the ladder."""
 
     def body() -> Mapping[str, Any]:
-        parent, retain, forget = erasure.parent.trained, erasure.retain, erasure.forget
+        _check_unmoved(erasure)
         began = time.perf_counter()
-        trained = make(
-            erasure.workspace,
-            retain,
-            method=method,
-            forget=forget,
-            parent=[part.key for part in parent.parts],
-            map=map,
-        )
-        spent = round(time.perf_counter() - began, 3)
+        trained = _train(erasure, method, map)
         return {
             "method": method,
             "trained": plain(trained),
             "head": registration.head(trained),
-            "training_seconds": spent,
+            "training_seconds": round(time.perf_counter() - began, 3),
         }
 
-    return erasure.once("CandidateTrained", body, method=method)
+    made = erasure.once("CandidateTrained", body, method=method)
+    if erasure.progress.step_done("AliasMoved") is None and not _kept(erasure, made):
+        _check_unmoved(erasure)
+        _train(erasure, method, map)
+    return made
+
+
+def _train(erasure: Erasure, method: str, map: Map) -> Trained:
+    return make(
+        erasure.workspace,
+        erasure.retain,
+        method=method,
+        forget=erasure.forget,
+        parent=[part.key for part in erasure.parent.trained.parts],
+        map=map,
+    )
+
+
+def _kept(erasure: Erasure, made: Mapping[str, Any]) -> bool:
+    """The candidate's states are still stored: another erasure may have purged them before this one was promoted."""
+    return all(part["key"] in erasure.workspace.checkpoints for part in made["trained"]["parts"])
+
+
+def _check_unmoved(erasure: Erasure) -> None:
+    """Raises ParentMoved when another erasure, or a user, changed a table after this erasure redacted it."""
+    for after in erasure.body("DataRedacted")["after"]:
+        if current_version(erasure.workspace, after["path"]).digest != after["digest"]:
+            raise ParentMoved(f"{after['path']} changed since {erasure.erasure_id} redacted it; it will be planned again")
 
 
 # --- 6 validate ------------------------------------------------------------------------------------------------------
@@ -216,6 +256,7 @@ def validate_step(erasure: Erasure, trained: Trained, replay: training.Replay | 
     """6: judge the new data and the candidate; says whether it may be promoted and, if not, why."""
 
     def body() -> Mapping[str, Any]:
+        _check_unmoved(erasure)
         results = (
             *validation.data_checks(erasure),
             *validation.model_checks(
@@ -240,7 +281,8 @@ def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
     settings = erasure.workspace.settings
     if settings.policy.on_failure == "withdraw":
         erasure.workspace.models.withdraw_alias(settings.model, settings.alias)
-    reason = f"failed: {', '.join(report['blocking'])}"
+    forbade = [check for check in report["checks"] if check["name"] in report["blocking"]]
+    reason = "; ".join(f"{one['name']} is {one['value']}, expected {one['threshold']}" for one in forbade)
     _record_refusal(erasure, reason, alias=settings.policy.on_failure)
     where = "withdrawn" if settings.policy.on_failure == "withdraw" else "where it was"
     return ValidationRefused(
@@ -260,16 +302,20 @@ def _record_refusal(erasure: Erasure, reason: str, *, alias: str) -> None:
 
 
 def promote_step(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) -> Mapping[str, Any]:
-    """7: register the candidate and move the alias to it, unless the alias moved meanwhile (ParentMoved)."""
+    """7: register the candidate and move the alias to it, unless alias or data moved meanwhile (ParentMoved)."""
     workspace, plan = erasure.workspace, erasure.plan
-    with workspace.ledger.exclusive(f"promote:{plan.model}"):
+    # No table may change while the alias moves: whoever redacts next finds the new version in the lineage.
+    with workspace.ledger.exclusive(f"promote:{plan.model}"), workspace.ledger.exclusive("data"):
         if (done := erasure.progress.step_done("AliasMoved")) is not None:
             return done
         behind = workspace.models.alias(plan.model, plan.alias)
+        registered = erasure.progress.step_done("VersionRegistered")
+        ours = [plan.parent, *([ModelVersion(plan.model, registered["version"])] if registered else [])]
+        if behind not in ours and not (behind is None and erasure.withdrawn):
+            raise ParentMoved(f"alias {plan.alias!r} of {plan.model!r} moved from {plan.parent} to {behind}; planning again")
+        _check_unmoved(erasure)
         registered = erasure.once("VersionRegistered", lambda: _register(erasure, trained, metrics))
         new = ModelVersion(plan.model, registered["version"])
-        if behind not in (plan.parent, new) and not (behind is None and erasure.withdrawn):
-            raise ParentMoved(f"alias {plan.alias!r} of {plan.model!r} moved from {plan.parent} to {behind}; planning again")
         return erasure.once("AliasMoved", lambda: _move_alias(erasure, new, expected=behind))
 
 
@@ -296,7 +342,8 @@ def _move_alias(erasure: Erasure, new: ModelVersion, *, expected: ModelVersion |
     workspace, plan = erasure.workspace, erasure.plan
     workspace.models.move_alias(plan.model, plan.alias, expected=expected, to=new)
     workspace.models.tag(plan.parent, {"unlearning.superseded_by": str(new)})
-    return {"alias": plan.alias, "from": plan.parent.version, "to": new.version}
+    served = workspace.models.files_digest(workspace.models.behind(plan.model, plan.alias))
+    return {"alias": plan.alias, "from": plan.parent.version, "to": new.version, "served_digest": served}
 
 
 def settle_step(erasure: Erasure) -> list[str]:
@@ -313,7 +360,22 @@ def settle_step(erasure: Erasure) -> list[str]:
 
 def purge_step(erasure: Erasure) -> Mapping[str, Any]:
     """8: delete what holds the people and can be deleted; what is left is listed, never left out. No way back from here."""
-    return erasure.once("Purged", lambda: purging.purge(erasure))
+
+    def body() -> Mapping[str, Any]:
+        _check_served(erasure)
+        return purging.purge(erasure)
+
+    return erasure.once("Purged", body)
+
+
+def _check_served(erasure: Erasure) -> None:
+    """Raises ParentMoved when a version that holds the people came behind the alias while only data was redacted."""
+    workspace, plan = erasure.workspace, erasure.plan
+    if plan.retrain_model:
+        return
+    behind = workspace.models.alias(plan.model, plan.alias)
+    if behind in {record.model for record, _ in shaped_records(workspace, erasure.before)}:
+        raise ParentMoved(f"{behind} came behind alias {plan.alias!r} and holds the people; it will be planned again")
 
 
 def certify_step(erasure: Erasure) -> Mapping[str, Any]:
