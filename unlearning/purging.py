@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from unlearning import searching
 from unlearning.assessment import shaped_records
-from unlearning.entities import Residual, plain
+from unlearning.entities import Residual, Trace, plain
 from unlearning.erasure import Erasure
 from unlearning.impact import stale_in_chain, stale_keys
+from unlearning.places import checkpoints
+from unlearning.workspace import Workspace
 
 OUT_OF_REACH = (
     Residual(
@@ -40,18 +44,58 @@ OUT_OF_REACH = (
 
 
 def purge(erasure: Erasure) -> Mapping[str, Any]:
-    """Delete stale checkpoints; list what else still holds the people."""
-    removed = sorted(key for key in _stale(erasure) if erasure.workspace.checkpoints.delete(key))
+    """Find everything, then delete it: what holds the people in every place within reach; what could not go is listed.
+
+    Raises Unavailable when a place does not answer: the request stays open, and the next run goes on where this one stopped.
+    """
+    workspace = erasure.workspace
+    with workspace.ledger.exclusive("purge"):
+        inventory = erasure.once("TracesFound", lambda: find(workspace, erasure.plan.tokens, stale=_stale(erasure)))
+        done = carry_out(workspace, traces_from(inventory))
+        return {**done, "residuals": [*done["residuals"], *(plain(residual) for residual in _elsewhere(erasure))]}
+
+
+def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = ()) -> dict[str, Any]:
+    """Every trace of these people within reach, by place, as plain values; changes nothing.
+
+    stale: names of checkpoints that hold them, which nobody can work out once their data is gone.
+    """
+    wanted = searching.wanted(workspace, tokens, trust_index=True)
+    found: dict[str, set[Trace]] = {checkpoints.NAME: set(map(Trace, stale))}
+    for place in searching.places(workspace):
+        # An object that was found in one store is erased in all, and so is what names it.
+        known = {name: frozenset(found.get(name, ())) | wanted.known.get(name, frozenset()) for name in {*wanted.known, *found}}
+        traces = place.find(replace(wanted, known=known)).traces
+        found.setdefault(searching.remembered_as(place), set()).update(traces)
+    return {"traces": {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}}
+
+
+def carry_out(workspace: Workspace, found: Mapping[str, Sequence[Trace]]) -> dict[str, Any]:
+    """Delete what was found. What is gone already is no error, so a killed purge is finished by running it again."""
+    residuals = [
+        residual
+        for place in searching.places(workspace)
+        for residual in place.erase(found.get(searching.remembered_as(place), ()))
+    ]
     return {
-        "removed": [{"place": "checkpoint store", "count": len(removed), "names": removed}],
-        "residuals": [plain(residual) for residual in _residuals(erasure)],
+        "removed": [{"place": name, "count": len(traces), "names": [t.name for t in traces]} for name, traces in found.items()],
+        "residuals": [plain(residual) for residual in residuals],
         "out_of_reach": [plain(residual) for residual in OUT_OF_REACH],
     }
 
 
+def traces_from(inventory: Mapping[str, Any]) -> dict[str, tuple[Trace, ...]]:
+    """The inverse of `find`."""
+    return {name: tuple(Trace(**trace) for trace in traces) for name, traces in inventory["traces"].items()}
+
+
+def _order(trace: Trace) -> tuple[str, str, str]:
+    return trace.kind, trace.name, trace.location
+
+
 def _stale(erasure: Erasure) -> frozenset[str]:
     """Checkpoints that hold the people: of every version they shaped, and of heuristic candidates that did not pass."""
-    shaped = shaped_records(erasure.workspace, erasure.before)
+    shaped = shaped_records(erasure.workspace, erasure.before, deleted=None)
     stale = frozenset[str]().union(*(stale_keys(record, erasure.before.people) for record, _ in shaped))
     return (stale | _attempted(erasure) | _rejected(erasure)) - _served(erasure)
 
@@ -84,24 +128,16 @@ def _served(erasure: Erasure) -> frozenset[str]:
     return frozenset(part.key for part in trained.parts) if trained else frozenset()
 
 
-def _residuals(erasure: Erasure) -> Iterable[Residual]:
-    impact = erasure.body("ImpactAssessed")
-    if impact["data_versions"]:
+def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
+    """Versions that this project did not train: making them again needs whoever did."""
+    named = [version for version in erasure.body("ImpactAssessed")["model_versions"] if version.get("via")]
+    if named:
+        names = ", ".join(f"{version['name']}/{version['version']} ({version['via']})" for version in named)
         yield Residual(
-            place="old data versions in the DVC cache and remotes",
-            level="physical",
-            outcome="residual",
-            count=len(impact["data_versions"]),
-            why="earlier Git revisions name these objects",
-            remedy="delete the objects by hash from the cache and every remote; revisions that name them will not check out",
-        )
-    if impact["model_versions"]:
-        names = ", ".join(f"{version['name']}/{version['version']}" for version in impact["model_versions"])
-        yield Residual(
-            place=f"superseded model versions in MLflow: {names}",
+            place=f"model versions that this project did not train: {names}",
             level="model",
             outcome="residual",
-            count=len(impact["model_versions"]),
-            why="they no longer serve, but they still load",
-            remedy="delete the versions and their logged models in MLflow, then run `mlflow gc`",
+            count=len(named),
+            why="the people shaped them, and this erasure did not touch them; an alias may still serve them",
+            remedy="make them again from the clean version or the redacted data, then move their aliases; see docs/lineage.md",
         )

@@ -5,6 +5,7 @@ Secrets and addresses may come from the environment instead; this is the whole l
     UNLEARNING_INDEX_KEY, UNLEARNING_PARTITION_KEY, UNLEARNING_SUPPRESSION_KEY   64 hex digits each, in place of the key files
     UNLEARNING_SIGNING_KEY                                                       Ed25519 private key, PEM
     MLFLOW_TRACKING_URI                                                          used when stores.mlflow is null
+    MLFLOW_BACKEND_STORE_URI                                                     a tracking server's database, for the purge
 """
 
 from __future__ import annotations

@@ -86,6 +86,11 @@ class Workspace:
         uri = self.settings.stores.mlflow or os.environ.get("MLFLOW_TRACKING_URI")
         return MlflowModels(uri, self.settings.stores.experiment, self.root)
 
+    @property
+    def mlflow_database(self) -> str | None:
+        """The tracking server's database, where this project may open it to collect garbage."""
+        return os.environ.get("MLFLOW_BACKEND_STORE_URI")
+
     @cached_property
     def checkpoints_url(self) -> str:
         """Absolute address of the checkpoint store."""

@@ -12,7 +12,7 @@ import sys
 import click
 
 from unlearning import __version__
-from unlearning.cli import erasure, evidence, lineage, project, proof
+from unlearning.cli import erasure, evidence, lineage, project, proof, traces
 from unlearning.cli.shared import QUIET, Commands
 
 
@@ -37,6 +37,6 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, erasure, lineage, proof, evidence):
+for family in (project, erasure, lineage, proof, evidence, traces):
     for command in family.COMMANDS:
         main.add_command(command)

@@ -33,6 +33,11 @@ class SqlLedger:
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for what looks after its free pages."""
+        return self._engine
+
     def append(self, kind: str, subject: str, body: Mapping[str, Any], *, at: datetime) -> Event:
         """Chain one event to the last; it is durable when this returns.
 

@@ -60,6 +60,11 @@ class SqlLineage:
             f" ON b.id = (CAST({mark} AS BIGINT) >> (32 - l.bits))"
         )
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for what looks after its free pages."""
+        return self._engine
+
     # --- data versions and the people in them
 
     def record_data(

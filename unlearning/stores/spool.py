@@ -57,6 +57,14 @@ def spooled(parent: Path) -> Iterator[Path]:
             os.close(owner)
 
 
+def stale(parent: Path) -> list[Path]:
+    """The spools in `parent` whose process is gone."""
+    if not parent.is_dir():
+        return []
+    with _locked(parent / _GATE):
+        return [folder for folder in sorted(parent.glob(f"{_PREFIX}*")) if folder.is_dir() and not _alive(folder)]
+
+
 def sweep_stale(parent: Path) -> int:
     """Delete the spools in `parent` whose process is gone; returns how many."""
     if not parent.is_dir():

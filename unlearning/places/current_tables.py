@@ -1,0 +1,45 @@
+"""The tables in the project folder (TRACES 1): redaction clears them, so that a person here came back since."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unlearning.entities import Level, Residual, Trace
+from unlearning.hashing import IdentifierKind
+from unlearning.protocols import Found, Wanted
+from unlearning.stores import people_scan
+
+
+@dataclass(frozen=True)
+class TablePlace:
+    """One declared table as it lies in the project folder."""
+
+    path: str
+    file: Path
+    person: str
+    kind: IdentifierKind
+    key: bytes
+    level: Level = "logical"
+    how: str = "every person of the table compared with the tokens"
+
+    @property
+    def name(self) -> str:
+        """The table."""
+        return f"table {self.path}, current version"
+
+    def find(self, wanted: Wanted) -> Found:
+        """One trace for each of the people who is there."""
+        if not self.file.is_file():
+            return Found()
+        with self.file.open("rb") as stream:
+            here = people_scan.tokens(stream, self.person, kind=self.kind, key=self.key) or frozenset()
+        return Found(tuple(Trace(token, "person") for token in sorted(here & wanted.tokens)), searched=len(here))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Nothing is deleted here: rewriting the data is redaction, with a new version and a new model."""
+        if not traces:
+            return ()
+        remedy = "run `unlearn request` and `unlearn erase` for them again, and correct what loads the data"
+        return (Residual(self.name, self.level, "residual", len(traces), "they came back with a later load", remedy),)

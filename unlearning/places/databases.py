@@ -1,0 +1,31 @@
+"""Free pages of our own databases (TRACES 24): what was deleted there may not be read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from unlearning.entities import Level, Residual, Trace
+from unlearning.protocols import Found, Wanted
+from unlearning.stores import vacuum
+
+
+@dataclass(frozen=True)
+class DatabasePlace:
+    """One database of ours."""
+
+    name: str
+    engine: Any = field(repr=False)
+    """As `stores/schema.connect` gives it."""
+    level: Level = "physical"
+    how: str = "free pages are zeroed as they are freed, and are given back by the purge"
+
+    def find(self, wanted: Wanted) -> Found:
+        """The database, when deleted rows could be read from it."""
+        return Found((Trace("free pages"),) if vacuum.leaves_bytes(self.engine) else (), searched=1)
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Give free pages back and empty the log. Raises Unavailable."""
+        vacuum.compact(self.engine)
+        return ()

@@ -1,0 +1,169 @@
+"""Objects in DVC's cache and remotes: old versions of tables, folders that hold them, what stages made of them (TRACES 2–5)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from unlearning.entities import Level, Residual, Trace
+from unlearning.errors import DataError
+from unlearning.hashing import IdentifierKind
+from unlearning.protocols import Found, Wanted
+from unlearning.stores import byte_scan, people_scan
+from unlearning.stores.dvc_stores import ObjectStore
+
+OBJECTS = "DVC objects"
+"""Under this name the purge remembers objects: one that was found anywhere is looked for everywhere."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How to see who is in a file."""
+
+    person: str
+    kind: IdentifierKind
+    key: bytes
+    indexed: Callable[[frozenset[str]], Mapping[str, bool]] = field(repr=False)
+    """Tokens → what the lineage index knows: object → whether it holds one of them."""
+    derived: Callable[[frozenset[str]], frozenset[str]] = field(repr=False)
+    """Objects → everything that stages made from them at any revision, directly or not."""
+
+    def named(self, path: str) -> frozenset[str]:
+        """Tokens of a file's name and of each folder above it, as if they were identifiers: `scans/patient-4711.png`."""
+        pieces = {piece for part in PurePosixPath(path).parts for piece in (part, PurePosixPath(part).stem)}
+        return people_scan.tokens_of(pieces, kind=self.kind, key=self.key)
+
+
+@dataclass(frozen=True)
+class ObjectPlace:
+    """One cache or remote."""
+
+    store: ObjectStore
+    reader: Reader
+    level: Level = "physical"
+    how: str = "every object opened: tables by the token of each person, folders by their members and file names"
+
+    @property
+    def name(self) -> str:
+        """The cache or the remote."""
+        return self.store.name
+
+    def find(self, wanted: Wanted) -> Found:
+        """Objects that hold them. Raises Unavailable."""
+        known = {trace.name for trace in wanted.known.get(OBJECTS, frozenset())}
+        indexed = self.reader.indexed(wanted.tokens) if wanted.trust_index else {}
+        look = _Look(self.store, self.reader, wanted, byte_scan.pattern(wanted.identifiers), readable=set(indexed))
+        paths = dict(self.store.objects())
+        bad = {name for name in paths if name in known}
+        for name, path in paths.items():
+            if name not in bad and not name.endswith(".dir") and indexed.get(name, True):
+                bad |= {name} if name in indexed or look.holds(path) else set()
+        folders = {name: look.members(path) for name, path in paths.items() if name.endswith(".dir")}
+        bad |= look.named_after_them(folders)
+        bad |= {name for name, members in folders.items() if any(one in bad or look.names(at) for at, one in members)}
+        for path in self.store.strays():
+            bad |= {path} if look.holds(path) else set()
+        unclear = self._unclear(paths, bad | known, folders, look)
+        return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear)
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete the objects, under either layout. Raises Unavailable."""
+        for trace in traces:
+            if re.fullmatch(r"[0-9a-f]{32}(\.dir)?", trace.name):
+                self.store.delete_object(trace.name)
+            elif trace.name.startswith(f"{self.store.root}/"):
+                self.store.delete(trace.name)
+        return ()
+
+    def _unclear(
+        self, paths: Iterable[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], look: _Look
+    ) -> tuple[Residual, ...]:
+        """What stages made from their data and nobody can read, and tables that broke in the middle."""
+        made = set(self.reader.derived(frozenset(bad)))
+        made |= {one for name in made & folders.keys() for _, one in folders[name]}
+        made &= set(paths) - look.readable - look.broken - bad - folders.keys()
+        found = []
+        if made:
+            found.append(
+                Residual(
+                    place=f"{self.name}: outputs that stages made from their data",
+                    level="model",
+                    outcome="unverified",
+                    count=len(made),
+                    why="they are no tables with the person column, so nobody can say whether they hold the people",
+                    remedy="run `dvc repro`, then delete them: `unlearn purge --derived`",
+                )
+            )
+        if look.broken:
+            found.append(
+                Residual(
+                    place=f"{self.name}: tables that cannot be read to their end",
+                    level=self.level,
+                    outcome="unverified",
+                    count=len(look.broken),
+                    why="a damaged table may still hold rows of them",
+                    remedy=f"restore or delete {', '.join(sorted(look.broken))}",
+                )
+            )
+        return tuple(found)
+
+
+@dataclass
+class _Look:
+    """One pass over one store."""
+
+    store: ObjectStore
+    reader: Reader
+    wanted: Wanted
+    bytes_wanted: re.Pattern[bytes] | None
+    readable: set[str] = field(default_factory=set)
+    """Objects that are tables, so their content has answered."""
+    broken: set[str] = field(default_factory=set)
+
+    def holds(self, path: str) -> bool:
+        """One of the people is in this file; False for one that vanished meanwhile."""
+        reader, name = self.reader, _object_of(path)
+        try:
+            with self.store.open(path) as stream:
+                here = people_scan.tokens(stream, reader.person, kind=reader.kind, key=reader.key)
+            if here is not None:
+                self.readable.add(name)
+                return not here.isdisjoint(self.wanted.tokens)
+            if self.bytes_wanted is None:
+                return False
+            with self.store.open(path) as stream:
+                return byte_scan.occurs(stream, self.bytes_wanted)
+        except FileNotFoundError:
+            return False
+        except DataError:
+            self.broken.add(name)
+            return False
+
+    def members(self, path: str) -> list[tuple[str, str]]:
+        """(relative path, object) of everything in a folder."""
+        try:
+            with self.store.open(path) as stream:
+                return [(item["relpath"], item["md5"]) for item in json.loads(stream.read())]
+        except FileNotFoundError:
+            return []
+        except (ValueError, KeyError, TypeError):
+            self.broken.add(_object_of(path))
+            return []
+
+    def names(self, relative: str) -> bool:
+        """The name of a file, or of a folder above it, is one of the people's identifiers."""
+        return not self.reader.named(relative).isdisjoint(self.wanted.tokens)
+
+    def named_after_them(self, folders: Mapping[str, Sequence[tuple[str, str]]]) -> set[str]:
+        """Objects that only ever had such a name; one that somebody else's file shares stays."""
+        places = {(at, one) for members in folders.values() for at, one in members}
+        theirs = {one for at, one in places if self.names(at)}
+        return theirs - {one for at, one in places if not self.names(at)}
+
+
+def _object_of(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return folder[-2:] + name

@@ -1,0 +1,58 @@
+"""Superseded model versions that the people shaped: version, logged model, run and files in MLflow (TRACES 10–16, 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from unlearning.entities import Level, ModelRecord, ModelVersion, Residual, Trace
+from unlearning.protocols import Found, Wanted
+from unlearning.stores.mlflow_purge import DATASET, MODEL, RUN, MlflowGarbage
+
+NAME = "MLflow"
+
+
+@dataclass(frozen=True)
+class MlflowPlace:
+    """Registry, runs, logged models and their files at one address."""
+
+    garbage: MlflowGarbage
+    shaped: Callable[[frozenset[str]], Sequence[ModelRecord]] = field(repr=False)
+    """Tokens → lineage of every version they shaped, deleted ones included."""
+    replacement: Callable[[], ModelVersion | None] = field(repr=False)
+    """What serves now: where other aliases of a deleted version go."""
+    forgotten: Callable[[Sequence[str]], None] = field(repr=False)
+    """Told the names of versions that are gone, so that the lineage says so."""
+    name: str = NAME
+    level: Level = "model"
+    how: str = "every version that the lineage says they shaped looked up, with its run, logged models, data sets and files"
+
+    def find(self, wanted: Wanted) -> Found:
+        """What is left of versions that they shaped. Raises Unavailable."""
+        records = self.shaped(wanted.tokens)
+        fresh = [trace for record in records for trace in self.garbage.of(record.model, record.run_id)]
+        known = self.garbage.still(wanted.known.get(self.name, frozenset()))
+        left = sorted({*fresh, *known}, key=lambda trace: (trace.kind, trace.name, trace.location))
+        return Found(tuple(left), searched=len(records) + len(wanted.known.get(self.name, ())))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them in the order that leaves nothing. Raises Unavailable."""
+        if not traces:
+            return ()
+        self.garbage.forget(traces, aliases_to=self.replacement())
+        self.forgotten([trace.name for trace in traces])
+        left = self.garbage.still(traces)
+        if not left:
+            return ()
+        why = "a tracking server marks as deleted and cannot collect; its database was not named"
+        return (Residual(self.name, "logical", "residual", len(left), why, _command(left)),)
+
+
+def _command(left: Sequence[Trace]) -> str:
+    """What an administrator runs where the server's database can be opened."""
+    runs = ",".join(trace.name for trace in left if trace.kind == RUN)
+    models = ",".join(trace.name for trace in left if trace.kind == MODEL)
+    options = [f"--run-ids {runs}" if runs else "", f"--logged-model-ids {models}" if models else ""]
+    more = " and delete its rows in inputs and datasets" if any(trace.kind == DATASET for trace in left) else ""
+    command = " ".join(("mlflow gc --backend-store-uri DATABASE --tracking-uri SERVER", *filter(None, options)))
+    return f"`{command}`{more}; or set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`"

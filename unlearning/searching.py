@@ -1,0 +1,178 @@
+"""Every place of one project where people may have left a trace, and who is searched for there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning import impact, lifecycle
+from unlearning.assessment import SUPPRESSION_EVENTS
+from unlearning.entities import ModelRecord, ModelVersion, Trace
+from unlearning.places.checkpoints import CheckpointPlace
+from unlearning.places.current_tables import TablePlace
+from unlearning.places.databases import DatabasePlace
+from unlearning.places.dvc_bookkeeping import RunCachePlace, SiteCachePlace
+from unlearning.places.dvc_objects import OBJECTS, ObjectPlace, Reader
+from unlearning.places.folders import BytesPlace, DocsPlace, EmptyFolderPlace, SpoolPlace
+from unlearning.places.mlflow_versions import MlflowPlace
+from unlearning.protocols import Place, Wanted
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
+
+PREFECT_HOME = ".unlearning/prefect"
+
+
+def places(workspace: Workspace, *, by_bytes: bool = False) -> list[Place]:
+    """Every place within reach, objects before what names them.
+
+    by_bytes: also whole folders, which only a search for raw identifiers can look into. Raises Unavailable.
+    """
+    return [
+        *_tables(workspace),
+        CheckpointPlace(workspace.checkpoints),
+        _mlflow(workspace),
+        *_dvc(workspace),
+        SpoolPlace(workspace.path(".unlearning/tmp")),
+        DocsPlace(workspace.path(workspace.settings.stores.reports), since=_last_redaction(workspace)),
+        EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{PREFECT_HOME}/storage")),
+        DatabasePlace("ledger database", workspace.ledger.engine),
+        DatabasePlace("lineage database", workspace.lineage.engine),
+        *(_folders(workspace) if by_bytes else ()),
+    ]
+
+
+def wanted(
+    workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[str] = (), trust_index: bool = False
+) -> Wanted:
+    """Who is searched for, with everything that an earlier purge found of anybody: none of it may come back."""
+    known: dict[str, set[Trace]] = {}
+    for event in workspace.ledger.events(kinds=["TracesFound"]):
+        for place, traces in event.body["traces"].items():
+            known.setdefault(place, set()).update(Trace(**trace) for trace in traces)
+    return Wanted(
+        tokens=frozenset(tokens),
+        known={place: frozenset(traces) for place, traces in known.items()},
+        identifiers=tuple(identifiers),
+        trust_index=trust_index,
+    )
+
+
+def remembered_as(place: Place) -> str:
+    """Under which name an inventory keeps what was found in a place: objects are the same in every cache and remote."""
+    return OBJECTS if isinstance(place, ObjectPlace) else place.name
+
+
+def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset[str]:
+    """Tokens of everyone whose erasure reached its purge, or of the named requests."""
+    requests = lifecycle.fold(workspace.ledger.events()).values()
+    done = ("purging", "completed", "completed_with_residuals")
+    return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in done))
+
+
+def _tables(workspace: Workspace) -> list[Place]:
+    column, kind, key = workspace.recipe.person, workspace.settings.subject.identifier, workspace.keys.index
+    return [
+        TablePlace(path, workspace.path(path), person=column, kind=kind, key=key) for path in workspace.settings.data.tables
+    ]
+
+
+def _mlflow(workspace: Workspace) -> MlflowPlace:
+    from unlearning.stores.mlflow_purge import MlflowGarbage
+
+    settings = workspace.settings
+
+    def forgotten(names: Sequence[str]) -> None:
+        for record in workspace.lineage.models():
+            if str(record.model) in names:
+                workspace.lineage.mark_deleted(record.model)
+
+    return MlflowPlace(
+        garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
+        shaped=lambda tokens: shaped(workspace, tokens),
+        replacement=lambda: workspace.models.alias(settings.model, settings.alias),
+        forgotten=forgotten,
+    )
+
+
+def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
+    """The lineage of every version that these people shaped, and of what was made from those; deleted ones included."""
+    holders: dict[str, set[str]] = {}
+    for token, versions in workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).items():
+        for version in versions:
+            holders.setdefault(version.digest, set()).add(token.hex())
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    records = workspace.lineage.models(deleted=None)
+    found = [
+        record
+        for record in records
+        if holders.get(record.data.digest)
+        and impact.shaped_by(record, holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto))
+    ]
+    made: set[ModelVersion] = set(workspace.lineage.descendants(record.model for record in found))
+    return [*found, *(record for record in records if record.model in made and record not in found)]
+
+
+def _dvc(workspace: Workspace) -> list[Place]:
+    from unlearning.stores import dvc_stores
+
+    stores, reader = dvc_stores.stores(workspace.data), _reader(workspace)
+    return [
+        *(ObjectPlace(store, reader) for store in stores),
+        *(RunCachePlace(store) for store in stores),
+        SiteCachePlace(workspace.data),
+    ]
+
+
+def _reader(workspace: Workspace) -> Reader:
+    @cache
+    def indexed(tokens: frozenset[str]) -> Mapping[str, bool]:
+        held = workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).values()
+        holding = {version.object for versions in held for version in versions}
+        return {version.object: version.object in holding for version in workspace.lineage.data_versions()}
+
+    @cache
+    def edges() -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for snapshot in workspace.data.snapshots(workspace.data.commits()):
+            for source, target, _ in snapshot.derivations():
+                found.setdefault(source.object, set()).add(target.object)
+        return found
+
+    return Reader(
+        person=workspace.recipe.person,
+        kind=workspace.settings.subject.identifier,
+        key=workspace.keys.index,
+        indexed=indexed,
+        derived=lambda objects: downstream(objects, edges()),
+    )
+
+
+def downstream(start: Iterable[str], edges: Mapping[str, Collection[str]]) -> frozenset[str]:
+    """Everything that can be reached over edges, without where it started."""
+    first = set(start)
+    seen, waiting = set(first), list(first)
+    while waiting:
+        fresh = set(edges.get(waiting.pop(), ())) - seen
+        seen |= fresh
+        waiting += fresh
+    return frozenset(seen - first)
+
+
+def _last_redaction(workspace: Workspace) -> float:
+    events = workspace.ledger.events(kinds=["DataRedacted"])
+    return events[-1].at.timestamp() if events else 0.0
+
+
+def _folders(workspace: Workspace) -> list[Place]:
+    from unlearning.stores import dvc_stores
+
+    inside = [Path(store.root) for store in dvc_stores.stores(workspace.data) if store.local]
+    own = [folder.relative_to(workspace.root).as_posix() for folder in inside if folder.is_relative_to(workspace.root)]
+    return [BytesPlace("files of the project, Git, MLflow and Prefect", workspace.root, without=(*own, *_declared(workspace)))]
+
+
+def _declared(workspace: Workspace) -> tuple[Any, ...]:
+    return workspace.settings.data.tables

@@ -1,0 +1,179 @@
+"""Where DVC keeps objects: the local cache and every configured remote, file by file.
+
+Part of the home of DVC, with `stores/data.py`. DVC itself deletes by reference only (`dvc gc` keeps or drops whole revisions);
+here an object is found and deleted by its hash. Layout: `files/md5/ab/cdef…` (DVC 3), `ab/cdef…` (DVC 2), `runs/` (run cache).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from unlearning.errors import Unavailable
+
+if TYPE_CHECKING:
+    from dvc.repo import Repo
+
+    from unlearning.stores.data import DvcData
+
+CACHE = "DVC cache"
+
+_OBJECT = re.compile(r"(?:files/md5/)?([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
+_RUN = "runs/"
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """One cache or remote."""
+
+    name: str
+    files: Any
+    """DVC's file system."""
+    root: str
+    """Above `files/md5` and `runs`."""
+    local: bool
+    """On this machine, where the folder must exist: one that does not is a disk that is not mounted."""
+
+    def objects(self) -> Iterator[tuple[str, str]]:
+        """(hash, path) of every object, `.dir` listings included. Raises Unavailable."""
+        for relative in self._relative():
+            if match := _OBJECT.fullmatch(relative):
+                yield match[1] + match[2], f"{self.root}/{relative}"
+
+    def runs(self) -> Iterator[str]:
+        """Path of every entry of the run cache. Raises Unavailable."""
+        return (f"{self.root}/{relative}" for relative in self._relative() if relative.startswith(_RUN))
+
+    def strays(self) -> Iterator[str]:
+        """Path of everything else: half-written uploads, files nobody knows. Raises Unavailable."""
+        return (
+            f"{self.root}/{relative}"
+            for relative in self._relative()
+            if not relative.startswith(_RUN) and not _OBJECT.fullmatch(relative)
+        )
+
+    def holds(self, object_hash: str) -> bool:
+        """An object of this hash is there. Raises Unavailable."""
+        return any(self._exists(path) for path in self._paths(object_hash))
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[IO[bytes]]:
+        """A file as a stream. Raises Unavailable, FileNotFoundError when it vanished meanwhile."""
+        with self.answering(), self.files.open(path, "rb") as stream:
+            yield stream
+
+    def put(self, object_hash: str, file: Path) -> None:
+        """Store a file under its hash, whole or not at all; what is there stays. Raises Unavailable."""
+        target = self._paths(object_hash)[0]
+        if self._exists(target):
+            return
+        with self.answering():
+            self.files.makedirs(self.files.parent(target), exist_ok=True)
+            draft = f"{target}.part" if self.local else target
+            self.files.put_file(str(file), draft)
+            if self.local:
+                Path(draft).chmod(0o444)
+                Path(draft).replace(target)
+
+    def delete(self, path: str) -> bool:
+        """True when the file was there; raises Unavailable when the store does not let go of it."""
+        if not self._exists(path):
+            return False
+        with self.answering():
+            try:
+                self.files.rm_file(path)
+            except FileNotFoundError:
+                return False
+        return True
+
+    def delete_object(self, object_hash: str) -> bool:
+        """True when the object was there, under either layout. Raises Unavailable."""
+        return any([self.delete(path) for path in self._paths(object_hash)])
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """A store's errors, each kind with its own, as Unavailable; that a file is missing is no such error."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Unavailable(
+                f"{self.name} did not answer or refused ({type(error).__name__}); make it reachable and writable, run again"
+            ) from error
+        except Exception as error:
+            if type(error).__module__.split(".")[0] in ("unlearning", "builtins"):
+                raise
+            raise Unavailable(f"{self.name} did not answer ({type(error).__name__}); check it and run again") from error
+
+    def _paths(self, object_hash: str) -> tuple[str, str]:
+        tail = f"{object_hash[:2]}/{object_hash[2:]}"
+        return f"{self.root}/files/md5/{tail}", f"{self.root}/{tail}"
+
+    def _exists(self, path: str) -> bool:
+        with self.answering():
+            try:
+                self.files.info(path)
+            except FileNotFoundError as error:
+                if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+                    raise error.__cause__ from error
+                return False
+        return True
+
+    def _relative(self) -> Iterator[str]:
+        if self.local and not Path(self.root).is_dir():
+            raise Unavailable(
+                f"{self.name} is not there; mount it, make its folder if it was never used, or remove it from DVC's settings"
+            )
+        with self.answering():
+            for path in self.files.find(self.root):
+                yield str(path).replace("\\", "/").removeprefix(f"{self.root}/")
+
+
+def stores(data: DvcData) -> list[ObjectStore]:
+    """The local cache and every configured remote that keeps objects by hash, reachable or not."""
+    with data.opened() as repo:
+        made = [ObjectStore(CACHE, repo.cache.legacy.fs, str(repo.cache.legacy.path).rstrip("/"), local=True)]
+        Path(made[0].root).mkdir(parents=True, exist_ok=True)
+        return made + [store for name in sorted(repo.config["remote"]) if (store := _remote(repo, name)) is not None]
+
+
+def by_name(data: DvcData) -> list[str]:
+    """Remotes that keep files by name and not by hash (`worktree`, `version_aware`): nothing here can search them."""
+    with data.opened() as repo:
+        return [name for name in sorted(repo.config["remote"]) if _remote(repo, name) is None]
+
+
+def _remote(repo: Repo, name: str) -> ObjectStore | None:
+    from dvc.config import RemoteConfigError
+
+    label = f"DVC remote {name!r}"
+    try:
+        odb = repo.cloud.get_remote_odb(name, "purge", hash_name="md5-dos2unix")
+    except RemoteConfigError:
+        return None
+    except Exception as error:  # a driver that is not installed, credentials that do not parse
+        raise Unavailable(f"{label} cannot be opened ({type(error).__name__}: check its settings), run again") from error
+    return ObjectStore(label, odb.fs, str(odb.path).rstrip("/"), local=odb.fs.protocol == "local")
+
+
+def site_cache(data: DvcData) -> Path:
+    """DVC's own index of names and hashes for this repository; it is rebuilt when it is missing."""
+    with data.opened() as repo:
+        return Path(repo.site_cache_dir)
+
+
+def drop_site_cache(data: DvcData) -> None:
+    """Remove that index while no other DVC command runs. Raises Unavailable while one does."""
+    from dvc.repo import lock_repo
+
+    with data.opened() as repo, lock_repo(repo):
+        folder = Path(repo.site_cache_dir)
+        repo.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
