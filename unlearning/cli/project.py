@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -62,10 +64,16 @@ def train(root: Path, as_json: bool) -> None:
 
     report = {**flow.run(workspace), "seconds": round(time.perf_counter() - began, 3)}
     lines = [f"{report['model']}/{report['version']}  alias {report['alias'] or 'not moved'}"]
-    lines += [f"  {check['name']}: {check['verdict']} {check['value']:.3f}, {check['threshold']}" for check in report["checks"]]
+    lines += [check_line(check) for check in report["checks"]]
     answer(as_json, report, lines)
     if report["alias"] is None:
         raise click.exceptions.Exit(1)
+
+
+def check_line(check: Mapping[str, Any]) -> str:
+    """A check for people; one that nothing could be measured for, such as agreement with a purged version, has no value."""
+    value = "not measured" if check["value"] is None else f"{check['value']:.3f}"
+    return f"  {check['name']}: {check['verdict']} {value}, {check['threshold']}"
 
 
 @click.command()
