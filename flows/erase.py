@@ -10,7 +10,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.runners import runner
-from flows.steps import mapped, progress, step
+from flows.steps import mapped, progress, step, warm
 from unlearning import pipeline, presentation, summary
 from unlearning.entities import Trained
 from unlearning.erasure import Erasure, trained_from
@@ -51,6 +51,7 @@ def erase(
 
 def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False) -> list[dict[str, Any]]:
     """The flow on the task runner that `params.yaml` names."""
+    warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
     return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
 

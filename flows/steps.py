@@ -8,15 +8,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
+from flows import embedded
 from unlearning.entities import Job, Part
 from unlearning.errors import Unavailable
 from unlearning.jobs import run_job
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
 
 T = TypeVar("T")
 
@@ -40,6 +44,18 @@ def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: 
     said = say(result)
     progress.info("%s  %s%.1f s", name, f"{said}, " if said else "", time.perf_counter() - began)
     return result
+
+
+def warm(workspace: Workspace) -> None:
+    """Import what the steps need, which takes as long as the embedded server takes to start; then wait for that.
+
+    Raises Unavailable when Prefect's server or MLflow's does not answer.
+    """
+    from unlearning.checks import data
+
+    _ = workspace.recipe, workspace.data, workspace.models.aliases(workspace.settings.model)
+    data.warm()
+    embedded.ready()
 
 
 def _service_is_away(_task: object, _run: object, state: object) -> bool:

@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from flows.runners import runner
-from flows.steps import mapped, step
+from flows.steps import mapped, step, warm
 from unlearning import presentation, stages, summary
 from unlearning.workspace import Workspace, open_workspace
 
@@ -28,5 +28,6 @@ def train(root: str = ".") -> dict[str, Any]:
 
 def run(workspace: Workspace) -> dict[str, Any]:
     """The flow on the task runner that `params.yaml` names."""
+    warm(workspace)
     configured = train.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
     return configured(root=str(workspace.root))

@@ -50,9 +50,12 @@ def run(folder: Path) -> dict[str, Any]:
 
 def _stay_inside(folder: Path) -> None:
     """The demo touches no server of the user's, whatever their environment names: everything it makes is in its folder."""
-    for name in ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+    from flows import embedded
+
+    prefect = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_HOME")
+    for name in (*prefect, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         os.environ.pop(name, None)
-    os.environ["PREFECT_HOME"] = str(folder / ".unlearning/prefect")
+    embedded.start(folder / ".unlearning/prefect")
 
 
 def _headline(report: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import click
 
 from unlearning import __version__
 from unlearning.cli import erasure, evidence, lineage, project, proof, traces
-from unlearning.cli.shared import QUIET, Commands
+from unlearning.cli.shared import QUIET, Commands, spare_the_collector
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -26,6 +26,7 @@ def main(verbose: bool) -> None:
     Start in a Git and DVC repository:   unlearn init
     Or look at the whole job first:      unlearn demo
     """
+    spare_the_collector()
     if not verbose:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import json
-import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -46,6 +47,12 @@ class Commands(click.Group):
             ctx.exit(error.exit_code)
 
 
+def spare_the_collector() -> None:
+    """Let Python look for garbage seldom, and not at all at the end: a command imports a million objects and is soon over."""
+    gc.set_threshold(100_000, 20, 100)
+    atexit.register(gc.freeze)
+
+
 def project(command: F) -> F:
     """The options that every command about a project has; with --json, an error is a JSON document too."""
 
@@ -71,9 +78,10 @@ def open_project(root: Path) -> Workspace:
 
 
 def prefect_at_home(workspace: Workspace) -> None:
-    """Keep Prefect's embedded database in the project, unless a server or a home is named."""
-    if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", str(workspace.path(".unlearning/prefect")))
+    """Start Prefect's embedded server in the project, unless a server or a home is named."""
+    from flows import embedded
+
+    embedded.start(workspace.path(".unlearning/prefect"))
 
 
 def content(path: Path) -> bytes:
