@@ -11,6 +11,8 @@
     │  └─ NotFound              a request, model, version, alias or file that does not exist
     ├─ Refused                  exit code 1: a check, a policy or a verification said no
     │  ├─ ValidationRefused     no method of the policy passed the checks; the requests stay open
+    │  ├─ SubjectsReturned      people who were erased are in the data again
+    │  ├─ OnHold                a legal hold is on a request, or was not on it
     │  ├─ WouldEmptyData        the erasure would leave nothing to train on
     │  └─ VerificationFailed    a certificate, proof or ledger does not verify
     ├─ Damaged                  exit code 1: stored bytes do not match their digest
@@ -69,6 +71,14 @@ class Refused(UnlearningError):
 
 class ValidationRefused(Refused):
     """No method of the policy passed the checks; the requests stay open."""
+
+
+class SubjectsReturned(Refused):
+    """People who were erased are in the data again, and the policy is to refuse the load."""
+
+
+class OnHold(Refused):
+    """A legal hold forbids the step."""
 
 
 class WouldEmptyData(Refused):

@@ -25,6 +25,9 @@ ACTIVE = BEFORE_REDACTION | {"erasing", "validating", "promoting", "purging", "f
 ENDED = frozenset({"completed", "completed_with_residuals", "not_found", "exempt", "cancelled"})
 STATES = ACTIVE | ENDED | {"on_hold", "duplicate"}
 
+ERASED = frozenset({"purging", "completed", "completed_with_residuals"})
+"""What shaped the model that serves is clean again: from here on nothing may bring the person back."""
+
 LEFT = frozenset({"not_found", "exempt", "cancelled"})
 """Ended without an erasure: what happens to the rest of a batch is not about them."""
 
@@ -38,6 +41,7 @@ REQUEST_EVENTS: Mapping[str, tuple[frozenset[str], str]] = {
     "RequestCancelled": (BEFORE_REDACTION | {"failed"}, "cancelled"),
     "RequestHeld": (ACTIVE, STAYS),
     "RequestReleased": (ACTIVE, STAYS),
+    "RequestExtended": (ACTIVE, STAYS),
 }
 """Kind → (states it may come in, state after it); the event's subject is the request."""
 
@@ -69,18 +73,35 @@ def due_at(received_at: datetime, regulation: Regulation) -> datetime | None:
     A month ends on the same day of the next month, or on its last day when it has no such day.
     """
     if regulation == "gdpr":
-        year, month = received_at.year + received_at.month // 12, received_at.month % 12 + 1
-        return received_at.replace(year=year, month=month, day=min(received_at.day, calendar.monthrange(year, month)[1]))
+        return _months_after(received_at, 1)
     return received_at + timedelta(days=45) if regulation == "ccpa" else None
+
+
+def extended_due_at(received_at: datetime, regulation: Regulation) -> datetime | None:
+    """The deadline once it is extended: two further months (GDPR Art. 12(3)), 45 further days (CCPA § 1798.130(a)(2))."""
+    if regulation == "gdpr":
+        return _months_after(received_at, 3)
+    return received_at + timedelta(days=90) if regulation == "ccpa" else None
+
+
+def _months_after(moment: datetime, months: int) -> datetime:
+    years, month = divmod(moment.month - 1 + months, 12)
+    year, month = moment.year + years, month + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
 def fold(events: Iterable[Event]) -> dict[str, ErasureRequest]:
     """Every request by its id, in order of receipt. Raises Refused for an event that cannot follow those before it.
 
     Read from bodies: RequestReceived{token, regulation, due_at, group}, ErasureStarted{requests}, CandidateValidated{passed},
-    CertificateIssued{path, residuals}; the certificate of a person who was not found has the request as its subject.
-    Events of other kinds, and of erasures that no request takes part in, are passed over.
+    RequestExtended{due_at}, CertificateIssued{path, residuals}; the certificate of a person who was not found has the request
+    as its subject. Events of other kinds, and of erasures that no request takes part in, are passed over.
     """
+    book = _read(events)
+    return {request_id: _shown(book, request_id) for request_id in book.requests}
+
+
+def _read(events: Iterable[Event]) -> _Book:
     book = _Book()
     for event in events:
         if event.kind == "RequestReceived":
@@ -89,7 +110,26 @@ def fold(events: Iterable[Event]) -> dict[str, ErasureRequest]:
             _apply_to_request(book, event)
         elif event.kind in ERASURE_EVENTS:
             _apply_to_erasure(book, event)
-    return {request_id: _shown(book, request_id) for request_id in book.requests}
+    return book
+
+
+def erased(events: Iterable[Event]) -> frozenset[str]:
+    """Suppression tokens of everyone who was erased: they may not come back with a data load."""
+    book = _read(events)
+    return frozenset(book.hidden[group] for group, entry in book.groups.items() if entry.request.state in ERASED)
+
+
+def erased_index_tokens(events: Iterable[Event]) -> frozenset[str]:
+    """The same people as `erased`, as tokens of the index key."""
+    requests = (entry.request for entry in _read(events).groups.values())
+    return frozenset(request.token for request in requests if request.state in ERASED)
+
+
+def holds(events: Iterable[Event]) -> dict[str, Event]:
+    """Request → the event of the legal hold that is on it now; a hold ends with its release or with its request."""
+    listed = list(events)
+    open_ones = {name for name, entry in _read(listed).groups.items() if entry.held and entry.request.state not in ENDED}
+    return {event.subject: event for event in listed if event.kind == "RequestHeld" and event.subject in open_ones}
 
 
 def suppressed(events: Iterable[Event], upto: int | None = None) -> frozenset[str]:
@@ -149,12 +189,17 @@ class _Open:
     request: ErasureRequest
     held: bool = False
     redacted: bool = False
+    extended: bool = False
+    joined_due_at: datetime | None = None
+    """The earliest deadline of its duplicates, which an extension of the group leaves as it is."""
 
 
 @dataclass
 class _Book:
     requests: dict[str, ErasureRequest] = field(default_factory=dict)
     """As received."""
+    hidden: dict[str, str] = field(default_factory=dict)
+    """Group → suppression token."""
     groups: dict[str, _Open] = field(default_factory=dict)
     active: dict[str, str] = field(default_factory=dict)
     """Token → its newest group."""
@@ -180,10 +225,12 @@ def _receive(book: _Book, event: Event) -> None:
     if request.group == request.request_id:
         _require(not active, event, f"the person has an active request, {newest}; expected it as the group")
         book.groups[request.request_id] = _Open(request)
+        book.hidden[request.request_id] = body.get("suppression_token", "")
         book.active[request.token] = request.request_id
     else:
         _require(active and newest == request.group, event, f"group {request.group} is no active request of the same person")
         group = book.groups[request.group]
+        group.joined_due_at = _earliest(group.joined_due_at, due)
         group.request = replace(group.request, due_at=_earliest(group.request.due_at, due))
     book.requests[request.request_id] = request
 
@@ -195,11 +242,11 @@ def _apply_to_request(book: _Book, event: Event) -> None:
         _require(event.kind == "SubjectSuppressed", event, f"request {event.subject} is a duplicate; its group {group} decides")
         return
     entry = book.groups[group]
-    _check_hold(entry, event)
+    _check_request(entry, event)
     _move(entry, event, REQUEST_EVENTS[event.kind])
 
 
-def _check_hold(entry: _Open, event: Event) -> None:
+def _check_request(entry: _Open, event: Event) -> None:
     if event.kind == "RequestHeld":
         _require(not entry.held, event, f"request {event.subject} is on hold already")
         entry.held = True
@@ -208,6 +255,11 @@ def _check_hold(entry: _Open, event: Event) -> None:
         entry.held = False
     elif event.kind in ("RequestCancelled", "RequestExempted"):
         _require(not entry.redacted, event, f"the data of request {event.subject} was redacted; expected this before")
+    elif event.kind == "RequestExtended":
+        _require(not entry.extended, event, f"the deadline of request {event.subject} was extended before; it can be once")
+        entry.extended = True
+        due = _earliest(datetime.fromisoformat(event.body["due_at"]), entry.joined_due_at)
+        entry.request = replace(entry.request, due_at=due)
 
 
 def _apply_to_erasure(book: _Book, event: Event) -> None:

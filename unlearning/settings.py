@@ -66,6 +66,8 @@ class Policy(_Section):
 
     methods: Annotated[list[str], Field(min_length=1)] = ["sisa", "retrain"]
     on_failure: Literal["keep", "withdraw"] = "keep"
+    on_return: Literal["drop", "fail"] = "fail"
+    """What happens when a data load brings erased people back."""
     regulation: Regulation = "gdpr"
     params: dict[str, dict[str, float]] = {}
     """Hyperparameters of heuristic methods, by method name."""

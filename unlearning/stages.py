@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unlearning import lifecycle, registration, reports, training, validation
+from unlearning import lifecycle, registration, reports, suppression, training, validation
 from unlearning.assessment import SUPPRESSION_EVENTS, current_version, index_table, record_of
 from unlearning.entities import ModelRecord, ModelVersion, Trained
 from unlearning.erasure import Clock, utc_now
@@ -17,13 +17,17 @@ from unlearning.training import Map, TrainingSet, people_in, training_set
 from unlearning.workspace import Workspace
 
 
-def prepare(workspace: Workspace) -> dict[str, int]:
-    """Source → training and holdout tables, by person; people whose erasure ended are dropped. Rows of each."""
+def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
+    """Source → training and holdout tables, by person; rows of each, and of erased people who came back and were dropped.
+
+    Raises SubjectsReturned, before anything is written, when the policy is to refuse them.
+    """
     data, column = workspace.settings.data, workspace.recipe.person
     source = workspace.path(data.source)
+    back = suppression.admit(workspace, [data.source], clock=clock)
     table = tables.read(source, person=column, named=data.source)
     people = people_in(workspace, table, column)
-    returned = people.mask(ended(workspace))
+    returned = people.mask(frozenset(token for one in back for token in one.index_tokens))
     held_out = split(people.where[people.codes], data.holdout_share)
     tables.redact(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
     tables.redact(source, workspace.path(data.holdout), held_out & ~returned, named=data.source)
@@ -34,15 +38,14 @@ def prepare(workspace: Workspace) -> dict[str, int]:
     }
 
 
-def ended(workspace: Workspace) -> frozenset[str]:
-    """People who were erased: they may not come back with a data load."""
-    requests = lifecycle.fold(workspace.ledger.events()).values()
-    return frozenset(request.token for request in requests if request.state.startswith("completed"))
+def check(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, Any]:
+    """Great Expectations on the training and holdout tables; raises ValidationRefused naming what failed.
 
-
-def check(workspace: Workspace) -> dict[str, Any]:
-    """Great Expectations on the training and holdout tables; raises ValidationRefused naming what failed."""
+    Raises SubjectsReturned when erased people are back in any table and the policy is to refuse them.
+    """
     data = workspace.settings.data
+    if workspace.settings.policy.on_return == "fail":
+        suppression.admit(workspace, data.tables, clock=clock)
     results = {path: validation.check_table(workspace, path).results for path in (data.train, data.holdout)}
     report = reports.data_report(results)
     reports.write(workspace, reports.DATA, report)
@@ -73,19 +76,24 @@ def _exact(record: ModelRecord) -> bool:
     return record.trained.guarantee == "exact"
 
 
-def load(workspace: Workspace) -> Training:
-    """The training table, without the people who are suppressed."""
+def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
+    """The training table, without the people who are suppressed.
+
+    Raises SubjectsReturned when erased people are back in it and the policy is to refuse them.
+    """
     settings = workspace.settings
+    suppression.admit(workspace, [settings.data.train], clock=clock)
     version = current_version(workspace, settings.data.train)
     for path in settings.data.tables:
         index_table(workspace, current_version(workspace, path), workspace.path(path))
     position = workspace.ledger.head()[0]
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
     table = tables.read(workspace.path(version.path), person=workspace.recipe.person)
+    left_out = suppression.listed(workspace, table, lifecycle.suppressed(events, position))
     behind = workspace.models.alias(settings.model, settings.alias)
     return Training(
         workspace=workspace,
-        retain=training_set(workspace, table, exclude=lifecycle.suppressed_index_tokens(events, position)),
+        retain=training_set(workspace, table, exclude=left_out.keys()),
         suppressed_upto=position,
         parent=workspace.lineage.model(behind.name, behind.version) if behind else None,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unlearning import hashing, lifecycle, plugins, training
+from unlearning import hashing, lifecycle, plugins, suppression, training
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
 from unlearning.entities import CheckResult, Guarantee, Trained, plain
@@ -53,15 +53,24 @@ def check_table(
     redacted: Collection[str] = (),
     before: Profile | None = None,
     removed: int = 0,
-    canary: str | None = None,
+    canary: object | None = None,
 ) -> DataReport:
-    """The judgement on one current table; people whose erasure ended must not have come back."""
+    """The judgement on one current table; people who were erased must not have come back.
+
+    canary: the identifier, in memory only, of somebody who must still be there.
+    """
     recipe, settings = workspace.recipe, workspace.settings
-    ended = [r.token for r in lifecycle.fold(workspace.ledger.events()).values() if r.state.startswith("completed")]
     table = frame(workspace, workspace.path(path), path)
+    erased = lifecycle.erased(workspace.ledger.events())
+    # With `drop`, the source may bring them back: what is prepared from it leaves them out.
+    forbidden_here = frozenset() if settings.policy.on_return == "drop" and path == settings.data.source else erased
+    staying = [] if canary is None else [canary]
 
     def named(people: Sequence[object]) -> list[str]:
         return tokenise(workspace, people)
+
+    def hidden(people: Sequence[object]) -> list[str]:
+        return suppression.hidden(workspace, people)
 
     question = DataQuestion(
         table=table,
@@ -70,8 +79,8 @@ def check_table(
         target=recipe.target,
         labels=recipe.labels,
         categories=tuple(recipe.categories),
-        redacted=Absent(frozenset(redacted), named, canary=canary),
-        suppressed=Absent(frozenset(ended), named, canary=canary),
+        redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
+        suppressed=Absent(forbidden_here, hidden, canary=next(iter(hidden(staying)), None)),
         before=before,
         removed=removed,
         drift_maximum=settings.checks.drift_maximum,
@@ -81,10 +90,17 @@ def check_table(
     return check_data(question, folder=folder, name=Path(path).stem)
 
 
-def _who_stays(erasure: Erasure, old: pd.DataFrame) -> str | None:
-    """Someone of the old version who must be found in the new one: shows that the search spells people as the index does."""
-    before = set(tokenise(erasure.workspace, old[erasure.workspace.recipe.person].unique().tolist()))
-    return min(before - set(erasure.plan.tokens), default=None)
+def _who_stays(erasure: Erasure, old: pd.DataFrame) -> object | None:
+    """Someone of the old version who must be found in the new one: shows that the search spells people as the index does.
+
+    Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
+    """
+    workspace = erasure.workspace
+    people = old[workspace.recipe.person].unique().tolist()
+    gone = set(erasure.plan.tokens), lifecycle.erased(workspace.ledger.events())
+    named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
+    staying = ((token, one) for token, hidden, one in named if token not in gone[0] and hidden not in gone[1])
+    return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
 
 
 def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:

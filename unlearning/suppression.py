@@ -1,0 +1,124 @@
+"""Never again: who was erased may not come back with a data load, a training or an old file.
+
+People are compared by their suppression tokens, whose key is another than that of the index: the list goes on working when the
+index is retired or its key is rotated.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from unlearning import hashing, lifecycle
+from unlearning.errors import SubjectsReturned
+from unlearning.stores import tables
+from unlearning.training import people_in
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from unlearning.entities import Event
+    from unlearning.workspace import Workspace
+
+EVENT = "SubjectReturned"
+Answer = Literal["refused", "dropped", "reported"]
+
+progress = logging.getLogger("unlearning.progress")
+
+
+@dataclass(frozen=True)
+class Return:
+    """Erased people in a table, as keyed tokens only."""
+
+    path: str
+    digest: str
+    """SHA-256 of the table's content."""
+    tokens: tuple[str, ...]
+    """Suppression tokens, sorted."""
+    index_tokens: tuple[str, ...]
+    """The same people as the index names them now, sorted."""
+    rows: int
+
+    def __str__(self) -> str:
+        people = f"{len(self.tokens)} {'person' if len(self.tokens) == 1 else 'people'}"
+        return f"{self.path}: {people} who {'was' if len(self.tokens) == 1 else 'were'} erased came back with {self.rows} rows"
+
+
+def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
+    """The suppression token of each identifier."""
+    kind = workspace.settings.subject.identifier
+    fingerprints = [hashing.fingerprint(one, kind) for one in people]
+    return [token.hex() for token in hashing.keyed(workspace.keys.suppression, fingerprints)]
+
+
+def listed(workspace: Workspace, table: pa.Table, tokens: Collection[str]) -> dict[str, str]:
+    """The people of a table who are on the list: index token → suppression token."""
+    column = workspace.recipe.person
+    unique, _ = tables.people(table, column)
+    pairs = zip(people_in(workspace, table, column).tokens, hidden(workspace, list(unique)), strict=True)
+    wanted = frozenset(tokens)
+    return {index: token for index, token in pairs if token in wanted}
+
+
+def look(workspace: Workspace, path: str) -> Return | None:
+    """The erased people in a table as it lies in the project folder; None when there are none, or no such file."""
+    file = workspace.path(path)
+    wanted = lifecycle.erased(workspace.ledger.events())
+    if not wanted or not file.is_file():
+        return None
+    table = tables.read(file, person=workspace.recipe.person, named=path)
+    here = listed(workspace, table, wanted)
+    return _return(workspace, path, here, _mask(workspace, table, here)) if here else None
+
+
+def _mask(workspace: Workspace, table: pa.Table, index_tokens: Collection[str]) -> NDArray[np.bool_]:
+    return people_in(workspace, table, workspace.recipe.person).mask(index_tokens)
+
+
+def _return(workspace: Workspace, path: str, here: Mapping[str, str], rows: NDArray[np.bool_]) -> Return:
+    return Return(
+        path=path,
+        digest=tables.digest(workspace.path(path)),
+        tokens=tuple(sorted(here.values())),
+        index_tokens=tuple(sorted(here)),
+        rows=int(rows.sum()),
+    )
+
+
+def admit(workspace: Workspace, paths: Sequence[str], *, clock: Callable[[], datetime]) -> list[Return]:
+    """What `policy.on_return` says of erased people in these tables: those to leave out, each return recorded.
+
+    Raises SubjectsReturned when the policy is `fail`: how many came back, never who.
+    """
+    found = [one for path in paths if (one := look(workspace, path)) is not None]
+    answer: Answer = "dropped" if workspace.settings.policy.on_return == "drop" else "refused"
+    for one in found:
+        record(workspace, one, answer, at=clock())
+    if found and answer == "refused":
+        raise SubjectsReturned(
+            f"{'; '.join(map(str, found))}. Take the rows out where the data comes from; or run `unlearn watch` and "
+            "`unlearn erase`, which erase them again; or set policy.on_return to drop, which leaves them out of every load"
+        )
+    return found
+
+
+def record(workspace: Workspace, found: Return, answer: Answer, *, at: datetime) -> Event | None:
+    """Write a return down and say it aloud; the same return with the same answer is written down once."""
+    body: dict[str, Any] = {
+        "path": found.path,
+        "digest": found.digest,
+        "people": len(found.tokens),
+        "rows": found.rows,
+        "tokens": list(found.tokens),
+        "answer": answer,
+    }
+    progress.warning("%s: %s", found, answer)
+    before = workspace.ledger.events(subject=found.path, kinds=[EVENT])
+    if any(event.body == body for event in before):
+        return None
+    return workspace.ledger.append(EVENT, found.path, body, at=at)
