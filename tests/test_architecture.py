@@ -26,7 +26,7 @@ LINES = tuple(
         "workspace jobs training testing",
         # read, decide, write
         "assessment reports registration receiving erasure validation places purging certifying summary presentation stages"
-        " pipeline ancestry atlas scaffold sources indexing demo_data following adoption openlineage proving twins searching sweeping watching holds"
+        " pipeline ancestry atlas scaffold sources indexing demo_data following adoption openlineage proving twins searching sweeping aftercare watching holds"
         " suppression auditing",
         # ways in
         "mlflow_hooks demo cli intake",

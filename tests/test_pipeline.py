@@ -28,7 +28,7 @@ from unlearning.errors import ValidationRefused, WouldEmptyData
 from unlearning.stores import tables
 
 STEPS = ["ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "CandidateTrained", "CandidateValidated"]
-STEPS += ["VersionRegistered", "AliasMoved", "Purged", "CertificateIssued"]
+STEPS += ["VersionRegistered", "AliasMoved", "TracesFound", "Purged", "CertificateIssued"]
 
 
 def statement(project: Project, path: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def test_an_erasure_ends_in_clean_data_a_promoted_version_and_a_certificate(proj
     assert (model["from_version"], model["to_version"], project.champion) == (1, 2, 2)
     assert (model["method"], model["guarantee"], model["replay_equal"]) == ("sisa", "exact", True)
     assert (model["shards_retrained"], model["shards_total"]) == (1, 4)
-    assert list(project.states().values()) == ["completed_with_residuals"]
+    assert list(project.states().values()) == ["completed"]
     assert statement(project, report["certificate"])
     assert project.workspace.data.status() == []
 
@@ -139,7 +139,7 @@ def test_a_row_deleted_by_hand_is_still_in_the_model_and_is_found(project: Proje
     assert report["models"][0]["to_version"] == project.champion == 2
     assert report["models"][0]["replay_equal"] is True
     assert {version["digest"] for version in report["impact"]["data_versions"]}
-    assert list(project.states().values()) == ["completed_with_residuals"]
+    assert list(project.states().values()) == ["completed"]
     assert statement(project, report["certificate"])
 
 
@@ -178,7 +178,7 @@ def test_a_stranger_in_a_batch_does_not_keep_the_others(project: Project) -> Non
 
     (report,) = project.erase()
 
-    assert project.states() == {known.request_id: "completed_with_residuals", unknown.request_id: "not_found"}
+    assert project.states() == {known.request_id: "completed", unknown.request_id: "not_found"}
     assert project.champion == 2
     certificates = {one["request_id"]: one["certificate"] for one in report["requests"]}
     assert certificates[known.request_id] == report["certificate"] != certificates[unknown.request_id]
@@ -192,7 +192,7 @@ def test_a_second_request_of_a_person_ends_with_the_first(project: Project) -> N
 
     assert len(project.erase()) == 1
 
-    assert set(project.states().values()) == {"completed_with_residuals"}
+    assert set(project.states().values()) == {"completed"}
     assert len(project.workspace.lineage.models("outcome")) == 2
 
 
@@ -244,7 +244,7 @@ def test_an_erasure_that_is_refused_does_not_keep_the_next_one(project: Project)
     with pytest.raises(WouldEmptyData):
         project.erase()
 
-    assert project.states()[request.request_id] == "completed_with_residuals"
+    assert project.states()[request.request_id] == "completed"
 
 
 def test_a_refused_erasure_of_everyone_goes_on_once_there_is_other_data(project: Project) -> None:
@@ -261,7 +261,7 @@ def test_a_refused_erasure_of_everyone_goes_on_once_there_is_other_data(project:
 
     assert report["models"][0]["replay_equal"] is True
     assert not {patient(number) for number in range(40)} & set(project.people(TRAIN))
-    assert set(project.states().values()) == {"completed_with_residuals"}
+    assert set(project.states().values()) == {"completed"}
 
 
 # --- the ladder of the policy ---------------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_when_no_method_passes_the_requests_stay_open_until_one_does(
     assert person not in project.people(TRAIN)
     project.configure({"checks": {"agreement_minimum": 0.0}})
     (report,) = project.erase(replay=True)
-    assert project.states()[request.request_id] == "completed_with_residuals"
+    assert project.states()[request.request_id] == "completed"
     assert project.champion == report["models"][0]["to_version"] == 2
     assert report["impact"]["records"] > 0
     assert any(check["name"].startswith(TRAIN) for check in report["models"][0]["checks"])
@@ -337,25 +337,20 @@ def _forget_much(project: Project) -> None:
 
 
 def test_an_alias_that_moves_meanwhile_is_planned_for_again(project: Project) -> None:
-    cells = project.cells()
-    project.request(cells[0, 0][0])
-    project.erase()
-    project.request(cells[1, 0][0])
-    workspace, moved = project.workspace, []
+    person = project.cells()[1, 0][0]
+    project.request(person)
+    moved: list[Any] = []
 
-    def roll_back(step: str) -> None:
+    def train_again(step: str) -> None:
         if step == "7 promote" and not moved:
-            first, second = (record.model for record in workspace.lineage.models("outcome"))
-            workspace.models.move_alias("outcome", "champion", expected=second, to=first)
-            moved.append(first)
+            moved.append(project.train())
 
-    (report,) = project.erase(replay=True, before=roll_back)
+    (report,) = project.erase(replay=True, before=train_again)
 
-    assert [e.body["parent"]["version"] for e in project.events() if e.kind == "PlanMade"] == [1, 2, 1]
-    (model,) = report["models"]
-    assert (model["from_version"], model["to_version"], project.champion) == (1, 3, 3)
-    assert model["replay_equal"] is True
-    assert set(project.states().values()) == {"completed_with_residuals"}
+    assert [e.body["parent"]["version"] for e in project.events() if e.kind == "PlanMade"] == [1, 2]
+    assert (moved[0]["version"], project.champion) == (2, 2)
+    assert project.states() == {report["requests"][0]["request_id"]: "completed"}
+    assert person not in project.people(TRAIN)
     assert statement(project, report["certificate"])
     assert project.workspace.data.status() == []
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unlearning import __version__, certificate, facts, hashing, lifecycle, merkle, sweeping
+from unlearning import __version__, certificate, facts, hashing, holds, lifecycle, merkle, sweeping
 from unlearning.assessment import SUPPRESSION_EVENTS, current_version, people_at, record_of
 from unlearning.entities import (
     CheckResult,
@@ -99,10 +99,15 @@ def _facts(erasure: Erasure) -> facts.CertificateFacts:
         validation=tuple(check_from(check) for check in report["checks"]),
         actions=_actions(erasure),
         findings=_findings(erasure, now),
-        residuals=tuple(Residual(**item) for item in erasure.body("Purged")["residuals"]),
+        residuals=tuple(Residual(**item) for item in _purged(erasure)["residuals"]),
         plan_digest=hashing.digest({**erasure.body("PlanMade")}),
         children=len(workspace.lineage.descendants([erasure.plan.parent])),
     )
+
+
+def _purged(erasure: Erasure) -> Mapping[str, Any]:
+    """The last purge of these people: a later one may have reached what the first could not."""
+    return erasure.progress.step_done("PurgedAgain") or erasure.body("Purged")
 
 
 def _erased(erasure: Erasure) -> list[ErasureRequest]:
@@ -114,6 +119,7 @@ def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now:
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
     listed = sorted(bytes.fromhex(token) for token in lifecycle.suppressed(events))
     position, head = workspace.ledger.head()
+    held, extended = holds.on_record(workspace, [request.request_id for request in requests])
     return facts.Frame(
         certificate_id=name,
         issued_at=now,
@@ -128,6 +134,8 @@ def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now:
         suppression=facts.Suppression(
             since=min(request.received_at for request in requests), commitment=merkle.root(listed), size=len(listed)
         ),
+        holds=held,
+        extensions=extended,
     )
 
 

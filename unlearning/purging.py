@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from unlearning import searching
+from unlearning import searching, twins
 from unlearning.assessment import shaped_records
 from unlearning.entities import Residual, Trace, plain
-from unlearning.erasure import Erasure
+from unlearning.erasure import Erasure, utc_now
 from unlearning.impact import stale_in_chain, stale_keys
 from unlearning.places import checkpoints
+from unlearning.places.dvc_objects import OBJECTS
+from unlearning.stores import dvc_stores
 from unlearning.workspace import Workspace
 
 OUT_OF_REACH = (
@@ -51,8 +53,7 @@ def purge(erasure: Erasure) -> Mapping[str, Any]:
     workspace = erasure.workspace
     with workspace.ledger.exclusive("purge"):
         inventory = erasure.once("TracesFound", lambda: find(workspace, erasure.plan.tokens, stale=_stale(erasure)))
-        done = carry_out(workspace, traces_from(inventory))
-        return {**done, "residuals": [*done["residuals"], *(plain(residual) for residual in _elsewhere(erasure))]}
+        return _twins_then_deletion(workspace, traces_from(inventory), erasure.plan.tokens, _elsewhere(erasure))
 
 
 def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = ()) -> dict[str, Any]:
@@ -67,7 +68,29 @@ def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = 
         known = {name: frozenset(found.get(name, ())) | wanted.known.get(name, frozenset()) for name in {*wanted.known, *found}}
         traces = place.find(replace(wanted, known=known)).traces
         found.setdefault(searching.remembered_as(place), set()).update(traces)
+    # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
+    present = dvc_stores.named_now(workspace.data, workspace.settings.data.tables)
+    found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
     return {"traces": {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}}
+
+
+def _twins_then_deletion(
+    workspace: Workspace, found: Mapping[str, Sequence[Trace]], tokens: Collection[str], more: Iterable[Residual]
+) -> dict[str, Any]:
+    """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes."""
+    made = twins.make(workspace, [trace.name for trace in found.get(OBJECTS, ())], tokens)
+    done = carry_out(workspace, found)
+    residuals = [*done["residuals"], *(plain(residual) for residual in (*made.residuals, *more))]
+    return {**done, "residuals": residuals, "twins": len(made.twins), "twin_commits": made.commits}
+
+
+def again(workspace: Workspace, tokens: Collection[str]) -> dict[str, Any]:
+    """Search and delete once more for people who were erased: what came back, what could not be reached then."""
+    with workspace.ledger.exclusive("purge"):
+        found = find(workspace, tokens)
+        if found["traces"]:
+            workspace.ledger.append("TracesFound", "purge", found, at=utc_now())
+        return _twins_then_deletion(workspace, traces_from(found), tokens, ())
 
 
 def carry_out(workspace: Workspace, found: Mapping[str, Sequence[Trace]]) -> dict[str, Any]:
@@ -109,6 +132,8 @@ def _attempted(erasure: Erasure) -> frozenset[str]:
     model = workspace.settings.model
     chains = workspace.attempts.chains(model)
     stale = frozenset[str]().union(*(stale_in_chain(chain, erasure.before.people) for chain in chains))
+    if erasure.before.lost:  # nobody can say in which shard: whatever no clean version needs goes
+        stale = stale.union(*(chain.keys for chain in chains))
     shaped = {record.model for record, _ in shaped_records(workspace, erasure.before)}
     clean = (record.chain.keys for record in workspace.lineage.models(model) if record.model not in shaped)
     return stale.difference(erasure.retain.chain.keys, *clean)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from unlearning.workspace import Workspace
 
 PREFECT_HOME = ".unlearning/prefect"
+PURGED = frozenset({"purging", "completed", "completed_with_residuals"})
+"""States of a request from its purge on: nothing of the person is needed any more."""
 
 
 def places(workspace: Workspace, *, by_bytes: bool = False) -> list[Place]:
@@ -68,14 +70,16 @@ def remembered_as(place: Place) -> str:
 def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset[str]:
     """Tokens of everyone whose erasure reached its purge, or of the named requests."""
     requests = lifecycle.fold(workspace.ledger.events()).values()
-    done = ("purging", "completed", "completed_with_residuals")
-    return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in done))
+    return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in PURGED))
 
 
 def _tables(workspace: Workspace) -> list[Place]:
+    """Every table in the project folder: those that are declared, and what stages make of them."""
     column, kind, key = workspace.recipe.person, workspace.settings.subject.identifier, workspace.keys.index
+    made = [path for path in workspace.data.stage_outputs() if workspace.path(path).is_file()]
     return [
-        TablePlace(path, workspace.path(path), person=column, kind=kind, key=key) for path in workspace.settings.data.tables
+        TablePlace(path, workspace.path(path), person=column, kind=kind, key=key)
+        for path in dict.fromkeys((*workspace.settings.data.tables, *made))
     ]
 
 
@@ -118,15 +122,17 @@ def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
 def _dvc(workspace: Workspace) -> list[Place]:
     from unlearning.stores import dvc_stores
 
-    stores, reader = dvc_stores.stores(workspace.data), _reader(workspace)
+    stores, read = dvc_stores.stores(workspace.data), reader(workspace)
     return [
-        *(ObjectPlace(store, reader) for store in stores),
+        *(ObjectPlace(store, read) for store in stores),
         *(RunCachePlace(store) for store in stores),
         SiteCachePlace(workspace.data),
     ]
 
 
-def _reader(workspace: Workspace) -> Reader:
+def reader(workspace: Workspace) -> Reader:
+    """How to see who is in a file of this project."""
+
     @cache
     def indexed(tokens: frozenset[str]) -> Mapping[str, bool]:
         held = workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).values()

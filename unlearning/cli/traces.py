@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,4 +30,68 @@ def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = (sweep,)
+@click.command()
+@project
+@click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
+@click.option("--dry-run", is_flag=True, help="Show what would go; change nothing.")
+def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool) -> None:
+    """Delete what is left of people who were erased: finish open purges, and delete what came back since.
+
+    \b
+    Example:  unlearn purge --dry-run
+    """
+    from unlearning import aftercare
+
+    workspace = open_project(root)
+    done = aftercare.preview(workspace, requests) if dry_run else aftercare.purge(workspace, requests)
+    lines = [f"{'would go' if dry_run else 'deleted':<8}  {one['count']:>5}  {one['place']}" for one in _counts(done)]
+    lines += [f"left             {one['place']}: {one['why']}; {one['remedy']}" for one in done["residuals"]]
+    answer(as_json, done, lines or ["nothing is left"])
+
+
+@click.command()
+@project
+@click.option("--verify", "check", is_flag=True, help="Also look at every twin; exits 1 when one is missing or changed.")
+def twins(root: Path, as_json: bool, check: bool) -> None:
+    """List which data object stands in for which erased one; the map's signature is always checked.
+
+    \b
+    Example:  unlearn twins --verify
+    """
+    from unlearning import twins as redaction_twins
+
+    workspace = open_project(root)
+    document = redaction_twins.listing(workspace)
+    findings = redaction_twins.verify(workspace) if check else []
+    lines = [f"{twin['old'][:12]} → {twin['new'][:12]}  {twin['path']}" for twin in document["twins"]]
+    answer(as_json, {**document, "findings": findings}, [*lines, f"{document['commits']} commits have a twin", *findings])
+    if findings:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@project
+@click.argument("rev")
+@click.option("--into", type=click.Path(path_type=Path), help="A new folder, as a linked work tree; this one stays as it is.")
+def checkout(root: Path, as_json: bool, rev: str, into: Path | None) -> None:
+    """Bring back an old revision, with twins in place of what was erased: DVC files and data.
+
+    Without --into it happens here, and is refused while something is uncommitted; `unlearn checkout main` goes back.
+
+    \b
+    Example:  unlearn checkout v1.2 --into ../v1.2
+    """
+    from unlearning import twins as redaction_twins
+
+    done = redaction_twins.checkout(open_project(root), rev, into=into)
+    what = (
+        f"the twin {done['commit'][:12]} of {done['rev'][:12]}" if done["twin"] else f"{done['rev'][:12]}, which needs no twin"
+    )
+    answer(as_json, done, [f"{done['folder']} is at {what}"])
+
+
+def _counts(done: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*done["would_go"], *done["went"]]
+
+
+COMMANDS = (sweep, purge, twins, checkout)

@@ -41,5 +41,6 @@ class TablePlace:
         """Nothing is deleted here: rewriting the data is redaction, with a new version and a new model."""
         if not traces:
             return ()
-        remedy = "run `unlearn request` and `unlearn erase` for them again, and correct what loads the data"
-        return (Residual(self.name, self.level, "residual", len(traces), "they came back with a later load", remedy),)
+        why = "the table was loaded again, or its stage did not run since the redaction"
+        remedy = "run `dvc repro`; if they are still there, `unlearn request` and `unlearn erase` for them again"
+        return (Residual(self.name, self.level, "residual", len(traces), why, remedy),)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from unlearning.entities import DataVersion
 from unlearning.errors import Damaged, DataError, NotFound, ProjectError, Unavailable
 from unlearning.hashing import IdentifierKind, fingerprint
-from unlearning.stores import dvc_files, snapshots, tables
+from unlearning.stores import dvc_files, snapshots, tables, twin_map
 from unlearning.stores import git as git_repository
 from unlearning.stores.git import Git
 from unlearning.stores.snapshots import Snapshot, Tracked
@@ -80,12 +80,19 @@ class DvcData:
     def fetch(self, version: DataVersion) -> Path:
         """The file of any version, from the local cache, or else pulled into it from a remote; the workspace stays as it is.
 
+        Of a version that was erased, its twin: the same table without the people who are gone.
         The file has no suffix: read it with `tables.read(file, named=version.path)`. Raises NotFound, saying where it looked;
         Unavailable when a remote did not answer; Damaged when the content is not what the version says.
         """
-        file = self.content(version.path, version.object)
-        if tables.digest(file) != version.digest:
-            raise Damaged(f"{version.path}, object {version.object}: content is not {version.digest}; restore the object")
+        try:
+            file, digest = self.content(version.path, version.object), version.digest
+        except NotFound:
+            twin = twin_map.read(self.git, self.root).last(version.object)
+            if twin is None:
+                raise
+            file, digest = self.content(version.path, twin.new), twin.digest
+        if tables.digest(file) != digest:
+            raise Damaged(f"{version.path}, object {version.object}: content is not {digest}; restore the object")
         return file
 
     def content(self, path: str, object_hash: str) -> Path:

@@ -6,9 +6,10 @@ here an object is found and deleted by its hash. Layout: `files/md5/ab/cdef…` 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,29 @@ class ObjectStore:
         """A file as a stream. Raises Unavailable, FileNotFoundError when it vanished meanwhile."""
         with self.answering(), self.files.open(path, "rb") as stream:
             yield stream
+
+    def fetch(self, object_hash: str, file: Path) -> None:
+        """Copy an object to a file. Raises Unavailable, FileNotFoundError."""
+        path = next(filter(self._exists, self._paths(object_hash)), self._paths(object_hash)[0])
+        with self.open(path) as stream, file.open("wb") as out:
+            shutil.copyfileobj(stream, out)
+
+    def size(self, object_hash: str) -> int | None:
+        """Bytes of an object; None when it is not there. Raises Unavailable."""
+        path = next(filter(self._exists, self._paths(object_hash)), None)
+        if path is None:
+            return None
+        with self.answering():
+            return int(self.files.info(path)["size"])
+
+    def digest(self, object_hash: str) -> str:
+        """SHA-256 of an object's content. Raises Unavailable, FileNotFoundError."""
+        path = next(filter(self._exists, self._paths(object_hash)), self._paths(object_hash)[0])
+        sha = hashlib.sha256()
+        with self.open(path) as stream:
+            while chunk := stream.read(1 << 20):
+                sha.update(chunk)
+        return sha.hexdigest()
 
     def put(self, object_hash: str, file: Path) -> None:
         """Store a file under its hash, whole or not at all; what is there stays. Raises Unavailable."""
@@ -160,6 +184,13 @@ def _remote(repo: Repo, name: str) -> ObjectStore | None:
     except Exception as error:  # a driver that is not installed, credentials that do not parse
         raise Unavailable(f"{label} cannot be opened ({type(error).__name__}: check its settings), run again") from error
     return ObjectStore(label, odb.fs, str(odb.path).rstrip("/"), local=odb.fs.protocol == "local")
+
+
+def named_now(data: DvcData, paths: Collection[str]) -> frozenset[str]:
+    """The objects that the work tree's DVC files name for these tables."""
+    wanted = {str(data.root / path) for path in paths}
+    with data.opened() as repo:
+        return frozenset(str(out.hash_info.value) for out in repo.index.outs if out.fs_path in wanted and out.hash_info)
 
 
 def site_cache(data: DvcData) -> Path:

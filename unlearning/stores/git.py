@@ -11,6 +11,9 @@ from pathlib import Path
 
 from unlearning.errors import ProjectError, Unavailable
 
+_ALL = ("--exclude=refs/unlearning/*", "--all")
+"""Every ref but our own: a twin of a commit is no history."""
+
 
 @dataclass(frozen=True)
 class Commit:
@@ -50,7 +53,7 @@ class Git:
         """Every commit, on any branch or tag, that touched one of the paths; parents come before their children."""
         head = ["HEAD"] if self.head else []
         order = ("--topo-order", "--reverse", "--full-history", "--parents", "--format=%H %P|%ct")
-        lines = self._run("log", "--all", *head, *order, "--", *pathspecs, failing="cannot read the Git history").splitlines()
+        lines = self._run("log", *_ALL, *head, *order, "--", *pathspecs, failing="cannot read the Git history").splitlines()
         split = [(revs.split(), int(seconds)) for revs, seconds in (line.split("|") for line in lines)]
         return [Commit(revs[0], tuple(revs[1:]), datetime.fromtimestamp(seconds, UTC)) for revs, seconds in split]
 

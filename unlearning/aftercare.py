@@ -1,0 +1,76 @@
+"""Purging later: erasures whose purge is still open, what was out of reach then, what came back since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from unlearning import certifying, lifecycle, pipeline, purging, searching
+from unlearning.entities import ErasureRequest
+from unlearning.erasure import Clock, Erasure, utc_now
+from unlearning.errors import WrongUse
+from unlearning.receiving import chosen
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
+
+
+def preview(workspace: Workspace, requests: Sequence[str]) -> dict[str, Any]:
+    """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
+    found = purging.traces_from(purging.find(workspace, _tokens(_purgeable(workspace, requests))))
+    going = [{"place": place, "count": len(traces), "names": [t.name for t in traces]} for place, traces in found.items()]
+    return {"dry_run": True, "would_go": going, "went": [], "residuals": [], "certificates": []}
+
+
+def purge(workspace: Workspace, requests: Sequence[str], *, clock: Clock = utc_now) -> dict[str, Any]:
+    """Finish open purges, search and delete once more, and renew the certificates of what had residuals.
+
+    Raises WrongUse for a request that is not erased yet, NotFound, Unavailable: run again when the place answers.
+    """
+    people = _purgeable(workspace, requests)
+    went: list[Mapping[str, Any]] = []
+    certificates = []
+    for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and one.state == "purging"):
+        erasure = Erasure(workspace, erasure_id, clock)
+        with workspace.ledger.exclusive(erasure_id):
+            went += pipeline.purge_step(erasure)["removed"]
+            certificates.append(pipeline.certify_step(erasure)["path"])
+    done = purging.again(workspace, _tokens(people))
+    for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and _left_something(one)):
+        erasure = Erasure(workspace, erasure_id, clock)
+        with workspace.ledger.exclusive(erasure_id):
+            workspace.ledger.append("PurgedAgain", erasure_id, done, at=clock())
+            certificates.append(_renew(erasure)["path"])
+    return {
+        "dry_run": False,
+        "would_go": [],
+        "went": [*went, *done["removed"]],
+        "residuals": done["residuals"],
+        "certificates": certificates,
+    }
+
+
+def _renew(erasure: Erasure) -> Mapping[str, Any]:
+    body = certifying.issue(erasure)
+    erasure.workspace.ledger.append("CertificateIssued", erasure.erasure_id, body, at=erasure.clock())
+    return body
+
+
+def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureRequest]:
+    """The named requests, or all whose erasure reached its purge."""
+    if not requests:
+        everyone = lifecycle.fold(workspace.ledger.events()).values()
+        return [one for one in everyone if one.state in searching.PURGED]
+    named = chosen(workspace, requests)
+    if early := [one for one in named if one.state not in searching.PURGED]:
+        listed = ", ".join(f"{one.request_id} ({one.state})" for one in early)
+        raise WrongUse(f"{listed}: not erased yet, so the data is still in use; run `unlearn erase` first")
+    return named
+
+
+def _left_something(request: ErasureRequest) -> bool:
+    return request.state == "completed_with_residuals"
+
+
+def _tokens(requests: Sequence[ErasureRequest]) -> frozenset[str]:
+    return frozenset(one.token for one in requests)

@@ -1,0 +1,87 @@
+"""DVC's files of one commit, naming twins instead of erased objects. Part of the home of DVC, with `stores/dvc_files.py`."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from unlearning.stores.twin_map import TwinMap
+
+if TYPE_CHECKING:
+    from unlearning.stores.data import DvcData
+
+
+def is_metadata(path: str) -> bool:
+    """`x.dvc` and `dvc.lock`: the files in which DVC writes hashes down."""
+    name = PurePosixPath(path).name
+    return name == "dvc.lock" or name.endswith(".dvc")
+
+
+def renamed(content: bytes, twins: TwinMap) -> bytes | None:
+    """The file with the hash and size of each twin in place of the erased object's; None when it names none."""
+    if not any(old.encode() in content for old in twins.twins):
+        return None
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    yaml = YAML()
+    try:
+        document = yaml.load(content)
+    except YAMLError:
+        return None  # broken at this commit as well: DVC cannot read it either
+    changed = [_rename(entry, twins) for entry in _entries(document)]
+    if not any(changed):
+        return None
+    out = io.BytesIO()
+    yaml.dump(document, out)
+    return out.getvalue()
+
+
+def _rename(entry: Any, twins: TwinMap) -> bool:
+    twin = twins.last(str(entry.get("md5")))
+    if twin is None:
+        return False
+    entry["md5"] = twin.new
+    if "size" in entry:
+        entry["size"] = twin.size
+    if "nfiles" in entry and twin.files is not None:
+        entry["nfiles"] = twin.files
+    return True
+
+
+def _entries(document: Any) -> Iterator[Any]:
+    """Every mapping with a hash and a path, wherever it stands: `outs`, `deps`, of any stage."""
+    if isinstance(document, dict):
+        if "md5" in document and "path" in document:
+            yield document
+        for value in document.values():
+            yield from _entries(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from _entries(value)
+
+
+def checkout(data: DvcData) -> None:
+    """Bring the work tree to what its DVC files name, from the cache, or else from a remote. Raises ProjectError."""
+    from dvc.exceptions import CheckoutError
+
+    with data.opened() as repo:
+        try:
+            repo.checkout()
+        except CheckoutError:
+            repo.pull()
+
+
+def share_cache(data: DvcData, folder: Path) -> None:
+    """Let a linked work tree use this project's cache and remotes, through a configuration that Git never sees."""
+    from dvc.repo import Repo
+
+    with data.opened() as repo:
+        cache = str(repo.cache.legacy.path)
+        urls = {name: str(remote.get("url", "")) for name, remote in repo.config["remote"].items()}
+    with Repo(str(folder)) as linked, linked.config.edit("local") as local:
+        local.setdefault("cache", {})["dir"] = cache
+        for name, url in urls.items():
+            local.setdefault("remote", {}).setdefault(name, {})["url"] = url

@@ -1,0 +1,96 @@
+"""Which DVC object stands in for which erased one: a signed list in the repository, kept in Git with everything else.
+
+A twin is the same table or folder without the people who were erased. Erasing somebody else later makes a twin of the twin,
+so the map is followed until it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from unlearning import envelope
+from unlearning.errors import VerificationFailed
+from unlearning.hashing import canonical
+from unlearning.stores import git_plumbing
+from unlearning.stores.files import replacing
+from unlearning.stores.git import Git
+
+FILE = "unlearning-twins.json"
+PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/redaction-twins/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """One object in place of another."""
+
+    old: str
+    """DVC's hash of the erased object."""
+    new: str
+    """DVC's hash of what stands in for it."""
+    path: str
+    """What it is called at the revisions that name it; the first of its names."""
+    digest: str
+    """SHA-256 of the twin's content."""
+    size: int
+    """Bytes; of a folder, of everything in it."""
+    files: int | None = None
+    """In a folder."""
+
+
+class TwinMap:
+    """The list, by erased object."""
+
+    def __init__(self, twins: Iterable[Twin] = ()) -> None:
+        self.twins: Mapping[str, Twin] = {twin.old: twin for twin in twins}
+
+    def last(self, object_hash: str) -> Twin | None:
+        """What stands in for an object today, after every later erasure; None for one that was never erased."""
+        found, twin = None, self.twins.get(object_hash)
+        while twin is not None and twin is not found:
+            found, twin = twin, self.twins.get(twin.new)
+        return found
+
+    def with_twins(self, twins: Iterable[Twin]) -> TwinMap:
+        """The map and some more; what is there already stays."""
+        return TwinMap([*self.twins.values(), *(twin for twin in twins if twin.old not in self.twins)])
+
+
+def read(git: Git, root: Path, *, public_key: bytes | None = None) -> TwinMap:
+    """The project's map; an empty one before the first twin. Raises VerificationFailed for one that was changed.
+
+    It lies in the work tree, for everyone who clones, and under a ref, for old revisions from before it was written.
+    public_key: to check the signatures with; without it the content is taken as it is.
+    """
+    file = root / FILE
+    contents = [git_plumbing.kept(git, FILE), file.read_bytes() if file.exists() else None]
+    found = [_parse(content, public_key) for content in contents if content is not None]
+    return TwinMap(twin for one in found for twin in one.twins.values())
+
+
+def _parse(content: bytes, public_key: bytes | None) -> TwinMap:
+    signed = envelope.read(content)
+    if public_key is not None and not envelope.signed_by(signed, public_key):
+        raise VerificationFailed(f"{FILE} is not signed with this project's key; restore it with `git checkout -- {FILE}`")
+    statement = envelope.statement_of(signed)
+    if statement.get("predicateType") != PREDICATE_TYPE:
+        raise VerificationFailed(f"{FILE} is about {statement.get('predicateType')!r}; expected {PREDICATE_TYPE!r}")
+    return TwinMap(Twin(**twin) for twin in statement["predicate"]["twins"])
+
+
+def write(git: Git, root: Path, twins: TwinMap, *, signing_key: bytes) -> None:
+    """The map as a signed in-toto Statement about the twins, in both places; writing the same again changes nothing."""
+    listed = sorted(twins.twins.values(), key=lambda twin: twin.old)
+    statement: dict[str, Any] = {
+        "_type": envelope.STATEMENT_TYPE,
+        "subject": [{"name": twin.new, "digest": {"sha256": twin.digest}} for twin in listed],
+        "predicateType": PREDICATE_TYPE,
+        "predicate": {"twins": [asdict(twin) for twin in listed]},
+    }
+    content = envelope.dump(envelope.sign(canonical(statement), signing_key))
+    if git_plumbing.kept(git, FILE) != content:
+        git_plumbing.keep(git, FILE, content, message=f"{len(listed)} twins")
+    with replacing(root / FILE) as stream:
+        stream.write(content)

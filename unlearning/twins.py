@@ -1,0 +1,295 @@
+"""Redaction twins: every old data version without the people who were erased, so that old revisions stay reproducible.
+
+Before an object that holds them is deleted, the same object without them is stored under its own hash, wherever the old one
+was; a signed map in the repository says which stands in for which; and every commit that names an old one gets a twin commit,
+under `refs/unlearning/twins/<commit>`, whose DVC files name the new ones. History and work tree stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning import hashing, searching
+from unlearning.entities import DataVersion, Residual, plain
+from unlearning.errors import DataError, ProjectError
+from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, tables, twin_map
+from unlearning.stores.dvc_stores import ObjectStore
+from unlearning.stores.twin_map import FILE, Twin, TwinMap
+from unlearning.training import people_in
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
+
+_PARQUET = b"PAR1"
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one purge has made."""
+
+    twins: tuple[Twin, ...]
+    commits: int
+    residuals: tuple[Residual, ...]
+
+
+def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str]) -> Made:
+    """Twins of these objects, stored, mapped and committed beside the history; again is once. Raises Unavailable.
+
+    objects: hashes that hold people of `tokens`.
+    """
+    before = known(workspace)
+    maker = _Maker(workspace, frozenset(tokens), frozenset(objects), _names(workspace))
+    residuals: list[Residual] = []
+    for name in sorted(set(objects) - before.twins.keys(), key=lambda one: one.endswith(".dir")):
+        residuals += maker.add(name, before)
+    after = before.with_twins(maker.made.values())
+    if after.twins:
+        _write(workspace, after)
+    commits = commit_twins(workspace, after)
+    return Made(tuple(maker.made.values()), commits, tuple(residuals))
+
+
+def known(workspace: Workspace) -> TwinMap:
+    """Every twin so far. Raises VerificationFailed for a map that was changed."""
+    return twin_map.read(workspace.data.git, workspace.root, public_key=workspace.keys.public)
+
+
+def _write(workspace: Workspace, twins: TwinMap) -> None:
+    twin_map.write(workspace.data.git, workspace.root, twins, signing_key=workspace.keys.signing)
+    if workspace.settings.versioning.commit:
+        workspace.data.git.commit("Keep old revisions reproducible without erased people", [str(workspace.root / FILE)])
+
+
+def _names(workspace: Workspace) -> dict[str, str]:
+    """Object → the first path that any revision gives it."""
+    found: dict[str, str] = {}
+    for snapshot in workspace.data.snapshots(workspace.data.commits()):
+        for out in snapshot.outs:
+            found.setdefault(out.object, out.path)
+    return found
+
+
+class _Maker:
+    """Makes the twins of one purge; files before the folders that hold them."""
+
+    def __init__(self, workspace: Workspace, tokens: frozenset[str], objects: frozenset[str], names: Mapping[str, str]) -> None:
+        self.workspace, self.tokens, self.objects, self.names = workspace, tokens, objects, names
+        self.stores = dvc_stores.stores(workspace.data)
+        self.reader = searching.reader(workspace)
+        self.made: dict[str, Twin] = {}
+
+    def add(self, name: str, before: TwinMap) -> Iterator[Residual]:
+        """Make the twin of one object and store it wherever that one is; what has none is said."""
+        holding = [store for store in self.stores if store.holds(name)]
+        if not holding or len(name) not in (32, 36):
+            return
+        with self._file(holding[0], name) as old, _draft(self.workspace) as draft:
+            make = self._folder if name.endswith(".dir") else self._table
+            try:
+                twin = make(name, old, draft, before)
+            except DataError as error:
+                yield _without_twin(name, str(error))
+                return
+            for store in holding:
+                store.put(twin.new, draft)
+            self.made[name] = twin
+            self._index(twin, draft)
+
+    def _table(self, name: str, old: Path, draft: Path, _before: TwinMap) -> Twin:
+        named = f"{name}{_suffix(old)}"
+        column = self.workspace.recipe.person
+        people = people_in(self.workspace, tables.read(old, person=column, named=named), column)
+        out = draft.with_suffix(Path(named).suffix)
+        tables.redact(old, out, ~people.mask(self.tokens), named=named)
+        out.replace(draft)
+        return self._twin(name, _md5(draft), draft, size=draft.stat().st_size)
+
+    def _folder(self, name: str, old: Path, draft: Path, before: TwinMap) -> Twin:
+        twins, listed = before.with_twins(self.made.values()), []
+        for item in json.loads(old.read_bytes()):
+            if not self.reader.named(item["relpath"]).isdisjoint(self.tokens):
+                continue
+            if item["md5"] in self.objects and twins.last(item["md5"]) is None:
+                continue
+            twin = twins.last(item["md5"])
+            listed.append({**item, "md5": twin.new} if twin else item)
+        draft.write_bytes(json.dumps(listed, sort_keys=True).encode())
+        size = sum(self._size(item["md5"]) for item in listed)
+        return self._twin(name, f"{_md5(draft)}.dir", draft, size=size, files=len(listed))
+
+    def _twin(self, name: str, new: str, draft: Path, *, size: int, files: int | None = None) -> Twin:
+        return Twin(name, new, self.names.get(name, ""), hashing.file_digest(draft), size, files)
+
+    def _size(self, name: str) -> int:
+        return next((size for store in self.stores if (size := store.size(name)) is not None), 0)
+
+    @contextmanager
+    def _file(self, store: ObjectStore, name: str) -> Iterator[Path]:
+        """An object as a file on this machine, for a moment."""
+        with _draft(self.workspace) as copy:
+            store.fetch(name, copy)
+            yield copy
+
+    def _index(self, twin: Twin, draft: Path) -> None:
+        """Remember who is in a table's twin, so that the next erasure finds it without opening it."""
+        if twin.new.endswith(".dir") or not twin.path:
+            return
+        column = self.workspace.recipe.person
+        people = people_in(self.workspace, tables.read(draft, person=column, named=f"{twin.new}{_suffix(draft)}"), column)
+        version = DataVersion(twin.path, twin.digest, twin.new, None, len(people.codes), len(people.tokens))
+        if self.workspace.lineage.data_version(version.digest, version.path) is None:
+            self.workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.tokens])
+
+
+def _without_twin(name: str, why: str) -> Residual:
+    return Residual(
+        place=f"old revisions that name object {name}",
+        level="logical",
+        outcome="unverified",
+        count=1,
+        why=f"no twin could be made ({why}), so they will not check out whole",
+        remedy="run `dvc repro` at those revisions, or leave them as they are: the object itself is deleted",
+    )
+
+
+# --- commits --------------------------------------------------------------------------------------------------------
+
+
+def commit_twins(workspace: Workspace, twins: TwinMap) -> int:
+    """A twin commit, under its own ref, for every commit that names an erased object; how many were made or renewed."""
+    git, made = workspace.data.git, 0
+    if not twins.twins:
+        return 0
+    present, rename = git_plumbing.twins(git), _renaming(workspace, twins)
+    for rev in git_plumbing.everywhere(git):
+        made += _commit_twin(workspace, rev, rename, present.get(rev)) is not None
+    return made
+
+
+def _renaming(workspace: Workspace, twins: TwinMap) -> Callable[[str], bytes | None]:
+    """Blob of a DVC file → what its twin says; each blob is read once, however many commits have it."""
+    seen: dict[str, bytes | None] = {}
+
+    def rename(blob: str) -> bytes | None:
+        if blob not in seen:
+            seen[blob] = dvc_twins.renamed(git_plumbing.blob(workspace.data.git, blob), twins)
+        return seen[blob]
+
+    return rename
+
+
+def _commit_twin(workspace: Workspace, rev: str, rename: Callable[[str], bytes | None], present: str | None) -> str | None:
+    """The new twin of a commit; None when it needs none or has it already."""
+    git = workspace.data.git
+    found = {path: rename(blob) for path, blob in git_plumbing.files(git, rev).items() if dvc_twins.is_metadata(path)}
+    changed = {path: content for path, content in found.items() if content is not None}
+    if not changed:
+        return None
+    commit = git_plumbing.commit_beside(git, rev, changed, message=f"Twin of {rev} without erased people")
+    if commit == present:
+        return None
+    git_plumbing.set_twin(git, rev, commit)
+    return commit
+
+
+def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dict[str, Any]:
+    """Bring back an old revision, or its twin when it named erased objects.
+
+    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. Raises NotFound, ProjectError.
+    """
+    git = workspace.data.git
+    commit = git_plumbing.resolve(git, rev)
+    twins = known(workspace)
+    _commit_twin(workspace, commit, _renaming(workspace, twins), git_plumbing.twins(git).get(commit))
+    chosen = git_plumbing.twins(git).get(commit, commit)
+    if into is None:
+        _refuse_dirty(workspace)
+        git_plumbing.switch(git, rev if chosen == commit else chosen)
+        dvc_twins.checkout(workspace.data)
+    else:
+        _link(workspace, chosen, into.resolve())
+    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": str(into or workspace.root)}
+
+
+def _refuse_dirty(workspace: Workspace) -> None:
+    rewritten = [line for line in workspace.data.status() if ": output " in line and line.endswith(" modified")]
+    changed = [*git_plumbing.changes(workspace.data.git), *rewritten]
+    if changed:
+        raise ProjectError(
+            f"{len(changed)} files differ from what Git or DVC recorded ({changed[0].strip()}); "
+            "commit or restore them first, or check out elsewhere with --into FOLDER"
+        )
+
+
+def _link(workspace: Workspace, commit: str, folder: Path) -> None:
+    from unlearning.stores.data import DvcData
+
+    git_plumbing.link(workspace.data.git, commit, folder)
+    dvc_twins.share_cache(workspace.data, folder)
+    dvc_twins.checkout(DvcData(folder))
+
+
+# --- the map --------------------------------------------------------------------------------------------------------
+
+
+def listing(workspace: Workspace) -> dict[str, Any]:
+    """The map, its signature checked, and how many commits have a twin. Raises VerificationFailed."""
+    twins = known(workspace)
+    return {
+        "twins": [plain(twin) for twin in sorted(twins.twins.values(), key=lambda twin: (twin.path, twin.old))],
+        "commits": len(git_plumbing.twins(workspace.data.git)),
+    }
+
+
+def verify(workspace: Workspace) -> list[str]:
+    """What is wrong with the map, in words: a twin that is nowhere or is another file, an erased object that came back."""
+    twins = known(workspace)
+    stores = dvc_stores.stores(workspace.data)
+    return [
+        finding
+        for twin in sorted(twins.twins.values(), key=lambda twin: twin.old)
+        for finding in _wrong(twin, stores, needed=twin.new not in twins.twins)
+    ]
+
+
+def _wrong(twin: Twin, stores: Sequence[ObjectStore], *, needed: bool) -> Iterator[str]:
+    yield from (f"{store.name} holds the erased object {twin.old}" for store in stores if store.holds(twin.old))
+    holding = [store for store in stores if store.holds(twin.new)]
+    if needed and not holding:
+        yield f"the twin {twin.new} of {twin.old} is in no cache or remote"
+    for store in holding if needed else ():
+        if store.digest(twin.new) != twin.digest:
+            yield f"{store.name} holds another file under the name of the twin {twin.new}"
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _draft(workspace: Workspace) -> Iterator[Path]:
+    """A private file for a moment: it holds rows of people."""
+    folder = workspace.path(".unlearning/tmp")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="twin-", dir=folder) as scratch:
+        yield Path(scratch) / "object"
+
+
+def _suffix(file: Path) -> str:
+    with file.open("rb") as stream:
+        return ".parquet" if stream.read(len(_PARQUET)) == _PARQUET else ".csv"
+
+
+def _md5(file: Path) -> str:
+    """DVC's name for a file."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            md5.update(chunk)
+    return md5.hexdigest()
