@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning import certifying, lifecycle, planning, plugins, purging, registration, stages, training, validation
+from unlearning import certifying, holds, lifecycle, planning, plugins, purging, registration, stages, training, validation
 from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, shaped_records
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
 from unlearning.erasure import Clock, Erasure, utc_now
-from unlearning.errors import ParentMoved, ValidationRefused, WouldEmptyData
+from unlearning.errors import NotFound, ParentMoved, ValidationRefused, WouldEmptyData
 from unlearning.planning import Plan
 from unlearning.receiving import chosen
 from unlearning.stores import tables
@@ -146,7 +147,19 @@ def _usable_methods(workspace: Workspace, parent: ModelRecord) -> tuple[str, ...
 
 def redact_step(erasure: Erasure) -> Mapping[str, Any]:
     """4: the tables without the people, as new DVC versions. Made from the planned versions, so that it can run again."""
-    return erasure.once("DataRedacted", lambda: _redact(erasure))
+    with erasure.workspace.ledger.exclusive(holds.LOCK):
+
+        def body() -> Mapping[str, Any]:
+            _check_batch(erasure)
+            return _redact(erasure)
+
+        return erasure.once("DataRedacted", body)
+
+
+def _check_batch(erasure: Erasure) -> None:
+    """Raises ParentMoved when a request was withdrawn or exempted since the plan was made."""
+    if left := set(erasure.plan.tokens) - set(erasure.tokens):
+        raise ParentMoved(f"{len(left)} requests left {erasure.erasure_id} since it was planned; it will be planned again")
 
 
 def _redact(erasure: Erasure) -> Mapping[str, Any]:
@@ -155,7 +168,7 @@ def _redact(erasure: Erasure) -> Mapping[str, Any]:
         keep = {before.path: _keep(erasure, before) for before in plan.before}
         changed = [before for before in plan.before if not keep[before.path].all()]
         for before in plan.before:
-            index_table(workspace, before, workspace.data.fetch(before))
+            index_table(workspace, before, _planned(erasure, before))
         for before in changed:
             _write_redacted(erasure, before, keep[before.path])
         after = _record_tables(erasure, changed)
@@ -165,10 +178,18 @@ def _redact(erasure: Erasure) -> Mapping[str, Any]:
     }
 
 
+def _planned(erasure: Erasure, before: DataVersion) -> Path:
+    """The file of a planned version; raises ParentMoved when another erasure purged it since."""
+    try:
+        return erasure.workspace.data.fetch(before)
+    except NotFound as error:
+        raise ParentMoved(f"{before.path} was purged since the erasure was planned; it will be planned again") from error
+
+
 def _keep(erasure: Erasure, before: DataVersion) -> NDArray[np.bool_]:
     """(n,) true for the rows of a planned version that stay."""
     workspace = erasure.workspace
-    table = tables.read(workspace.data.fetch(before), person=workspace.recipe.person, named=before.path)
+    table = tables.read(_planned(erasure, before), person=workspace.recipe.person, named=before.path)
     return ~people_in(workspace, table, workspace.recipe.person).mask(erasure.plan.tokens)
 
 
@@ -178,7 +199,7 @@ def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool
     draft = workspace.path(".unlearning/tmp") / erasure.erasure_id / out.name
     draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        tables.redact(workspace.data.fetch(before), draft, keep, named=before.path)
+        tables.redact(_planned(erasure, before), draft, keep, named=before.path)
         present = tables.digest(out)
         if present not in (before.digest, tables.digest(draft)):
             raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
@@ -362,10 +383,12 @@ def purge_step(erasure: Erasure) -> Mapping[str, Any]:
     """8: delete what holds the people and can be deleted; what is left is listed, never left out. No way back from here."""
 
     def body() -> Mapping[str, Any]:
+        holds.require_free(erasure.erasure_id, erasure.requests)
         _check_served(erasure)
         return purging.purge(erasure)
 
-    return erasure.once("Purged", body)
+    with erasure.workspace.ledger.exclusive(holds.LOCK):
+        return erasure.once("Purged", body)
 
 
 def _check_served(erasure: Erasure) -> None:
