@@ -39,7 +39,9 @@ class Search:
     training: Places
     """(n, 4) place of each of their records in the current training table."""
     people: Places
-    """(u, 4) place of each person found anywhere."""
+    """(u, 4) place of each person found in a table that still exists."""
+    lost: frozenset[str]
+    """Tokens whose place nobody can work out any more: only versions that were purged held these people."""
 
     @cached_property
     def found(self) -> frozenset[str]:
@@ -68,9 +70,15 @@ def search(
     old = _old_holders(workspace, wanted, known=holders)
     holders |= {version.digest: held for version, held in old}
     fed = {record.data.digest for record in workspace.lineage.models(workspace.settings.model, deleted=None)}
+    lost: set[str] = set()
     for version, held in old:
         if version.digest in fed and not held <= places.keys():
-            places.update(_look(workspace, workspace.data.fetch(version), version.path, column, wanted)[1])
+            try:
+                file = workspace.data.fetch(version)
+            except NotFound:  # purged with an earlier erasure
+                lost |= held
+            else:
+                places.update(_look(workspace, file, version.path, column, wanted)[1])
     return Search(
         current=tuple(current),
         holders=holders,
@@ -78,6 +86,7 @@ def search(
         records=len(rows[data.source]),
         training=rows[data.train],
         people=np.array([places[token] for token in sorted(places)], dtype=np.uint64).reshape(-1, 4),
+        lost=frozenset(lost - places.keys()),
     )
 
 
