@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from unlearning.workspace import Workspace
 
 
-def preview(workspace: Workspace, requests: Sequence[str]) -> dict[str, Any]:
+def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> dict[str, Any]:
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
-    found = purging.traces_from(purging.find(workspace, _tokens(_purgeable(workspace, requests))))
+    found = purging.traces_from(purging.find(workspace, _tokens(_purgeable(workspace, requests)), derived=derived))
     going = [{"place": place, "count": len(traces), "names": [t.name for t in traces]} for place, traces in found.items()]
     return {"dry_run": True, "would_go": going, "went": [], "residuals": [], "certificates": []}
 
 
-def purge(workspace: Workspace, requests: Sequence[str], *, clock: Clock = utc_now) -> dict[str, Any]:
+def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = False, clock: Clock = utc_now) -> dict[str, Any]:
     """Finish open purges, search and delete once more, and renew the certificates of what had residuals.
 
+    derived: also delete what stages made from their data and nobody can read; `dvc repro` makes it again.
     Raises WrongUse for a request that is not erased yet, NotFound, Unavailable: run again when the place answers.
     """
     people = _purgeable(workspace, requests)
@@ -35,7 +36,7 @@ def purge(workspace: Workspace, requests: Sequence[str], *, clock: Clock = utc_n
         with workspace.ledger.exclusive(erasure_id):
             went += pipeline.purge_step(erasure)["removed"]
             certificates.append(pipeline.certify_step(erasure)["path"])
-    done = purging.again(workspace, _tokens(people))
+    done = purging.again(workspace, _tokens(people), derived=derived)
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and _left_something(one)):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):

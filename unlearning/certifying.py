@@ -164,6 +164,7 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
         facts.Table(
             before=before[version.path],
             after=version,
+            root_before=workspace.lineage.root(before[version.path]),
             root_after=tree.root,
             absences=_absences(tree, erasure.plan.tokens),
         )
@@ -219,7 +220,7 @@ _ACTIONS: Mapping[str, tuple[facts.Operation, str]] = {
     "CandidateTrained": ("trained", "constituents trained on the retained records"),
     "VersionRegistered": ("registered", "registered as a new version"),
     "AliasMoved": ("promoted", "alias moved to the new version"),
-    "Purged": ("deleted", "stale checkpoints deleted"),
+    "Purged": ("deleted", "everything within reach that held them; a search of every place follows"),
 }
 
 

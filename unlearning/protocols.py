@@ -213,6 +213,8 @@ class Found:
     """Things that were looked at."""
     unclear: tuple[Residual, ...] = ()
     """What nobody can say."""
+    derived: tuple[Trace, ...] = ()
+    """What was made from their data and cannot be read: deleted only when that is asked for."""
 
 
 class Place(Protocol):

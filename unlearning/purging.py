@@ -56,18 +56,19 @@ def purge(erasure: Erasure) -> Mapping[str, Any]:
         return _twins_then_deletion(workspace, traces_from(inventory), erasure.plan.tokens, _elsewhere(erasure))
 
 
-def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = ()) -> dict[str, Any]:
+def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> dict[str, Any]:
     """Every trace of these people within reach, by place, as plain values; changes nothing.
 
     stale: names of checkpoints that hold them, which nobody can work out once their data is gone.
+    derived: also what stages made from their data and nobody can read.
     """
     wanted = searching.wanted(workspace, tokens, trust_index=True)
     found: dict[str, set[Trace]] = {checkpoints.NAME: set(map(Trace, stale))}
     for place in searching.places(workspace):
         # An object that was found in one store is erased in all, and so is what names it.
         known = {name: frozenset(found.get(name, ())) | wanted.known.get(name, frozenset()) for name in {*wanted.known, *found}}
-        traces = place.find(replace(wanted, known=known)).traces
-        found.setdefault(searching.remembered_as(place), set()).update(traces)
+        here = place.find(replace(wanted, known=known))
+        found.setdefault(searching.remembered_as(place), set()).update(here.traces, here.derived if derived else ())
     # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
     present = dvc_stores.named_now(workspace.data, workspace.settings.data.tables)
     found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
@@ -80,14 +81,15 @@ def _twins_then_deletion(
     """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes."""
     made = twins.make(workspace, [trace.name for trace in found.get(OBJECTS, ())], tokens)
     done = carry_out(workspace, found)
-    residuals = [*done["residuals"], *(plain(residual) for residual in (*made.residuals, *more))]
-    return {**done, "residuals": residuals, "twins": len(made.twins), "twin_commits": made.commits}
+    residuals = [*done["residuals"], *(plain(residual) for residual in more)]
+    said = {"twins": len(made.twins), "twin_commits": made.commits, "without_twin": list(made.without)}
+    return {**done, "residuals": residuals, **said}
 
 
-def again(workspace: Workspace, tokens: Collection[str]) -> dict[str, Any]:
+def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> dict[str, Any]:
     """Search and delete once more for people who were erased: what came back, what could not be reached then."""
     with workspace.ledger.exclusive("purge"):
-        found = find(workspace, tokens)
+        found = find(workspace, tokens, derived=derived)
         if found["traces"]:
             workspace.ledger.append("TracesFound", "purge", found, at=utc_now())
         return _twins_then_deletion(workspace, traces_from(found), tokens, ())

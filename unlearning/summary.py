@@ -137,4 +137,5 @@ def say_settled(paths: Sequence[str]) -> str:
 def say_purged(body: Mapping[str, Any]) -> str:
     """Half a sentence on what went and what is left."""
     gone = sum(item["count"] for item in body["removed"])
-    return f"{gone} checkpoints deleted, {len(body['residuals'])} residuals listed"
+    kept = f"{body['twins']} twins keep everyone else in old revisions, " if body.get("twins") else ""
+    return f"{gone} traces deleted, {kept}{len(body['residuals'])} residuals listed"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning import hashing, searching
-from unlearning.entities import DataVersion, Residual, plain
+from unlearning.entities import DataVersion, plain
 from unlearning.errors import DataError, ProjectError
 from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, tables, twin_map
 from unlearning.stores.dvc_stores import ObjectStore
@@ -36,7 +36,8 @@ class Made:
 
     twins: tuple[Twin, ...]
     commits: int
-    residuals: tuple[Residual, ...]
+    without: tuple[str, ...]
+    """Objects that have none, because they are no tables: revisions that name them make them again with `dvc repro`."""
 
 
 def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str]) -> Made:
@@ -46,14 +47,13 @@ def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str]
     """
     before = known(workspace)
     maker = _Maker(workspace, frozenset(tokens), frozenset(objects), _names(workspace))
-    residuals: list[Residual] = []
-    for name in sorted(set(objects) - before.twins.keys(), key=lambda one: one.endswith(".dir")):
-        residuals += maker.add(name, before)
+    missing = sorted(set(objects) - before.twins.keys(), key=lambda one: (one.endswith(".dir"), one))
+    without = [name for name in missing if not maker.add(name, before)]
     after = before.with_twins(maker.made.values())
     if after.twins:
         _write(workspace, after)
     commits = commit_twins(workspace, after)
-    return Made(tuple(maker.made.values()), commits, tuple(residuals))
+    return Made(tuple(maker.made.values()), commits, tuple(without))
 
 
 def known(workspace: Workspace) -> TwinMap:
@@ -85,22 +85,22 @@ class _Maker:
         self.reader = searching.reader(workspace)
         self.made: dict[str, Twin] = {}
 
-    def add(self, name: str, before: TwinMap) -> Iterator[Residual]:
-        """Make the twin of one object and store it wherever that one is; what has none is said."""
+    def add(self, name: str, before: TwinMap) -> bool:
+        """Make the twin of one object and store it wherever that one is; False when it cannot have one, or is nowhere."""
         holding = [store for store in self.stores if store.holds(name)]
-        if not holding or len(name) not in (32, 36):
-            return
+        if not holding:
+            return False
         with self._file(holding[0], name) as old, _draft(self.workspace) as draft:
             make = self._folder if name.endswith(".dir") else self._table
             try:
                 twin = make(name, old, draft, before)
-            except DataError as error:
-                yield _without_twin(name, str(error))
-                return
+            except DataError:
+                return False
             for store in holding:
                 store.put(twin.new, draft)
             self.made[name] = twin
             self._index(twin, draft)
+        return True
 
     def _table(self, name: str, old: Path, draft: Path, _before: TwinMap) -> Twin:
         named = f"{name}{_suffix(old)}"
@@ -146,17 +146,6 @@ class _Maker:
         version = DataVersion(twin.path, twin.digest, twin.new, None, len(people.codes), len(people.tokens))
         if self.workspace.lineage.data_version(version.digest, version.path) is None:
             self.workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.tokens])
-
-
-def _without_twin(name: str, why: str) -> Residual:
-    return Residual(
-        place=f"old revisions that name object {name}",
-        level="logical",
-        outcome="unverified",
-        count=1,
-        why=f"no twin could be made ({why}), so they will not check out whole",
-        remedy="run `dvc repro` at those revisions, or leave them as they are: the object itself is deleted",
-    )
 
 
 # --- commits --------------------------------------------------------------------------------------------------------
@@ -212,10 +201,11 @@ def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dic
     if into is None:
         _refuse_dirty(workspace)
         git_plumbing.switch(git, rev if chosen == commit else chosen)
-        dvc_twins.checkout(workspace.data)
+        missing = dvc_twins.checkout(workspace.data)
     else:
-        _link(workspace, chosen, into.resolve())
-    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": str(into or workspace.root)}
+        missing = _link(workspace, chosen, into.resolve())
+    folder = str(into or workspace.root)
+    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": folder, "missing": missing}
 
 
 def _refuse_dirty(workspace: Workspace) -> None:
@@ -228,12 +218,12 @@ def _refuse_dirty(workspace: Workspace) -> None:
         )
 
 
-def _link(workspace: Workspace, commit: str, folder: Path) -> None:
+def _link(workspace: Workspace, commit: str, folder: Path) -> list[str]:
     from unlearning.stores.data import DvcData
 
     git_plumbing.link(workspace.data.git, commit, folder)
     dvc_twins.share_cache(workspace.data, folder)
-    dvc_twins.checkout(DvcData(folder))
+    return dvc_twins.checkout(DvcData(folder))
 
 
 # --- the map --------------------------------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence
 @project
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
 @click.option("--dry-run", is_flag=True, help="Show what would go; change nothing.")
-def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool) -> None:
+@click.option("--derived", is_flag=True, help="Also delete what stages made from their data and nobody can read.")
+def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool, derived: bool) -> None:
     """Delete what is left of people who were erased: finish open purges, and delete what came back since.
 
     \b
@@ -43,7 +44,8 @@ def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool) -> 
     from unlearning import aftercare
 
     workspace = open_project(root)
-    done = aftercare.preview(workspace, requests) if dry_run else aftercare.purge(workspace, requests)
+    run = aftercare.preview if dry_run else aftercare.purge
+    done = run(workspace, requests, derived=derived)
     lines = [f"{'would go' if dry_run else 'deleted':<8}  {one['count']:>5}  {one['place']}" for one in _counts(done)]
     lines += [f"left             {one['place']}: {one['why']}; {one['remedy']}" for one in done["residuals"]]
     answer(as_json, done, lines or ["nothing is left"])
@@ -87,7 +89,8 @@ def checkout(root: Path, as_json: bool, rev: str, into: Path | None) -> None:
     what = (
         f"the twin {done['commit'][:12]} of {done['rev'][:12]}" if done["twin"] else f"{done['rev'][:12]}, which needs no twin"
     )
-    answer(as_json, done, [f"{done['folder']} is at {what}"])
+    missing = [f"missing, run `dvc repro`: {path}" for path in done["missing"]]
+    answer(as_json, done, [f"{done['folder']} is at {what}", *missing])
 
 
 def _counts(done: Mapping[str, Any]) -> list[Mapping[str, Any]]:

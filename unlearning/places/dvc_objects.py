@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -66,8 +66,9 @@ class ObjectPlace:
         bad |= {name for name, members in folders.items() if any(one in bad or look.names(at) for at, one in members)}
         for path in self.store.strays():
             bad |= {path} if look.holds(path) else set()
-        unclear = self._unclear(paths, bad | known, folders, look)
-        return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear)
+        made = self._made(set(paths), bad | known, folders, look)
+        unclear = (*self._unclear(made), *self._broken(look.broken))
+        return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear, derived=tuple(map(Trace, made)))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete the objects, under either layout. Raises Unavailable."""
@@ -78,37 +79,33 @@ class ObjectPlace:
                 self.store.delete(trace.name)
         return ()
 
-    def _unclear(
-        self, paths: Iterable[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], look: _Look
-    ) -> tuple[Residual, ...]:
-        """What stages made from their data and nobody can read, and tables that broke in the middle."""
+    def _made(self, here: set[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], look: _Look) -> list[str]:
+        """Objects that stages made from their data and that are no tables."""
         made = set(self.reader.derived(frozenset(bad)))
         made |= {one for name in made & folders.keys() for _, one in folders[name]}
-        made &= set(paths) - look.readable - look.broken - bad - folders.keys()
-        found = []
+        return sorted(made & here - look.readable - look.broken - bad - folders.keys())
+
+    def _unclear(self, made: Sequence[str]) -> Iterator[Residual]:
         if made:
-            found.append(
-                Residual(
-                    place=f"{self.name}: outputs that stages made from their data",
-                    level="model",
-                    outcome="unverified",
-                    count=len(made),
-                    why="they are no tables with the person column, so nobody can say whether they hold the people",
-                    remedy="run `dvc repro`, then delete them: `unlearn purge --derived`",
-                )
+            yield Residual(
+                place=f"{self.name}: outputs that stages made from their data",
+                level="model",
+                outcome="unverified",
+                count=len(made),
+                why="they are no tables with the person column, so nobody can say whether they hold the people",
+                remedy="delete them with `unlearn purge --derived`; `dvc repro` makes them again where they are needed",
             )
-        if look.broken:
-            found.append(
-                Residual(
-                    place=f"{self.name}: tables that cannot be read to their end",
-                    level=self.level,
-                    outcome="unverified",
-                    count=len(look.broken),
-                    why="a damaged table may still hold rows of them",
-                    remedy=f"restore or delete {', '.join(sorted(look.broken))}",
-                )
+
+    def _broken(self, broken: set[str]) -> Iterator[Residual]:
+        if broken:
+            yield Residual(
+                place=f"{self.name}: tables that cannot be read to their end",
+                level=self.level,
+                outcome="unverified",
+                count=len(broken),
+                why="a damaged table may still hold rows of them",
+                remedy=f"restore or delete {', '.join(sorted(broken))}",
             )
-        return tuple(found)
 
 
 @dataclass

@@ -63,15 +63,23 @@ def _entries(document: Any) -> Iterator[Any]:
             yield from _entries(value)
 
 
-def checkout(data: DvcData) -> None:
-    """Bring the work tree to what its DVC files name, from the cache, or else from a remote. Raises ProjectError."""
+def checkout(data: DvcData) -> list[str]:
+    """Bring the work tree to what its DVC files name, from the cache, or else from a remote; the paths that are nowhere.
+
+    Those are outputs that were deleted and have no twin: `dvc repro` makes them again. Raises ProjectError.
+    """
     from dvc.exceptions import CheckoutError
 
     with data.opened() as repo:
         try:
             repo.checkout()
         except CheckoutError:
-            repo.pull()
+            if repo.config["remote"]:
+                repo.pull(allow_missing=True)
+            else:
+                repo.checkout(allow_missing=True)
+        outs = [out for out in repo.index.outs if out.use_cache and out.hash_info]
+        return sorted(str(Path(out.fs_path).relative_to(data.root)) for out in outs if not Path(out.fs_path).exists())
 
 
 def share_cache(data: DvcData, folder: Path) -> None:
