@@ -21,8 +21,10 @@ from unlearning.facts import (
     Action,
     Backup,
     CertificateFacts,
+    Extension,
     Finding,
     Frame,
+    Hold,
     Issuer,
     LedgerLink,
     NotFoundFacts,
@@ -44,8 +46,10 @@ __all__ = [
     "Action",
     "Backup",
     "CertificateFacts",
+    "Extension",
     "Finding",
     "Frame",
+    "Hold",
     "Issuer",
     "LedgerLink",
     "NotFoundFacts",
@@ -147,7 +151,7 @@ def _frame(frame: Frame, *, decision: str, state: str) -> dict[str, Any]:
         "issuer": _issuer(frame.issuer),
         "decision": decision,
         "state": state,
-        "requests": [_request(request) for request in frame.requests],
+        "requests": [_request(request, frame) for request in frame.requests],
         "scope": _scope(frame.scope),
         "suppression": _suppression(frame.suppression),
         "chain": {"position": frame.ledger.position, "previous": frame.ledger.previous, "head": frame.ledger.head},
@@ -165,7 +169,7 @@ def _issuer(issuer: Issuer) -> dict[str, Any]:
     }
 
 
-def _request(request: ErasureRequest) -> dict[str, Any]:
+def _request(request: ErasureRequest, frame: Frame) -> dict[str, Any]:
     return {
         "reference": request.request_id,
         "token": request.token,
@@ -173,7 +177,24 @@ def _request(request: ErasureRequest) -> dict[str, Any]:
         "receivedAt": _moment(request.received_at),
         "dueAt": _said(_moment(request.due_at), "no deadline"),
         "group": request.group,
+        "holds": _said([_hold(one) for one in frame.holds if one.request_id == request.request_id], "none"),
+        "extension": next((_extension(one) for one in frame.extensions if one.request_id == request.request_id), "none"),
     }
+
+
+def _hold(hold: Hold) -> dict[str, Any]:
+    return {
+        "heldAt": _moment(hold.held_at),
+        "reason": hold.reason,
+        "scope": _said(hold.scope, "not limited"),
+        "until": _said(_moment(hold.until), "until released"),
+        "releasedAt": _said(_moment(hold.released_at), "not released"),
+        "releasedBecause": _said(hold.released_because, "not released"),
+    }
+
+
+def _extension(extension: Extension) -> dict[str, Any]:
+    return {"extendedAt": _moment(extension.extended_at), "dueAt": _moment(extension.due_at), "reason": extension.reason}
 
 
 def _scope(scope: Scope) -> dict[str, Any]:

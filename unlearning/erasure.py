@@ -107,8 +107,8 @@ class Erasure:
 
     @property
     def tokens(self) -> tuple[str, ...]:
-        """The people of the batch."""
-        return tuple(sorted({request.token for request in self.requests}))
+        """The people of the batch, without those whose request was withdrawn or is exempt."""
+        return tuple(sorted({request.token for request in self.requests if request.state not in ("cancelled", "exempt")}))
 
     def once(self, kind: str, make_body: Callable[[], Mapping[str, Any]], *, method: str | None = None) -> Mapping[str, Any]:
         """The body of this step's event: from the ledger when the step was done, else by doing it now."""

@@ -5,7 +5,7 @@ None always means that nobody knows, or nobody asked; the certificate then says 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -68,6 +68,34 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold that was on a request: it kept the purge back."""
+
+    request_id: str
+    held_at: datetime
+    reason: str
+    scope: str | None = None
+    """What had to be kept, in words."""
+    until: datetime | None = None
+    released_at: datetime | None = None
+    released_because: str | None = None
+
+    def ended(self, at: datetime, because: str) -> Hold:
+        """The same hold, released."""
+        return replace(self, released_at=at, released_because=because)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A longer deadline that the law allows, given once with a reason."""
+
+    request_id: str
+    extended_at: datetime
+    due_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """What every certificate has, whatever was decided."""
 
@@ -79,6 +107,8 @@ class Frame:
     ledger: LedgerLink
     valid_until: datetime | None = None
     suppression: Suppression | None = None
+    holds: tuple[Hold, ...] = ()
+    extensions: tuple[Extension, ...] = ()
     does_not_prove: tuple[str, ...] = DOES_NOT_PROVE
 
 

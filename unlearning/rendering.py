@@ -195,7 +195,7 @@ def _footer(predicate: Mapping[str, Any]) -> Html:
 # --- what was done --------------------------------------------------------------------------------------------------
 
 
-def _requests(requests: Iterable[Mapping[str, Any]]) -> Html:
+def _requests(requests: Sequence[Mapping[str, Any]]) -> Html:
     rows = [
         (
             code(one["reference"]),
@@ -207,7 +207,20 @@ def _requests(requests: Iterable[Mapping[str, Any]]) -> Html:
         for one in requests
     ]
     note = "A token is a keyed hash; only the issuer can tell whose it is."
-    return join(table("Requests", ("Reference", "Law", "Received", "Due", "Token"), rows), el("p", note, kind="note"))
+    decided = [line for one in requests for line in _decisions(one)]
+    shown = table("Requests", ("Reference", "Law", "Received", "Due", "Token"), rows)
+    return join(shown, *([bullets(decided)] if decided else []), el("p", note, kind="note"))
+
+
+def _decisions(request: Mapping[str, Any]) -> Iterator[Html]:
+    """Legal holds and the longer deadline; certificates of earlier versions state neither."""
+    holds, extension = request.get("holds", "none"), request.get("extension", "none")
+    for hold in [] if isinstance(holds, str) else holds:
+        ended = f"released {hold['releasedAt']} ({hold['releasedBecause']})"
+        yield join(code(request["reference"]), f": on legal hold from {hold['heldAt']}, {hold['reason']}; {ended}")
+    if not isinstance(extension, str):
+        said_why = f": deadline extended to {extension['dueAt']} on {extension['extendedAt']}, {extension['reason']}"
+        yield join(code(request["reference"]), said_why)
 
 
 def _touched(impact: Mapping[str, Any]) -> Html:

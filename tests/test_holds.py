@@ -1,0 +1,213 @@
+"""Decisions about a request: legal hold, release, exemption, cancellation, a longer deadline."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.small_project import TRAIN, Project
+from tests.test_pipeline import statement
+from unlearning import holds, lifecycle
+from unlearning.erasure import utc_now
+from unlearning.errors import NotFound, OnHold, Refused, WrongUse
+
+REASON = "litigation 7/26"
+
+
+def held(project: Project, request_id: str, **more: Any) -> str:
+    return holds.hold(project.workspace, request_id, reason=REASON, now=utc_now(), **more).state
+
+
+def release(project: Project, request_id: str) -> str:
+    return holds.release(project.workspace, request_id, now=utc_now()).state
+
+
+def test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release(project: Project) -> None:
+    person = project.cells()[0, 1][0]
+    (request,) = project.request(person)
+    assert held(project, request.request_id, scope="data/records.parquet") == "on_hold"
+    before = set(project.workspace.checkpoints.keys())
+
+    with pytest.raises(OnHold, match=request.request_id):
+        project.erase()
+
+    assert project.states() == {request.request_id: "on_hold"}
+    assert project.champion == 2
+    assert person not in project.people(TRAIN)
+    assert before <= set(project.workspace.checkpoints.keys())
+    assert not {"TracesFound", "Purged", "CertificateIssued"} & set(project.kinds())
+
+    assert release(project, request.request_id) == "purging"
+    (report,) = project.erase()
+    assert set(project.states().values()) <= {"completed", "completed_with_residuals"}
+    assert not before <= set(project.workspace.checkpoints.keys())
+    [said] = statement(project, report["certificate"])["predicate"]["requests"]
+    [stated] = said["holds"]
+    assert (stated["reason"], stated["scope"], stated["until"]) == (REASON, "data/records.parquet", "until released")
+    assert stated["heldAt"] < stated["releasedAt"]
+
+
+def test_a_held_person_is_left_out_of_training(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    held(project, request.request_id)
+    assert project.train()["excluded_records"] > 0
+
+
+def test_other_batches_go_on_while_one_is_held(project: Project) -> None:
+    cells = project.cells()
+    (first,) = project.request(cells[0, 1][0])
+    held(project, first.request_id)
+    with pytest.raises(OnHold):
+        project.erase()
+    (second,) = project.request(cells[2, 1][0])
+
+    with pytest.raises(OnHold):
+        project.erase()
+
+    states = project.states()
+    assert states[first.request_id] == "on_hold"
+    assert states[second.request_id].startswith("completed")
+    release(project, first.request_id)
+    project.erase()
+    assert all(state.startswith("completed") for state in project.states().values())
+
+
+def test_a_hold_comes_too_late_once_the_purge_has_begun(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+    project.erase()
+    with pytest.raises(Refused, match="purge has begun"):
+        held(project, request.request_id)
+    assert lifecycle.holds(project.events()) == {}
+    assert project.states()[request.request_id].startswith("completed")
+
+
+def test_a_hold_is_put_on_once_and_ends_once(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(OnHold, match="not on hold"):
+        release(project, request.request_id)
+    held(project, request.request_id)
+    with pytest.raises(OnHold, match="already"):
+        held(project, request.request_id)
+    assert release(project, request.request_id) == "suppressed"
+    with pytest.raises(OnHold, match="not on hold"):
+        release(project, request.request_id)
+
+
+def test_a_hold_ends_after_its_last_day(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    now = utc_now()
+    held(project, request.request_id, until=now.date())
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+
+    assert holds.expire(project.workspace, now=midnight - timedelta(seconds=1)) == []
+    assert project.states() == {request.request_id: "on_hold"}
+    assert holds.expire(project.workspace, now=midnight) == [request.request_id]
+    assert project.states() == {request.request_id: "suppressed"}
+    assert project.events()[-1].body["reason"] == holds.EXPIRED
+    assert holds.expire(project.workspace, now=midnight) == []
+
+
+def test_a_hold_that_would_be_over_is_refused(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(WrongUse, match="has passed"):
+        held(project, request.request_id, until=utc_now().date() - timedelta(days=1))
+
+
+@pytest.mark.parametrize(("decide", "state"), [(holds.cancel, "cancelled"), (holds.exempt, "exempt")])
+def test_who_withdraws_or_is_exempt_is_trained_on_again(project: Project, decide: Any, state: str) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+
+    assert decide(project.workspace, request.request_id, reason="a contract runs", now=utc_now()).state == state
+
+    assert lifecycle.suppressed_index_tokens(project.events()) == frozenset()
+    assert project.erase() == []
+
+
+def test_once_data_is_redacted_a_request_cannot_be_withdrawn(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+    held(project, request.request_id)
+    with pytest.raises(OnHold):
+        project.erase()
+    for decide in (holds.cancel, holds.exempt):
+        with pytest.raises(Refused, match="redacted"):
+            decide(project.workspace, request.request_id, reason="too late", now=utc_now())
+    assert project.states() == {request.request_id: "on_hold"}
+
+
+def test_a_request_that_is_withdrawn_after_the_plan_leaves_the_batch(project: Project) -> None:
+    stays, leaves = project.cells()[0, 1][0], project.cells()[2, 0][0]
+    first, second = project.request(stays, leaves)
+
+    def withdraw(step: str) -> None:
+        if step == "4 redact" and project.states()[second.request_id] == "planned":
+            holds.cancel(project.workspace, second.request_id, now=utc_now())
+
+    (report,) = project.erase(before=withdraw)
+
+    assert stays not in project.people(TRAIN)
+    assert leaves in project.people(TRAIN)
+    states = project.states()
+    assert states[second.request_id] == "cancelled"
+    assert states[first.request_id].startswith("completed")
+    said = statement(project, report["certificate"])["predicate"]["requests"]
+    assert [one["reference"] for one in said] == [first.request_id]
+
+
+def test_a_deadline_is_extended_once_and_the_certificate_says_why(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+
+    extended = holds.extend(project.workspace, request.request_id, reason="many requests", now=utc_now())
+
+    assert extended.due_at == lifecycle.extended_due_at(request.received_at, "gdpr")
+    with pytest.raises(Refused, match="extended before"):
+        holds.extend(project.workspace, request.request_id, reason="again", now=utc_now())
+    (report,) = project.erase()
+    [said] = statement(project, report["certificate"])["predicate"]["requests"]
+    assert said["extension"]["reason"] == "many requests"
+    assert said["dueAt"] == said["extension"]["dueAt"] == extended.due_at.isoformat()
+
+
+def test_a_deadline_that_has_passed_cannot_be_extended(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    assert request.due_at is not None
+    with pytest.raises(Refused, match="still to come"):
+        holds.extend(project.workspace, request.request_id, reason="late", now=request.due_at + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("received", "due"), [("2026-01-31", "2026-04-30"), ("2025-11-30", "2026-02-28"), ("2026-05-15", "2026-08-15")]
+)
+def test_the_longer_deadline_is_three_calendar_months(received: str, due: str) -> None:
+    moment = datetime.fromisoformat(received).replace(tzinfo=UTC)
+    assert lifecycle.extended_due_at(moment, "gdpr") == datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert lifecycle.extended_due_at(moment, "ccpa") == moment + timedelta(days=90)
+    assert lifecycle.extended_due_at(moment, "none") is None
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)))
+def test_the_longer_deadline_is_later_and_on_the_same_day_where_there_is_one(received: datetime) -> None:
+    first, longer = lifecycle.due_at(received, "gdpr"), lifecycle.extended_due_at(received, "gdpr")
+    assert first is not None
+    assert longer is not None
+    assert received < first < longer
+    assert longer.day == min(received.day, calendar.monthrange(longer.year, longer.month)[1])
+
+
+def test_a_duplicate_is_decided_by_its_first_request(project: Project) -> None:
+    person = project.people(TRAIN)[0]
+    (first,), (second,) = project.request(person), project.request(person)
+    with pytest.raises(WrongUse, match=first.request_id):
+        held(project, second.request_id)
+
+
+def test_an_unknown_request_and_an_empty_reason_are_wrong_use(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(NotFound):
+        held(project, "request-nobody")
+    with pytest.raises(WrongUse, match="reason is empty"):
+        holds.hold(project.workspace, request.request_id, reason=" ", now=utc_now())
