@@ -25,7 +25,11 @@ from unlearning.errors import VerificationFailed
 from unlearning.purging import OUT_OF_REACH
 from unlearning.rendering import render
 from unlearning.stores.files import replacing
+from unlearning.stores.tables import digest as file_digest
 from unlearning.workspace import Workspace
+
+LEDGER_HEAD = "unlearning.ledger_head"
+"""Tag of a model version: the hash of the ledger's last event when the version was certified."""
 
 MERKLE_BYTES = 16
 """Tokens are cut to this length in the index and in Merkle trees; 128 bits keep a million people apart."""
@@ -40,12 +44,18 @@ def issue(erasure: Erasure) -> Mapping[str, Any]:
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
     promoted = gathered.promotion
     if promoted is not None:
-        workspace.models.tag(
-            promoted.new,
-            {"unlearning.certificate": digest, "unlearning.ledger_head": workspace.ledger.head()[1]},
-        )
+        _note(workspace, promoted.new, digest)
     left = len(gathered.residuals) + sum(finding.outcome in ("residual", "unverified") for finding in gathered.findings)
     return {"path": path, "digest": digest, "residuals": left, "decision": "erased"}
+
+
+def _note(workspace: Workspace, made: ModelVersion, digest: str) -> None:
+    """Tags of the new version: its certificate, and the head of the ledger, so that a cut at the ledger's end is seen.
+
+    While a legal hold kept this erasure back, a later one may have replaced and deleted the version.
+    """
+    if made in {version.model for version in workspace.models.versions(made.name)}:
+        workspace.models.tag(made, {"unlearning.certificate": digest, LEDGER_HEAD: workspace.ledger.head()[1]})
 
 
 def issue_not_found(erasure: Erasure) -> None:
@@ -159,7 +169,7 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
     workspace = erasure.workspace
     before = {version.path: version for version in erasure.plan.before}
     left = [DataVersion(**after) for after in erasure.body("DataRedacted")["after"]]
-    trees = [(version, _tree(people_at(workspace, version, workspace.data.fetch(version)))) for version in left]
+    trees = [(version, _tree(_people_left(workspace, version))) for version in left]
     return tuple(
         facts.Table(
             before=before[version.path],
@@ -170,6 +180,14 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
         )
         for version, tree in trees
     )
+
+
+def _people_left(workspace: Workspace, version: DataVersion) -> Sequence[str]:
+    """Everyone in a version: read again, or as it was indexed when a later erasure has put a twin in its place."""
+    file = workspace.data.fetch(version)
+    if file_digest(file) == version.digest:
+        return people_at(workspace, version, file)
+    return [token.hex() for token in workspace.lineage.holders(version.digest)]
 
 
 def _unlearning(erasure: Erasure) -> facts.Unlearning:
