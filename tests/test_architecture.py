@@ -27,7 +27,7 @@ LINES = tuple(
         # read, decide, write
         "assessment reports registration receiving erasure validation places purging certifying summary presentation stages"
         " pipeline ancestry atlas scaffold sources indexing demo_data following adoption openlineage proving twins searching sweeping aftercare watching holds"
-        " suppression auditing",
+        " suppression signing auditing",
         # ways in
         "mlflow_hooks demo cli intake",
     )

@@ -98,6 +98,12 @@ def key_ids(envelope: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(signature.get("keyid", "") for signature in _signatures(envelope))
 
 
+def public_key(private_key_pem: bytes) -> bytes:
+    """The public half of a signing key, PEM: what others verify with. Raises KeyFileError."""
+    key = _private_key(private_key_pem).public_key()
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
 def public_key_id(public_key_pem: bytes) -> str:
     """SHA-256 of the key's DER form: what `openssl pkey -pubin -outform DER | sha256sum` prints."""
     return _key_id(_public_key(public_key_pem))

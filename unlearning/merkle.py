@@ -94,6 +94,11 @@ def root(tokens: Iterable[bytes]) -> str:
     return Tree(tokens).root
 
 
+def ordered_root(leaves: Sequence[bytes]) -> str:
+    """The commitment to a list in its order, 64 hex digits: RFC 6962's tree hash, as a transparency log states it."""
+    return (_levels(leaves)[-1] if leaves else sha256().digest()).hex()
+
+
 def prove(tokens: Iterable[bytes], token: bytes) -> Proof:
     """A proof about one token; for several about the same set, keep a Tree."""
     return Tree(tokens).prove(token)

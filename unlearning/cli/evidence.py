@@ -33,6 +33,7 @@ def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
     recomputed = [f"  {'agrees   ' if one.agrees else 'DISAGREES'}  {one}" for one in found.recomputed]
     lines = [
         f"{found.verdict}: {found.grade}",
+        *(f"  signed by  {name}{'  (the given key)' if name == found.keyid else ''}" for name in found.claimed_keyids),
         *(f"  subject    {subject}" for subject in found.subjects),
         *recomputed,
         *(f"  not redone {what}" for what in found.not_recomputed),

@@ -79,6 +79,13 @@ class SqlLedger:
         with schema.reading(self._engine) as connection:
             return _head(connection)
 
+    def hashes(self) -> list[tuple[int, str]]:
+        """Position and hash of every event in order, also of events that cannot be read any more."""
+        with schema.reading(self._engine) as connection:
+            return [
+                (row.seq, row.hash) for row in connection.execute(sa.select(table.c.seq, table.c.hash).order_by(table.c.seq))
+            ]
+
     def verify(self, expected: tuple[int, str] | None = None) -> list[str]:
         """What is wrong with the chain, in words; empty when every event is as it was written.
 

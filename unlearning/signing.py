@@ -1,0 +1,37 @@
+"""A second signature under a certificate: the data protection officer signs what the operator signed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unlearning import certificate, envelope
+from unlearning.errors import KeyFileError, NotFound, VerificationFailed
+from unlearning.rendering import render
+from unlearning.stores.files import replacing
+
+
+def countersign(file: Path, key: Path) -> tuple[str, ...]:
+    """Add the signature of a private key to a certificate and its page; the ids of all keys that signed.
+
+    Raises NotFound, KeyFileError, WrongUse when that key has signed already, VerificationFailed for a file that is no sound
+    certificate: nobody should sign what contradicts itself.
+    """
+    pem = _read(key)
+    signed = certificate.add_signature(certificate.read(_read(file)), pem)
+    found = certificate.verify(signed, envelope.public_key(pem))
+    if found.refused:
+        raise VerificationFailed(f"{file.name} contradicts itself, so it was not signed: {found.grade}; ask the issuer for it")
+    page = render(signed, envelope.public_key(pem))
+    for target, content in ((file, certificate.dump(signed)), (file.with_suffix(".html"), page.encode())):
+        with replacing(target) as stream:
+            stream.write(content)
+    return envelope.key_ids(signed)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise NotFound(f"{path} does not exist; name an existing file") from error
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read ({error.strerror})") from error
