@@ -96,6 +96,24 @@ def test_threads_load_recipes_side_by_side(tmp_path: Path) -> None:
 # --- what goes wrong ---
 
 
+class _Walked(list[str]):
+    """A search path that somebody is walking: whoever changes it makes them skip a folder."""
+
+    def insert(self, *_: Any) -> None:
+        raise AssertionError("the list changed while others walk it")
+
+    remove = __setitem__ = insert
+
+
+def test_the_search_path_is_replaced_and_not_changed_while_others_walk_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = list(sys.path)
+    monkeypatch.setattr(sys, "path", _Walked(before))
+    load_recipe(project(tmp_path), "recipe.py:model")
+    assert sys.path == before
+
+
 @pytest.mark.parametrize("spec", ["recipe.py", "recipe:model", ":model", "recipe.py:", "recipe.py:a b"])
 def test_a_spec_of_another_form_is_refused(tmp_path: Path, spec: str) -> None:
     with pytest.raises(RecipeError, match=r"expected path/to/file\.py:attribute"):

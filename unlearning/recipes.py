@@ -111,12 +111,15 @@ def _own_imports(path: Path, root: Path) -> Iterator[None]:
     folders = list(dict.fromkeys((str(path.parent), str(root))))
     with _IMPORTING:
         before = set(sys.modules)
-        sys.path[:0] = folders
+        # A new list each time, because other threads may be walking the old one: looking for plugins does.
+        sys.path = [*folders, *sys.path]
         try:
             yield
         finally:
+            rest = list(sys.path)
             for folder in folders:
-                sys.path.remove(folder)
+                rest.remove(folder)
+            sys.path = rest
             for name in set(sys.modules) - before:
                 if _belongs(sys.modules[name], root):
                     del sys.modules[name]
