@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,29 +66,6 @@ class Ensemble:
             save=save,
         )
         return method.merge(work, [method.run(job, learner, self.records, checkpoints) for job in method.plan(work)])
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Checkpoints in a dictionary: benchmarks of computing are not to measure disks."""
-
-    payloads: dict[str, bytes] = field(default_factory=dict)
-
-    def get(self, key: str) -> bytes | None:
-        return self.payloads.get(key)
-
-    def put(self, key: str, payload: bytes) -> str:
-        self.payloads[key] = payload
-        return bytes_digest(payload)
-
-    def __contains__(self, key: str) -> bool:
-        return key in self.payloads
-
-    def delete(self, key: str) -> bool:
-        return self.payloads.pop(key, None) is not None
-
-    def keys(self) -> Iterator[str]:
-        yield from sorted(self.payloads)
 
 
 def digests(trained: Trained) -> dict[int, str]:

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn, optim
 
-from benchmarks.ensembles import Ensemble, Memory, Population, digests, votes
+from benchmarks.ensembles import Ensemble, Population, digests, votes
 from unlearning.entities import Trained
 from unlearning.errors import UnlearningError
 from unlearning.hashing import digest
@@ -30,6 +30,7 @@ from unlearning.learners.torch import TorchLearner, TorchRecipe, standardize
 from unlearning.methods.retrain import Retrain
 from unlearning.methods.sisa import Sisa
 from unlearning.protocols import Records
+from unlearning.testing.population import MemoryCheckpoints
 
 FEATURES, LABELS, PEOPLE = 16, 4, 600
 SHARDS, SLICES = 3, 4
@@ -164,13 +165,13 @@ def exactness(name: str, network: Callable[[int, int], nn.Module], device: str) 
     everyone = population(PEOPLE, FEATURES)
     before = Ensemble.of(everyone, shards=SHARDS, slices=SLICES)
     after = Ensemble.of(everyone.without(GONE), shards=SHARDS, slices=SLICES)
-    learner, store = TorchLearner(recipe(network), device), Memory()
+    learner, store = TorchLearner(recipe(network), device), MemoryCheckpoints()
     first = before.make(Sisa(), learner, store)
-    again = before.make(Retrain(), TorchLearner(recipe(network), device), Memory())
+    again = before.make(Retrain(), TorchLearner(recipe(network), device), MemoryCheckpoints())
     unlearned = after.make(Sisa(), learner, store)
-    gold = after.make(Retrain(), learner, Memory())
+    gold = after.make(Retrain(), learner, MemoryCheckpoints())
     steps = sum(part.slices_trained for part in unlearned.parts)
-    on_cpu, shelf = TorchLearner(recipe(network)), Memory()
+    on_cpu, shelf = TorchLearner(recipe(network)), MemoryCheckpoints()
     beside = after.make(Retrain(), on_cpu, shelf)
     test = population(PEOPLE, FEATURES, seed=2).records
     here = float((votes(learner, store, unlearned.parts, test.features) == test.labels).mean())
@@ -191,7 +192,7 @@ def short(trained: Trained) -> str:
 def fingerprint(device: str) -> str:
     """One digest over a training."""
     ensemble = Ensemble.of(population(PEOPLE, FEATURES), shards=SHARDS, slices=SLICES)
-    return short(ensemble.make(Retrain(), TorchLearner(recipe(perceptron), device), Memory()))
+    return short(ensemble.make(Retrain(), TorchLearner(recipe(perceptron), device), MemoryCheckpoints()))
 
 
 def other_process(device: str) -> Line:
@@ -206,7 +207,10 @@ def in_threads(device: str) -> Line:
     ensemble = Ensemble.of(population(PEOPLE, FEATURES), shards=SHARDS, slices=SLICES)
     with ThreadPoolExecutor(4) as pool:
         made = list(
-            pool.map(lambda _: short(ensemble.make(Retrain(), TorchLearner(recipe(perceptron), device), Memory())), range(4))
+            pool.map(
+                lambda _: short(ensemble.make(Retrain(), TorchLearner(recipe(perceptron), device), MemoryCheckpoints())),
+                range(4),
+            )
         )
     alone = fingerprint(device)
     return Line("four trainings side by side, same bytes", alone, set(made) == {alone})
@@ -214,7 +218,7 @@ def in_threads(device: str) -> Line:
 
 def portable(device: str) -> list[Line]:
     """A state made here answers alike on a CPU, and so does the program that is served."""
-    ensemble, store = Ensemble.of(population(PEOPLE, FEATURES), shards=1, slices=1), Memory()
+    ensemble, store = Ensemble.of(population(PEOPLE, FEATURES), shards=1, slices=1), MemoryCheckpoints()
     learner = TorchLearner(recipe(perceptron), device)
     (part,) = ensemble.make(Retrain(), learner, store).parts
     payload, features = store.payloads[part.key], population(100, FEATURES, seed=3).records.features

@@ -31,7 +31,7 @@ def run(folder: Path) -> dict[str, Any]:
     _stay_inside(folder)
     progress.info("making a Git and DVC project in %s", folder)
     progress.info("    %s", demo_data.GROUPING)
-    workspace = _make_project(folder)
+    workspace = make_project(folder)
     from flows import erase, train
     from unlearning import receiving, stages
     from unlearning.erasure import utc_now
@@ -74,7 +74,7 @@ def _headline(report: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     }
 
 
-def _make_project(folder: Path) -> Workspace:
+def make_project(folder: Path) -> Workspace:
     """A Git and DVC repository with a local remote, the demo's data, and everything that `unlearn init` writes."""
     from unlearning import stages
     from unlearning.stores import data, keys, tables

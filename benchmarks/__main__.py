@@ -1,0 +1,54 @@
+"""All benchmarks in one run: `python -m benchmarks` prints docs/benchmarks.md and writes it.
+
+Sections that are named are measured alone, and then nothing is written: `python -m benchmarks loop overhead`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from benchmarks import index, loop, overhead, training
+from benchmarks.report import Section, page, write
+
+PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
+    wanted, began = parser.parse_args().sections, time.perf_counter()
+    made = [section for name in wanted or SECTIONS for section in SECTIONS[name]()]
+    text = page(made, minutes=(time.perf_counter() - began) / 60)
+    if wanted:
+        print(text)
+    else:
+        write(text, PAGE)
+
+
+def membership_index() -> Section:
+    """The index at a size that takes seconds; `benchmarks/index.py` takes any."""
+    people, versions = 100_000, 5
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        lines = index.measure("sqlite:///index.db", Path(folder), people, versions, 0.01, 0, linear=True)
+    aims = ["" if line.aim is None else f"{'≥' if line.at_least else '≤'} {line.aim:,g}" for line in lines]
+    return Section(
+        "The membership index",
+        f"{people:,} people, {versions} versions that each lose and gain 1 % of them, SQLite; the aims are those for ten million.",
+        ("", "measured", "unit", "aim"),
+        [(line.what, f"{line.value:,.3f}", line.unit, aim) for line, aim in zip(lines, aims, strict=True)],
+    )
+
+
+SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
+    "training": lambda: [training.section()],
+    "loop": lambda: [loop.section()],
+    "overhead": overhead.sections,
+    "index": lambda: [membership_index()],
+}
+
+if __name__ == "__main__":
+    main()
