@@ -37,8 +37,7 @@ def membership_index() -> Section:
     aims = ["" if line.aim is None else f"{'≥' if line.at_least else '≤'} {line.aim:,g}" for line in lines]
     return Section(
         "The membership index",
-        f"{people:,} people, {versions} versions that each lose and gain 1 % of them, SQLite; the aims are "
-        "those for ten million.",
+        f"{people:,} people, {versions} versions that each lose and gain 1 %, SQLite; the aims are those for ten million.",
         ("", "measured", "unit", "aim"),
         [(line.what, f"{line.value:,.3f}", line.unit, aim) for line, aim in zip(lines, aims, strict=True)],
     )

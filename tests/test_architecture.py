@@ -26,8 +26,8 @@ LINES = tuple(
         "workspace jobs training testing",
         # read, decide, write
         "assessment reports registration receiving erasure validation places purging certifying summary presentation stages"
-        " pipeline ancestry atlas scaffold sources indexing demo_data following adoption openlineage proving twins searching sweeping aftercare watching holds"
-        " suppression signing auditing",
+        " pipeline ancestry scaffold sources indexing suppression demo_data following adoption openlineage proving twins"
+        " searching sweeping aftercare watching holds signing auditing atlas graph",
         # ways in
         "mlflow_hooks demo cli intake",
     )

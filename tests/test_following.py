@@ -46,7 +46,7 @@ def holding(history: History, person: str) -> set[Tracked]:
 
 def shaped(history: History, person: str) -> dict[str, str | None]:
     """What `unlearn impact` would say of the registry."""
-    from unlearning.ancestry import shaped_elsewhere
+    from unlearning.atlas import shaped_elsewhere
 
     workspace = history.workspace
     token = bytes.fromhex(hashing.token(workspace.keys.index, person, "text"))

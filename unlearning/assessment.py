@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unlearning import ancestry, impact, lifecycle
+from unlearning import atlas, impact, lifecycle
 from unlearning.entities import DataVersion, Impact, ModelRecord, ModelVersion, ShapedVersion, ShardImpact, Trained
 from unlearning.errors import NotFound
 from unlearning.partition import Places
@@ -115,17 +115,21 @@ def _old_holders(
 
 
 def shaped_records(
-    workspace: Workspace, found: Search, *, deleted: bool | None = False, every_model: bool = False
+    workspace: Workspace, found: Search, *, deleted: bool | None = False
 ) -> list[tuple[ModelRecord, frozenset[str]]]:
-    """Every version trained here that these people shaped, with the tokens that did.
+    """Every version of this project's model that these people shaped, with the tokens that did; see `lineage.models`."""
+    return shaped_by(workspace, found.holders, workspace.settings.model, deleted=deleted)
 
-    deleted: as in `lineage.models`. every_model: of any model in the lineage, not only of this project's.
-    """
+
+def shaped_by(
+    workspace: Workspace, holders: Mapping[str, frozenset[str]], model: str | None = None, *, deleted: bool | None = None
+) -> list[tuple[ModelRecord, frozenset[str]]]:
+    """Every version trained here, of one model or of any, that people shaped. holders: data digest → tokens found in it."""
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
     shaped = (
-        (record, impact.shaped_by(record, found.holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto)))
-        for record in workspace.lineage.models(None if every_model else workspace.settings.model, deleted=deleted)
-        if found.holders.get(record.data.digest)
+        (record, impact.shaped_by(record, holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto)))
+        for record in workspace.lineage.models(model, deleted=deleted)
+        if holders.get(record.data.digest)
     )
     return [(record, tokens) for record, tokens in shaped if tokens]
 
@@ -160,8 +164,8 @@ def _shaped_version(record: ModelRecord, aliases: Mapping[str, int]) -> ShapedVe
 
 def _shaped_elsewhere(workspace: Workspace, found: Search) -> list[ShapedVersion]:
     """Versions that this project did not train and these people shaped: fed by their data, or made from a tainted version."""
-    trained = {record.model for record, _ in shaped_records(workspace, found, deleted=None, every_model=True)}
-    return ancestry.shaped_elsewhere(workspace, [digest for digest, held in found.holders.items() if held], trained)
+    trained = {record.model for record, _ in shaped_by(workspace, found.holders)}
+    return atlas.shaped_elsewhere(workspace, [digest for digest, held in found.holders.items() if held], trained)
 
 
 def parent_of(workspace: Workspace) -> ModelVersion:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from unlearning import indexing
-from unlearning.entities import DataVersion, ModelRecord, ModelVersion
+from unlearning.entities import DataVersion, ModelRecord, ModelVersion, ShapedVersion
 from unlearning.indexing import Derivation
 from unlearning.stores.followed import Followed, Opened, Source
 from unlearning.stores.snapshots import Tracked
@@ -56,6 +56,50 @@ class Atlas:
         named = {model for parent, child, _ in self.edges for model in (parent, child)}
         return sorted({*self.records, *self.followed, *self.contents, *named}, key=lambda one: (one.name, one.version))
 
+    @cached_property
+    def known(self) -> frozenset[Tracked]:
+        """Every content that anything was said about."""
+        named = {content for origin, made, _ in self.derivations for content in (origin, made)}
+        return frozenset(named | self.opened.keys() | {content for each in self.contents.values() for content in each})
+
+    def run_of(self, model: ModelVersion) -> str | None:
+        """The run that made a version, if one is known."""
+        record, followed = self.records.get(model), self.followed.get(model)
+        return record.run_id if record else followed.run_id if followed else None
+
+    @cached_property
+    def copies(self) -> frozenset[ModelVersion]:
+        """Versions with the very weights of another one that is known: who shaped that one shaped them, and nobody else."""
+        return frozenset(child for parent, child, kind in self.edges if kind == "copied" and parent in self.contents)
+
+    def upwards(self, contents: Iterable[Tracked]) -> frozenset[Tracked]:
+        """These contents and all they were made from."""
+        return indexing.upwards(contents, self.parents)
+
+    def downwards(self, contents: Iterable[Tracked]) -> frozenset[Tracked]:
+        """These contents and all that was made from them."""
+        return indexing.upwards(
+            contents, indexing.parents_of((made, origin, stage) for origin, made, stage in self.derivations)
+        )
+
+    def ancestors_of(self, models: Collection[ModelVersion]) -> frozenset[ModelVersion]:
+        """These versions and all they were made from."""
+        made_from: dict[ModelVersion, set[ModelVersion]] = {}
+        for parent, child, _ in self.edges:
+            made_from.setdefault(child, set()).add(parent)
+        found, waiting = set(models), list(models)
+        while waiting:
+            fresh = made_from.get(waiting.pop(), set()) - found
+            found |= fresh
+            waiting += fresh
+        return frozenset(found)
+
+    @property
+    def _feeding(self) -> Iterator[tuple[ModelVersion, Tracked, str]]:
+        for model, contents in self.contents.items():
+            if model not in self.copies:
+                yield from ((model, content, how) for content, how in contents.items())
+
     def fed_by(self, objects: Collection[str]) -> dict[ModelVersion, str]:
         """Versions that any of these objects fed, directly or through what was made from it → how.
 
@@ -63,13 +107,12 @@ class Atlas:
         """
         held: dict[Tracked, bool] = {}
         found: dict[ModelVersion, str] = {}
-        for model, contents in self.contents.items():
-            for content, how in contents.items():
-                if content not in held:
-                    ends = indexing.resolved(content, self.opened, self.parents)
-                    held[content] = any(end.object in objects for end in ends)
-                if held[content]:
-                    found.setdefault(model, f"{how} {content.path}")
+        for model, content, how in self._feeding:
+            if content not in held:
+                ends = indexing.resolved(content, self.opened, self.parents)
+                held[content] = any(end.object in objects for end in ends)
+            if held[content]:
+                found.setdefault(model, f"{how} {content.path}")
         return found
 
     def children_of(self, models: Iterable[ModelVersion]) -> dict[ModelVersion, str]:
@@ -104,3 +147,22 @@ def load(workspace: Workspace) -> Atlas:
         opened=followed.opened() | indexing.as_indexed(data),
         edges=lineage.edges(),
     )
+
+
+def shaped_elsewhere(workspace: Workspace, digests: Collection[str], trained: Collection[ModelVersion]) -> list[ShapedVersion]:
+    """Living versions that data versions with people in them fed, or that were made from a version those people shaped.
+
+    digests: data versions that hold the people. trained: versions of ours that they shaped, deleted ones included.
+    """
+    atlas = load(workspace)
+    objects = {one.object for one in atlas.data if one.digest in digests}
+    fed = {model: how for model, how in atlas.fed_by(objects).items() if model not in atlas.records}
+    found = {**atlas.children_of([*fed, *trained]), **fed}
+    listed = sorted(((model, how) for model, how in found.items() if model not in atlas.deleted), key=lambda one: str(one[0]))
+    aliases = workspace.models.every_alias() if listed else {}
+    return [ShapedVersion(model.name, model.version, behind(model, aliases), "", via=how) for model, how in listed]
+
+
+def behind(model: ModelVersion, aliases: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
+    """The aliases that point at a version. aliases: model → alias → version."""
+    return tuple(sorted(alias for alias, version in aliases.get(model.name, {}).items() if version == model.version))

@@ -76,7 +76,9 @@ def note(workspace: Workspace) -> None:
     behind = workspace.models.alias(settings.model, settings.alias)
     if behind is not None:
         position, head = workspace.ledger.head()
-        workspace.models.tag(behind, {NOTED: f"{position}:{head}"})
+        noted = f"{position}:{head}"
+        if workspace.models.version(behind.name, behind.version).tags.get(NOTED) != noted:
+            workspace.models.tag(behind, {NOTED: noted})
 
 
 def parse(text: str) -> Note:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning import indexing, sources
 from unlearning.entities import ModelVersion
-from unlearning.errors import ProjectError
+from unlearning.errors import ProjectError, WrongUse
 from unlearning.indexing import Derivation, Opening
 from unlearning.sources import Evidence, Seen
 from unlearning.stores.followed import EVERY_PATH, Findings, Followed, Gap, Opened, Source, State
@@ -77,6 +77,21 @@ def add_column(workspace: Workspace, named: str) -> None:
     """Remember `PATH:COLUMN`, or `COLUMN` for any table, as what says whose record it is."""
     path, colon, column = named.rpartition(":")
     workspace.followed.add_column(path if colon else EVERY_PATH, column)
+
+
+def add_edge(workspace: Workspace, parent: str, child: str, kind: str) -> dict[str, str]:
+    """Say that one version was made from another. Raises WrongUse for what is no MODEL/VERSION, NotFound for one that is not
+    in the registry and never was followed."""
+    made = []
+    for named in (parent, child):
+        version = parse(named)
+        if version is None:
+            raise WrongUse(f"{named!r} is no MODEL/VERSION; expected for example fraud/3")
+        if version not in workspace.followed.models() and workspace.lineage.model(version.name, version.version) is None:
+            workspace.models.version(version.name, version.version)
+        made.append(version)
+    workspace.lineage.add_edge(made[0], made[1], kind)
+    return {"parent": parent, "child": child, "kind": kind}
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -215,6 +230,7 @@ def _open(workspace: Workspace, history: History, fed: Mapping[ModelVersion, Seq
     every = (
         set(history.named) | {content for origin, made, _ in history.derivations for content in (origin, made)} | set(opened)
     )
+    wanted |= indexing.upwards(wanted, opening.parents)
     opening.open(sorted(every | wanted if everything else wanted, key=lambda one: _age(one, revs, history)))
     return opening
 

@@ -143,6 +143,18 @@ def loose_ends(
     return frozenset(ends)
 
 
+def upwards(contents: Iterable[Tracked], parents: Mapping[Tracked, Iterable[Tracked]]) -> frozenset[Tracked]:
+    """These contents and all they were made from."""
+    found: set[Tracked] = set()
+    waiting = list(contents)
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += parents.get(one, ())
+    return frozenset(found)
+
+
 def parents_of(derivations: Iterable[Derivation]) -> dict[Tracked, set[Tracked]]:
     """Content → what it was made from, directly."""
     found: dict[Tracked, set[Tracked]] = {}

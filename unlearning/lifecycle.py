@@ -121,8 +121,12 @@ def erased(events: Iterable[Event]) -> frozenset[str]:
 
 def erased_index_tokens(events: Iterable[Event]) -> frozenset[str]:
     """The same people as `erased`, as tokens of the index key."""
-    requests = (entry.request for entry in _read(events).groups.values())
-    return frozenset(request.token for request in requests if request.state in ERASED)
+    return frozenset(request.token for request in erased_requests(events))
+
+
+def erased_requests(events: Iterable[Event]) -> list[ErasureRequest]:
+    """The first request of each person who was erased, with the state below a legal hold."""
+    return [entry.request for entry in _read(events).groups.values() if entry.request.state in ERASED]
 
 
 def holds(events: Iterable[Event]) -> dict[str, Event]:

@@ -50,13 +50,32 @@ def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Reg
     keys = workspace.keys
     index, suppression = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
     with workspace.ledger.exclusive("receive"):
-        groups = {r.token: r.group for r in lifecycle.open_requests(lifecycle.fold(workspace.ledger.events()))}
+        groups = _open_groups(workspace)
         events: list[tuple[str, str, Mapping[str, Any]]] = []
         for token, hidden in zip(index, suppression, strict=True):
             events += _received(token.hex(), hidden.hex(), group=groups.get(token.hex()), regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
     state = lifecycle.fold(workspace.ledger.events())
     return [state[subject] for kind, subject, _ in events if kind == "RequestReceived"]
+
+
+def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulation: Regulation, now: datetime) -> list[str]:
+    """A new request for each of these people who has none open: they were erased and came back; the ids.
+
+    people: (suppression token, index token); whoever watches knows no identifiers.
+    """
+    with workspace.ledger.exclusive("receive"):
+        groups = _open_groups(workspace)
+        events: list[tuple[str, str, Mapping[str, Any]]] = []
+        for hidden, token in people:
+            if token not in groups:
+                events += _received(token, hidden, group=None, regulation=regulation, now=now)
+        workspace.ledger.append_all(events, at=now)
+    return [subject for kind, subject, _ in events if kind == "RequestReceived"]
+
+
+def _open_groups(workspace: Workspace) -> dict[str, str]:
+    return {r.token: r.group for r in lifecycle.open_requests(lifecycle.fold(workspace.ledger.events()))}
 
 
 def _received(

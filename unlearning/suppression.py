@@ -38,15 +38,23 @@ class Return:
     path: str
     digest: str
     """SHA-256 of the table's content."""
-    tokens: tuple[str, ...]
-    """Suppression tokens, sorted."""
-    index_tokens: tuple[str, ...]
-    """The same people as the index names them now, sorted."""
+    people: tuple[tuple[str, str], ...]
+    """(suppression token, index token) of each, sorted."""
     rows: int
 
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Suppression tokens."""
+        return tuple(token for token, _ in self.people)
+
+    @property
+    def index_tokens(self) -> tuple[str, ...]:
+        """As the index names them now."""
+        return tuple(token for _, token in self.people)
+
     def __str__(self) -> str:
-        people = f"{len(self.tokens)} {'person' if len(self.tokens) == 1 else 'people'}"
-        return f"{self.path}: {people} who {'was' if len(self.tokens) == 1 else 'were'} erased came back with {self.rows} rows"
+        who = "1 person who was" if len(self.people) == 1 else f"{len(self.people)} people who were"
+        return f"{self.path}: {who} erased came back with {self.rows} rows"
 
 
 def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
@@ -84,8 +92,7 @@ def _return(workspace: Workspace, path: str, here: Mapping[str, str], rows: NDAr
     return Return(
         path=path,
         digest=tables.digest(workspace.path(path)),
-        tokens=tuple(sorted(here.values())),
-        index_tokens=tuple(sorted(here)),
+        people=tuple(sorted((token, index) for index, token in here.items())),
         rows=int(rows.sum()),
     )
 
@@ -112,7 +119,7 @@ def record(workspace: Workspace, found: Return, answer: Answer, *, at: datetime)
     body: dict[str, Any] = {
         "path": found.path,
         "digest": found.digest,
-        "people": len(found.tokens),
+        "people": len(found.people),
         "rows": found.rows,
         "tokens": list(found.tokens),
         "answer": answer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ def request(root: Path, as_json: bool, identifiers: Sequence[str], source: str |
     workspace = open_project(root)
     chosen: Any = regulation or workspace.settings.policy.regulation
     made = receiving.receive(workspace, given, regulation=chosen, now=utc_now())
+    _announce(made)
     answer(as_json, [_request(one) for one in made], [_request_line(one) for one in made])
 
 
@@ -120,6 +122,14 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
 
 
 COMMANDS = (request, impact, erase, status)
+
+
+def _announce(made: Sequence[Any]) -> None:
+    """Start the erasure on the Prefect server that the environment names, if it names one."""
+    if "PREFECT_API_URL" in os.environ:
+        from flows.events import announce
+
+        announce([one.request_id for one in made], os.environ)
 
 
 def _read(source: str | None) -> list[str]:
