@@ -70,8 +70,9 @@ class TorchLearner:
 
     def negate(self, state: TorchState, retain: Records, forget: Records, *, seed: int, **params: Any) -> TorchState:
         """The state after NegGrad+, see `torch_negative_gradient`; the hook of the method negative_gradient."""
+        copied = self.loads(self.dumps(state))
         with self._job(), seeded(self._device, seed):
-            return negate(self, state, retain, forget, seed=seed, **params)
+            return negate(copied, self.recipe, retain, forget, seed=seed, **params)
 
     def stage_epochs(self, slices: int) -> list[int]:
         """(R,) passes e_r after slice r whose work Σ e_r·r/R is the recipe's e epochs; never less than one pass each.

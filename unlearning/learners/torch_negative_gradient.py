@@ -9,17 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from unlearning.errors import Refused
+from unlearning.learners.torch_recipe import TorchRecipe
+from unlearning.learners.torch_training import TorchState
 from unlearning.protocols import Records
-
-if TYPE_CHECKING:
-    from unlearning.learners.torch import TorchLearner, TorchState
 
 Batch = tuple[Tensor, Tensor]
 """(n, d) features and (n,) labels."""
@@ -30,8 +28,8 @@ MAX_NORM = 1.0
 
 
 def negate(
-    learner: TorchLearner,
     state: TorchState,
+    recipe: TorchRecipe,
     retain: Records,
     forget: Records,
     *,
@@ -41,12 +39,11 @@ def negate(
     batch_size: int,
     seed: int,
 ) -> TorchState:
-    """The state after `epochs` passes over the retained; `state` is left as it is. Raises Refused when it is not finite."""
-    changed = learner.loads(learner.dumps(state))
-    network, generator = changed.network, torch.Generator().manual_seed(seed)
-    step = _stepper(network, learner.recipe.loss, alpha=alpha, learning_rate=learning_rate)
-    kept = _batches(*_prepared(changed, retain), batch_size, generator)
-    lost = _batches(*_prepared(changed, forget), batch_size, generator)
+    """The state after `epochs` passes over the retained; its network is changed in place. Raises Refused when not finite."""
+    network, generator = state.network, torch.Generator().manual_seed(seed)
+    step = _stepper(network, recipe.loss, alpha=alpha, learning_rate=learning_rate)
+    kept = _batches(*_prepared(state, retain), batch_size, generator)
+    lost = _batches(*_prepared(state, forget), batch_size, generator)
     for _ in range(epochs * -(-len(retain) // batch_size)):
         step(next(kept), next(lost))
     if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
@@ -54,7 +51,7 @@ def negate(
             f"negative_gradient: the parameters are no longer finite after {epochs} epochs at learning rate {learning_rate:g}"
             f" and alpha {alpha:g}; lower learning_rate or raise alpha in policy.params, or use the method retrain"
         )
-    return replace(changed, network=network.eval(), optimizer=learner.recipe.optimizer(network.parameters()))
+    return replace(state, network=network.eval(), optimizer=recipe.optimizer(network.parameters()))
 
 
 def _stepper(network: nn.Module, loss: Loss, *, alpha: float, learning_rate: float) -> Callable[[Batch, Batch], None]:
