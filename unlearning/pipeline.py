@@ -303,7 +303,7 @@ def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
     if settings.policy.on_failure == "withdraw":
         erasure.workspace.models.withdraw_alias(settings.model, settings.alias)
     forbade = [check for check in report["checks"] if check["name"] in report["blocking"]]
-    reason = "; ".join(f"{one['name']} is {one['value']}, expected {one['threshold']}" for one in forbade)
+    reason = "; ".join(f"{one['name']} is {_measured(one)}, expected {one['threshold']}" for one in forbade)
     _record_refusal(erasure, reason, alias=settings.policy.on_failure)
     where = "withdrawn" if settings.policy.on_failure == "withdraw" else "where it was"
     return ValidationRefused(
@@ -311,6 +311,12 @@ def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
         f"the requests stay open and alias {settings.alias!r} is {where}. "
         "Look at `unlearn status`, correct data, recipe or thresholds, then run `unlearn erase` again"
     )
+
+
+def _measured(check: Mapping[str, Any]) -> str:
+    """A check's value, with its sampling error where it has one: it shows when a threshold is finer than the holdout."""
+    error = check["details"].get("standard_error")
+    return f"{check['value']:.4g} ± {error:.2g} (standard error)" if error else str(check["value"])
 
 
 def _record_refusal(erasure: Erasure, reason: str, *, alias: str) -> None:
