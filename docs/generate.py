@@ -41,6 +41,17 @@ REFUSALS = {
     "train": "trained and registered, but a check failed: the alias stays",
     "erase": "no method of the policy passed the checks, or nothing would be left to train on; the requests stay open",
     "verify": "the certificate or proof does not verify",
+    "evaluate": "damaged, or a service is away",
+    "hold": "the request is on hold already, or its purge has begun",
+    "release": "the request is not on hold",
+    "exempt": "its data is redacted already, or the request has ended",
+    "cancel": "its data is redacted already, or the request has ended",
+    "extend": "the deadline was extended before, or has passed",
+    "sweep": "a trace was found within reach",
+    "twins": "with `--verify`: a twin is missing or changed; without: the map's signature does not verify",
+    "watch": "anything came back, reversed or not, or a place could not be checked",
+    "audit": "an event was edited, removed or cut off, or a certificate is not the one that was issued",
+    "countersign": "the certificate contradicts itself",
 }
 """What exit code 1 means for a command, where it means something particular."""
 REFUSED = "refused, damaged, or a service is away"
@@ -130,7 +141,9 @@ def reference() -> str:
         "Written by `make docs` from the program itself. Every command answers `--help`. With `--json` a command prints one "
         "JSON document on standard output; progress and messages go to standard error. Exit codes: 0 done; 1 refused, damaged "
         "or a service away; 2 wrong use or bad input, nothing was changed.\n\n"
-        "`unlearn -v COMMAND` shows the logs of the tools underneath; `unlearn --version` names the version."
+        "`unlearn -v COMMAND` shows the logs of the tools underneath; `unlearn --version` names the version.\n\n"
+        'For completion with the Tab key, put `eval "$(_UNLEARN_COMPLETE=bash_source unlearn)"` into `~/.bashrc`; for zsh, '
+        "`zsh_source` and `~/.zshrc`; for fish, `_UNLEARN_COMPLETE=fish_source unlearn | source` into `config.fish`."
     )
     return "\n\n".join([head, *(_section(name, command) for name, command in commands_of(main))]) + "\n"
 
@@ -176,12 +189,12 @@ def _clean(text: str) -> str:
     return "\n".join(line.strip() if line.strip() else "" for line in text.strip().splitlines())
 
 
-def commands_of(group: click.Group) -> list[tuple[str, click.Command]]:
+def commands_of(group: Any) -> list[tuple[str, click.Command]]:
     """Every command by its words, the commands of commands too (`lineage add-edge`), in alphabetical order."""
     listed: list[tuple[str, click.Command]] = []
     for name, command in group.commands.items():
         listed.append((name, command))
-        if isinstance(command, click.Group):
+        if hasattr(command, "commands"):
             listed += [(f"{name} {word}", one) for word, one in commands_of(command)]
     return sorted(listed, key=lambda item: item[0])
 

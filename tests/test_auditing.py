@@ -19,7 +19,7 @@ from tests.small_project import Project
 from tests.stores.conftest import database_url, postgres_server, postgres_url  # noqa: F401
 from unlearning import auditing, certificate, envelope, signing
 from unlearning.auditing import Note
-from unlearning.errors import VerificationFailed, WrongUse
+from unlearning.errors import KeyFileError, NotFound, VerificationFailed, WrongUse
 from unlearning.hashing import canonical, digest
 from unlearning.merkle import ordered_root
 from unlearning.stores import schema
@@ -223,6 +223,7 @@ def test_a_certificate_that_was_changed_or_removed_is_named(erased: Project) -> 
 
 def officer(folder: Path) -> tuple[Path, bytes]:
     private = Ed25519PrivateKey.from_private_bytes(b"o" * 32).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "officer.pem").touch(mode=0o600)
     (folder / "officer.pem").write_bytes(private)
     return folder / "officer.pem", envelope.public_key(private)
 
@@ -240,6 +241,17 @@ def test_an_officer_signs_too_and_both_keys_verify(erased: Project, tmp_path: Pa
         assert (found.verdict, found.claimed_keyids) == ("verified", ids)
     assert auditing.audit(erased.workspace)["findings"] == []
     assert ids[1] in file.with_suffix(".html").read_text()
+
+
+def test_a_key_that_others_can_read_signs_nothing(erased: Project, tmp_path: Path) -> None:
+    [file], (key, _) = certificates(erased), officer(tmp_path)
+    before = file.read_bytes()
+    key.chmod(0o644)
+    with pytest.raises(KeyFileError, match="can be read by others"):
+        signing.countersign(file, key)
+    with pytest.raises(NotFound, match="does not exist"):
+        signing.countersign(file, tmp_path / "nowhere.pem")
+    assert file.read_bytes() == before
 
 
 def test_nobody_signs_twice_or_signs_what_contradicts_itself(erased: Project, tmp_path: Path) -> None:

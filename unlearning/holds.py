@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from unlearning import lifecycle
+from unlearning import lifecycle, receiving
 from unlearning.entities import ErasureRequest, Event
-from unlearning.errors import NotFound, OnHold, Refused, WrongUse
+from unlearning.errors import OnHold, Refused, WrongUse
 from unlearning.facts import Extension, Hold
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _request(workspace: Workspace, request_id: str) -> ErasureRequest:
     """The request; raises WrongUse for a duplicate, whose group decides."""
     known = lifecycle.fold(workspace.ledger.events())
     if request_id not in known:
-        raise NotFound(f"no request {request_id} in the ledger; `unlearn status` lists them")
+        raise receiving.unknown([request_id])
     if known[request_id].group != request_id:
         raise WrongUse(f"{request_id} joined the first request of its person; decide about that one, {known[request_id].group}")
     return known[request_id]

@@ -12,6 +12,7 @@ deadline. At most one group of a person is active. Pure: nothing here reads a cl
 from __future__ import annotations
 
 import calendar
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,6 +31,9 @@ ERASED = frozenset({"purging", "completed", "completed_with_residuals"})
 
 LEFT = frozenset({"not_found", "exempt", "cancelled"})
 """Ended without an erasure: what happens to the rest of a batch is not about them."""
+
+REQUEST_ID = re.compile(r"request-[0-9a-f]{16}")
+"""What a request is called: it says nothing about the person."""
 
 STAYS = ""
 """Target of an event that changes no state."""

@@ -96,11 +96,21 @@ def _received(
     return [received] if group else [received, suppressed]
 
 
+def unknown(request_ids: Iterable[str]) -> NotFound:
+    """The error about ids that nobody gave out; what does not look like one is not repeated: it may name a person."""
+    shown = [
+        one if lifecycle.REQUEST_ID.fullmatch(one) else f"({len(one)} characters that are no request id)" for one in request_ids
+    ]
+    return NotFound(
+        f"no request {', '.join(shown)} in the ledger; `unlearn status` lists them by id, like request-0123456789abcdef"
+    )
+
+
 def chosen(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
     """The named requests, or every open one; raises NotFound for an unknown id."""
     known = lifecycle.fold(workspace.ledger.events())
     if not request_ids:
         return list(lifecycle.open_requests(known))
     if missing := [one for one in request_ids if one not in known]:
-        raise NotFound(f"no request {', '.join(missing)} in the ledger; `unlearn status` lists them")
+        raise unknown(missing)
     return [known[one] for one in request_ids]

@@ -5,18 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from unlearning import certificate, envelope
-from unlearning.errors import KeyFileError, NotFound, VerificationFailed
+from unlearning.errors import NotFound, VerificationFailed
 from unlearning.rendering import render
+from unlearning.stores import keys
 from unlearning.stores.files import replacing
 
 
 def countersign(file: Path, key: Path) -> tuple[str, ...]:
     """Add the signature of a private key to a certificate and its page; the ids of all keys that signed.
 
-    Raises NotFound, KeyFileError, WrongUse when that key has signed already, VerificationFailed for a file that is no sound
-    certificate: nobody should sign what contradicts itself.
+    Raises NotFound, KeyFileError for a key that others can read, WrongUse when that key has signed already, VerificationFailed
+    for a file that is no sound certificate: nobody should sign what contradicts itself.
     """
-    pem = _read(key)
+    if not key.exists():
+        raise NotFound(f"{key} does not exist; make a key with `openssl genpkey -algorithm ed25519 -out {key}`, then chmod 600")
+    pem = keys.read_private(key)
     signed = certificate.add_signature(certificate.read(_read(file)), pem)
     found = certificate.verify(signed, envelope.public_key(pem))
     if found.refused:
@@ -31,7 +34,5 @@ def countersign(file: Path, key: Path) -> tuple[str, ...]:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"{path} does not exist; name an existing file") from error
     except OSError as error:
-        raise KeyFileError(f"{path} cannot be read ({error.strerror})") from error
+        raise NotFound(f"{path} cannot be read ({error.strerror}); name an existing file") from error

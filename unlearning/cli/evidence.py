@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from unlearning.cli.shared import answer, content
+from unlearning.cli.shared import answer, content, json_option, open_project, project
 
 
 @click.command()
 @click.argument("certificate", type=click.Path(path_type=Path))
 @click.option("--key", type=click.Path(path_type=Path), help="The public key to check against; without it: integrity only.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@json_option
 def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
     """Check a certificate, or a proof of `unlearn prove`, offline; exits 1 unless it verifies.
 
@@ -43,6 +44,43 @@ def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+@click.command()
+@click.argument("certificate", type=click.Path(path_type=Path))
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="Your private key: Ed25519, PEM, mode 0600.")
+@json_option
+def countersign(certificate: Path, key: Path, as_json: bool) -> None:
+    """Add a second signature to a certificate and its page, such as the data protection officer's.
+
+    \b
+    Example:  unlearn countersign .unlearning/certificates/erasure-….json --key officer.pem
+    """
+    from unlearning import signing
+
+    signed = signing.countersign(certificate, key)
+    document = {"certificate": str(certificate), "page": str(certificate.with_suffix(".html")), "signed_by": list(signed)}
+    answer(as_json, document, [f"{certificate} is signed by", *(f"  {name}" for name in signed)])
+
+
+@click.command()
+@project
+@click.option("--head", "heads", multiple=True, metavar="POSITION:HASH", help="A head that you noted; repeat for several.")
+def audit(root: Path, as_json: bool, heads: Sequence[str]) -> None:
+    """Check that the ledger is what it was; exits 1 when an event was edited, removed or cut off.
+
+    Compares the chain of hashes with the heads noted in model versions' tags, in certificates, and by you. Keep the head that
+    it prints somewhere else.
+
+    \b
+    Example:  unlearn audit --head 41:5c0d…
+    """
+    from unlearning import auditing
+
+    report = auditing.audit(open_project(root), [auditing.parse(head) for head in heads])
+    answer(as_json, report, auditing.lines(report))
+    if not report["intact"]:
+        raise click.exceptions.Exit(1)
+
+
 def _proof(payload: bytes) -> dict[str, Any] | None:
     """The document of `unlearn prove`, or None for anything else."""
     from unlearning import proving
@@ -65,4 +103,4 @@ def _verify_proof(document: dict[str, Any], *, as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = (verify,)
+COMMANDS = (verify, countersign, audit)

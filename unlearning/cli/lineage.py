@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from unlearning.cli.shared import answer, open_project, prefect_at_home, project
+from unlearning.cli.shared import answer, open_project, person, prefect_at_home, project
 
 
 @click.command()
@@ -40,6 +39,11 @@ def follow(root: Path, as_json: bool, everything: bool, columns: Sequence[str]) 
 
 class _WithAddEdge(click.Command):
     """`unlearn lineage add-edge …` is a command of its own; anything else after `lineage` is what is asked about."""
+
+    @property
+    def commands(self) -> dict[str, click.Command]:
+        """The commands below this one, as the documentation lists them."""
+        return {"add-edge": add_edge}
 
     def make_context(self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any) -> Any:
         """The context of the command that the arguments mean."""
@@ -72,7 +76,7 @@ def lineage(root: Path, as_json: bool, model: str | None, data: str | None, subj
         raise WrongUse("MODEL, --data and --subject ask different things; expected one of them")
     workspace = open_project(root)
     if subject is not None:
-        found = ancestry.of_subject(workspace, sys.stdin.readline().rstrip("\n") if subject == "-" else subject)
+        found = ancestry.of_subject(workspace, person(subject))
     elif data is not None:
         found = ancestry.of_data(workspace, data)
     else:

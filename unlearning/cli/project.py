@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from unlearning.cli.shared import KEYS, answer, open_project, prefect_at_home, project
+from unlearning.cli.shared import KEYS, answer, json_option, open_project, prefect_at_home, project
 
 
 @click.command()
@@ -32,7 +32,11 @@ def init(root: Path, as_json: bool, model: str) -> None:
 @click.command()
 @project
 def prepare(root: Path, as_json: bool) -> None:
-    """Split the source table into training and holdout tables by person (the DVC stage `prepare`)."""
+    """Split the source table into training and holdout tables by person (the DVC stage `prepare`).
+
+    \b
+    Example:  unlearn prepare --json | jq .dropped
+    """
     from unlearning import stages
 
     rows = stages.prepare(open_project(root))
@@ -42,7 +46,11 @@ def prepare(root: Path, as_json: bool) -> None:
 @click.command()
 @project
 def check(root: Path, as_json: bool) -> None:
-    """Check training and holdout tables with Great Expectations (the DVC stage `check`)."""
+    """Check training and holdout tables with Great Expectations (the DVC stage `check`).
+
+    \b
+    Example:  unlearn check && dvc status
+    """
     from unlearning import stages
 
     report = stages.check(open_project(root))
@@ -79,7 +87,11 @@ def check_line(check: Mapping[str, Any]) -> str:
 @click.command()
 @project
 def evaluate(root: Path, as_json: bool) -> None:
-    """Measure the version behind the alias on the holdout (the DVC stage `evaluate`)."""
+    """Measure the version behind the alias on the holdout (the DVC stage `evaluate`).
+
+    \b
+    Example:  unlearn evaluate --json | jq .accuracy
+    """
     from unlearning import stages
 
     report = stages.evaluate(open_project(root))
@@ -88,9 +100,13 @@ def evaluate(root: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default="demo", show_default=True, help="A new or empty folder.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+@json_option
 def demo(folder: Path, as_json: bool) -> None:
-    """Run the whole job on real data in a new folder: train, three people withdraw, erase, compare with a full retraining."""
+    """Run the whole job on real data in a new folder: train, three people withdraw, erase, compare with a full retraining.
+
+    \b
+    Example:  unlearn demo --folder /tmp/demo
+    """
     from unlearning import demo as demonstration
 
     report = demonstration.run(folder.resolve())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from unlearning.cli.shared import answer, project
+from unlearning.cli.shared import answer, person, project
 
 
 @click.command()
@@ -27,7 +26,7 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
     """
     from unlearning import proving
 
-    identifier = sys.stdin.readline().rstrip("\n") if subject == "-" else subject
+    identifier = person(subject)
     made = proving.prove(proving.prover(root.resolve()), identifier, data, column=column)
     answer(as_json, made, _lines(made))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import sys
 from collections.abc import Callable, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,15 +36,38 @@ KEYS = ".unlearning/keys"
 
 
 class Commands(click.Group):
-    """Turns this package's errors into messages and exit codes: the one edge where that happens."""
+    """Turns errors into messages and exit codes, and with --json into a document too: the one edge where that happens."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether JSON is asked for: an error may come before the command's own options are read."""
+        ctx.obj = "--json" in args
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an UnlearningError ends with its exit code, anything else is a bug and shows as one."""
         try:
             return super().invoke(ctx)
         except UnlearningError as error:
+            _document(ctx, type(error).__name__, str(error))
             click.echo(f"unlearn: {error}", err=True)
             ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            shown = _without_values(error)
+            _document(ctx, "WrongUse", shown.format_message())
+            raise shown from None
+
+
+def _document(ctx: click.Context, kind: str, message: str) -> None:
+    if ctx.obj:
+        click.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False))
+
+
+def _without_values(error: click.UsageError) -> click.UsageError:
+    """The same error, which must not repeat an argument that nobody expected: it may name a person."""
+    if not error.message.startswith("Got unexpected extra argument"):
+        return error
+    said = "Got more arguments than the command takes; people are named with --subject, or to `unlearn request`."
+    return click.UsageError(said, error.ctx)
 
 
 def spare_the_collector() -> None:
@@ -53,21 +76,14 @@ def spare_the_collector() -> None:
     atexit.register(gc.freeze)
 
 
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+"""The option that every command has."""
+
+
 def project(command: F) -> F:
-    """The options that every command about a project has; with --json, an error is a JSON document too."""
-
-    @click.option("--root", type=click.Path(path_type=Path), default=".", show_default=True, help="The project folder.")
-    @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-    @wraps(command)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except UnlearningError as error:
-            if kwargs["as_json"]:
-                click.echo(json.dumps({"error": type(error).__name__, "message": str(error)}, ensure_ascii=False))
-            raise
-
-    return run  # type: ignore[return-value]
+    """The options that every command about a project has."""
+    root = click.option("--root", type=click.Path(path_type=Path), default=".", show_default=True, help="The project folder.")
+    return root(json_option(command))
 
 
 def open_project(root: Path) -> Workspace:
@@ -82,6 +98,28 @@ def prefect_at_home(workspace: Workspace) -> None:
     from flows import embedded
 
     embedded.start(workspace.path(".unlearning/prefect"))
+
+
+def standard_input() -> list[str]:
+    """The identifiers that came on standard input, one a line; they stay out of the shell history. Raises IdentifierError."""
+    from unlearning import receiving
+
+    return receiving.parse_identifiers(sys.stdin.buffer.read(), "standard input")
+
+
+def people(named: Sequence[str]) -> list[str]:
+    """The identifiers that an option names, with those of standard input in place of `-`. Raises IdentifierError."""
+    return [one for name in named for one in (standard_input() if name == "-" else [name])]
+
+
+def person(named: str) -> str:
+    """The one identifier that an option names. Raises IdentifierError."""
+    from unlearning.errors import IdentifierError
+
+    found = people([named])
+    if len(found) != 1:
+        raise IdentifierError(f"standard input holds {len(found)} identifiers; expected one")
+    return found[0]
 
 
 def content(path: Path) -> bytes:

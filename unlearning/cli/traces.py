@@ -1,4 +1,4 @@
-"""Commands about what is left of people: look for it, delete it."""
+"""Commands about what is left of people: look for it, delete it, reverse its coming back."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
-from unlearning.cli.shared import answer, open_project, project
+from unlearning.cli.shared import answer, open_project, people, prefect_at_home, project
 
 
 @click.command()
 @project
-@click.option("--subject", "subjects", multiple=True, help="An identifier; also searched for byte by byte, in memory only.")
+@click.option(
+    "--subject", "subjects", multiple=True, help="An identifier, also searched for byte by byte; `-` reads standard input."
+)
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
 def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence[str]) -> None:
     """Search every place within reach for people who were erased; exits 1 when a trace is found.
@@ -24,7 +26,8 @@ def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence
     from unlearning import sweeping
 
     workspace = open_project(root)
-    done = sweeping.sweep(workspace, sweeping.people(workspace, requests, subjects), identifiers=subjects)
+    named = people(subjects)
+    done = sweeping.sweep(workspace, sweeping.people(workspace, requests, named), identifiers=named)
     answer(as_json, sweeping.document(done), sweeping.lines(done))
     if not done.clean:
         raise click.exceptions.Exit(1)
@@ -93,8 +96,36 @@ def checkout(root: Path, as_json: bool, rev: str, into: Path | None) -> None:
     answer(as_json, done, [f"{done['folder']} is at {what}", *missing])
 
 
+@click.command()
+@project
+def watch(root: Path, as_json: bool) -> None:
+    """Look once for what came back after an erasure, and reverse it; exits 1 when anything was found or could not be checked.
+
+    Aliases that point at a version which an erased person shaped, such versions registered late, erased people in a table,
+    erased objects in a cache or remote, holds that are over, deadlines that have passed, a ledger that was tampered with.
+    What was reversed exits 1 as well: it came from somewhere, and comes again until somebody looks.
+
+    \b
+    Example:  unlearn watch --json | jq .found
+    """
+    workspace = open_project(root)
+    prefect_at_home(workspace)
+    from flows import watch as flow
+
+    report = flow.run(workspace)
+    looked = f"{report['reversed']} reversed of {len(report['found'])} found" if report["found"] else "nothing came back"
+    answer(as_json, report, [f"looked at {', '.join(report['checked'])}: {looked}", *map(_sighting, report["found"])])
+    if not report["clean"]:
+        raise click.exceptions.Exit(1)
+
+
+def _sighting(found: Mapping[str, Any]) -> str:
+    step = f" → {found['next_step']}" if found["next_step"] else ""
+    return f"{found['outcome']:<9} {found['what']}: {found['why']}{step}"
+
+
 def _counts(done: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [*done["would_go"], *done["went"]]
 
 
-COMMANDS = (sweep, purge, twins, checkout)
+COMMANDS = (sweep, purge, twins, checkout, watch)

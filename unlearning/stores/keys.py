@@ -73,7 +73,7 @@ def create(folder: Path) -> list[Path]:
     private = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     made += _write_new(folder / SIGNING, private, mode=0o600)
     if not (folder / PUBLIC).exists():
-        public = _public_pem(_signing_key(_read_private(folder / SIGNING), SIGNING))
+        public = _public_pem(_signing_key(read_private(folder / SIGNING), SIGNING))
         made += _write_new(folder / PUBLIC, public, mode=0o644)
     return made
 
@@ -88,7 +88,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
         raise KeyFileError(f"two of the keys {', '.join(TOKEN_KEYS)} are the same; expected three different ones")
     signing_variable = "UNLEARNING_SIGNING_KEY"
     given = environ.get(signing_variable)
-    signing = given.encode() if given else _read_private(folder / SIGNING)
+    signing = given.encode() if given else read_private(folder / SIGNING)
     _signing_key(signing, signing_variable if given else str(folder / SIGNING))
     return Keys(**found, signing=signing)
 
@@ -108,7 +108,7 @@ def variable(name: str) -> str:
 def _token_key(name: str, folder: Path, environ: Mapping[str, str]) -> bytes:
     path = folder / f"{name}.key"
     given = environ.get(variable(name))
-    where, text = (variable(name), given) if given else (str(path), _read_private(path).decode("ascii", "replace"))
+    where, text = (variable(name), given) if given else (str(path), read_private(path).decode("ascii", "replace"))
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:
@@ -121,7 +121,8 @@ def _token_key(name: str, folder: Path, environ: Mapping[str, str]) -> bytes:
     return key
 
 
-def _read_private(path: Path) -> bytes:
+def read_private(path: Path) -> bytes:
+    """A key file's bytes. Raises KeyFileError when it is missing or readable by others."""
     try:
         with path.open("rb") as stream:
             mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)

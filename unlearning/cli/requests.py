@@ -1,0 +1,220 @@
+"""Commands about requests: record them, follow them, decide about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unlearning.cli.shared import answer, open_project, project, standard_input
+
+if TYPE_CHECKING:
+    from unlearning.entities import ErasureRequest
+    from unlearning.workspace import Workspace
+
+REASON = "In words, for ledger and certificate; it names no person."
+
+
+@click.command()
+@project
+@click.argument("identifiers", nargs=-1)
+@click.option(
+    "--file", "source", help="Identifiers, one a line; `-` reads standard input and keeps them out of the shell history."
+)
+@click.option("--regulation", type=click.Choice(["gdpr", "ccpa", "none"]), help="Sets the deadline; default from params.yaml.")
+def request(root: Path, as_json: bool, identifiers: Sequence[str], source: str | None, regulation: str | None) -> None:
+    """Record erasure requests; the people are left out of every training from now on.
+
+    \b
+    Example:  echo patient-4711 | unlearn request --file -
+    """
+    from unlearning import receiving
+    from unlearning.erasure import utc_now
+    from unlearning.errors import WrongUse
+
+    given = [*identifiers, *_read(source)]
+    if not given:
+        raise WrongUse("no identifier came; name people as arguments, or pass --file FILE, or --file - for standard input")
+    workspace = open_project(root)
+    chosen: Any = regulation or workspace.settings.policy.regulation
+    made = receiving.receive(workspace, given, regulation=chosen, now=utc_now())
+    _announce(made)
+    _show(workspace, made, as_json=as_json)
+
+
+@click.command()
+@project
+@click.argument("request_id", required=False)
+def status(root: Path, as_json: bool, request_id: str | None) -> None:
+    """List requests with state, deadline, legal holds and extension, the most urgent first.
+
+    \b
+    Example:  unlearn status request-0123456789abcdef
+    """
+    from unlearning import lifecycle, receiving
+
+    workspace = open_project(root)
+    if request_id:
+        _show(workspace, receiving.chosen(workspace, [request_id]), as_json=as_json, one=True)
+        return
+    known = lifecycle.fold(workspace.ledger.events()).values()
+    _show(workspace, sorted(known, key=_urgency), as_json=as_json)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", required=True, help=REASON)
+@click.option("--scope", help="What has to be kept, in words; default: everything the purge would delete.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Its last day, UTC; default: until released.")
+def hold(root: Path, as_json: bool, request_id: str, reason: str, scope: str | None, until: datetime | None) -> None:
+    """Put a legal hold on a request: its erasure stops before the purge, and nothing that the law wants kept is deleted.
+
+    The person stays out of every training, and the new version serves. `unlearn watch` ends a hold after its last day.
+
+    \b
+    Example:  unlearn hold request-0123456789abcdef --reason "litigation 7/26" --until 2027-01-31
+    """
+    from unlearning import holds
+    from unlearning.erasure import utc_now
+
+    workspace, last = open_project(root), until.date() if until else None
+    made = holds.hold(workspace, request_id, reason=reason, now=utc_now(), until=last, scope=scope)
+    _show(workspace, [made], as_json=as_json, one=True)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", default="released", show_default=True, help=REASON)
+def release(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """End the legal hold of a request; the next `unlearn erase` goes on where it stopped.
+
+    \b
+    Example:  unlearn release request-0123456789abcdef --reason "settled" && unlearn erase
+    """
+    from unlearning import holds
+
+    _decide(holds.release, root, request_id, reason, as_json=as_json)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", required=True, help=REASON)
+def exempt(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """Refuse a request because the law exempts the data, until redaction begins; the person is trained on again.
+
+    \b
+    Example:  unlearn exempt request-0123456789abcdef --reason "legal obligation, Art. 17(3)(b)"
+    """
+    from unlearning import holds
+
+    _decide(holds.exempt, root, request_id, reason, as_json=as_json)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", default="withdrawn", show_default=True, help=REASON)
+def cancel(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """Withdraw a request, until redaction begins; the person is trained on again.
+
+    \b
+    Example:  unlearn cancel request-0123456789abcdef --reason "sent by mistake"
+    """
+    from unlearning import holds
+
+    _decide(holds.cancel, root, request_id, reason, as_json=as_json)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", required=True, help=REASON)
+def extend(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """Give a request the longer deadline of its law, once: two further months (gdpr), 45 further days (ccpa).
+
+    \b
+    Example:  unlearn extend request-0123456789abcdef --reason "many requests at once"
+    """
+    from unlearning import holds
+
+    _decide(holds.extend, root, request_id, reason, as_json=as_json)
+
+
+COMMANDS = (request, status, hold, release, exempt, cancel, extend)
+
+
+def _decide(decision: Any, root: Path, request_id: str, reason: str, *, as_json: bool) -> None:
+    from unlearning.erasure import utc_now
+
+    workspace = open_project(root)
+    _show(workspace, [decision(workspace, request_id, reason=reason, now=utc_now())], as_json=as_json, one=True)
+
+
+def _announce(made: Sequence[ErasureRequest]) -> None:
+    """Start the erasure on the Prefect server that the environment names, if it names one."""
+    if "PREFECT_API_URL" in os.environ:
+        from flows.events import announce
+
+        announce([one.request_id for one in made], os.environ)
+
+
+def _read(source: str | None) -> list[str]:
+    from unlearning import receiving
+
+    if source is None:
+        return []
+    return standard_input() if source == "-" else receiving.read_identifiers(Path(source))
+
+
+def _urgency(one: ErasureRequest) -> tuple[Any, ...]:
+    from unlearning import lifecycle
+
+    return one.state in lifecycle.ENDED, one.due_at is None, one.due_at or one.received_at, one.received_at, one.request_id
+
+
+def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: bool, one: bool = False) -> None:
+    """Requests as every command answers them; one: a single document instead of a list."""
+    documents = _documents(workspace, list(requests))
+    answer(as_json, documents[0] if one else documents, [_line(each) for each in documents] or ["no request yet"])
+
+
+def _documents(workspace: Workspace, requests: Sequence[ErasureRequest]) -> list[dict[str, Any]]:
+    from unlearning import holds, lifecycle
+    from unlearning.entities import plain
+    from unlearning.erasure import utc_now
+
+    late = {one.request_id for one in lifecycle.overdue(lifecycle.fold(workspace.ledger.events()), utc_now())}
+    held, extended = holds.on_record(workspace, {one.group for one in requests})
+    return [
+        {
+            **plain(one),
+            "overdue": one.request_id in late,
+            "holds": [plain(each) for each in held if each.request_id == one.group],
+            "extension": next((plain(each) for each in extended if each.request_id == one.group), None),
+        }
+        for one in requests
+    ]
+
+
+def _line(one: dict[str, Any]) -> str:
+    due = f"due {one['due_at'][:10]}" if one["due_at"] else "no deadline"
+    said = ["extended"] if one["extension"] else []
+    said += ["OVERDUE"] if one["overdue"] else []
+    said += [_held(each) for each in one["holds"] if each["released_at"] is None and one["state"] == "on_hold"]
+    return "  ".join([f"{one['request_id']}  tok_{one['token'][:12]}  {one['state']:<24} {due}", *said])
+
+
+def _held(hold: dict[str, Any]) -> str:
+    return f"held until {_last_day(hold['until'])}: {hold['reason']}"
+
+
+def _last_day(until: str | None) -> str:
+    """A hold ends at midnight after its last day."""
+    return f"{datetime.fromisoformat(until) - timedelta(days=1):%Y-%m-%d}" if until else "released"
