@@ -19,7 +19,7 @@ LINES = tuple(
         "errors entities protocols hashing",
         # decisions: pure; numerics and cryptography allowed
         "partition impact planning lifecycle preparation merkle plugins methods checks"
-        " envelope facts verification certificate markup stylesheet rendering graph",
+        " envelope facts verification certificate markup stylesheet chain_picture rendering graph",
         # the outside, one service a file
         "settings learners recipes stores",
         # what is opened, and how a table becomes an ensemble

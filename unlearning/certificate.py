@@ -76,6 +76,9 @@ SCHEMA = "1.0"
 NOT_NEEDED = "not needed: none of the people shaped the model that serves"
 """Where a certificate would state a training or a promotion."""
 
+_MAKES = ("trained", "registered", "notified")
+"""Operations that put something where nothing was."""
+
 _CREDENTIALS = re.compile(r"//[^/]*@")
 """`user:password@` in an address."""
 
@@ -234,7 +237,7 @@ def _action(action: Action) -> dict[str, Any]:
     return {
         "target": action.target,
         "operation": action.operation,
-        "digestBefore": _said(action.digest_before),
+        "digestBefore": _said(action.digest_before, "nothing was there" if action.operation in _MAKES else "not recorded"),
         "startedAt": _moment(action.started_at),
         "finishedAt": _moment(action.finished_at),
         "result": action.result,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from unlearning.entities import (
 )
 from unlearning.erasure import Erasure
 from unlearning.errors import VerificationFailed
-from unlearning.purging import OUT_OF_REACH
+from unlearning.purging import out_of_reach
 from unlearning.rendering import render
 from unlearning.stores.files import replacing
 from unlearning.stores.tables import digest as file_digest
@@ -30,6 +30,9 @@ from unlearning.workspace import Workspace
 
 LEDGER_HEAD = "unlearning.ledger_head"
 """Tag of a model version: the hash of the ledger's last event when the version was certified."""
+
+NEVER_FOLLOWED = "the registry and the Git history were not followed: versions known only there are not counted"
+"""Gap of a project where `unlearn follow` never ran."""
 
 MERKLE_BYTES = 16
 """Tokens are cut to this length in the index and in Merkle trees; 128 bits keep a million people apart."""
@@ -111,6 +114,7 @@ def _facts(erasure: Erasure) -> facts.CertificateFacts:
         findings=_findings(erasure, now),
         residuals=tuple(Residual(**item) for item in _purged(erasure)["residuals"]),
         plan_digest=hashing.digest({**erasure.body("PlanMade")}),
+        backups=_backups(workspace, now),
         children=len(workspace.lineage.descendants([erasure.plan.parent])),
     )
 
@@ -133,19 +137,51 @@ def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now:
     return facts.Frame(
         certificate_id=name,
         issued_at=now,
-        issuer=facts.Issuer(name=workspace.settings.issuer, role="operator", tool="mlflow-unlearning", version=__version__),
-        requests=tuple(requests),
-        scope=facts.Scope(
-            systems=("DVC tables " + ", ".join(workspace.settings.data.tables), f"MLflow model {workspace.settings.model}"),
-            out_of_reach=OUT_OF_REACH,
-            versions_indexed=len(workspace.lineage.data_versions()),
+        issuer=facts.Issuer(
+            name=workspace.settings.issuer,
+            role="operator",
+            tool="mlflow-unlearning",
+            version=__version__,
+            code_digest=code_digest(),
         ),
+        requests=tuple(requests),
+        scope=_scope(workspace),
         ledger=facts.LedgerLink(position=position + 1, previous=head, head=head),
         suppression=facts.Suppression(
             since=min(request.received_at for request in requests), commitment=merkle.root(listed), size=len(listed)
         ),
         holds=held,
         extensions=extended,
+    )
+
+
+def code_digest() -> str:
+    """What this software is, besides its version: over the names and contents of its own modules."""
+    package = Path(certificate.__file__).parent
+    modules = sorted(package.rglob("*.py"))
+    return hashing.digest([[str(module.relative_to(package)), hashing.file_digest(module)] for module in modules])
+
+
+def _scope(workspace: Workspace) -> facts.Scope:
+    """Where was looked, how many of the known data versions the index covers, and what following could not say."""
+    settings, followed = workspace.settings, workspace.followed
+    indexed = {(version.path, version.object) for version in workspace.lineage.data_versions()}
+    tables = {(one.content.path, one.content.object) for one in followed.opened().values() if one.state != "no table"}
+    gaps = [f"{gap.what}: {gap.why}" for gap in followed.gaps()]
+    return facts.Scope(
+        systems=("DVC tables " + ", ".join(settings.data.tables), f"MLflow model {settings.model}"),
+        out_of_reach=out_of_reach(settings),
+        versions_indexed=len(indexed),
+        versions_known=len(indexed | tables),
+        gaps=tuple(gaps) if followed.commits() else (NEVER_FOLLOWED, *gaps),
+    )
+
+
+def _backups(workspace: Workspace, now: datetime) -> tuple[facts.Backup, ...]:
+    """The declared backups: a copy made just before the purge expires so many days after it."""
+    return tuple(
+        facts.Backup(one.name, now + timedelta(days=one.keeps_days) if one.keeps_days is not None else None)
+        for one in workspace.settings.backups
     )
 
 
@@ -201,7 +237,7 @@ def _unlearning(erasure: Erasure) -> facts.Unlearning:
         chain_before=erasure.parent.chain,
         chain_after=record_of(erasure.workspace, new).chain,
         parent_data_digest=erasure.parent.data.digest,
-        code_digest=erasure.workspace.recipe_digest,
+        code_digest=code_digest(),
         environment_digest=hashing.digest(environment()),
         replay_equal=replay["equal"] if replay else None,
         replay_digest=hashing.digest(replay["digests"]) if replay else None,
@@ -234,7 +270,7 @@ def _promotion(erasure: Erasure) -> facts.Promotion:
 
 
 _ACTIONS: Mapping[str, tuple[facts.Operation, str]] = {
-    "DataRedacted": ("redacted", "tables rewritten without the people"),
+    "DataRedacted": ("redacted", "rewritten without the people"),
     "CandidateTrained": ("trained", "constituents trained on the retained records"),
     "VersionRegistered": ("registered", "registered as a new version"),
     "AliasMoved": ("promoted", "alias moved to the new version"),
@@ -245,15 +281,26 @@ _ACTIONS: Mapping[str, tuple[facts.Operation, str]] = {
 def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
     return tuple(
         facts.Action(
-            target=erasure.plan.model if kind != "DataRedacted" else ", ".join(erasure.body(kind)["removed"]),
+            target=target,
             operation=_ACTIONS[kind][0],
+            digest_before=before,
             started_at=began,
             finished_at=ended,
             result=_ACTIONS[kind][1],
         )
         for kind, began, ended in erasure.steps()
         if kind in _ACTIONS
+        for target, before in _targets(erasure, kind)
     )
+
+
+def _targets(erasure: Erasure, kind: str) -> list[tuple[str, str | None]]:
+    """What a step changed, with the digest of what was there; the list of what was to be deleted for a purge."""
+    if kind == "DataRedacted":
+        removed = erasure.body(kind)["removed"]
+        return [(version.path, version.digest) for version in erasure.plan.before if removed.get(version.path)]
+    found = erasure.progress.step_done("TracesFound") if kind == "Purged" else None
+    return [(erasure.plan.model, hashing.digest({**found}) if found else None)]
 
 
 def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:

@@ -96,7 +96,7 @@ def moment(text: str) -> Html:
     if at.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
     at = at.astimezone(UTC)
-    return Html(f'<time datetime="{escape(text)}">{at.day} {at:%B %Y, %H:%M} UTC</time>')
+    return Html(f'<time datetime="{escape(text)}">{at.day} {at:%b %Y, %H:%M} UTC</time>')
 
 
 def measured(value: Any) -> str:

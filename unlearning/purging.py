@@ -13,6 +13,7 @@ from unlearning.erasure import Erasure, utc_now
 from unlearning.impact import stale_in_chain, stale_keys
 from unlearning.places import checkpoints
 from unlearning.places.dvc_objects import OBJECTS
+from unlearning.settings import Settings
 from unlearning.stores import dvc_stores
 from unlearning.workspace import Workspace
 
@@ -43,6 +44,15 @@ OUT_OF_REACH = (
     ),
 )
 """What no run of this software can delete; a certificate always says so."""
+
+
+def out_of_reach(settings: Settings) -> tuple[Residual, ...]:
+    """What nobody here can search: always the same three, and what the project declares."""
+    declared = (
+        Residual(place=one.place, level=one.level, outcome="out_of_reach", count=None, why=one.why, remedy=one.remedy)
+        for one in settings.out_of_reach
+    )
+    return (*OUT_OF_REACH, *declared)
 
 
 def purge(erasure: Erasure) -> Mapping[str, Any]:
@@ -105,7 +115,7 @@ def carry_out(workspace: Workspace, found: Mapping[str, Sequence[Trace]]) -> dic
     return {
         "removed": [{"place": name, "count": len(traces), "names": [t.name for t in traces]} for name, traces in found.items()],
         "residuals": [plain(residual) for residual in residuals],
-        "out_of_reach": [plain(residual) for residual in OUT_OF_REACH],
+        "out_of_reach": [plain(residual) for residual in out_of_reach(workspace.settings)],
     }
 
 

@@ -7,13 +7,14 @@ The signed file stays the certificate; the page says so, and says how to check i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
 
+from unlearning import chain_picture
 from unlearning.errors import VerificationFailed
 from unlearning.markup import (
     Content,
     Html,
+    Row,
     bullets,
     code,
     counted,
@@ -34,9 +35,7 @@ from unlearning.markup import (
 from unlearning.stylesheet import STYLE
 from unlearning.verification import Verification, verify
 
-_MOST_SHARDS_DRAWN = 64
-_CELL = 16
-_GAP = 4
+_VERDICTS = {"underpowered": "underpowered: too little data to tell"}
 
 
 def render(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> str:
@@ -76,7 +75,7 @@ def _page(predicate: Mapping[str, Any], checked: Verification) -> str:
 def _erased(predicate: Mapping[str, Any]) -> Iterator[Html]:
     yield section("Requests", _requests(predicate["requests"]))
     trained = _trained(predicate)
-    drawing = _chain(predicate["unlearning"]) if trained else Html()
+    drawing = chain_picture.draw(predicate["unlearning"]) if trained else Html()
     yield section("What was touched", _touched(predicate["impact"]), drawing, _tables(predicate["tables"]))
     yield section("How it was unlearned", _method(predicate) if trained else note(predicate["unlearning"]))
     yield section("Checks", _checks(predicate["validation"]))
@@ -237,43 +236,6 @@ def _touched(impact: Mapping[str, Any]) -> Html:
     return join(el("ul", *listed, kind="figures"), el("p", shaped))
 
 
-def _chain(done: Mapping[str, Any]) -> Html:
-    """Shards side by side, slices downwards: what kept its name, and what was trained again."""
-    if done["guarantee"] != "exact":
-        return el("p", f"The method {done['method']} changes the trained model; it does not train from clean checkpoints.")
-    before = {shard["shard"]: shard["keys"] for shard in done["chainBefore"]["shards"]}
-    again = {shard["shard"]: _fresh(before.get(shard["shard"], []), shard["keys"]) for shard in done["chainAfter"]["shards"]}
-    words = [f"shard {shard} from slice {made.index(True) + 1} of {len(made)}" for shard, made in again.items() if any(made)]
-    told = f"Trained again: {'; '.join(words) or 'nothing'}. Every other checkpoint kept its name."
-    if len(again) > _MOST_SHARDS_DRAWN:
-        return el("p", told)
-    legend = el("p", el("i", "", kind="kept"), "kept ", el("i", "", kind="again"), "trained again", kind="legend")
-    caption = el("figcaption", el("p", "Shards from left (0) to right, their slices from top (1) to bottom. ", told), legend)
-    return el("figure", el("div", _drawing(done["chainAfter"]["shards"], again, told), kind="scroll"), caption)
-
-
-def _fresh(before: Sequence[str], after: Sequence[str]) -> list[bool]:
-    """For each slice, whether its checkpoint has a new name."""
-    return [index >= len(before) or before[index] != key for index, key in enumerate(after)][1:]
-
-
-def _drawing(shards: Sequence[Mapping[str, Any]], again: Mapping[int, list[bool]], told: str) -> Html:
-    step = _CELL + _GAP
-    cells = [
-        _cell(column * step, row * step, again=again[shard["shard"]][row], rows=rows)
-        for column, shard in enumerate(shards)
-        for row, rows in enumerate(shard["rows"])
-    ]
-    width, height = len(shards) * step - _GAP, max(len(shard["rows"]) for shard in shards) * step - _GAP
-    size = f'viewBox="-1 -1 {width + 2} {height + 2}" width="{width + 2}" height="{height + 2}"'
-    return Html(f'<svg role="img" aria-label="{escape(told)}" {size}>{join(*cells)}</svg>')
-
-
-def _cell(x: int, y: int, *, again: bool, rows: int) -> Html:
-    kind = ("again" if again else "kept") + ("" if rows else " empty")
-    return Html(f'<rect class="{kind}" x="{x}" y="{y}" width="{_CELL}" height="{_CELL}" rx="2"/>')
-
-
 def _tables(tables: Iterable[Mapping[str, Any]]) -> Html:
     rows = [
         (
@@ -324,13 +286,21 @@ def _replayed(replay: Any) -> str:
 
 
 def _checks(checks: Iterable[Mapping[str, Any]]) -> Html:
-    meaning = {"underpowered": "underpowered: too little data to tell"}
-    rows = [
-        (one["name"], measured(one["value"]), one["threshold"], word(one["verdict"], meaning), one["how"]) for one in checks
-    ]
-    if not rows:
-        return note("No check was recorded.")
-    return table("Checks", ("Check", "Value", "Threshold", "Verdict", "How it was measured"), rows)
+    """The checks of the model first, then those of each table under its path."""
+    groups: dict[str, list[Row]] = {"": []}
+    for one in checks:
+        path, _, name = one["name"].rpartition(": ")
+        groups.setdefault(path, []).append((name.removeprefix("data.").replace("_", " "), *_measured(one)))
+    columns = ("Check", "Value", "Threshold", "Verdict", "How it was measured")
+    shown = [(path or "The model", rows) for path, rows in groups.items() if rows]
+    tables = [el("h3", what) + table(f"Checks: {what}", columns, rows) for what, rows in shown]
+    return join(*map(Html, tables)) if tables else note("No check was recorded.")
+
+
+def _measured(check: Mapping[str, Any]) -> Row:
+    by_yes_or_no = check["value"] == "not measured" and check["verdict"] == "passed"
+    value = "as stated" if by_yes_or_no else measured(check["value"])
+    return value, check["threshold"], word(check["verdict"], _VERDICTS), check["how"]
 
 
 def _promotion(promotion: Mapping[str, Any]) -> Html:
@@ -345,8 +315,12 @@ def _promotion(promotion: Mapping[str, Any]) -> Html:
 
 
 def _actions(actions: Sequence[Mapping[str, Any]]) -> Html:
-    rows = [(moment(one["finishedAt"]), one["operation"], code(one["target"]), one["result"]) for one in actions]
-    return table("Actions", ("Finished", "What", "Target", "Result"), rows) if rows else note("No action was recorded.")
+    rows = [
+        (one["operation"], code(one["target"]), one["result"], digest(one["digestBefore"]), moment(one["finishedAt"]))
+        for one in actions
+    ]
+    columns = ("What", "Target", "Result", "SHA-256 before", "Finished")
+    return table("Actions", columns, rows) if rows else note("No action was recorded.")
 
 
 # --- what is left ---------------------------------------------------------------------------------------------------
@@ -355,11 +329,10 @@ def _actions(actions: Sequence[Mapping[str, Any]]) -> Html:
 def _searched(findings: Any) -> Html:
     if not isinstance(findings, list):
         return note("The systems were not searched again yet. What may be left is listed below.")
-    rows = [
-        (one["place"], one["level"], word(one["outcome"], {}), number(one["count"]), one["how"], moment(one["at"]))
-        for one in findings
-    ]
-    return table("Findings", ("Place", "Level", "Outcome", "Traces", "How", "When"), rows)
+    rows = [(one["place"], one["level"], word(one["outcome"], {}), number(one["count"]), one["how"]) for one in findings]
+    times = sorted({one["at"] for one in findings})
+    when = join("Searched on ", moment(times[0]), *(("; the last place on ", moment(times[-1])) if times[1:] else ()), ".")
+    return join(table("Findings", ("Place", "Level", "Outcome", "Traces", "How"), rows), el("p", when, kind="note"))
 
 
 def _residuals(residuals: Sequence[Mapping[str, Any]]) -> Html:
@@ -378,13 +351,18 @@ def _scope(predicate: Mapping[str, Any]) -> Html:
     scope, lineage = predicate["scope"], predicate["scope"]["lineage"]
     facts = [
         ("Systems", ", ".join(scope["systems"])),
-        ("Lineage", f"{number(lineage['indexed'])} of {number(lineage['known'])} known versions indexed"),
-        ("Gaps", "; ".join(scope["gaps"]) or "none known"),
+        ("Lineage", f"{number(lineage['indexed'])} data versions indexed, {_of_known(lineage)}"),
+        ("Gaps", bullets(scope["gaps"]) if scope["gaps"] else "none known"),
         ("Kept out since", _suppressed(predicate["suppression"])),
     ]
     facts += [("Notified", join(one["name"], ", ", moment(one["notifiedAt"]))) for one in predicate.get("recipients", [])]
     facts += [("Backup", join(one["name"], ", expires ", moment(one["expiresAt"]))) for one in predicate.get("backups", [])]
     return pairs(facts)
+
+
+def _of_known(lineage: Mapping[str, Any]) -> str:
+    known = lineage["known"]
+    return f"of {number(known)} that are known" if isinstance(known, int) else "how many there are is not recorded"
 
 
 def _suppressed(suppression: Any) -> Content:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from unlearning.entities import Regulation
+from unlearning.entities import Level, Regulation
 from unlearning.errors import ProjectError, SettingsError
 from unlearning.hashing import IdentifierKind
 
@@ -111,6 +111,23 @@ class Versioning(_Section):
     remote: str | None = None
 
 
+class BackupSettings(_Section):
+    """A backup that holds the tables, the models or the databases of this project."""
+
+    name: Annotated[str, Field(min_length=1)]
+    keeps_days: Annotated[int, Field(ge=0)] | None = None
+    """After so many days a copy made before a purge is gone; None: it is kept for good."""
+
+
+class Elsewhere(_Section):
+    """A system that holds the same people, and that no run of this software can search."""
+
+    place: Annotated[str, Field(min_length=1)]
+    why: Annotated[str, Field(min_length=1)]
+    remedy: Annotated[str, Field(min_length=1)]
+    level: Level = "physical"
+
+
 class Settings(_Section):
     """Everything a project decides, checked."""
 
@@ -127,6 +144,9 @@ class Settings(_Section):
     checks: Checks = Checks()
     stores: Stores = Stores()
     versioning: Versioning = Versioning()
+    backups: tuple[BackupSettings, ...] = ()
+    out_of_reach: tuple[Elsewhere, ...] = ()
+    """Besides what is always out of reach; certificates state both."""
 
     @field_validator("recipe")
     @classmethod

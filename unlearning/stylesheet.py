@@ -24,7 +24,8 @@ p { margin: 0 0 .8rem; max-width: 44rem; }
 h1, h2, .lead { font-family: var(--serif); font-weight: 400; }
 h1 { font-size: 3rem; line-height: 1.1; letter-spacing: -.01em; margin: 0 0 1.1rem; }
 h2 { font-size: 1.2rem; line-height: 1.35; margin: 0; }
-h3 { font-size: .95rem; margin: 1.6rem 0 .4rem; }
+h3 { font-size: .95rem; margin: 1.6rem 0 .6rem; }
+section > div > h3:first-child { margin-top: 0; }
 .eyebrow { color: var(--soft); letter-spacing: .12em; text-transform: uppercase; font-size: .75rem; margin: 0 0 .6rem; }
 .lead { font-size: 1.35rem; line-height: 1.45; margin: 0 0 1.6rem; max-width: 46rem; }
 .lead strong { font-weight: 600; }
@@ -80,8 +81,8 @@ footer { border-top: 1px solid var(--line); padding-top: 1.8rem; font-size: .85r
 @media (max-width: 46rem) {
   main { padding: 2rem 1.1rem; }
   h1 { font-size: 2.2rem; }
-  section { grid-template-columns: 1fr; gap: .8rem; }
-  dl > div { grid-template-columns: 1fr; gap: 0; }
+  section { grid-template-columns: minmax(0, 1fr); gap: .8rem; }
+  dl > div { grid-template-columns: minmax(0, 1fr); gap: 0; }
 }
 @page { size: A4; margin: 16mm 15mm; }
 @media print {

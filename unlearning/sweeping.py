@@ -10,7 +10,7 @@ from unlearning import hashing, searching
 from unlearning.entities import Level, Residual, plain
 from unlearning.errors import Unavailable
 from unlearning.protocols import Place, Wanted
-from unlearning.purging import OUT_OF_REACH
+from unlearning.purging import out_of_reach
 from unlearning.receiving import chosen
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
     wanted = searching.wanted(workspace, tokens, identifiers=identifiers)
     places = searching.places(workspace, by_bytes=bool(identifiers))
     looked = [row for place in places for row in _look(place, wanted)]
-    return Sweep(len(wanted.tokens), tuple(looked), OUT_OF_REACH)
+    return Sweep(len(wanted.tokens), tuple(looked), out_of_reach(workspace.settings))
 
 
 def people(workspace: Workspace, requests: Sequence[str], subjects: Sequence[str]) -> frozenset[str]:
