@@ -92,12 +92,15 @@ def search(
 
 def current_version(workspace: Workspace, path: str) -> DataVersion:
     """The version of a table in the workspace. Raises ProjectError when it is missing, untracked or dirty."""
-    return workspace.data.current(path, person=workspace.recipe.person, identifier=workspace.settings.subject.identifier)
+    with tables.about(path):
+        return workspace.data.current(path, person=workspace.recipe.person, identifier=workspace.settings.subject.identifier)
 
 
 def _look(workspace: Workspace, file: Path, path: str, column: str, wanted: frozenset[str]) -> tuple[Places, dict[str, Places]]:
     """The place of each record of these people in one file, and the place of each person."""
-    people = people_in(workspace, tables.read(file, person=column, named=path), column)
+    table = tables.read(file, person=column, named=path)
+    with tables.about(path):
+        people = people_in(workspace, table, column)
     rows = people.where[people.codes[people.mask(wanted)]]
     return rows, {token: place for token, place in zip(people.tokens, people.where, strict=True) if token in wanted}
 
@@ -205,7 +208,9 @@ def index_table(workspace: Workspace, version: DataVersion, file: Path, *, paren
     if workspace.lineage.data_version(version.digest, version.path) is not None:
         return
     column = workspace.recipe.person
-    people = people_in(workspace, tables.read(file, person=column, named=version.path), column)
+    table = tables.read(file, person=column, named=version.path)
+    with tables.about(version.path):
+        people = people_in(workspace, table, column)
     workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.tokens], parent=parent)
 
 
@@ -213,4 +218,5 @@ def people_at(workspace: Workspace, version: DataVersion, file: Path | None = No
     """The index tokens of everyone in a table: the current one, or a version whose content is in `file`."""
     column = workspace.recipe.person
     table = tables.read(file or workspace.path(version.path), person=column, named=version.path)
-    return people_in(workspace, table, column).tokens
+    with tables.about(version.path):
+        return people_in(workspace, table, column).tokens

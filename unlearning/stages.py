@@ -26,7 +26,8 @@ def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
     source = workspace.path(data.source)
     back = suppression.admit(workspace, [data.source], clock=clock)
     table = tables.read(source, person=column, named=data.source)
-    people = people_in(workspace, table, column)
+    with tables.about(data.source):
+        people = people_in(workspace, table, column)
     returned = people.mask(frozenset(token for one in back for token in one.index_tokens))
     held_out = split(people.where[people.codes], data.holdout_share)
     tables.redact(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
@@ -88,12 +89,14 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
         index_table(workspace, current_version(workspace, path), workspace.path(path))
     position = workspace.ledger.head()[0]
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
-    table = tables.read(workspace.path(version.path), person=workspace.recipe.person)
+    table = tables.read(workspace.path(version.path), person=workspace.recipe.person, named=version.path)
     left_out = suppression.listed(workspace, table, lifecycle.suppressed(events, position))
+    with tables.about(version.path):
+        retain = training_set(workspace, table, exclude=left_out.keys())
     behind = workspace.models.alias(settings.model, settings.alias)
     return Training(
         workspace=workspace,
-        retain=training_set(workspace, table, exclude=left_out.keys()),
+        retain=retain,
         suppressed_upto=position,
         parent=workspace.lineage.model(behind.name, behind.version) if behind else None,
     )

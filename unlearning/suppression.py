@@ -80,7 +80,8 @@ def look(workspace: Workspace, path: str) -> Return | None:
     if not wanted or not file.is_file():
         return None
     table = tables.read(file, person=workspace.recipe.person, named=path)
-    here = listed(workspace, table, wanted)
+    with tables.about(path):
+        here = listed(workspace, table, wanted)
     return _return(workspace, path, here, _mask(workspace, table, here)) if here else None
 
 

@@ -228,5 +228,6 @@ class Ensemble:
 
 def read_records(workspace: Workspace, path: str) -> Records:
     """A current table as encoded records, in storage order."""
-    table = tables.read(workspace.path(path), person=workspace.recipe.person)
-    return workspace.recipe.encode(table).records
+    table = tables.read(workspace.path(path), person=workspace.recipe.person, named=path)
+    with tables.about(path):
+        return workspace.recipe.encode(table).records

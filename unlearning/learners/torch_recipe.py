@@ -116,7 +116,7 @@ class TorchRecipe:
         labels = _labels(self, columns, findings)
         people = _people(self.person, columns, findings)
         if findings:
-            raise DataError("the table does not fit the recipe:\n  " + "\n  ".join(findings))
+            raise DataError("it does not fit the recipe; correct one of the two:\n  " + "\n  ".join(findings))
         features = np.concatenate(blocks, axis=1, dtype=np.float32)
         return Encoded(Records(np.ascontiguousarray(features), labels), people)
 

@@ -5,7 +5,8 @@ Whatever pyarrow says about a file may quote a cell, so its words never reach a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -36,6 +37,17 @@ class People(NamedTuple):
     """(n,) index into `values` for each row."""
 
 
+@contextmanager
+def about(path: str) -> Iterator[None]:
+    """Within: an error about a table's content says which table."""
+    try:
+        yield
+    except DataError as error:
+        if path in str(error):
+            raise
+        raise DataError(f"{path}: {error}") from error
+
+
 def read(path: Path, *, person: str | None = None, named: str | None = None) -> pa.Table:
     """A table from a Parquet or CSV file.
 
@@ -60,7 +72,8 @@ def people(table: pa.Table, column: str) -> People:
     import pyarrow.compute as pc
 
     if column not in table.column_names:
-        raise DataError(f"no person column {column!r}; the table has {', '.join(table.column_names)}")
+        present = ", ".join(table.column_names)
+        raise DataError(f"no person column {column!r}; the table has {present}; correct the table, or `person` in the recipe")
     values = table.column(column)
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
@@ -70,7 +83,10 @@ def people(table: pa.Table, column: str) -> People:
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         absent = pc.or_(absent, pc.equal(pc.utf8_trim_whitespace(values.fill_null("")), ""))
     if missing := pc.sum(absent).as_py():
-        raise DataError(f"person column {column!r} is empty in {missing} of {len(table)} rows; expected a person in every row")
+        raise DataError(
+            f"person column {column!r} is empty in {missing} of {len(table)} rows; expected a person in every row: "
+            "nobody could ask for the erasure of the others"
+        )
     encoded = _encoded(values)
     names = tuple(_plain(name, column) for name in encoded.dictionary.to_pylist())
     return People(values=names, codes=encoded.indices.to_numpy().astype(np.int64))
