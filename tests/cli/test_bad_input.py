@@ -290,12 +290,3 @@ def test_a_certificate_with_one_byte_changed_does_not_verify(project: Project, a
     assert answer.code == 1
     assert answer.document["verdict"] == "invalid"
     assert unlearn(project.root, "audit").code == 1
-
-
-def test_everyone_of_a_shard_can_leave(project: Project) -> None:
-    cells = project.cells()
-    project.request(*(person for (shard, _), people in cells.items() if shard == 2 for person in people))
-    done = unlearn(project.root, "erase", "--json")
-    assert done.code == 0
-    [model] = done.document["models"]
-    assert model["shards_dropped"] == [2]
