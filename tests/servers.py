@@ -18,6 +18,8 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DVC_NO_ANALYTICS": "1",
+    # Seven more processes a server, for GenAI evaluations that nothing here asks for.
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 
 # `mlflow models serve` looks for uvicorn there.
