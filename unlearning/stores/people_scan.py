@@ -17,6 +17,7 @@ from unlearning.hashing import IdentifierKind
 
 _PARQUET = b"PAR1"
 _HEADER_BYTES = 1 << 20
+_PIECE_BYTES = 1 << 14
 
 
 def identifiers(stream: IO[bytes], column: str) -> Iterator[object] | None:
@@ -84,13 +85,26 @@ def _distinct(values: Any) -> list[object]:
 
 def _csv(stream: IO[bytes], column: str) -> Iterator[object] | None:
     try:
-        line = stream.readline(_HEADER_BYTES).decode("utf-8-sig")
+        line = _first_line(stream).decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
     stream.seek(0)
-    if "\0" in line or column not in next(csv.reader(io.StringIO(line)), []):
-        return None
-    return _blocks(stream, column)
+    return _blocks(stream, column) if "\0" not in line and column in _header(line) else None
+
+
+def _first_line(stream: IO[bytes]) -> bytes:
+    """Up to its end, or to where no header is that long; streams of object stores have no bound for `readline`."""
+    head = b""
+    while b"\n" not in head and len(head) < _HEADER_BYTES and (piece := stream.read(_PIECE_BYTES)):
+        head += piece
+    return head.partition(b"\n")[0]
+
+
+def _header(line: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(line)), [])
+    except csv.Error:
+        return []  # one line longer than any header: minified JSON, say
 
 
 def _blocks(stream: IO[bytes], column: str) -> Iterator[object]:
