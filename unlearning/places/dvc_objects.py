@@ -14,6 +14,9 @@ from unlearning.hashing import IdentifierKind
 from unlearning.protocols import Found, Wanted
 from unlearning.stores import byte_scan, people_scan
 from unlearning.stores.dvc_stores import ObjectStore
+from unlearning.stores.word_scan import Watch
+
+_OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
 
 OBJECTS = "DVC objects"
 """Under this name the purge remembers objects: one that was found anywhere is looked for everywhere."""
@@ -31,6 +34,10 @@ class Reader:
     derived: Callable[[frozenset[str]], frozenset[str]] = field(repr=False)
     """Objects → everything that stages made from them at any revision, directly or not."""
 
+    def watch(self, wanted: Wanted) -> Watch:
+        """How to see who is named in what is no table."""
+        return Watch(self.person, self.kind, self.key, wanted.tokens, byte_scan.pattern(wanted.identifiers))
+
     def named(self, path: str) -> frozenset[str]:
         """Tokens of a file's name and of each folder above it, as if they were identifiers: `scans/patient-4711.png`."""
         pieces = {piece for part in PurePosixPath(path).parts for piece in (part, PurePosixPath(part).stem)}
@@ -44,7 +51,7 @@ class ObjectPlace:
     store: ObjectStore
     reader: Reader
     level: Level = "physical"
-    how: str = "every object opened: tables by the token of each person, folders by their members and file names"
+    how: str = "every object opened: tables by the token of each person, texts by each word's, folders by members and names"
 
     @property
     def name(self) -> str:
@@ -55,7 +62,7 @@ class ObjectPlace:
         """Objects that hold them. Raises Unavailable."""
         known = {trace.name for trace in wanted.known.get(OBJECTS, frozenset())}
         indexed = self.reader.indexed(wanted.tokens) if wanted.trust_index else {}
-        look = _Look(self.store, self.reader, wanted, byte_scan.pattern(wanted.identifiers), readable=set(indexed))
+        look = _Look(self.store, self.reader, wanted, self.reader.watch(wanted), readable=set(indexed))
         paths = dict(self.store.objects())
         bad = {name for name in paths if name in known}
         for name, path in paths.items():
@@ -66,18 +73,39 @@ class ObjectPlace:
         bad |= {name for name, members in folders.items() if any(one in bad or look.names(at) for at, one in members)}
         for path in self.store.strays():
             bad |= {path} if look.holds(path) else set()
+        bad |= self._deleted(look, known | bad, indexed)
         made = self._made(set(paths), bad | known, folders, look)
-        unclear = (*self._unclear(made), *self._broken(look.broken))
+        unclear = (*self._unclear(made), *self._broken(look.broken), *self._kept_silently())
         return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear, derived=tuple(map(Trace, made)))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete the objects, under either layout. Raises Unavailable."""
         for trace in traces:
-            if re.fullmatch(r"[0-9a-f]{32}(\.dir)?", trace.name):
+            if _OBJECT.fullmatch(trace.name):
                 self.store.delete_object(trace.name)
             elif trace.name.startswith(f"{self.store.root}/"):
                 self.store.delete(trace.name)
         return ()
+
+    def _deleted(self, look: _Look, known: set[str], indexed: Mapping[str, bool]) -> set[str]:
+        """Objects that were deleted and of which the store keeps a version; folders by their names, the rest by content."""
+        found = set()
+        for path, version in self.store.deleted().items():
+            name = _object_of(path)
+            if name in known or indexed.get(name) or (name not in indexed and look.holds(path, version)):
+                found.add(name if _OBJECT.fullmatch(name) else path)
+        return found
+
+    def _kept_silently(self) -> Iterator[Residual]:
+        if self.store.keeps_silently:
+            yield Residual(
+                place=f"{self.name}: versions and soft-deleted objects",
+                level="physical",
+                outcome="unverified",
+                count=None,
+                why="this kind of store may keep what was deleted, and is not asked for it here",
+                remedy="its administrator turns versioning and soft-delete off, or deletes the older versions below the remote",
+            )
 
     def _made(self, here: set[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], look: _Look) -> list[str]:
         """Objects that stages made from their data and that are no tables."""
@@ -115,24 +143,22 @@ class _Look:
     store: ObjectStore
     reader: Reader
     wanted: Wanted
-    bytes_wanted: re.Pattern[bytes] | None
+    watch: Watch
     readable: set[str] = field(default_factory=set)
     """Objects that are tables, so their content has answered."""
     broken: set[str] = field(default_factory=set)
 
-    def holds(self, path: str) -> bool:
+    def holds(self, path: str, version: str | None = None) -> bool:
         """One of the people is in this file; False for one that vanished meanwhile."""
         reader, name = self.reader, _object_of(path)
         try:
-            with self.store.open(path) as stream:
+            with self.store.open(path, version) as stream:
                 here = people_scan.tokens(stream, reader.person, kind=reader.kind, key=reader.key)
             if here is not None:
                 self.readable.add(name)
                 return not here.isdisjoint(self.wanted.tokens)
-            if self.bytes_wanted is None:
-                return False
-            with self.store.open(path) as stream:
-                return byte_scan.occurs(stream, self.bytes_wanted)
+            with self.store.open(path, version) as stream:
+                return self.watch.in_file(stream)
         except FileNotFoundError:
             return False
         except DataError:

@@ -15,7 +15,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 def pattern(identifiers: Iterable[str]) -> re.Pattern[bytes] | None:
-    """What to search for: each identifier as UTF-8, UTF-16 and as JSON escapes it, with no letter or digit beside it.
+    """What to search for: each identifier as UTF-8, UTF-16, UTF-32 and as JSON escapes it, with no letter or digit beside it.
 
     None when there is nothing to search for. Raises IdentifierError for one of fewer than 4 characters.
     """
@@ -30,7 +30,8 @@ def pattern(identifiers: Iterable[str]) -> re.Pattern[bytes] | None:
 
 def _forms(identifier: str) -> set[bytes]:
     escaped = identifier.encode("ascii", "backslashreplace")
-    return {identifier.encode(), escaped, identifier.encode("utf-16-le")}
+    # Arrays of text are UTF-32 in NumPy, and so in pickles of models.
+    return {identifier.encode(), escaped, identifier.encode("utf-16-le"), identifier.encode("utf-32-le")}
 
 
 def occurs(stream: IO[bytes], wanted: re.Pattern[bytes]) -> bool:

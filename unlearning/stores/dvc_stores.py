@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from unlearning.errors import Unavailable
+from unlearning.stores import s3_versions
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -26,6 +27,7 @@ CACHE = "DVC cache"
 
 _OBJECT = re.compile(r"(?:files/md5/)?([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
 _RUN = "runs/"
+_SOFT_DELETE = ("gs", "gcs", "abfs", "az", "azure", "oss")
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,30 @@ class ObjectStore:
         """An object of this hash is there. Raises Unavailable."""
         return any(self._exists(path) for path in self._paths(object_hash))
 
+    def deleted(self) -> dict[str, str]:
+        """Path of everything that a listing shows as deleted and the store still keeps → version. Raises Unavailable."""
+        if not self.versioned:
+            return {}
+        with self.answering():
+            return s3_versions.shadows(self.files, self.root)
+
+    @property
+    def versioned(self) -> bool:
+        """The store may keep versions of what was deleted, and says which."""
+        return bool(self.files.protocol == s3_versions.PROTOCOL)
+
+    @property
+    def keeps_silently(self) -> bool:
+        """The store may keep what was deleted, and cannot be asked here: soft-delete and versions of other clouds."""
+        return self.files.protocol in _SOFT_DELETE
+
     @contextmanager
-    def open(self, path: str) -> Iterator[IO[bytes]]:
-        """A file as a stream. Raises Unavailable, FileNotFoundError when it vanished meanwhile."""
-        with self.answering(), self.files.open(path, "rb") as stream:
-            yield stream
+    def open(self, path: str, version: str | None = None) -> Iterator[IO[bytes]]:
+        """A file, or an older version of one, as a stream. Raises Unavailable, FileNotFoundError when it vanished meanwhile."""
+        with self.answering():
+            opened = s3_versions.opened(self.files, path, version) if version else self.files.open(path, "rb")
+            with opened as stream:
+                yield stream
 
     def fetch(self, object_hash: str, file: Path) -> None:
         """Copy an object to a file. Raises Unavailable, FileNotFoundError."""
@@ -105,7 +126,10 @@ class ObjectStore:
                 Path(draft).replace(target)
 
     def delete(self, path: str) -> bool:
-        """True when the file was there; raises Unavailable when the store does not let go of it."""
+        """True when the file was there; raises Unavailable when the store does not let go of it, or of an older version."""
+        if self.versioned:
+            with self.answering():
+                return s3_versions.delete(self.files, path)
         if not self._exists(path):
             return False
         with self.answering():
