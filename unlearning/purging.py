@@ -35,6 +35,22 @@ OUT_OF_REACH = (
         remedy="tell their owners, and have them delete the clone's cache",
     ),
     Residual(
+        place="contents of the Git history",
+        level="logical",
+        outcome="out_of_reach",
+        count=None,
+        why="Git keeps what was committed, and what small files said needs the identifier itself to be found",
+        remedy="search with `unlearn sweep --subject`; rewrite with `git filter-repo --replace-text`, then every clone anew",
+    ),
+    Residual(
+        place="other flows and experiments on shared servers",
+        level="logical",
+        outcome="out_of_reach",
+        count=None,
+        why="only this project's own flows and experiments are looked at",
+        remedy="their owners: `prefect flow-run delete`, `prefect artifact delete`, `mlflow runs delete` and `mlflow gc`",
+    ),
+    Residual(
         place="models copied, exported or loaded elsewhere",
         level="model",
         outcome="out_of_reach",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning import impact, lifecycle
+from unlearning import hashing, impact, lifecycle
 from unlearning.assessment import SUPPRESSION_EVENTS
 from unlearning.entities import ModelRecord, ModelVersion, Trace
 from unlearning.places.checkpoints import CheckpointPlace
@@ -15,13 +15,18 @@ from unlearning.places.current_tables import TablePlace
 from unlearning.places.databases import DatabasePlace
 from unlearning.places.dvc_bookkeeping import RunCachePlace, SiteCachePlace
 from unlearning.places.dvc_objects import OBJECTS, ObjectPlace, Reader
-from unlearning.places.folders import BytesPlace, DocsPlace, EmptyFolderPlace, SpoolPlace
+from unlearning.places.folders import BytesPlace, DocsPlace, EmptyFolderPlace, ScratchPlace, SpoolPlace
+from unlearning.places.git_history import GitPlace
+from unlearning.places.mlflow_mentions import MentionsPlace
 from unlearning.places.mlflow_versions import MlflowPlace
+from unlearning.places.texts import GxPlace
 from unlearning.protocols import Place, Wanted
 
 if TYPE_CHECKING:
+    from unlearning.stores.word_scan import Watch
     from unlearning.workspace import Workspace
 
+SCRATCH = ".unlearning/tmp"
 PREFECT_HOME = ".unlearning/prefect"
 PURGED = frozenset({"purging", "completed", "completed_with_residuals"})
 """States of a request from its purge on: nothing of the person is needed any more."""
@@ -36,9 +41,13 @@ def places(workspace: Workspace, *, by_bytes: bool = False) -> list[Place]:
         *_tables(workspace),
         CheckpointPlace(workspace.checkpoints),
         _mlflow(workspace),
+        _mentions(workspace),
         *_dvc(workspace),
-        SpoolPlace(workspace.path(".unlearning/tmp")),
+        SpoolPlace(workspace.path(SCRATCH)),
+        ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
         DocsPlace(workspace.path(workspace.settings.stores.reports), since=_last_redaction(workspace)),
+        GxPlace(workspace.root, watch(workspace), label=_label(workspace)),
+        GitPlace(workspace.data.git, reader(workspace)),
         EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{PREFECT_HOME}/storage")),
         DatabasePlace("ledger database", workspace.ledger.engine),
         DatabasePlace("lineage database", workspace.lineage.engine),
@@ -99,6 +108,31 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
         replacement=lambda: workspace.models.alias(settings.model, settings.alias),
         forgotten=forgotten,
     )
+
+
+def _mentions(workspace: Workspace) -> MentionsPlace:
+    from unlearning.stores.mlflow_mentions import MlflowMentions
+    from unlearning.stores.mlflow_purge import MlflowGarbage
+
+    mentions = MlflowMentions(
+        garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
+        runs=lambda: [record.run_id for record in workspace.lineage.models(deleted=None)],
+        label=_label(workspace),
+    )
+    return MentionsPlace(mentions, watch(workspace), lambda: erased(workspace))
+
+
+def _label(workspace: Workspace) -> Callable[[str], str]:
+    """How a trace is called whose own name may be a person's."""
+    key = workspace.keys.index
+    return lambda text: hashing.keyed(key, [text.encode("utf-8", "surrogatepass")])[0].hex()[:32]
+
+
+def watch(workspace: Workspace) -> Watch:
+    """How a person is recognised in a text of this project."""
+    from unlearning.stores.word_scan import Watch
+
+    return Watch(workspace.recipe.person, workspace.settings.subject.identifier, workspace.keys.index)
 
 
 def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
@@ -177,7 +211,8 @@ def _folders(workspace: Workspace) -> list[Place]:
 
     inside = [Path(store.root) for store in dvc_stores.stores(workspace.data) if store.local]
     own = [folder.relative_to(workspace.root).as_posix() for folder in inside if folder.is_relative_to(workspace.root)]
-    return [BytesPlace("files of the project, Git, MLflow and Prefect", workspace.root, without=(*own, *_declared(workspace)))]
+    name, elsewhere = "files of the project, MLflow and Prefect", (*own, *_declared(workspace), ".git")
+    return [BytesPlace(name, workspace.root, watch(workspace), without=elsewhere)]
 
 
 def _declared(workspace: Workspace) -> tuple[Any, ...]:

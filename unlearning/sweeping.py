@@ -31,6 +31,8 @@ class Looked:
     """Traces found; None when nobody can say."""
     searched: int
     """Things that were looked at."""
+    remedy: str = ""
+    """What to do about it; empty when nothing is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,13 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
     try:
         found = place.find(wanted)
     except Unavailable as error:
-        yield Looked(place.name, place.level, "unverified", f"not searched: {error}", None, 0)
+        yield Looked(place.name, place.level, "unverified", f"not searched: {error}", None, 0, "run again when it answers")
         return
     outcome: Outcome = "residual" if found.traces else "verified"
-    yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched)
+    remedy = "`unlearn purge` deletes it" if found.traces else ""
+    yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
     for unclear in found.unclear:
-        yield Looked(unclear.place, unclear.level, unclear.outcome, unclear.why, unclear.count, 0)
+        yield Looked(unclear.place, unclear.level, unclear.outcome, unclear.why, unclear.count, 0, unclear.remedy)
 
 
 def document(done: Sweep) -> dict[str, Any]:
@@ -90,7 +93,8 @@ def lines(done: Sweep) -> list[str]:
     width = max(len(row.place) for row in done.places)
     rows = [f"{row.outcome:<10}  {row.level:<8}  {row.place:<{width}}  {_count(row)}" for row in done.places]
     beyond = [f"out of reach          {residual.place}: {residual.remedy}" for residual in done.out_of_reach]
-    return [f"searched for {done.people} people", *rows, *beyond]
+    todo = [f"to do                 {row.place}: {row.remedy}" for row in done.places if row.remedy]
+    return [f"searched for {done.people} people", *rows, *todo, *beyond]
 
 
 def _count(row: Looked) -> str:

@@ -100,7 +100,8 @@ def _forms(canary: str) -> set[bytes]:
     """As it lies in text, in wide text, escaped, and at each of the three positions in base64."""
     plain = canary.encode()
     packed = {base64.b64encode(b"\0" * shift + plain)[-(-shift * 8 // 6) :].rstrip(b"=")[:-1] for shift in range(3)}
-    return {plain, canary.encode("utf-16-le"), canary.encode("utf-16-be"), canary.encode("ascii", "backslashreplace"), *packed}
+    wide = {canary.encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")}
+    return {plain, canary.encode("ascii", "backslashreplace"), *wide, *packed}
 
 
 def _inside(content: bytes) -> Iterator[tuple[str, bytes]]:

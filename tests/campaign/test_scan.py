@@ -45,6 +45,7 @@ PLAIN = f"a row of {CANARY}, another".encode()
 FORMS = {
     "text": PLAIN,
     "wide text": CANARY.encode("utf-16"),
+    "wider text": CANARY.encode("utf-32"),
     "escaped": b'{"who": "Zq9999-canary-\\xe4\\xf6\\xfc"}',
     "base64": b64encode(PLAIN),
     "base64, one on": b64encode(b"x" + PLAIN),

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unlearning.entities import Level, Residual, Trace
 from unlearning.protocols import Found, Wanted
-from unlearning.stores import byte_scan, spool
+from unlearning.stores import byte_scan, spool, word_scan
+from unlearning.stores.word_scan import Watch
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,32 @@ class SpoolPlace:
 
 
 @dataclass(frozen=True)
+class ScratchPlace:
+    """What a killed run left half made: drafts of redacted tables and of twins, old files on their way."""
+
+    folder: Path
+    alone: Callable[[], AbstractContextManager[None]] = field(repr=False)
+    """While nobody rewrites a table."""
+    name: str = "drafts of killed runs"
+    level: Level = "physical"
+    how: str = "listed: spools aside, nothing may be there"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Every draft."""
+        drafts = spool.others(self.folder)
+        return Found(tuple(Trace(one.name) for one in drafts), searched=len(drafts))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them, once whoever still works on one has ended."""
+        if traces:
+            with self.alone():
+                for trace in traces:
+                    one = self.folder / trace.name
+                    shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+        return ()
+
+
+@dataclass(frozen=True)
 class DocsPlace:
     """Great Expectations' Data Docs: made anew by every check, so that older ones are about data that is gone."""
 
@@ -79,42 +107,54 @@ class DocsPlace:
 
 @dataclass(frozen=True)
 class BytesPlace:
-    """All files below a folder, searched for the raw identifiers that were given."""
+    """All files below a folder, searched for the raw identifiers that were given: what each is for, its owner knows."""
 
     name: str
     folder: Path
+    watch: Watch
     without: tuple[str, ...] = ()
     """Folders below it that are places of their own."""
     level: Level = "physical"
     how: str = "every file read byte by byte for the identifiers"
 
     def find(self, wanted: Wanted) -> Found:
-        """Files that hold one; nothing without identifiers."""
-        asked = byte_scan.pattern(wanted.identifiers)
+        """Files that hold one, or are called after one; nothing without identifiers."""
+        watch = replace(self.watch, tokens=wanted.tokens, raw=byte_scan.pattern(wanted.identifiers))
         files = [file for file in sorted(self.folder.rglob("*")) if file.is_file() and not self._elsewhere(file)]
-        found = []
-        for file in files if asked else ():
-            try:
-                with file.open("rb") as stream:
-                    found += [Trace(self._named(file))] if asked and byte_scan.occurs(stream, asked) else []
-            except FileNotFoundError:
-                continue
-        return Found(tuple(found), searched=len(files))
+        holding = [file for file in files if self._holds(file, watch)] if watch.raw else []
+        return Found(searched=len(files), unclear=tuple(self._left(holding, watch)))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """What a file is for is unknown here, so it is left to its owner."""
-        return tuple(
-            Residual(f"{self.name}: {trace.name}", self.level, "residual", 1, "it holds an identifier", "edit or delete it")
-            for trace in traces
-        )
+        return ()
+
+    def _holds(self, file: Path, watch: Watch) -> bool:
+        try:
+            with file.open("rb") as stream:
+                return watch.in_text(file.relative_to(self.folder).as_posix()) or word_scan.readable(watch, stream)
+        except FileNotFoundError:
+            return False
+
+    def _left(self, files: Sequence[Path], watch: Watch) -> Iterator[Residual]:
+        if files:
+            folders = sorted({self._named(file, watch) for file in files})
+            yield Residual(
+                place=f"{self.name}: files",
+                level=self.level,
+                outcome="residual",
+                count=len(files),
+                why="they hold an identifier",
+                remedy=f"edit or delete them, in {', '.join(folders)}",
+            )
 
     def _elsewhere(self, file: Path) -> bool:
         relative = file.relative_to(self.folder).as_posix()
         return any(relative == one or relative.startswith(f"{one}/") for one in self.without)
 
-    def _named(self, file: Path) -> str:
-        """Its folder only: a file may be called after a person."""
-        return file.parent.relative_to(self.folder).as_posix()
+    def _named(self, file: Path, watch: Watch) -> str:
+        """The nearest folder above it that is not called after a person."""
+        parents = (one.relative_to(self.folder).as_posix() for one in file.parents if one.is_relative_to(self.folder))
+        return next(one for one in parents if not watch.in_text(one))
 
 
 def _newest(folder: Path) -> float:

@@ -44,14 +44,14 @@ class MlflowGarbage:
     def of(self, version: ModelVersion, run_id: str) -> list[Trace]:
         """What there is of a version: itself, its logged models, its run, and data sets of no other run."""
         with self.models.client() as client:
-            run = _ask(client.get_run, run_id)
+            run = ask(client.get_run, run_id)
             found = [Trace(str(version), VERSION)]
             if run is not None:
                 outputs = run.outputs.model_outputs if run.outputs else []
                 found += [Trace(one.model_id, MODEL, self._location(client, one.model_id)) for one in outputs]
                 found.append(Trace(run_id, RUN, str(run.info.artifact_uri)))
         if self.backend is not None:
-            with self._store() as store:
+            with self.store() as store:
                 found += [Trace(one, DATASET) for one in mlflow_rows.own_datasets(store, run_id)]
         return self.still(found)
 
@@ -74,7 +74,7 @@ class MlflowGarbage:
     def _collect(self, traces: Sequence[Trace]) -> None:
         """`mlflow gc` for these runs and logged models alone, then what it leaves."""
         names = {kind: [trace.name for trace in traces if trace.kind == kind] for kind in KINDS}
-        with self._store() as store:
+        with self.store() as store:
             from mlflow import cli
 
             datasets = {*names[DATASET], *(one for run in names[RUN] for one in mlflow_rows.own_datasets(store, run))}
@@ -98,35 +98,36 @@ class MlflowGarbage:
         """Something in MLflow's database is left of it; without that database, as far as its API says."""
         if trace.kind == VERSION:
             name, _, number = trace.name.rpartition("/")
-            return _ask(client.get_model_version, name, number) is not None
+            return ask(client.get_model_version, name, number) is not None
         if self.backend is not None:
-            with self._store() as store:
+            with self.store() as store:
                 return mlflow_rows.exists(store, trace.kind, trace.name)
         if trace.kind == RUN:
-            return _ask(client.get_run, trace.name) is not None
-        return trace.kind == MODEL and _ask(client.get_logged_model, trace.name) is not None
+            return ask(client.get_run, trace.name) is not None
+        return trace.kind == MODEL and ask(client.get_logged_model, trace.name) is not None
 
     def _location(self, client: MlflowClient, model_id: str) -> str:
         """Where a logged model's files lie, also of one that was deleted softly and whose database can be opened."""
-        model = _ask(client.get_logged_model, model_id)
+        model = ask(client.get_logged_model, model_id)
         if model is None and self.backend is not None:
-            with self._store() as store:
+            with self.store() as store:
                 return mlflow_rows.location(store, model_id)
         return "" if model is None else str(model.artifact_location)
 
     def _files(self, location: str) -> bool:
-        if (folder := _local(location)) is not None:
+        if (folder := local_folder(location)) is not None:
             return folder.exists() and any(file.is_file() for file in folder.rglob("*"))
-        with self._artifacts(location) as artifacts:
+        with self.artifacts(location) as artifacts:
             return bool(artifacts.list_artifacts())
 
     def _delete_files(self, location: str) -> None:
         if self._files(location):
-            with self._artifacts(location) as artifacts:
+            with self.artifacts(location) as artifacts:
                 artifacts.delete_artifacts()
 
     @contextlib.contextmanager
-    def _artifacts(self, location: str) -> Any:
+    def artifacts(self, location: str) -> Any:
+        """MLflow's files below an address. Raises Unavailable."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         with silence(), global_address(self.models.uri):
@@ -138,7 +139,8 @@ class MlflowGarbage:
                 ) from error
 
     @contextlib.contextmanager
-    def _store(self) -> Any:
+    def store(self) -> Any:
+        """MLflow's tracking store, opened on the database itself; only where there is a `backend`."""
         with silence(), global_address(self.models.uri), contextlib.redirect_stdout(io.StringIO()):
             from mlflow.tracking._tracking_service import utils
 
@@ -151,16 +153,16 @@ def _delete(client: MlflowClient, trace: Trace, aliases_to: ModelVersion | None)
     if trace.kind == VERSION:
         _delete_version(client, trace.name, aliases_to)
     elif trace.kind == MODEL:
-        _ask(client.delete_logged_model, trace.name)
+        ask(client.delete_logged_model, trace.name)
     elif trace.kind == RUN:
-        run = _ask(client.get_run, trace.name)
+        run = ask(client.get_run, trace.name)
         if run is not None and run.info.lifecycle_stage != "deleted":
             client.delete_run(trace.name)
 
 
 def _delete_version(client: MlflowClient, named: str, aliases_to: ModelVersion | None) -> None:
     name, _, number = named.rpartition("/")
-    version = _ask(client.get_model_version, name, number)
+    version = ask(client.get_model_version, name, number)
     if version is None:
         return
     for alias, behind in dict(client.get_registered_model(name).aliases).items():
@@ -171,7 +173,7 @@ def _delete_version(client: MlflowClient, named: str, aliases_to: ModelVersion |
     client.delete_model_version(name, number)
 
 
-def _ask(call: Any, *arguments: str) -> Any:
+def ask(call: Any, *arguments: Any) -> Any:
     """What MLflow answers; None for something that does not exist."""
     try:
         return call(*arguments)
@@ -181,7 +183,8 @@ def _ask(call: Any, *arguments: str) -> Any:
         raise
 
 
-def _local(location: str) -> Path | None:
+def local_folder(location: str) -> Path | None:
+    """The folder on this machine that an address of MLflow's names; None for one elsewhere."""
     if location.startswith("/"):
         return Path(location)
     return Path(unquote(urlsplit(location).path)) if location.startswith("file:") else None

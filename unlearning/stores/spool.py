@@ -65,6 +65,13 @@ def stale(parent: Path) -> list[Path]:
         return [folder for folder in sorted(parent.glob(f"{_PREFIX}*")) if folder.is_dir() and not _alive(folder)]
 
 
+def others(parent: Path) -> list[Path]:
+    """Everything else in `parent`: drafts of whoever shares the folder."""
+    if not parent.is_dir():
+        return []
+    return [one for one in sorted(parent.iterdir()) if one.name != _GATE and not one.name.startswith(_PREFIX)]
+
+
 def sweep_stale(parent: Path) -> int:
     """Delete the spools in `parent` whose process is gone; returns how many."""
     if not parent.is_dir():
