@@ -1,4 +1,5 @@
-"""Write the generated parts of the documentation: `make docs`, or `python -m docs.generate`.
+"""Write the generated parts of the documentation: `make docs`, or `python -m docs.generate`;
+with `--check` nothing is written, and it exits 1 when a page is stale.
 
 The tables stand between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, and `docs/commands.md` is generated as a
 whole. They are made from the program itself: the registry of methods, the command line, the template of `params.yaml`.
@@ -7,6 +8,7 @@ whole. They are made from the program itself: the registry of methods, the comma
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -223,9 +225,14 @@ def current() -> dict[str, str]:
     return {**pages, REFERENCE: reference()}
 
 
+def stale() -> list[str]:
+    """Which pages are not as they should be; nothing is written."""
+    return [name for name, text in current().items() if not _same(ROOT / name, text)]
+
+
 def write() -> list[str]:
     """Write what is not as it should be; which pages these were."""
-    changed = [name for name, text in current().items() if not _same(ROOT / name, text)]
+    changed = stale()
     for name, text in current().items():
         if name in changed:
             (ROOT / name).write_text(text, "utf-8")
@@ -237,4 +244,6 @@ def _same(file: Path, text: str) -> bool:
 
 
 if __name__ == "__main__":
+    if "--check" in sys.argv[1:]:
+        sys.exit("\n".join(f"{name} is stale; run `make docs`" for name in stale()))
     print("\n".join(write()) or "the documentation is current")
