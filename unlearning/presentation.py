@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def sections(report: Report) -> list[Section]:
 
 
 def _asked(request: Report) -> tuple[str, str, str]:
-    return short(request["token"]), request["state"].replace("_", " "), request["certificate"] or ""
+    return short(request["token"]), request["state"].replace("_", " "), PurePosixPath(request["certificate"] or "").name
 
 
 def _touched(report: Report) -> Iterable[tuple[str, str]]:
@@ -67,7 +68,7 @@ def _forgot(model: Report) -> Iterable[tuple[str, str]]:
 
 
 def _check(check: Report) -> tuple[str, str, str, str]:
-    return check["name"], _number(check["value"]), check["threshold"], check["verdict"]
+    return check["name"].replace(": data.", "  "), _number(check["value"]), check["threshold"], check["verdict"]
 
 
 def _number(value: float | None) -> str:
