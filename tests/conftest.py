@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.histories import History
 from tests.small_project import PARAMS, Project, copy, create
 
 QUIET = {
@@ -80,6 +81,14 @@ def template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
 def project(template: Project, tmp_path: Path) -> Project:
     """A trained project of the test's own."""
     return copy(template, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def beginning(tmp_path_factory: pytest.TempPathFactory) -> History:
+    """A project whose registry is empty; to be copied, never to be changed."""
+    history = History.create(tmp_path_factory.mktemp("beginning") / "project")
+    history.workspace.models.names()
+    return history
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -31,11 +32,30 @@ class History:
         (root / "recipes").mkdir()
         (root / "recipes/outcome.py").write_text(RECIPE)
         (root / ".gitignore").write_text("/.unlearning/\n/.dvc-remote/\n/mlflow.db\n/mlruns/\n")
-        with (root / "params.yaml").open("w") as stream:
-            YAML(typ="safe").dump({"unlearning": {**PARAMS, "stores": {"mlflow": mlflow}}}, stream)
+        history = cls(root)
+        history.use(mlflow)
         _fixed_keys(root / ".unlearning/keys")
         repository.git.commit("Start", ["."])
-        return cls(root)
+        return history
+
+    def use(self, mlflow: str | None) -> None:
+        """Follow the registry at this address; None: the SQLite file in the project."""
+        with (self.root / "params.yaml").open("w") as stream:
+            YAML(typ="safe").dump({"unlearning": {**PARAMS, "stores": {"mlflow": mlflow}}}, stream)
+
+    def copy(self, root: Path) -> History:
+        """The same project elsewhere: an empty registry takes seconds to make and none to copy."""
+        shutil.copytree(self.root, root, symlinks=True)
+        config = root / ".dvc/config"
+        config.write_text(config.read_text().replace(str(self.root), str(root)))
+        return History(root).committed()
+
+    def committed(self) -> History:
+        """With whatever differs committed."""
+        self.git("add", "--all")
+        if self.git("status", "--porcelain"):
+            self.git("commit", "-q", "-m", "More")
+        return self
 
     @property
     def workspace(self) -> Workspace:

@@ -27,12 +27,14 @@ _PATH = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.g
 
 
 @contextlib.contextmanager
-def mlflow_server(folder: Path, *, port: int | None = None, start_within_s: float = 180) -> Iterator[str]:
-    """The address of an MLflow server with a SQLite store and proxied artifacts in `folder`."""
+def mlflow_server(
+    folder: Path, *, port: int | None = None, database: str | None = None, start_within_s: float = 180
+) -> Iterator[str]:
+    """The address of an MLflow server with proxied artifacts in `folder`; database: a URL, else a SQLite file there."""
     port = port or free_port()
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
-        *("--backend-store-uri", f"sqlite:///{folder / 'server.db'}"),
+        *("--backend-store-uri", database or f"sqlite:///{folder / 'server.db'}"),
         *("--artifacts-destination", str(folder / "artifacts")),
     ]
     with running(command, folder / "mlflow-server.log", {}, f"http://127.0.0.1:{port}/health", start_within_s):

@@ -21,10 +21,9 @@ COUNT = ("cut -d, -f2 data/clean.csv > data/features.csv", ["data/clean.csv"], [
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> History:
+def history(beginning: History, tmp_path: Path) -> History:
     """ann and bob → raw → clean → features → fraud/1 → fraud-mobile/1; zed → other/1; bob is alone in an unopened table."""
-    history = History.create(tmp_path / "project")
-    history.workspace.models.names()
+    history = beginning.copy(tmp_path / "project")
     elsewhere = Elsewhere.at(history.workspace.models.uri, tmp_path)
     history.table("data/raw.csv", ["ann", "bob"])
     history.table("data/unused.csv", ["bob"])

@@ -19,7 +19,7 @@ LINES = tuple(
         "errors entities protocols hashing",
         # decisions: pure; numerics and cryptography allowed
         "partition impact planning lifecycle preparation merkle plugins methods checks"
-        " envelope facts verification certificate markup stylesheet chain_picture rendering graph",
+        " envelope facts verification certificate markup stylesheet chain_picture rendering graph kinship",
         # the outside, one service a file
         "settings learners recipes stores",
         # what is opened, and how a table becomes an ensemble
@@ -27,7 +27,7 @@ LINES = tuple(
         # read, decide, write
         "assessment reports registration receiving erasure validation places purging certifying summary presentation stages"
         " pipeline ancestry scaffold sources indexing suppression demo_data following adoption openlineage proving twins"
-        " searching sweeping aftercare watching holds signing auditing atlas graph",
+        " searching sweeping aftercare watching holds signing auditing atlas gaps",
         # ways in
         "mlflow_hooks demo cli intake",
     )

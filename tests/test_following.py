@@ -29,13 +29,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def history(tmp_path: Path) -> History:
-    return History.create(tmp_path / "project")
+def history(beginning: History, tmp_path: Path) -> History:
+    return beginning.copy(tmp_path / "project")
 
 
 @pytest.fixture
 def elsewhere(history: History, tmp_path: Path) -> Elsewhere:
-    history.workspace.models.names()  # makes the database
     return Elsewhere.at(history.workspace.models.uri, tmp_path)
 
 
@@ -335,3 +334,135 @@ def test_versions_trained_here_are_followed_like_any_other(project: Project) -> 
     report = following.follow(project.workspace)
     assert (report["model_versions"], report["gaps"]) == (1, [])
     assert [one.model for one in project.workspace.followed.sources()] == [ModelVersion(PARAMS["model"], 1)]
+
+
+def test_a_folder_whose_name_is_a_number_is_no_version_that_was_copied(history: History, elsewhere: Elsewhere) -> None:
+    elsewhere.client.create_registered_model("model")
+    elsewhere.client.create_model_version("model", "s3://bucket/fraud/3", elsewhere.run())
+    assert [gap["what"] for gap in following.follow(history.workspace)["gaps"]] == ["model model/1"]
+    assert history.workspace.lineage.edges() == []
+
+
+@pytest.mark.parametrize(("parent", "kind"), [("model/1", "distilled"), ("base", "distilled"), ("base/1", "inspired")])
+def test_tags_that_cannot_be_are_a_gap_and_stop_nobody(history: History, elsewhere: Elsewhere, parent: str, kind: str) -> None:
+    version = elsewhere.train("model", data=[history.table("data/train.csv", ["ann"])])
+    tag(elsewhere, version, derived_from=parent, derived_kind=kind)
+    [gap] = following.follow(history.workspace)["gaps"]
+    assert (gap["what"], parent in gap["why"], kind in gap["why"]) == ("model model/1", True, True)
+    assert set(shaped(history, "ann")) == {"model/1"}
+
+
+def tag(elsewhere: Elsewhere, version: ModelVersion, **tags: str) -> None:
+    for key, value in tags.items():
+        elsewhere.client.set_model_version_tag(version.name, str(version.version), f"unlearning.{key}", value)
+
+
+def test_a_parent_that_no_round_ever_saw_is_a_gap(history: History, elsewhere: Elsewhere) -> None:
+    child = elsewhere.train("child", data=[history.table("data/train.csv", ["ann"])])
+    tag(elsewhere, child, derived_from="base/1")
+    [gap] = following.follow(history.workspace)["gaps"]
+    assert (gap["what"], gap["why"]) == ("model child/1", "it was made from base/1, of which nothing is known")
+
+
+def test_tags_that_come_later_are_read_though_mlflow_says_that_nothing_changed(history: History, elsewhere: Elsewhere) -> None:
+    base = elsewhere.train("base", data=[history.table("data/base.csv", ["ann"])])
+    child = elsewhere.train("child", data=[history.table("data/train.csv", ["bob"])])
+    other = elsewhere.train("other", data=[history.tracked("data/train.csv")])
+    more = history.table("data/more.csv", ["cleo"])
+    history.commit()
+    following.follow(history.workspace)
+    before = {one.model: one.updated_ms for one in history.workspace.models.every_version()}
+    tag(elsewhere, child, derived_from=str(base))
+    tag(elsewhere, other, data_path=more.path, data_object=more.object)
+    assert {one.model: one.updated_ms for one in history.workspace.models.every_version()} == before
+    following.follow(history.workspace)
+    assert set(shaped(history, "ann")) == {str(base), str(child)}
+    assert set(shaped(history, "cleo")) == {str(other)}
+
+
+def test_what_was_missing_about_a_deleted_parent_is_missing_while_its_child_lives(
+    history: History, elsewhere: Elsewhere
+) -> None:
+    lost = history.table("data/train.csv", ["ann"])
+    history.commit()
+    history.lose(lost)
+    silent, known = elsewhere.train("silent"), elsewhere.train("known", data=[lost])
+    for name, parent in (("small", silent), ("smaller", known)):
+        child = elsewhere.train(name)
+        tag(elsewhere, child, derived_from=str(parent), derived_kind="quantised")
+    expected = {"model silent/1", f"data data/train.csv ({lost.object[:12]})"}
+    assert {gap["what"] for gap in following.follow(history.workspace)["gaps"]} == expected
+    for parent in (silent, known):
+        elsewhere.client.delete_model_version(parent.name, "1")
+    for _ in range(2):
+        assert {gap["what"] for gap in following.follow(history.workspace)["gaps"]} == expected
+    elsewhere.client.delete_model_version("small", "1")
+    assert {gap["what"] for gap in following.follow(history.workspace)["gaps"]} == expected - {"model silent/1"}
+
+
+def test_what_a_run_said_stands_when_the_run_is_gone(history: History, elsewhere: Elsewhere) -> None:
+    run = elsewhere.run(data=[history.table("data/train.csv", ["ann"])])
+    elsewhere.register("model", elsewhere.logged(run), run)
+    history.commit()
+    following.follow(history.workspace)
+    elsewhere.client.update_model_version("model", "1", "now described, so it is read again")
+    _collect(history, run)
+    assert following.follow(history.workspace)["gaps"] == []
+    assert set(shaped(history, "ann")) == {"model/1"}
+
+
+def _collect(history: History, run: str) -> None:
+    """What `mlflow gc` leaves of a run: nothing."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(history.workspace.models.uri, str(history.root / "mlruns"))._hard_delete_run(run)
+
+
+def test_a_stage_read_the_table_of_the_commit_and_not_that_of_its_last_run(history: History, elsewhere: Elsewhere) -> None:
+    history.table("data/raw.csv", ["ann"])
+    history.stages({"clean": SPLIT})
+    history.reproduce()
+    history.commit()
+    history.table("data/raw.csv", ["ann", "bob"])
+    rev = history.commit()
+    elsewhere.train("model", tags={"dvc.git_rev": rev, "dvc.git_dirty": "false", "dvc.stage": "clean"})
+    assert following.follow(history.workspace)["gaps"] == []
+    assert set(shaped(history, "bob")) == {"model/1"}
+
+
+def test_what_is_said_of_a_copy_is_true_of_what_it_was_copied_from(history: History, elsewhere: Elsewhere) -> None:
+    base = elsewhere.train("base", data=[history.table("data/base.csv", ["ann"])])
+    original = elsewhere.train("original", data=[history.table("data/train.csv", ["bob"])])
+    copy = elsewhere.copy(original, "production")
+    tag(elsewhere, copy, derived_from=str(base))
+    history.commit()
+    following.follow(history.workspace)
+    assert set(shaped(history, "ann")) == {str(base), str(original), str(copy)}
+
+
+def test_a_model_that_is_registered_after_its_child_is_its_parent_all_the_same(history: History, elsewhere: Elsewhere) -> None:
+    base = elsewhere.train("base", data=[history.table("data/base.csv", ["ann"])])
+    run = elsewhere.run(data=[history.table("data/train.csv", ["bob"])])
+    start = elsewhere.logged(run)
+    child = elsewhere.train("child", data=[history.tracked("data/train.csv")], models=[start])
+    history.commit()
+    following.follow(history.workspace)
+    late = elsewhere.register("late", start, run)
+    tag(elsewhere, late, derived_from=str(base))
+    following.follow(history.workspace)
+    assert set(shaped(history, "ann")) == {str(base), str(late), str(child)}
+
+
+def test_a_name_that_is_registered_anew_takes_nothing_from_the_copies_of_the_old_one(
+    history: History, elsewhere: Elsewhere
+) -> None:
+    old = elsewhere.train("model", data=[history.table("data/train.csv", ["ann"])])
+    copy = elsewhere.copy(old, "production")
+    history.commit()
+    following.follow(history.workspace)
+    elsewhere.client.delete_registered_model("model")
+    assert elsewhere.train("model", data=[history.table("data/train.csv", ["bob"])]) == old
+    history.commit()
+    following.follow(history.workspace)
+    assert str(copy) in shaped(history, "ann")
+    assert str(old) in shaped(history, "bob")

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from unlearning import indexing
+from unlearning import indexing, kinship
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, ShapedVersion
 from unlearning.indexing import Derivation
+from unlearning.kinship import SAME_WEIGHTS, Edge
 from unlearning.stores.followed import Followed, Opened, Source
 from unlearning.stores.snapshots import Tracked
 
 if TYPE_CHECKING:
     from unlearning.workspace import Workspace
-
-Edge = tuple[ModelVersion, ModelVersion, str]
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,8 @@ class Atlas:
 
     @cached_property
     def copies(self) -> frozenset[ModelVersion]:
-        """Versions with the very weights of another one that is known: who shaped that one shaped them, and nobody else."""
-        return frozenset(child for parent, child, kind in self.edges if kind == "copied" and parent in self.contents)
+        """Versions with the very weights of another one that is known: who shaped that one shaped them."""
+        return frozenset(child for parent, child, kind in self.edges if kind == SAME_WEIGHTS and parent in self.contents)
 
     def upwards(self, contents: Iterable[Tracked]) -> frozenset[Tracked]:
         """These contents and all they were made from."""
@@ -84,20 +83,14 @@ class Atlas:
 
     def ancestors_of(self, models: Collection[ModelVersion]) -> frozenset[ModelVersion]:
         """These versions and all they were made from."""
-        made_from: dict[ModelVersion, set[ModelVersion]] = {}
-        for parent, child, _ in self.edges:
-            made_from.setdefault(child, set()).add(parent)
-        found, waiting = set(models), list(models)
-        while waiting:
-            fresh = made_from.get(waiting.pop(), set()) - found
-            found |= fresh
-            waiting += fresh
-        return frozenset(found)
+        return kinship.ancestors(self.edges, models)
 
     @property
     def _feeding(self) -> Iterator[tuple[ModelVersion, Tracked, str]]:
+        # A copy of a version trained here was shaped by whom that one's record says; MLflow alone would count people left out.
+        told = {child for parent, child, kind in self.edges if kind == SAME_WEIGHTS and parent in self.records}
         for model, contents in self.contents.items():
-            if model not in self.copies:
+            if model not in told:
                 yield from ((model, content, how) for content, how in contents.items())
 
     def fed_by(self, objects: Collection[str]) -> dict[ModelVersion, str]:
@@ -117,19 +110,7 @@ class Atlas:
 
     def children_of(self, models: Iterable[ModelVersion]) -> dict[ModelVersion, str]:
         """Everything made from these versions, directly or not, without themselves → from what, and how."""
-        made: dict[ModelVersion, list[tuple[ModelVersion, str]]] = {}
-        for parent, child, kind in self.edges:
-            made.setdefault(parent, []).append((child, kind))
-        start = set(models)
-        found: dict[ModelVersion, str] = {}
-        waiting = sorted(start, key=str)
-        while waiting:
-            parent = waiting.pop(0)
-            for child, kind in made.get(parent, ()):
-                if child not in found and child not in start:
-                    found[child] = f"{kind} from {parent}"
-                    waiting.append(child)
-        return found
+        return kinship.descendants(self.edges, models)
 
 
 def load(workspace: Workspace) -> Atlas:

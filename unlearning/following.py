@@ -12,38 +12,19 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from unlearning import indexing, sources
+from unlearning import gaps, indexing, kinship, sources
 from unlearning.entities import ModelVersion
 from unlearning.errors import ProjectError, WrongUse
 from unlearning.indexing import Derivation, Opening
-from unlearning.sources import Evidence, Seen
-from unlearning.stores.followed import EVERY_PATH, Findings, Followed, Gap, Opened, Source, State
+from unlearning.kinship import Edge
+from unlearning.sources import Evidence, Registry, Seen
+from unlearning.stores.followed import EVERY_PATH, Findings, Followed, Gap, Opened, Source
 from unlearning.stores.models import Registered
 from unlearning.stores.registry import LoggedFacts, Reader, RunFacts
 from unlearning.stores.snapshots import Snapshot, Tracked
 
 if TYPE_CHECKING:
     from unlearning.workspace import Workspace
-
-Edge = tuple[ModelVersion, ModelVersion, str]
-
-DERIVED_TAG, KIND_TAG = "unlearning.derived_from", "unlearning.derived_kind"
-"""Tags of a version that say which version it was made from, and how."""
-NEEDS_NO_DATA = ("copied", "quantised", "exported")
-"""Kinds of edges whose child saw no data of its own."""
-SAID_BY_PEOPLE = ("adopted",)
-CLOSED_BOOKS: Collection[State] = ("gone", "unanswered", "unreadable", "no person column")
-"""Tables that could not be opened: gaps even where no model is known to stand on them."""
-
-
-@dataclass(frozen=True)
-class Registry:
-    """What the registry says in this round."""
-
-    versions: Sequence[Registered]
-    fresh: Sequence[Registered]
-    """Versions that are new, changed or had a gap: the ones that are read."""
-    seen: Seen
 
 
 def follow(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
@@ -54,21 +35,20 @@ def follow(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
     history = _history(workspace)
     registry = _registry(workspace, known)
     edges = list(_edges(registry))
-    found = {version.model: sources.evidence(version, registry.seen) for version in registry.fresh}
-    fed = _sources(workspace, found)
+    said = workspace.followed.sources()
+    found = {version.model: _evidence(version, registry, said) for version in registry.fresh}
+    fed = _sources(found, said)
     opening = _open(workspace, history, fed, everything=everything)
-    for edge in edges:
-        workspace.lineage.add_edge(*edge)
-    gaps = _gaps(workspace, history, opening, found, fed)
-    findings = _findings(registry, known, history, opening, fed, gaps)
-    workspace.followed.keep(findings)
+    workspace.lineage.add_edges(edges)
+    missing = gaps.of_round(workspace, registry, opening, found, fed, shallow=history.shallow)
+    workspace.followed.keep(_findings(registry, history, opening, found, fed, missing))
     _mark_deleted(workspace, registry)
     after = workspace.lineage.data_versions()
     return {
         "model_versions": len(registry.versions),
         "data_versions": len(after),
         "new": sum(one.model not in known for one in registry.versions) + len(after) - before,
-        "gaps": [{"what": gap.what, "why": gap.why, "how_to_close": gap.remedy} for gap in gaps],
+        "gaps": [{"what": gap.what, "why": gap.why, "how_to_close": gap.remedy} for gap in missing],
         "seconds": round(time.perf_counter() - began, 3),
     }
 
@@ -84,7 +64,7 @@ def add_edge(workspace: Workspace, parent: str, child: str, kind: str) -> dict[s
     in the registry and never was followed."""
     made = []
     for named in (parent, child):
-        version = parse(named)
+        version = sources.parse(named)
         if version is None:
             raise WrongUse(f"{named!r} is no MODEL/VERSION; expected for example fraud/3")
         if version not in workspace.followed.models() and workspace.lineage.model(version.name, version.version) is None:
@@ -130,17 +110,22 @@ def _history(workspace: Workspace) -> History:
 
 def _registry(workspace: Workspace, known: Mapping[ModelVersion, Followed]) -> Registry:
     versions = workspace.models.every_version()
-    fresh = [one for one in versions if not _settled(one, known.get(one.model))]
-    registered = frozenset(name for one in versions if (name := sources.model_id(one.source)))
+    fed = {(one.model, one.content) for one in workspace.followed.sources()}
+    fresh = [one for one in versions if not _settled(one, known.get(one.model), fed)]
+    every = (*(one.source for one in versions), *(one.source for one in known.values()))
+    registered = frozenset(name for source in every if (name := sources.model_id(source)))
     if not fresh:
-        return Registry(versions, (), Seen({}, {}, registered))
+        return Registry(versions, (), Seen({}, {}, registered), known)
     with workspace.models.reader() as reader:
         runs, logged = _lines(reader, fresh, registered)
-    return Registry(versions, fresh, Seen(runs, logged, registered, _snapshots(workspace)))
+    return Registry(versions, fresh, Seen(runs, logged, registered, _snapshots(workspace)), known)
 
 
-def _settled(version: Registered, known: Followed | None) -> bool:
-    return known is not None and known.settled and not known.deleted and known.updated_ms == version.updated_ms
+def _settled(version: Registered, known: Followed | None, fed: Collection[tuple[ModelVersion, Tracked]]) -> bool:
+    """Nothing new can be read of it. A tag that was set later does not change when MLflow says that a version changed."""
+    if known is None or known.deleted or not known.settled or known.updated_ms != version.updated_ms:
+        return False
+    return all((version.model, content) in fed for content in sources.tagged(version.tags))
 
 
 def _lines(
@@ -178,42 +163,38 @@ def _snapshots(workspace: Workspace) -> Any:
 
 def _edges(registry: Registry) -> Iterator[Edge]:
     """Which versions were made from which, as far as MLflow or our tags say."""
-    first: dict[str, ModelVersion] = {}
-    for version in sorted(registry.versions, key=lambda one: (one.created_ms, str(one.model))):
-        if name := sources.model_id(version.source):
-            first.setdefault(name, version.model)
+    for version in registry.versions:
+        if derived := sources.derived_from(version):
+            yield derived[0], version.model, derived[1]
     for version in registry.fresh:
-        yield from _edges_of(version, registry.seen, first)
+        model, name = version.model, sources.model_id(version.source)
+        if copied := sources.copied_from(version.source):
+            yield copied, model, kinship.SAME_WEIGHTS
+        elif name and registry.first[name] != model:
+            yield registry.first[name], model, kinship.SAME_WEIGHTS
+        run = registry.seen.runs.get(sources.run_of(version, registry.seen) or "")
+        for parent in run.models if run else ():
+            if registry.first.get(parent, model) != model:
+                yield registry.first[parent], model, "fine_tuned"
 
 
-def _edges_of(version: Registered, seen: Seen, first: Mapping[str, ModelVersion]) -> Iterator[Edge]:
-    name = sources.model_id(version.source)
-    if name is None and (copied := parse(version.source.removeprefix("models:/"))):
-        yield copied, version.model, "copied"
-    elif name and first[name] != version.model:
-        yield first[name], version.model, "copied"
-    run = seen.runs.get(sources.run_of(version, seen) or "")
-    for parent in run.models if run else ():
-        if parent in first and first[parent] != version.model:
-            yield first[parent], version.model, "fine_tuned"
-    if derived := parse(version.tags.get(DERIVED_TAG, "")):
-        yield derived, version.model, version.tags.get(KIND_TAG, "fine_tuned")
+def _evidence(version: Registered, registry: Registry, said: Sequence[Source]) -> Evidence:
+    """What fed a version; what an earlier round read of its run stands when the run is gone meanwhile."""
+    found, known = sources.evidence(version, registry.seen), registry.known.get(version.model)
+    before = {one.content: one.how for one in said if one.model == version.model}
+    if not before or known is None or sources.run_of(version, registry.seen) in registry.seen.runs:
+        return found
+    return Evidence({**before, **found.contents}, () if known.settled else found.complaints)
 
 
-def parse(text: str) -> ModelVersion | None:
-    """`MODEL/VERSION`, or None for anything else."""
-    name, slash, number = text.rpartition("/")
-    return ModelVersion(name, int(number)) if slash and name and number.isdigit() else None
-
-
-def _sources(workspace: Workspace, found: Mapping[ModelVersion, Evidence]) -> dict[ModelVersion, list[Source]]:
+def _sources(found: Mapping[ModelVersion, Evidence], said: Sequence[Source]) -> dict[ModelVersion, list[Source]]:
     """What fed each version that was read, with what people said about it before."""
     fed = {
         model: [Source(model, content, how) for content, how in evidence.contents.items()] for model, evidence in found.items()
     }
-    for said in workspace.followed.sources():
-        if said.how in SAID_BY_PEOPLE and said.model in fed:
-            fed[said.model] = [one for one in fed[said.model] if one.content != said.content] + [said]
+    for one in said:
+        if one.how in sources.SAID_BY_PEOPLE and one.model in fed:
+            fed[one.model] = [each for each in fed[one.model] if each.content != one.content] + [one]
     return fed
 
 
@@ -241,87 +222,25 @@ def _age(content: Tracked, revs: Mapping[Tracked, str], history: History) -> tup
     return -order.get(revs.get(content, ""), len(order)), content
 
 
-def _gaps(
-    workspace: Workspace,
-    history: History,
-    opening: Opening,
-    found: Mapping[ModelVersion, Evidence],
-    fed: Mapping[ModelVersion, Sequence[Source]],
-) -> list[Gap]:
-    """What cannot be said after this round."""
-    incoming = {child for _, child, kind in workspace.lineage.edges() if kind in NEEDS_NO_DATA}
-    adopted = {model for model, each in fed.items() if any(one.how in SAID_BY_PEOPLE for one in each)}
-    gaps = [
-        Gap(f"model {model}", why, remedy)
-        for model, evidence in found.items()
-        if model not in incoming | adopted
-        for why, remedy in evidence.complaints
-    ]
-    for content, models in sorted(_loose(workspace, opening, fed).items()):
-        gaps.append(_data_gap(content, opening.known.get(content), models))
-    if history.shallow:
-        gaps.append(
-            Gap("the Git history", "this clone is shallow, so older commits cannot be seen", "run `git fetch --unshallow`")
-        )
-    return sorted(gaps)
-
-
-def _loose(
-    workspace: Workspace, opening: Opening, fed: Mapping[ModelVersion, Sequence[Source]]
-) -> dict[Tracked, set[ModelVersion]]:
-    """Content that keeps an answer from being whole → the versions it matters to; none for one that only a backfill opened."""
-    gone = {one.model for one in workspace.followed.models().values() if one.deleted}
-    every = [one for one in workspace.followed.sources() if one.model not in fed] + [
-        one for each in fed.values() for one in each
-    ]
-    ends: dict[Tracked, set[ModelVersion]] = {}
-    for source in every:
-        if source.model not in gone:
-            for end in indexing.loose_ends(source.content, opening.known, opening.parents):
-                ends.setdefault(end, set()).add(source.model)
-    for content, opened in opening.known.items():
-        if opened.state in CLOSED_BOOKS and content in indexing.loose_ends(content, opening.known, opening.parents):
-            ends.setdefault(content, set())
-    return ends
-
-
-def _data_gap(content: Tracked, opened: Opened | None, models: Collection[ModelVersion]) -> Gap:
-    state, detail = (opened.state, opened.detail) if opened else ("gone", "")
-    fed = f"; it fed {', '.join(sorted(map(str, models))[:3])}{' and more' if len(models) > 3 else ''}" if models else ""
-    why, remedy = {
-        "gone": (f"its object is gone ({detail})", "bring the object back with `dvc push` from where it still is"),
-        "unanswered": (f"its object could not be had ({detail})", "follow again when the remote answers"),
-        "unreadable": (f"it cannot be read ({detail})", "restore or rewrite it; rows without a person need one"),
-        "no person column": (
-            f"it has no known person column (it has {detail}), and no commit says what it was made from",
-            f"name the column: `unlearn follow --subject-column {content.path}:COLUMN`",
-        ),
-        "no table": ("it is no table, and no commit says what it was made from", "make it in a DVC stage, and commit dvc.lock"),
-    }[state]
-    return Gap(f"data {content.path} ({content.object[:12]})", why + fed, remedy)
-
-
 # --- keeping ---------------------------------------------------------------------------------------------------------
 
 
 def _findings(
     registry: Registry,
-    known: Mapping[ModelVersion, Followed],
     history: History,
     opening: Opening,
+    found: Mapping[ModelVersion, Evidence],
     fed: Mapping[ModelVersion, Sequence[Source]],
-    gaps: Sequence[Gap],
+    missing: Sequence[Gap],
 ) -> Findings:
-    open_ends = {gap.what for gap in gaps}
-    present = {one.model for one in registry.versions}
     return Findings(
-        models=[_followed(one, registry.seen, open_ends) for one in registry.fresh],
+        models=[_followed(one, registry, found[one.model]) for one in registry.fresh],
         sources=fed,
-        deleted=[model for model, one in known.items() if model not in present and not one.deleted],
+        deleted=[model for model in registry.gone if not registry.known[model].deleted],
         derivations=[*history.fresh, *opening.folders],
         commits=history.commits,
         opened=[*opening.fresh, *_unopened(history, opening)],
-        gaps=gaps,
+        gaps=missing,
     )
 
 
@@ -330,17 +249,20 @@ def _unopened(history: History, opening: Opening) -> list[Opened]:
     return [Opened(content, rev, "unopened") for content, rev in history.named.items() if content not in opening.known]
 
 
-def _followed(version: Registered, seen: Seen, open_ends: Collection[str]) -> Followed:
-    run = seen.runs.get(sources.run_of(version, seen) or "")
-    settled = run is not None and run.finished and f"model {version.model}" not in open_ends
-    return Followed(version.model, sources.run_of(version, seen), version.source, version.updated_ms, settled)
+def _followed(version: Registered, registry: Registry, evidence: Evidence) -> Followed:
+    """A version whose run ended, that says all, and that began with nothing that may be registered later, is settled."""
+    run_id, known = sources.run_of(version, registry.seen), registry.known.get(version.model)
+    if run := registry.seen.runs.get(run_id or ""):
+        settled = run.finished and not evidence.complaints and registry.seen.registered.issuperset(run.models)
+    else:
+        settled = known is not None and known.settled
+    return Followed(version.model, run_id, version.source, version.updated_ms, settled)
 
 
 def _mark_deleted(workspace: Workspace, registry: Registry) -> None:
     """Versions that were trained here and are gone from the registry."""
-    present = {one.model for one in registry.versions}
     for record in workspace.lineage.models():
-        if record.model not in present:
+        if record.model not in registry.present:
             workspace.lineage.mark_deleted(record.model)
 
 

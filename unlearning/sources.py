@@ -6,9 +6,13 @@ the DVC stage it ran in; everything that lay beside it when it began. What nobod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
+from unlearning.entities import ModelVersion
+from unlearning.kinship import EDGE_KINDS
+from unlearning.stores.followed import Followed
 from unlearning.stores.models import Registered
 from unlearning.stores.registry import Input, LoggedFacts, RunFacts
 from unlearning.stores.snapshots import Snapshot, Tracked
@@ -18,6 +22,12 @@ JUDGING = ("eval", "evaluation", "evaluate", "test", "testing", "holdout")
 
 LOG_INPUT = 'log it in the training run: `mlflow.log_input(mlflow.data.from_pandas(df, source="dvc://PATH?rev=REV"))`'
 ADOPT = "name its data with `unlearn adopt MODEL/VERSION --data PATH@REV --subject-column COLUMN`"
+
+DERIVED_TAG, KIND_TAG = "unlearning.derived_from", "unlearning.derived_kind"
+"""Tags of a version that say which version it was made from, and how."""
+
+SAID_BY_PEOPLE = ("adopted",)
+"""How a source is known that a person named, and that MLflow never did."""
 
 Complaint = tuple[str, str]
 """(why, how to close it)."""
@@ -44,10 +54,60 @@ class Seen:
     """The DVC history at a commit; None for one that this clone does not have."""
 
 
+@dataclass(frozen=True)
+class Registry:
+    """What the registry says in this round."""
+
+    versions: Sequence[Registered]
+    fresh: Sequence[Registered]
+    """Versions that are new, changed or had a gap: the ones that are read."""
+    seen: Seen
+    known: Mapping[ModelVersion, Followed]
+    """What earlier rounds saw."""
+
+    @cached_property
+    def present(self) -> frozenset[ModelVersion]:
+        """The versions that are there now."""
+        return frozenset(one.model for one in self.versions)
+
+    @cached_property
+    def gone(self) -> frozenset[ModelVersion]:
+        """The versions that were there in an earlier round."""
+        return frozenset(self.known.keys() - self.present)
+
+    @cached_property
+    def first(self) -> Mapping[str, ModelVersion]:
+        """Logged model → the version it was registered as first; versions that are gone come before those that are there."""
+        gone = [(self.known[model].source, model) for model in sorted(self.gone, key=str)]
+        here = [(one.source, one.model) for one in sorted(self.versions, key=lambda one: (one.created_ms, str(one.model)))]
+        found: dict[str, ModelVersion] = {}
+        for source, model in (*gone, *here):
+            if name := model_id(source):
+                found.setdefault(name, model)
+        return found
+
+
 def model_id(source: str) -> str | None:
     """The logged model that a version's source names; None for a copy of another version, or for a folder."""
     name = source.removeprefix("models:/")
     return name if name != source and "/" not in name else None
+
+
+def copied_from(source: str) -> ModelVersion | None:
+    """The version that a version's source names; None for any other source, also for a folder whose name is a number."""
+    return parse(source.removeprefix("models:/")) if source.startswith("models:/") else None
+
+
+def derived_from(version: Registered) -> tuple[ModelVersion, str] | None:
+    """What a version's tags say it was made from, and how; None when they say nothing, or nothing that can be."""
+    parent, kind = parse(version.tags.get(DERIVED_TAG, "")), version.tags.get(KIND_TAG, "fine_tuned")
+    return (parent, kind) if parent and parent != version.model and kind in EDGE_KINDS else None
+
+
+def parse(text: str) -> ModelVersion | None:
+    """`MODEL/VERSION`, or None for anything else."""
+    name, slash, number = text.rpartition("/")
+    return ModelVersion(name, int(number)) if slash and name and number.isdecimal() else None
 
 
 def run_of(version: Registered, seen: Seen) -> str | None:
@@ -59,7 +119,7 @@ def run_of(version: Registered, seen: Seen) -> str | None:
 def evidence(version: Registered, seen: Seen) -> Evidence:
     """What fed a version, and what cannot be said."""
     logged = seen.logged.get(model_id(version.source) or "")
-    contents = dict(_tagged({**(logged.tags if logged else {}), **version.tags}))
+    contents = {**tagged(logged.tags if logged else {}), **tagged(version.tags)}
     run_id = run_of(version, seen)
     run = seen.runs.get(run_id or "")
     if run is not None:
@@ -71,7 +131,8 @@ def evidence(version: Registered, seen: Seen) -> Evidence:
     return Evidence({}, ((f"{why}, so no data version is known", ADOPT),))
 
 
-def _tagged(tags: Mapping[str, str]) -> Mapping[Tracked, str]:
+def tagged(tags: Mapping[str, str]) -> Mapping[Tracked, str]:
+    """What tags say that fed a version."""
     path, object_hash = tags.get("unlearning.data_path"), tags.get("unlearning.data_object")
     return {Tracked(path, object_hash): "tag"} if path and object_hash else {}
 
@@ -138,7 +199,9 @@ def _of_stage(run: RunFacts, name: str, rev: str, seen: Seen) -> Evidence:
         )
     made = snapshot.stage(name)
     deps = snapshot.data_of(made) if made else ()
-    contents = {Tracked(dep.path, run.outputs.get(dep.path, dep.object)): f"stage {name}" for dep in deps}
+    # What the lock says the stage read is of its last run; a table that was committed since is what this run read.
+    held = {out.path: out.object for out in snapshot.outs}
+    contents = {Tracked(dep.path, run.outputs.get(dep.path) or held.get(dep.path, dep.object)): f"stage {name}" for dep in deps}
     if not contents:
         why = f"it was trained in stage {name!r}, of which commit {rev[:12]} knows no data"
         return Evidence({}, ((why, f"commit dvc.lock after `dvc repro`; or {LOG_INPUT}"),))

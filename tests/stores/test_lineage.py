@@ -397,7 +397,7 @@ def model(text: str) -> ModelVersion:
     return ModelVersion(name, int(number))
 
 
-def test_descendants_are_transitive_and_leave_out_the_start(lineage: SqlLineage) -> None:
+def test_descendants_are_transitive_leave_out_the_start_and_count_copies_both_ways(lineage: SqlLineage) -> None:
     for parent, child, kind in (
         ("base/1", "small/1", "distilled"),
         ("small/1", "small/2", "quantised"),
@@ -409,8 +409,9 @@ def test_descendants_are_transitive_and_leave_out_the_start(lineage: SqlLineage)
             lineage.add_edge(model(parent), model(child), kind)
     assert len(lineage.edges()) == 5
     assert lineage.edges()[0] == (model("base/1"), model("small/1"), "distilled")
-    assert lineage.descendants([model("base/1")]) == [model("phone/1"), model("small/1"), model("small/2")]
-    assert lineage.descendants([model("phone/1")]) == [model("small/1"), model("small/2")]
+    same = [model("other/1"), model("phone/1")]
+    assert lineage.descendants([model("base/1")]) == [*same, model("small/1"), model("small/2")]
+    assert lineage.descendants([model("phone/1")]) == [model("other/1"), model("small/1"), model("small/2")]
     assert lineage.descendants([model("unheard/1")]) == []
 
 

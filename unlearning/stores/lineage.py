@@ -14,18 +14,13 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from unlearning import merkle
+from unlearning import kinship, merkle
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, plain
 from unlearning.errors import NotFound, WrongUse
+from unlearning.kinship import EDGE_KINDS, Edge
 from unlearning.stores import membership, records, schema
 from unlearning.stores.membership import TOKEN_BYTES, Profile
 from unlearning.stores.schema import blocks, data_versions, edges, layouts, models, paths, spans
-
-EDGE_KINDS = ("fine_tuned", "distilled", "quantised", "exported", "copied")
-"""How a model version can come from another."""
-
-Edge = tuple[ModelVersion, ModelVersion, str]
-"""(parent, child, kind)."""
 
 _CHUNK = 5_000
 
@@ -215,15 +210,21 @@ class SqlLineage:
 
     def add_edge(self, parent: ModelVersion, child: ModelVersion, kind: str) -> None:
         """Say that one model version was made from another. Raises WrongUse for an unknown kind or a version from itself."""
-        if kind not in EDGE_KINDS:
-            raise WrongUse(f"edge {parent} → {child} has kind {kind!r}; expected one of {', '.join(EDGE_KINDS)}")
-        if parent == child:
-            raise WrongUse(f"edge {parent} → {child}: a model version cannot come from itself")
-        row = dict(zip(edges.c.keys(), (parent.name, parent.version, child.name, child.version, kind), strict=True))
-        where = sa.and_(*(edges.c[name] == value for name, value in row.items()))
+        self.add_edges([(parent, child, kind)])
+
+    def add_edges(self, said: Iterable[Edge]) -> None:
+        """Say so of many, all at once or not at all."""
+        fresh = dict.fromkeys(said)
+        for parent, child, kind in fresh:
+            if kind not in EDGE_KINDS:
+                raise WrongUse(f"edge {parent} → {child} has kind {kind!r}; expected one of {', '.join(EDGE_KINDS)}")
+            if parent == child:
+                raise WrongUse(f"edge {parent} → {child}: a model version cannot come from itself")
         with schema.writing(self._engine, "lineage") as connection:
-            if connection.execute(sa.select(edges).where(where)).first() is None:
-                connection.execute(edges.insert().values(**row))
+            known = {tuple(row) for row in connection.execute(sa.select(edges))}
+            rows = [(parent.name, parent.version, child.name, child.version, kind) for parent, child, kind in fresh]
+            if new := [dict(zip(edges.c.keys(), row, strict=True)) for row in rows if row not in known]:
+                connection.execute(edges.insert(), new)
 
     def edges(self) -> list[Edge]:
         """Every (parent, child, kind), sorted."""
@@ -236,16 +237,7 @@ class SqlLineage:
 
     def descendants(self, models: Iterable[ModelVersion]) -> list[ModelVersion]:
         """Everything made from these model versions, directly or not, without themselves; sorted."""
-        children: dict[ModelVersion, set[ModelVersion]] = {}
-        for parent, child, _ in self.edges():
-            children.setdefault(parent, set()).add(child)
-        start = set(models)
-        seen, waiting = set(start), list(start)
-        while waiting:
-            fresh = children.get(waiting.pop(), set()) - seen
-            seen |= fresh
-            waiting += fresh
-        return sorted(seen - start, key=lambda model: (model.name, model.version))
+        return sorted(kinship.descendants(self.edges(), models), key=lambda model: (model.name, model.version))
 
     # --- look-ups
 
@@ -288,7 +280,7 @@ def _held_by_many(connection: sa.Connection, histories: _Histories, tokens: Sequ
     listed = ",".join(
         map(str, sorted(set(numbers)))
     )  # whole numbers only: thousands of bound parameters cost more than the query
-    rows = connection.exec_driver_sql(f"SELECT id, payload FROM {blocks.name} WHERE id IN ({listed})")
+    rows = connection.exec_driver_sql(f"SELECT id, payload FROM {blocks.name} WHERE id IN ({listed})").all()
     payloads = {number: bytes(payload) for number, payload in rows}
     found = {}
     for token, number in zip(tokens, numbers, strict=True):
@@ -386,7 +378,8 @@ def _profiles(connection: sa.Connection) -> dict[int, Profile]:
 
 def _root(present: tuple[membership.Words, membership.Words]) -> str:
     packed = membership.token_bytes(*present)
-    return merkle.root(packed[at : at + TOKEN_BYTES] for at in range(0, len(packed), TOKEN_BYTES))
+    # The words are sorted and distinct already: this is `merkle.root` without sorting ten million tokens again.
+    return merkle.ordered_root([packed[at : at + TOKEN_BYTES] for at in range(0, len(packed), TOKEN_BYTES)])
 
 
 # --- rows and values ------------------------------------------------------------------------------------------------
