@@ -104,8 +104,8 @@ PLACED = {"UNLEARNING_PARTITION_KEY": f"{3:064x}"}
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The README's session, typed into a shell of its own: the folder it leaves, and all that it printed."""
+def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """The README's session, typed into a shell of its own: the folder it leaves, its standard output and standard error."""
     folder = tmp_path_factory.mktemp("readme")
     bin_folder = folder / "bin"
     bin_folder.mkdir()
@@ -124,11 +124,12 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return folder / "clinic", f"{done.stdout}\n{done.stderr}"
+    return folder / "clinic", done.stdout, done.stderr
 
 
-def test_the_session_of_the_readme_prints_what_the_readme_shows(session: tuple[Path, str]) -> None:
-    folder, said = session
+def test_the_session_of_the_readme_prints_what_the_readme_shows(session: tuple[Path, str, str]) -> None:
+    folder, out, err = session
+    said = f"{out}\n{err}"
     shown = [line for line in block("", "<!-- end -->").splitlines() if line.strip(" …")]
     printed = [shape(line) for line in said.splitlines() if line.strip()]
     assert len(shown) > 10
@@ -139,8 +140,17 @@ def test_the_session_of_the_readme_prints_what_the_readme_shows(session: tuple[P
     assert json.loads(certificate.read_text())["signatures"]
 
 
-def test_the_readme_s_python_predicts_through_the_alias(session: tuple[Path, str]) -> None:
-    folder, _ = session
+def test_progress_goes_to_standard_error_and_answers_to_standard_output(session: tuple[Path, str, str]) -> None:
+    _, out, err = session
+    for step in ("5 unlearn", "6 validate", "7 promote", "8 purge", "9 certify"):
+        assert f"\n{step}" in err
+        assert f"\n{step}" not in out
+    assert "\nverified: " in out
+    assert "How readmission forgot" in out
+
+
+def test_the_readme_s_python_predicts_through_the_alias(session: tuple[Path, str, str]) -> None:
+    folder, *_ = session
     code = block("python", "### A promotion by alias")
     done = subprocess.run(
         [sys.executable, "-W", "error::FutureWarning", "-c", code], cwd=folder, capture_output=True, text=True
