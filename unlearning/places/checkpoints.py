@@ -23,7 +23,8 @@ class CheckpointPlace:
     def find(self, wanted: Wanted) -> Found:
         """Stale states that are still, or again, stored."""
         known = wanted.known.get(self.name, frozenset())
-        there = tuple(sorted((trace for trace in known if trace.name in self.store), key=lambda trace: trace.name))
+        stored = set(self.store.keys()) if known else set()  # half-written ones too, which do not count as stored
+        there = tuple(sorted((trace for trace in known if trace.name in stored), key=lambda trace: trace.name))
         return Found(there, searched=len(known))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from unlearning.errors import Unavailable, WrongUse
 
@@ -134,16 +134,24 @@ def create_sqlite(path: Path, *, lock: Path) -> None:
 def knock(uri: str, shown: str, *, attempts: int = 3) -> None:
     """Return when the database's host accepts a connection. Raises Unavailable naming the address as `shown`."""
     parts = urlsplit(uri)
-    where = (
-        parts.hostname or "localhost",
-        parts.port or {"postgresql": 5432, "mysql": 3306}.get(parts.scheme.split("+")[0], 0),
-    )
+    port = parts.port or {"postgresql": 5432, "mysql": 3306}.get(parts.scheme.split("+")[0], 0)
+    socket_folder = next((one for one in parse_qs(parts.query).get("host", []) if one.startswith("/")), None)
     for attempt in range(attempts):
         try:
-            socket.create_connection(where, timeout=3).close()
+            _connect(parts.hostname or "localhost", port, socket_folder)
         except OSError as error:
             if attempt == attempts - 1:
                 raise Unavailable(f"MLflow's database at {shown} did not answer; start it, or correct stores.mlflow") from error
             time.sleep(0.5)
         else:
             return
+
+
+def _connect(host: str, port: int, socket_folder: str | None) -> None:
+    """Reach the database once. socket_folder: where PostgreSQL's Unix socket lies, when it is reached through one."""
+    if socket_folder is None:
+        socket.create_connection((host, port), timeout=3).close()
+        return
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(3)
+        door.connect(f"{socket_folder}/.s.PGSQL.{port}")

@@ -1,0 +1,21 @@
+import hashlib
+
+from unlearning.entities import Trace
+from unlearning.places.checkpoints import NAME, CheckpointPlace
+from unlearning.protocols import Wanted
+from unlearning.stores.checkpoints import CheckpointStore
+
+KEY = hashlib.sha256(b"one").hexdigest()
+
+
+def test_a_stale_state_whose_writer_was_killed_is_found_and_erased(tmp_path):
+    store = CheckpointStore(str(tmp_path))
+    store.put(KEY, b"weights")
+    (tmp_path / KEY[:2] / f"{KEY}.sha256").unlink()
+    assert KEY not in store
+    place, wanted = CheckpointPlace(store), Wanted(frozenset(), known={NAME: frozenset({Trace(KEY)})})
+    found = place.find(wanted)
+    assert found.traces == (Trace(KEY),)
+    place.erase(found.traces)
+    assert place.find(wanted).traces == ()
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
