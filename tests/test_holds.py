@@ -198,6 +198,18 @@ def test_the_longer_deadline_is_later_and_on_the_same_day_where_there_is_one(rec
     assert longer.day == min(received.day, calendar.monthrange(longer.year, longer.month)[1])
 
 
+@pytest.mark.parametrize("words", ["{} is in court", "the case of ({}).", "{}"])
+def test_words_that_name_the_person_are_refused_and_not_repeated(project: Project, words: str) -> None:
+    person = project.people(TRAIN)[0]
+    (request,) = project.request(person)
+    events = len(project.events())
+    for words_given in ({"reason": words.format(person)}, {"reason": REASON, "scope": words.format(person)}):
+        with pytest.raises(WrongUse, match="names the person") as refused:
+            holds.hold(project.workspace, request.request_id, now=utc_now(), **words_given)
+        assert person not in str(refused.value)
+    assert len(project.events()) == events
+
+
 def test_a_duplicate_is_decided_by_its_first_request(project: Project) -> None:
     person = project.people(TRAIN)[0]
     (first,), (second,) = project.request(person), project.request(person)

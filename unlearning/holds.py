@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
-from unlearning import lifecycle, receiving
+from unlearning import hashing, lifecycle, receiving
 from unlearning.entities import ErasureRequest, Event
-from unlearning.errors import OnHold, Refused, WrongUse
+from unlearning.errors import IdentifierError, OnHold, Refused, WrongUse
 from unlearning.facts import Extension, Hold
 
 if TYPE_CHECKING:
@@ -132,8 +132,8 @@ def on_record(workspace: Workspace, request_ids: Iterable[str]) -> tuple[tuple[H
 def _decide(
     workspace: Workspace, request_id: str, kind: str, body: Mapping[str, Any], *, now: datetime, check: Any
 ) -> ErasureRequest:
-    """Append the decision, unless the check or the life of the request forbids it."""
-    _request(workspace, request_id)
+    """Append the decision, unless the check or the life of the request forbids it, or its words name the person."""
+    _require_unnamed(workspace, _request(workspace, request_id), f"{body['reason']} {body.get('scope') or ''}")
     with workspace.ledger.exclusive(LOCK):
         events = workspace.ledger.events()
         check(lifecycle.fold(events)[request_id], events)
@@ -152,6 +152,19 @@ def _request(workspace: Workspace, request_id: str) -> ErasureRequest:
     if known[request_id].group != request_id:
         raise WrongUse(f"{request_id} joined the first request of its person; decide about that one, {known[request_id].group}")
     return known[request_id]
+
+
+def _require_unnamed(workspace: Workspace, request: ErasureRequest, words: str) -> None:
+    """Raises WrongUse, without repeating it, when one of the words is the person's identifier."""
+    kind, key = workspace.settings.subject.identifier, workspace.keys.index
+    for word in words.split():
+        for spelling in {word, word.strip(".,;:!?()[]\"'")} - {""}:
+            try:
+                named = hashing.token(key, spelling, kind) == request.token
+            except IdentifierError:  # no integer, no phone number: then it is nobody's identifier
+                continue
+            if named:
+                raise WrongUse("the reason or scope names the person; both go into ledger and certificate, so say it without")
 
 
 def _check_not_redacted(request: ErasureRequest, events: Iterable[Event]) -> None:
