@@ -12,6 +12,7 @@ from tests.histories import History
 from tests.registry import Elsewhere
 from tests.servers import free_port, mlflow_server
 from tests.small_project import PARAMS, Project
+from tests.stores.conftest import postgres_server, postgres_url  # noqa: F401  # fixtures
 from unlearning import following, hashing
 from unlearning.entities import ModelVersion
 from unlearning.errors import Unavailable
@@ -22,9 +23,11 @@ COUNT = ("cut -d, -f2 data/clean.csv > data/features.csv", ["data/clean.csv"], [
 FIT = ("wc -l data/features.csv > model.txt", ["data/features.csv"], ["model.txt"])
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with mlflow_server(tmp_path_factory.mktemp("mlflow")) as address:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A server on a new database of each kind."""
+    database = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None
+    with mlflow_server(tmp_path / "server", database=database) as address:
         yield address
 
 
@@ -438,6 +441,15 @@ def test_what_is_said_of_a_copy_is_true_of_what_it_was_copied_from(history: Hist
     history.commit()
     following.follow(history.workspace)
     assert set(shaped(history, "ann")) == {str(base), str(original), str(copy)}
+
+
+def test_a_copy_of_what_was_deleted_before_anybody_followed_it_stands_alone(history: History, elsewhere: Elsewhere) -> None:
+    original = elsewhere.train("original", data=[history.table("data/train.csv", ["ann"])])
+    copy = elsewhere.copy(original, "production")
+    elsewhere.client.delete_model_version("original", "1")
+    history.commit()
+    assert following.follow(history.workspace)["gaps"] == []
+    assert set(shaped(history, "ann")) == {str(copy)}
 
 
 def test_a_model_that_is_registered_after_its_child_is_its_parent_all_the_same(history: History, elsewhere: Elsewhere) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from unlearning import indexing, kinship
+from unlearning import indexing
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, ShapedVersion
 from unlearning.indexing import Derivation
-from unlearning.kinship import SAME_WEIGHTS, Edge
+from unlearning.kinship import SAME_WEIGHTS, Edge, Family
 from unlearning.stores.followed import Followed, Opened, Source
 from unlearning.stores.snapshots import Tracked
 
@@ -56,6 +56,12 @@ class Atlas:
         return sorted({*self.records, *self.followed, *self.contents, *named}, key=lambda one: (one.name, one.version))
 
     @cached_property
+    def living(self) -> frozenset[ModelVersion]:
+        """Versions that are there, as far as is known; what only a copy names was gone before anybody followed it."""
+        made = {child for _, child, _ in self.edges}
+        return frozenset({*self.records, *self.followed, *made} - self.deleted)
+
+    @cached_property
     def known(self) -> frozenset[Tracked]:
         """Every content that anything was said about."""
         named = {content for origin, made, _ in self.derivations for content in (origin, made)}
@@ -81,9 +87,14 @@ class Atlas:
             contents, indexing.parents_of((made, origin, stage) for origin, made, stage in self.derivations)
         )
 
+    @cached_property
+    def family(self) -> Family:
+        """Which version comes from which."""
+        return Family(self.edges)
+
     def ancestors_of(self, models: Collection[ModelVersion]) -> frozenset[ModelVersion]:
         """These versions and all they were made from."""
-        return kinship.ancestors(self.edges, models)
+        return self.family.ancestors(models)
 
     @property
     def _feeding(self) -> Iterator[tuple[ModelVersion, Tracked, str]]:
@@ -110,7 +121,7 @@ class Atlas:
 
     def children_of(self, models: Iterable[ModelVersion]) -> dict[ModelVersion, str]:
         """Everything made from these versions, directly or not, without themselves → from what, and how."""
-        return kinship.descendants(self.edges, models)
+        return self.family.descendants(models)
 
 
 def load(workspace: Workspace) -> Atlas:
@@ -139,7 +150,7 @@ def shaped_elsewhere(workspace: Workspace, digests: Collection[str], trained: Co
     objects = {one.object for one in atlas.data if one.digest in digests}
     fed = {model: how for model, how in atlas.fed_by(objects).items() if model not in atlas.records}
     found = {**atlas.children_of([*fed, *trained]), **fed}
-    listed = sorted(((model, how) for model, how in found.items() if model not in atlas.deleted), key=lambda one: str(one[0]))
+    listed = sorted(((model, how) for model, how in found.items() if model in atlas.living), key=lambda one: str(one[0]))
     aliases = workspace.models.every_alias() if listed else {}
     return [ShapedVersion(model.name, model.version, behind(model, aliases), "", via=how) for model, how in listed]
 

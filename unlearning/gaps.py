@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from unlearning import indexing, kinship, sources
+from unlearning import indexing, sources
 from unlearning.entities import ModelVersion
 from unlearning.indexing import Opening
-from unlearning.kinship import Edge
+from unlearning.kinship import SAME_WEIGHTS, Family
 from unlearning.sources import Evidence, Registry
 from unlearning.stores.followed import Gap, Opened, Source, State
 from unlearning.stores.snapshots import Tracked
@@ -32,10 +32,10 @@ def of_round(
     shallow: bool,
 ) -> list[Gap]:
     """What cannot be said after this round. shallow: older commits cannot be seen."""
-    edges = workspace.lineage.edges()
+    family = Family(workspace.lineage.edges())
     known = registry.known.keys() | registry.present | {record.model for record in workspace.lineage.models(deleted=None)}
-    missing = [*_silent(edges, known, found, fed), *_nameless(edges, known, registry), *_left(workspace, edges, registry)]
-    forgotten = {model for model in registry.gone if not registry.present & kinship.descendants(edges, [model]).keys()}
+    missing = [*_silent(family, known, found, fed), *_nameless(family, known, registry), *_left(workspace, family, registry)]
+    forgotten = {model for model in registry.gone if not registry.present & family.descendants([model]).keys()}
     for content, models in sorted(_loose(workspace, opening, fed, forgotten).items()):
         missing.append(_data_gap(content, opening.known.get(content), models))
     if shallow:
@@ -46,25 +46,25 @@ def of_round(
 
 
 def _silent(
-    edges: Sequence[Edge],
+    family: Family,
     known: Collection[ModelVersion],
     found: Mapping[ModelVersion, Evidence],
     fed: Mapping[ModelVersion, Sequence[Source]],
 ) -> Iterator[Gap]:
     """Versions whose data nobody names; each model once, however often it is registered."""
-    made = {child for parent, child, kind in edges if kind in NO_DATA_OF_ITS_OWN and parent in known}
+    made = {child for parent, child, kind in family.edges if kind in NO_DATA_OF_ITS_OWN and parent in known}
     adopted = {model for model, each in fed.items() if any(one.how in sources.SAID_BY_PEOPLE for one in each)}
     told: set[ModelVersion] = set()
     for model in sorted((model for model in found if found[model].complaints), key=str):
-        if not kinship.twins(edges, model) & (made | adopted | told):
+        if not family.twins(model) & (made | adopted | told):
             yield from (Gap(f"model {model}", why, remedy) for why, remedy in found[model].complaints)
             told.add(model)
 
 
-def _nameless(edges: Sequence[Edge], known: Collection[ModelVersion], registry: Registry) -> Iterator[Gap]:
+def _nameless(family: Family, known: Collection[ModelVersion], registry: Registry) -> Iterator[Gap]:
     """Versions that were made from one that no round ever saw. A copy of such a version still has its own run."""
-    for parent, child, kind in edges:
-        if child in registry.present and parent not in known and kind != kinship.SAME_WEIGHTS:
+    for parent, child, kind in family.edges:
+        if child in registry.present and parent not in known and kind != SAME_WEIGHTS:
             yield Gap(f"model {child}", f"it was made from {parent}, of which nothing is known", sources.ADOPT)
     for version in registry.versions:
         if (said := version.tags.get(sources.DERIVED_TAG)) and sources.derived_from(version) is None:
@@ -72,15 +72,15 @@ def _nameless(edges: Sequence[Edge], known: Collection[ModelVersion], registry: 
             yield Gap(f"model {version.model}", why, f"set {sources.DERIVED_TAG} to MODEL/VERSION, and {sources.KIND_TAG}")
 
 
-def _left(workspace: Workspace, edges: Sequence[Edge], registry: Registry) -> Iterator[Gap]:
+def _left(workspace: Workspace, family: Family, registry: Registry) -> Iterator[Gap]:
     """What was missing about versions that are gone, while something that was made from them, and is no copy, is there."""
     before: dict[str, list[Gap]] = {}
     for gap in workspace.followed.gaps():
         before.setdefault(gap.what, []).append(gap)
     for model in registry.gone:
         left = before.get(f"model {model}", ())
-        if left and not registry.present & kinship.twins(edges, model):
-            yield from left if registry.present & kinship.descendants(edges, [model]).keys() else ()
+        if left and not registry.present & family.twins(model):
+            yield from left if registry.present & family.descendants([model]).keys() else ()
 
 
 def _loose(

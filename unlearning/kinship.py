@@ -6,7 +6,10 @@ every other kind from parent to child.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 from unlearning.entities import ModelVersion
 
@@ -20,37 +23,53 @@ SAME_WEIGHTS = "copied"
 """The kind whose two ends are one model under two names."""
 
 
-def descendants(edges: Iterable[Edge], models: Iterable[ModelVersion]) -> dict[ModelVersion, str]:
-    """Everything made from these versions, directly or not, without themselves → from what, and how."""
-    made: dict[ModelVersion, list[tuple[ModelVersion, str]]] = {}
-    for parent, child, kind in edges:
-        made.setdefault(parent, []).append((child, f"{kind} from {parent}"))
-        if kind == SAME_WEIGHTS:
-            made.setdefault(child, []).append((parent, f"the same as {child}"))
-    start = set(models)
-    found: dict[ModelVersion, str] = {}
-    waiting = sorted(start, key=str)
-    while waiting:
-        for child, how in made.get(waiting.pop(0), ()):
-            if child not in found and child not in start:
-                found[child] = how
-                waiting.append(child)
-    return found
+@dataclass(frozen=True)
+class Family:
+    """Everything that was said about which version comes from which; answers take as long as they are."""
 
+    edges: Sequence[Edge]
 
-def ancestors(edges: Iterable[Edge], models: Collection[ModelVersion]) -> frozenset[ModelVersion]:
-    """These versions and all they were made from."""
-    made_from: dict[ModelVersion, set[ModelVersion]] = {}
-    for parent, child, kind in edges:
-        made_from.setdefault(child, set()).add(parent)
-        if kind == SAME_WEIGHTS:
-            made_from.setdefault(parent, set()).add(child)
-    return _reached(made_from, models)
+    def descendants(self, models: Iterable[ModelVersion]) -> dict[ModelVersion, str]:
+        """Everything made from these versions, directly or not, without themselves → from what, and how."""
+        start = set(models)
+        found: dict[ModelVersion, str] = {}
+        waiting = deque(sorted(start, key=str))
+        while waiting:
+            for child, how in self._made.get(waiting.popleft(), ()):
+                if child not in found and child not in start:
+                    found[child] = how
+                    waiting.append(child)
+        return found
 
+    def ancestors(self, models: Collection[ModelVersion]) -> frozenset[ModelVersion]:
+        """These versions and all they were made from."""
+        return _reached(self._made_from, models)
 
-def twins(edges: Iterable[Edge], model: ModelVersion) -> frozenset[ModelVersion]:
-    """A version and all that have the same weights."""
-    return ancestors((edge for edge in edges if edge[2] == SAME_WEIGHTS), [model])
+    def twins(self, model: ModelVersion) -> frozenset[ModelVersion]:
+        """A version and all that have the same weights."""
+        return _reached(self._same, [model])
+
+    @cached_property
+    def _made(self) -> Mapping[ModelVersion, Sequence[tuple[ModelVersion, str]]]:
+        found: dict[ModelVersion, list[tuple[ModelVersion, str]]] = {}
+        for parent, child, kind in self.edges:
+            found.setdefault(parent, []).append((child, f"{kind} from {parent}"))
+            if kind == SAME_WEIGHTS:
+                found.setdefault(child, []).append((parent, f"the same as {child}"))
+        return found
+
+    @cached_property
+    def _made_from(self) -> Mapping[ModelVersion, set[ModelVersion]]:
+        found: dict[ModelVersion, set[ModelVersion]] = {}
+        for parent, child, kind in self.edges:
+            found.setdefault(child, set()).add(parent)
+            if kind == SAME_WEIGHTS:
+                found.setdefault(parent, set()).add(child)
+        return found
+
+    @cached_property
+    def _same(self) -> Mapping[ModelVersion, set[ModelVersion]]:
+        return Family([edge for edge in self.edges if edge[2] == SAME_WEIGHTS])._made_from
 
 
 def _reached(

@@ -14,10 +14,10 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from unlearning import kinship, merkle
+from unlearning import merkle
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, plain
 from unlearning.errors import NotFound, WrongUse
-from unlearning.kinship import EDGE_KINDS, Edge
+from unlearning.kinship import EDGE_KINDS, Edge, Family
 from unlearning.stores import membership, records, schema
 from unlearning.stores.membership import TOKEN_BYTES, Profile
 from unlearning.stores.schema import blocks, data_versions, edges, layouts, models, paths, spans
@@ -237,7 +237,7 @@ class SqlLineage:
 
     def descendants(self, models: Iterable[ModelVersion]) -> list[ModelVersion]:
         """Everything made from these model versions, directly or not, without themselves; sorted."""
-        return sorted(kinship.descendants(self.edges(), models), key=lambda model: (model.name, model.version))
+        return sorted(Family(self.edges()).descendants(models), key=lambda model: (model.name, model.version))
 
     # --- look-ups
 
