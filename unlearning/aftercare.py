@@ -40,7 +40,7 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and _left_something(one)):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):
-            workspace.ledger.append("PurgedAgain", erasure_id, done, at=clock())
+            workspace.ledger.append("PurgedAgain", erasure_id, done, at=erasure.now())
             certificates.append(_renew(erasure)["path"])
     return {
         "dry_run": False,
@@ -53,7 +53,7 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
 
 def _renew(erasure: Erasure) -> Mapping[str, Any]:
     body = certifying.issue(erasure)
-    erasure.workspace.ledger.append("CertificateIssued", erasure.erasure_id, body, at=erasure.clock())
+    erasure.workspace.ledger.append("CertificateIssued", erasure.erasure_id, body, at=erasure.now())
     return body
 
 

@@ -67,7 +67,7 @@ def issue_not_found(erasure: Erasure) -> None:
     for request in erasure.requests:
         if request.state != "not_found" or workspace.ledger.events(subject=request.request_id, kinds=["CertificateIssued"]):
             continue
-        now = erasure.clock()
+        now = erasure.now()
         searched = tuple(
             facts.SearchedTable(data=version, root=tree.root, absences=_absences(tree, [request.token]))
             for version, tree in _trees(workspace)
@@ -100,7 +100,7 @@ def _write(target: Path, content: bytes) -> None:
 
 
 def _facts(erasure: Erasure) -> facts.CertificateFacts:
-    now, workspace = erasure.clock(), erasure.workspace
+    now, workspace = erasure.now(), erasure.workspace
     trained = erasure.promoted
     report = erasure.body("CandidateValidated") if trained else {"checks": []}
     return facts.CertificateFacts(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -35,6 +35,13 @@ class Erasure:
     workspace: Workspace
     erasure_id: str
     clock: Clock = utc_now
+
+    def now(self, *, after: Iterable[datetime] = ()) -> datetime:
+        """The present moment, never before what happened to this erasure or before `after`.
+
+        A clock that was set back must not let a step end before it began: its certificate would contradict itself.
+        """
+        return max([self.clock(), *after, *(event.at for event in self._events)])
 
     @property
     def progress(self) -> lifecycle.Progress:
@@ -117,7 +124,7 @@ class Erasure:
         began = time.perf_counter()
         body = dict(make_body())
         body["seconds"] = round(time.perf_counter() - began, 3)
-        return self.workspace.ledger.append(kind, self.erasure_id, body, at=self.clock()).body
+        return self.workspace.ledger.append(kind, self.erasure_id, body, at=self.now()).body
 
     @cached_property
     def plan(self) -> Plan:

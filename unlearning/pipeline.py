@@ -80,9 +80,10 @@ def _check_ready(workspace: Workspace) -> None:
 
 def start(erasure: Erasure, requests: Sequence[str]) -> None:
     """Open a batch, or open it anew: steps done before this event no longer count, they are decided again."""
-    settings = erasure.workspace.settings
+    ledger, settings = erasure.workspace.ledger, erasure.workspace.settings
     body = {"requests": list(requests), "model": settings.model, "alias": settings.alias}
-    erasure.workspace.ledger.append("ErasureStarted", erasure.erasure_id, body, at=erasure.clock())
+    received = [event.at for event in ledger.events(kinds=["RequestReceived"]) if event.subject in requests]
+    ledger.append("ErasureStarted", erasure.erasure_id, body, at=erasure.now(after=received))
 
 
 def assess_step(erasure: Erasure) -> Mapping[str, Any]:
@@ -95,7 +96,7 @@ def assess_step(erasure: Erasure) -> Mapping[str, Any]:
     unknown = [request for request in erasure.requests if request.token in impact["not_found"]]
     for request in unknown:
         if request.state != "not_found":
-            erasure.workspace.ledger.append("SubjectNotFound", request.request_id, {}, at=erasure.clock())
+            erasure.workspace.ledger.append("SubjectNotFound", request.request_id, {}, at=erasure.now())
     return impact
 
 
@@ -322,7 +323,7 @@ def _measured(check: Mapping[str, Any]) -> str:
 def _record_refusal(erasure: Erasure, reason: str, *, alias: str) -> None:
     """This attempt is over; the next run decides everything again."""
     body = {"reason": reason, "alias": alias}
-    erasure.workspace.ledger.append("ErasureRefused", erasure.erasure_id, body, at=erasure.clock())
+    erasure.workspace.ledger.append("ErasureRefused", erasure.erasure_id, body, at=erasure.now())
 
 
 # --- 7 promote -------------------------------------------------------------------------------------------------------
