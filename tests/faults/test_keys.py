@@ -1,0 +1,174 @@
+"""Wrong, rotated, lost and badly kept keys: it works as docs/operations.md says, or stops before anything is changed."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.faults.endings import certificates
+from tests.small_project import SOURCE, TRAIN, Project, columns, snapshot
+from unlearning import aftercare, stages, sweeping
+from unlearning.errors import KeyFileError, SubjectsReturned
+from unlearning.stores import keys, tables
+
+KEYS = ".unlearning/keys"
+
+
+def replace(project: Project, name: str) -> None:
+    """Another secret in its place."""
+    (project.root / KEYS / f"{name}.key").write_text(secrets.token_hex(32) + "\n")
+
+
+def state(project: Project) -> dict[str, str]:
+    """Every file, but for what looking leaves."""
+    return {path: digest for path, digest in snapshot(project.root).items() if not path.startswith(".dvc/tmp")}
+
+
+def bring_back(project: Project, people: list[str]) -> None:
+    """Their old rows, in a new load."""
+    table = tables.read(project.root / SOURCE).to_pydict()
+    rows = columns()
+    back = [number for number, who in enumerate(rows["patient"]) if who in people]
+    tables.write({name: [*table[name], *(rows[name][number] for number in back)] for name in table}, project.root / SOURCE)
+
+
+def test_an_erasure_stops_before_anything_is_changed_when_the_index_key_is_another_than_that_of_the_request(
+    project: Project,
+) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+    replace(project, "index")
+    before = state(project)
+
+    with pytest.raises(KeyFileError, match=rf"{request.request_id}.*index key"):
+        project.erase()
+
+    assert state(project) == before
+
+
+def test_an_erasure_stops_before_anything_is_changed_when_the_index_was_made_with_another_key(project: Project) -> None:
+    """Nobody would find the old versions that the person shaped, and the certificate would say that there are none."""
+    replace(project, "index")
+    project.request(project.cells()[0, 1][0])
+    before = state(project)
+
+    with pytest.raises(KeyFileError, match="index key"):
+        project.erase()
+
+    assert state(project) == before
+
+
+def test_a_sweep_and_a_purge_under_another_index_key_say_so_instead_of_finding_nothing(project: Project) -> None:
+    project.request(project.cells()[0, 1][0])
+    project.erase()
+    replace(project, "index")
+    workspace = project.workspace
+
+    with pytest.raises(KeyFileError, match="index key"):
+        sweeping.sweep(workspace, sweeping.people(workspace, [], []))
+    with pytest.raises(KeyFileError, match="index key"):
+        aftercare.purge(workspace, [])
+
+
+def test_after_a_change_of_the_partition_key_everyone_is_trained_anew_and_no_old_state_of_the_person_stays(
+    project: Project,
+) -> None:
+    person = project.cells()[0, 1][0]
+    shaped = {key for key in old_states(project, person) if key in project.workspace.checkpoints}
+    assert shaped
+    replace(project, "partition")
+    project.request(person)
+
+    (report,) = project.erase()
+
+    assert report["models"][0]["shards_retrained"] == report["models"][0]["shards_total"]
+    assert shaped.isdisjoint(project.workspace.checkpoints.keys())
+    assert list(project.states().values()) == ["completed"]
+    assert certificates(project)
+
+
+def old_states(project: Project, person: str) -> set[str]:
+    """The checkpoints of version 1 that the person shaped, under the key of then."""
+    [(shard, piece)] = [cell for cell, people in project.cells().items() if person in people]
+    record = project.workspace.lineage.model("outcome", 1)
+    return set(record.chain.shards[shard].keys[piece + 1 :])
+
+
+def rotate_signing(project: Project) -> bytes:
+    """As docs/operations.md says: the old public key is kept, a new pair made; the old public key."""
+    folder = project.root / KEYS
+    old = (folder / "signing.pub").read_bytes()
+    (folder / "retired").mkdir()
+    (folder / "signing.pub").rename(folder / "retired/2026-11.pub")
+    (folder / "signing.pem").unlink()
+    keys.create(folder)
+    assert (folder / "signing.pub").read_bytes() != old
+    return old
+
+
+def test_after_a_rotation_of_the_signing_key_erasures_go_on_and_old_twins_stay(project: Project) -> None:
+    cells = project.cells()
+    project.request(cells[0, 1][0])
+    project.erase()
+    first = project.workspace.ledger.events(kinds=["CertificateIssued"])[-1].body["path"]
+    old = rotate_signing(project)
+
+    project.request(cells[1, 0][0])
+    project.erase()
+
+    assert list(project.states().values()) == ["completed", "completed"]
+    last = project.workspace.ledger.events(kinds=["CertificateIssued"])[-1].body["path"]
+    assert verdict(project, first, old) == verdict(project, last, project.workspace.keys.public)
+
+
+def verdict(project: Project, path: str, public: bytes) -> str:
+    from unlearning import certificate
+
+    found = certificate.verify(certificate.read((project.root / path).read_bytes()), public)
+    assert not found.refused, found
+    return found.verdict
+
+
+def test_who_was_erased_is_still_recognised_after_a_rotation_of_the_suppression_key(project: Project) -> None:
+    person = project.cells()[0, 1][0]
+    project.request(person)
+    project.erase()
+    replace(project, "suppression")
+    bring_back(project, [person])
+
+    with pytest.raises(SubjectsReturned, match="1 person"):
+        stages.prepare(project.workspace)
+
+
+def test_who_has_asked_is_left_out_of_training_after_a_rotation_of_the_suppression_key(project: Project) -> None:
+    person = project.people(TRAIN)[0]
+    project.request(person)
+    replace(project, "suppression")
+
+    work = stages.load(project.workspace)
+
+    assert work.retain.excluded == project_rows(project, person)
+
+
+def project_rows(project: Project, person: str) -> int:
+    return [str(one) for one in tables.read(project.root / TRAIN).column("patient").to_pylist()].count(person)
+
+
+@pytest.mark.parametrize("name", ["index.key", "partition.key", "suppression.key", "signing.pem"])
+@pytest.mark.parametrize("fault", ["missing", "readable by others"])
+def test_a_key_that_is_missing_or_that_others_can_read_stops_an_erasure_before_anything_is_changed(
+    project: Project, name: str, fault: str
+) -> None:
+    project.request(project.people(TRAIN)[0])
+    file: Path = project.root / KEYS / name
+    if fault == "missing":
+        file.unlink()
+    else:
+        file.chmod(0o644)
+    before = state(project)
+
+    with pytest.raises(KeyFileError, match=name):
+        project.erase()
+
+    assert state(project) == before
