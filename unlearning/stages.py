@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unlearning import lifecycle, registration, reports, suppression, training, validation
+from unlearning import registration, reports, suppression, training, validation
 from unlearning.assessment import SUPPRESSION_EVENTS, current_version, index_table, record_of
 from unlearning.entities import ModelRecord, ModelVersion, Trained
 from unlearning.erasure import Clock, utc_now
@@ -90,7 +90,7 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
     position = workspace.ledger.head()[0]
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
     table = tables.read(workspace.path(version.path), person=workspace.recipe.person, named=version.path)
-    left_out = suppression.listed(workspace, table, lifecycle.suppressed(events, position))
+    left_out = suppression.listed(workspace, table, suppression.suppressed(events, position))
     with tables.about(version.path):
         retain = training_set(workspace, table, exclude=left_out.keys())
     behind = workspace.models.alias(settings.model, settings.alias)

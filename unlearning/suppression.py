@@ -1,13 +1,13 @@
 """Never again: who was erased may not come back with a data load, a training or an old file.
 
-People are compared by their suppression tokens, whose key is another than that of the index: the list goes on working when the
-index is retired or its key is rotated.
+People are compared by their suppression tokens, whose key is another than that of the index, and by their index tokens: the
+list goes on working when the index is retired, and when either key is rotated.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -57,6 +57,35 @@ class Return:
         return f"{self.path}: {who} erased came back with {self.rows} rows"
 
 
+@dataclass(frozen=True)
+class Listed:
+    """People on the list, by either of their tokens."""
+
+    hidden: frozenset[str]
+    """Suppression tokens."""
+    index: frozenset[str]
+    """Index tokens of the same people."""
+
+    def __bool__(self) -> bool:
+        return bool(self.hidden or self.index)
+
+    def has(self, hidden: str, index: str) -> bool:
+        """The person with these two tokens is on it."""
+        return hidden in self.hidden or index in self.index
+
+
+def erased(events: Iterable[Event]) -> Listed:
+    """Everyone who was erased."""
+    known = list(events)
+    return Listed(lifecycle.erased(known), lifecycle.erased_index_tokens(known))
+
+
+def suppressed(events: Iterable[Event], upto: int) -> Listed:
+    """Everyone to be left out of training, as of ledger position `upto`."""
+    known = list(events)
+    return Listed(lifecycle.suppressed(known, upto), lifecycle.suppressed_index_tokens(known, upto))
+
+
 def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     """The suppression token of each identifier."""
     kind = workspace.settings.subject.identifier
@@ -64,19 +93,18 @@ def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     return [token.hex() for token in hashing.keyed(workspace.keys.suppression, fingerprints)]
 
 
-def listed(workspace: Workspace, table: pa.Table, tokens: Collection[str]) -> dict[str, str]:
+def listed(workspace: Workspace, table: pa.Table, people: Listed) -> dict[str, str]:
     """The people of a table who are on the list: index token → suppression token."""
     column = workspace.recipe.person
     unique, _ = tables.people(table, column)
     pairs = zip(people_in(workspace, table, column).tokens, hidden(workspace, list(unique)), strict=True)
-    wanted = frozenset(tokens)
-    return {index: token for index, token in pairs if token in wanted}
+    return {index: token for index, token in pairs if people.has(token, index)}
 
 
 def look(workspace: Workspace, path: str) -> Return | None:
     """The erased people in a table as it lies in the project folder; None when there are none, or no such file."""
     file = workspace.path(path)
-    wanted = lifecycle.erased(workspace.ledger.events())
+    wanted = erased(workspace.ledger.events())
     if not wanted or not file.is_file():
         return None
     table = tables.read(file, person=workspace.recipe.person, named=path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from unlearning import hashing, lifecycle, plugins, suppression, training
+from unlearning import hashing, plugins, suppression, training
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
 from unlearning.entities import CheckResult, Guarantee, Trained, plain
@@ -61,16 +61,18 @@ def check_table(
     """
     recipe, settings = workspace.recipe, workspace.settings
     table = frame(workspace, workspace.path(path), path)
-    erased = lifecycle.erased(workspace.ledger.events())
+    erased = suppression.erased(workspace.ledger.events())
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
-    forbidden_here = frozenset() if settings.policy.on_return == "drop" and path == settings.data.source else erased
+    admitted = settings.policy.on_return == "drop" and path == settings.data.source
+    forbidden_here = frozenset() if admitted else erased.hidden | erased.index
     staying = [] if canary is None else [canary]
 
     def named(people: Sequence[object]) -> list[str]:
         return tokenise(workspace, people)
 
     def hidden(people: Sequence[object]) -> list[str]:
-        return suppression.hidden(workspace, people)
+        tokens = zip(suppression.hidden(workspace, people), tokenise(workspace, people), strict=True)
+        return [index if index in erased.index else token for token, index in tokens]
 
     question = DataQuestion(
         table=table,
@@ -97,9 +99,9 @@ def _who_stays(erasure: Erasure, old: pd.DataFrame) -> object | None:
     """
     workspace = erasure.workspace
     people = old[workspace.recipe.person].unique().tolist()
-    gone = set(erasure.plan.tokens), lifecycle.erased(workspace.ledger.events())
+    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
     named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
-    staying = ((token, one) for token, hidden, one in named if token not in gone[0] and hidden not in gone[1])
+    staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
     return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
 
 
