@@ -160,8 +160,9 @@ def _attempted(erasure: Erasure) -> frozenset[str]:
     model = workspace.settings.model
     chains = workspace.attempts.chains(model)
     stale = frozenset[str]().union(*(stale_in_chain(chain, erasure.before.people) for chain in chains))
-    if erasure.before.lost:  # nobody can say in which shard: whatever no clean version needs goes
-        stale = stale.union(*(chain.keys for chain in chains))
+    # Nobody can say in which shard people were that are lost, or under another partition key: what no clean version needs goes.
+    lost = (chain for chain in chains if erasure.before.lost or chain.recipe != workspace.recipe_digest)
+    stale = stale.union(*(chain.keys for chain in lost))
     shaped = {record.model for record, _ in shaped_records(workspace, erasure.before)}
     clean = (record.chain.keys for record in workspace.lineage.models(model) if record.model not in shaped)
     return stale.difference(erasure.retain.chain.keys, *clean)
