@@ -58,7 +58,7 @@ def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str]
 
 def known(workspace: Workspace) -> TwinMap:
     """Every twin so far. Raises VerificationFailed for a map that was changed."""
-    return twin_map.read(workspace.data.git, workspace.root, public_key=workspace.keys.public)
+    return twin_map.read(workspace.data.git, workspace.root, public_keys=workspace.keys.trusted)
 
 
 def _write(workspace: Workspace, twins: TwinMap) -> None:

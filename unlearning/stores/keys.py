@@ -29,6 +29,8 @@ from unlearning.hashing import key_id
 
 TOKEN_KEYS = ("index", "partition", "suppression")
 SIGNING, PUBLIC = "signing.pem", "signing.pub"
+RETIRED = "retired"
+"""Folder of the public keys that were rotated away: what they signed still verifies."""
 
 _KEY_BYTES = 32
 
@@ -45,6 +47,8 @@ class Keys:
     """(32,) makes the tokens of the suppression list."""
     signing: bytes = field(repr=False)
     """Ed25519 private key, PKCS8 PEM."""
+    retired: tuple[bytes, ...] = field(default=(), repr=False)
+    """Public keys of signing keys that were rotated away, SubjectPublicKeyInfo PEM."""
 
     def __repr__(self) -> str:
         ids = ", ".join(f"{name}={key_id(getattr(self, name))}" for name in TOKEN_KEYS)
@@ -55,6 +59,11 @@ class Keys:
         """The Ed25519 public key, SubjectPublicKeyInfo PEM: what others verify with."""
         return _public_pem(_signing_key(self.signing, "the signing key"))
 
+    @property
+    def trusted(self) -> tuple[bytes, ...]:
+        """Every public key that this project ever signed with, the present one first."""
+        return (self.public, *self.retired)
+
 
 def create(folder: Path) -> list[Path]:
     """Makes the key files that are missing and says which; what exists is never touched.
@@ -64,7 +73,7 @@ def create(folder: Path) -> list[Path]:
     if (folder / PUBLIC).exists() and not (folder / SIGNING).exists():
         raise KeyFileError(
             f"{folder / PUBLIC} is there, {SIGNING} is not: a new one would not fit. Restore {SIGNING} from a backup, or move "
-            f"{PUBLIC} away and keep it for the certificates signed so far"
+            f"{PUBLIC} to {RETIRED}/DATE.pub, which keeps what it signed so far verifiable"
         )
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = []
@@ -90,7 +99,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
     given = environ.get(signing_variable)
     signing = given.encode() if given else read_private(folder / SIGNING)
     _signing_key(signing, signing_variable if given else str(folder / SIGNING))
-    return Keys(**found, signing=signing)
+    return Keys(**found, signing=signing, retired=tuple(file.read_bytes() for file in sorted((folder / RETIRED).glob("*.pub"))))
 
 
 def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | None:

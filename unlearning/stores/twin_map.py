@@ -6,7 +6,7 @@ so the map is followed until it ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -58,22 +58,25 @@ class TwinMap:
         return TwinMap([*self.twins.values(), *(twin for twin in twins if twin.old not in self.twins)])
 
 
-def read(git: Git, root: Path, *, public_key: bytes | None = None) -> TwinMap:
+def read(git: Git, root: Path, *, public_keys: Sequence[bytes] = ()) -> TwinMap:
     """The project's map; an empty one before the first twin. Raises VerificationFailed for one that was changed.
 
     It lies in the work tree, for everyone who clones, and under a ref, for old revisions from before it was written.
-    public_key: to check the signatures with; without it the content is taken as it is.
+    public_keys: one of them must have signed it; without any the content is taken as it is.
     """
     file = root / FILE
     contents = [git_plumbing.kept(git, FILE), file.read_bytes() if file.exists() else None]
-    found = [_parse(content, public_key) for content in contents if content is not None]
+    found = [_parse(content, public_keys) for content in contents if content is not None]
     return TwinMap(twin for one in found for twin in one.twins.values())
 
 
-def _parse(content: bytes, public_key: bytes | None) -> TwinMap:
+def _parse(content: bytes, public_keys: Sequence[bytes]) -> TwinMap:
     signed = envelope.read(content)
-    if public_key is not None and not envelope.signed_by(signed, public_key):
-        raise VerificationFailed(f"{FILE} is not signed with this project's key; restore it with `git checkout -- {FILE}`")
+    if public_keys and not any(envelope.signed_by(signed, key) for key in public_keys):
+        raise VerificationFailed(
+            f"{FILE} is signed with none of this project's {len(public_keys)} keys; after a rotation, put the old signing.pub "
+            f"into the folder `retired` beside the new one, otherwise restore it with `git checkout -- {FILE}`"
+        )
     statement = envelope.statement_of(signed)
     if statement.get("predicateType") != PREDICATE_TYPE:
         raise VerificationFailed(f"{FILE} is about {statement.get('predicateType')!r}; expected {PREDICATE_TYPE!r}")
