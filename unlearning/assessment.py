@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unlearning import atlas, impact, lifecycle
+from unlearning import atlas, hashing, impact, lifecycle
 from unlearning.entities import DataVersion, Impact, ModelRecord, ModelVersion, ShapedVersion, ShardImpact, Trained
-from unlearning.errors import NotFound
+from unlearning.errors import KeyFileError, NotFound
 from unlearning.partition import Places
 from unlearning.stores import tables
 from unlearning.training import people_in
@@ -57,6 +57,7 @@ def search(
     made_from: the version to look in instead of a current one, for an erasure that redacted the tables in an earlier attempt.
     """
     wanted = frozenset(tokens)
+    require_index_key(workspace, wanted)
     column, data = workspace.recipe.person, workspace.settings.data
     current, holders, places, rows = [], {}, {}, {}
     for path in data.tables:
@@ -88,6 +89,23 @@ def search(
         people=np.array([places[token] for token in sorted(places)], dtype=np.uint64).reshape(-1, 4),
         lost=frozenset(lost - places.keys()),
     )
+
+
+def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
+    """Raises KeyFileError when these tokens, or those of the index, were made with another key: nobody would be found."""
+    here = hashing.key_id(workspace.keys.index)
+    received = workspace.ledger.events(kinds=["RequestReceived"])
+    made = {event.subject: event.body.get("index_key", here) for event in received if event.body["token"] in tokens}
+    if others := sorted(request for request, key in made.items() if key != here):
+        raise KeyFileError(
+            f"{', '.join(others)}: came under another index key than the present one, {here}, which finds nobody by it. "
+            "Restore that key; or take the request back with `unlearn cancel` and record the person again"
+        )
+    if others := sorted(workspace.lineage.index_keys() - {here}):
+        raise KeyFileError(
+            f"the lineage was made with index key {', '.join(others)}, the present one is {here}: people would be found in "
+            "some of their versions only, or in none. Restore that key; or move the lineage away and run `unlearn follow --all`"
+        )
 
 
 def current_version(workspace: Workspace, path: str) -> DataVersion:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning import certifying, holds, lifecycle, planning, plugins, purging, registration, stages, training, validation
-from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, shaped_records
+from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, require_index_key, shaped_records
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
 from unlearning.erasure import Clock, Erasure, utc_now
 from unlearning.errors import NotFound, ParentMoved, ValidationRefused, WouldEmptyData
@@ -33,6 +33,7 @@ def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = 
     """What there is to do: what a killed run left half done, other unfinished erasures, then a new one over fresh requests."""
     with workspace.ledger.exclusive("batches"):
         requests = [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED]
+        require_index_key(workspace, {request.token for request in requests})
         unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
         fresh = sorted({request.group for request in requests if not request.erasure_id})
         half_done = _half_done(workspace, clock)

@@ -53,7 +53,8 @@ def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Reg
         groups = _open_groups(workspace)
         events: list[tuple[str, str, Mapping[str, Any]]] = []
         for token, hidden in zip(index, suppression, strict=True):
-            events += _received(token.hex(), hidden.hex(), group=groups.get(token.hex()), regulation=regulation, now=now)
+            group = groups.get(token.hex())
+            events += _received(workspace, token.hex(), hidden.hex(), group=group, regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
     state = lifecycle.fold(workspace.ledger.events())
     return [state[subject] for kind, subject, _ in events if kind == "RequestReceived"]
@@ -69,7 +70,7 @@ def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulatio
         events: list[tuple[str, str, Mapping[str, Any]]] = []
         for hidden, token in people:
             if token not in groups:
-                events += _received(token, hidden, group=None, regulation=regulation, now=now)
+                events += _received(workspace, token, hidden, group=None, regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
     return [subject for kind, subject, _ in events if kind == "RequestReceived"]
 
@@ -79,7 +80,7 @@ def _open_groups(workspace: Workspace) -> dict[str, str]:
 
 
 def _received(
-    token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime
+    workspace: Workspace, token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime
 ) -> list[tuple[str, str, Mapping[str, Any]]]:
     """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all."""
     request_id = f"request-{secrets.token_hex(8)}"
@@ -87,6 +88,7 @@ def _received(
     body = {
         "token": token,
         "suppression_token": hidden,
+        "index_key": hashing.key_id(workspace.keys.index),
         "regulation": regulation,
         "due_at": due_at.isoformat() if due_at else None,
         "group": group or request_id,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning import hashing, impact, lifecycle
-from unlearning.assessment import SUPPRESSION_EVENTS
+from unlearning.assessment import SUPPRESSION_EVENTS, require_index_key
 from unlearning.entities import ModelRecord, ModelVersion, Trace
 from unlearning.places.checkpoints import CheckpointPlace
 from unlearning.places.current_tables import TablePlace
@@ -58,13 +58,18 @@ def places(workspace: Workspace, *, by_bytes: bool = False) -> list[Place]:
 def wanted(
     workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[str] = (), trust_index: bool = False
 ) -> Wanted:
-    """Who is searched for, with everything that an earlier purge found of anybody: none of it may come back."""
+    """Who is searched for, with everything that an earlier purge found of anybody: none of it may come back.
+
+    Raises KeyFileError when another index key made their tokens: a search by them would find nothing and prove nothing.
+    """
+    tokens = frozenset(tokens)
+    require_index_key(workspace, tokens)
     known: dict[str, set[Trace]] = {}
     for event in workspace.ledger.events(kinds=["TracesFound"]):
         for place, traces in event.body["traces"].items():
             known.setdefault(place, set()).update(Trace(**trace) for trace in traces)
     return Wanted(
-        tokens=frozenset(tokens),
+        tokens=tokens,
         known={place: frozenset(traces) for place, traces in known.items()},
         identifiers=tuple(identifiers),
         trust_index=trust_index,

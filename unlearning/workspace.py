@@ -53,9 +53,10 @@ class Workspace:
     @cached_property
     def lineage(self) -> SqlLineage:
         """Who is in which data version, and which keys made which model."""
+        from unlearning.hashing import key_id
         from unlearning.stores.lineage import SqlLineage
 
-        return SqlLineage(self._engine(self.settings.stores.lineage))
+        return SqlLineage(self._engine(self.settings.stores.lineage), key_id=lambda: key_id(self.keys.index))
 
     @cached_property
     def followed(self) -> SqlFollowed:

@@ -21,9 +21,10 @@ def replace(project: Project, name: str) -> None:
     (project.root / KEYS / f"{name}.key").write_text(secrets.token_hex(32) + "\n")
 
 
-def state(project: Project) -> dict[str, str]:
-    """Every file, but for what looking leaves."""
-    return {path: digest for path, digest in snapshot(project.root).items() if not path.startswith(".dvc/tmp")}
+def state(project: Project) -> tuple[list[str], dict[str, str]]:
+    """The ledger, and every file but databases, whose pages move when they are read, and what DVC leaves when it looks."""
+    files = snapshot(project.root, without=[".db"])
+    return project.kinds(), {path: digest for path, digest in files.items() if not path.startswith(".dvc/tmp")}
 
 
 def bring_back(project: Project, people: list[str]) -> None:

@@ -284,7 +284,7 @@ def test_opening_a_database_twice_applies_each_migration_once(database_url: str,
         engine = schema.connect(database_url, tmp_path)
         with engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT number, name FROM unlearning_migration").fetchall()
-        assert [tuple(row) for row in rows] == [(1, "first tables")]
+        assert [tuple(row) for row in rows] == [(1, "first tables"), (2, "keys of the index")]
         engine.dispose()
 
 

@@ -6,7 +6,7 @@ Its positions count the versions of a path as they were recorded; which version 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from unlearning.errors import NotFound, WrongUse
 from unlearning.kinship import EDGE_KINDS, Edge, Family
 from unlearning.stores import membership, records, schema
 from unlearning.stores.membership import TOKEN_BYTES, Profile
-from unlearning.stores.schema import blocks, data_versions, edges, layouts, models, paths, spans
+from unlearning.stores.schema import blocks, data_versions, edges, index_keys, layouts, models, paths, spans
 
 _CHUNK = 5_000
 
@@ -46,8 +46,10 @@ class _Histories:
 class SqlLineage:
     """The lineage in a database. Everything may be recorded twice; the second time changes nothing."""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, *, key_id: Callable[[], str] | None = None) -> None:
+        """key_id: says the public name of the key that makes the tokens, to be noted with what they index."""
         self._engine = engine
+        self._key_id = key_id
         self._histories: _Histories | None = None
         mark = "?" if engine.dialect.paramstyle == "qmark" else "%s"
         self._one_block = (
@@ -73,6 +75,7 @@ class SqlLineage:
         """
         present = membership.words(tokens)
         digest = membership.tokens_digest(*present)
+        made_with = self._key_id() if self._key_id is not None else None
         with schema.writing(self._engine, "lineage") as connection:
             path = _path_id(connection, version.path)
             known = connection.execute(
@@ -91,7 +94,14 @@ class SqlLineage:
             }
             connection.execute(data_versions.insert().values(id=_next(connection, data_versions.c.id), **row))
             _index(connection, present, path=path, position=position)
+            if made_with is not None:
+                _note_key(connection, made_with)
         return version
+
+    def index_keys(self) -> frozenset[str]:
+        """Public names of the keys that made the tokens of the index: one, unless the key was replaced."""
+        with schema.reading(self._engine) as connection:
+            return frozenset(connection.scalars(sa.select(index_keys.c.id)))
 
     def versions_holding(self, tokens: Iterable[bytes]) -> dict[bytes, list[DataVersion]]:
         """Every data version that holds each person, by path and as recorded; an empty list for a person in none."""
@@ -299,6 +309,11 @@ def _path_id(connection: sa.Connection, path: str) -> int:
     number = _next(connection, paths.c.id)
     connection.execute(paths.insert().values(id=number, path=path))
     return number
+
+
+def _note_key(connection: sa.Connection, key_id: str) -> None:
+    if connection.execute(sa.select(index_keys.c.id).where(index_keys.c.id == key_id)).first() is None:
+        connection.execute(index_keys.insert().values(id=key_id))
 
 
 def _record_again(connection: sa.Connection, known: sa.Row[Any], version: DataVersion, digest: str) -> DataVersion:

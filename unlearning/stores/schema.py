@@ -85,6 +85,12 @@ data_versions = sa.Table(
     sa.Index("lineage_data_version_digest", "digest"),
 )
 
+index_keys = sa.Table(
+    "lineage_index_key",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="public name of a key that made tokens of the index"),
+)
+
 models = sa.Table(
     "lineage_model",
     metadata,
@@ -190,7 +196,11 @@ def _first_tables(connection: sa.Connection) -> None:
     connection.execute(layouts.insert().values(bits=0, generation=0))
 
 
-MIGRATIONS = ((1, "first tables", _first_tables),)
+def _index_keys(connection: sa.Connection) -> None:
+    index_keys.create(connection, checkfirst=True)
+
+
+MIGRATIONS = ((1, "first tables", _first_tables), (2, "keys of the index", _index_keys))
 """Numbered, in order, never edited once released; each runs in one transaction with its own record."""
 
 _BUSY_MS = 30_000
