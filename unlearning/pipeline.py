@@ -22,7 +22,7 @@ from unlearning.erasure import Clock, Erasure, utc_now
 from unlearning.errors import NotFound, ParentMoved, ValidationRefused, WouldEmptyData
 from unlearning.planning import Plan
 from unlearning.receiving import chosen
-from unlearning.stores import tables
+from unlearning.stores import spool, tables
 from unlearning.training import Map, make, people_in
 from unlearning.workspace import Workspace
 
@@ -198,16 +198,13 @@ def _keep(erasure: Erasure, before: DataVersion) -> NDArray[np.bool_]:
 def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
     """Replace the workspace file, unless someone else changed it since the plan."""
     workspace, out = erasure.workspace, erasure.workspace.path(before.path)
-    draft = workspace.path(".unlearning/tmp") / erasure.erasure_id / out.name
-    draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
+    with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
+        draft = folder / out.name
         tables.redact(_planned(erasure, before), draft, keep, named=before.path)
         present = tables.digest(out)
         if present not in (before.digest, tables.digest(draft)):
             raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
         draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _record_tables(erasure: Erasure, changed: Sequence[DataVersion]) -> list[DataVersion]:

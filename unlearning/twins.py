@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning import hashing, searching
 from unlearning.entities import DataVersion, plain
 from unlearning.errors import DataError, ProjectError
-from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, tables, twin_map
+from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, spool, tables, twin_map
 from unlearning.stores.dvc_stores import ObjectStore
 from unlearning.stores.twin_map import FILE, Twin, TwinMap
 from unlearning.training import people_in
@@ -264,11 +263,9 @@ def _wrong(twin: Twin, stores: Sequence[ObjectStore], *, needed: bool) -> Iterat
 
 @contextmanager
 def _draft(workspace: Workspace) -> Iterator[Path]:
-    """A private file for a moment: it holds rows of people."""
-    folder = workspace.path(".unlearning/tmp")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="twin-", dir=folder) as scratch:
-        yield Path(scratch) / "object"
+    """A private file for a moment: it holds rows of people, so what a killed run leaves of it is swept as a spool is."""
+    with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
+        yield folder / "object"
 
 
 def _suffix(file: Path) -> str:

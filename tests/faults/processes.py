@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import multiprocessing
 import os
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from tests.small_project import Project
 
@@ -81,6 +82,21 @@ class DeathAt:
         sys.addaudithook(hook)
 
 
+@dataclass(frozen=True)
+class DeathIn:
+    """In which method a process kills itself, instead of carrying it out."""
+
+    module: str
+    owner: str
+    method: str
+
+    def arm(self) -> None:
+        """Make the method deadly."""
+        owner = getattr(importlib.import_module(self.module), self.owner)
+        assert callable(getattr(owner, self.method))
+        setattr(owner, self.method, lambda *_, **__: die())
+
+
 _CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.chmod", "os.truncate")
 
 
@@ -108,6 +124,13 @@ def counted(out: Path, do: Callable[..., None], *arguments: Any) -> None:
     out.write_text(str(number[0]))
 
 
+class Deadly(Protocol):
+    """What kills a process at a certain moment."""
+
+    def arm(self) -> None:
+        """Set it up in the process that is to die."""
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a process ended."""
@@ -132,7 +155,7 @@ def purge(root: Path) -> None:
 
 @contextmanager
 def started(
-    do: Callable[..., None], *arguments: Any, death: Death | DeathAt | None = None, limits: Mapping[int, int] | None = None
+    do: Callable[..., None], *arguments: Any, death: Deadly | None = None, limits: Mapping[int, int] | None = None
 ) -> Iterator[Running]:
     """The function in a process of its own, which is gone when the block ends."""
     receiver, sender = FORKS.Pipe(duplex=False)
@@ -200,7 +223,7 @@ def _work(
     sender: Connection,
     do: Callable[..., None],
     arguments: Sequence[Any],
-    death: Death | DeathAt | None,
+    death: Deadly | None,
     limits: Mapping[int, int],
 ) -> None:
     import resource

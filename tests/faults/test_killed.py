@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.conftest import Purging, Undisturbed
 from tests.faults.endings import ending
-from tests.faults.processes import Death, DeathAt, erase, finish, run, started
+from tests.faults.processes import Death, DeathAt, DeathIn, erase, finish, run, started
 from tests.small_project import Project, copy
 
 EVENTS = ["ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "CandidateTrained", "CandidateValidated"]
@@ -61,6 +61,17 @@ def test_a_purge_killed_before_any_change_it_makes_ends_alike_and_loses_nothing_
 
     assert finish(erase, project.root).error is None
     assert died.killed, f"it ended before change {change}: {died.error}"
+    assert ending(project) == undisturbed.ending
+
+
+def test_a_purge_killed_while_it_stores_a_twin_leaves_no_copy_of_the_table_that_holds_the_person(
+    purging: Purging, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    project = copy(purging.ready, tmp_path / "project")
+    assert run(erase, project.root, death=DeathIn("unlearning.stores.dvc_stores", "ObjectStore", "put")).killed
+
+    assert finish(erase, project.root).error is None
+
     assert ending(project) == undisturbed.ending
 
 

@@ -1,4 +1,5 @@
-"""Encoded records on disk for as long as one training runs, so that jobs in other processes map them instead of copying them.
+"""Records on disk for as long as they are worked on: encoded ones that the jobs of a training map instead of copying them,
+and drafts of tables and twins.
 
 These are people's data: each spool is a folder that only its owner can open, and it is deleted when its block ends. A process
 that was killed cannot do that; the next spool or `sweep_stale` does, and knows the dead by the lock that they no longer hold.
