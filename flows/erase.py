@@ -14,7 +14,7 @@ from flows.steps import mapped, progress, step, warm
 from unlearning import pipeline, presentation, summary
 from unlearning.entities import Trained
 from unlearning.erasure import Erasure, trained_from
-from unlearning.errors import ParentMoved, Refused
+from unlearning.errors import ParentMoved, Refused, needing_room
 from unlearning.training import Replay
 from unlearning.training import replay as train_again
 from unlearning.workspace import Workspace, open_workspace
@@ -58,7 +58,7 @@ def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full
 
 def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
     """One process at a time for one batch: a second one waits, and then finds every step done."""
-    with workspace.ledger.exclusive(erasure.erasure_id):
+    with needing_room(), workspace.ledger.exclusive(erasure.erasure_id):
         return _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
 
 

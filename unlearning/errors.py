@@ -24,6 +24,10 @@ Messages name the thing, what came, what was expected and the next step. They ne
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class UnlearningError(Exception):
     """Base of all errors that this package raises on purpose."""
@@ -99,3 +103,18 @@ class ParentMoved(UnlearningError):
 
 class Unavailable(UnlearningError):
     """A service did not answer."""
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+@contextmanager
+def needing_room() -> Iterator[None]:
+    """Turns a disk that is full or cannot be written to into Unavailable; whatever else went wrong stays as it is."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        raise Unavailable(f"{where}{error.strerror}; make room or make it writable, and run again: it goes on there") from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from unlearning.errors import UnlearningError
+from unlearning.errors import UnlearningError, needing_room
 
 if TYPE_CHECKING:
     from unlearning.workspace import Workspace
@@ -46,7 +46,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; an UnlearningError ends with its exit code, anything else is a bug and shows as one."""
         try:
-            return super().invoke(ctx)
+            with needing_room():
+                return super().invoke(ctx)
         except UnlearningError as error:
             _document(ctx, type(error).__name__, str(error))
             click.echo(f"unlearn: {error}", err=True)

@@ -281,6 +281,8 @@ class MlflowModels:
             yield
         except mlflow_exception() as error:
             text = str(error)
+            if "disk is full" in text:
+                raise Unavailable(f"MLflow at {self.shown}: its disk is full; make room and run again") from error
             if text.startswith("API request to") or error.error_code == "TEMPORARILY_UNAVAILABLE":
                 raise Unavailable(f"MLflow at {self.shown} did not answer; start it, or correct stores.mlflow") from error
             if "out-of-date database schema" in text:

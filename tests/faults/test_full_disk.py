@@ -1,0 +1,48 @@
+"""A disk that is full, in the middle of any step: a clear error, nothing half done, and the next run finishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Undisturbed
+from tests.faults.disks import small_disk
+from tests.faults.endings import ending
+from tests.faults.processes import Death, erase, finish, run
+from tests.small_project import copy
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "DataRedacted",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("CandidateTrained", "VersionRegistered", "CertificateIssued")),
+    ],
+)
+def test_a_full_disk_stops_a_step_with_a_clear_error_and_the_next_run_finishes(
+    step: str, undisturbed: Undisturbed, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        project = copy(undisturbed.asked, disk.folder / "project")
+        run(erase, project.root, death=Death(BEFORE[step], "after"))
+
+        disk.leave(4096)
+        full = run(erase, project.root)
+        assert full.error is not None
+        assert full.error.startswith("Unavailable: "), full.error
+        assert "No space left" in full.error or "disk is full" in full.error, full.error
+        assert step not in project.kinds()
+        disk.widen()
+
+        assert finish(erase, project.root).error is None
+        assert ending(project) == undisturbed.ending
+
+
+BEFORE = {
+    "DataRedacted": "PlanMade",
+    "CandidateTrained": "DataRedacted",
+    "VersionRegistered": "CandidateValidated",
+    "CertificateIssued": "Purged",
+}
+"""Step → the event just before it."""
