@@ -31,6 +31,12 @@ def _dask(workers: int) -> TaskRunner[Any]:
     # Dask's nanny makes every worker give memory back after each operation, which slows torch to half its speed.
     dask.config.set({"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}})
     made: TaskRunner[Any] = DaskTaskRunner(
-        cluster_kwargs={"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+        cluster_kwargs={
+            "n_workers": workers,
+            "threads_per_worker": 1,
+            "dashboard_address": None,
+            # Without a dashboard there still is a page, on a port that the next cluster would fight for.
+            "scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"},
+        }
     )
     return made

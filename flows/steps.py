@@ -1,6 +1,7 @@
 """A step as a Prefect task: readable name, retries where it talks to a service, progress in the log, nothing stored.
 
-A step closes over what it needs, so Prefect sees no parameters and keeps no result: nothing about people reaches its database.
+What a step does reaches its task through a context variable: Prefect sees no parameters and keeps no result, so nothing about
+people reaches its database; and a job in another process, which is told of the task around it, is not handed open stores.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, TypeVar
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -26,6 +28,8 @@ T = TypeVar("T")
 
 progress = logging.getLogger("unlearning.progress")
 
+_doing: ContextVar[Callable[[], Any]] = ContextVar("doing")
+
 
 def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: "") -> T:
     """Run one step as a task; a service that does not answer is asked again, every other error ends the flow."""
@@ -39,11 +43,20 @@ def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: 
         retry_condition_fn=_service_is_away,
         persist_result=False,
         cache_policy=NO_CACHE,
-    )(do)
-    result = run()
+    )(_do)
+    token = _doing.set(do)
+    try:
+        result: T = run()  # type: ignore[assignment]  # Prefect types it as if it could be a coroutine
+    finally:
+        _doing.reset(token)
     said = say(result)
     progress.info("%s  %s%.1f s", name, f"{said}, " if said else "", time.perf_counter() - began)
     return result
+
+
+def _do() -> Any:
+    """The body of every step's task."""
+    return _doing.get()()
 
 
 def warm(workspace: Workspace) -> None:
@@ -60,7 +73,7 @@ def warm(workspace: Workspace) -> None:
 
 def _service_is_away(_task: object, _run: object, state: object) -> bool:
     """Only an outage is worth another try: a refused check stays refused."""
-    return isinstance(getattr(state, "data", None), Unavailable) or "Unavailable" in str(getattr(state, "message", ""))
+    return isinstance(getattr(state, "data", None), Unavailable)
 
 
 _job = task(name="job", task_run_name="shard-{job.shard}", persist_result=False, cache_policy=NO_CACHE)(run_job)

@@ -28,7 +28,12 @@ _PATH = {"PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ.g
 
 @contextlib.contextmanager
 def mlflow_server(
-    folder: Path, *, port: int | None = None, database: str | None = None, start_within_s: float = 180
+    folder: Path,
+    *,
+    port: int | None = None,
+    database: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    start_within_s: float = 180,
 ) -> Iterator[str]:
     """The address of an MLflow server with proxied artifacts in `folder`; database: a URL, else a SQLite file there."""
     port = port or free_port()
@@ -37,7 +42,7 @@ def mlflow_server(
         *("--backend-store-uri", database or f"sqlite:///{folder / 'server.db'}"),
         *("--artifacts-destination", str(folder / "artifacts")),
     ]
-    with running(command, folder / "mlflow-server.log", {}, f"http://127.0.0.1:{port}/health", start_within_s):
+    with running(command, folder / "mlflow-server.log", environment or {}, f"http://127.0.0.1:{port}/health", start_within_s):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -82,7 +87,7 @@ def running(command: list[str], log: Path, environment: Mapping[str, str], healt
         _await(server, health, log, bound_s)
         yield
     finally:
-        _stop(server)
+        stop(server)
 
 
 def _await(server: subprocess.Popen[bytes], health: str, log: Path, bound_s: float) -> None:
@@ -97,7 +102,7 @@ def _await(server: subprocess.Popen[bytes], health: str, log: Path, bound_s: flo
     raise TimeoutError(f"{health} was not healthy within {bound_s} s:\n{_tail(log)}")
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
+def stop(server: subprocess.Popen[bytes]) -> None:
     """End the whole process group: politely first, then for certain."""
     for number, patience_s in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
