@@ -1,63 +1,50 @@
-"""Training and erasure as Prefect deployments: `python -m flows.deployments [ROOT]` serves both for one project.
+"""The flows as Prefect deployments: `python -m flows.deployments [ROOT]` serves all four for one project.
 
 The erasure starts when an event `unlearning.erasure.requested` names a request, and every hour for requests whose event was
-lost. `prefect.yaml` declares the same two for workers of a work pool.
+lost; watching starts when the registry changed, and every quarter of an hour. `prefect.yaml`, which `unlearn init` writes,
+declares the same four for workers of a work pool.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from prefect import flow, serve
+from prefect import serve
 from prefect.deployments.runner import RunnerDeployment
 from prefect.events import DeploymentEventTrigger
 from prefect.flows import EntrypointType  # type: ignore[attr-defined]
 
-from flows import erase as erasing
-from flows import train as training
-from flows.events import REQUESTED, RESOURCE
-from unlearning.receiving import chosen
-from unlearning.workspace import open_workspace
+from flows.deployed import erase, train
+from flows.events import CHANGED, REGISTRY, REQUESTED, RESOURCE
+from flows.follow import follow
+from flows.watch import watch
 
-EVERY_HOUR = "0 * * * *"
-
-
-@flow(name="unlearning-erase", flow_run_name="erase", persist_result=False)
-def erase(root: str = ".", request_id: str | None = None, replay: bool = False) -> list[dict[str, Any]]:
-    """Carry out every open request of a project in one batch, on the task runner that `params.yaml` names.
-
-    request_id: the opaque id that an event announced; the run fails when the ledger does not know it.
-    """
-    workspace = open_workspace(Path(root))
-    if request_id is not None:
-        chosen(workspace, [request_id])
-    return erasing.run(workspace, [], replay=replay)
-
-
-@flow(name="unlearning-train", flow_run_name="train", persist_result=False)
-def train(root: str = ".") -> dict[str, Any]:
-    """Train what is missing, judge it, register it and move the alias when it passed."""
-    return training.run(open_workspace(Path(root)))
+EVERY_HOUR, EVERY_QUARTER, AT_HALF_PAST = "0 * * * *", "*/15 * * * *", "30 * * * *"
 
 
 def deployments(root: Path) -> list[RunnerDeployment]:
-    """Both deployments of the project in a folder."""
+    """The deployments of the project in a folder."""
     where = {"root": str(root.resolve())}
-    trigger = DeploymentEventTrigger(
-        name="erasure-requested",
-        expect={REQUESTED},
-        match={"prefect.resource.id": f"{RESOURCE}.*"},
-        parameters={**where, "request_id": "{{ event.payload.request_id }}"},
-    )
-    module = EntrypointType.MODULE_PATH
+    requested = _when("erasure-requested", REQUESTED, RESOURCE, {**where, "request_id": "{{ event.payload.request_id }}"})
+    changed = _when("registry-changed", CHANGED, REGISTRY, where)
+    # Coroutines are returned only where an event loop runs.
     return [
-        train.to_deployment(name="train", parameters=where, entrypoint_type=module),  # type: ignore[list-item]
-        erase.to_deployment(  # type: ignore[list-item]
-            name="erase", parameters=where, cron=EVERY_HOUR, triggers=[trigger], entrypoint_type=module
-        ),
+        train.to_deployment("train", parameters=where, entrypoint_type=_MODULE),  # type: ignore[list-item]
+        erase.to_deployment("erase", parameters=where, cron=EVERY_HOUR, triggers=[requested], entrypoint_type=_MODULE),  # type: ignore[list-item]
+        watch.to_deployment("watch", parameters=where, cron=EVERY_QUARTER, triggers=[changed], entrypoint_type=_MODULE),  # type: ignore[list-item]
+        follow.to_deployment("follow", parameters=where, cron=AT_HALF_PAST, entrypoint_type=_MODULE),  # type: ignore[list-item]
     ]
+
+
+_MODULE = EntrypointType.MODULE_PATH
+
+
+def _when(name: str, event: str, resource: str, parameters: Mapping[str, str]) -> DeploymentEventTrigger:
+    return DeploymentEventTrigger(
+        name=name, expect={event}, match={"prefect.resource.id": f"{resource}.*"}, parameters=dict(parameters)
+    )
 
 
 if __name__ == "__main__":

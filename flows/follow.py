@@ -1,8 +1,4 @@
-"""The following flow: what the MLflow registry and the DVC history say of where models come from; can be scheduled.
-
-from flows.follow import follow
-follow.serve(name="follow", cron="*/15 * * * *", parameters={"root": "/path/to/project"})
-"""
+"""The following flow: what the MLflow registry and the DVC history say of where models come from; on a schedule."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from flows import embedded
 from flows.steps import step
 from unlearning import following
 from unlearning.workspace import Workspace, open_workspace
@@ -28,4 +25,6 @@ def follow(root: str = ".", everything: bool = False) -> dict[str, Any]:
 
 def run(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
     """The flow, here and now."""
-    return follow(root=str(workspace.root), everything=everything)
+    embedded.ready()
+    with embedded.answering():
+        return follow(root=str(workspace.root), everything=everything)

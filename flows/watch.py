@@ -1,8 +1,4 @@
-"""The watching flow: whether anything that an erasure ended has come back; scheduled, or triggered by a registry webhook.
-
-from flows.watch import watch
-watch.serve(name="watch", cron="*/15 * * * *", parameters={"root": "/path/to/project"})
-"""
+"""The watching flow: whether anything that an erasure ended has come back; on a schedule, and when the registry changed."""
 
 from __future__ import annotations
 
@@ -12,6 +8,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from flows import embedded
 from flows.steps import step
 from unlearning import watching
 from unlearning.erasure import utc_now
@@ -29,4 +26,6 @@ def watch(root: str = ".") -> dict[str, Any]:
 
 def run(workspace: Workspace) -> dict[str, Any]:
     """The flow, here and now."""
-    return watch(root=str(workspace.root))
+    embedded.ready()
+    with embedded.answering():
+        return watch(root=str(workspace.root))

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarni
 
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ["prepare", "check", "train", "evaluate"]
-FILES = ["params.yaml", "dvc.yaml", "recipes/diagnosis.py", ".gitignore"]
+FILES = ["params.yaml", "dvc.yaml", "recipes/diagnosis.py", "prefect.yaml", ".gitignore"]
 
 
 @pytest.fixture
@@ -214,4 +214,16 @@ def test_the_recipe_fits_the_demo_s_data():
 def test_the_templates_are_shipped_with_the_package(tmp_path):
     shutil.copytree(scaffold.TEMPLATES, tmp_path / "t", ignore=shutil.ignore_patterns("__pycache__"))
     shipped = sorted(path.relative_to(tmp_path / "t").as_posix() for path in (tmp_path / "t").rglob("*") if path.is_file())
-    assert shipped == ["dvc.yaml", "gitignore", "params.yaml", "recipes/diagnosis.py"]
+    assert shipped == ["dvc.yaml", "gitignore", "params.yaml", "prefect.yaml", "recipes/diagnosis.py"]
+
+
+def test_deployments_of_ones_own_stay_as_they_are(project):
+    (project / "prefect.yaml").write_text("name: theirs\n")
+
+    assert actions(scaffold.init(project, model="churn"))["prefect.yaml"] == "kept"
+
+    assert (project / "prefect.yaml").read_text() == "name: theirs\n"
+
+
+def test_this_repository_uses_the_deployments_that_users_get():
+    assert (REPOSITORY / "prefect.yaml").read_text() == (scaffold.TEMPLATES / "prefect.yaml").read_text()

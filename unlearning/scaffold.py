@@ -18,6 +18,7 @@ from unlearning.stores.files import replacing
 TEMPLATES = Path(__file__).with_name("templates")
 PIPELINE = "dvc.yaml"
 RECIPE = "recipes/diagnosis.py"
+DEPLOYMENTS = "prefect.yaml"
 
 _MODEL = "  model: diagnosis "
 
@@ -46,7 +47,8 @@ def init(root: Path, *, model: str) -> list[Done]:
         _put(root, FILE, params, like=FILE),
         _put(root, PIPELINE, pipeline, like=PIPELINE),
         *stages,
-        *([_example(root)] if recipe == RECIPE else []),
+        *([_unless_there(root, RECIPE)] if recipe == RECIPE else []),
+        _unless_there(root, DEPLOYMENTS),
         _put(root, ".gitignore", ignored, like="gitignore"),
     ]
 
@@ -58,10 +60,10 @@ def _recipe(params: str) -> str:
     return str(named).partition(":")[0] if named else RECIPE
 
 
-def _example(root: Path) -> Done:
-    """The example recipe, for a project that has none of its own."""
-    existing = _text(root / RECIPE)
-    return _put(root, RECIPE, existing if existing is not None else _template(RECIPE), like=RECIPE)
+def _unless_there(root: Path, name: str) -> Done:
+    """A file as the template has it, for a project that has none of its own."""
+    existing = _text(root / name)
+    return _put(root, name, existing if existing is not None else _template(name), like=name)
 
 
 def _params(existing: str | None, model: str) -> str:
