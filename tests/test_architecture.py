@@ -45,6 +45,8 @@ HOMES = {
     "pyarrow": ("unlearning/stores", "unlearning/learners"),
     "cryptography": ("unlearning/envelope.py", "unlearning/stores/keys.py"),
     "click": ("unlearning/cli",),
+    "fastapi": ("unlearning/intake.py",),
+    "uvicorn": ("unlearning/intake.py", "flows/embedded.py"),
     "fsspec": ("unlearning/stores",),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""

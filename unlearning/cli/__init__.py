@@ -12,7 +12,7 @@ import sys
 import click
 
 from unlearning import __version__
-from unlearning.cli import erasure, evidence, lineage, project, proof, requests, traces
+from unlearning.cli import erasure, evidence, lineage, listening, project, proof, requests, traces
 from unlearning.cli.shared import QUIET, Commands, spare_the_collector
 
 
@@ -38,6 +38,6 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, requests, erasure, lineage, proof, evidence, traces):
+for family in (project, requests, erasure, lineage, proof, evidence, traces, listening):
     for command in family.COMMANDS:
         main.add_command(command)
