@@ -15,6 +15,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 _START_SECONDS, _STOP_SECONDS = 180, 5
@@ -47,12 +48,28 @@ def ready() -> None:
     except urllib.error.HTTPError:
         return  # it wants a key, or has no such page, but it is there
     except OSError as error:
-        from unlearning.errors import Unavailable  # here, because the server runs this file where the package may not be found
+        raise _away(error) from error
 
-        raise Unavailable(
-            f"Prefect's server at {address} does not answer ({error}); start it, or unset PREFECT_API_URL for an embedded one, "
-            f"which writes its log to {os.environ.get('PREFECT_HOME', '.unlearning/prefect')}/server.log"
-        ) from error
+
+@contextlib.contextmanager
+def answering() -> Iterator[None]:
+    """Around a flow: raises Unavailable when the server stops to answer in the middle of it."""
+    from httpx import TransportError
+
+    try:
+        yield
+    except TransportError as error:
+        raise _away(error) from error
+
+
+def _away(error: Exception) -> Exception:
+    from unlearning.errors import Unavailable  # here, because the server runs this file where the package may not be found
+
+    address, home = os.environ.get("PREFECT_API_URL"), os.environ.get("PREFECT_HOME", ".unlearning/prefect")
+    return Unavailable(
+        f"Prefect's server at {address} does not answer ({error}); start it, or unset PREFECT_API_URL for an embedded one, "
+        f"which writes its log to {home}/server.log. Steps that are done are recorded: run the same command again"
+    )
 
 
 def _serve_apart(home: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from flows.embedded import answering
 from flows.runners import runner
 from flows.steps import mapped, progress, step, warm
 from unlearning import pipeline, presentation, summary
@@ -53,7 +54,8 @@ def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
-    return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
+    with answering():
+        return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
 
 
 def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from flows.embedded import answering
 from flows.runners import runner
 from flows.steps import mapped, step, warm
 from unlearning import presentation, stages, summary
@@ -30,4 +31,5 @@ def run(workspace: Workspace) -> dict[str, Any]:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = train.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
-    return configured(root=str(workspace.root))
+    with answering():
+        return configured(root=str(workspace.root))
