@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,6 +17,8 @@ from mlflow.webhooks.delivery import _generate_hmac_signature
 
 from unlearning import intake
 from unlearning.errors import KeyFileError, Unavailable
+from unlearning.settings import Settings
+from unlearning.workspace import Workspace
 
 SECRET = "a secret of at least sixteen bytes: äöü"
 NOW = 1_800_000_000
@@ -144,6 +148,19 @@ def test_health_answers() -> None:
 def test_without_a_secret_nobody_listens(environ: dict[str, str]) -> None:
     with pytest.raises(KeyFileError, match=r"UNLEARNING_WEBHOOK_SECRET .*at least 16 bytes"):
         intake.secret(environ)
+
+
+def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Unavailable, match=f"127.0.0.1:{port} .*--port"):
+            intake.listen(
+                Workspace(tmp_path, Settings(model="outcome", recipe="recipe.py:recipe")),
+                host="127.0.0.1",
+                port=port,
+                tell=print,
+                environ={intake.SECRET: SECRET},
+            )
 
 
 # --- rounds in this process -----------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ reads the registry itself, so a replayed delivery costs a look and does no harm.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -170,15 +171,17 @@ def listen(
     key, rounds = secret(environ), Rounds(lambda: watching.watch(workspace, clock=utc_now))
     prefect = environ.get("PREFECT_API_URL")
     app = application(key, through_prefect(environ) if prefect else rounds.ask)
+    with _door(host, port) as door, contextlib.closing(rounds):
+        number = door.getsockname()[1]
+        tell({"address": f"http://{host}:{number}{PATH}", "rounds": f"on Prefect at {prefect}" if prefect else "here"})
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[door])
+
+
+def _door(host: str, port: int) -> socket.socket:
     try:
-        with socket.create_server((host, port)) as door:
-            number = door.getsockname()[1]
-            tell({"address": f"http://{host}:{number}{PATH}", "rounds": f"on Prefect at {prefect}" if prefect else "here"})
-            uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[door])
+        return socket.create_server((host, port))
     except OSError as error:
         raise Unavailable(f"nobody can listen at {host}:{port} ({error.strerror}); name another --host or --port") from error
-    finally:
-        rounds.close()
 
 
 def through_prefect(environ: Mapping[str, str]) -> OnChange:
