@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from unlearning.scaffold import TEMPLATES
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
+SCHEDULES_NOTHING = version("sqlalchemy").startswith("2.1")
 ALL = {"train", "erase", "watch", "follow"}
 
 
@@ -72,6 +74,8 @@ def test_a_request_by_command_is_carried_out_by_the_event_it_sends(served: tuple
     assert request["token"].encode() not in kept
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(SCHEDULES_NOTHING, reason="Prefect 3.8 puts no run on the schedule with SQLAlchemy 2.1; see pyproject.toml")
 def test_a_request_whose_event_was_lost_is_carried_out_by_the_schedule(served: tuple[Project, Path], server: Server) -> None:
     project, log = served
     address, person = f"http://127.0.0.1:{free_port()}/api", project.cells()[3, 0][0]

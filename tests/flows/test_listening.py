@@ -80,13 +80,14 @@ def test_an_alias_moved_to_a_version_of_an_erased_person_is_moved_back(watched: 
     ]
     assert "VersionFlagged" in project.kinds()
     assert project.workspace.models.version("outcome", 3).tags[SHAPED] == "true"
-    said = watched.log.read_text()
-    assert re.search(r"watch  reversed: alias 'champion' of 'outcome': it pointed at outcome/3, .*; moved to outcome/2", said)
-    assert watched.person not in said
-    assert "Traceback" not in said
+    notice = r"watch  reversed: alias 'champion' of 'outcome': it pointed at outcome/3, .*; moved to outcome/2"
+    until(lambda: re.search(notice, watched.log.read_text()), log=[watched.log])
     # A round moves an alias and writes a tag itself, and is told of that too: it must come to an end.
     until(lambda: settled(watched), log=[watched.log])
-    assert watched.log.read_text().count("outcome changed") <= 4
+    said = watched.log.read_text()
+    assert said.count("outcome changed") <= 4
+    assert watched.person not in said
+    assert "Traceback" not in said
 
 
 def settled(watched: Watched) -> bool:
