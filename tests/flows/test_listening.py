@@ -52,7 +52,7 @@ def watched(template: Project, tmp_path: Path) -> Iterator[Watched]:
     port, log = free_port(), tmp_path / "listen.log"
     listen = [sys.executable, "-c", "from unlearning.cli import main; main()", "listen", "--root", str(project.root)]
     environment = {intake.SECRET: SECRET, "PREFECT_API_URL": "", "PYTHONPATH": str(Path(__file__).parents[2])}
-    with mlflow_server(project.root, database="mlflow.db", environment=allowed) as address:
+    with mlflow_server(project.root, database=f"sqlite:///{project.root / 'mlflow.db'}", environment=allowed) as address:
         project.configure({"stores": {"mlflow": address}})
         elsewhere = Elsewhere.at(address, tmp_path)
         elsewhere.client.create_webhook(

@@ -17,6 +17,7 @@ from tests.small_project import HOLDOUT, TABLES, Project, copy
 from unlearning import hashing, stages
 from unlearning.entities import Trained
 from unlearning.errors import SettingsError
+from unlearning.workspace import open_workspace
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
@@ -95,13 +96,13 @@ def test_jobs_of_a_step_give_the_same_bytes_in_other_processes(
     name: str, server: Server, untrained: Project, tmp_path: Path
 ) -> None:
     looped, elsewhere = copy(untrained, tmp_path / "loop"), copy(untrained, tmp_path / name)
-    work = stages.load(elsewhere.workspace)
 
-    @flow(name=f"fit on {name}", task_runner=runners.runner(name, 2))
-    def fit() -> Trained:
+    @flow(name=f"fit on {name}", task_runner=runners.runner(name, 2), persist_result=False)
+    def fit(root: str) -> Trained:
+        work = stages.load(open_workspace(Path(root)))
         return step("fit", lambda: stages.fit(work, map=mapped))
 
-    trained, expected = fit(), stages.fit(stages.load(looped.workspace))
+    trained, expected = fit(str(elsewhere.root)), stages.fit(stages.load(looped.workspace))
 
     assert [(part.shard, part.key, part.digest) for part in trained.parts] == [
         (part.shard, part.key, part.digest) for part in expected.parts
