@@ -132,7 +132,7 @@ def test_what_is_served_and_what_prefect_yaml_declares_are_the_same(tmp_path: Pa
         assert [schedule.schedule.cron for schedule in one.schedules or ()] == [
             each["cron"] for each in said.get("schedules", ())
         ]
-        assert [(t.name, list(t.expect), dict(t.match)) for t in one.triggers] == [
+        assert [(t.name, list(t.expect), t.match.root) for t in one.triggers] == [
             (each["name"], each["expect"], each["match"]) for each in said.get("triggers", ())
         ]
         assert [{k: v for k, v in (t.parameters or {}).items() if k != "root"} for t in one.triggers] == [
