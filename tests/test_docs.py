@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -99,6 +99,11 @@ def looks_like(shown: str, said: list[str]) -> bool:
     return any(line.startswith(wanted) or SequenceMatcher(None, wanted, line).ratio() > 0.6 for line in said)
 
 
+def in_the_session(test: Callable[..., None]) -> Callable[..., None]:
+    """One process of several runs these tests, so that the session is typed once; it takes minutes on a busy machine."""
+    return pytest.mark.xdist_group("readme")(pytest.mark.timeout(900)(test))
+
+
 PLACED = {"UNLEARNING_PARTITION_KEY": f"{3:064x}"}
 """With this key the README's patient is trained on, in the third slice of a shard; under another they may be held out."""
 
@@ -127,6 +132,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     return folder / "clinic", done.stdout, done.stderr
 
 
+@in_the_session
 def test_the_session_of_the_readme_prints_what_the_readme_shows(session: tuple[Path, str, str]) -> None:
     folder, out, err = session
     said = f"{out}\n{err}"
@@ -140,6 +146,7 @@ def test_the_session_of_the_readme_prints_what_the_readme_shows(session: tuple[P
     assert json.loads(certificate.read_text())["signatures"]
 
 
+@in_the_session
 def test_progress_goes_to_standard_error_and_answers_to_standard_output(session: tuple[Path, str, str]) -> None:
     _, out, err = session
     for step in ("5 unlearn", "6 validate", "7 promote", "8 purge", "9 certify"):
@@ -149,6 +156,7 @@ def test_progress_goes_to_standard_error_and_answers_to_standard_output(session:
     assert "How readmission forgot" in out
 
 
+@in_the_session
 def test_the_readme_s_python_predicts_through_the_alias(session: tuple[Path, str, str]) -> None:
     folder, *_ = session
     code = block("python", "### A promotion by alias")
