@@ -397,13 +397,18 @@ def purge_step(erasure: Erasure) -> Mapping[str, Any]:
 
 
 def _check_served(erasure: Erasure) -> None:
-    """Raises ParentMoved when a version that holds the people came behind the alias while only data was redacted."""
+    """No version that holds the people may serve while it is deleted: what this erasure promoted serves instead.
+
+    Raises ParentMoved when it promoted nothing because only data was redacted.
+    """
     workspace, plan = erasure.workspace, erasure.plan
-    if plan.retrain_model:
-        return
     behind = workspace.models.alias(plan.model, plan.alias)
-    if behind in {record.model for record, _ in shaped_records(workspace, erasure.before)}:
+    if behind not in {record.model for record, _ in shaped_records(workspace, erasure.before)}:
+        return
+    if not plan.retrain_model:
         raise ParentMoved(f"{behind} came behind alias {plan.alias!r} and holds the people; it will be planned again")
+    clean = workspace.models.version(plan.model, erasure.body("AliasMoved")["to"]).model
+    workspace.models.move_alias(plan.model, plan.alias, expected=behind, to=clean)
 
 
 def certify_step(erasure: Erasure) -> Mapping[str, Any]:
