@@ -50,7 +50,7 @@ def some(default: int, campaign: int) -> list[object]:
     return [*range(default), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(default, campaign))]
 
 
-@pytest.mark.parametrize("seed", some(4, 60))
+@pytest.mark.parametrize("seed", some(2, 60))
 def test_a_purge_killed_before_any_change_it_makes_ends_alike_and_loses_nothing_else(
     seed: int, purging: Purging, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
