@@ -79,7 +79,7 @@ def purge(erasure: Erasure) -> Mapping[str, Any]:
     workspace = erasure.workspace
     with workspace.ledger.exclusive("purge"):
         inventory = erasure.once("TracesFound", lambda: find(workspace, erasure.plan.tokens, stale=_stale(erasure)))
-        return _twins_then_deletion(workspace, traces_from(inventory), erasure.plan.tokens, _elsewhere(erasure))
+        return _twins_then_deletion(workspace, inventory, erasure.plan.tokens, _elsewhere(erasure))
 
 
 def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> dict[str, Any]:
@@ -90,26 +90,35 @@ def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = 
     """
     wanted = searching.wanted(workspace, tokens, trust_index=True)
     found: dict[str, set[Trace]] = {checkpoints.NAME: set(map(Trace, stale))}
+    made: set[str] = set()
     for place in searching.places(workspace):
         # An object that was found in one store is erased in all, and so is what names it.
         known = {name: frozenset(found.get(name, ())) | wanted.known.get(name, frozenset()) for name in {*wanted.known, *found}}
         here = place.find(replace(wanted, known=known))
         found.setdefault(searching.remembered_as(place), set()).update(here.traces, here.derived if derived else ())
+        made.update(trace.name for trace in here.derived)
     # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
     present = dvc_stores.named_now(workspace.data, workspace.settings.data.tables)
     found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
-    return {"traces": {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}}
+    traces = {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
+    return {"traces": traces, "derived": sorted(made)}
 
 
 def _twins_then_deletion(
-    workspace: Workspace, found: Mapping[str, Sequence[Trace]], tokens: Collection[str], more: Iterable[Residual]
+    workspace: Workspace, inventory: Mapping[str, Any], tokens: Collection[str], more: Iterable[Residual]
 ) -> dict[str, Any]:
     """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes."""
-    made = twins.make(workspace, [trace.name for trace in found.get(OBJECTS, ())], tokens)
-    done = carry_out(workspace, found)
+    made = stand_ins(workspace, inventory, tokens)
+    done = carry_out(workspace, traces_from(inventory))
     residuals = [*done["residuals"], *(plain(residual) for residual in more)]
     said = {"twins": len(made.twins), "twin_commits": made.commits, "without_twin": list(made.without)}
     return {**done, "residuals": residuals, **said}
+
+
+def stand_ins(workspace: Workspace, inventory: Mapping[str, Any], tokens: Collection[str]) -> twins.Made:
+    """The twins of every object in an inventory."""
+    objects = [trace.name for trace in traces_from(inventory).get(OBJECTS, ())]
+    return twins.make(workspace, objects, tokens, stale=inventory.get("derived", ()))
 
 
 def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> dict[str, Any]:
@@ -118,7 +127,7 @@ def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = Fals
         found = find(workspace, tokens, derived=derived)
         if found["traces"]:
             workspace.ledger.append("TracesFound", "purge", found, at=utc_now())
-        return _twins_then_deletion(workspace, traces_from(found), tokens, ())
+        return _twins_then_deletion(workspace, found, tokens, ())
 
 
 def carry_out(workspace: Workspace, found: Mapping[str, Sequence[Trace]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,13 @@ from unlearning.entities import DataVersion, plain
 from unlearning.errors import DataError, ProjectError
 from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, spool, tables, twin_map
 from unlearning.stores.dvc_stores import ObjectStore
+from unlearning.stores.keys import PUBLIC
 from unlearning.stores.twin_map import FILE, Twin, TwinMap
 from unlearning.training import people_in
 
 if TYPE_CHECKING:
+    from unlearning.stores.data import DvcData
+    from unlearning.stores.git import Git
     from unlearning.workspace import Workspace
 
 _PARQUET = b"PAR1"
@@ -39,25 +43,25 @@ class Made:
     """Objects that have none, because they are no tables: revisions that name them make them again with `dvc repro`."""
 
 
-def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str]) -> Made:
+def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str], *, stale: Collection[str] = ()) -> Made:
     """Twins of these objects, stored, mapped and committed beside the history; again is once. Raises Unavailable.
 
-    objects: hashes that hold people of `tokens`.
+    objects: hashes that hold people of `tokens`. stale: of what stages made of those, and nobody can redact.
     """
     before = known(workspace)
-    maker = _Maker(workspace, frozenset(tokens), frozenset(objects), _names(workspace))
+    maker = _Maker(workspace, frozenset(tokens), frozenset(objects), _names(workspace), before.stale.union(stale))
     missing = sorted(set(objects) - before.twins.keys(), key=lambda one: (one.endswith(".dir"), one))
     without = [name for name in missing if not maker.add(name, before)]
-    after = before.with_twins(maker.made.values())
-    if after.twins:
+    after = before.with_twins(maker.made.values(), maker.stale)
+    if after.twins or after.stale:
         _write(workspace, after)
     commits = commit_twins(workspace, after)
     return Made(tuple(maker.made.values()), commits, tuple(without))
 
 
 def known(workspace: Workspace) -> TwinMap:
-    """Every twin so far. Raises VerificationFailed for a map that was changed."""
-    return twin_map.read(workspace.data.git, workspace.root, public_keys=workspace.keys.trusted)
+    """Every twin so far. Raises VerificationFailed for a map that was changed; a clone without a key takes it as it is."""
+    return twin_map.read(workspace.data.git, workspace.root, public_keys=workspace.trusted_keys)
 
 
 def _write(workspace: Workspace, twins: TwinMap) -> None:
@@ -78,8 +82,16 @@ def _names(workspace: Workspace) -> dict[str, str]:
 class _Maker:
     """Makes the twins of one purge; files before the folders that hold them."""
 
-    def __init__(self, workspace: Workspace, tokens: frozenset[str], objects: frozenset[str], names: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        tokens: frozenset[str],
+        objects: frozenset[str],
+        names: Mapping[str, str],
+        stale: frozenset[str],
+    ) -> None:
         self.workspace, self.tokens, self.objects, self.names = workspace, tokens, objects, names
+        self.stale = stale
         self.stores = dvc_stores.stores(workspace.data)
         self.reader = searching.reader(workspace)
         self.made: dict[str, Twin] = {}
@@ -120,8 +132,10 @@ class _Maker:
             twin = twins.last(item["md5"])
             listed.append({**item, "md5": twin.new} if twin else item)
         draft.write_bytes(json.dumps(listed, sort_keys=True).encode())
-        size = sum(self._size(item["md5"]) for item in listed)
-        return self._twin(name, f"{_md5(draft)}.dir", draft, size=size, files=len(listed))
+        new, size = f"{_md5(draft)}.dir", sum(self._size(item["md5"]) for item in listed)
+        if not self.stale.isdisjoint(item["md5"] for item in listed):
+            self.stale |= {new}
+        return self._twin(name, new, draft, size=size, files=len(listed))
 
     def _twin(self, name: str, new: str, draft: Path, *, size: int, files: int | None = None) -> Twin:
         return Twin(name, new, self.names.get(name, ""), hashing.file_digest(draft), size, files)
@@ -155,27 +169,19 @@ def commit_twins(workspace: Workspace, twins: TwinMap) -> int:
     git, made = workspace.data.git, 0
     if not twins.twins:
         return 0
-    present, rename = git_plumbing.twins(git), _renaming(workspace, twins)
+    present, rename = git_plumbing.twins(git), _renaming(git, twins)
     for rev in git_plumbing.everywhere(git):
-        made += _commit_twin(workspace, rev, rename, present.get(rev)) is not None
+        made += _commit_twin(git, rev, rename, present.get(rev)) is not None
     return made
 
 
-def _renaming(workspace: Workspace, twins: TwinMap) -> Callable[[str], bytes | None]:
+def _renaming(git: Git, twins: TwinMap) -> Callable[[str], bytes | None]:
     """Blob of a DVC file → what its twin says; each blob is read once, however many commits have it."""
-    seen: dict[str, bytes | None] = {}
-
-    def rename(blob: str) -> bytes | None:
-        if blob not in seen:
-            seen[blob] = dvc_twins.renamed(git_plumbing.blob(workspace.data.git, blob), twins)
-        return seen[blob]
-
-    return rename
+    return cache(lambda blob: dvc_twins.renamed(git_plumbing.blob(git, blob), twins))
 
 
-def _commit_twin(workspace: Workspace, rev: str, rename: Callable[[str], bytes | None], present: str | None) -> str | None:
+def _commit_twin(git: Git, rev: str, rename: Callable[[str], bytes | None], present: str | None) -> str | None:
     """The new twin of a commit; None when it needs none or has it already."""
-    git = workspace.data.git
     found = {path: rename(blob) for path, blob in git_plumbing.files(git, rev).items() if dvc_twins.is_metadata(path)}
     changed = {path: content for path, content in found.items() if content is not None}
     if not changed:
@@ -190,21 +196,24 @@ def _commit_twin(workspace: Workspace, rev: str, rename: Callable[[str], bytes |
 def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dict[str, Any]:
     """Bring back an old revision, or its twin when it named erased objects.
 
-    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. Raises NotFound, ProjectError.
+    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. `missing` names outputs that are nowhere,
+    `stale` stages that made something of erased people which nobody could take out: `dvc repro` makes both again.
+    Raises NotFound, ProjectError.
     """
     git = workspace.data.git
     commit = git_plumbing.resolve(git, rev)
-    twins = known(workspace)
-    _commit_twin(workspace, commit, _renaming(workspace, twins), git_plumbing.twins(git).get(commit))
+    _commit_twin(git, commit, _renaming(git, known(workspace)), git_plumbing.twins(git).get(commit))
     chosen = git_plumbing.twins(git).get(commit, commit)
     if into is None:
         _refuse_dirty(workspace)
         git_plumbing.switch(git, rev if chosen == commit else chosen)
-        missing = dvc_twins.checkout(workspace.data)
+        data = workspace.data
     else:
-        missing = _link(workspace, chosen, into.resolve())
+        data = _link(workspace, chosen, into.resolve())
+    missing = dvc_twins.checkout(data)
+    stale = data.changed_stages() if chosen != commit else []
     folder = str(into or workspace.root)
-    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": folder, "missing": missing}
+    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": folder, "missing": missing, "stale": stale}
 
 
 def _refuse_dirty(workspace: Workspace) -> None:
@@ -217,22 +226,24 @@ def _refuse_dirty(workspace: Workspace) -> None:
         )
 
 
-def _link(workspace: Workspace, commit: str, folder: Path) -> list[str]:
+def _link(workspace: Workspace, commit: str, folder: Path) -> DvcData:
     from unlearning.stores.data import DvcData
 
     git_plumbing.link(workspace.data.git, commit, folder)
     dvc_twins.share_cache(workspace.data, folder)
-    return dvc_twins.checkout(DvcData(folder))
+    return DvcData(folder)
 
 
 # --- the map --------------------------------------------------------------------------------------------------------
 
 
 def listing(workspace: Workspace) -> dict[str, Any]:
-    """The map, its signature checked, and how many commits have a twin. Raises VerificationFailed."""
+    """The map, whether its signature was checked, and how many commits have a twin. Raises VerificationFailed."""
     twins = known(workspace)
     return {
+        "signature": "unchecked" if not workspace.trusted_keys else "valid",
         "twins": [plain(twin) for twin in sorted(twins.twins.values(), key=lambda twin: (twin.path, twin.old))],
+        "stale": sorted(twins.stale),
         "commits": len(git_plumbing.twins(workspace.data.git)),
     }
 
@@ -241,6 +252,15 @@ def verify(workspace: Workspace) -> list[str]:
     """What is wrong with the map, in words: a twin that is nowhere or is another file, an erased object that came back."""
     twins = known(workspace)
     stores = dvc_stores.stores(workspace.data)
+    where = f"{workspace.settings.stores.keys}/{PUBLIC}"
+    unsigned = [f"the signature was not checked, for want of a key; copy the project's {PUBLIC} to {where}"]
+    return [
+        *(unsigned if not workspace.trusted_keys else ()),
+        *_every_wrong(twins, stores),
+    ]
+
+
+def _every_wrong(twins: TwinMap, stores: Sequence[ObjectStore]) -> list[str]:
     return [
         finding
         for twin in sorted(twins.twins.values(), key=lambda twin: twin.old)

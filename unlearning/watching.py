@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from unlearning import atlas, auditing, following, holds, lifecycle, purging, receiving, searching, suppression, twins
+from unlearning import atlas, auditing, following, holds, lifecycle, purging, receiving, searching, suppression
 from unlearning.entities import ModelVersion, Trace, plain
 from unlearning.errors import ParentMoved, Unavailable
 from unlearning.places.checkpoints import CheckpointPlace
 from unlearning.places.dvc_bookkeeping import RunCachePlace
-from unlearning.places.dvc_objects import OBJECTS, ObjectPlace
+from unlearning.places.dvc_objects import ObjectPlace
 
 if TYPE_CHECKING:
     from unlearning.erasure import Clock
@@ -245,19 +245,19 @@ def _objects(this: Round) -> Iterator[Sighting]:
         return
     with workspace.ledger.exclusive("purge"):
         wanted = {searching.remembered_as(place) for place in searching.places(workspace) if isinstance(place, _COMES_BACK)}
-        every = purging.traces_from(purging.find(workspace, gone))
-        found = {place: traces for place, traces in every.items() if place in wanted}
+        inventory = purging.find(workspace, gone)
+        found = {place: traces for place, traces in purging.traces_from(inventory).items() if place in wanted}
         if not found:
             return
         counts = {place: len(traces) for place, traces in found.items()}
         names = {place: [trace.name for trace in traces] for place, traces in found.items()}
         this.record("TracesReturned", "purge", {"count": counts, "names": names})
-        yield from _deleted(this, found, gone)
+        purging.stand_ins(workspace, inventory, gone)
+        yield from _deleted(this, found)
 
 
-def _deleted(this: Round, found: Mapping[str, Sequence[Trace]], gone: frozenset[str]) -> Iterator[Sighting]:
+def _deleted(this: Round, found: Mapping[str, Sequence[Trace]]) -> Iterator[Sighting]:
     """Delete them again, after what stands in for new ones is stored."""
-    twins.make(this.workspace, [trace.name for trace in found.get(OBJECTS, ())], gone)
     left = purging.carry_out(this.workspace, found)["residuals"]
     this.record("TracesErased", "purge", {"count": {place: len(traces) for place, traces in found.items()}, "residuals": left})
     for place, traces in found.items():

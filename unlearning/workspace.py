@@ -44,6 +44,13 @@ class Workspace:
         return keys.load(self.path(self.settings.stores.keys), os.environ)
 
     @cached_property
+    def trusted_keys(self) -> tuple[bytes, ...]:
+        """What signatures of this project are checked with; none in a clone that has no key."""
+        from unlearning.stores import keys
+
+        return keys.load_trusted(self.path(self.settings.stores.keys), os.environ)
+
+    @cached_property
     def ledger(self) -> SqlLedger:
         """What happened."""
         from unlearning.stores.ledger import SqlLedger

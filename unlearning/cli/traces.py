@@ -69,7 +69,9 @@ def twins(root: Path, as_json: bool, check: bool) -> None:
     document = redaction_twins.listing(workspace)
     findings = redaction_twins.verify(workspace) if check else []
     lines = [f"{twin['old'][:12]} → {twin['new'][:12]}  {twin['path']}" for twin in document["twins"]]
-    answer(as_json, {**document, "findings": findings}, [*lines, f"{document['commits']} commits have a twin", *findings])
+    lines += [f"{name[:12]} made of erased data, no twin: `dvc repro` makes it again" for name in document["stale"]]
+    said = f"{document['commits']} commits have a twin; signature of the map: {document['signature']}"
+    answer(as_json, {**document, "findings": findings}, [*lines, said, *findings])
     if findings:
         raise click.exceptions.Exit(1)
 
@@ -93,7 +95,8 @@ def checkout(root: Path, as_json: bool, rev: str, into: Path | None) -> None:
         f"the twin {done['commit'][:12]} of {done['rev'][:12]}" if done["twin"] else f"{done['rev'][:12]}, which needs no twin"
     )
     missing = [f"missing, run `dvc repro`: {path}" for path in done["missing"]]
-    answer(as_json, done, [f"{done['folder']} is at {what}", *missing])
+    stale = [f"made of erased people, run `dvc repro {stage}`" for stage in done["stale"]]
+    answer(as_json, done, [f"{done['folder']} is at {what}", *missing, *stale])
 
 
 @click.command()

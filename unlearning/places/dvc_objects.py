@@ -108,10 +108,11 @@ class ObjectPlace:
             )
 
     def _made(self, here: set[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], look: _Look) -> list[str]:
-        """Objects that stages made from their data and that are no tables."""
+        """Objects that stages made from their data and that are no tables, and folders of such."""
         made = set(self.reader.derived(frozenset(bad)))
-        made |= {one for name in made & folders.keys() for _, one in folders[name]}
-        return sorted(made & here - look.readable - look.broken - bad - folders.keys())
+        inside = {name: {one for _, one in folders[name]} for name in made & folders.keys()}
+        files = made.union(*inside.values()) & here - look.readable - look.broken - bad - folders.keys()
+        return sorted(files | {name for name, members in inside.items() if name not in bad and members & files})
 
     def _unclear(self, made: Sequence[str]) -> Iterator[Residual]:
         if made:

@@ -183,6 +183,15 @@ class DvcData:
                 for line in _differences(stage)
             ]
 
+    def changed_stages(self) -> list[str]:
+        """Stages that read something else than what DVC recorded; `dvc repro` runs them again."""
+        with self._open() as repo:
+            read = {
+                self._named(stage): [line.startswith("dependency ") for line in _differences(stage)]
+                for stage in repo.index.stages
+            }
+            return sorted(name for name, lines in read.items() if any(lines))
+
     def history(self, path: str) -> list[Revision]:
         """Every commit, on any branch or tag, that changed which object a table is; oldest first."""
         commits = self.git.commits(_METADATA)

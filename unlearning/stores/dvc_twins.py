@@ -20,7 +20,11 @@ def is_metadata(path: str) -> bool:
 
 
 def renamed(content: bytes, twins: TwinMap) -> bytes | None:
-    """The file with the hash and size of each twin in place of the erased object's; None when it names none."""
+    """The file with the hash and size of each twin in place of the erased object's; None when it names none.
+
+    A stage whose output nobody could redact keeps the hashes of what it read: so `dvc status` says that it must run again, and
+    `dvc repro` runs it.
+    """
     if not any(old.encode() in content for old in twins.twins):
         return None
     from ruamel.yaml import YAML
@@ -31,7 +35,7 @@ def renamed(content: bytes, twins: TwinMap) -> bytes | None:
         document = yaml.load(content)
     except YAMLError:
         return None  # broken at this commit as well: DVC cannot read it either
-    changed = [_rename(entry, twins) for entry in _entries(document)]
+    changed = [_rename(entry, twins) for stage in _stages(document) for entry in _follows(stage, twins)]
     if not any(changed):
         return None
     out = io.BytesIO()
@@ -39,8 +43,21 @@ def renamed(content: bytes, twins: TwinMap) -> bytes | None:
     return out.getvalue()
 
 
+def _stages(document: Any) -> Iterator[Any]:
+    """The stages of a `dvc.lock`, or the one that a `.dvc` file is."""
+    if isinstance(document, dict):
+        stages = document["stages"].values() if isinstance(document.get("stages"), dict) else [document]
+        yield from (stage for stage in stages if isinstance(stage, dict))
+
+
+def _follows(stage: Any, twins: TwinMap) -> list[Any]:
+    """The entries of a stage that name the twins: what it read only when nothing it made is stale."""
+    deps, outs = list(_entries(stage.get("deps"))), list(_entries(stage.get("outs")))
+    return outs if any(twins.made_of_erased(str(out["md5"])) for out in outs) else [*deps, *outs]
+
+
 def _rename(entry: Any, twins: TwinMap) -> bool:
-    twin = twins.last(str(entry.get("md5")))
+    twin = twins.last(str(entry["md5"]))
     if twin is None:
         return False
     entry["md5"] = twin.new
@@ -51,16 +68,10 @@ def _rename(entry: Any, twins: TwinMap) -> bool:
     return True
 
 
-def _entries(document: Any) -> Iterator[Any]:
-    """Every mapping with a hash and a path, wherever it stands: `outs`, `deps`, of any stage."""
-    if isinstance(document, dict):
-        if "md5" in document and "path" in document:
-            yield document
-        for value in document.values():
-            yield from _entries(value)
-    elif isinstance(document, list):
-        for value in document:
-            yield from _entries(value)
+def _entries(section: Any) -> Iterator[Any]:
+    """The entries of `deps` or `outs` that have a hash and a path."""
+    if isinstance(section, list):
+        yield from (entry for entry in section if isinstance(entry, dict) and "md5" in entry and "path" in entry)
 
 
 def checkout(data: DvcData) -> list[str]:

@@ -99,7 +99,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
     given = environ.get(signing_variable)
     signing = given.encode() if given else read_private(folder / SIGNING)
     _signing_key(signing, signing_variable if given else str(folder / SIGNING))
-    return Keys(**found, signing=signing, retired=tuple(file.read_bytes() for file in sorted((folder / RETIRED).glob("*.pub"))))
+    return Keys(**found, signing=signing, retired=_retired(folder))
 
 
 def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | None:
@@ -107,6 +107,19 @@ def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | Non
     if not environ.get(variable(name)) and not (folder / f"{name}.key").exists():
         return None
     return _token_key(name, folder, environ)
+
+
+def load_trusted(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, ...]:
+    """`Keys.trusted`, also in a clone that was given public keys alone; empty without any. Raises KeyFileError as `load` does."""
+    given, retired = environ.get("UNLEARNING_SIGNING_KEY"), _retired(folder)
+    if given or (folder / SIGNING).exists():
+        where = "UNLEARNING_SIGNING_KEY" if given else str(folder / SIGNING)
+        return (_public_pem(_signing_key(given.encode() if given else read_private(folder / SIGNING), where)), *retired)
+    return ((folder / PUBLIC).read_bytes(), *retired) if (folder / PUBLIC).exists() else retired
+
+
+def _retired(folder: Path) -> tuple[bytes, ...]:
+    return tuple(file.read_bytes() for file in sorted((folder / RETIRED).glob("*.pub")))
 
 
 def variable(name: str) -> str:

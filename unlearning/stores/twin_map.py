@@ -41,10 +41,12 @@ class Twin:
 
 
 class TwinMap:
-    """The list, by erased object."""
+    """The list, by erased object; and what stages made of erased data that nobody could redact."""
 
-    def __init__(self, twins: Iterable[Twin] = ()) -> None:
+    def __init__(self, twins: Iterable[Twin] = (), stale: Iterable[str] = ()) -> None:
+        """stale: DVC's hash of each such output: `dvc repro` at a twin makes it again."""
         self.twins: Mapping[str, Twin] = {twin.old: twin for twin in twins}
+        self.stale: frozenset[str] = frozenset(stale)
 
     def last(self, object_hash: str) -> Twin | None:
         """What stands in for an object today, after every later erasure; None for one that was never erased."""
@@ -53,9 +55,15 @@ class TwinMap:
             found, twin = twin, self.twins.get(twin.new)
         return found
 
-    def with_twins(self, twins: Iterable[Twin]) -> TwinMap:
+    def made_of_erased(self, object_hash: str) -> bool:
+        """The object, or what stands in for it, holds something that nobody could redact."""
+        last = self.last(object_hash)
+        return not self.stale.isdisjoint({object_hash, last.new if last else object_hash})
+
+    def with_twins(self, twins: Iterable[Twin], stale: Iterable[str] = ()) -> TwinMap:
         """The map and some more; what is there already stays."""
-        return TwinMap([*self.twins.values(), *(twin for twin in twins if twin.old not in self.twins)])
+        more = (twin for twin in twins if twin.old not in self.twins)
+        return TwinMap([*self.twins.values(), *more], self.stale | set(stale))
 
 
 def read(git: Git, root: Path, *, public_keys: Sequence[bytes] = ()) -> TwinMap:
@@ -67,7 +75,7 @@ def read(git: Git, root: Path, *, public_keys: Sequence[bytes] = ()) -> TwinMap:
     file = root / FILE
     contents = [git_plumbing.kept(git, FILE), file.read_bytes() if file.exists() else None]
     found = [_parse(content, public_keys) for content in contents if content is not None]
-    return TwinMap(twin for one in found for twin in one.twins.values())
+    return TwinMap((twin for one in found for twin in one.twins.values()), (name for one in found for name in one.stale))
 
 
 def _parse(content: bytes, public_keys: Sequence[bytes]) -> TwinMap:
@@ -80,7 +88,8 @@ def _parse(content: bytes, public_keys: Sequence[bytes]) -> TwinMap:
     statement = envelope.statement_of(signed)
     if statement.get("predicateType") != PREDICATE_TYPE:
         raise VerificationFailed(f"{FILE} is about {statement.get('predicateType')!r}; expected {PREDICATE_TYPE!r}")
-    return TwinMap(Twin(**twin) for twin in statement["predicate"]["twins"])
+    said = statement["predicate"]
+    return TwinMap((Twin(**twin) for twin in said["twins"]), said.get("stale", ()))
 
 
 def write(git: Git, root: Path, twins: TwinMap, *, signing_key: bytes) -> None:
@@ -90,7 +99,7 @@ def write(git: Git, root: Path, twins: TwinMap, *, signing_key: bytes) -> None:
         "_type": envelope.STATEMENT_TYPE,
         "subject": [{"name": twin.new, "digest": {"sha256": twin.digest}} for twin in listed],
         "predicateType": PREDICATE_TYPE,
-        "predicate": {"twins": [asdict(twin) for twin in listed]},
+        "predicate": {"twins": [asdict(twin) for twin in listed], "stale": sorted(twins.stale)},
     }
     content = envelope.dump(envelope.sign(canonical(statement), signing_key))
     if git_plumbing.kept(git, FILE) != content:
