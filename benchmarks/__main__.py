@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import index, loop, overhead, training
+from benchmarks import history, index, loop, overhead, training
 from benchmarks.report import Section, page, write
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
@@ -48,6 +48,7 @@ SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "loop": lambda: [loop.section()],
     "overhead": overhead.sections,
     "index": lambda: [membership_index()],
+    "history": lambda: [history.section()],
 }
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from unlearning.places.mlflow_mentions import MentionsPlace
 from unlearning.places.mlflow_versions import MlflowPlace
 from unlearning.places.texts import GxPlace
 from unlearning.protocols import Place, Wanted
+from unlearning.stores.snapshots import PART, Tracked
 
 if TYPE_CHECKING:
     from unlearning.stores.word_scan import Watch
@@ -169,6 +171,33 @@ def _dvc(workspace: Workspace) -> list[Place]:
     ]
 
 
+@dataclass(frozen=True)
+class Past:
+    """What DVC says at every commit."""
+
+    contents: frozenset[Tracked]
+    made: frozenset[tuple[Tracked, Tracked, str]]
+    """(from, to, stage) of everything that was made from something, or is `PART` of it."""
+
+    def derived(self, objects: frozenset[str]) -> frozenset[str]:
+        """What stages made of these objects, directly or not."""
+        edges: dict[str, set[str]] = {}
+        for source, target, _ in self.made:
+            edges.setdefault(source.object, set()).add(target.object)
+        reached = objects | downstream(objects, edges)
+        return frozenset(target.object for source, target, stage in self.made if source.object in reached and stage != PART)
+
+
+def past(workspace: Workspace) -> Past:
+    """The whole history: what `unlearn follow` walked is remembered, and only commits since are read."""
+    walked = workspace.followed.commits()
+    fresh = workspace.data.snapshots([rev for rev in workspace.data.commits() if rev not in walked])
+    made = {each for snapshot in fresh for each in snapshot.derivations()} | set(workspace.followed.derivations())
+    contents = {out for snapshot in fresh for out in snapshot.outs} | set(workspace.followed.opened())
+    contents |= {Tracked(version.path, version.object) for version in workspace.lineage.data_versions()}
+    return Past(frozenset(contents), frozenset(made))
+
+
 def reader(workspace: Workspace) -> Reader:
     """How to see who is in a file of this project."""
 
@@ -179,19 +208,15 @@ def reader(workspace: Workspace) -> Reader:
         return {version.object: version.object in holding for version in workspace.lineage.data_versions()}
 
     @cache
-    def edges() -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for snapshot in workspace.data.snapshots(workspace.data.commits()):
-            for source, target, _ in snapshot.derivations():
-                found.setdefault(source.object, set()).add(target.object)
-        return found
+    def history() -> Past:
+        return past(workspace)
 
     return Reader(
         person=workspace.recipe.person,
         kind=workspace.settings.subject.identifier,
         key=workspace.keys.index,
         indexed=indexed,
-        derived=lambda objects: downstream(objects, edges()),
+        derived=lambda objects: history().derived(objects) if objects else objects,
     )
 
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from unlearning.workspace import Workspace
 
 _PARQUET = b"PAR1"
+_READ = ": dependency "
+"""In a line of `DvcData.status`, after a stage that read something else than DVC recorded."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,8 @@ def _write(workspace: Workspace, twins: TwinMap) -> None:
 
 
 def _names(workspace: Workspace) -> dict[str, str]:
-    """Object → the first path that any revision gives it."""
-    found: dict[str, str] = {}
-    for snapshot in workspace.data.snapshots(workspace.data.commits()):
-        for out in snapshot.outs:
-            found.setdefault(out.object, out.path)
-    return found
+    """Object → the first path, in their order, that any revision gives it."""
+    return {content.object: content.path for content in sorted(searching.past(workspace).contents, reverse=True)}
 
 
 class _Maker:
@@ -145,7 +143,10 @@ class _Maker:
 
     @contextmanager
     def _file(self, store: ObjectStore, name: str) -> Iterator[Path]:
-        """An object as a file on this machine, for a moment."""
+        """An object as a file on this machine: where it lies, or a copy for a moment."""
+        if (here := store.local_file(name)) is not None:
+            yield here
+            return
         with _draft(self.workspace) as copy:
             store.fetch(name, copy)
             yield copy
@@ -211,7 +212,7 @@ def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dic
     else:
         data = _link(workspace, chosen, into.resolve())
     missing = dvc_twins.checkout(data)
-    stale = data.changed_stages() if chosen != commit else []
+    stale = sorted({line.split(_READ)[0] for line in data.status() if _READ in line}) if chosen != commit else []
     folder = str(into or workspace.root)
     return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": folder, "missing": missing, "stale": stale}
 

@@ -34,14 +34,19 @@ class Reader:
     derived: Callable[[frozenset[str]], frozenset[str]] = field(repr=False)
     """Objects → everything that stages made from them at any revision, directly or not."""
 
+    names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    """What `named` found: every version of a folder lists the same names."""
+
     def watch(self, wanted: Wanted) -> Watch:
         """How to see who is named in what is no table."""
         return Watch(self.person, self.kind, self.key, wanted.tokens, byte_scan.pattern(wanted.identifiers))
 
     def named(self, path: str) -> frozenset[str]:
         """Tokens of a file's name and of each folder above it, as if they were identifiers: `scans/patient-4711.png`."""
-        pieces = {piece for part in PurePosixPath(path).parts for piece in (part, PurePosixPath(part).stem)}
-        return people_scan.tokens_of(pieces, kind=self.kind, key=self.key)
+        if path not in self.names:
+            pieces = {piece for part in PurePosixPath(path).parts for piece in (part, PurePosixPath(part).stem)}
+            self.names[path] = people_scan.tokens_of(pieces, kind=self.kind, key=self.key)
+        return self.names[path]
 
 
 @dataclass(frozen=True)

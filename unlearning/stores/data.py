@@ -52,6 +52,7 @@ class DvcData:
         """Raises ProjectError when the folder is in no Git or in no DVC repository."""
         self.root = root.resolve()
         self._measured: dict[tuple[object, ...], tuple[str, int, int]] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         _silence()
         self.git = Git(self.root)
         with self._open():
@@ -112,10 +113,13 @@ class DvcData:
             return snapshots.inside(repo, folder, object_hash)
 
     def snapshots(self, revs: Sequence[str]) -> list[Snapshot]:
-        """What DVC tracks, and what was made from what, at each of these commits."""
-        with self._open() as repo:
-            inside = self.root.relative_to(repo.scm.root_dir).as_posix()
-            return list(snapshots.read(repo, revs, "" if inside == "." else f"{inside}/"))
+        """What DVC tracks, and what was made from what, at each of these commits; each is read once, since none changes."""
+        if missing := [rev for rev in revs if rev not in self._snapshots]:
+            with self._open() as repo:
+                inside = self.root.relative_to(repo.scm.root_dir).as_posix()
+                read = snapshots.read(repo, missing, "" if inside == "." else f"{inside}/")
+                self._snapshots |= {snapshot.rev: snapshot for snapshot in read}
+        return [self._snapshots[rev] for rev in revs if rev in self._snapshots]
 
     def commits(self) -> list[str]:
         """Every commit, on any branch or tag, that changed what DVC tracks; parents come before their children."""
@@ -182,15 +186,6 @@ class DvcData:
                 for stage in sorted(repo.index.stages, key=self._named)
                 for line in _differences(stage)
             ]
-
-    def changed_stages(self) -> list[str]:
-        """Stages that read something else than what DVC recorded; `dvc repro` runs them again."""
-        with self._open() as repo:
-            read = {
-                self._named(stage): [line.startswith("dependency ") for line in _differences(stage)]
-                for stage in repo.index.stages
-            }
-            return sorted(name for name, lines in read.items() if any(lines))
 
     def history(self, path: str) -> list[Revision]:
         """Every commit, on any branch or tag, that changed which object a table is; oldest first."""

@@ -7,6 +7,7 @@ here an object is found and deleted by its hash. Layout: `files/md5/ab/cdef…` 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Collection, Iterator
@@ -95,6 +96,10 @@ class ObjectStore:
         with self.open(path) as stream, file.open("wb") as out:
             shutil.copyfileobj(stream, out)
 
+    def local_file(self, object_hash: str) -> Path | None:
+        """Where an object lies, to be read and never written; None for a store elsewhere, or when it is not there."""
+        return next((Path(path) for path in self._paths(object_hash) if Path(path).is_file()), None) if self.local else None
+
     def size(self, object_hash: str) -> int | None:
         """Bytes of an object; None when it is not there. Raises Unavailable."""
         path = next(filter(self._exists, self._paths(object_hash)), None)
@@ -113,14 +118,18 @@ class ObjectStore:
         return sha.hexdigest()
 
     def put(self, object_hash: str, file: Path) -> None:
-        """Store a file under its hash, whole or not at all; what is there stays. Raises Unavailable."""
+        """Store a file under its hash, whole or not at all; what is there stays. Raises Unavailable.
+
+        The cache takes it over without a copy where both are on one disk: it is not to be written to afterwards.
+        """
         target = self._paths(object_hash)[0]
         if self._exists(target):
             return
         with self.answering():
             self.files.makedirs(self.files.parent(target), exist_ok=True)
             draft = f"{target}.part" if self.local else target
-            self.files.put_file(str(file), draft)
+            if not (self.name == CACHE and _linked(file, Path(draft))):
+                self.files.put_file(str(file), draft)
             if self.local:
                 Path(draft).chmod(0o444)
                 Path(draft).replace(target)
@@ -181,6 +190,16 @@ class ObjectStore:
         with self.answering():
             for path in self.files.find(self.root):
                 yield str(path).replace("\\", "/").removeprefix(f"{self.root}/")
+
+
+def _linked(file: Path, name: Path) -> bool:
+    """A second name for a file; False on a disk that gives none."""
+    name.unlink(missing_ok=True)
+    try:
+        os.link(file, name)
+    except OSError:
+        return False
+    return True
 
 
 def stores(data: DvcData) -> list[ObjectStore]:
