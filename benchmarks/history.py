@@ -1,6 +1,6 @@
 """Erasing one person from the history of a partitioned data set: what is written, deleted and waited for, against `dvc gc`.
 
-    python -m benchmarks.history --versions 100 --partitions 200 --rows 40000      (1 GB a version)
+    python -m benchmarks.history --versions 100 --partitions 200 --rows 200000     (1 GB a version)
 
 A version is a DVC-tracked folder of Parquet files, one for a group of people. Each version rewrites two of them. The person is
 in every version's folder, or only in the youngest ten: then a longer history holds no more of them. Git, DVC, cache and remote
@@ -31,6 +31,8 @@ from unlearning.workspace import Workspace, open_workspace
 FOLDER = "data/visits"
 CHANGED = 2
 """Partitions that each version rewrites."""
+VISITS = 100
+"""Rows of a person."""
 LAST = 10
 """Versions that a person who came late is in."""
 AIM = 1.1
@@ -151,11 +153,11 @@ def _person(partition: int, number: int) -> str:
 
 
 def _write(file: Path, partition: int, rows: int, random: np.random.Generator) -> None:
-    """One partition anew: four rows a person."""
+    """One partition anew."""
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
     values = {name: random.random(rows) for name in ("dose", "age", "score")}
-    tables.write({"patient": [_person(partition, row // 4) for row in range(rows)], **values}, file)
+    tables.write({"patient": [_person(partition, row // VISITS) for row in range(rows)], **values}, file)
 
 
 def _link_remote(root: Path) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from tests.registry import Elsewhere
 from tests.small_project import SOURCE, TRAIN, Project, columns, copy, patient, tracked
-from unlearning import holds, watching
+from unlearning import aftercare, holds, watching
 from unlearning.entities import ModelVersion
 from unlearning.erasure import utc_now
 from unlearning.stores import tables
@@ -202,13 +202,28 @@ def test_a_table_of_another_name_that_holds_the_person_is_deleted_and_gets_a_twi
     assert tracked(project.root, extra) in twins.known(project.workspace).twins
 
 
-def test_what_somebody_asked_to_keep_meanwhile_is_not_deleted_unless_it_was_erased_before(erased: Erased) -> None:
+def test_whoever_came_back_and_is_on_hold_is_left_alone(erased: Erased) -> None:
     (request,) = erased.project.request(erased.person)
     holds.hold(erased.project.workspace, request.request_id, reason="litigation", now=utc_now())
     back = erased.bring_back()
 
     assert not [one for one in erased.watch() if one.kind == "objects"]
     assert all(file.exists() for file in back)
+
+
+def test_purge_leaves_alone_whoever_came_back_and_is_on_hold(erased: Erased) -> None:
+    (request,) = erased.project.request(erased.person)
+    holds.hold(erased.project.workspace, request.request_id, reason="litigation", now=utc_now())
+    project, extra = erased.project, "data/extra.csv"
+    (project.root / extra).write_text(f"patient,x\n{erased.person},1\n")
+    project.workspace.data.add([extra])
+    held = tracked(project.root, extra)
+
+    shown, done = aftercare.preview(project.workspace, []), aftercare.purge(project.workspace, [])
+
+    assert [one["place"] for one in done["residuals"]] == ["people with a legal hold"]
+    assert shown["residuals"] == done["residuals"]
+    assert (project.root / ".dvc/cache/files/md5" / held[:2] / held[2:]).exists()
 
 
 # --- holds, deadlines, the ledger, what does not answer -------------------------------------------------------------

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unlearning import certifying, lifecycle, pipeline, purging, searching
-from unlearning.entities import ErasureRequest
+from unlearning.entities import ErasureRequest, Residual, plain
 from unlearning.erasure import Clock, Erasure, utc_now
 from unlearning.errors import WrongUse
 from unlearning.receiving import chosen
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> dict[str, Any]:
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
-    found = purging.traces_from(purging.find(workspace, _tokens(_purgeable(workspace, requests)), derived=derived))
+    free, kept = _without_held(workspace, _purgeable(workspace, requests))
+    found = purging.traces_from(purging.find(workspace, _tokens(free), derived=derived))
     going = [{"place": place, "count": len(traces), "names": [t.name for t in traces]} for place, traces in found.items()]
-    return {"dry_run": True, "would_go": going, "went": [], "residuals": [], "certificates": []}
+    return {"dry_run": True, "would_go": going, "went": [], "residuals": kept, "certificates": []}
 
 
 def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = False, clock: Clock = utc_now) -> dict[str, Any]:
@@ -36,7 +37,8 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
         with workspace.ledger.exclusive(erasure_id):
             went += pipeline.purge_step(erasure)["removed"]
             certificates.append(pipeline.certify_step(erasure)["path"])
-    done = purging.again(workspace, _tokens(people), derived=derived)
+    free, kept = _without_held(workspace, people)
+    done = purging.again(workspace, _tokens(free), derived=derived)
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and _left_something(one)):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):
@@ -46,7 +48,7 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
         "dry_run": False,
         "would_go": [],
         "went": [*went, *done["removed"]],
-        "residuals": done["residuals"],
+        "residuals": [*done["residuals"], *kept],
         "certificates": certificates,
     }
 
@@ -67,6 +69,21 @@ def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureReq
         listed = ", ".join(f"{one.request_id} ({one.state})" for one in early)
         raise WrongUse(f"{listed}: not erased yet, so the data is still in use; run `unlearn erase` first")
     return named
+
+
+def _without_held(workspace: Workspace, people: Sequence[ErasureRequest]) -> tuple[list[ErasureRequest], list[dict[str, Any]]]:
+    """Those whose data may go, and what is said of the others: they came back, and their new request is on hold."""
+    held = {one.token for one in lifecycle.fold(workspace.ledger.events()).values() if one.state == "on_hold"}
+    kept = {one.token for one in people} & held
+    said = Residual(
+        place="people with a legal hold",
+        level="logical",
+        outcome="residual",
+        count=len(kept),
+        why="they were erased and came back, and their new request is on hold: nothing of theirs is deleted until its release",
+        remedy="`unlearn release` their requests, then `unlearn erase`",
+    )
+    return [one for one in people if one.token not in held], [plain(said)] if kept else []
 
 
 def _left_something(request: ErasureRequest) -> bool:

@@ -39,7 +39,8 @@ def hold(
 ) -> ErasureRequest:
     """Put a legal hold on a request: its erasure stops before the purge. Raises Refused once the purge has begun.
 
-    until: the last day of the hold, UTC; without one it lasts until it is released. scope: in words, what must be kept.
+    until: the last day of the hold, UTC; without one it lasts until it is released. scope: in words, what must be kept; it
+    is recorded and narrows nothing: the purge of everything waits.
     """
     ends = None if until is None else datetime.combine(until + timedelta(days=1), time(), UTC)
     if ends is not None and ends <= now:

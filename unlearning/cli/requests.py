@@ -69,7 +69,7 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
 @project
 @click.argument("request_id")
 @click.option("--reason", required=True, help=REASON)
-@click.option("--scope", help="What has to be kept, in words; default: everything the purge would delete.")
+@click.option("--scope", help="What has to be kept, in words, for the record; the whole purge waits, whatever it says.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Its last day, UTC; default: until released.")
 def hold(root: Path, as_json: bool, request_id: str, reason: str, scope: str | None, until: datetime | None) -> None:
     """Put a legal hold on a request: its erasure stops before the purge, and nothing that the law wants kept is deleted.
