@@ -9,18 +9,20 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from tests import long_history
-from tests.long_history import CLEAN, TOTALS, LongHistory, Past, made, read_totals, totals, without
+from tests.long_history import CLEAN, PARTS, TOTALS, LongHistory, Past, made, read_totals, totals, without
 from tests.small_project import SOURCE, TABLES, Project, copy, patient
 from unlearning import purging, stages, twins
 from unlearning.cli import main
 from unlearning.errors import VerificationFailed
 from unlearning.stores import git_plumbing, keys, tables, twin_map
+from unlearning.stores.dvc_stores import CACHE, ObjectStore
 from unlearning.workspace import open_workspace
 
 ERASED = tuple(patient(number) for number in (3, 7, 12, 15, 18))
@@ -46,7 +48,7 @@ def redact(project: Project, people: Sequence[str]) -> None:
     workspace.data.commit("Redact", TABLES)
 
 
-def purge(project: Project, *people: str) -> dict[str, object]:
+def purge(project: Project, *people: str) -> dict[str, Any]:
     """Step 8 for people whose tables are redacted."""
     redact(project, people)
     return purging.again(project.workspace, [project.token(one) for one in people])
@@ -156,6 +158,36 @@ def test_a_clone_with_the_public_key_alone_checks_the_map(history: LongHistory, 
 
     assert twins.listing(open_workspace(root))["signature"] == "valid"
     assert twins.verify(open_workspace(root)) == []
+
+
+def test_an_object_that_vanishes_from_the_cache_during_the_purge_gets_its_twin_from_the_remote(
+    history: LongHistory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vanished = []
+
+    def vanishing(store: ObjectStore, name: str) -> Path | None:
+        file = local_file(store, name)
+        if file is not None and store.name == CACHE:
+            file.unlink()
+            vanished.append(name)
+        return file
+
+    local_file = ObjectStore.local_file
+    monkeypatch.setattr(ObjectStore, "local_file", vanishing)
+
+    done = purge(history.project, ERASED[0])
+
+    assert vanished
+    assert done["without_twin"] == []
+    twins.checkout(history.project.workspace, history.past[0].rev, into=tmp_path / "old")
+    check_data(tmp_path / "old", history.past[0], ERASED[:1])
+
+
+def test_a_tracked_folder_of_now_that_still_holds_them_is_listed(history: LongHistory) -> None:
+    done = purge(history.project, ERASED[0])
+
+    left = {one["place"] for one in done["residuals"]}
+    assert f"table {PARTS}, current version" in left
 
 
 # --- the map --------------------------------------------------------------------------------------------------------

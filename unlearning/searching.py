@@ -90,12 +90,12 @@ def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset
 
 
 def _tables(workspace: Workspace) -> list[Place]:
-    """Every table in the project folder: those that are declared, and what stages make of them."""
+    """Every table in the project folder, one file or a folder: those that are declared, and whatever else DVC tracks."""
     column, kind, key = workspace.recipe.person, workspace.settings.subject.identifier, workspace.keys.index
-    made = [path for path in workspace.data.stage_outputs() if workspace.path(path).is_file()]
+    here = [path for path in workspace.data.outputs() if workspace.path(path).exists()]
     return [
         TablePlace(path, workspace.path(path), person=column, kind=kind, key=key)
-        for path in dict.fromkeys((*workspace.settings.data.tables, *made))
+        for path in dict.fromkeys((*workspace.settings.data.tables, *here))
     ]
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning import hashing, searching
 from unlearning.entities import DataVersion, plain
-from unlearning.errors import DataError, ProjectError
+from unlearning.errors import DataError, NotFound, ProjectError
 from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, spool, tables, twin_map
 from unlearning.stores.dvc_stores import ObjectStore
 from unlearning.stores.keys import PUBLIC
@@ -93,25 +93,31 @@ class _Maker:
         self.stores = dvc_stores.stores(workspace.data)
         self.reader = searching.reader(workspace)
         self.made: dict[str, Twin] = {}
+        self.sizes: dict[str, int] = {}
 
     def add(self, name: str, before: TwinMap) -> bool:
         """Make the twin of one object and store it wherever that one is; False when it cannot have one, or is nowhere."""
         holding = [store for store in self.stores if store.holds(name)]
-        if not holding:
-            return False
-        with self._file(holding[0], name) as old, _draft(self.workspace) as draft:
-            make = self._folder if name.endswith(".dir") else self._table
-            try:
-                twin = make(name, old, draft, before)
-            except DataError:
-                return False
-            for store in holding:
-                store.put(twin.new, draft)
-            self.made[name] = twin
-            self._index(twin, draft)
-        return True
+        for store in holding:
+            with _draft(self.workspace) as draft:
+                try:
+                    twin = self._draw(store, name, draft, before)
+                except DataError:
+                    return False
+                except (FileNotFoundError, NotFound):
+                    continue  # somebody deleted it meanwhile; another store may still have it
+                for each in holding:
+                    each.put(twin.new, draft)
+                self.made[name] = twin
+                self._index(twin, draft)
+                return True
+        return False
 
-    def _table(self, name: str, old: Path, draft: Path, _before: TwinMap) -> Twin:
+    def _draw(self, store: ObjectStore, name: str, draft: Path, before: TwinMap) -> Twin:
+        with self._file(store, name) as old:
+            return self._folder(name, old, draft, before) if name.endswith(".dir") else self._table(name, old, draft)
+
+    def _table(self, name: str, old: Path, draft: Path) -> Twin:
         named = f"{name}{_suffix(old)}"
         column = self.workspace.recipe.person
         people = people_in(self.workspace, tables.read(old, person=column, named=named), column)
@@ -139,7 +145,9 @@ class _Maker:
         return Twin(name, new, self.names.get(name, ""), hashing.file_digest(draft), size, files)
 
     def _size(self, name: str) -> int:
-        return next((size for store in self.stores if (size := store.size(name)) is not None), 0)
+        if name not in self.sizes:
+            self.sizes[name] = next((size for store in self.stores if (size := store.size(name)) is not None), 0)
+        return self.sizes[name]
 
     @contextmanager
     def _file(self, store: ObjectStore, name: str) -> Iterator[Path]:

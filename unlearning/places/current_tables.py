@@ -14,7 +14,7 @@ from unlearning.stores import people_scan
 
 @dataclass(frozen=True)
 class TablePlace:
-    """One declared table as it lies in the project folder."""
+    """One tracked table as it lies in the project folder: a file, or a folder of them."""
 
     path: str
     file: Path
@@ -31,16 +31,18 @@ class TablePlace:
 
     def find(self, wanted: Wanted) -> Found:
         """One trace for each of the people who is there."""
-        if not self.file.is_file():
-            return Found()
-        with self.file.open("rb") as stream:
-            here = people_scan.tokens(stream, self.person, kind=self.kind, key=self.key) or frozenset()
+        files = [self.file, *self.file.rglob("*")] if self.file.is_dir() else [self.file]
+        here = frozenset[str]().union(*(self._people(file) for file in files if file.is_file()))
         return Found(tuple(Trace(token, "person") for token in sorted(here & wanted.tokens)), searched=len(here))
+
+    def _people(self, file: Path) -> frozenset[str]:
+        with file.open("rb") as stream:
+            return people_scan.tokens(stream, self.person, kind=self.kind, key=self.key) or frozenset()
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Nothing is deleted here: rewriting the data is redaction, with a new version and a new model."""
         if not traces:
             return ()
-        why = "the table was loaded again, or its stage did not run since the redaction"
-        remedy = "run `dvc repro`; if they are still there, `unlearn request` and `unlearn erase` for them again"
+        why = "it was loaded again, its stage did not run since the redaction, or it is no table of params.yaml"
+        remedy = "run `dvc repro`, or take them out of it; of a table of params.yaml, request and erase them again"
         return (Residual(self.name, self.level, "residual", len(traces), why, remedy),)

@@ -198,11 +198,10 @@ class DvcData:
             if objects[commit.rev] not in ([objects.get(parent) for parent in commit.parents] or [None])
         ]
 
-    def stage_outputs(self) -> dict[str, str]:
-        """Path → stage, for every table or file that a stage makes and DVC caches."""
+    def outputs(self) -> list[str]:
+        """Every file or folder that DVC caches, whether a stage makes it or not."""
         with self._open() as repo:
-            made = [(out, stage) for stage in repo.index.stages if stage.cmd for out in stage.outs if out.use_cache]
-            return {self._relative(out.fs_path): self._named(stage) for out, stage in made}
+            return sorted(self._relative(out.fs_path) for out in repo.index.outs if out.use_cache)
 
     def declares(self, path: str) -> bool:
         """Some stage or `.dvc` file has this file as its output, cached or not."""
