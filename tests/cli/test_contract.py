@@ -140,10 +140,12 @@ SHAPES: Mapping[str, Any] = {
     "purge": {"dry_run": bool, "would_go": list, "went": list, "residuals": [LEFT], "certificates": list},
     "twins": {
         "twins": [{"old": TEXT, "new": TEXT, "path": TEXT, "digest": TEXT, "size": int, "files": (list, type(None))}],
+        "signature": TEXT,
+        "stale": [TEXT],
         "commits": int,
         "findings": [TEXT],
     },
-    "checkout": {"rev": TEXT, "commit": TEXT, "twin": bool, "folder": TEXT, "missing": [TEXT]},
+    "checkout": {"rev": TEXT, "commit": TEXT, "twin": bool, "folder": TEXT, "missing": [TEXT], "stale": [TEXT]},
     "audit": {
         "intact": bool,
         "events": int,
