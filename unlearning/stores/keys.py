@@ -110,7 +110,7 @@ def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | Non
 
 
 def load_trusted(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, ...]:
-    """`Keys.trusted`, also in a clone that was given public keys alone; empty without any. Raises KeyFileError as `load` does."""
+    """`Keys.trusted`, also in a clone with public keys alone; empty without any. Raises KeyFileError as `load` does."""
     given, retired = environ.get("UNLEARNING_SIGNING_KEY"), _retired(folder)
     if given or (folder / SIGNING).exists():
         where = "UNLEARNING_SIGNING_KEY" if given else str(folder / SIGNING)
