@@ -38,7 +38,7 @@ LAST = 10
 AIM = 1.1
 COLUMNS = (
     *("versions", "MB of all objects", "the person is in", "objects of theirs", "MB of those", "MB of twins", "×"),
-    *("other MB written", "deleted"),
+    *("MB written in all", "deleted"),
     *("erasing, s", "dvc gc, s", "dvc gc deletes"),
 )
 
@@ -79,7 +79,7 @@ class Measured:
     twins: int
     """Bytes of what stands in for them."""
     other: int
-    """Bytes that the erasing process wrote besides: ledger, index, Git, DVC's own databases."""
+    """Bytes that the purge handed to the system in all: twins and their drafts, and our own databases, vacuumed."""
     deleted: int
     seconds: float
     collected: tuple[float, int] | None = None
@@ -172,16 +172,16 @@ def _link_remote(root: Path) -> None:
 
 
 def _erase(workspace: Workspace, size: Size, person: str, who: str) -> Measured:
-    """Redact the folder of now, as any load without the person does, then purge."""
-    _redact_current(workspace, person)
+    """Redact the folder of now, as any load without the person does, then purge; the seconds are the purge's."""
     token = hashing.token(workspace.keys.index, person, workspace.settings.subject.identifier)
     before = _sizes(workspace.root)
+    _redact_current(workspace, person)
     fresh = open_workspace(workspace.root)
     with _written() as written, _timed() as seconds:
         purging.again(fresh, [token])
     after = _sizes(workspace.root)
     gone = {file: size for file, size in before.items() if file not in after}
-    made = sum(size for file, size in after.items() if file not in before)
+    made = sum(size for file, size in after.items() if file not in before)  # the redacted version of now is the newest twin
     return Measured(
         size=size,
         total=sum(before.values()),
@@ -189,7 +189,7 @@ def _erase(workspace: Workspace, size: Size, person: str, who: str) -> Measured:
         holding=len(gone),
         holding_bytes=sum(gone.values()),
         twins=made,
-        other=written() - made,
+        other=written(),
         deleted=len(gone),
         seconds=seconds(),
     )
