@@ -26,8 +26,8 @@ LINES = tuple(
         "workspace jobs training testing",
         # read, decide, write
         "assessment reports registration receiving erasure validation places purging certifying summary presentation stages"
-        " pipeline ancestry scaffold sources indexing suppression demo_data following adoption openlineage proving twins"
-        " searching sweeping aftercare watching holds signing auditing atlas gaps",
+        " pipeline ancestry scaffold sources indexing suppression demo_data following adoption remaking openlineage proving"
+        " twins searching sweeping aftercare watching holds signing auditing atlas gaps",
         # ways in
         "mlflow_hooks demo cli intake",
     )

@@ -23,6 +23,7 @@ from unlearning.hashing import (
     keyed,
     normalise,
     seed_from,
+    several,
     token,
 )
 
@@ -169,3 +170,36 @@ def test_the_name_of_a_key_is_short_stable_and_not_the_key() -> None:
     assert key_id(KEY) == hmac.new(KEY, b"unlearning/key-id", "sha256").hexdigest()[:16]
     assert key_id(KEY) != key_id(OTHER_KEY)
     assert KEY.hex() not in key_id(KEY)
+
+
+# --- people named by several columns, and cells that name several people ---
+
+
+def test_a_composite_identifier_is_the_same_however_its_parts_come() -> None:
+    said = fingerprint(" north /004711", "text/integer")
+    assert said == fingerprint("north\x1f4711", "text/integer")
+    assert said == fingerprint("north\x1f4711.0", "text/integer")
+    assert said != fingerprint("north4711/0", "text/integer")
+    assert fingerprint("a/bc", "text/text") != fingerprint("ab/c", "text/text")
+
+
+@pytest.mark.parametrize("value", ["north", "north/1/2", "", "/1", "north/"])
+def test_a_composite_identifier_with_other_parts_is_refused(value: str) -> None:
+    with pytest.raises(IdentifierError):
+        fingerprint(value, "text/integer")
+
+
+@pytest.mark.parametrize(
+    ("cell", "people"),
+    [
+        ("ann;bob", ("ann", "bob")),
+        (" ann ; bob ;", ("ann", "bob")),
+        ("ann", ()),
+        ("ann;", ()),
+        ("auth0|5f7c", ()),
+        (4711, ()),
+        ("north\x1fa;b", ()),
+    ],
+)
+def test_a_cell_that_names_several_people_gives_each(cell: object, people: tuple[str, ...]) -> None:
+    assert several(cell) == people

@@ -35,7 +35,9 @@ class Search:
     versions: tuple[DataVersion, ...]
     """Every version, old ones included, that holds at least one of them."""
     records: int
-    """Their records in the current source table."""
+    """Their records in the current source table, and in tables that trained adopted models."""
+    removed: Mapping[str, int]
+    """Current table → their records in it."""
     training: Places
     """(n, 4) place of each of their records in the current training table."""
     people: Places
@@ -58,16 +60,18 @@ def search(
     """
     wanted = frozenset(tokens)
     require_index_key(workspace, wanted)
-    column, data = workspace.recipe.person, workspace.settings.data
+    data = workspace.settings.data
     current, holders, places, rows = [], {}, {}, {}
-    for path in data.tables:
+    for path, column in workspace.tables.items():
         present = current_version(workspace, path)
         version = made_from(present)
         file = workspace.path(path) if version == present else workspace.data.fetch(version)
         current.append(version)
         rows[path], where = _look(workspace, file, path, column, wanted)
-        places.update(where)
+        if path in data.tables:  # only these feed the shards of this project's model
+            places.update(where)
         holders[version.digest] = frozenset(where)
+    adopted = {each.data.path for each in workspace.adoptions.values()} & rows.keys()
     old = _old_holders(workspace, wanted, known=holders)
     holders |= {version.digest: held for version, held in old}
     fed = {record.data.digest for record in workspace.lineage.models(workspace.settings.model, deleted=None)}
@@ -79,12 +83,13 @@ def search(
             except NotFound:  # purged with an earlier erasure
                 lost |= held
             else:
-                places.update(_look(workspace, file, version.path, column, wanted)[1])
+                places.update(_look(workspace, file, version.path, workspace.person_in(version.path), wanted)[1])
     return Search(
         current=tuple(current),
         holders=holders,
         versions=tuple(v for v in current if holders[v.digest]) + tuple(version for version, _ in old),
-        records=len(rows[data.source]),
+        records=sum(len(rows[path]) for path in {data.source, *adopted}),
+        removed={path: len(found) for path, found in rows.items()},
         training=rows[data.train],
         people=np.array([places[token] for token in sorted(places)], dtype=np.uint64).reshape(-1, 4),
         lost=frozenset(lost - places.keys()),
@@ -111,7 +116,7 @@ def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
 def current_version(workspace: Workspace, path: str) -> DataVersion:
     """The version of a table in the workspace. Raises ProjectError when it is missing, untracked or dirty."""
     with tables.about(path):
-        return workspace.data.current(path, person=workspace.recipe.person, identifier=workspace.settings.subject.identifier)
+        return workspace.data.current(path, person=workspace.person_in(path), identifier=workspace.settings.subject.identifier)
 
 
 def _look(workspace: Workspace, file: Path, path: str, column: str, wanted: frozenset[str]) -> tuple[Places, dict[str, Places]]:
@@ -225,16 +230,16 @@ def index_table(workspace: Workspace, version: DataVersion, file: Path, *, paren
     """Remember who is in a data version; knowing it already changes nothing."""
     if workspace.lineage.data_version(version.digest, version.path) is not None:
         return
-    column = workspace.recipe.person
+    column = workspace.person_in(version.path)
     table = tables.read(file, person=column, named=version.path)
     with tables.about(version.path):
         people = people_in(workspace, table, column)
-    workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.tokens], parent=parent)
+    workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.everyone], parent=parent)
 
 
 def people_at(workspace: Workspace, version: DataVersion, file: Path | None = None) -> tuple[str, ...]:
     """The index tokens of everyone in a table: the current one, or a version whose content is in `file`."""
-    column = workspace.recipe.person
+    column = workspace.person_in(version.path)
     table = tables.read(file or workspace.path(version.path), person=column, named=version.path)
     with tables.about(version.path):
         return people_in(workspace, table, column).tokens

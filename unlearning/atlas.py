@@ -136,7 +136,7 @@ def load(workspace: Workspace) -> Atlas:
         deleted=frozenset(gone),
         sources=followed.sources(),
         derivations=followed.derivations(),
-        opened=followed.opened() | indexing.as_indexed(data),
+        opened=indexing.merged(followed.opened(), data),
         edges=lineage.edges(),
     )
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from unlearning import __version__, certificate, facts, hashing, holds, lifecycle, merkle, sweeping
+from unlearning import __version__, certificate, facts, hashing, holds, lifecycle, merkle, remaking, sweeping
 from unlearning.assessment import SUPPRESSION_EVENTS, current_version, people_at, record_of
 from unlearning.entities import (
     CheckResult,
@@ -109,8 +109,8 @@ def _facts(erasure: Erasure) -> facts.CertificateFacts:
         tables=_tables(erasure),
         unlearning=_unlearning(erasure) if trained else None,
         promotion=_promotion(erasure) if trained else None,
-        validation=tuple(check_from(check) for check in report["checks"]),
-        actions=_actions(erasure),
+        validation=tuple(check_from(check) for check in [*report["checks"], *_adopted_checks(erasure)]),
+        actions=(*_actions(erasure), *_adopted_actions(erasure)),
         findings=_findings(erasure, now),
         residuals=tuple(Residual(**item) for item in _purged(erasure)["residuals"]),
         plan_digest=hashing.digest({**erasure.body("PlanMade")}),
@@ -169,7 +169,10 @@ def _scope(workspace: Workspace) -> facts.Scope:
     tables = {(one.content.path, one.content.object) for one in followed.opened().values() if one.state != "no table"}
     gaps = [f"{gap.what}: {gap.why}" for gap in followed.gaps()]
     return facts.Scope(
-        systems=("DVC tables " + ", ".join(settings.data.tables), f"MLflow model {settings.model}"),
+        systems=(
+            "DVC tables " + ", ".join(workspace.tables),
+            "MLflow model " + ", ".join((settings.model, *workspace.adoptions)),
+        ),
         out_of_reach=out_of_reach(settings),
         versions_indexed=len(indexed),
         versions_known=len(indexed | tables),
@@ -187,7 +190,7 @@ def _backups(workspace: Workspace, now: datetime) -> tuple[facts.Backup, ...]:
 
 def _trees(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree]]:
     """The current tables with the Merkle trees over their people's tokens."""
-    current = [current_version(workspace, path) for path in workspace.settings.data.tables]
+    current = [current_version(workspace, path) for path in workspace.tables]
     return [(version, _tree(people_at(workspace, version))) for version in current]
 
 
@@ -301,6 +304,30 @@ def _targets(erasure: Erasure, kind: str) -> list[tuple[str, str | None]]:
         return [(version.path, version.digest) for version in erasure.plan.before if removed.get(version.path)]
     found = erasure.progress.step_done("TracesFound") if kind == "Purged" else None
     return [(erasure.plan.model, hashing.digest({**found}) if found else None)]
+
+
+def _adopted_checks(erasure: Erasure) -> list[Mapping[str, Any]]:
+    return [check for made in remaking.summary(erasure) for check in made["checks"]]
+
+
+def _adopted_actions(erasure: Erasure) -> tuple[facts.Action, ...]:
+    """What was done to models that were trained elsewhere, and how sure that is."""
+    made = {one["name"]: one for one in remaking.summary(erasure)}
+    told: Mapping[str, tuple[facts.Operation, str]] = {
+        remaking.RETRAINED: ("trained", "{guarantee}; DVC stage {stage}"),
+        remaking.PROMOTED: ("promoted", "in place of {from_versions}; aliases moved: {aliases}"),
+    }
+    return tuple(
+        facts.Action(
+            target=f"{name}/{made[name]['to_version']}",
+            operation=told[event.kind][0],
+            started_at=began,
+            finished_at=event.at,
+            result=told[event.kind][1].format(**made[name]),
+        )
+        for event, began in erasure.timed(told)
+        if (name := event.body["model"]) in made
+    )
 
 
 def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:

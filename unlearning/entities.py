@@ -179,6 +179,35 @@ class Impact:
     method: str
 
 
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """A model that was trained elsewhere and is looked after here: who shaped it, and how a clean version of it is made."""
+
+    model: ModelVersion
+    """The version that was adopted; the policy counts for every version of its registered model."""
+    data: DataVersion
+    """The table that trained it."""
+    tables: tuple[tuple[str, str], ...]
+    """(path, person column) of what an erasure redacts: that table and what it is made from, upstream first."""
+    policy: str
+    """`retrain`: run the user's own DVC stage on the redacted data; `none`: an erasure lists it as left."""
+    stage: str | None
+    minimum: tuple[tuple[str, float], ...] = ()
+    """(metric, least value) that the run of a clean version must have logged."""
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Adoption:
+        """The inverse of `plain`."""
+        return cls(
+            model=ModelVersion(**body["model"]),
+            data=DataVersion(**body["data"]),
+            tables=tuple((path, column) for path, column in body["tables"]),
+            policy=body["policy"],
+            stage=body["stage"],
+            minimum=tuple((metric, least) for metric, least in body["minimum"]),
+        )
+
+
 # --- jobs -----------------------------------------------------------------------------------------------------------
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -117,9 +117,12 @@ class Erasure:
         """The people of the batch, without those whose request was withdrawn or is exempt."""
         return tuple(sorted({request.token for request in self.requests if request.state not in ("cancelled", "exempt")}))
 
-    def once(self, kind: str, make_body: Callable[[], Mapping[str, Any]], *, method: str | None = None) -> Mapping[str, Any]:
-        """The body of this step's event: from the ledger when the step was done, else by doing it now."""
-        if (done := self.progress.step_done(kind, method)) is not None:
+    def once(self, kind: str, make_body: Callable[[], Mapping[str, Any]], **facts: str) -> Mapping[str, Any]:
+        """The body of this step's event: from the ledger when the step was done, else by doing it now.
+
+        facts: what tells the event from others of its kind, such as the method.
+        """
+        if (done := self.progress.step_done(kind, **facts)) is not None:
             return done
         began = time.perf_counter()
         body = dict(make_body())
@@ -138,15 +141,28 @@ class Erasure:
             raise RuntimeError(f"{kind} was asked for before it happened")
         return body
 
+    @property
+    def redacted(self) -> list[tuple[DataVersion, DataVersion]]:
+        """(before, after) of every table that this attempt rewrote."""
+        done = self.progress.step_done("DataRedacted")
+        after = {one["path"]: DataVersion(**one) for one in done["after"]} if done else {}
+        pairs = [(before, after[before.path]) for before in self.plan.before if before.path in after] if done else []
+        return [(before, new) for before, new in pairs if before.digest != new.digest]
+
     def bodies(self, kind: str) -> list[Mapping[str, Any]]:
         """What every run of a step wrote down, attempts that were given up included."""
         return [event.body for event in self._events if event.kind == kind]
 
     def steps(self) -> list[tuple[str, datetime, datetime]]:
         """(kind, began, ended) of each step of this attempt that was done, in order."""
+        return [(event.kind, began, event.at) for event, began in self.timed()]
+
+    def timed(self, kinds: Collection[str] | None = None) -> list[tuple[Event, datetime]]:
+        """(event, when it began) of each step of this attempt, of some kinds when given."""
         return [
-            (event.kind, event.at - timedelta(seconds=event.body.get("seconds", 0)), event.at)
+            (event, event.at - timedelta(seconds=event.body.get("seconds", 0)))
             for event in self._events[self._opened :]
+            if kinds is None or event.kind in kinds
         ]
 
     @property

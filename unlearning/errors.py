@@ -12,6 +12,7 @@
     ├─ Refused                  exit code 1: a check, a policy or a verification said no
     │  ├─ ValidationRefused     no method of the policy passed the checks; the requests stay open
     │  ├─ SubjectsReturned      people who were erased are in the data again
+    │  ├─ NeedsReview           a row names several people; somebody must decide whose it is
     │  ├─ OnHold                a legal hold is on a request, or was not on it
     │  ├─ WouldEmptyData        the erasure would leave nothing to train on
     │  └─ VerificationFailed    a certificate, proof or ledger does not verify
@@ -79,6 +80,10 @@ class ValidationRefused(Refused):
 
 class SubjectsReturned(Refused):
     """People who were erased are in the data again, and the policy is to refuse the load."""
+
+
+class NeedsReview(Refused):
+    """A row names several people; somebody must decide whose record it is."""
 
 
 class OnHold(Refused):

@@ -205,7 +205,7 @@ def _open(workspace: Workspace, history: History, fed: Mapping[ModelVersion, Seq
     revs = {one.content: one.rev for one in opened.values() if one.rev} | dict(history.named)
     columns = {path: list(names) for path, names in followed.columns().items()}
     columns.setdefault(EVERY_PATH, []).insert(0, workspace.recipe.person)
-    known = opened | indexing.as_indexed(workspace.lineage.data_versions())
+    known = indexing.merged(opened, workspace.lineage.data_versions())
     opening = Opening(workspace, known, indexing.parents_of(history.derivations), revs, columns)
     wanted = {source.content for each in (*fed.values(), followed.sources()) for source in each}
     every = (

@@ -38,6 +38,8 @@ def of_round(
     forgotten = {model for model in registry.gone if not registry.present & family.descendants([model]).keys()}
     for content, models in sorted(_loose(workspace, opening, fed, forgotten).items()):
         missing.append(_data_gap(content, opening.known.get(content), models))
+    indexed = {content: one.detail for content, one in opening.known.items() if one.state == "indexed"}
+    missing += [_doubt(content, detail) for content, detail in indexed.items() if indexing.DOUBT in detail]
     if shallow:
         missing.append(
             Gap("the Git history", "this clone is shallow, so older commits cannot be seen", "run `git fetch --unshallow`")
@@ -102,6 +104,13 @@ def _loose(
         if opened.state in CLOSED_BOOKS and content in indexing.loose_ends(content, opening.known, opening.parents):
             ends.setdefault(content, set())
     return ends
+
+
+def _doubt(content: Tracked, detail: str) -> Gap:
+    """People of an indexed table whom somebody should look at: named together, or spelled in several ways."""
+    column, _, doubts = detail.partition(indexing.DOUBT)
+    remedy = f"make one row a person in {column!r}; if one spelling means two people, correct subject.identifier in params.yaml"
+    return Gap(f"data {content.path} ({content.object[:12]})", f"{doubts}: that needs review", remedy)
 
 
 def _data_gap(content: Tracked, opened: Opened | None, models: Collection[ModelVersion]) -> Gap:

@@ -13,12 +13,20 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from unlearning.errors import IdentifierError
 
-IdentifierKind = Literal["text", "integer", "email", "phone"]
+IdentifierKind = str
+"""`text`, `integer`, `email` or `phone`; for a person named by several columns, the kind of each: `text/integer`."""
 
+KINDS = ("text", "integer", "email", "phone")
+PART = "\x1f"
+"""Between the parts of a composite identifier in memory: ASCII's unit separator, which no name holds."""
+SAID_PART = "/"
+"""Between them where people write: `north/4711`, and in the names of kinds and columns."""
+
+_SEVERAL = ";"
 _CHUNK_BYTES = 1 << 20
 _INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?")
 
@@ -58,8 +66,13 @@ def seed_from(*parts: str | int) -> int:
 def normalise(identifier: object, kind: IdentifierKind) -> str:
     """One spelling per person: what `4711`, `"4711"` and `" 4711 "` have in common.
 
+    Of a composite identifier, `north/4711` or its parts with `PART` between them, the JSON list of the normalised parts.
     Raises IdentifierError when the value cannot be of that kind; the message never repeats the value.
     """
+    kinds = kind.split(SAID_PART)
+    if len(kinds) > 1:
+        parts = zip(_parts(str(identifier), kind), kinds, strict=True)
+        return canonical([normalise(part, one) for part, one in parts]).decode()
     text = unicodedata.normalize("NFC", str(identifier)).strip()
     if not text:
         raise IdentifierError("an identifier is empty; expected a value in every line or cell")
@@ -77,6 +90,26 @@ def normalise(identifier: object, kind: IdentifierKind) -> str:
             raise IdentifierError("an identifier is no phone number, but params.yaml says subject.identifier: phone")
         return ("+" if text.startswith("+") else "") + digits
     return text
+
+
+def _parts(identifier: str, kind: IdentifierKind) -> list[str]:
+    """The parts of a composite identifier: as many as its kind has."""
+    expected = kind.count(SAID_PART) + 1
+    parts = identifier.split(PART if PART in identifier else SAID_PART)
+    if len(parts) != expected:
+        raise IdentifierError(
+            f"an identifier has {len(parts)} parts, but params.yaml says subject.identifier: {kind}; "
+            f"expected {expected} parts with {SAID_PART!r} between them"
+        )
+    return parts
+
+
+def several(identifier: object) -> tuple[str, ...]:
+    """The people that one cell names, `ann;bob`, when it names more than one; a composite identifier names one."""
+    if not isinstance(identifier, str) or PART in identifier or _SEVERAL not in identifier:
+        return ()
+    named = tuple(part for each in identifier.split(_SEVERAL) if (part := each.strip()))
+    return named if len(named) > 1 else ()
 
 
 def fingerprint(identifier: object, kind: IdentifierKind) -> bytes:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Derivation = tuple[Tracked, Tracked, str]
 """(from, to, stage)."""
 
+DOUBT = "; "
+"""Between the person column of an indexed table and what somebody should look at."""
 _AGAIN: Collection[State] = ("gone", "unanswered", "unreadable")
 """What may be otherwise the next time."""
 
@@ -86,19 +88,28 @@ class Opening:
     def _open_table(self, content: Tracked, file: Path) -> Opened:
         candidates = self._columns(content)
         table = tables.read(file, person=candidates[0] if candidates else None, named=content.path)
-        column = next((name for name in candidates if name in table.column_names), None)
+        column = next((name for name in candidates if tables.names_people(table.column_names, name)), None)
         if column is None:
             return self._said(content, "no person column", ", ".join(table.column_names))
         who = tables.people(tables.read(file, person=column, named=content.path), column)
-        [tokens] = tables.tokens_of(who, kind=self.workspace.settings.subject.identifier, keys=[self.workspace.keys.index])
+        kind, key = self.workspace.settings.subject.identifier, self.workspace.keys.index
+        [tokens] = tables.tokens_of(who, kind=kind, keys=[key])
+        shared = tables.shared_tokens(who, kind=kind, key=key)
         version = DataVersion(
             content.path, tables.digest(file), content.object, self.revs.get(content), len(who.codes), len(set(tokens))
         )
-        record(self.workspace, version, tokens)
-        return self._said(content, "indexed", column, version.digest)
+        record(self.workspace, version, [*tokens, *shared])
+        return self._said(content, "indexed", _doubts(column, len(shared), tables.collisions(who, kind)), version.digest)
 
     def _said(self, content: Tracked, state: State, detail: str = "", digest: str | None = None) -> Opened:
         return Opened(content, self.revs.get(content), state, detail, digest)
+
+
+def _doubts(column: str, shared: int, collisions: int) -> str:
+    """The person column, and what somebody should look at."""
+    together = f"{shared} people are named in one cell together with others" if shared else ""
+    spelled = f"{collisions} people are spelled in several ways" if collisions else ""
+    return DOUBT.join(filter(None, (column, together, spelled)))
 
 
 def record(workspace: Workspace, version: DataVersion, tokens: Sequence[bytes]) -> None:
@@ -161,6 +172,12 @@ def parents_of(derivations: Iterable[Derivation]) -> dict[Tracked, set[Tracked]]
     for origin, made, _ in derivations:
         found.setdefault(made, set()).add(origin)
     return found
+
+
+def merged(opened: Mapping[Tracked, Opened], versions: Iterable[DataVersion]) -> dict[Tracked, Opened]:
+    """What was opened, and what the index knows besides."""
+    settled = {content: one for content, one in opened.items() if one.state == "indexed"}
+    return dict(opened) | as_indexed(versions) | settled
 
 
 def as_indexed(versions: Iterable[DataVersion]) -> dict[Tracked, Opened]:

@@ -15,7 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning import certifying, holds, lifecycle, planning, plugins, purging, registration, stages, training, validation
+from unlearning import (
+    certifying,
+    holds,
+    lifecycle,
+    planning,
+    plugins,
+    purging,
+    registration,
+    remaking,
+    stages,
+    training,
+    validation,
+)
 from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, require_index_key, shaped_records
 from unlearning.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
 from unlearning.erasure import Clock, Erasure, utc_now
@@ -74,7 +86,7 @@ def _check_ready(workspace: Workspace) -> None:
 
     Not asked while an erasure is unfinished: a killed one may have left a table that only it can put right.
     """
-    for path in workspace.settings.data.tables:
+    for path in workspace.tables:
         current_version(workspace, path)
     _usable_methods(workspace, record_of(workspace, parent_of(workspace)))
 
@@ -109,8 +121,10 @@ def plan_step(erasure: Erasure) -> Mapping[str, Any]:
         found, parent = erasure.found, erasure.withdrawn or parent_of(workspace)
         record = record_of(workspace, parent)
         train = next(version for version in found.current if version.path == settings.data.train)
+        trains = {train.path, *(adoption.data.path for adoption in workspace.adoptions.values())}
         try:
-            planning.check_something_remains(table=train.path, rows=train.rows, removed=len(found.training))
+            for table in (version for version in found.current if version.path in trains):
+                planning.check_something_remains(table=table.path, rows=table.rows, removed=found.removed[table.path])
         except WouldEmptyData as error:
             _record_refusal(erasure, str(error), alias="keep")
             raise
@@ -126,6 +140,7 @@ def plan_step(erasure: Erasure) -> Mapping[str, Any]:
                 train=settings.data.train,
                 suppressed_upto=workspace.ledger.head()[0],
                 retrain_model=any(shaped.model == parent for shaped, _ in shaped_records(workspace, found)),
+                adopted=remaking.wanted(workspace, erasure.body("ImpactAssessed")["model_versions"]),
             )
         )
         return made
@@ -191,8 +206,9 @@ def _planned(erasure: Erasure, before: DataVersion) -> Path:
 def _keep(erasure: Erasure, before: DataVersion) -> NDArray[np.bool_]:
     """(n,) true for the rows of a planned version that stay."""
     workspace = erasure.workspace
-    table = tables.read(_planned(erasure, before), person=workspace.recipe.person, named=before.path)
-    return ~people_in(workspace, table, workspace.recipe.person).mask(erasure.plan.tokens)
+    column = workspace.person_in(before.path)
+    table = tables.read(_planned(erasure, before), person=column, named=before.path)
+    return ~people_in(workspace, table, column).mask(erasure.plan.tokens)
 
 
 def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
@@ -278,7 +294,7 @@ def validate_step(erasure: Erasure, trained: Trained, replay: training.Replay | 
     def body() -> Mapping[str, Any]:
         _check_unmoved(erasure)
         results = (
-            *validation.data_checks(erasure),
+            *validation.data_checks(erasure, erasure.workspace.settings.data.tables),
             *validation.model_checks(
                 erasure.workspace, trained, forget=erasure.forget, parent=erasure.parent.trained, replay=replay
             ),

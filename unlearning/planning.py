@@ -32,6 +32,8 @@ class Plan:
     """Ledger position as of which suppressed people are left out of the training."""
     retrain_model: bool
     """False when nobody to forget shaped the version behind the alias: the data is redacted, the model stays."""
+    adopted: tuple[str, ...] = ()
+    """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again."""
 
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Plan:
@@ -42,6 +44,7 @@ class Plan:
                 "parent": ModelVersion(**body["parent"]),
                 "methods": tuple(body["methods"]),
                 "tokens": tuple(body["tokens"]),
+                "adopted": tuple(body.get("adopted", ())),
                 "before": tuple(DataVersion(**version) for version in body["before"]),
             }
         )

@@ -33,6 +33,9 @@ def sections(report: Report) -> list[Section]:
     for model in report["models"]:
         made.append(Section(f"How {model['name']} forgot", list(_forgot(model))))
         made.append(Section("Checks", [_check(check) for check in model["checks"]], ("check", "value", "threshold", "verdict")))
+    for model in report.get("adopted", ()):
+        made.append(Section(f"How {model['name']} was made again", list(_made_again(model))))
+        made.append(Section("Checks", [_check(check) for check in model["checks"]], ("check", "value", "threshold", "verdict")))
     if report["purged"]:
         made.append(Section("Deleted", [(item["place"], str(item["count"])) for item in report["purged"]]))
     left = [(item["place"], item["why"], item["remedy"]) for item in (*report["residuals"], *report["out_of_reach"])]
@@ -65,6 +68,14 @@ def _forgot(model: Report) -> Iterable[tuple[str, str]]:
     yield f"alias {model['alias']}", f"{model['name']}/{model['from_version']} → {model['name']}/{model['to_version']}"
     if model["replay_equal"] is not None:
         yield "training again without them", "gave the same bytes" if model["replay_equal"] else "GAVE OTHER BYTES"
+
+
+def _made_again(model: Report) -> Iterable[tuple[str, str]]:
+    """A model that was trained elsewhere."""
+    yield "DVC stages", _listed(model["stages"])
+    yield "guarantee", model["guarantee"]
+    yield "versions", f"{_listed(map(str, model['from_versions']))} → {model['to_version']}"
+    yield "aliases moved", _listed(model["aliases"])
 
 
 def _check(check: Report) -> tuple[str, str, str, str]:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from unlearning import searching, twins
+from unlearning import remaking, searching, twins
 from unlearning.assessment import shaped_records
-from unlearning.entities import Residual, Trace, plain
+from unlearning.entities import ModelVersion, Residual, Trace, plain
 from unlearning.erasure import Erasure, utc_now
 from unlearning.impact import stale_in_chain, stale_keys
 from unlearning.places import checkpoints
@@ -98,7 +98,7 @@ def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = 
         found.setdefault(searching.remembered_as(place), set()).update(here.traces, here.derived if derived else ())
         made.update(trace.name for trace in here.derived)
     # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
-    present = dvc_stores.named_now(workspace.data, workspace.settings.data.tables)
+    present = dvc_stores.named_now(workspace.data, tuple(workspace.tables))
     found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
     traces = {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
     return {"traces": traces, "derived": sorted(made)}
@@ -193,7 +193,9 @@ def _served(erasure: Erasure) -> frozenset[str]:
 
 def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
     """Versions that this project did not train: making them again needs whoever did."""
-    named = [version for version in erasure.body("ImpactAssessed")["model_versions"] if version.get("via")]
+    gone = remaking.superseded(erasure.workspace)
+    shaped = [version for version in erasure.body("ImpactAssessed")["model_versions"] if version.get("via")]
+    named = [version for version in shaped if ModelVersion(version["name"], version["version"]) not in gone]
     if named:
         names = ", ".join(f"{version['name']}/{version['version']} ({version['via']})" for version in named)
         yield Residual(
@@ -202,5 +204,6 @@ def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
             outcome="residual",
             count=len(named),
             why="the people shaped them, and this erasure did not touch them; an alias may still serve them",
-            remedy="make them again from the clean version or the redacted data, then move their aliases; see docs/lineage.md",
+            remedy="make them again from the clean version or the redacted data, then move their aliases; or let the next "
+            "erasure do so: `unlearn adopt MODEL/VERSION --data PATH --subject-column COLUMN --stage NAME` (docs/lineage.md)",
         )

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning import hashing, lifecycle
 from unlearning.entities import ErasureRequest, Regulation
-from unlearning.errors import IdentifierError, NotFound
+from unlearning.errors import IdentifierError, NeedsReview, NotFound
+from unlearning.stores import tables
+from unlearning.workspace import ALIAS
 
 if TYPE_CHECKING:
     from unlearning.workspace import Workspace
@@ -43,10 +45,10 @@ def parse_identifiers(content: bytes, source: str) -> list[str]:
 def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Regulation, now: datetime) -> list[ErasureRequest]:
     """Record a request for each person and suppress them from every future training; a second request joins the first.
 
-    All identifiers are read before anything is recorded: one bad line records nothing.
+    All identifiers are read before anything is recorded: one bad line records nothing. Whoever is known by several identifiers
+    gets a request for each. Raises NeedsReview for an identifier that means several people.
     """
-    kind = workspace.settings.subject.identifier
-    people = {hashing.fingerprint(identifier, kind): None for identifier in identifiers}
+    people = dict.fromkeys(known_as(workspace, identifiers))
     keys = workspace.keys
     index, suppression = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
     with workspace.ledger.exclusive("receive"):
@@ -58,6 +60,28 @@ def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Reg
         workspace.ledger.append_all(events, at=now)
     state = lifecycle.fold(workspace.ledger.events())
     return [state[subject] for kind, subject, _ in events if kind == "RequestReceived"]
+
+
+def known_as(workspace: Workspace, identifiers: Iterable[str]) -> list[bytes]:
+    """The fingerprints of these identifiers, and of every other one that `subject.aliases` gives the same people.
+
+    Raises NeedsReview for an identifier that the table gives to several people.
+    """
+    kind, aliases = workspace.settings.subject.identifier, workspace.settings.subject.aliases
+    asked = [hashing.fingerprint(identifier, kind) for identifier in identifiers]
+    if aliases is None:
+        return asked
+    table = tables.read(workspace.path(aliases), person=ALIAS, named=aliases)
+    owners = tables.people(table, "person")
+    of: dict[bytes, set[int]] = {}
+    known: dict[int, list[bytes]] = {}
+    for identifier, owner in zip(tables.identities(table, ALIAS).to_pylist(), owners.codes.tolist(), strict=True):
+        inner = hashing.fingerprint(identifier, kind)
+        of.setdefault(inner, set()).add(owner)
+        known.setdefault(owner, []).append(inner)
+    if unclear := sum(len(of.get(inner, ())) > 1 for inner in asked):
+        raise NeedsReview(f"{aliases} gives {unclear} of these identifiers to several people; correct it, then request again")
+    return list(dict.fromkeys(one for inner in asked for one in (inner, *(k for p in of.get(inner, ()) for k in known[p]))))
 
 
 def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulation: Regulation, now: datetime) -> list[str]:

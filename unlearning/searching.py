@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning import hashing, impact, lifecycle
+from unlearning import hashing, impact, lifecycle, remaking
 from unlearning.assessment import SUPPRESSION_EVENTS, require_index_key
 from unlearning.entities import ModelRecord, ModelVersion, Trace
 from unlearning.places.checkpoints import CheckpointPlace
@@ -91,11 +91,11 @@ def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset
 
 def _tables(workspace: Workspace) -> list[Place]:
     """Every table in the project folder, one file or a folder: those that are declared, and whatever else DVC tracks."""
-    column, kind, key = workspace.recipe.person, workspace.settings.subject.identifier, workspace.keys.index
+    columns, kind, key = workspace.tables, workspace.settings.subject.identifier, workspace.keys.index
     here = [path for path in workspace.data.outputs() if workspace.path(path).exists()]
     return [
-        TablePlace(path, workspace.path(path), person=column, kind=kind, key=key)
-        for path in dict.fromkeys((*workspace.settings.data.tables, *here))
+        TablePlace(path, workspace.path(path), person=columns.get(path, workspace.recipe.person), kind=kind, key=key)
+        for path in dict.fromkeys((*columns, *here))
     ]
 
 
@@ -108,10 +108,13 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
         for record in workspace.lineage.models():
             if str(record.model) in names:
                 workspace.lineage.mark_deleted(record.model)
+        for model in remaking.superseded(workspace):
+            if str(model) in names:
+                workspace.followed.mark_deleted(model)
 
     return MlflowPlace(
         garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
-        shaped=lambda tokens: shaped(workspace, tokens),
+        shaped=lambda tokens: to_go(workspace, tokens),
         replacement=lambda: workspace.models.alias(settings.model, settings.alias),
         forgotten=forgotten,
     )
@@ -139,7 +142,14 @@ def watch(workspace: Workspace) -> Watch:
     """How a person is recognised in a text of this project."""
     from unlearning.stores.word_scan import Watch
 
-    return Watch(workspace.recipe.person, workspace.settings.subject.identifier, workspace.keys.index)
+    return Watch(workspace.people_columns, workspace.settings.subject.identifier, workspace.keys.index)
+
+
+def to_go(workspace: Workspace, tokens: frozenset[str]) -> list[tuple[ModelVersion, str | None]]:
+    """Every version of which nothing may be left, with its run: those trained here, and adopted ones that were replaced."""
+    ours = [(record.model, record.run_id) for record in shaped(workspace, tokens)]
+    replaced = remaking.superseded(workspace).items()
+    return [*ours, *((model, run_id) for model, (run_id, people) in replaced if people & tokens)]
 
 
 def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
@@ -212,7 +222,7 @@ def reader(workspace: Workspace) -> Reader:
         return past(workspace)
 
     return Reader(
-        person=workspace.recipe.person,
+        people=workspace.people_columns,
         kind=workspace.settings.subject.identifier,
         key=workspace.keys.index,
         indexed=indexed,
@@ -246,4 +256,4 @@ def _folders(workspace: Workspace) -> list[Place]:
 
 
 def _declared(workspace: Workspace) -> tuple[Any, ...]:
-    return workspace.settings.data.tables
+    return tuple(workspace.tables)

@@ -5,6 +5,7 @@ Secrets and addresses may come from the environment instead; this is the whole l
     UNLEARNING_INDEX_KEY, UNLEARNING_PARTITION_KEY, UNLEARNING_SUPPRESSION_KEY   64 hex digits each, in place of the key files
     UNLEARNING_SIGNING_KEY                                                       Ed25519 private key, PEM
     MLFLOW_TRACKING_URI                                                          used when stores.mlflow is null
+    OPENLINEAGE_API_KEY                                                          sent to openlineage.url as a bearer token
     MLFLOW_BACKEND_STORE_URI                                                     a tracking server's database, for the purge
 """
 
@@ -13,18 +14,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from unlearning.entities import Level, Regulation
 from unlearning.errors import ProjectError, SettingsError
-from unlearning.hashing import IdentifierKind
+from unlearning.hashing import KINDS, SAID_PART, IdentifierKind
 
+OPENLINEAGE_KEY = "OPENLINEAGE_API_KEY"
 FILE = "params.yaml"
 SECTION = "unlearning"
 
 Positive = Annotated[int, Field(ge=1)]
+_KIND = "|".join(KINDS)
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -50,7 +53,17 @@ class Data(_Section):
 class Subject(_Section):
     """How identifiers are spelled."""
 
-    identifier: IdentifierKind = "text"
+    identifier: Annotated[IdentifierKind, Field(pattern=f"^({_KIND})(/({_KIND}))*$")] = "text"
+    aliases: str | None = None
+    """DVC-tracked table (`identifier`, `person`) of the identifiers that mean one person."""
+
+    def check_fits(self, person: str, *, named: str) -> None:
+        """Raises SettingsError unless the columns that name a person are as many as the kinds of `identifier`."""
+        if person.count(SAID_PART) != self.identifier.count(SAID_PART):
+            raise SettingsError(
+                f"{named} names people by {person!r}, but subject.identifier is {self.identifier!r}; expected one kind a "
+                "column, for example `person: clinic/patient` with `identifier: text/integer`"
+            )
 
 
 class PartitionSettings(_Section):
@@ -128,6 +141,23 @@ class Elsewhere(_Section):
     level: Level = "physical"
 
 
+class OpenLineage(_Section):
+    """Where lineage events go."""
+
+    file: Annotated[str, Field(min_length=1)] | None = None
+    """One JSON document a line is appended."""
+    url: Annotated[str, Field(pattern="^https?://")] | None = None
+    """Of a lineage server; events are posted to `api/v1/lineage` there."""
+    namespace: Annotated[str, Field(min_length=1)] = "unlearning"
+    """Of the jobs."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> OpenLineage:
+        if (self.file is None) == (self.url is None):
+            raise ValueError("expected file or url, one of them")
+        return self
+
+
 class Settings(_Section):
     """Everything a project decides, checked."""
 
@@ -147,6 +177,7 @@ class Settings(_Section):
     backups: tuple[BackupSettings, ...] = ()
     out_of_reach: tuple[Elsewhere, ...] = ()
     """Besides what is always out of reach; certificates state both."""
+    openlineage: OpenLineage | None = None
 
     @field_validator("recipe")
     @classmethod

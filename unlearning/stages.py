@@ -90,7 +90,7 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
     position = workspace.ledger.head()[0]
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
     table = tables.read(workspace.path(version.path), person=workspace.recipe.person, named=version.path)
-    left_out = suppression.listed(workspace, table, suppression.suppressed(events, position))
+    left_out = suppression.listed(workspace, table, suppression.suppressed(events, position), column=workspace.recipe.person)
     with tables.about(version.path):
         retain = training_set(workspace, table, exclude=left_out.keys())
     behind = workspace.models.alias(settings.model, settings.alias)

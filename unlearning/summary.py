@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from unlearning import remaking
+
 if TYPE_CHECKING:
     from unlearning.entities import Trained
     from unlearning.erasure import Erasure
@@ -18,6 +20,8 @@ STEPS = {
     "CandidateValidated": "validate",
     "VersionRegistered": "register",
     "AliasMoved": "promote",
+    "AdoptedRetrained": "retrain adopted",
+    "AdoptedPromoted": "promote adopted",
     "Purged": "purge",
     "CertificateIssued": "certify",
 }
@@ -37,6 +41,7 @@ def summarise(erasure: Erasure) -> dict[str, Any]:
         "impact": {key: impact[key] for key in ("records", "data_versions", "model_versions", "shards", "shards_total")},
         "checkpoints_stale": len(impact["checkpoints_stale"]),
         "models": [_model(erasure)] if erasure.promoted else [],
+        "adopted": remaking.summary(erasure),
         "alias": plan.alias,
         "certificate": erasure.body("CertificateIssued")["path"],
         "purged": [{"place": item["place"], "count": item["count"]} for item in purged["removed"]],

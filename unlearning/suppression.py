@@ -93,9 +93,8 @@ def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     return [token.hex() for token in hashing.keyed(workspace.keys.suppression, fingerprints)]
 
 
-def listed(workspace: Workspace, table: pa.Table, people: Listed) -> dict[str, str]:
+def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str) -> dict[str, str]:
     """The people of a table who are on the list: index token → suppression token."""
-    column = workspace.recipe.person
     unique, _ = tables.people(table, column)
     pairs = zip(people_in(workspace, table, column).tokens, hidden(workspace, list(unique)), strict=True)
     return {index: token for index, token in pairs if people.has(token, index)}
@@ -107,14 +106,11 @@ def look(workspace: Workspace, path: str) -> Return | None:
     wanted = erased(workspace.ledger.events())
     if not wanted or not file.is_file():
         return None
-    table = tables.read(file, person=workspace.recipe.person, named=path)
+    column = workspace.person_in(path)
+    table = tables.read(file, person=column, named=path)
     with tables.about(path):
-        here = listed(workspace, table, wanted)
-    return _return(workspace, path, here, _mask(workspace, table, here)) if here else None
-
-
-def _mask(workspace: Workspace, table: pa.Table, index_tokens: Collection[str]) -> NDArray[np.bool_]:
-    return people_in(workspace, table, workspace.recipe.person).mask(index_tokens)
+        here = listed(workspace, table, wanted, column=column)
+    return _return(workspace, path, here, people_in(workspace, table, column).mask(here)) if here else None
 
 
 def _return(workspace: Workspace, path: str, here: Mapping[str, str], rows: NDArray[np.bool_]) -> Return:

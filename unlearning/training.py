@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from unlearning import hashing, plugins
 from unlearning.entities import Chain, Job, Part, Trained
-from unlearning.errors import Damaged, WrongUse
+from unlearning.errors import Damaged, NeedsReview, WrongUse
 from unlearning.jobs import run_job
 from unlearning.partition import Places, chain, partition, places
 from unlearning.protocols import Assignment, Learner, Records, State
@@ -41,10 +41,25 @@ class People:
     """(u, 4) partition token of each person."""
     codes: NDArray[np.int64]
     """(n,) person of each record, an index into the two above."""
+    shared: frozenset[str] = frozenset()
+    """Index tokens of people who are named in one cell with others."""
+
+    @property
+    def everyone(self) -> frozenset[str]:
+        """The index token of everyone who is named in any way."""
+        return frozenset(self.tokens) | self.shared
 
     def mask(self, tokens: Collection[str]) -> NDArray[np.bool_]:
-        """(n,) true where a record belongs to one of these people."""
+        """(n,) true where a record belongs to one of these people.
+
+        Raises NeedsReview when one of them shares a record with somebody else: removing it, or leaving it, would be a guess.
+        """
         wanted = frozenset(tokens)
+        if together := len(wanted & self.shared):
+            raise NeedsReview(
+                f"{together} of these people {'is' if together == 1 else 'are'} named in one cell together with others; nobody "
+                "can guess whose record that is: make one row a person of it, record the new version with DVC, and run again"
+            )
         return np.fromiter((token in wanted for token in self.tokens), bool, len(self.tokens))[self.codes]
 
 
@@ -74,13 +89,13 @@ class TrainingSet:
 
 def people_in(workspace: Workspace, table: pa.Table, column: str) -> People:
     """The people of a table; raises DataError when the column is missing or holds nulls."""
-    unique, codes = tables.people(table, column)
-    kind = workspace.settings.subject.identifier
-    inner = [hashing.fingerprint(identifier, kind) for identifier in unique]
+    who, kind = tables.people(table, column), workspace.settings.subject.identifier
+    inner = [hashing.fingerprint(identifier, kind) for identifier in who.values]
     return People(
         tokens=tuple(token.hex() for token in hashing.keyed(workspace.keys.index, inner)),
         where=places(hashing.keyed(workspace.keys.partition, inner)),
-        codes=codes,
+        codes=who.codes,
+        shared=frozenset(token.hex() for token in tables.shared_tokens(who, kind=kind, key=workspace.keys.index)),
     )
 
 

@@ -16,14 +16,16 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unlearning import hashing, searching
 from unlearning.entities import DataVersion, plain
-from unlearning.errors import DataError, NotFound, ProjectError
+from unlearning.errors import DataError, NeedsReview, NotFound, ProjectError
 from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, spool, tables, twin_map
 from unlearning.stores.dvc_stores import ObjectStore
 from unlearning.stores.keys import PUBLIC
 from unlearning.stores.twin_map import FILE, Twin, TwinMap
-from unlearning.training import people_in
+from unlearning.training import People, people_in
 
 if TYPE_CHECKING:
     from unlearning.stores.data import DvcData
@@ -102,7 +104,7 @@ class _Maker:
             with _draft(self.workspace) as draft:
                 try:
                     twin = self._draw(store, name, draft, before)
-                except DataError:
+                except (DataError, NeedsReview):  # no table, or one with a row that nobody can halve
                     return False
                 except (FileNotFoundError, NotFound):
                     continue  # somebody deleted it meanwhile; another store may still have it
@@ -119,12 +121,19 @@ class _Maker:
 
     def _table(self, name: str, old: Path, draft: Path) -> Twin:
         named = f"{name}{_suffix(old)}"
-        column = self.workspace.recipe.person
-        people = people_in(self.workspace, tables.read(old, person=column, named=named), column)
+        theirs = [people.mask(self.tokens) for people in self._people(old, named)]
         out = draft.with_suffix(Path(named).suffix)
-        tables.redact(old, out, ~people.mask(self.tokens), named=named)
+        tables.redact(old, out, ~np.logical_or.reduce(theirs), named=named)
         out.replace(draft)
         return self._twin(name, _md5(draft), draft, size=draft.stat().st_size)
+
+    def _people(self, file: Path, named: str) -> list[People]:
+        """Who is in a table, by each person column that it has."""
+        columns = self.workspace.people_columns
+        if len(columns) > 1:
+            here = tables.read(file, named=named).column_names
+            columns = tuple(one for one in columns if tables.names_people(here, one)) or columns[:1]
+        return [people_in(self.workspace, tables.read(file, person=one, named=named), one) for one in columns]
 
     def _folder(self, name: str, old: Path, draft: Path, before: TwinMap) -> Twin:
         twins, listed = before.with_twins(self.made.values()), []
@@ -163,11 +172,11 @@ class _Maker:
         """Remember who is in a table's twin, so that the next erasure finds it without opening it."""
         if twin.new.endswith(".dir") or not twin.path:
             return
-        column = self.workspace.recipe.person
-        people = people_in(self.workspace, tables.read(draft, person=column, named=f"{twin.new}{_suffix(draft)}"), column)
-        version = DataVersion(twin.path, twin.digest, twin.new, None, len(people.codes), len(people.tokens))
+        found = self._people(draft, f"{twin.new}{_suffix(draft)}")
+        tokens = sorted({token for people in found for token in people.everyone})
+        version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
         if self.workspace.lineage.data_version(version.digest, version.path) is None:
-            self.workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.tokens])
+            self.workspace.lineage.record_data(version, [bytes.fromhex(token) for token in tokens])
 
 
 # --- commits --------------------------------------------------------------------------------------------------------

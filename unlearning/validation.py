@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
 
 
-def data_checks(erasure: Erasure) -> tuple[CheckResult, ...]:
-    """Great Expectations on every table that the erasure rewrote, against the version it was made from."""
+def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
+    """Great Expectations on those of these tables that the erasure rewrote, against the version each was made from."""
     workspace, removed = erasure.workspace, erasure.body("DataRedacted")["removed"]
     results: list[CheckResult] = []
     for before in erasure.plan.before:
-        if removed[before.path]:
+        if removed[before.path] and before.path in paths:
             old = frame(workspace, workspace.data.fetch(before), before.path)
             report = check_table(
                 workspace,
                 before.path,
                 redacted=erasure.plan.tokens,
-                before=_profile(workspace, old),
+                before=_profile(workspace, old, before.path),
                 removed=removed[before.path],
-                canary=_who_stays(erasure, old),
+                canary=_who_stays(erasure, old, before.path),
             )
             results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
     return tuple(results)
@@ -59,7 +59,7 @@ def check_table(
 
     canary: the identifier, in memory only, of somebody who must still be there.
     """
-    recipe, settings = workspace.recipe, workspace.settings
+    recipe, settings, ours = workspace.recipe, workspace.settings, path in workspace.settings.data.tables
     table = frame(workspace, workspace.path(path), path)
     erased = suppression.erased(workspace.ledger.events())
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
@@ -76,29 +76,30 @@ def check_table(
 
     question = DataQuestion(
         table=table,
-        person=recipe.person,
-        features=recipe.features,
-        target=recipe.target,
-        labels=recipe.labels,
-        categories=tuple(recipe.categories),
+        person=workspace.person_in(path),
+        features=recipe.features if ours else (),
+        target=recipe.target if ours else None,
+        labels=recipe.labels if ours else (),
+        categories=tuple(recipe.categories) if ours else (),
         redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
         suppressed=Absent(forbidden_here, hidden, canary=next(iter(hidden(staying)), None)),
         before=before,
         removed=removed,
         drift_maximum=settings.checks.drift_maximum,
     )
-    folder = workspace.path(settings.stores.reports) / Path(path).stem
+    name = Path(path).stem if ours else path.replace("/", "-")
+    folder = workspace.path(settings.stores.reports) / name
     shutil.rmtree(folder, ignore_errors=True)
-    return check_data(question, folder=folder, name=Path(path).stem)
+    return check_data(question, folder=folder, name=name)
 
 
-def _who_stays(erasure: Erasure, old: pd.DataFrame) -> object | None:
+def _who_stays(erasure: Erasure, old: pd.DataFrame, path: str) -> object | None:
     """Someone of the old version who must be found in the new one: shows that the search spells people as the index does.
 
     Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
     """
     workspace = erasure.workspace
-    people = old[workspace.recipe.person].unique().tolist()
+    people = old[workspace.person_in(path)].unique().tolist()
     gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
     named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
     staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
@@ -112,13 +113,19 @@ def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:
 
 
 def frame(workspace: Workspace, file: Path, path: str) -> pd.DataFrame:
-    """A table file as pandas."""
-    made: pd.DataFrame = tables.read(file, person=workspace.recipe.person, named=path).to_pandas()
+    """A table file as pandas; a person whom several columns name has a column of their own."""
+    column = workspace.person_in(path)
+    table = tables.read(file, person=column, named=path)
+    if len(tables.columns_of(column)) > 1:
+        table = table.append_column(column, tables.named(table, column))
+    made: pd.DataFrame = table.to_pandas()
     return made
 
 
-def _profile(workspace: Workspace, table: pd.DataFrame) -> Profile:
+def _profile(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
     recipe = workspace.recipe
+    if path not in workspace.settings.data.tables:  # nobody has declared what its columns mean
+        return profile(table, features=(), target=None)
     return profile(table, features=recipe.features, target=recipe.target, categories=tuple(recipe.categories))
 
 

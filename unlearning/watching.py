@@ -225,7 +225,7 @@ def _passed(workspace: Workspace, model: ModelVersion) -> bool:
 def _tables(this: Round) -> Iterator[Sighting]:
     """Erased people in a table get a new request each, so that the next erasure takes them out again."""
     workspace = this.workspace
-    for path in workspace.settings.data.tables:
+    for path in workspace.tables:
         found = suppression.look(workspace, path)
         if found is None:
             continue

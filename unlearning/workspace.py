@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning import settings as settings_file
+from unlearning.entities import Adoption
 from unlearning.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from unlearning.stores.ledger import SqlLedger
     from unlearning.stores.lineage import SqlLineage
     from unlearning.stores.models import MlflowModels
+
+
+ALIAS = "identifier"
+"""The column of the table of aliases that says whose row it is; `person` says which rows mean the same person."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,29 @@ class Workspace:
 
         return DvcData(self.root)
 
+    @property
+    def adoptions(self) -> dict[str, Adoption]:
+        """Registered model → how it is looked after, of models that were trained elsewhere; the newest adoption counts."""
+        events = self.ledger.events(kinds=["ModelAdopted"])
+        return {event.body["model"]["name"]: Adoption.from_body(event.body) for event in events}
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Path → person column of every table that an erasure redacts: declared ones, aliases, those of adopted models."""
+        declared = dict.fromkeys(self.settings.data.tables, self.recipe.person)
+        if self.settings.subject.aliases:
+            declared[self.settings.subject.aliases] = ALIAS
+        return {path: column for each in self.adoptions.values() for path, column in each.tables} | declared
+
+    def person_in(self, path: str) -> str:
+        """The column that says whose record it is, in a table."""
+        return self.tables.get(path, self.recipe.person)
+
+    @property
+    def people_columns(self) -> tuple[str, ...]:
+        """Every such column, the recipe's first: what to look for in a file whose table nobody knows."""
+        return tuple(dict.fromkeys((self.recipe.person, *self.tables.values())))
+
     @cached_property
     def models(self) -> MlflowModels:
         """The MLflow tracking server and registry."""
@@ -114,10 +142,12 @@ class Workspace:
 
     @cached_property
     def recipe(self) -> Recipe:
-        """How the model is made."""
+        """How the model is made. Raises SettingsError when it names people by more or fewer columns than `subject` says."""
         from unlearning.recipes import load_recipe
 
-        return load_recipe(self.root, self.settings.recipe)
+        recipe = load_recipe(self.root, self.settings.recipe)
+        self.settings.subject.check_fits(recipe.person, named=self.settings.recipe)
+        return recipe
 
     @cached_property
     def recipe_digest(self) -> str:

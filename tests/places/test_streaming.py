@@ -24,7 +24,7 @@ import pyarrow.csv, pyarrow.parquet
 
 root, small = sys.argv[1:]
 key, person = bytes(32), "Zq-9999"
-reader = Reader("patient", "text", key, indexed=lambda _: {}, derived=lambda _: frozenset())
+reader = Reader(("patient",), "text", key, indexed=lambda _: {}, derived=lambda _: frozenset())
 wanted = Wanted(frozenset({hashing.token(key, person, "text")}), identifiers=(person,))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -88,7 +88,7 @@ def test_a_place_finds_and_erases_what_only_an_older_version_holds(remote: Any) 
 
     store, name, _, client = remote
     client.delete_object(Bucket=store.root.partition("/")[0], Key=f"store/files/md5/{name[:2]}/{name[2:]}")
-    reader = Reader("patient", "text", bytes(32), indexed=lambda _: {}, derived=lambda _: frozenset())
+    reader = Reader(("patient",), "text", bytes(32), indexed=lambda _: {}, derived=lambda _: frozenset())
     place, wanted = ObjectPlace(store, reader), Wanted(frozenset({hashing.token(bytes(32), "Zq-1", "text")}))
     found = place.find(wanted)
     assert [trace.name for trace in found.traces] == [name]

@@ -12,7 +12,7 @@ KEY = bytes(32)
 
 def watch(*people, kind="text", raw=False):
     tokens = frozenset(hashing.token(KEY, one, kind) for one in people)
-    return Watch("patient", kind, KEY, tokens, byte_scan.pattern(people) if raw else None)
+    return Watch(("patient",), kind, KEY, tokens, byte_scan.pattern(people) if raw else None)
 
 
 @pytest.mark.parametrize(

@@ -55,13 +55,13 @@ class Profile(TypedDict):
     features: dict[str, Number | Category]
 
 
-def profile(table: pd.DataFrame, *, features: Sequence[str], target: str, categories: Collection[str] = ()) -> Profile:
+def profile(table: pd.DataFrame, *, features: Sequence[str], target: str | None, categories: Collection[str] = ()) -> Profile:
     """The facts that a later version is held against.
 
     categories: features whose numbers are codes. The target is always one. Columns that are not there are left out: the
     check of the columns speaks of them.
     """
-    declared = [name for name in (*features, target) if name in table.columns]
+    declared = [name for name in (*features, *filter(None, [target])) if name in table.columns]
     coded = {target, *categories}
     return Profile(
         rows=len(table),

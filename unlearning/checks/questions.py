@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unlearning.checks.profiling import Profile, drift, hundredths, missing_share, spelled, spellings
 from unlearning.checks.searching import Absent, Persons, Search, search, tokens_of
+from unlearning.hashing import several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +30,8 @@ class DataQuestion:
     table: pd.DataFrame
     person: str
     features: Sequence[str]
-    target: str
+    target: str | None
+    """None, like no features, for a table of which nothing but the people is declared."""
     labels: Sequence[str]
     """The declared label set, as text; a cell counts by its spelling."""
     redacted: Absent
@@ -76,10 +80,16 @@ def asked(question: DataQuestion, people: Persons) -> tuple[Asked, ...]:
     tokenisers = {absent.tokenise for absent in lists.values() if absent}
     tokens = {tokenise: tokens_of(people, tokenise) for tokenise in tokenisers}
     searches = {what: search(absent, tokens[absent.tokenise]) for what, absent in lists.items() if absent}
-    checks = [_present(question, people), *(_absent(what, answer, question) for what, answer in searches.items())]
-    checks += [_columns(question), _labels(question)]
+    checks = [
+        _present(question, people),
+        *([_alone(question, people)] if question.before is None else []),  # an erasure of others does not wait for such a row
+        *(_absent(what, answer, question) for what, answer in searches.items()),
+    ]
+    checks += [_columns(question), *([_labels(question, question.target)] if question.target else [])]
     if question.before is not None:
-        checks += [check(question, question.before) for check in (_types, _missing, _rows, _distribution)]
+        # Without declared features there is nothing to measure shares or distributions of, and an empty check always passes.
+        measured = (_types, _missing, _rows, _distribution) if question.features else (_types, _rows)
+        checks += [check(question, question.before) for check in measured]
     return tuple(checks)
 
 
@@ -96,6 +106,20 @@ def _present(question: DataQuestion, people: Persons) -> Asked:
                 f"{people.nobody} rows without a person",
                 {"column": question.person},
             ),
+        ),
+    )
+
+
+def _alone(question: DataQuestion, people: Persons) -> Asked:
+    together = np.array([bool(several(value)) for value in people.values], dtype=np.bool_)
+    column = {"column": question.person}
+    return Asked(
+        name="data.people_alone",
+        value=int(together.sum()),
+        threshold="0 cells that name several people",
+        how="cells like `one;other`: nobody can say whose record such a row is, or erase half of it",
+        expected=(
+            Expected("ExpectListedPeopleAbsent", "every row is of one person", f"{together.sum()} cells", column, together),
         ),
     )
 
@@ -125,7 +149,11 @@ def _absent(what: str, answer: Search, question: DataQuestion) -> Asked:
 
 def _columns(question: DataQuestion) -> Asked:
     exact = question.before is not None
-    columns = question.before["columns"] if question.before else [*question.features, question.target, question.person]
+    columns = (
+        question.before["columns"]
+        if question.before
+        else [*question.features, *filter(None, [question.target]), question.person]
+    )
     here = {str(name) for name in question.table.columns}
     differing = sorted(set(columns) ^ here if exact else set(columns) - here)
     return Asked(
@@ -144,15 +172,15 @@ def _columns(question: DataQuestion) -> Asked:
     )
 
 
-def _labels(question: DataQuestion) -> Asked:
-    column, target = _column(question, question.target), {"column": question.target}
+def _labels(question: DataQuestion, name: str) -> Asked:
+    column, target = _column(question, name), {"column": name}
     missing = int(column.isna().sum())
     undeclared = sum(rows for value, rows in spellings(column).items() if value not in question.labels)
     return Asked(
         name="data.labels",
         value=missing + undeclared,
         threshold="0 records without a declared label",
-        how=f"column {question.target} against the {len(question.labels)} labels that the recipe declares",
+        how=f"column {name} against the {len(question.labels)} labels that the recipe declares",
         expected=(
             Expected("ExpectColumnValuesToNotBeNull", "every record has a label", f"{missing} without a label", target),
             Expected(

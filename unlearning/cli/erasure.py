@@ -25,8 +25,7 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     from unlearning.entities import plain
 
     workspace = open_project(root)
-    kind = workspace.settings.subject.identifier
-    tokens = {hashing.token(workspace.keys.index, one, kind) for one in people(subjects)}
+    tokens = {token.hex() for token in hashing.keyed(workspace.keys.index, receiving.known_as(workspace, people(subjects)))}
     if requests or not subjects:
         tokens |= {one.token for one in receiving.chosen(workspace, requests)}
     found = assessment.assess(workspace, sorted(tokens), assessment.search(workspace, tokens))

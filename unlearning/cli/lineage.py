@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -105,4 +106,61 @@ def add_edge(root: Path, as_json: bool, parent: str, child: str, kind: str) -> N
     answer(as_json, edge, [f"{parent} → {child}: {kind}"])
 
 
-COMMANDS = (follow, lineage)
+@click.command()
+@project
+@click.argument("model", metavar="MODEL/VERSION")
+@click.option("--data", required=True, metavar="PATH[@REV]", help="The DVC-tracked table that trained it.")
+@click.option(
+    "--subject-column", "column", required=True, metavar="COLUMN", help="What says whose record it is; of two, clinic/patient."
+)
+@click.option(
+    "--policy",
+    default="retrain",
+    show_default=True,
+    metavar="retrain|none",
+    help="How an erasure makes a clean version: with your own DVC stage, or not at all, and lists it as left.",
+)
+@click.option("--stage", help="The DVC stage that trains and registers it; default: the one that its run names.")
+@click.option("--minimum", "minima", multiple=True, metavar="METRIC=VALUE", help="What the run of a clean version must reach.")
+def adopt(
+    root: Path,
+    as_json: bool,
+    model: str,
+    data: str,
+    column: str,
+    policy: str,
+    stage: str | None,
+    minima: Sequence[str],
+) -> None:
+    """Look after a model version that was trained elsewhere, of any flavour: who shaped it, and how it is made again.
+
+    From then on `unlearn impact` names it, and `unlearn erase` takes people out of its table too, runs your stage on what is
+    left, and moves the aliases to the version that the stage registers. Adopting it again replaces what was said before.
+
+    \b
+    Example:  unlearn adopt churn/3 --data data/churn.csv --subject-column customer --stage train-churn --minimum auc=0.7
+    """
+    from unlearning import adoption
+    from unlearning.erasure import utc_now
+
+    wish = adoption.Wish(model, data, column, policy, stage, _minimum(minima))
+    told = adoption.adopt(open_project(root), wish, now=utc_now())
+    answer(as_json, told, adoption.lines(told))
+
+
+def _minimum(given: Sequence[str]) -> dict[str, float]:
+    from unlearning.errors import WrongUse
+
+    found = {}
+    for one in given:
+        metric, _, value = one.rpartition("=")
+        try:
+            found[metric] = float(value)
+        except ValueError:
+            metric = ""
+        if not metric or not math.isfinite(found[metric]):
+            raise WrongUse(f"--minimum {one!r} is no METRIC=VALUE; expected for example auc=0.7")
+    return found
+
+
+COMMANDS = (follow, lineage, adopt)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from unlearning.errors import DataError, RecipeError
 from unlearning.protocols import Encoded, Records
+from unlearning.stores import tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -111,10 +112,10 @@ class TorchRecipe:
     def encode(self, table: pa.Table) -> Encoded:
         """The table as float32 features and label indices, in storage order; raises DataError with every finding at once."""
         findings: list[str] = []
-        columns = _columns(table, (*self.features, self.target, self.person), findings)
+        columns = _columns(table, (*self.features, self.target, *tables.columns_of(self.person)), findings)
         blocks = [self._feature(name, columns[name], findings) for name in self.features if name in columns]
         labels = _labels(self, columns, findings)
-        people = _people(self.person, columns, findings)
+        people = _people(self.person, table, columns, findings)
         if findings:
             raise DataError("it does not fit the recipe; correct one of the two:\n  " + "\n  ".join(findings))
         features = np.concatenate(blocks, axis=1, dtype=np.float32)
@@ -222,17 +223,17 @@ def _spelling(value: object, declared: Sequence[str]) -> str:
     return text
 
 
-def _people(name: str, columns: Mapping[str, pa.ChunkedArray], findings: list[str]) -> Sequence[object]:
+def _people(person: str, table: pa.Table, columns: Mapping[str, pa.ChunkedArray], findings: list[str]) -> Sequence[object]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if name not in columns:
-        return ()
-    column = columns[name]
-    unknown = column.null_count
-    if pa.types.is_floating(column.type):
-        unknown += int(pc.sum(pc.is_nan(column)).as_py() or 0)
-    if unknown:
-        findings.append(f"person {name!r} is missing in {unknown} records; drop them: nobody could ask for their erasure")
-    people: list[object] = column.to_pylist()
+    for name in tables.columns_of(person):
+        if name not in columns:
+            return ()
+        unknown = columns[name].null_count
+        if pa.types.is_floating(columns[name].type):
+            unknown += int(pc.sum(pc.is_nan(columns[name])).as_py() or 0)
+        if unknown:
+            findings.append(f"person {name!r} is missing in {unknown} records; drop them: nobody could ask for their erasure")
+    people: list[object] = tables.named(table, person).to_pylist()
     return people

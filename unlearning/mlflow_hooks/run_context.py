@@ -18,6 +18,8 @@ from mlflow.tracking.context.abstract_context import RunContextProvider
 TAGGED_OUTPUTS = 50
 """A run takes 100 tags at once; beyond this many outputs the rest is only in `dvc.outs_digest`."""
 _PATIENCE_S = 0.5
+_RUNNING = {"DVC_STAGE": "dvc.stage", "UNLEARNING_ERASURE": "unlearning.erasure"}
+"""Variable → tag: what the run is part of."""
 
 
 class DvcRunContext(RunContextProvider):
@@ -35,8 +37,8 @@ class DvcRunContext(RunContextProvider):
         root = _root(Path.cwd())
         if root is None:
             return {}
-        stage = {"dvc.stage": os.environ["DVC_STAGE"]} if os.environ.get("DVC_STAGE") else {}
-        return {**_git(root), **stage, **_params(root), **_output_tags(self._outputs(root))}
+        running = {tag: os.environ[name] for name, tag in _RUNNING.items() if os.environ.get(name)}
+        return {**_git(root), **running, **_params(root), **_output_tags(self._outputs(root))}
 
     def _outputs(self, root: Path) -> dict[str, str]:
         """Path → hash of every output that the lock files at and above the working folder name."""

@@ -37,7 +37,7 @@ class TablePlace:
 
     def _people(self, file: Path) -> frozenset[str]:
         with file.open("rb") as stream:
-            return people_scan.tokens(stream, self.person, kind=self.kind, key=self.key) or frozenset()
+            return people_scan.tokens(stream, (self.person,), kind=self.kind, key=self.key) or frozenset()
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Nothing is deleted here: rewriting the data is redaction, with a new version and a new model."""

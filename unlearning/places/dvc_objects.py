@@ -26,7 +26,8 @@ OBJECTS = "DVC objects"
 class Reader:
     """How to see who is in a file."""
 
-    person: str
+    people: Sequence[str]
+    """Person columns; a table may have any of them."""
     kind: IdentifierKind
     key: bytes
     indexed: Callable[[frozenset[str]], Mapping[str, bool]] = field(repr=False)
@@ -39,7 +40,7 @@ class Reader:
 
     def watch(self, wanted: Wanted) -> Watch:
         """How to see who is named in what is no table."""
-        return Watch(self.person, self.kind, self.key, wanted.tokens, byte_scan.pattern(wanted.identifiers))
+        return Watch(self.people, self.kind, self.key, wanted.tokens, byte_scan.pattern(wanted.identifiers))
 
     def named(self, path: str) -> frozenset[str]:
         """Tokens of a file's name and of each folder above it, as if they were identifiers: `scans/patient-4711.png`."""
@@ -159,7 +160,7 @@ class _Look:
         reader, name = self.reader, _object_of(path)
         try:
             with self.store.open(path, version) as stream:
-                here = people_scan.tokens(stream, reader.person, kind=reader.kind, key=reader.key)
+                here = people_scan.tokens(stream, reader.people, kind=reader.kind, key=reader.key)
             if here is not None:
                 self.readable.add(name)
                 return not here.isdisjoint(self.wanted.tokens)

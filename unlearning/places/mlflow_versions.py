@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from unlearning.entities import Level, ModelRecord, ModelVersion, Residual, Trace
+from unlearning.entities import Level, ModelVersion, Residual, Trace
 from unlearning.protocols import Found, Wanted
 from unlearning.stores.mlflow_purge import DATASET, MODEL, RUN, MlflowGarbage
 
@@ -17,8 +17,8 @@ class MlflowPlace:
     """Registry, runs, logged models and their files at one address."""
 
     garbage: MlflowGarbage
-    shaped: Callable[[frozenset[str]], Sequence[ModelRecord]] = field(repr=False)
-    """Tokens → lineage of every version they shaped, deleted ones included."""
+    shaped: Callable[[frozenset[str]], Sequence[tuple[ModelVersion, str | None]]] = field(repr=False)
+    """Tokens → every version they shaped and that is to go, with its run; deleted ones included."""
     replacement: Callable[[], ModelVersion | None] = field(repr=False)
     """What serves now: where other aliases of a deleted version go."""
     forgotten: Callable[[Sequence[str]], None] = field(repr=False)
@@ -29,11 +29,11 @@ class MlflowPlace:
 
     def find(self, wanted: Wanted) -> Found:
         """What is left of versions that they shaped. Raises Unavailable."""
-        records = self.shaped(wanted.tokens)
-        fresh = [trace for record in records for trace in self.garbage.of(record.model, record.run_id)]
+        versions = self.shaped(wanted.tokens)
+        fresh = [trace for model, run_id in versions for trace in self.garbage.of(model, run_id)]
         known = self.garbage.still(wanted.known.get(self.name, frozenset()))
         left = sorted({*fresh, *known}, key=lambda trace: (trace.kind, trace.name, trace.location))
-        return Found(tuple(left), searched=len(records) + len(wanted.known.get(self.name, ())))
+        return Found(tuple(left), searched=len(versions) + len(wanted.known.get(self.name, ())))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them in the order that leaves nothing. Raises Unavailable."""

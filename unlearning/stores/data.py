@@ -70,7 +70,7 @@ class DvcData:
                 raise ProjectError(
                     f"{path} is not kept by DVC (cache: false), so no old version could be had; let DVC cache it"
                 )
-            _must_be_clean(out, path, exists=file.exists(), maker=self._named(out.stage))
+            _must_be_clean(out, path, exists=file.exists(), maker=self.stage_name(out.stage))
             held: str = out.hash_info.value
             rev = self.git.head
             if rev is not None and not self.git.committed(dvc_files.holder(out.stage)):
@@ -182,8 +182,8 @@ class DvcData:
         """What differs from what DVC recorded, one line each; empty when `dvc status` is clean."""
         with self._open() as repo:
             return [
-                f"{self._named(stage)}: {self._relative(line)}"
-                for stage in sorted(repo.index.stages, key=self._named)
+                f"{self.stage_name(stage)}: {self._relative(line)}"
+                for stage in sorted(repo.index.stages, key=self.stage_name)
                 for line in _differences(stage)
             ]
 
@@ -221,7 +221,7 @@ class DvcData:
         from dvc.repo import lock_repo
 
         with self._open() as repo, lock_repo(repo):
-            found = {self._named(stage): stage for stage in repo.index.stages}
+            found = {self.stage_name(stage): stage for stage in repo.index.stages}
             if missing := sorted(set(stages) - set(found)):
                 raise NotFound(f"dvc.yaml has no stage {', '.join(missing)}; it has {', '.join(sorted(found))}")
             for name in stages:
@@ -288,7 +288,7 @@ class DvcData:
             found[rev] = next((out.hash_info.value for out in repo.index.outs if out.fs_path == f"/{inside}"), None)
         return found
 
-    def _named(self, stage: Stage) -> str:
+    def stage_name(self, stage: Stage) -> str:
         """As `dvc repro` takes it in `root`; DVC's own addressing depends on the current folder."""
         file = self._relative(stage.path)
         name = getattr(stage, "name", None)

@@ -169,6 +169,14 @@ class SqlFollowed:
             if connection.execute(sa.select(person_columns).where(where)).first() is None:
                 connection.execute(person_columns.insert().values(path=path, name=name))
 
+    def mark_deleted(self, model: ModelVersion) -> None:
+        """The version is gone from the registry; what is known of it stays."""
+        with schema.writing(self._engine, "lineage") as connection:
+            gone = connection.execute(followed_models.update().where(_of(followed_models, model)).values(deleted=True))
+            if gone.rowcount == 0:
+                row = _model_row(Followed(model, None, "", 0, settled=False, deleted=True))
+                connection.execute(followed_models.insert().values(**row))
+
     def add_source(self, source: Source) -> None:
         """Say what fed a version that the registry itself knows nothing about; the next round keeps it."""
         with schema.writing(self._engine, "lineage") as connection:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unlearning.entities import Trace
 from unlearning.errors import DataError
@@ -179,17 +180,24 @@ def _vanishing(file: Path) -> Iterator[IO[bytes]]:
         yield stream
 
 
+def _rows_of(file: Path, person: str, watch: Watch) -> NDArray[np.bool_]:
+    """(n,) true where one person column names somebody who is looked for."""
+    people = tables.people(tables.read(file, person=person), person)
+    (tokens,) = tables.tokens_of(people, kind=watch.kind, keys=[watch.key])
+    gone = np.array([token.hex() in watch.tokens for token in tokens], dtype=bool)
+    found: NDArray[np.bool_] = gone[people.codes]
+    return found
+
+
 def _without(file: Path, watch: Watch) -> bool:
     """Rewrite a table without the people's rows; False for what is no table, or cannot be rewritten."""
     with file.open("rb") as stream:
         if not watch.table(stream):
             return False
     try:
-        table = tables.read(file, person=watch.column)
-        people = tables.people(table, watch.column)
-        (tokens,) = tables.tokens_of(people, kind=watch.kind, keys=[watch.key])
-        gone = np.array([token.hex() in watch.tokens for token in tokens], dtype=bool)
-        tables.redact(file, file, ~gone[people.codes])
+        here = tables.read(file).column_names
+        gone = [_rows_of(file, person, watch) for person in watch.people if tables.names_people(here, person)]
+        tables.redact(file, file, ~np.logical_or.reduce(gone))
     except (DataError, ValueError):
         return False
     with file.open("rb") as stream:  # another column may name them too

@@ -41,11 +41,13 @@ class MlflowGarbage:
         """The database that can be opened, or None."""
         return self.database if self.models.uri.startswith("http") else self.models.uri
 
-    def of(self, version: ModelVersion, run_id: str) -> list[Trace]:
+    def of(self, version: ModelVersion, run_id: str | None) -> list[Trace]:
         """What there is of a version: itself, its logged models, its run, and data sets of no other run."""
+        found = [Trace(str(version), VERSION)]
+        if run_id is None:
+            return self.still(found)
         with self.models.client() as client:
             run = ask(client.get_run, run_id)
-            found = [Trace(str(version), VERSION)]
             if run is not None:
                 outputs = run.outputs.model_outputs if run.outputs else []
                 found += [Trace(one.model_id, MODEL, self._location(client, one.model_id)) for one in outputs]

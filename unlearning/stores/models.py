@@ -206,6 +206,18 @@ class MlflowModels:
         answer: pd.DataFrame = self.load(version).unwrap_python_model().predict(None, table)
         return answer
 
+    def flavours(self, version: ModelVersion) -> tuple[str, ...]:
+        """What the version can be loaded as: `sklearn`, `pytorch`, `python_function`, …"""
+        with self._files(version, "MLmodel") as file:
+            from ruamel.yaml import YAML
+
+            return tuple(YAML(typ="safe").load(file.read_text()).get("flavors", {}))
+
+    def metrics(self, run_id: str) -> dict[str, float]:
+        """The last value of each metric of a run. Raises NotFound."""
+        with self._client() as client, self._missing(f"run {run_id}"):
+            return {name: float(value) for name, value in client.get_run(run_id).data.metrics.items()}
+
     def manifest(self, version: ModelVersion) -> dict[str, str]:
         """Relative path → SHA-256 of every file of the version, as they are stored now."""
         with self._files(version) as folder:

@@ -8,31 +8,34 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, Any
 
 from unlearning import hashing
 from unlearning.errors import DataError, IdentifierError
 from unlearning.hashing import IdentifierKind
+from unlearning.stores import tables
 
 _PARQUET = b"PAR1"
 _HEADER_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 14
 
 
-def identifiers(stream: IO[bytes], column: str) -> Iterator[object] | None:
-    """The identifiers in a table, some of them more than once; None for anything that is no table with this column.
+def identifiers(stream: IO[bytes], people: Sequence[str]) -> Iterator[object] | None:
+    """The identifiers in a table, some of them more than once; None for anything that is no table with people in it.
 
-    Raises DataError, while it is read, for a table that is broken in the middle.
+    people: person columns, any of which may be there. A cell that names several people gives each of them, besides the cell
+    itself. Raises DataError, while it is read, for a table that is broken in the middle.
     """
     head = stream.read(len(_PARQUET))
     stream.seek(0)
-    return _parquet(stream, column) if head == _PARQUET else _csv(stream, column)
+    return _parquet(stream, people) if head == _PARQUET else _csv(stream, people)
 
 
-def tokens(stream: IO[bytes], column: str, *, kind: IdentifierKind, key: bytes) -> frozenset[str] | None:
-    """The index tokens of everyone in a table; None for anything that is no table with this column. Raises DataError."""
-    found = identifiers(stream, column)
+def tokens(stream: IO[bytes], people: Sequence[str], *, kind: IdentifierKind, key: bytes) -> frozenset[str] | None:
+    """The index tokens of everyone in a table; None for anything that is no table with people in it. Raises DataError."""
+    found = identifiers(stream, people)
     return None if found is None else tokens_of(found, kind=kind, key=key)
 
 
@@ -53,7 +56,7 @@ def _fingerprint(value: object, kind: IdentifierKind) -> bytes | None:
         return None
 
 
-def _parquet(stream: IO[bytes], column: str) -> Iterator[object] | None:
+def _parquet(stream: IO[bytes], people: Sequence[str]) -> Iterator[object] | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -61,35 +64,37 @@ def _parquet(stream: IO[bytes], column: str) -> Iterator[object] | None:
         file = pq.ParquetFile(stream)
     except (pa.ArrowInvalid, OSError):
         return None  # starts like one; `searched by bytes` still sees it
-    return _row_groups(file, column) if column in file.schema_arrow.names else None
+    here = [person for person in people if tables.names_people(file.schema_arrow.names, person)]
+    return _row_groups(file, here) if here else None
 
 
-def _row_groups(file: Any, column: str) -> Iterator[object]:
+def _row_groups(file: Any, people: Sequence[str]) -> Iterator[object]:
     import pyarrow as pa
 
     try:
-        for number in range(file.num_row_groups):
-            yield from _distinct(file.read_row_group(number, columns=[column], use_threads=False).column(0))
+        for number, person in itertools.product(range(file.num_row_groups), people):
+            group = file.read_row_group(number, columns=list(tables.columns_of(person)), use_threads=False)
+            yield from _distinct(group, person)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"a Parquet file cannot be read to its end ({type(error).__name__}); restore or delete it") from None
 
 
-def _distinct(values: Any) -> list[object]:
-    import pyarrow as pa
-
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    found: list[object] = values.unique().drop_null().to_pylist()
-    return found
+def _distinct(table: Any, person: str) -> Iterator[object]:
+    found: list[object] = tables.named(table, person).unique().drop_null().to_pylist()
+    for one in found:
+        yield one
+        yield from hashing.several(one)
 
 
-def _csv(stream: IO[bytes], column: str) -> Iterator[object] | None:
+def _csv(stream: IO[bytes], people: Sequence[str]) -> Iterator[object] | None:
     try:
         line = _first_line(stream).decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
     stream.seek(0)
-    return _blocks(stream, column) if "\0" not in line and column in _header(line) else None
+    named = _header(line)
+    here = [person for person in people if tables.names_people(named, person)]
+    return _blocks(stream, here) if "\0" not in line and here else None
 
 
 def _first_line(stream: IO[bytes]) -> bytes:
@@ -107,18 +112,20 @@ def _header(line: str) -> list[str]:
         return []  # one line longer than any header: minified JSON, say
 
 
-def _blocks(stream: IO[bytes], column: str) -> Iterator[object]:
+def _blocks(stream: IO[bytes], people: Sequence[str]) -> Iterator[object]:
     import pyarrow as pa
     from pyarrow import csv as arrow
 
+    columns = list(dict.fromkeys(column for person in people for column in tables.columns_of(person)))
     try:
         reader = arrow.open_csv(
             stream,
             read_options=arrow.ReadOptions(use_threads=False),
             parse_options=arrow.ParseOptions(newlines_in_values=True),
-            convert_options=arrow.ConvertOptions(include_columns=[column], column_types={column: pa.string()}),
+            convert_options=arrow.ConvertOptions(include_columns=columns, column_types=dict.fromkeys(columns, pa.string())),
         )
         for batch in reader:
-            yield from _distinct(batch.column(0))
+            table = pa.Table.from_batches([batch])
+            yield from itertools.chain.from_iterable(_distinct(table, person) for person in people)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"a CSV file cannot be read to its end ({type(error).__name__}); restore or delete it") from None

@@ -52,6 +52,8 @@ class RunFacts:
     """Path, as a tag can hold it → DVC object hash, of what lay beside the run when it began."""
     outputs_total: int
     """How many there were; a run's tags hold the first ones only."""
+    erasure: str | None = None
+    """The erasure that had it made again."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,7 @@ def _run_facts(run: Any) -> RunFacts:
         stage=tags.get("dvc.stage"),
         outputs=outputs,
         outputs_total=int(tags.get("dvc.outs_count", len(outputs))),
+        erasure=tags.get("unlearning.erasure"),
     )
 
 

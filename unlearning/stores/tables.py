@@ -5,7 +5,7 @@ Whatever pyarrow says about a file may quote a cell, so its words never reach a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -48,10 +48,20 @@ def about(path: str) -> Iterator[None]:
         raise DataError(f"{path}: {error}") from error
 
 
+def columns_of(person: str) -> tuple[str, ...]:
+    """The columns that name a person: one, or of `clinic/patient` both."""
+    return tuple(person.split(hashing.SAID_PART))
+
+
+def names_people(columns: Collection[str], person: str) -> bool:
+    """A table with these columns says whose record each row is."""
+    return set(columns_of(person)) <= set(columns)
+
+
 def read(path: Path, *, person: str | None = None, named: str | None = None) -> pa.Table:
     """A table from a Parquet or CSV file.
 
-    person: in CSV, the column that is read as text, so that `0042` stays `0042`. named: the table's tracked path when
+    person: in CSV, what is read as text, so that `0042` stays `0042`. named: the table's tracked path when
     `path` is a cache object without a suffix. Raises NotFound without a file, DataError when it cannot be read.
     """
     named = named or str(path)
@@ -68,15 +78,45 @@ def read(path: Path, *, person: str | None = None, named: str | None = None) -> 
 
 def people(table: pa.Table, column: str) -> People:
     """Who each row belongs to; raises DataError for a missing column, an unusable type, or rows without a person."""
+    encoded = _encoded(identities(table, column))
+    names = tuple(_plain(name, column) for name in encoded.dictionary.to_pylist())
+    return People(values=names, codes=encoded.indices.to_numpy().astype(np.int64))
+
+
+def identities(table: pa.Table, person: str) -> pa.ChunkedArray:
+    """The identifier in each row; of a person named by several columns, their values with `hashing.PART` between them.
+
+    Raises DataError as `people` does.
+    """
+    for column in columns_of(person):
+        _check_identifying(table, column)
+    return named(table, person)
+
+
+def named(table: pa.Table, person: str) -> pa.ChunkedArray:
+    """The identifier in each row, as `identities`; null where a part of it is."""
+    import pyarrow.compute as pc
+
+    parts = [_decoded(table, column) for column in columns_of(person)]
+    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*map(_as_text, parts), hashing.PART)
+
+
+def _decoded(table: pa.Table, column: str) -> pa.ChunkedArray:
+    import pyarrow as pa
+
+    values = table.column(column)
+    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+
+
+def _check_identifying(table: pa.Table, column: str) -> None:
+    """One column that names people, or a part of their names, does so in every row. Raises DataError."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if column not in table.column_names:
         present = ", ".join(table.column_names)
         raise DataError(f"no person column {column!r}; the table has {present}; correct the table, or `person` in the recipe")
-    values = table.column(column)
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
+    values = _decoded(table, column)
     if pa.types.is_nested(values.type) or pa.types.is_boolean(values.type):
         raise DataError(f"person column {column!r} has type {values.type}; expected text, whole numbers or bytes")
     absent = pc.is_null(values, nan_is_null=True)
@@ -87,9 +127,31 @@ def people(table: pa.Table, column: str) -> People:
             f"person column {column!r} is empty in {missing} of {len(table)} rows; expected a person in every row: "
             "nobody could ask for the erasure of the others"
         )
-    encoded = _encoded(values)
-    names = tuple(_plain(name, column) for name in encoded.dictionary.to_pylist())
-    return People(values=names, codes=encoded.indices.to_numpy().astype(np.int64))
+
+
+def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A part of a composite identifier as text: 4711.0 as 4711, bytes as the text they hold."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_floating(values.type) and pc.all(pc.equal(values, pc.floor(values))).as_py():
+        values = values.cast(pa.int64())
+    return values.cast(pa.string())
+
+
+def shared_tokens(who: People, *, kind: IdentifierKind, key: bytes) -> list[bytes]:
+    """The tokens of everyone who is named only together with others: whose record such a row is, nobody can guess."""
+    named_together = dict.fromkeys(part for value in who.values for part in hashing.several(value))
+    return hashing.keyed(key, [hashing.fingerprint(part, kind) for part in named_together])
+
+
+def collisions(who: People, kind: IdentifierKind) -> int:
+    """How many people are spelled in more than one way, so that normalising makes one person of them."""
+    seen: dict[bytes, int] = {}
+    for value in who.values:
+        inner = hashing.fingerprint(value, kind)
+        seen[inner] = seen.get(inner, 0) + 1
+    return sum(count > 1 for count in seen.values())
 
 
 def tokens_of(who: People, *, kind: IdentifierKind, keys: Sequence[bytes]) -> list[list[bytes]]:
@@ -157,7 +219,7 @@ def _read_csv(path: Path, person: str | None) -> pa.Table:
     return csv.read_csv(
         path,
         parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(column_types={person: pa.string()} if person else None),
+        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(columns_of(person), pa.string()) if person else None),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
@@ -34,8 +34,8 @@ _PHONE = re.compile(r"[+0-9()./\- ]{7,}")
 class Watch:
     """Who is looked for."""
 
-    column: str
-    """The person column."""
+    people: Sequence[str]
+    """Person columns; a person whom several columns name is found in tables only."""
     kind: IdentifierKind
     key: bytes = field(repr=False)
     tokens: frozenset[str] = frozenset()
@@ -55,7 +55,7 @@ class Watch:
 
     def in_stream(self, stream: IO[bytes]) -> bool:
         """One of them is in a file; it is read in pieces. Raises DataError for a table that is broken in the middle."""
-        here = people_scan.tokens(stream, self.column, kind=self.kind, key=self.key)
+        here = people_scan.tokens(stream, self.people, kind=self.kind, key=self.key)
         if here is not None and not here.isdisjoint(self.tokens):
             return True
         stream.seek(0)
@@ -70,7 +70,7 @@ class Watch:
 
     def table(self, stream: IO[bytes]) -> bool:
         """The file is a table with the person column."""
-        return people_scan.identifiers(stream, self.column) is not None
+        return people_scan.identifiers(stream, self.people) is not None
 
     def _in_pieces(self, stream: IO[bytes]) -> bool:
         piece = stream.read(_CHUNK_BYTES)
@@ -105,11 +105,12 @@ class Watch:
 
     def _under_column(self, text: str) -> Iterator[object]:
         """What JSON says of the person column: `"patient": 17`, or columns and rows as MLflow writes tables."""
-        name = re.escape(json.dumps(self.column))
-        for value in re.findall(rf'{name}\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.0)?)', text):
-            yield _unescaped(value.strip('"'))
-        if json.dumps(self.column) in text and '"data"' in text:
-            yield from _cells(text, self.column)
+        for column in self.people:
+            name = re.escape(json.dumps(column))
+            for value in re.findall(rf'{name}\s*:\s*("(?:[^"\\]|\\.)*"|-?\d+(?:\.0)?)', text):
+                yield _unescaped(value.strip('"'))
+            if json.dumps(column) in text and '"data"' in text:
+                yield from _cells(text, column)
 
     def _known(self, found: set[Any]) -> bool:
         return not people_scan.tokens_of(found, kind=self.kind, key=self.key).isdisjoint(self.tokens)

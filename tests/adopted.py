@@ -1,0 +1,96 @@
+"""Somebody else's models beside a small project: ordinary scikit-learn and PyTorch scripts in DVC stages of their own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tests.small_project import Project, patient
+
+RAW, CHURN = "data/customers.csv", "data/churn.csv"
+CUSTOMERS = 30
+"""The first ones are patients of the small project too."""
+
+CLEAN = """
+rows = open("data/customers.csv").read().splitlines()
+open("data/churn.csv", "w").write("\\n".join([rows[0], *(row for row in rows[1:] if not row.endswith(",test"))]) + "\\n")
+"""
+
+SKLEARN = """
+import mlflow, pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+table = pd.read_csv("data/churn.csv")
+with mlflow.start_run():
+    model = LogisticRegression().fit(table[["visits", "spent"]], table["left"])
+    mlflow.log_metric("accuracy", model.score(table[["visits", "spent"]], table["left"]))
+    mlflow.sklearn.log_model(model, name="model", registered_model_name="churn", pip_requirements=["scikit-learn"])
+"""
+
+TORCH = """
+import mlflow, pandas as pd, torch
+
+table = pd.read_csv("data/churn.csv")
+x, y = (torch.tensor(table[c].to_numpy(), dtype=torch.float32) for c in (["visits", "spent"], ["left"]))
+torch.manual_seed(0)
+module = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+steps = torch.optim.Adam(module.parameters(), lr=0.05)
+for _ in range(20):
+    steps.zero_grad()
+    torch.nn.functional.binary_cross_entropy_with_logits(module(x), y).backward()
+    steps.step()
+with mlflow.start_run():
+    dataset = mlflow.data.from_pandas(table.drop(columns="customer"), source="dvc://data/churn.csv")
+    mlflow.log_input(dataset, context="training")
+    mlflow.pytorch.log_model(
+        module, name="model", registered_model_name="value", serialization_format="pickle", pip_requirements=["torch"]
+    )
+"""
+
+
+def add(project: Project) -> Project:
+    """Two models, trained by their stages and registered; `churn` serves behind @live."""
+    root = project.root
+    table = [f"{patient(number)},{number % 7},{number * 1.5:.2f},{number % 2}" for number in range(CUSTOMERS)]
+    (root / RAW).write_text("\n".join(["customer,visits,spent,left", *table]) + "\n")
+    for name, script in (("clean", CLEAN), ("churn", SKLEARN), ("value", TORCH)):
+        (root / f"{name}.py").write_text(script)
+    project.workspace.data.add([RAW])
+    stage(project, "clean", [RAW], outs=[CHURN])
+    stage(project, "churn", [CHURN])
+    stage(project, "value", [CHURN])
+    project.workspace.data.git.commit("Two more models", ["."])
+    reproduce(project, "churn", "value")
+    project.workspace.data.git.commit("Train them", ["."])
+    project.workspace.data.push([RAW, CHURN])
+    with project.workspace.models.client() as client:
+        client.set_registered_model_alias("churn", "live", "1")
+        client.set_registered_model_alias("value", "live", "1")
+    return project
+
+
+def stage(project: Project, name: str, deps: list[str], *, outs: list[str] | None = None, script: str = "") -> None:
+    """A stage of dvc.yaml that runs `NAME.py`, or another script."""
+    yaml, file = YAML(), project.root / "dvc.yaml"
+    document = yaml.load(file.read_text())
+    script = script or f"{name}.py"
+    document["stages"][name] = {"cmd": f"{sys.executable} {script}", "deps": [*deps, script], "outs": outs or []}
+    yaml.dump(document, file)
+
+
+def reproduce(project: Project, *stages: str) -> None:
+    """`dvc repro`, as the user runs it."""
+    environ = {**os.environ, "MLFLOW_TRACKING_URI": project.workspace.models.uri}
+    command = [sys.executable, "-m", "dvc", "repro", "--quiet", "--no-run-cache", *stages]
+    subprocess.run(command, cwd=project.root, env=environ, check=True, capture_output=True)
+
+
+def rewrite(root: Path, name: str, old: str, new: str) -> None:
+    """Change a script in one place."""
+    file = root / f"{name}.py"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
