@@ -12,7 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.embedded import answering
 from flows.runners import runner
 from flows.steps import mapped, progress, step, warm
-from unlearning import pipeline, presentation, summary
+from unlearning import openlineage, pipeline, presentation, remaking, summary
 from unlearning.entities import Trained
 from unlearning.erasure import Erasure, trained_from
 from unlearning.errors import ParentMoved, Refused, needing_room
@@ -60,8 +60,14 @@ def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full
 
 def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
     """One process at a time for one batch: a second one waits, and then finds every step done."""
-    with needing_room(), workspace.ledger.exclusive(erasure.erasure_id):
-        return _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
+    with (
+        needing_room(),
+        workspace.ledger.exclusive(erasure.erasure_id),
+        openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
+    ):
+        report = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
+        openlineage.tell_erasure(workspace, told, report, Erasure(workspace, erasure.erasure_id).redacted)
+        return report
 
 
 def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
@@ -83,10 +89,21 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, An
         if erasure.plan.retrain_model:
             trained, report = _climb(erasure, replay=replay, every_shard=every_shard)
             step("7 promote", lambda: pipeline.promote_step(erasure, trained, report["metrics"]), say=summary.say_promoted)
+        for name in erasure.plan.adopted:
+            _remake(erasure, name)
         step("  settle", lambda: pipeline.settle_step(erasure), say=summary.say_settled)
         step("8 purge", lambda: pipeline.purge_step(erasure), say=summary.say_purged)
     step("9 certify", lambda: pipeline.certify_step(erasure), say=lambda body: str(body["path"] or ""))
     return summary.summarise(erasure)
+
+
+def _remake(erasure: Erasure, name: str) -> None:
+    """A model that was trained elsewhere, by its own stage; raises ValidationRefused when no clean version came of it."""
+    workspace = erasure.workspace
+    with openlineage.reported(workspace, f"erase.{name}", erasure=erasure.erasure_id) as told:
+        made = step(f"5 retrain {name}", lambda: remaking.remake_step(erasure, name), say=remaking.say_remade)
+        moved = step(f"7 promote {name}", lambda: remaking.promote_step(erasure, name), say=remaking.say_promoted)
+        openlineage.tell_remade(workspace, told, made, moved)
 
 
 def _climb(erasure: Erasure, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows import embedded
 from flows.steps import step
-from unlearning import following
+from unlearning import following, openlineage
 from unlearning.workspace import Workspace, open_workspace
 
 
@@ -18,7 +18,10 @@ from unlearning.workspace import Workspace, open_workspace
 def follow(root: str = ".", everything: bool = False) -> dict[str, Any]:
     """One round of following; everything: also index every table of every commit whose object can still be had."""
     workspace = open_workspace(Path(root))
-    report = step("follow", lambda: following.follow(workspace, everything=everything), say=following.say)
+    before = frozenset(workspace.followed.sources())
+    with openlineage.reported(workspace, "follow"):
+        report = step("follow", lambda: following.follow(workspace, everything=everything), say=following.say)
+    openlineage.tell_followed(workspace, before)
     create_markdown_artifact(following.markdown(report), key="lineage", description="What following found")
     return report
 

@@ -11,7 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.embedded import answering
 from flows.runners import runner
 from flows.steps import mapped, step, warm
-from unlearning import presentation, stages, summary
+from unlearning import openlineage, presentation, stages, summary
 from unlearning.workspace import Workspace, open_workspace
 
 
@@ -19,12 +19,18 @@ from unlearning.workspace import Workspace, open_workspace
 def train(root: str = ".") -> dict[str, Any]:
     """Train what is missing, judge it, register it with its lineage, and move the alias when it passed."""
     workspace = open_workspace(Path(root))
+    with openlineage.reported(workspace, "train") as told:
+        done = _train(workspace)
+        openlineage.tell_training(workspace, told, done)
+    create_markdown_artifact(presentation.training_markdown(done), key="training", description="What one training did")
+    return done
+
+
+def _train(workspace: Workspace) -> dict[str, Any]:
     work = step("load", lambda: stages.load(workspace), say=summary.say_loaded)
     trained = step("fit", lambda: stages.fit(work, map=mapped), say=summary.say_fitted)
     report = step("judge", lambda: stages.judge(work, trained))
-    done = step("register", lambda: stages.register(work, trained, report), say=lambda d: f"{d['model']}/{d['version']}")
-    create_markdown_artifact(presentation.training_markdown(done), key="training", description="What one training did")
-    return done
+    return step("register", lambda: stages.register(work, trained, report), say=lambda d: f"{d['model']}/{d['version']}")
 
 
 def run(workspace: Workspace) -> dict[str, Any]:
