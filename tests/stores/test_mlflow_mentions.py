@@ -42,7 +42,7 @@ def place(uri: str, database: str | None, folder: Path) -> MentionsPlace:
         runs=list,
         label=lambda text: hashing.keyed(KEY, [text.encode()])[0].hex()[:32],
     )
-    return MentionsPlace(mentions, Watch("patient", "text", KEY), lambda: frozenset({TOKEN}))
+    return MentionsPlace(mentions, Watch(("patient",), "text", KEY), lambda: frozenset({TOKEN}))
 
 
 @pytest.fixture(scope="module")
