@@ -25,6 +25,7 @@ import mlflow, pandas as pd
 from sklearn.linear_model import LogisticRegression
 
 table = pd.read_csv("data/churn.csv")
+mlflow.set_experiment("theirs")
 with mlflow.start_run():
     model = LogisticRegression().fit(table[["visits", "spent"]], table["left"])
     mlflow.log_metric("accuracy", model.score(table[["visits", "spent"]], table["left"]))
@@ -43,6 +44,7 @@ for _ in range(20):
     steps.zero_grad()
     torch.nn.functional.binary_cross_entropy_with_logits(module(x), y).backward()
     steps.step()
+mlflow.set_experiment("theirs")
 with mlflow.start_run():
     dataset = mlflow.data.from_pandas(table.drop(columns="customer"), source="dvc://data/churn.csv")
     mlflow.log_input(dataset, context="training")
