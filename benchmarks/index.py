@@ -109,7 +109,7 @@ def _build_lines(seconds: list[tuple[float, float]], people: int, versions: int)
 
 def _look_ups(lineage: SqlLineage, tokens: Tokens, random: np.random.Generator, versions: int, *, local: bool) -> list[Line]:
     lines = []
-    for batch, repeats, wish in ((1, 5_000, 0.05), (100, 200, None), (10_000, 20, 100.0)):
+    for batch, repeats, wish in ((1, 5_000, 0.05), (100, 200, None), (10_000, 50, 100.0)):
         aim = wish if local else None  # a server's round trip alone takes longer
         times = []
         for _ in range(repeats):

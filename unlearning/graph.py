@@ -31,9 +31,9 @@ COLOURS: Mapping[Kind, tuple[str, str]] = {
 }
 """Kind → (edge of the card, its ground); both give more than 4.5:1 against the text."""
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, HEAD = 202, 52, 84, 18, 28, 34
-_LETTERS = 27
-"""That fit on a card's first line; the second is set smaller."""
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, HEAD = 228, 52, 84, 18, 28, 34
+_LETTERS = 24
+"""That fit on a card's first line in the widest of the usual fonts; the second is set smaller."""
 _SWEEPS = 12
 
 
