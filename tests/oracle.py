@@ -188,10 +188,10 @@ def look(root: Path, content: Tracked, columns: Collection[str]) -> frozenset[st
     """Who is in one object, by reading it from cache or remote; or why nobody can say."""
     places = [root / place / "files/md5" / content.object[:2] / content.object[2:] for place in (".dvc/cache", ".dvc-remote")]
     file = next((place for place in places if place.exists()), None)
+    if not content.path.endswith(".csv"):
+        return "no table"  # it names nobody, there or not
     if file is None:
         return "gone"
-    if not content.path.endswith(".csv"):
-        return "no table"
     with file.open(newline="") as stream:
         rows = list(csv.DictReader(stream))
         names = list(csv.DictReader(file.read_text().splitlines()).fieldnames or ())
