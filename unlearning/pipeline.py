@@ -29,7 +29,7 @@ from unlearning import (
     validation,
 )
 from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, require_index_key, shaped_records
-from unlearning.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
+from unlearning.entities import DataVersion, ErasureRequest, ModelRecord, ModelVersion, Trained, plain
 from unlearning.erasure import Clock, Erasure, utc_now
 from unlearning.errors import NotFound, ParentMoved, ValidationRefused, WouldEmptyData
 from unlearning.planning import Plan
@@ -41,10 +41,19 @@ from unlearning.workspace import Workspace
 # --- 1 receive is in receiving.py; 2 assess, 3 plan ------------------------------------------------------------------
 
 
+def has_work(workspace: Workspace, request_ids: Sequence[str]) -> bool:
+    """Whether `batches` would find anything to do; changes nothing. Raises NotFound for an unknown id."""
+    return bool(_unended(workspace, request_ids) or _half_done(workspace, utc_now))
+
+
+def _unended(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
+    return [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED]
+
+
 def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now) -> list[Erasure]:
     """What there is to do: what a killed run left half done, other unfinished erasures, then a new one over fresh requests."""
     with workspace.ledger.exclusive("batches"):
-        requests = [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED]
+        requests = _unended(workspace, request_ids)
         require_index_key(workspace, {request.token for request in requests})
         unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
         fresh = sorted({request.group for request in requests if not request.erasure_id})

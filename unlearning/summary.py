@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unlearning import remaking
+from unlearning.presentation import counted
 
 if TYPE_CHECKING:
     from unlearning.entities import Trained
@@ -85,7 +86,7 @@ def seconds(erasure: Erasure) -> dict[str, float]:
 
 def say_loaded(work: Training) -> str:
     """Half a sentence on the training table."""
-    return f"{len(work.retain.records)} records of {work.retain.people} people"
+    return f"{counted(len(work.retain.records), 'record')} of {counted(work.retain.people, 'person')}"
 
 
 def say_fitted(trained: Trained) -> str:
@@ -95,9 +96,9 @@ def say_fitted(trained: Trained) -> str:
 
 def say_impact(body: Mapping[str, Any]) -> str:
     """Half a sentence on what is touched."""
-    people = len(body["tokens"])
-    found = f"{body['records']} records of {people} people in {len(body['data_versions'])} data versions"
-    return f"{found}, {len(body['shards'])} of {body['shards_total']} shards, {len(body['model_versions'])} model versions"
+    who = f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}"
+    data, models = (counted(len(body[f"{kind}_versions"]), f"{kind} version") for kind in ("data", "model"))
+    return f"{who} in {data}, {len(body['shards'])} of {body['shards_total']} shards, {models}"
 
 
 def say_plan(body: Mapping[str, Any]) -> str:
@@ -111,7 +112,7 @@ def say_plan(body: Mapping[str, Any]) -> str:
 
 def say_redacted(body: Mapping[str, Any]) -> str:
     """Half a sentence on the new data versions."""
-    return f"{sum(1 for count in body['removed'].values() if count)} tables rewritten"
+    return f"{counted(sum(1 for count in body['removed'].values() if count), 'table')} rewritten"
 
 
 def say_trained(body: Mapping[str, Any]) -> str:
@@ -136,11 +137,11 @@ def say_promoted(body: Mapping[str, Any]) -> str:
 
 def say_settled(paths: Sequence[str]) -> str:
     """Half a sentence on the reports of the DVC stages."""
-    return f"{len(paths)} reports and dvc.lock brought up to date" if paths else ""
+    return f"{counted(len(paths), 'report')} and dvc.lock brought up to date" if paths else ""
 
 
 def say_purged(body: Mapping[str, Any]) -> str:
     """Half a sentence on what went and what is left."""
     gone = sum(item["count"] for item in body["removed"])
-    kept = f"{body['twins']} twins keep everyone else in old revisions, " if body.get("twins") else ""
-    return f"{gone} traces deleted, {kept}{len(body['residuals'])} residuals listed"
+    kept = f"{counted(body['twins'], 'twin')} for old revisions, " if body.get("twins") else ""
+    return f"{counted(gone, 'trace')} deleted, {kept}{counted(len(body['residuals']), 'residual')} listed"

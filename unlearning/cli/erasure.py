@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from unlearning.cli.shared import answer, open_project, people, prefect_at_home, project
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
 
 
 @click.command()
@@ -55,14 +58,11 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
     if dry_run:
         ctx.invoke(impact, root=root, as_json=as_json, requests=requests, subjects=())
         return
-    from unlearning import presentation, receiving
+    from unlearning import pipeline, presentation
 
     workspace = open_project(root)
-    receiving.chosen(workspace, requests)  # before Prefect keeps what was typed as a parameter
-    prefect_at_home(workspace)
-    from flows import erase as flow
-
-    reports = flow.run(workspace, list(requests), replay=replay)
+    # Asked before Prefect starts, which takes seconds and keeps what was typed as a parameter.
+    reports = _carry_out(workspace, requests, replay=replay) if pipeline.has_work(workspace, requests) else []
     if not reports:
         answer(as_json, {"models": [], "certificate": None, "residuals": []}, ["no open request; nothing to do"])
         return
@@ -75,14 +75,22 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
 COMMANDS = (impact, erase)
 
 
+def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -> list[dict[str, Any]]:
+    prefect_at_home(workspace)
+    from flows import erase as flow
+
+    return flow.run(workspace, list(requests), replay=replay)
+
+
 def _impact_lines(body: Mapping[str, Any]) -> list[str]:
-    from unlearning import presentation
+    from unlearning.presentation import counted, shards
 
     return [
-        f"{body['records']} records of {len(body['tokens'])} people; {len(body['not_found'])} people not found",
+        f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}; "
+        f"{counted(len(body['not_found']), 'person')} not found",
         *(f"  data    {v['path']}  {v['digest'][:12]}" for v in body["data_versions"]),
         *(f"  model   {v['name']}/{v['version']}  {' '.join('@' + a for a in v['aliases'])}" for v in body["model_versions"]),
-        f"  shards  {presentation.shards(body['shards'], body['shards_total'])}",
+        f"  shards  {shards(body['shards'], body['shards_total'])}",
         f"  stale checkpoints: {body['checkpoints_stale']}",
         f"  method {body['method']}, about {body['estimated_seconds']:.1f} s of training",
     ]
