@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.campaign.places import ROWS, place_of
+from tests.campaign.places import place_of
 from tests.campaign.plants import World, come_back
 from tests.campaign.scan import Hit, Scanner, with_live_rows
 from tests.small_project import SOURCE, TABLES
@@ -66,7 +66,8 @@ def _dvc_gc(world: World) -> None:
     _run(["dvc", "add", SOURCE], root, environment)
     _run(["dvc", "commit", "-f"], root, environment)
     _run(["dvc", "push"], root, environment)
-    _run(["dvc", "gc", "-w", "-c", "-f"], root, environment)
+    for remote in ["store", "s3"] if world.bucket else ["store"]:
+        _run(["dvc", "gc", "-w", "-c", "-f", "-r", remote], root, environment)
 
 
 def _mlflow_gc(world: World) -> None:
@@ -112,7 +113,9 @@ class Told:
 def erase(world: World, extra: Mapping[str, str] | None = None) -> Told:
     """Request, erase, purge what came of the residuals, sweep for the person: as a user does it, Prefect and all."""
     environment = {
-        **os.environ,
+        **{
+            name: value for name, value in os.environ.items() if not name.startswith("PREFECT_HOME")
+        },  # as a user's project has it
         "DVC_SITE_CACHE_DIR": str(world.home / "dvc-site"),
         "TMPDIR": str(world.home / "tmp"),
         **({"PREFECT_API_URL": world.prefect, "PREFECT_HOME": str(world.home / "prefect")} if world.prefect else {}),
@@ -169,8 +172,10 @@ def _old_revision_lives(world: World) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_SITE_CACHE_DIR", str(world.home / "dvc-site"))
         done = twins.checkout(world.project.workspace, world.ids["old"], into=world.home / "old")
+    if done["missing"]:
+        return False
     text = (world.home / "old/data/extra.csv").read_text()
-    return not done["missing"] and world.others[0] in text and world.person not in text
+    return world.others[0] in text and world.person not in text
 
 
 def _load_is_refused(world: World) -> bool:
@@ -190,25 +195,3 @@ def _load_is_refused(world: World) -> bool:
     finally:
         file.chmod(0o644)
         file.write_bytes(before)
-
-
-# --- the table ------------------------------------------------------------------------------------------------------
-
-
-def table(planted: Mapping[int, set[str]], own: Mapping[int, set[str]], ours: Mapping[int, set[str]], told: Told,
-          behaved: Mapping[int, bool], own_behaved: Mapping[int, bool]) -> list[dict[str, Any]]:  # fmt: skip
-    """One row a place: canaries planted, left by the tools, left by us, and under which name the rest is declared."""
-    rows = []
-    for row in ROWS:
-        number = row.number
-        declared = next((name for name in told.left if row.declared and name.startswith(row.declared)), "")
-        rows.append({
-            "number": number,
-            "planted": len(planted.get(number, ())),
-            "tools": len(own.get(number, ())),
-            "ours": len(ours.get(number, ())),
-            "behaves": behaved.get(number),
-            "tools_behave": own_behaved.get(number),
-            "declared": declared,
-        })  # fmt: skip
-    return rows

@@ -43,7 +43,7 @@ ROWS = (
     Row(20, "Prefect parameters of other flows", "logical", "their owner", "declared", "other flows and experiments"),
     Row(21, "Prefect states, exception text, events", "logical", "their owner", "declared", "other flows and experiments"),
     Row(22, "Prefect logs, artifacts", "logical", "their owner", "declared", "other flows and experiments"),
-    Row(23, "Prefect results and task cache", "physical", "ours: listed, then deleted", _SCAN),
+    Row(23, "Prefect results of other flows", "physical", "their owner", "declared", "other flows and experiments"),
     Row(24, "free pages and write-ahead logs", "physical", "zeroed, given back, log emptied", _SCAN),
     Row(25, "GX validation results", "logical", "results that name them", _SCAN),
     Row(26, "GX Data Docs", "logical", "pages that name them", _SCAN),

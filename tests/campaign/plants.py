@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tests.small_project import SOURCE, TRAIN, Project
+from tests.small_project import SOURCE, TABLES, TRAIN, Project
 from unlearning.stores import tables
 
 
@@ -81,7 +81,8 @@ def dvc(world: World) -> None:
     (root / "scans/other.txt").write_text("somebody else\n")
     (root / "cohort.txt").write_text(f"first of all {world.canary(8)}\n")
     repository.add(["data/extra.csv", "scans"])
-    repository.push(["data/extra.csv", "scans"])
+    for remote in [None, "s3"] if world.bucket else [None]:
+        repository.push(["data/extra.csv", "scans", *TABLES], remote=remote)
     repository.git.commit("Add scans", ["."])
     world.ids["old"] = repository.git.head
     extra.write_text("patient,note\nnobody-at-all,nothing\n")
