@@ -85,7 +85,7 @@ def test_an_adopted_source_outlives_the_next_round_of_following(theirs: Project)
         ("churn/1", ("--policy", "negative_gradient"), "neither how it encodes records nor by which loss"),
         ("churn/1", ("--policy", "magic"), "expected retrain or none"),
         ("churn/1", ("--minimum", "accuracy"), "no METRIC=VALUE"),
-        ("churn/1", ("--subject-column", "client"), "no person column 'client'; the table has customer"),
+        ("churn/1", ("--subject-column", "client"), "no person column 'client'; the table has "),
         ("churn/1", ("--data", "data/other.csv"), "data/other.csv"),
         ("churn/1", ("--data", f"{CHURN}@nowhere"), "nowhere"),
         ("churn/1", ("--data", "data/train.parquet"), "'patient' says whose record it is"),

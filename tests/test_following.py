@@ -213,7 +213,7 @@ def test_a_column_with_another_name_is_a_gap_until_it_is_named(history: History,
     elsewhere.train("model", data=[old])
     history.commit()
     [gap] = following.follow(history.workspace)["gaps"]
-    assert "no known person column (it has person_id, x)" in gap["why"]
+    assert "no known person column (it has 2 columns in its first line; looked for patient)" in gap["why"]
     following.add_column(history.workspace, "data/train.csv:person_id")
     assert following.follow(history.workspace)["gaps"] == []
     assert set(shaped(history, "ann")) == {"model/1"}

@@ -121,7 +121,7 @@ def _data_gap(content: Tracked, opened: Opened | None, models: Collection[ModelV
         "unanswered": (f"its object could not be had ({detail})", "follow again when the remote answers"),
         "unreadable": (f"it cannot be read ({detail})", "restore or rewrite it; rows without a person need one"),
         "no person column": (
-            f"it has no known person column (it has {detail}), and no commit says what it was made from",
+            f"it has no known person column ({detail}), and no commit says what it was made from",
             f"name the column: `unlearn follow --subject-column {content.path}:COLUMN`",
         ),
         "no table": ("it is no table, and no commit says what it was made from", "make it in a DVC stage, and commit dvc.lock"),

@@ -21,6 +21,8 @@ Derivation = tuple[Tracked, Tracked, str]
 
 DOUBT = "; "
 """Between the person column of an indexed table and what somebody should look at."""
+LOOKED_FOR = "; looked for "
+"""Between what a table without a known person column has and the columns that were tried: it is opened again for others."""
 _AGAIN: Collection[State] = ("gone", "unanswered", "unreadable")
 """What may be otherwise the next time."""
 
@@ -57,9 +59,9 @@ class Opening:
                 waiting += self.parents.get(content, ())
 
     def _may_differ(self, before: Opened) -> bool:
-        listed = before.detail.split(", ")
+        asked = before.detail.rpartition(LOOKED_FOR)[2].split(", ")
         return before.state in ("unopened", *_AGAIN) or (
-            before.state == "no person column" and any(c in listed for c in self._columns(before.content))
+            before.state == "no person column" and not set(self._columns(before.content)) <= set(asked)
         )
 
     def _columns(self, content: Tracked) -> tuple[str, ...]:
@@ -90,7 +92,8 @@ class Opening:
         table = tables.read(file, person=candidates[0] if candidates else None, named=content.path)
         column = next((name for name in candidates if tables.names_people(table.column_names, name)), None)
         if column is None:
-            return self._said(content, "no person column", ", ".join(table.column_names))
+            asked = f"{LOOKED_FOR}{', '.join(candidates)}"
+            return self._said(content, "no person column", f"it has {tables.said_columns(table)}{asked}")
         who = tables.people(tables.read(file, person=column, named=content.path), column)
         kind, key = self.workspace.settings.subject.identifier, self.workspace.keys.index
         [tokens] = tables.tokens_of(who, kind=kind, keys=[key])

@@ -77,8 +77,8 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     chosen = column or who.column
     pin, table = _table(who.root, named, chosen)
     if chosen is None:
-        listed = ", ".join(table.column_names)
-        raise WrongUse(f"no person column is known for {named}; name it with --subject-column, one of: {listed}")
+        has = tables.said_columns(table)
+        raise WrongUse(f"no person column is known for {named}; name it with --subject-column; the table has {has}")
     present = tables.people(table, chosen)
     tree = merkle.Tree({cut(who.key, value, who.identifier) for value in present.values})
     token = cut(who.key, identifier, who.identifier)

@@ -136,7 +136,7 @@ def test_all_findings_come_at_once_and_show_no_person() -> None:
     with pytest.raises(DataError) as caught:
         recipe().encode(bad)
     message = str(caught.value)
-    assert "missing columns ['ward']; present: ['patient', 'age', 'outcome']" in message
+    assert "missing columns ['ward']; the table has patient, age, outcome" in message
     assert "feature 'age' is string, expected numbers" in message
     assert "'outcome' has undeclared labels in 1 records: 'morgue' (1); declared: ['home', 'icu']" in message
     assert "'outcome' is missing in 1 records" in message

@@ -134,6 +134,14 @@ def test_a_missing_person_column_is_answered_with_the_columns_there_are():
         tables.people(pa.table({"patient": ["a"], "x": [1]}), "who")
 
 
+def test_a_csv_without_a_header_has_its_first_person_in_no_message(tmp_path):
+    (tmp_path / "people.csv").write_text("patient-4711,63\npatient-4712,57\n")
+    table = tables.read(tmp_path / "people.csv", person="patient")
+    with pytest.raises(DataError, match="no person column 'patient'; the table has 2 columns in its first line") as raised:
+        tables.people(table, "patient")
+    assert "4711" not in str(raised.value)
+
+
 @pytest.mark.parametrize("column", [pa.array([True, False]), pa.array([["a"], ["b"]])], ids=["bool", "list"])
 def test_a_column_that_cannot_name_a_person_is_refused(column):
     with pytest.raises(DataError, match="has type"):

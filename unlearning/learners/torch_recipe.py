@@ -154,7 +154,7 @@ def _columns(table: pa.Table, wanted: Sequence[str], findings: list[str]) -> dic
     """The wanted columns that are there exactly once; the others become findings."""
     present = list(table.column_names)
     if missing := [name for name in wanted if name not in present]:
-        findings.append(f"missing columns {missing}; present: {present}")
+        findings.append(f"missing columns {missing}; the table has {tables.said_columns(table)}")
     for name in wanted:
         if present.count(name) > 1:
             findings.append(f"column {name!r} is there {present.count(name)} times; expected once")

@@ -26,6 +26,8 @@ SUFFIXES = (".parquet", ".csv")
 _ROW_GROUP = 1 << 20
 """Rows in a Parquet row group; constant, so that equal tables are equal files."""
 _QUOTE, _LF, _CR = b'"\n\r'
+_UNTYPED = b"unlearning.untyped"
+"""Marks a table whose column names are a first line that nobody vouches for."""
 
 
 class People(NamedTuple):
@@ -76,6 +78,13 @@ def read(path: Path, *, person: str | None = None, named: str | None = None) -> 
         raise DataError(f"{named} is no readable {form[1:]} table ({type(error).__name__}); restore or rewrite it") from None
 
 
+def said_columns(table: pa.Table) -> str:
+    """The columns of a table, for a message; of a CSV how many: where its header is missing, a person's record stands there."""
+    if _UNTYPED in (table.schema.metadata or {}):
+        return f"{table.num_columns} columns in its first line"
+    return ", ".join(table.column_names)
+
+
 def people(table: pa.Table, column: str) -> People:
     """Who each row belongs to; raises DataError for a missing column, an unusable type, or rows without a person."""
     encoded = _encoded(identities(table, column))
@@ -114,7 +123,7 @@ def _check_identifying(table: pa.Table, column: str) -> None:
     import pyarrow.compute as pc
 
     if column not in table.column_names:
-        present = ", ".join(table.column_names)
+        present = said_columns(table)
         raise DataError(f"no person column {column!r}; the table has {present}; correct the table, or `person` in the recipe")
     values = _decoded(table, column)
     if pa.types.is_nested(values.type) or pa.types.is_boolean(values.type):
@@ -216,11 +225,12 @@ def _read_csv(path: Path, person: str | None) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    return csv.read_csv(
+    table = csv.read_csv(
         path,
         parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(column_types=dict.fromkeys(columns_of(person), pa.string()) if person else None),
     )
+    return table.replace_schema_metadata({_UNTYPED: b""})
 
 
 def _plain(value: Any, column: str) -> object:
