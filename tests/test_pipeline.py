@@ -117,6 +117,20 @@ def test_a_person_of_the_holdout_alone_leaves_the_model_as_it_is(project: Projec
     assert project.workspace.data.status() == []
 
 
+def test_what_the_run_cache_of_dvc_keeps_of_our_own_reports_is_no_residual(project: Project) -> None:
+    report = "reports/metrics.json"
+    name = tracked(project.root, report)
+    cached = project.root / ".dvc/cache/files/md5" / name[:2] / name[2:]
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_bytes((project.root / report).read_bytes())
+    project.request(project.cells()[3, 1][0])
+
+    project.erase()
+
+    assert cached.exists()
+    assert set(project.states().values()) == {"completed"}
+
+
 def drop_by_hand(project: Project, person: str) -> None:
     """What a user does who deletes rows and runs `dvc repro prepare check`, without an erasure."""
     workspace = project.workspace

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from unlearning.workspace import Workspace
 
 DATA, TRAIN, METRICS = "reports/data.json", "reports/train.json", "reports/metrics.json"
+PATHS = frozenset((DATA, TRAIN, METRICS))
 
 
 def write(workspace: Workspace, path: str, content: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning import hashing, impact, lifecycle, remaking
+from unlearning import hashing, impact, lifecycle, remaking, reports
 from unlearning.assessment import SUPPRESSION_EVENTS, require_index_key
 from unlearning.entities import ModelRecord, ModelVersion, Trace
 from unlearning.places.checkpoints import CheckpointPlace
@@ -189,6 +189,12 @@ class Past:
     made: frozenset[tuple[Tracked, Tracked, str]]
     """(from, to, stage) of everything that was made from something, or is `PART` of it."""
 
+    @property
+    def reports(self) -> frozenset[str]:
+        """Objects that only ever were reports of our own stages."""
+        own = {content.object for content in self.contents if content.path in reports.PATHS}
+        return frozenset(own - {content.object for content in self.contents if content.path not in reports.PATHS})
+
     def derived(self, objects: frozenset[str]) -> frozenset[str]:
         """What stages made of these objects, directly or not."""
         edges: dict[str, set[str]] = {}
@@ -227,6 +233,7 @@ def reader(workspace: Workspace) -> Reader:
         key=workspace.keys.index,
         indexed=indexed,
         derived=lambda objects: history().derived(objects) if objects else objects,
+        reports=lambda: history().reports,
     )
 
 

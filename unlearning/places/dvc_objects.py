@@ -34,7 +34,8 @@ class Reader:
     """Tokens → what the lineage index knows: object → whether it holds one of them."""
     derived: Callable[[frozenset[str]], frozenset[str]] = field(repr=False)
     """Objects → everything that stages made from them at any revision, directly or not."""
-
+    reports: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
+    """Objects that are reports of our own stages: verdicts, counts and means, which name nobody and which Git keeps anyway."""
     names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     """What `named` found: every version of a folder lists the same names."""
 
@@ -81,7 +82,7 @@ class ObjectPlace:
             bad |= {path} if look.holds(path) else set()
         bad |= self._deleted(look, known | bad, indexed)
         made = self._made(set(paths), bad | known, folders, look)
-        unclear = (*self._unclear(made), *self._broken(look.broken), *self._kept_silently())
+        unclear = (*self._unclear(set(made) - self.reader.reports()), *self._broken(look.broken), *self._kept_silently())
         return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear, derived=tuple(map(Trace, made)))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
@@ -120,7 +121,7 @@ class ObjectPlace:
         files = made.union(*inside.values()) & here - look.readable - look.broken - bad - folders.keys()
         return sorted(files | {name for name, members in inside.items() if name not in bad and members & files})
 
-    def _unclear(self, made: Sequence[str]) -> Iterator[Residual]:
+    def _unclear(self, made: set[str]) -> Iterator[Residual]:
         if made:
             yield Residual(
                 place=f"{self.name}: outputs that stages made from their data",
