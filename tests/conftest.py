@@ -39,7 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "DVC_SITE_CACHE_DIR": f"{home}/dvc",
         "DVC_GLOBAL_CONFIG_DIR": f"{home}/dvc-user",
     }
-    os.environ.update(QUIET | homes)
+    # As in an activated environment: tests run `dvc` and `mlflow` as users do.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    os.environ.update(QUIET | homes | {"PATH": path})
     for name in FOREIGN:
         os.environ.pop(name, None)
 
