@@ -22,9 +22,6 @@ from tests.small_project import TRAIN, Project, copy
 from unlearning.cli import main
 from unlearning.stores import keys
 
-pytestmark = pytest.mark.xdist_group("contract")
-"""One process of several runs these tests, so that the project is made once."""
-
 COMMANDS = dict(commands_of(main))
 PUBLIC = ".unlearning/keys/signing.pub"
 
