@@ -57,9 +57,12 @@ class Atlas:
 
     @cached_property
     def living(self) -> frozenset[ModelVersion]:
-        """Versions that are there, as far as is known; what only a copy names was gone before anybody followed it."""
+        """Versions that are there, as far as is known; what only a copy names was gone before anybody followed it.
+
+        One whose data somebody named was there then: adopting a version asks the registry for it.
+        """
         made = {child for _, child, _ in self.edges}
-        return frozenset({*self.records, *self.followed, *made} - self.deleted)
+        return frozenset({*self.contents, *self.followed, *made} - self.deleted)
 
     @cached_property
     def known(self) -> frozenset[Tracked]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from unlearning.entities import DataVersion
 from unlearning.errors import Damaged, DataError, NotFound, ProjectError, Unavailable
 from unlearning.hashing import IdentifierKind, fingerprint
-from unlearning.stores import dvc_files, snapshots, tables, twin_map
+from unlearning.stores import dvc_files, git_plumbing, snapshots, tables, twin_map
 from unlearning.stores import git as git_repository
 from unlearning.stores.git import Git
 from unlearning.stores.snapshots import Snapshot, Tracked
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _CHATTY = ("dvc", "dvc_data", "dvc_objects")
 """Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
+_COMMIT = re.compile("[0-9a-f]{40}")
 _METADATA = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml")
 
 
@@ -113,13 +115,17 @@ class DvcData:
             return snapshots.inside(repo, folder, object_hash)
 
     def snapshots(self, revs: Sequence[str]) -> list[Snapshot]:
-        """What DVC tracks, and what was made from what, at each of these commits; each is read once, since none changes."""
-        if missing := [rev for rev in revs if rev not in self._snapshots]:
+        """What DVC tracks, and what was made from what, at each of these commits; each is read once, since none changes.
+
+        A branch or a tag may move, so it is looked up each time. Raises NotFound for a name that means no commit.
+        """
+        commits = [rev if _COMMIT.fullmatch(rev) else git_plumbing.resolve(self.git, rev) for rev in revs]
+        if missing := [rev for rev in commits if rev not in self._snapshots]:
             with self._open() as repo:
                 inside = self.root.relative_to(repo.scm.root_dir).as_posix()
                 read = snapshots.read(repo, missing, "" if inside == "." else f"{inside}/")
                 self._snapshots |= {snapshot.rev: snapshot for snapshot in read}
-        return [self._snapshots[rev] for rev in revs if rev in self._snapshots]
+        return [self._snapshots[rev] for rev in commits if rev in self._snapshots]
 
     def commits(self) -> list[str]:
         """Every commit, on any branch or tag, that changed what DVC tracks; parents come before their children."""
