@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from unlearning import hashing
 from unlearning.entities import Level, Residual, Trace
 from unlearning.errors import DataError
 from unlearning.hashing import IdentifierKind
@@ -17,6 +18,7 @@ from unlearning.stores.dvc_stores import ObjectStore
 from unlearning.stores.word_scan import Watch
 
 _OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+STRAY = "stray-"
 
 OBJECTS = "DVC objects"
 """Under this name the purge remembers objects: one that was found anywhere is looked for everywhere."""
@@ -79,7 +81,7 @@ class ObjectPlace:
         bad |= look.named_after_them(folders)
         bad |= {name for name, members in folders.items() if any(one in bad or look.names(at) for at, one in members)}
         for path in self.store.strays():
-            bad |= {path} if look.holds(path) else set()
+            bad |= {self._stray(path)} if look.names(self._relative(path)) or look.holds(path) else set()
         bad |= self._deleted(look, known | bad, indexed)
         made = self._made(set(paths), bad | known, folders, look)
         unclear = (*self._unclear(set(made) - self.reader.reports()), *self._broken(look.broken), *self._kept_silently())
@@ -87,12 +89,21 @@ class ObjectPlace:
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete the objects, under either layout. Raises Unavailable."""
-        for trace in traces:
-            if _OBJECT.fullmatch(trace.name):
-                self.store.delete_object(trace.name)
-            elif trace.name.startswith(f"{self.store.root}/"):
-                self.store.delete(trace.name)
+        names = {trace.name for trace in traces}
+        for name in filter(_OBJECT.fullmatch, sorted(names)):
+            self.store.delete_object(name)
+        if any(name.startswith(STRAY) for name in names):
+            for path in [*self.store.strays(), *self.store.deleted()]:
+                if self._stray(path) in names:
+                    self.store.delete(path)
         return ()
+
+    def _stray(self, path: str) -> str:
+        """A name for a file that is no object: its own may be a person's, and the ledger keeps what was found."""
+        return STRAY + hashing.keyed(self.reader.key, [path.encode()])[0].hex()[:32]
+
+    def _relative(self, path: str) -> str:
+        return path.removeprefix(f"{self.store.root}/")
 
     def _deleted(self, look: _Look, known: set[str], indexed: Mapping[str, bool]) -> set[str]:
         """Objects that were deleted and of which the store keeps a version; folders by their names, the rest by content."""
@@ -100,7 +111,7 @@ class ObjectPlace:
         for path, version in self.store.deleted().items():
             name = _object_of(path)
             if name in known or indexed.get(name) or (name not in indexed and look.holds(path, version)):
-                found.add(name if _OBJECT.fullmatch(name) else path)
+                found.add(name if _OBJECT.fullmatch(name) else self._stray(path))
         return found
 
     def _kept_silently(self) -> Iterator[Residual]:
@@ -197,4 +208,4 @@ class _Look:
 
 def _object_of(path: str) -> str:
     folder, _, name = path.rpartition("/")
-    return folder[-2:] + name
+    return folder[-2:] + name if _OBJECT.fullmatch(folder[-2:] + name) else "a file that is no object"
