@@ -7,6 +7,8 @@ Secrets and addresses may come from the environment instead; this is the whole l
     MLFLOW_TRACKING_URI                                                          used when stores.mlflow is null
     OPENLINEAGE_API_KEY                                                          sent to openlineage.url as a bearer token
     MLFLOW_BACKEND_STORE_URI                                                     a tracking server's database, for the purge
+    UNLEARNING_WEBHOOK_SECRET                                                    of MLflow's webhook, for `unlearn listen`
+    PREFECT_API_URL, PREFECT_HOME                                                a Prefect server, or the embedded one's folder
 """
 
 from __future__ import annotations
