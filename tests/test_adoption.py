@@ -142,6 +142,7 @@ def _statement(project: Project, path: str) -> Mapping[str, Any]:
     return predicate
 
 
+@pytest.mark.slow
 def test_a_person_who_is_only_in_an_adopted_table_leaves_the_own_model_alone(theirs: Project) -> None:
     (theirs.root / RAW).write_text((theirs.root / RAW).read_text() + "only-a-customer,1,2.0,1\n")
     theirs.workspace.data.add([RAW])

@@ -17,7 +17,7 @@ EVENTS = ["ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "Candi
 EVENTS += ["VersionRegistered", "AliasMoved", "TracesFound", "Purged", "CertificateIssued"]
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
 def test_an_erasure_killed_at_every_event_in_turn_ends_as_one_that_was_not(
     when: str, undisturbed: Undisturbed, asked: Project
 ) -> None:

@@ -109,6 +109,7 @@ def the_hour_strikes(server: Server, deployment: str, log: Path) -> Any:
     return first
 
 
+@pytest.mark.slow
 def test_a_change_of_the_registry_starts_a_round_of_watching(served: tuple[Project, Path], server: Server) -> None:
     project, log = served
 
