@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from flows import embedded
 from flows.steps import step
-from unlearning import following, openlineage
+from unlearning import ancestry, following, openlineage
 from unlearning.workspace import Workspace, open_workspace
 
 
@@ -22,7 +22,8 @@ def follow(root: str = ".", everything: bool = False) -> dict[str, Any]:
     with openlineage.reported(workspace, "follow"):
         report = step("follow", lambda: following.follow(workspace, everything=everything), say=following.say)
     openlineage.tell_followed(workspace, before)
-    create_markdown_artifact(following.markdown(report), key="lineage", description="What following found")
+    page = f"{following.markdown(report)}\n\n{ancestry.markdown(workspace)}"
+    create_markdown_artifact(page, key="lineage", description="What following found, and what shaped the model")
     return report
 
 

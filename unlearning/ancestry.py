@@ -35,6 +35,10 @@ class Chosen:
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
+DRAWN_AT_MOST = 100
+"""Parts of a picture that somebody can still read on a page."""
+
+
 def of_model(workspace: Workspace, named: str) -> dict[str, Any]:
     """`MODEL` or `MODEL/VERSION`: what fed it, what it was made from, what was made from it. Raises NotFound."""
     name, version = _parse(named)
@@ -242,6 +246,17 @@ def draw(found: Mapping[str, Any], file: Path) -> None:
         raise WrongUse(f"{file} cannot be drawn; expected a name that ends in .svg, .mmd or .md")
     with replacing(file) as stream:
         stream.write(drawn.encode())
+
+
+def markdown(workspace: Workspace) -> str:
+    """The picture of the project's own model and all its versions as Markdown; in words while there is nothing to draw."""
+    try:
+        found = of_model(workspace, workspace.settings.model)
+    except NotFound as error:
+        return str(error)
+    if len(found["nodes"]) > DRAWN_AT_MOST:
+        return f"The {found['title']} has {len(found['nodes'])} parts; `unlearn lineage MODEL/VERSION --graph FILE` draws some."
+    return graph.document(picture(found), ".md", found["title"], _note(found)) or ""
 
 
 def _note(found: Mapping[str, Any]) -> str:
