@@ -164,7 +164,12 @@ def test_a_person_who_is_only_in_an_adopted_table_leaves_the_own_model_alone(the
         pytest.param('registered_model_name="churn", ', "", "registered no new version", marks=pytest.mark.slow),
         pytest.param('("accuracy", ', '("other", ', "its run logged no such metric", marks=pytest.mark.slow),
         pytest.param('("accuracy", ', '("accuracy", -', "its run logged -", marks=pytest.mark.slow),
-        ("with mlflow.start_run():", "with mlflow.start_run():\n    mlflow.log_input(OLD)", "it stands on data/churn.csv"),
+        pytest.param(
+            "with mlflow.start_run():",
+            "with mlflow.start_run():\n    mlflow.log_input(OLD)",
+            "it stands on data/churn.csv",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_no_version_that_cannot_be_shown_clean_is_promoted(theirs: Project, old: str, new: str, says: str) -> None:
