@@ -127,6 +127,11 @@ def token(key: bytes, identifier: object, kind: IdentifierKind) -> str:
     return hmac.digest(key, fingerprint(identifier, kind), "sha256").hex()
 
 
+def label(key: bytes, text: str) -> str:
+    """What a thing is called whose own name may be a person's: 32 hex digits, the same for the same name and key."""
+    return keyed(key, [text.encode("utf-8", "surrogatepass")])[0].hex()[:32]
+
+
 def key_id(key: bytes) -> str:
     """A public name for a secret key, 16 hex digits; says nothing about the key."""
     return hmac.digest(key, b"unlearning/key-id", "sha256").hex()[:16]

@@ -135,7 +135,7 @@ def _mentions(workspace: Workspace) -> MentionsPlace:
 def _label(workspace: Workspace) -> Callable[[str], str]:
     """How a trace is called whose own name may be a person's."""
     key = workspace.keys.index
-    return lambda text: hashing.keyed(key, [text.encode("utf-8", "surrogatepass")])[0].hex()[:32]
+    return lambda text: hashing.label(key, text)
 
 
 def watch(workspace: Workspace) -> Watch:

@@ -100,7 +100,7 @@ class ObjectPlace:
 
     def _stray(self, path: str) -> str:
         """A name for a file that is no object: its own may be a person's, and the ledger keeps what was found."""
-        return STRAY + hashing.keyed(self.reader.key, [path.encode()])[0].hex()[:32]
+        return STRAY + hashing.label(self.reader.key, path)
 
     def _relative(self, path: str) -> str:
         return path.removeprefix(f"{self.store.root}/")
