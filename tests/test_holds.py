@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.small_project import TRAIN, Project
+from tests.small_project import SOURCE, TRAIN, Project, patient, remote_objects, tracked
 from tests.test_pipeline import statement
-from unlearning import holds, lifecycle
+from unlearning import aftercare, holds, lifecycle, searching, sweeping, twins, watching
 from unlearning.erasure import utc_now
 from unlearning.errors import NotFound, OnHold, Refused, WrongUse
+from unlearning.stores import tables
 
 REASON = "litigation 7/26"
 
@@ -223,3 +224,116 @@ def test_an_unknown_request_and_an_empty_reason_are_wrong_use(project: Project) 
         held(project, "request-nobody")
     with pytest.raises(WrongUse, match="reason is empty"):
         holds.hold(project.workspace, request.request_id, reason=" ", now=utc_now())
+
+
+# --- a hold on data sets --------------------------------------------------------------------------------------------
+
+
+def people_of(project: Project, name: str) -> set[str]:
+    """Who is in an object of the remote."""
+    file = project.root / ".dvc-remote/files/md5" / name[:2] / name[2:]
+    return {str(value) for value in tables.people(tables.read(file, person="patient", named="a.parquet"), "patient").values}
+
+
+def erased_but_held(project: Project, person: str) -> tuple[str, dict[str, Any]]:
+    """The request, and what its erasure reported: the source is held, everything else goes."""
+    (request,) = project.request(person)
+    assert held(project, request.request_id, data=[SOURCE]) == "suppressed"
+    (report,) = project.erase()
+    return request.request_id, report
+
+
+def test_whoever_the_law_keeps_in_one_data_set_is_erased_from_all_others(project: Project) -> None:
+    person = project.cells()[0, 1][0]
+    source, train = tracked(project.root, SOURCE), tracked(project.root, TRAIN)
+
+    request_id, report = erased_but_held(project, person)
+
+    assert project.states() == {request_id: "completed_with_residuals"}
+    assert person in people_of(project, source)
+    assert train not in remote_objects(project.root)
+    assert person not in {*project.people(SOURCE), *project.people(TRAIN)}
+    assert project.champion == 2
+    said = statement(project, report["certificate"])["predicate"]
+    [stated] = said["requests"][0]["holds"]
+    assert (stated["dataSets"], stated["releasedAt"]) == ([SOURCE], "not released")
+    kept = [one for one in said["verification"] if "legal hold" in one["place"]]
+    assert [(one["outcome"], one["count"]) for one in kept] == [("residual", 1)] * 2, "in the cache and in the remote"
+
+
+def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_the_release(project: Project) -> None:
+    person, source = project.cells()[0, 1][0], tracked(project.root, SOURCE)
+    request_id, _ = erased_but_held(project, person)
+
+    done = sweeping.sweep(project.workspace, [project.token(person)])
+    assert not done.clean
+    assert {one.place for one in done.places if one.outcome == "residual"} == {
+        "DVC cache: kept by a legal hold",
+        "DVC remote 'store': kept by a legal hold",
+    }
+    aftercare.purge(project.workspace, [])
+    assert not [one for one in watching.watch(project.workspace, clock=utc_now) if one.kind == "objects"]
+    assert person in people_of(project, source)
+
+    assert release(project, request_id) == "completed_with_residuals"
+    done_again = aftercare.purge(project.workspace, [])
+
+    assert done_again["certificates"]
+    assert project.states() == {request_id: "completed"}
+    assert source not in remote_objects(project.root)
+    assert person not in people_of(project, twins.known(project.workspace).twins[source].new)
+    assert sweeping.sweep(project.workspace, searching.erased(project.workspace)).clean
+
+
+def test_erasing_somebody_else_from_what_is_held_keeps_the_rows_of_whom_the_law_keeps(project: Project) -> None:
+    kept, goes = project.cells()[0, 1][0], project.cells()[2, 1][0]
+    source = tracked(project.root, SOURCE)
+    erased_but_held(project, kept)
+    project.request(goes)
+
+    project.erase()
+    aftercare.purge(project.workspace, [])
+
+    assert source not in remote_objects(project.root)
+    twin = people_of(project, twins.known(project.workspace).twins[source].new)
+    assert kept in twin
+    assert goes not in twin
+    assert sweeping.sweep(project.workspace, [project.token(goes)]).clean
+
+
+def test_files_of_a_folder_that_is_held_stay_with_it(project: Project) -> None:
+    kept, other = project.cells()[0, 1][0], project.cells()[2, 1][0]
+    folder = project.root / "data/visits"
+    folder.mkdir()
+    for name, person in (("a.csv", kept), ("b.csv", other)):
+        (folder / name).write_text(f"patient,x\n{person},1\n{patient(999)},2\n")
+    project.workspace.data.add(["data/visits"])
+    project.workspace.data.push(["data/visits"])
+    project.workspace.data.git.commit("Add the visits", ["."])
+    (request,) = project.request(kept)
+    before = remote_objects(project.root)
+    held(project, request.request_id, data=["data/visits/"])
+
+    project.erase()
+
+    gone = before - remote_objects(project.root)
+    assert tracked(project.root, "data/visits") not in gone
+    assert gone, "the other tables went"
+    assert (folder / "a.csv").read_text().count(kept) == 1
+
+
+def test_a_hold_on_what_no_revision_tracks_is_wrong_use(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(WrongUse, match="no revision tracks"):
+        held(project, request.request_id, data=["data/billing.csv"])
+    assert lifecycle.holds(project.events()) == {}
+
+
+def test_a_hold_on_a_data_set_ends_after_its_last_day_though_the_rest_is_erased(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+    now = utc_now()
+    held(project, request.request_id, data=[SOURCE], until=now.date())
+    project.erase()
+
+    assert holds.expire(project.workspace, now=now + timedelta(days=1)) == [request.request_id]
+    assert lifecycle.kept(project.events()) == {}

@@ -189,7 +189,8 @@ def _hold(hold: Hold) -> dict[str, Any]:
     return {
         "heldAt": _moment(hold.held_at),
         "reason": hold.reason,
-        "scope": _said(hold.scope, "not limited"),
+        "scope": _said(hold.scope, "these data sets" if hold.data else "not limited"),
+        "dataSets": _said(list(hold.data), "all"),
         "until": _said(_moment(hold.until), "until released"),
         "releasedAt": _said(_moment(hold.released_at), "not released"),
         "releasedBecause": _said(hold.released_because, "not released"),

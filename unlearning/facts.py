@@ -69,13 +69,15 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A legal hold that was on a request: it kept the purge back."""
+    """A legal hold that was on a request: it kept the purge back, or the objects of some data sets out of it."""
 
     request_id: str
     held_at: datetime
     reason: str
     scope: str | None = None
     """What had to be kept, in words."""
+    data: tuple[str, ...] = ()
+    """The data sets whose versions it kept; empty when it kept everything."""
     until: datetime | None = None
     released_at: datetime | None = None
     released_because: str | None = None

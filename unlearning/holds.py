@@ -1,12 +1,13 @@
 """Decisions of people about a request: legal hold and release, exemption, cancellation, a longer deadline.
 
-A hold blocks the purge and what follows, never the suppression: the person stays out of every training and every new version
-while what the law wants kept is kept. Reasons are written by people, into ledger and certificate: they name no data subject.
+A hold on a request blocks the purge and what follows, never the suppression: the person stays out of every training and every
+new version while what the law wants kept is kept. A hold on data sets keeps the old versions of those alone: everything else is
+purged, and the certificate lists what was kept. Reasons are written by people, into ledger and certificate: they name nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from unlearning import hashing, lifecycle, receiving
 from unlearning.entities import ErasureRequest, Event
 from unlearning.errors import IdentifierError, OnHold, Refused, WrongUse
 from unlearning.facts import Extension, Hold
+from unlearning.past import Past
 
 if TYPE_CHECKING:
     from unlearning.workspace import Workspace
@@ -36,18 +38,23 @@ def hold(
     now: datetime,
     until: date | None = None,
     scope: str | None = None,
+    data: Collection[str] = (),
 ) -> ErasureRequest:
     """Put a legal hold on a request: its erasure stops before the purge. Raises Refused once the purge has begun.
 
-    until: the last day of the hold, UTC; without one it lasts until it is released. scope: in words, what must be kept; it
-    is recorded and narrows nothing: the purge of everything waits.
+    until: the last day of the hold, UTC; without one it lasts until it is released. scope: in words, what must be kept, for the
+    record. data: paths that DVC tracks or ever tracked, files or folders; then the erasure goes on to its end, and only the
+    objects of these stay, with the person's rows. Raises WrongUse for a path that no revision knows.
     """
     ends = None if until is None else datetime.combine(until + timedelta(days=1), time(), UTC)
     if ends is not None and ends <= now:
         raise WrongUse(f"the hold would end on {until}, which has passed; expected today or a later day")
-    body = {"reason": _said(reason), "until": ends.isoformat() if ends else None, "scope": scope}
+    paths = sorted({path.strip("/") for path in data})
+    body: dict[str, Any] = {"reason": _said(reason), "until": ends.isoformat() if ends else None, "scope": scope}
+    body |= {"data": paths} if paths else {}
 
     def check(request: ErasureRequest, events: Iterable[Event]) -> None:
+        _check_tracked(workspace, paths)
         if request.request_id in lifecycle.holds(events):
             raise OnHold(f"{request_id} is on hold already; `unlearn release {request_id}` ends the hold")
         if request.state in lifecycle.ENDED or _purging(events, request.erasure_id):
@@ -57,7 +64,11 @@ def hold(
 
 
 def release(workspace: Workspace, request_id: str, *, now: datetime, reason: str = "released") -> ErasureRequest:
-    """End the hold of a request; the next `unlearn erase` goes on where it stopped. Raises OnHold when there is none."""
+    """End the hold of a request. Raises OnHold when there is none.
+
+    The next `unlearn erase` goes on where it stopped; what a hold on data sets kept of a finished erasure goes with the next
+    `unlearn purge`.
+    """
 
     def check(request: ErasureRequest, events: Iterable[Event]) -> None:
         if request.request_id not in lifecycle.holds(events):
@@ -121,7 +132,14 @@ def on_record(workspace: Workspace, request_ids: Iterable[str]) -> tuple[tuple[H
         if event.kind == "RequestHeld":
             until = event.body.get("until")
             holds.append(
-                Hold(event.subject, event.at, event.body["reason"], event.body.get("scope"), _moment(until) if until else None)
+                Hold(
+                    request_id=event.subject,
+                    held_at=event.at,
+                    reason=event.body["reason"],
+                    scope=event.body.get("scope"),
+                    data=tuple(event.body.get("data", ())),
+                    until=_moment(until) if until else None,
+                )
             )
         elif event.kind == "RequestReleased" and holds:
             holds[-1] = holds[-1].ended(event.at, event.body["reason"])
@@ -134,7 +152,7 @@ def _decide(
     workspace: Workspace, request_id: str, kind: str, body: Mapping[str, Any], *, now: datetime, check: Any
 ) -> ErasureRequest:
     """Append the decision, unless the check or the life of the request forbids it, or its words name the person."""
-    _require_unnamed(workspace, _request(workspace, request_id), f"{body['reason']} {body.get('scope') or ''}")
+    _require_unnamed(workspace, _request(workspace, request_id), " ".join(_words(body)))
     with workspace.ledger.exclusive(LOCK):
         events = workspace.ledger.events()
         check(lifecycle.fold(events)[request_id], events)
@@ -181,6 +199,20 @@ def _purging(events: Iterable[Event], erasure_id: str | None) -> bool:
         if erasure_id is not None and event.subject == erasure_id:
             began = event.kind in _PURGE_BEGAN or (began and event.kind != "ErasureStarted")
     return began
+
+
+def _check_tracked(workspace: Workspace, paths: Collection[str]) -> None:
+    history = Past.of(workspace) if paths else None
+    if history and (unknown := [path for path in paths if not history.under(path)]):
+        raise WrongUse(
+            f"{', '.join(unknown)}: no revision tracks this with DVC, so a hold would keep nothing; "
+            "expected a path as `dvc list . --dvc-only -R` shows it"
+        )
+
+
+def _words(body: Mapping[str, Any]) -> Iterator[str]:
+    yield from (body["reason"], body.get("scope") or "")
+    yield from (part for path in body.get("data", ()) for part in path.split("/"))
 
 
 def _said(reason: str) -> str:

@@ -44,7 +44,7 @@ REQUEST_EVENTS: Mapping[str, tuple[frozenset[str], str]] = {
     "RequestExempted": (BEFORE_REDACTION | {"failed"}, "exempt"),
     "RequestCancelled": (BEFORE_REDACTION | {"failed"}, "cancelled"),
     "RequestHeld": (ACTIVE, STAYS),
-    "RequestReleased": (ACTIVE, STAYS),
+    "RequestReleased": (ACTIVE | {"completed", "completed_with_residuals"}, STAYS),
     "RequestExtended": (ACTIVE, STAYS),
 }
 """Kind → (states it may come in, state after it); the event's subject is the request."""
@@ -68,7 +68,7 @@ ERASURE_EVENTS: Mapping[str, tuple[frozenset[str], str]] = {
 """Kind → (states it may come in, state after it); the event's subject is the erasure, it reaches all its requests."""
 
 POINTS_OF_NO_RETURN = frozenset({"Purged", "CertificateIssued"})
-"""What a legal hold blocks."""
+"""What a legal hold on a request blocks; one on data sets only leaves their objects where they are."""
 
 
 def due_at(received_at: datetime, regulation: Regulation) -> datetime | None:
@@ -134,10 +134,22 @@ def erased_requests(events: Iterable[Event]) -> list[ErasureRequest]:
 
 
 def holds(events: Iterable[Event]) -> dict[str, Event]:
-    """Request → the event of the legal hold that is on it now; a hold ends with its release or with its request."""
+    """Request → the event of the legal hold that is on it now.
+
+    A hold ends with its release or with its request; one on data sets outlives the erasure of everything else.
+    """
     listed = list(events)
-    open_ones = {name for name, entry in _read(listed).groups.items() if entry.held and entry.request.state not in ENDED}
+    open_ones = {name for name, entry in _read(listed).groups.items() if entry.on_hold or entry.keeps}
     return {event.subject: event for event in listed if event.kind == "RequestHeld" and event.subject in open_ones}
+
+
+def kept(events: Iterable[Event]) -> dict[str, frozenset[str]]:
+    """Index token → the data sets in which a legal hold keeps the person."""
+    found: dict[str, frozenset[str]] = {}
+    for entry in _read(events).groups.values():
+        if entry.keeps:
+            found[entry.request.token] = found.get(entry.request.token, frozenset()) | frozenset(entry.keeps)
+    return found
 
 
 def suppressed(events: Iterable[Event], upto: int | None = None) -> frozenset[str]:
@@ -195,11 +207,22 @@ class _Open:
     """A group's first request while events are folded."""
 
     request: ErasureRequest
-    held: bool = False
+    hold: tuple[str, ...] | None = None
+    """The data sets that the legal hold on it is about; empty for everything, None for no hold."""
     redacted: bool = False
     extended: bool = False
     joined_due_at: datetime | None = None
     """The earliest deadline of its duplicates, which an extension of the group leaves as it is."""
+
+    @property
+    def on_hold(self) -> bool:
+        """Nothing of the person may be purged."""
+        return self.hold == () and self.request.state not in ENDED
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """Data sets of which nothing of the person may be purged; also after the rest was."""
+        return (self.hold or ()) if self.request.state not in LEFT else ()
 
 
 @dataclass
@@ -256,11 +279,11 @@ def _apply_to_request(book: _Book, event: Event) -> None:
 
 def _check_request(entry: _Open, event: Event) -> None:
     if event.kind == "RequestHeld":
-        _require(not entry.held, event, f"request {event.subject} is on hold already")
-        entry.held = True
+        _require(entry.hold is None, event, f"request {event.subject} is on hold already")
+        entry.hold = tuple(event.body.get("data", ()))
     elif event.kind == "RequestReleased":
-        _require(entry.held, event, f"request {event.subject} is not on hold")
-        entry.held = False
+        _require(entry.on_hold or bool(entry.keeps), event, f"request {event.subject} is not on hold")
+        entry.hold = None
     elif event.kind in ("RequestCancelled", "RequestExempted"):
         _require(not entry.redacted, event, f"the data of request {event.subject} was redacted; expected this before")
     elif event.kind == "RequestExtended":
@@ -276,7 +299,7 @@ def _apply_to_erasure(book: _Book, event: Event) -> None:
         return
     for group in _reached(book, event):
         entry = book.groups[group]
-        hold = entry.held and event.kind in POINTS_OF_NO_RETURN
+        hold = entry.on_hold and event.kind in POINTS_OF_NO_RETURN
         _require(not hold, event, f"request {group} is on hold; expected its release before")
         _move(entry, event, ERASURE_EVENTS[event.kind])
         entry.redacted |= event.kind == "DataRedacted"
@@ -328,7 +351,7 @@ def _shown(book: _Book, request_id: str) -> ErasureRequest:
     """A request as the outside sees it: a duplicate shares its group's deadline and erasure, and ends as it ends."""
     received = book.requests[request_id]
     entry = book.groups[received.group]
-    state = "on_hold" if entry.held and entry.request.state not in ENDED else entry.request.state
+    state = "on_hold" if entry.on_hold else entry.request.state
     if request_id != received.group and state not in ENDED:
         state = "duplicate"
     group = entry.request

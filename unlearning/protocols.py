@@ -202,6 +202,8 @@ class Wanted:
     """Raw, in memory only; without them, files that are no tables cannot be searched for bytes."""
     trust_index: bool = False
     """Believe the lineage index about versions it knows; a sweep opens them again."""
+    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """DVC object → the people whom a legal hold on its data set keeps in it."""
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,8 @@ def _decisions(request: Mapping[str, Any]) -> Iterator[Html]:
     holds, extension = request.get("holds", "none"), request.get("extension", "none")
     for hold in [] if isinstance(holds, str) else holds:
         ended = f"released {hold['releasedAt']} ({hold['releasedBecause']})"
-        yield join(code(request["reference"]), f": on legal hold from {hold['heldAt']}, {hold['reason']}; {ended}")
+        what = "" if isinstance(kept := hold.get("dataSets", "all"), str) else f" for {', '.join(kept)}"
+        yield join(code(request["reference"]), f": on legal hold{what} from {hold['heldAt']}, {hold['reason']}; {ended}")
     if not isinstance(extension, str):
         said_why = f": deadline extended to {extension['dueAt']} on {extension['extendedAt']}, {extension['reason']}"
         yield join(code(request["reference"]), said_why)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning import hashing, impact, lifecycle, remaking, reports
+from unlearning import hashing, impact, lifecycle, remaking
 from unlearning.assessment import SUPPRESSION_EVENTS, require_index_key
 from unlearning.entities import ModelRecord, ModelVersion, Trace
+from unlearning.past import Past, kept
 from unlearning.places.checkpoints import CheckpointPlace
 from unlearning.places.current_tables import TablePlace
 from unlearning.places.databases import DatabasePlace
@@ -22,7 +22,6 @@ from unlearning.places.mlflow_mentions import MentionsPlace
 from unlearning.places.mlflow_versions import MlflowPlace
 from unlearning.places.texts import GxPlace
 from unlearning.protocols import Place, Wanted
-from unlearning.stores.snapshots import PART, Tracked
 
 if TYPE_CHECKING:
     from unlearning.stores.word_scan import Watch
@@ -75,6 +74,7 @@ def wanted(
         known={place: frozenset(traces) for place, traces in known.items()},
         identifiers=tuple(identifiers),
         trust_index=trust_index,
+        kept=kept(workspace),
     )
 
 
@@ -181,39 +181,6 @@ def _dvc(workspace: Workspace) -> list[Place]:
     ]
 
 
-@dataclass(frozen=True)
-class Past:
-    """What DVC says at every commit."""
-
-    contents: frozenset[Tracked]
-    made: frozenset[tuple[Tracked, Tracked, str]]
-    """(from, to, stage) of everything that was made from something, or is `PART` of it."""
-
-    @property
-    def reports(self) -> frozenset[str]:
-        """Objects that only ever were reports of our own stages."""
-        own = {content.object for content in self.contents if content.path in reports.PATHS}
-        return frozenset(own - {content.object for content in self.contents if content.path not in reports.PATHS})
-
-    def derived(self, objects: frozenset[str]) -> frozenset[str]:
-        """What stages made of these objects, directly or not."""
-        edges: dict[str, set[str]] = {}
-        for source, target, _ in self.made:
-            edges.setdefault(source.object, set()).add(target.object)
-        reached = objects | downstream(objects, edges)
-        return frozenset(target.object for source, target, stage in self.made if source.object in reached and stage != PART)
-
-
-def past(workspace: Workspace) -> Past:
-    """The whole history: what `unlearn follow` walked is remembered, and only commits since are read."""
-    walked = workspace.followed.commits()
-    fresh = workspace.data.snapshots([rev for rev in workspace.data.commits() if rev not in walked])
-    made = {each for snapshot in fresh for each in snapshot.derivations()} | set(workspace.followed.derivations())
-    contents = {out for snapshot in fresh for out in snapshot.outs} | set(workspace.followed.opened())
-    contents |= {Tracked(version.path, version.object) for version in workspace.lineage.data_versions()}
-    return Past(frozenset(contents), frozenset(made))
-
-
 def reader(workspace: Workspace) -> Reader:
     """How to see who is in a file of this project."""
 
@@ -225,7 +192,7 @@ def reader(workspace: Workspace) -> Reader:
 
     @cache
     def history() -> Past:
-        return past(workspace)
+        return Past.of(workspace)
 
     return Reader(
         people=workspace.people_columns,
@@ -235,17 +202,6 @@ def reader(workspace: Workspace) -> Reader:
         derived=lambda objects: history().derived(objects) if objects else objects,
         reports=lambda: history().reports,
     )
-
-
-def downstream(start: Iterable[str], edges: Mapping[str, Collection[str]]) -> frozenset[str]:
-    """Everything that can be reached over edges, without where it started."""
-    first = set(start)
-    seen, waiting = set(first), list(first)
-    while waiting:
-        fresh = set(edges.get(waiting.pop(), ())) - seen
-        seen |= fresh
-        waiting += fresh
-    return frozenset(seen - first)
 
 
 def _last_redaction(workspace: Workspace) -> float:

@@ -21,6 +21,7 @@ import numpy as np
 from unlearning import hashing, searching
 from unlearning.entities import DataVersion, plain
 from unlearning.errors import DataError, NeedsReview, NotFound, ProjectError
+from unlearning.past import Past, kept
 from unlearning.stores import dvc_stores, dvc_twins, git_plumbing, spool, tables, twin_map
 from unlearning.stores.dvc_stores import ObjectStore
 from unlearning.stores.keys import PUBLIC
@@ -76,7 +77,7 @@ def _write(workspace: Workspace, twins: TwinMap) -> None:
 
 def _names(workspace: Workspace) -> dict[str, str]:
     """Object → the first path, in their order, that any revision gives it."""
-    return {content.object: content.path for content in sorted(searching.past(workspace).contents, reverse=True)}
+    return {content.object: content.path for content in sorted(Past.of(workspace).contents, reverse=True)}
 
 
 class _Maker:
@@ -94,6 +95,7 @@ class _Maker:
         self.stale = stale
         self.stores = dvc_stores.stores(workspace.data)
         self.reader = searching.reader(workspace)
+        self.kept = kept(workspace)
         self.made: dict[str, Twin] = {}
         self.sizes: dict[str, int] = {}
 
@@ -121,7 +123,8 @@ class _Maker:
 
     def _table(self, name: str, old: Path, draft: Path) -> Twin:
         named = f"{name}{_suffix(old)}"
-        theirs = [people.mask(self.tokens) for people in self._people(old, named)]
+        gone = self.tokens - self.kept.get(name, frozenset())
+        theirs = [people.mask(gone) for people in self._people(old, named)]
         out = draft.with_suffix(Path(named).suffix)
         tables.redact(old, out, ~np.logical_or.reduce(theirs), named=named)
         out.replace(draft)

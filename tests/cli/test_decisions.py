@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.cli.commands import unlearn
-from tests.small_project import TRAIN, Project
+from tests.small_project import SOURCE, TRAIN, Project
 
 
 @pytest.fixture
@@ -37,6 +37,15 @@ def test_a_hold_shows_in_the_status_until_its_release(project: Project, request_
 
 def test_a_hold_without_a_last_day_lasts_until_it_is_released(project: Project, request_id: str) -> None:
     assert "held until released: audit" in unlearn(project.root, "hold", request_id, "--reason", "audit").out
+
+
+def test_a_hold_on_a_data_set_shows_and_stops_nothing(project: Project, request_id: str) -> None:
+    held = unlearn(project.root, "hold", request_id, "--reason", "tax law", "--data", SOURCE, "--json").document
+    assert (held["state"], held["holds"][0]["data"]) == ("suppressed", [SOURCE])
+    assert f"{SOURCE} held until released: tax law" in unlearn(project.root, "status").out
+    refused = unlearn(project.root, "hold", request_id, "--reason", "tax law", "--data", "data/none.csv")
+    assert refused.code == 2
+    assert "no revision tracks this" in refused.err
 
 
 @pytest.mark.parametrize(("command", "state"), [("exempt", "exempt"), ("cancel", "cancelled")])

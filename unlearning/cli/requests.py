@@ -69,21 +69,31 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
 @project
 @click.argument("request_id")
 @click.option("--reason", required=True, help=REASON)
-@click.option("--scope", help="What has to be kept, in words, for the record; the whole purge waits, whatever it says.")
+@click.option("--data", multiple=True, metavar="PATH", help="A data set to be kept; all else goes. Repeat for several.")
+@click.option("--scope", help="What has to be kept, in words, for the record; without --data the whole purge waits.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Its last day, UTC; default: until released.")
-def hold(root: Path, as_json: bool, request_id: str, reason: str, scope: str | None, until: datetime | None) -> None:
+def hold(
+    root: Path,
+    as_json: bool,
+    request_id: str,
+    reason: str,
+    data: Sequence[str],
+    scope: str | None,
+    until: datetime | None,
+) -> None:
     """Put a legal hold on a request: its erasure stops before the purge, and nothing that the law wants kept is deleted.
 
-    The person stays out of every training, and the new version serves. `unlearn watch` ends a hold after its last day.
+    The person stays out of every training, and the new version serves. With --data the erasure goes on to its end, and only the
+    old versions of these data sets stay. `unlearn watch` ends a hold after its last day.
 
     \b
-    Example:  unlearn hold request-0123456789abcdef --reason "litigation 7/26" --until 2027-01-31
+    Example:  unlearn hold request-0123456789abcdef --data data/billing.csv --reason "tax law, 10 years" --until 2036-12-31
     """
     from unlearning import holds
     from unlearning.erasure import utc_now
 
     workspace, last = open_project(root), until.date() if until else None
-    made = holds.hold(workspace, request_id, reason=reason, now=utc_now(), until=last, scope=scope)
+    made = holds.hold(workspace, request_id, reason=reason, now=utc_now(), until=last, scope=scope, data=data)
     _show(workspace, [made], as_json=as_json, one=True)
 
 
@@ -93,6 +103,8 @@ def hold(root: Path, as_json: bool, request_id: str, reason: str, scope: str | N
 @click.option("--reason", default="released", show_default=True, help=REASON)
 def release(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     """End the legal hold of a request; the next `unlearn erase` goes on where it stopped.
+
+    What a hold with --data kept of a finished erasure goes with the next `unlearn purge`, which renews the certificate.
 
     \b
     Example:  unlearn release request-0123456789abcdef --reason "settled" && unlearn erase
@@ -207,12 +219,20 @@ def _line(one: dict[str, Any]) -> str:
     due = f"due {one['due_at'][:10]}" if one["due_at"] else "no deadline"
     said = ["extended"] if one["extension"] else []
     said += ["OVERDUE"] if one["overdue"] else []
-    said += [_held(each) for each in one["holds"] if each["released_at"] is None and one["state"] == "on_hold"]
+    said += [_held(each) for each in one["holds"] if _in_force(each, one["state"])]
     return "  ".join([f"{one['request_id']}  tok_{one['token'][:12]}  {one['state']:<24} {due}", *said])
 
 
+def _in_force(hold: dict[str, Any], state: str) -> bool:
+    from unlearning import lifecycle
+
+    kept = hold["data"] and state not in lifecycle.LEFT
+    return hold["released_at"] is None and bool(kept or state == "on_hold")
+
+
 def _held(hold: dict[str, Any]) -> str:
-    return f"held until {_last_day(hold['until'])}: {hold['reason']}"
+    what = f"{', '.join(hold['data'])} " if hold["data"] else ""
+    return f"{what}held until {_last_day(hold['until'])}: {hold['reason']}"
 
 
 def _last_day(until: str | None) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 
 from unlearning import hashing
@@ -13,7 +13,7 @@ from unlearning.entities import Level, Residual, Trace
 from unlearning.errors import DataError
 from unlearning.hashing import IdentifierKind
 from unlearning.protocols import Found, Wanted
-from unlearning.stores import byte_scan, people_scan
+from unlearning.stores import byte_scan, dvc_stores, people_scan
 from unlearning.stores.dvc_stores import ObjectStore
 from unlearning.stores.word_scan import Watch
 
@@ -71,20 +71,23 @@ class ObjectPlace:
         """Objects that hold them. Raises Unavailable."""
         known = {trace.name for trace in wanted.known.get(OBJECTS, frozenset())}
         indexed = self.reader.indexed(wanted.tokens) if wanted.trust_index else {}
-        look = _Look(self.store, self.reader, wanted, self.reader.watch(wanted), readable=set(indexed))
+        look = _Look(self.store, self.reader, wanted, indexed, readable=set(indexed))
         paths = dict(self.store.objects())
         bad = {name for name in paths if name in known}
-        for name, path in paths.items():
-            if name not in bad and not name.endswith(".dir") and indexed.get(name, True):
-                bad |= {name} if name in indexed or look.holds(path) else set()
+        bad |= {name for name, path in paths.items() if name not in bad and not name.endswith(".dir") and look.says(path)}
         folders = {name: look.members(path) for name, path in paths.items() if name.endswith(".dir")}
         bad |= look.named_after_them(folders)
-        bad |= {name for name, members in folders.items() if any(one in bad or look.names(at) for at, one in members)}
+        bad |= {name for name, members in folders.items() if any(one in bad or look.names(at, name) for at, one in members)}
         for path in self.store.strays():
             bad |= {self._stray(path)} if look.names(self._relative(path)) or look.holds(path) else set()
-        bad |= self._deleted(look, known | bad, indexed)
+        bad |= self._deleted(look, known | bad)
         made = self._made(set(paths), bad | known, folders, look)
-        unclear = (*self._unclear(set(made) - self.reader.reports()), *self._broken(look.broken), *self._kept_silently())
+        unclear = (
+            *self._unclear(set(made) - self.reader.reports()),
+            *self._broken(look.broken),
+            *self._held(look.held),
+            *self._kept_silently(),
+        )
         return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear, derived=tuple(map(Trace, made)))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
@@ -105,12 +108,12 @@ class ObjectPlace:
     def _relative(self, path: str) -> str:
         return path.removeprefix(f"{self.store.root}/")
 
-    def _deleted(self, look: _Look, known: set[str], indexed: Mapping[str, bool]) -> set[str]:
+    def _deleted(self, look: _Look, known: set[str]) -> set[str]:
         """Objects that were deleted and of which the store keeps a version; folders by their names, the rest by content."""
         found = set()
         for path, version in self.store.deleted().items():
             name = _object_of(path)
-            if name in known or indexed.get(name) or (name not in indexed and look.holds(path, version)):
+            if name in known or look.says(path, version):
                 found.add(name if _OBJECT.fullmatch(name) else self._stray(path))
         return found
 
@@ -143,6 +146,17 @@ class ObjectPlace:
                 remedy="delete them with `unlearn purge --derived`; `dvc repro` makes them again where they are needed",
             )
 
+    def _held(self, held: set[str]) -> Iterator[Residual]:
+        if held:
+            yield Residual(
+                place=f"{self.name}: kept by a legal hold",
+                level=self.level,
+                outcome="residual",
+                count=len(held),
+                why="a legal hold on their data sets keeps the rows of the people whom it is about",
+                remedy="`unlearn release` ends the hold, then `unlearn purge` deletes them",
+            )
+
     def _broken(self, broken: set[str]) -> Iterator[Residual]:
         if broken:
             yield Residual(
@@ -162,22 +176,34 @@ class _Look:
     store: ObjectStore
     reader: Reader
     wanted: Wanted
-    watch: Watch
+    indexed: Mapping[str, bool]
+    """What the index says, where it may be believed."""
     readable: set[str] = field(default_factory=set)
     """Objects that are tables, so their content has answered."""
     broken: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    """Objects with people whom a legal hold keeps there."""
+
+    @cached_property
+    def watch(self) -> Watch:
+        """How to see who is named in what is no table."""
+        return self.reader.watch(self.wanted)
+
+    def says(self, path: str, version: str | None = None) -> bool:
+        """`holds`, by the index where it says all: it does not say who, so what a hold is on has to be opened."""
+        name = _object_of(path)
+        return self.indexed[name] if name in self.indexed.keys() - self.wanted.kept.keys() else self.holds(path, version)
 
     def holds(self, path: str, version: str | None = None) -> bool:
-        """One of the people is in this file; False for one that vanished meanwhile."""
+        """Somebody who is to go is in this file; False for one that vanished meanwhile."""
         reader, name = self.reader, _object_of(path)
         try:
             with self.store.open(path, version) as stream:
                 here = people_scan.tokens(stream, reader.people, kind=reader.kind, key=reader.key)
             if here is not None:
                 self.readable.add(name)
-                return not here.isdisjoint(self.wanted.tokens)
-            with self.store.open(path, version) as stream:
-                return self.watch.in_file(stream)
+                return self._to_go(name, here)
+            return self._named_in(name, path, version)
         except FileNotFoundError:
             return False
         except DataError:
@@ -188,22 +214,39 @@ class _Look:
         """(relative path, object) of everything in a folder."""
         try:
             with self.store.open(path) as stream:
-                return [(item["relpath"], item["md5"]) for item in json.loads(stream.read())]
+                return dvc_stores.listing(stream.read())
         except FileNotFoundError:
             return []
-        except (ValueError, KeyError, TypeError):
+        except DataError:
             self.broken.add(_object_of(path))
             return []
 
-    def names(self, relative: str) -> bool:
-        """The name of a file, or of a folder above it, is one of the people's identifiers."""
-        return not self.reader.named(relative).isdisjoint(self.wanted.tokens)
+    def _to_go(self, name: str, here: frozenset[str]) -> bool:
+        """Somebody of these people is to go; whom a hold keeps in the object is noted."""
+        people, keeps = here & self.wanted.tokens, self.wanted.kept.get(name, frozenset())
+        self.held |= {name} if people & keeps else set()
+        return not people <= keeps
+
+    def _named_in(self, name: str, path: str, version: str | None) -> bool:
+        """The same for a file that is no table: what it says, word by word."""
+        keeps = self.wanted.kept.get(name)
+        with self.store.open(path, version) as stream:
+            if keeps is None:
+                return self.watch.in_file(stream)
+            kept = replace(self.watch.words, tokens=self.wanted.tokens & keeps).in_file(stream)
+            self.held |= {name} if kept else set()
+            stream.seek(0)
+            return replace(self.watch.words, tokens=self.wanted.tokens - keeps).in_file(stream)
+
+    def names(self, relative: str, name: str = "") -> bool:
+        """The name of a file, or of a folder above it, is an identifier of somebody who is to go. name: the object it is in."""
+        return self._to_go(name, self.reader.named(relative))
 
     def named_after_them(self, folders: Mapping[str, Sequence[tuple[str, str]]]) -> set[str]:
         """Objects that only ever had such a name; one that somebody else's file shares stays."""
         places = {(at, one) for members in folders.values() for at, one in members}
-        theirs = {one for at, one in places if self.names(at)}
-        return theirs - {one for at, one in places if not self.names(at)}
+        theirs = {one for at, one in places if self.names(at, one)}
+        return theirs - {one for at, one in places if not self.names(at, one)}
 
 
 def _object_of(path: str) -> str:

@@ -7,6 +7,7 @@ here an object is found and deleted by its hash. Layout: `files/md5/ab/cdef…` 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from unlearning.errors import Unavailable
+from unlearning.errors import DataError, Unavailable
 from unlearning.stores import s3_versions
 
 if TYPE_CHECKING:
@@ -95,6 +96,17 @@ class ObjectStore:
         path = next(filter(self._exists, self._paths(object_hash)), self._paths(object_hash)[0])
         with self.open(path) as stream, file.open("wb") as out:
             shutil.copyfileobj(stream, out)
+
+    def members(self, object_hash: str) -> list[tuple[str, str]]:
+        """(relative path, hash) of everything in a folder; nothing when its list is not here. Raises Unavailable, DataError."""
+        path = next(filter(self._exists, self._paths(object_hash)), None)
+        if path is None:
+            return []
+        try:
+            with self.open(path) as stream:
+                return listing(stream.read())
+        except FileNotFoundError:  # deleted meanwhile
+            return []
 
     def local_file(self, object_hash: str) -> Path | None:
         """Where an object lies, to be read and never written; None for a store elsewhere, or when it is not there."""
@@ -190,6 +202,14 @@ class ObjectStore:
         with self.answering():
             for path in self.files.find(self.root):
                 yield str(path).replace("\\", "/").removeprefix(f"{self.root}/")
+
+
+def listing(content: bytes) -> list[tuple[str, str]]:
+    """(relative path, hash) of everything that a `.dir` object lists. Raises DataError for what is no such list."""
+    try:
+        return [(item["relpath"], item["md5"]) for item in json.loads(content)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError("a folder's list of files cannot be read; restore or delete its .dir object") from error
 
 
 def _linked(file: Path, name: Path) -> bool:
