@@ -383,6 +383,21 @@ def test_tags_that_come_later_are_read_though_mlflow_says_that_nothing_changed(h
     assert set(shaped(history, "cleo")) == {str(other)}
 
 
+def test_what_an_edge_names_and_nobody_followed_before_it_was_deleted_is_gone(history: History, elsewhere: Elsewhere) -> None:
+    base = elsewhere.train("base", data=[history.table("data/base.csv", ["ann"])])
+    child = elsewhere.train("child", data=[history.table("data/train.csv", ["bob"])])
+    lost = elsewhere.train("lost", data=[history.tracked("data/train.csv")])
+    history.commit()
+    following.add_edge(history.workspace, str(base), str(child), "fine_tuned")
+    following.add_edge(history.workspace, str(lost), str(base), "fine_tuned")
+    for gone in (child, lost):
+        elsewhere.client.delete_model_version(gone.name, "1")
+    for _ in range(2):
+        [gap] = following.follow(history.workspace)["gaps"]
+        assert (gap["what"], gap["why"]) == (f"model {base}", f"it was made from {lost}, of which nothing is known")
+        assert set(shaped(history, "ann")) == {str(base)}
+
+
 def test_what_was_missing_about_a_deleted_parent_is_missing_while_its_child_lives(
     history: History, elsewhere: Elsewhere
 ) -> None:

@@ -260,10 +260,15 @@ def _followed(version: Registered, registry: Registry, evidence: Evidence) -> Fo
 
 
 def _mark_deleted(workspace: Workspace, registry: Registry) -> None:
-    """Versions that were trained here and are gone from the registry."""
+    """Versions that are gone from the registry: those trained here, and those that people named and no round ever saw."""
     for record in workspace.lineage.models():
         if record.model not in registry.present:
             workspace.lineage.mark_deleted(record.model)
+    named = {model for parent, child, _ in workspace.lineage.edges() for model in (parent, child)}
+    named |= {one.model for one in workspace.followed.sources()}
+    trained = {record.model for record in workspace.lineage.models(deleted=None)}
+    for model in sorted(named - registry.present - registry.known.keys() - trained, key=str):
+        workspace.followed.mark_deleted(model)
 
 
 # --- for people ------------------------------------------------------------------------------------------------------

@@ -33,7 +33,7 @@ def of_round(
 ) -> list[Gap]:
     """What cannot be said after this round. shallow: older commits cannot be seen."""
     family = Family(workspace.lineage.edges())
-    known = registry.known.keys() | registry.present | {record.model for record in workspace.lineage.models(deleted=None)}
+    known = _known(workspace, registry)
     missing = [*_silent(family, known, found, fed), *_nameless(family, known, registry), *_left(workspace, family, registry)]
     forgotten = {model for model in registry.gone if not registry.present & family.descendants([model]).keys()}
     for content, models in sorted(_loose(workspace, opening, fed, forgotten).items()):
@@ -45,6 +45,13 @@ def of_round(
             Gap("the Git history", "this clone is shallow, so older commits cannot be seen", "run `git fetch --unshallow`")
         )
     return sorted(set(missing))
+
+
+def _known(workspace: Workspace, registry: Registry) -> Collection[ModelVersion]:
+    """Versions of which more than the name is known."""
+    seen = {model for model, one in registry.known.items() if one.source}
+    adopted = {one.model for one in workspace.followed.sources()}
+    return seen | adopted | registry.present | {record.model for record in workspace.lineage.models(deleted=None)}
 
 
 def _silent(
