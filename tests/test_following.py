@@ -333,6 +333,102 @@ def test_data_that_is_logged_later_closes_the_gap(history: History, elsewhere: E
     assert set(shaped(history, "ann")) == {"model/1"}
 
 
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The runs that MLflow was asked for alone, one by one."""
+    from mlflow import MlflowClient
+
+    names: list[str] = []
+    get_run = MlflowClient.get_run
+
+    def listening(client: MlflowClient, run_id: str) -> object:
+        names.append(run_id)
+        return get_run(client, run_id)
+
+    monkeypatch.setattr(MlflowClient, "get_run", listening)
+    return names
+
+
+def test_a_run_behind_a_gap_is_asked_for_alone_only_when_something_of_it_changed(
+    history: History, elsewhere: Elsewhere, asked: list[str]
+) -> None:
+    content = history.table("data/train.csv", ["ann"])
+    history.commit()
+    silent = [elsewhere.run() for _ in range(3)]
+    for run in silent:
+        elsewhere.register("model", elsewhere.logged(run), run)
+    running = elsewhere.client.create_run(elsewhere.experiment).info.run_id
+    elsewhere.register("model", elsewhere.logged(running), running)
+    first = following.follow(history.workspace)
+    assert sorted(asked) == sorted([*silent, running])
+    asked.clear()
+    assert following.follow(history.workspace)["gaps"] == first["gaps"]
+    assert asked == [running]
+    asked.clear()
+    elsewhere.client.log_inputs(silent[1], _inputs(content))
+    elsewhere.client.update_model_version("model", "3", "somebody looks at it")
+    gaps = {gap["what"] for gap in following.follow(history.workspace)["gaps"]}
+    assert gaps == {"model model/1", "model model/3", "model model/4"}
+    assert sorted(asked) == sorted([silent[1], silent[2], running])
+    assert set(shaped(history, "ann")) == {"model/2"}
+    asked.clear()
+    following.follow(history.workspace, everything=True)
+    assert sorted(asked) == sorted([silent[0], silent[2], running])
+
+
+@pytest.mark.parametrize("how", ["said with something else", "asked for everything"])
+def test_a_model_that_a_run_named_after_it_ended_is_found(history: History, elsewhere: Elsewhere, how: str) -> None:
+    base_run = elsewhere.run(data=[history.table("data/train.csv", ["ann"])])
+    start = elsewhere.logged(base_run)
+    history.commit()
+    base = elsewhere.register("base", start, base_run)
+    run = elsewhere.run()
+    tuned = elsewhere.register("tuned", elsewhere.logged(run), run)
+    following.follow(history.workspace)
+    _log_model_input(elsewhere, run, start)
+    if how == "said with something else":
+        elsewhere.client.set_terminated(run)
+    else:
+        assert [gap["what"] for gap in following.follow(history.workspace)["gaps"]] == [f"model {tuned}"]
+    following.follow(history.workspace, everything=how == "asked for everything")
+    assert history.workspace.lineage.edges() == [(base, tuned, "fine_tuned")]
+    assert set(shaped(history, "ann")) == {str(base), str(tuned)}
+
+
+def _log_model_input(elsewhere: Elsewhere, run: str, model: str) -> None:
+    from mlflow.entities import LoggedModelInput
+
+    elsewhere.client.log_inputs(run, [], [LoggedModelInput(model)])
+
+
+def test_what_a_run_started_from_is_remembered_while_only_its_parent_is_open(
+    history: History, elsewhere: Elsewhere, asked: list[str]
+) -> None:
+    base_run = elsewhere.run(data=[history.table("data/train.csv", ["ann"])])
+    start = elsewhere.logged(base_run)
+    history.commit()
+    tuned = elsewhere.train("tuned", models=[start], foreign=["table"])
+    for _ in range(2):
+        assert "type 'local', not from DVC" in whys(following.follow(history.workspace))
+        assert set(shaped(history, "ann")) == {str(tuned)}
+        assert len(asked) == 2
+
+
+def test_a_run_that_goes_while_its_version_has_a_gap_is_gone_in_the_next_round(
+    history: History, elsewhere: Elsewhere, asked: list[str]
+) -> None:
+    run = elsewhere.run()
+    elsewhere.register("model", elsewhere.logged(run), run)
+    following.follow(history.workspace)
+    elsewhere.client.delete_run(run)  # marked as deleted: MLflow still shows it to whoever asks
+    assert "logged no data set" in whys(following.follow(history.workspace))
+    _collect(history, run)
+    asked.clear()
+    for _ in range(2):
+        assert "its run is gone from MLflow" in whys(following.follow(history.workspace))
+        assert asked == [run]
+
+
 def test_versions_trained_here_are_followed_like_any_other(project: Project) -> None:
     report = following.follow(project.workspace)
     assert (report["model_versions"], report["gaps"]) == (1, [])

@@ -18,7 +18,7 @@ from unlearning.errors import ProjectError, WrongUse
 from unlearning.indexing import Derivation, Opening
 from unlearning.kinship import Edge
 from unlearning.sources import Evidence, Registry, Seen
-from unlearning.stores.followed import EVERY_PATH, Findings, Followed, Gap, Opened, Source
+from unlearning.stores.followed import EVERY_PATH, Findings, Followed, Gap, Opened, RunRead, Source
 from unlearning.stores.models import Registered
 from unlearning.stores.registry import LoggedFacts, Reader, RunFacts
 from unlearning.stores.snapshots import Snapshot, Tracked
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
 
 
 def follow(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
-    """One round. everything: also index every table of every commit whose object can still be had (backfill)."""
+    """One round. everything: also index every table of every commit whose object can still be had (backfill), and ask for
+    the run of every version with a gap again, though MLflow shows no change of it."""
     began = time.perf_counter()
     known = workspace.followed.models()
     before = len(workspace.lineage.data_versions())
     history = _history(workspace)
-    registry = _registry(workspace, known)
+    read = workspace.followed.runs()
+    registry = _registry(workspace, known, {} if everything else read)
     edges = list(_edges(registry))
     said = workspace.followed.sources()
     found = {version.model: _evidence(version, registry, said) for version in registry.fresh}
@@ -41,7 +43,7 @@ def follow(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
     opening = _open(workspace, history, fed, everything=everything)
     workspace.lineage.add_edges(edges)
     missing = gaps.of_round(workspace, registry, opening, found, fed, shallow=history.shallow)
-    workspace.followed.keep(_findings(registry, history, opening, found, fed, missing))
+    workspace.followed.keep(_findings(registry, read, history, opening, found, fed, missing))
     _mark_deleted(workspace, registry)
     after = workspace.lineage.data_versions()
     return {
@@ -108,7 +110,7 @@ def _history(workspace: Workspace) -> History:
     )
 
 
-def _registry(workspace: Workspace, known: Mapping[ModelVersion, Followed]) -> Registry:
+def _registry(workspace: Workspace, known: Mapping[ModelVersion, Followed], read: Mapping[str, RunRead]) -> Registry:
     versions = workspace.models.every_version()
     fed = {(one.model, one.content) for one in workspace.followed.sources()}
     fresh = [one for one in versions if not _settled(one, known.get(one.model), fed)]
@@ -116,9 +118,12 @@ def _registry(workspace: Workspace, known: Mapping[ModelVersion, Followed]) -> R
     registered = frozenset(name for source in every if (name := sources.model_id(source)))
     if not fresh:
         return Registry(versions, (), Seen({}, {}, registered), known)
+    touched = {one.run_id for one in fresh if one.model not in known or known[one.model].updated_ms != one.updated_ms}
+    before = {run_id: run for run_id, run in read.items() if run_id not in touched}
     with workspace.models.reader() as reader:
-        runs, logged = _lines(reader, fresh, registered)
-    return Registry(versions, fresh, Seen(runs, logged, registered, _snapshots(workspace)), known)
+        runs, logged, asked = _lines(reader, fresh, registered, before)
+    gone = frozenset(asked - runs.keys())
+    return Registry(versions, fresh, Seen(runs, logged, registered, _snapshots(workspace), gone), known)
 
 
 def _settled(version: Registered, known: Followed | None, fed: Collection[tuple[ModelVersion, Tracked]]) -> bool:
@@ -129,22 +134,23 @@ def _settled(version: Registered, known: Followed | None, fed: Collection[tuple[
 
 
 def _lines(
-    reader: Reader, versions: Sequence[Registered], registered: frozenset[str]
-) -> tuple[dict[str, RunFacts], dict[str, LoggedFacts]]:
-    """The runs behind these versions, and behind the unregistered models that those started from, and so on."""
+    reader: Reader, versions: Sequence[Registered], registered: frozenset[str], before: Mapping[str, RunRead]
+) -> tuple[dict[str, RunFacts], dict[str, LoggedFacts], set[str]]:
+    """The runs behind these versions, and behind the unregistered models that those started from, and so on; with all that
+    were wanted, there or not."""
     runs: dict[str, RunFacts] = {}
     without_run = {name for one in versions if not one.run_id and (name := sources.model_id(one.source))}
     logged = reader.logged_models(without_run)
     wanted = {one.run_id for one in versions if one.run_id} | {one.run_id for one in logged.values() if one.run_id}
     asked = set(wanted)
     while wanted:
-        found = reader.runs(wanted)
+        found = reader.runs(wanted, before)
         runs |= found
         parents = {parent for run in found.values() for parent in run.models} - registered - logged.keys()
         logged |= (more := reader.logged_models(parents))
         wanted = {one.run_id for one in more.values() if one.run_id} - asked
         asked |= wanted
-    return runs, logged
+    return runs, logged, asked
 
 
 def _snapshots(workspace: Workspace) -> Any:
@@ -227,6 +233,7 @@ def _age(content: Tracked, revs: Mapping[Tracked, str], history: History) -> tup
 
 def _findings(
     registry: Registry,
+    read: Mapping[str, RunRead],
     history: History,
     opening: Opening,
     found: Mapping[ModelVersion, Evidence],
@@ -237,11 +244,18 @@ def _findings(
         models=[_followed(one, registry, found[one.model]) for one in registry.fresh],
         sources=fed,
         deleted=[model for model in registry.gone if not registry.known[model].deleted],
+        runs=[one for one in _read(registry) if read.get(one.run_id) != one],
         derivations=[*history.fresh, *opening.folders],
         commits=history.commits,
         opened=[*opening.fresh, *_unopened(history, opening)],
         gaps=missing,
     )
+
+
+def _read(registry: Registry) -> Iterator[RunRead]:
+    """What is remembered of runs: of those that ended, and of those that are gone."""
+    yield from (run.read for run in registry.seen.runs.values() if run.finished)
+    yield from (RunRead(run_id, "", "", ()) for run_id in registry.seen.gone)
 
 
 def _unopened(history: History, opening: Opening) -> list[Opened]:

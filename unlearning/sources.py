@@ -52,6 +52,8 @@ class Seen:
     """Logged models that are registered, so that an edge says where a model made from them comes from."""
     snapshot: Callable[[str], Snapshot | None] = lambda _rev: None
     """The DVC history at a commit; None for one that this clone does not have."""
+    gone: frozenset[str] = field(default_factory=frozenset)
+    """Runs that MLflow does not have any more."""
 
 
 @dataclass(frozen=True)

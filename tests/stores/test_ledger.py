@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from unlearning.errors import Damaged, SettingsError, Unavailable
 from unlearning.hashing import digest
 from unlearning.stores import schema
+from unlearning.stores.followed import SqlFollowed
 from unlearning.stores.ledger import GENESIS, SqlLedger
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -284,8 +285,18 @@ def test_opening_a_database_twice_applies_each_migration_once(database_url: str,
         engine = schema.connect(database_url, tmp_path)
         with engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT number, name FROM unlearning_migration").fetchall()
-        assert [tuple(row) for row in rows] == [(1, "first tables"), (2, "keys of the index")]
+        assert [tuple(row) for row in rows] == [(1, "first tables"), (2, "keys of the index"), (3, "runs that following read")]
         engine.dispose()
+
+
+def test_a_database_of_an_older_package_gets_the_tables_it_lacks(database_url: str, tmp_path: Path) -> None:
+    engine = schema.connect(database_url, tmp_path)
+    tamper(engine, "DROP TABLE followed_run")
+    tamper(engine, "DELETE FROM unlearning_migration WHERE number = 3")
+    engine.dispose()
+    engine = schema.connect(database_url, tmp_path)
+    assert SqlFollowed(engine).runs() == {}
+    engine.dispose()
 
 
 def test_a_database_of_a_newer_package_is_left_alone(database_url: str, tmp_path: Path) -> None:

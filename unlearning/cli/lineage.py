@@ -14,7 +14,12 @@ from unlearning.cli.shared import answer, open_project, person, prefect_at_home,
 
 @click.command()
 @project
-@click.option("--all", "everything", is_flag=True, help="Also index every table of every commit whose object can still be had.")
+@click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Also index every table of every commit whose object can still be had, and read every run behind a gap again.",
+)
 @click.option(
     "--subject-column", "columns", multiple=True, metavar="[PATH:]COLUMN", help="A column that says whose record it is; kept."
 )

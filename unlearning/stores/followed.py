@@ -5,6 +5,7 @@ Beside `stores/lineage.py`, which knows the people and the full record of versio
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any, Literal
@@ -18,6 +19,7 @@ from unlearning.stores.schema import (
     followed_derivations,
     followed_models,
     followed_objects,
+    followed_runs,
     followed_sources,
     gaps,
     person_columns,
@@ -54,6 +56,19 @@ class Source:
     """How it is known: `dataset input`, `tag`, `stage train`, `beside the run`, `adopted`, …"""
 
 
+@dataclass(frozen=True)
+class RunRead:
+    """What a run that had ended said when it was asked for alone."""
+
+    run_id: str
+    experiment: str
+    """Empty for a run that was gone."""
+    shown: str
+    """Digest of what a search shows of it: while that stays, so does what only asking for it alone tells."""
+    models: tuple[str, ...]
+    """Logged models it started from: no search shows them."""
+
+
 @dataclass(frozen=True, order=True)
 class Gap:
     """What the lineage cannot say: never hidden, with the way to close it."""
@@ -84,6 +99,7 @@ class Findings:
     sources: Mapping[ModelVersion, Sequence[Source]]
     """For every version that was read in this round, all of its sources."""
     deleted: Collection[ModelVersion]
+    runs: Sequence[RunRead]
     derivations: Iterable[tuple[Tracked, Tracked, str]]
     commits: Collection[str]
     opened: Sequence[Opened]
@@ -107,6 +123,13 @@ class SqlFollowed:
         with schema.reading(self._engine) as connection:
             rows = connection.execute(sa.select(followed_sources).order_by(*followed_sources.c))
             return [Source(ModelVersion(row.name, row.version), Tracked(row.path, row.object), row.how) for row in rows]
+
+    def runs(self) -> dict[str, RunRead]:
+        """What the runs said that were asked for alone."""
+        with schema.reading(self._engine) as connection:
+            rows = connection.execute(sa.select(followed_runs))
+            found = (RunRead(row.run_id, row.experiment, row.shown, tuple(json.loads(row.models))) for row in rows)
+            return {one.run_id: one for one in found}
 
     def derivations(self) -> list[tuple[Tracked, Tracked, str]]:
         """(from, to, stage) of everything that was made from something."""
@@ -145,17 +168,15 @@ class SqlFollowed:
     def keep(self, found: Findings) -> None:
         """Keep one round: in one transaction, so a killed run leaves the round before."""
         with schema.writing(self._engine, "lineage") as connection:
-            for model in found.sources:
-                connection.execute(followed_sources.delete().where(_of(followed_sources, model)))
-            for one in found.models:
-                connection.execute(followed_models.delete().where(_of(followed_models, one.model)))
+            _delete(connection, followed_sources, map(asdict, found.sources))
+            _delete(connection, followed_models, (asdict(one.model) for one in found.models))
+            _delete(connection, followed_runs, ({"run_id": one.run_id} for one in found.runs))
             for model in found.deleted:
                 connection.execute(followed_models.update().where(_of(followed_models, model)).values(deleted=True))
-            for opened in found.opened:
-                same = (followed_objects.c.path == opened.content.path) & (followed_objects.c.object == opened.content.object)
-                connection.execute(followed_objects.delete().where(same))
+            _delete(connection, followed_objects, (opened.content._asdict() for opened in found.opened))
             connection.execute(gaps.delete())
             _insert(connection, followed_models, map(_model_row, found.models))
+            _insert(connection, followed_runs, ({**asdict(one), "models": json.dumps(one.models)} for one in found.runs))
             _insert(connection, followed_sources, (_source_row(one) for each in found.sources.values() for one in each))
             _insert(connection, followed_objects, map(_opened_row, found.opened))
             _insert_new(connection, followed_derivations, {(*to, *origin): stage for origin, to, stage in found.derivations})
@@ -188,6 +209,13 @@ class SqlFollowed:
 
 def _of(table: sa.Table, model: ModelVersion) -> sa.ColumnElement[bool]:
     return (table.c.name == model.name) & (table.c.version == model.version)
+
+
+def _delete(connection: sa.Connection, table: sa.Table, keys: Iterable[Mapping[str, Any]]) -> None:
+    """The rows that any of these keys names, column by column."""
+    if listed := list(keys):
+        same = sa.and_(*(table.c[name] == sa.bindparam(f"old_{name}") for name in listed[0]))
+        connection.execute(table.delete().where(same), [{f"old_{name}": key[name] for name in key} for key in listed])
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Mapping[str, Any]]) -> None:

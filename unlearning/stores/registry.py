@@ -1,7 +1,7 @@
 """The whole MLflow registry at once: every version, and the runs behind those that are asked for.
 
-Part of the home of MLflow, with `stores/models.py`. MLflow answers a search for runs without their input models, so runs are
-read one by one, several at a time.
+Part of the home of MLflow, with `stores/models.py`. MLflow answers a search for runs without their input models, so a run is
+asked for alone, several at a time; and again only when a search shows that it changed.
 """
 
 from __future__ import annotations
@@ -10,15 +10,22 @@ import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from unlearning.hashing import canonical, digest
+from unlearning.stores.followed import RunRead
+from unlearning.stores.mlflow_api import pages
 from unlearning.stores.tracking import mlflow_exception
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _AT_ONCE = 8
+_A_SEARCH = 500
+"""Runs that one search asks for."""
+_NOTHING: Mapping[str, RunRead] = MappingProxyType({})
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 
 
@@ -54,6 +61,14 @@ class RunFacts:
     """How many there were; a run's tags hold the first ones only."""
     erasure: str | None = None
     """The erasure that had it made again."""
+    experiment: str = ""
+    ended_ms: int | None = None
+
+    @property
+    def read(self) -> RunRead:
+        """What is remembered of it: everything but its input models as a digest, in no order that MLflow chose."""
+        shown = {**vars(self), "models": None, "datasets": sorted(map(vars, self.datasets), key=canonical)}
+        return RunRead(self.run_id, self.experiment, digest(shown), self.models)
 
 
 @dataclass(frozen=True)
@@ -82,10 +97,28 @@ class Reader:
             if not (token := page.token):
                 return found
 
-    def runs(self, run_ids: Collection[str]) -> dict[str, RunFacts]:
-        """The runs that are still there."""
-        found = self._several(run_ids, self._client.get_run)
-        return {run_id: _run_facts(run) for run_id, run in found.items()}
+    def runs(self, run_ids: Collection[str], before: Mapping[str, RunRead] = _NOTHING) -> dict[str, RunFacts]:
+        """The runs that are still there. before: what they said once; whichever a search shows unchanged is not asked again."""
+        known = [before[run_id] for run_id in run_ids if run_id in before]
+        same = {
+            run.run_id: replace(run, models=before[run.run_id].models)
+            for run in self._search([one for one in known if one.experiment])
+            if run.finished and run.read.shown == before[run.run_id].shown
+        }
+        gone = {one.run_id for one in known if not one.experiment}
+        asked = self._several(set(run_ids) - same.keys() - gone, self._client.get_run)
+        return same | {run_id: _run_facts(run) for run_id, run in asked.items()}
+
+    def _search(self, wanted: Collection[RunRead]) -> Iterator[RunFacts]:
+        """Runs without their input models; also those that are marked as deleted, as asking for them alone gives them too."""
+        from mlflow.entities import ViewType
+
+        every = sorted(wanted, key=lambda one: (one.experiment, one.run_id))
+        for some in (every[at : at + _A_SEARCH] for at in range(0, len(every), _A_SEARCH)):
+            experiments = sorted({one.experiment for one in some})
+            query = f"attributes.run_id IN ({', '.join(repr(one.run_id) for one in some)})"
+            search = pages(self._client.search_runs, experiments, filter_string=query, run_view_type=ViewType.ALL)
+            yield from map(_run_facts, search)
 
     def logged_models(self, model_ids: Collection[str]) -> dict[str, LoggedFacts]:
         """The logged models that are still there."""
@@ -120,6 +153,8 @@ def _run_facts(run: Any) -> RunFacts:
         outputs=outputs,
         outputs_total=int(tags.get("dvc.outs_count", len(outputs))),
         erasure=tags.get("unlearning.erasure"),
+        experiment=run.info.experiment_id,
+        ended_ms=run.info.end_time,
     )
 
 

@@ -174,6 +174,17 @@ person_columns = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
 )
 
+followed_runs = sa.Table(
+    "followed_run",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("experiment", sa.Text, nullable=False, comment="empty for a run that was gone"),
+    sa.Column("shown", sa.Text, nullable=False, comment="SHA-256 of what a search shows of it"),
+    sa.Column(
+        "models", sa.Text, nullable=False, comment="JSON list of the logged models it started from, which no search shows"
+    ),
+)
+
 gaps = sa.Table(
     "lineage_gap",
     metadata,
@@ -200,7 +211,15 @@ def _index_keys(connection: sa.Connection) -> None:
     index_keys.create(connection, checkfirst=True)
 
 
-MIGRATIONS = ((1, "first tables", _first_tables), (2, "keys of the index", _index_keys))
+def _followed_runs(connection: sa.Connection) -> None:
+    followed_runs.create(connection, checkfirst=True)
+
+
+MIGRATIONS = (
+    (1, "first tables", _first_tables),
+    (2, "keys of the index", _index_keys),
+    (3, "runs that following read", _followed_runs),
+)
 """Numbered, in order, never edited once released; each runs in one transaction with its own record."""
 
 _BUSY_MS = 30_000
