@@ -76,7 +76,7 @@ def test_a_purge_killed_while_it_stores_a_twin_leaves_no_copy_of_the_table_that_
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(100))
 def test_a_purge_killed_at_any_moment_ends_alike_and_loses_nothing_else(
     seed: int, purging: Purging, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
