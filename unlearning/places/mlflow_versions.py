@@ -30,10 +30,10 @@ class MlflowPlace:
     def find(self, wanted: Wanted) -> Found:
         """What is left of versions that they shaped. Raises Unavailable."""
         versions = self.shaped(wanted.tokens)
-        fresh = [trace for model, run_id in versions for trace in self.garbage.of(model, run_id)]
-        known = self.garbage.still(wanted.known.get(self.name, frozenset()))
-        left = sorted({*fresh, *known}, key=lambda trace: (trace.kind, trace.name, trace.location))
-        return Found(tuple(left), searched=len(versions) + len(wanted.known.get(self.name, ())))
+        known = wanted.known.get(self.name, frozenset())
+        left = self.garbage.still({*self.garbage.of(versions), *known})
+        left.sort(key=lambda trace: (trace.kind, trace.name, trace.location))
+        return Found(tuple(left), searched=len(versions) + len(known))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them in the order that leaves nothing. Raises Unavailable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -18,6 +18,10 @@ TAG, TRACE, RECORD, MODEL_TAG, MODEL_PARAM = (
     "logged model tag",
     "logged model parameter",
 )
+
+
+_AT_ONCE = 100
+"""Names in one query."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,39 @@ def _records(client: Any, experiments: Sequence[str]) -> Iterator[Spot]:
         for row in dataset.to_df().to_dict("records"):
             record = str(row["dataset_record_id"])
             yield Spot(RECORD, data.dataset_id, record, json.dumps(row, default=str), partial(dataset.delete_records, [record]))
+
+
+def runs(client: Any, names: Collection[str]) -> list[Any]:
+    """Those of the runs that are there, also marked as deleted, without what came out of them."""
+    from mlflow.entities import ViewType
+
+    return _named(names, "attributes.run_id", client, partial(client.search_runs, run_view_type=ViewType.ALL))
+
+
+def logged_models(client: Any, attribute: str, names: Collection[str]) -> list[Any]:
+    """The logged models whose attribute, `model_id` or `source_run_id`, is among the names."""
+    return _named(names, attribute, client, client.search_logged_models)
+
+
+def experiments(client: Any) -> list[Any]:
+    """All of them, also marked as deleted."""
+    from mlflow.entities import ViewType
+
+    return list(pages(client.search_experiments, view_type=ViewType.ALL))
+
+
+def _named(names: Collection[str], attribute: str, client: Any, search: Callable[..., Any]) -> list[Any]:
+    if not names:
+        return []
+    everywhere = [one.experiment_id for one in experiments(client)]
+    asked = (f"{attribute} IN ({', '.join(map(repr, part))})" for part in _parts(names))
+    return [one for filter_string in asked for one in pages(search, everywhere, filter_string)]
+
+
+def _parts(names: Collection[str]) -> Iterator[list[str]]:
+    """In portions that a query can hold."""
+    ordered = sorted(names)
+    return (ordered[at : at + _AT_ONCE] for at in range(0, len(ordered), _AT_ONCE))
 
 
 def _pair(key: str, value: object) -> str:

@@ -6,22 +6,20 @@ database where it may be opened, and otherwise through the server's API, which s
 
 from __future__ import annotations
 
-import contextlib
-import io
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.entities import Trace
 from unlearning.errors import DataError
-from unlearning.stores import mlflow_api, mlflow_database, mlflow_rows, tables, word_scan
-from unlearning.stores.mlflow_purge import MlflowGarbage, ask, local_folder
+from unlearning.stores import mlflow_api, mlflow_database, mlflow_rows, spool, tables, word_scan
+from unlearning.stores.mlflow_files import MlflowFiles
+from unlearning.stores.mlflow_purge import MlflowGarbage
 from unlearning.stores.word_scan import Watch
 
 FILE, CELL = "file", "cell"
@@ -50,12 +48,13 @@ class MlflowMentions:
 
     def find(self, watch: Watch) -> Mentioned:
         """Where they are named. Raises Unavailable."""
-        rows, read = self._rows(watch.words)
+        experiments = self._experiments()
+        rows, read = self._rows(watch.words, sorted(experiments))
         found = Mentioned(rows, read)
-        for location in self._locations():
-            for path, opened in self._files(location):
-                found.read += 1
-                with opened() as stream:
+        for location in sorted(experiments.values()):
+            with self._files.reading(location, self._files.paths(location)) as files:
+                for path, stream in files:
+                    found.read += 1
                     if watch.in_text(path) or word_scan.readable(watch.words, stream):
                         found.traces.append(self._file(location, path))
                     elif watch.raw is not None and (stream.seek(0), watch.in_file(stream))[1]:
@@ -67,9 +66,10 @@ class MlflowMentions:
         left = self._erase_rows([trace for trace in traces if trace.kind != FILE])
         files = {trace for trace in traces if trace.kind == FILE}
         for location in sorted({trace.location for trace in files}):
-            for path, opened in list(self._files(location)):
-                if self._file(location, path) in files:
-                    self._erase_file(location, path, opened, watch)
+            paths = [path for path in self._files.paths(location) if self._file(location, path) in files]
+            with self._files.reading(location, paths) as contents:
+                for path, stream in contents:
+                    self._erase_file(location, path, stream, watch)
         return left
 
     # --- files ------------------------------------------------------------------------------------------------------
@@ -77,49 +77,27 @@ class MlflowMentions:
     def _file(self, location: str, path: str) -> Trace:
         return Trace(self.label(path), FILE, location)
 
-    def _locations(self) -> list[str]:
-        """Where experiments keep files: all of them in a database of our own, on a server those of this project."""
-        from mlflow.entities import ViewType
-
+    def _experiments(self) -> dict[str, str]:
+        """Experiment → where it keeps files: all of them in a database of our own, on a server those of this project."""
         with self.garbage.models.client() as client:
-            known = list(mlflow_api.pages(client.search_experiments, view_type=ViewType.ALL))
+            known = {str(one.experiment_id): one for one in mlflow_api.experiments(client)}
             if self.garbage.models.uri.startswith("http"):
-                ours = set(self._experiments(client))
-                known = [one for one in known if one.experiment_id in ours]
-            return sorted(str(one.artifact_location) for one in known)
+                ours = {str(run.info.experiment_id) for run in mlflow_api.runs(client, set(self.runs()))}
+                named = self.garbage.models.experiment
+                known = {name: one for name, one in known.items() if name in ours or one.name == named}
+            return {name: str(one.artifact_location) for name, one in sorted(known.items())}
 
-    def _experiments(self, client: Any) -> list[str]:
-        named = client.get_experiment_by_name(self.garbage.models.experiment)
-        runs = (ask(client.get_run, run) for run in self.runs())
-        ids = {run.info.experiment_id for run in runs if run is not None}
-        return sorted(ids | ({named.experiment_id} if named else set()))
+    @property
+    def _files(self) -> MlflowFiles:
+        return self.garbage.files
 
-    def _files(self, location: str) -> Iterator[tuple[str, Callable[[], Any]]]:
-        """(relative path, how to open it) of every file below an address."""
-        if (folder := local_folder(location)) is not None:
-            for file in sorted(folder.rglob("*")):
-                if file.is_file():
-                    yield file.relative_to(folder).as_posix(), partial(_vanishing, file)
-            return
-        with self.garbage.artifacts(location) as artifacts:
-            paths = list(_walk(artifacts, None))
-        for path in paths:
-            yield path, partial(self._fetched, location, path)
-
-    @contextlib.contextmanager
-    def _fetched(self, location: str, path: str) -> Iterator[IO[bytes]]:
-        with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch, self.garbage.artifacts(location) as artifacts:
-            file = Path(artifacts.download_artifacts(path, scratch))
-            with _vanishing(file) as stream:
-                yield stream
-
-    def _erase_file(self, location: str, path: str, opened: Callable[[], Any], watch: Watch) -> None:
-        with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
-            copy = Path(scratch, PurePosixPath(path).name)
-            with opened() as stream:
-                copy.write_bytes(stream.read())
+    def _erase_file(self, location: str, path: str, stream: IO[bytes], watch: Watch) -> None:
+        with spool.spooled(self._files.scratch) as scratch:
+            copy = scratch / PurePosixPath(path).name
+            with copy.open("wb") as out:
+                shutil.copyfileobj(stream, out)
             kept = not watch.in_text(path) and _without(copy, watch)
-            with self.garbage.artifacts(location) as artifacts:
+            with self._files.repository(location) as artifacts:
                 artifacts.delete_artifacts(path)
                 if kept:
                     folder = PurePosixPath(path).parent.as_posix()
@@ -127,10 +105,10 @@ class MlflowMentions:
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
-    def _rows(self, watch: Watch) -> tuple[list[Trace], int]:
+    def _rows(self, watch: Watch, experiments: Sequence[str]) -> tuple[list[Trace], int]:
         if self.garbage.backend is None:
             with self.garbage.models.client() as client:
-                spots = list(mlflow_api.spots(client, self._experiments(client)))
+                spots = list(mlflow_api.spots(client, experiments))
             return [self._spot(spot) for spot in spots if watch.in_text(spot.text)], len(spots)
         with self.garbage.store() as store:
             found = [self._cell(*cell) for cell in mlflow_database.cells(store, watch)]
@@ -150,7 +128,7 @@ class MlflowMentions:
     def _erase_spots(self, wanted: set[Trace]) -> list[Trace]:
         left = []
         with self.garbage.models.client() as client:
-            for spot in mlflow_api.spots(client, self._experiments(client)):
+            for spot in mlflow_api.spots(client, sorted(self._experiments())):
                 if (trace := self._spot(spot)) in wanted and not spot.delete():
                     left.append(trace)
         return left
@@ -160,24 +138,6 @@ class MlflowMentions:
 
     def _spot(self, spot: mlflow_api.Spot) -> Trace:
         return Trace(f"{spot.owner}/{self.label(spot.key)}", spot.kind, spot.owner)
-
-
-def _walk(artifacts: Any, folder: str | None) -> Iterator[str]:
-    for one in artifacts.list_artifacts(folder):
-        if one.is_dir:
-            yield from _walk(artifacts, one.path)
-        else:
-            yield one.path
-
-
-@contextlib.contextmanager
-def _vanishing(file: Path) -> Iterator[IO[bytes]]:
-    """The file; empty when somebody deleted it meanwhile."""
-    with contextlib.ExitStack() as stack:
-        stream: IO[bytes] = io.BytesIO()
-        with contextlib.suppress(FileNotFoundError):
-            stream = stack.enter_context(file.open("rb"))
-        yield stream
 
 
 def _rows_of(file: Path, person: str, watch: Watch) -> NDArray[np.bool_]:

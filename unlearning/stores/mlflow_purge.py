@@ -10,20 +10,19 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
 
 from unlearning.entities import ModelVersion, Trace
-from unlearning.errors import Unavailable
-from unlearning.stores import mlflow_rows
+from unlearning.stores import mlflow_api, mlflow_rows
+from unlearning.stores.mlflow_files import MlflowFiles
 from unlearning.stores.models import MlflowModels
 from unlearning.stores.tracking import global_address, mlflow_exception, silence
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 VERSION, MODEL, RUN, DATASET = KINDS = ("model version", "logged model", "run", "data set")
 
@@ -41,35 +40,52 @@ class MlflowGarbage:
         """The database that can be opened, or None."""
         return self.database if self.models.uri.startswith("http") else self.models.uri
 
-    def of(self, version: ModelVersion, run_id: str | None) -> list[Trace]:
-        """What there is of a version: itself, its logged models, its run, and data sets of no other run."""
-        found = [Trace(str(version), VERSION)]
-        if run_id is None:
-            return self.still(found)
+    @property
+    def files(self) -> MlflowFiles:
+        """What is logged there besides rows."""
+        return MlflowFiles(self.models.uri, self.models.scratch)
+
+    def of(self, versions: Iterable[tuple[ModelVersion, str | None]]) -> list[Trace]:
+        """What there is of versions and their runs: themselves, their logged models, their runs, data sets of no other run."""
+        wanted = list(versions)
+        runs = {run_id for _, run_id in wanted if run_id is not None}
+        found = [Trace(str(version), VERSION) for version, _ in wanted]
         with self.models.client() as client:
-            run = ask(client.get_run, run_id)
-            if run is not None:
-                outputs = run.outputs.model_outputs if run.outputs else []
-                found += [Trace(one.model_id, MODEL, self._location(client, one.model_id)) for one in outputs]
-                found.append(Trace(run_id, RUN, str(run.info.artifact_uri)))
+            there = mlflow_api.runs(client, runs)
+            found += [Trace(run.info.run_id, RUN, str(run.info.artifact_uri)) for run in there]
+            found += [Trace(model_id, MODEL, location) for model_id, location in self._made_by(client, there)]
         if self.backend is not None:
             with self.store() as store:
-                found += [Trace(one, DATASET) for one in mlflow_rows.own_datasets(store, run_id)]
-        return self.still(found)
+                found += [Trace(one, DATASET) for run_id in sorted(runs) for one in mlflow_rows.own_datasets(store, run_id)]
+        return found
+
+    def _made_by(self, client: MlflowClient, runs: Sequence[Run]) -> Iterator[tuple[str, str]]:
+        """(id, address of its files) of the logged models of these runs."""
+        for model in mlflow_api.logged_models(client, "source_run_id", [run.info.run_id for run in runs]):
+            yield model.model_id, str(model.artifact_location)
+        for run in runs:
+            # Once a run is deleted its models are too, or found by their source above; only their rows could say more.
+            if self.backend is not None or run.info.lifecycle_stage != "deleted":
+                outputs = client.get_run(run.info.run_id).outputs  # a search does not say which models came out
+                for one in outputs.model_outputs if outputs else ():
+                    yield one.model_id, self._location(client, one.model_id)
 
     def still(self, traces: Iterable[Trace]) -> list[Trace]:
         """Those of the traces that are there: a row, or files without a row."""
         wanted = list(traces)
-        with self.models.client() as client:
-            return [trace for trace in wanted if self._row(client, trace) or (trace.location and self._files(trace.location))]
+        names = {kind: {trace.name for trace in wanted if trace.kind == kind} for kind in KINDS}
+        rows = {kind: self._rows(kind, names[kind]) for kind in KINDS if names[kind]}
+        unknown = [trace for trace in wanted if trace.name not in rows[trace.kind]]
+        files = self.files.holding({trace.location for trace in unknown if trace.location})
+        return [trace for trace in wanted if trace.name in rows[trace.kind] or trace.location in files]
 
     def forget(self, traces: Sequence[Trace], *, aliases_to: ModelVersion | None) -> None:
         """Delete them, as far as this address lets us. aliases_to: where aliases of a deleted version go; None drops them."""
         with self.models.client() as client:
             for trace in sorted(traces, key=lambda one: KINDS.index(one.kind)):
                 _delete(client, trace, aliases_to)
-            for location in sorted({trace.location for trace in traces} - {""}):
-                self._delete_files(location)
+            for location in sorted(self.files.holding({trace.location for trace in traces} - {""})):
+                self.files.delete(location)
         if self.backend is not None:
             self._collect(traces)
 
@@ -96,17 +112,18 @@ class MlflowGarbage:
             mlflow_rows.delete_version_tags(store, names[VERSION])
             mlflow_rows.compact(store)
 
-    def _row(self, client: MlflowClient, trace: Trace) -> bool:
-        """Something in MLflow's database is left of it; without that database, as far as its API says."""
-        if trace.kind == VERSION:
-            name, _, number = trace.name.rpartition("/")
-            return ask(client.get_model_version, name, number) is not None
+    def _rows(self, kind: str, names: Collection[str]) -> set[str]:
+        """Those of which something in MLflow's database is left; without that database, as far as its API says."""
+        if kind == VERSION:
+            models = {name.rpartition("/")[0] for name in names}
+            return {str(version.model) for name in models for version in self.models.versions(name)} & set(names)
         if self.backend is not None:
             with self.store() as store:
-                return mlflow_rows.exists(store, trace.kind, trace.name)
-        if trace.kind == RUN:
-            return ask(client.get_run, trace.name) is not None
-        return trace.kind == MODEL and ask(client.get_logged_model, trace.name) is not None
+                return {name for name in names if mlflow_rows.exists(store, kind, name)}
+        with self.models.client() as client:
+            if kind == RUN:
+                return {run.info.run_id for run in mlflow_api.runs(client, names)}
+            return {model.model_id for model in mlflow_api.logged_models(client, "model_id", names)} if kind == MODEL else set()
 
     def _location(self, client: MlflowClient, model_id: str) -> str:
         """Where a logged model's files lie, also of one that was deleted softly and whose database can be opened."""
@@ -115,30 +132,6 @@ class MlflowGarbage:
             with self.store() as store:
                 return mlflow_rows.location(store, model_id)
         return "" if model is None else str(model.artifact_location)
-
-    def _files(self, location: str) -> bool:
-        if (folder := local_folder(location)) is not None:
-            return folder.exists() and any(file.is_file() for file in folder.rglob("*"))
-        with self.artifacts(location) as artifacts:
-            return bool(artifacts.list_artifacts())
-
-    def _delete_files(self, location: str) -> None:
-        if self._files(location):
-            with self.artifacts(location) as artifacts:
-                artifacts.delete_artifacts()
-
-    @contextlib.contextmanager
-    def artifacts(self, location: str) -> Any:
-        """MLflow's files below an address. Raises Unavailable."""
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        with silence(), global_address(self.models.uri):
-            try:
-                yield get_artifact_repository(location)
-            except OSError as error:  # also what the `requests` library raises
-                raise Unavailable(
-                    f"MLflow's artifacts did not answer or refused ({type(error).__name__}); make them writable, run again"
-                ) from error
 
     @contextlib.contextmanager
     def store(self) -> Any:
@@ -183,10 +176,3 @@ def ask(call: Any, *arguments: Any) -> Any:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
             return None
         raise
-
-
-def local_folder(location: str) -> Path | None:
-    """The folder on this machine that an address of MLflow's names; None for one elsewhere."""
-    if location.startswith("/"):
-        return Path(location)
-    return Path(unquote(urlsplit(location).path)) if location.startswith("file:") else None

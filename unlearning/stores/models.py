@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.entities import ModelVersion
 from unlearning.errors import NotFound, ParentMoved, ProjectError, Unavailable
 from unlearning.hashing import digest, file_digest
+from unlearning.stores import spool
 from unlearning.stores.packaging import Candidate, data_tags, logged_params, plain_name, record, refuse_unservable, write_model
 from unlearning.stores.registry import Reader
 from unlearning.stores.tracking import address, already_there, create_sqlite, global_address, knock, mlflow_exception, silence
@@ -65,13 +65,14 @@ class MlflowModels:
         self.uri = address(uri, root)
         self.experiment = experiment
         self.root = root.resolve()
+        self.scratch = self.root / ".unlearning/tmp"
 
     # --- candidates -------------------------------------------------------------------------------------------------
 
     def log_candidate(self, candidate: Candidate) -> Logged:
         """The candidate as one finished MLflow run with one model; an unfinished earlier attempt is removed first."""
         refuse_unservable(candidate)
-        with self._client() as client, tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
+        with self._client() as client, spool.spooled(self.scratch) as scratch:
             experiment = self._experiment_id(client)
             if found := _finished(client, experiment, candidate.idempotency):
                 return found
@@ -85,7 +86,7 @@ class MlflowModels:
                 params=logged_params(candidate),
                 model_type="ensemble",
             )
-            folder = write_model(candidate, Path(scratch), model)
+            folder = write_model(candidate, scratch, model)
             client.log_model_artifacts(model.model_id, str(folder))
             files = digest(sorted(_manifest(folder).items()))
             record(client, candidate, run, model)
@@ -235,13 +236,13 @@ class MlflowModels:
     @contextlib.contextmanager
     def _files(self, version: ModelVersion, part: str = "") -> Iterator[Path]:
         """The version's folder, or one file of it: in place when it is local, else a download that is removed again."""
-        with self._client() as client, tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
+        with self._client() as client, spool.spooled(self.scratch) as scratch:
             from mlflow.artifacts import download_artifacts
 
             with self._missing(f"{part or 'the files'} of model version {version}"):
                 place = f"{_location(client, version).rstrip('/')}/{part}".rstrip("/")
                 local = place.startswith(("file:", "/"))
-                path = Path(download_artifacts(place, dst_path=None if local else scratch, tracking_uri=self.uri))
+                path = Path(download_artifacts(place, dst_path=None if local else str(scratch), tracking_uri=self.uri))
             if not path.exists() or (path.is_dir() and not any(path.iterdir())):
                 raise NotFound(f"{part or 'the files'} of model version {version} are gone from {self.shown}")
             yield path
