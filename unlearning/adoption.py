@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning import plugins, proving, sources
 from unlearning.entities import Adoption, DataVersion, ModelVersion, plain
 from unlearning.errors import NotFound, ProjectError, WrongUse
-from unlearning.stores import dvc_stages, git_plumbing, tables
+from unlearning.stores import dvc_stages, git_plumbing, table_parts, tables
 from unlearning.stores.followed import Source
 from unlearning.stores.snapshots import Tracked
 from unlearning.training import People, people_in
@@ -172,7 +172,7 @@ def _above(workspace: Workspace, path: str, column: str) -> tuple[tuple[str, ...
     unnamed: list[str] = []
     for origin in dvc_stages.above(workspace.data, path):
         file = workspace.path(origin)
-        if file.is_file() and origin.lower().endswith(tables.SUFFIXES):
+        if table_parts.is_table(file):
             here = tables.read(file, named=origin).column_names
             (named if tables.names_people(here, column) else unnamed).append(origin)
     if untracked := [origin for origin in named if not workspace.data.declares(origin)]:

@@ -71,12 +71,6 @@ def kept(workspace: Workspace) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     for path in sorted(frozenset().union(*held.values())):
         people = frozenset(token for token, paths in held.items() if path in paths)
-        for name in _with_files(history.under(path), stores):
+        for name in dvc_stores.with_files(history.under(path), stores):
             found[name] = found.get(name, frozenset()) | people
     return found
-
-
-def _with_files(objects: Iterable[str], stores: Collection[dvc_stores.ObjectStore]) -> frozenset[str]:
-    named = frozenset(objects)
-    folders = {name for name in named if name.endswith(".dir")}
-    return named | {one for name in folders for store in stores for _, one in store.members(name)}

@@ -34,7 +34,7 @@ from unlearning.erasure import Clock, Erasure, utc_now
 from unlearning.errors import NotFound, ParentMoved, ValidationRefused, WouldEmptyData
 from unlearning.planning import Plan
 from unlearning.receiving import chosen
-from unlearning.stores import spool, tables
+from unlearning.stores import spool, table_parts, tables
 from unlearning.training import Map, make, people_in
 from unlearning.workspace import Workspace
 
@@ -221,15 +221,13 @@ def _keep(erasure: Erasure, before: DataVersion) -> NDArray[np.bool_]:
 
 
 def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
-    """Replace the workspace file, unless someone else changed it since the plan."""
+    """Replace the file in the workspace, or the parts of a folder that change, unless someone else changed it meanwhile."""
     workspace, out = erasure.workspace, erasure.workspace.path(before.path)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         draft = folder / out.name
         tables.redact(_planned(erasure, before), draft, keep, named=before.path)
-        present = tables.digest(out)
-        if present not in (before.digest, tables.digest(draft)):
+        if not table_parts.put_in_place(draft, out, before=_planned(erasure, before)):
             raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
-        draft.replace(out)
 
 
 def _record_tables(erasure: Erasure, changed: Sequence[DataVersion]) -> list[DataVersion]:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning import hashing, merkle, settings
 from unlearning.entities import DataVersion, plain
-from unlearning.errors import DataError, ProjectError, VerificationFailed, WrongUse
+from unlearning.errors import ProjectError, VerificationFailed, WrongUse
 from unlearning.hashing import IdentifierKind
 from unlearning.stores import keys, pins, tables
 from unlearning.stores.membership import TOKEN_BYTES
@@ -107,8 +107,6 @@ def _table(root: Path, named: str, column: str | None) -> tuple[pins.Pin, pa.Tab
     pin = pins.pin(pins.address(path, rev=rev, repo=str(root.resolve())))
     with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
         file = root / path if rev is None else pins.fetch(pin, Path(scratch))
-        if file.is_dir():
-            raise DataError(f"{path} is a folder; expected a table in one file, {' or '.join(tables.SUFFIXES)}")
         return pin, tables.read(file, person=column, named=path)
 
 

@@ -30,8 +30,8 @@ def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
         people = people_in(workspace, table, column)
     returned = people.mask(frozenset(token for one in back for token in one.index_tokens))
     held_out = split(people.where[people.codes], data.holdout_share)
-    tables.redact(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
-    tables.redact(source, workspace.path(data.holdout), held_out & ~returned, named=data.source)
+    tables.extract(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
+    tables.extract(source, workspace.path(data.holdout), held_out & ~returned, named=data.source)
     return {
         "train": int((~held_out & ~returned).sum()),
         "holdout": int((held_out & ~returned).sum()),

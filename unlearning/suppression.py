@@ -101,10 +101,10 @@ def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str
 
 
 def look(workspace: Workspace, path: str) -> Return | None:
-    """The erased people in a table as it lies in the project folder; None when there are none, or no such file."""
+    """The erased people in a table as it lies in the project folder; None when there are none, or no such table."""
     file = workspace.path(path)
     wanted = erased(workspace.ledger.events())
-    if not wanted or not file.is_file():
+    if not wanted or not file.exists():
         return None
     column = workspace.person_in(path)
     table = tables.read(file, person=column, named=path)

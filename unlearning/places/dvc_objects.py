@@ -13,7 +13,7 @@ from unlearning.entities import Level, Residual, Trace
 from unlearning.errors import DataError
 from unlearning.hashing import IdentifierKind
 from unlearning.protocols import Found, Wanted
-from unlearning.stores import byte_scan, dvc_stores, people_scan
+from unlearning.stores import byte_scan, people_scan, table_parts
 from unlearning.stores.dvc_stores import ObjectStore
 from unlearning.stores.word_scan import Watch
 
@@ -214,7 +214,7 @@ class _Look:
         """(relative path, object) of everything in a folder."""
         try:
             with self.store.open(path) as stream:
-                return dvc_stores.listing(stream.read())
+                return table_parts.listing(stream.read())
         except FileNotFoundError:
             return []
         except DataError:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.entities import DataVersion
-from unlearning.errors import Damaged, DataError, NotFound, ProjectError, Unavailable
-from unlearning.hashing import IdentifierKind, fingerprint
-from unlearning.stores import dvc_files, git_plumbing, snapshots, tables, twin_map
+from unlearning.errors import Damaged, NotFound, ProjectError, Unavailable
+from unlearning.hashing import IdentifierKind, file_digest, fingerprint
+from unlearning.stores import dvc_files, git_plumbing, snapshots, table_parts, tables, twin_map
 from unlearning.stores import git as git_repository
 from unlearning.stores.git import Git
 from unlearning.stores.snapshots import Snapshot, Tracked
@@ -84,34 +84,37 @@ class DvcData:
         """The file of any version, from the local cache, or else pulled into it from a remote; the workspace stays as it is.
 
         Of a version that was erased, its twin: the same table without the people who are gone.
-        The file has no suffix: read it with `tables.read(file, named=version.path)`. Raises NotFound, saying where it looked;
-        Unavailable when a remote did not answer; Damaged when the content is not what the version says.
+        The file has no suffix, or is a folder's listing: read it with `tables.read(file, named=version.path)`.
+        Raises NotFound, saying where it looked; Unavailable when a remote did not answer; Damaged when the content is not what
+        the version says.
         """
+        found = tables.digest
         try:
             file, digest = self.content(version.path, version.object), version.digest
         except NotFound:
             twin = twin_map.read(self.git, self.root).last(version.object)
             if twin is None:
                 raise
-            file, digest = self.content(version.path, twin.new), twin.digest
-        if tables.digest(file) != digest:
+            file, digest, found = self.content(version.path, twin.new), twin.digest, file_digest
+        if digest != found(file):
             raise Damaged(f"{version.path}, object {version.object}: content is not {digest}; restore the object")
         return file
 
     def content(self, path: str, object_hash: str) -> Path:
-        """The file of any object, as `fetch`, for one whose digest nobody noted; DVC checks it against its hash."""
-        if object_hash.endswith(".dir"):
-            raise DataError(f"{path} is a folder; expected a table in one file")
+        """The file of any object, as `fetch`, for one whose digest nobody noted; DVC checks it against its hash.
+
+        Of a folder its listing, with every file that it names beside it in the cache, as `tables.read` takes it.
+        """
         with self._open() as repo:
-            if not _cached(repo, object_hash):
-                _pull(repo, path, object_hash)
-            return Path(repo.cache.local.oid_to_path(object_hash))
+            file = _had(repo, path, object_hash)
+            for _, one in table_parts.listing(file.read_bytes()) if object_hash.endswith(table_parts.LISTING) else ():
+                _had(repo, f"a file of {path}", one)
+            return file
 
     def inside(self, folder: str, object_hash: str) -> list[Tracked]:
         """What lies in a tracked folder. Raises as `fetch` does when its listing is nowhere."""
         with self._open() as repo:
-            if not _cached(repo, object_hash):
-                _pull(repo, folder, object_hash)
+            _had(repo, folder, object_hash)
             return snapshots.inside(repo, folder, object_hash)
 
     def snapshots(self, revs: Sequence[str]) -> list[Snapshot]:
@@ -340,6 +343,13 @@ def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:
     }
     if state is not None:
         raise ProjectError(f"{path} {steps.get(state, f'is {state}; see `dvc status`')}")
+
+
+def _had(repo: Repo, path: str, object_hash: str) -> Path:
+    """Where an object lies in the local cache, pulled into it when it was not there."""
+    if not _cached(repo, object_hash):
+        _pull(repo, path, object_hash)
+    return Path(repo.cache.local.oid_to_path(object_hash))
 
 
 def _cached(repo: Repo, object_hash: str) -> bool:

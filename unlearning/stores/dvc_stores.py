@@ -7,18 +7,17 @@ here an object is found and deleted by its hash. Layout: `files/md5/ab/cdef…` 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from unlearning.errors import DataError, Unavailable
-from unlearning.stores import s3_versions
+from unlearning.errors import Unavailable
+from unlearning.stores import s3_versions, table_parts
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -104,7 +103,7 @@ class ObjectStore:
             return []
         try:
             with self.open(path) as stream:
-                return listing(stream.read())
+                return table_parts.listing(stream.read())
         except FileNotFoundError:  # deleted meanwhile
             return []
 
@@ -204,14 +203,6 @@ class ObjectStore:
                 yield str(path).replace("\\", "/").removeprefix(f"{self.root}/")
 
 
-def listing(content: bytes) -> list[tuple[str, str]]:
-    """(relative path, hash) of everything that a `.dir` object lists. Raises DataError for what is no such list."""
-    try:
-        return [(item["relpath"], item["md5"]) for item in json.loads(content)]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError("a folder's list of files cannot be read; restore or delete its .dir object") from error
-
-
 def _linked(file: Path, name: Path) -> bool:
     """A second name for a file; False on a disk that gives none."""
     name.unlink(missing_ok=True)
@@ -250,10 +241,18 @@ def _remote(repo: Repo, name: str) -> ObjectStore | None:
 
 
 def named_now(data: DvcData, paths: Collection[str]) -> frozenset[str]:
-    """The objects that the work tree's DVC files name for these tables."""
+    """The objects that the work tree's DVC files name for these tables, and for the files of a folder. Raises Unavailable."""
     wanted = {str(data.root / path) for path in paths}
     with data.opened() as repo:
-        return frozenset(str(out.hash_info.value) for out in repo.index.outs if out.fs_path in wanted and out.hash_info)
+        named = {str(out.hash_info.value) for out in repo.index.outs if out.fs_path in wanted and out.hash_info}
+    return with_files(named, stores(data))
+
+
+def with_files(objects: Iterable[str], where: Collection[ObjectStore]) -> frozenset[str]:
+    """These objects, and those that the folders among them list. Raises Unavailable, DataError."""
+    named = frozenset(objects)
+    folders = [name for name in named if name.endswith(table_parts.LISTING)]
+    return named | {one for name in folders for store in where for _, one in store.members(name)}
 
 
 def site_cache(data: DvcData) -> Path:

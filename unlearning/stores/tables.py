@@ -1,4 +1,4 @@
-"""Tables with people in them: read, name the people, redact. The one home of pyarrow; `.parquet` and `.csv` by suffix.
+"""Tables with people in them, one file or a folder of parts: read, name the people, redact. The one home of pyarrow.
 
 Whatever pyarrow says about a file may quote a cell, so its words never reach a message here.
 """
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from unlearning import hashing
 from unlearning.errors import DataError, NotFound
 from unlearning.hashing import IdentifierKind
+from unlearning.stores import table_parts
 from unlearning.stores.files import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SUFFIXES = (".parquet", ".csv")
+SUFFIXES = table_parts.SUFFIXES
 
 _ROW_GROUP = 1 << 20
 """Rows in a Parquet row group; constant, so that equal tables are equal files."""
@@ -61,15 +62,16 @@ def names_people(columns: Collection[str], person: str) -> bool:
 
 
 def read(path: Path, *, person: str | None = None, named: str | None = None) -> pa.Table:
-    """A table from a Parquet or CSV file.
+    """A table from a Parquet or CSV file, or from the parts of a folder, in the order of their paths.
 
     person: in CSV, what is read as text, so that `0042` stays `0042`. named: the table's tracked path when
     `path` is a cache object without a suffix. Raises NotFound without a file, DataError when it cannot be read.
     """
     named = named or str(path)
+    if table_parts.is_folder(path):
+        parts = table_parts.parts(path, named=named)
+        return _joined([read(file, person=person, named=part) for file, part in parts.values()], named)
     form = _form(named)
-    if path.is_dir():
-        raise DataError(f"{named} is a folder; expected one {' or '.join(SUFFIXES)} file")
     try:
         return _read_parquet(path) if form == ".parquet" else _read_csv(path, person)
     except FileNotFoundError:
@@ -173,20 +175,39 @@ def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None 
     """Write the rows of `path` where `keep` is true to `out`, atomically; the same input gives the same bytes.
 
     Parquet keeps schema, schema metadata and compression, and no dictionary value that no kept row uses. CSV keeps every
-    other line byte for byte. `out` has the suffix of `path`; it may be `path`. Raises DataError.
+    other line byte for byte. `out` has the suffix of `path`; it may be `path`. Of a folder each part is redacted by itself into
+    a folder `out`, and stays byte for byte when it loses nothing. Raises DataError.
     """
     named = named or str(path)
+    if table_parts.is_folder(path):
+        _redact_parts(path, out, keep, named)
+        return
     form = _form(named)
     if _form(str(out)) != form:
         raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both {form}")
     if form == ".csv":
-        payload = _csv_subset(path.read_bytes(), keep, named)
-        with replacing(out, like=path) as stream:
-            stream.write(payload)
+        _write_bytes(_csv_subset(path.read_bytes(), keep, named), out, like=path)
         return
     table = read(path, named=named)
     _same_length(keep, len(table), named)
     _write_parquet(_compact(table.filter(keep)), out, like=path, compression=_compression(path))
+
+
+def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> None:
+    """The kept rows of a table as one file: of a file what `redact` gives, of a folder all parts in one. Raises DataError."""
+    if not table_parts.is_folder(path):
+        redact(path, out, keep, named=named)
+        return
+    parts = table_parts.parts(path, named=named)
+    form = table_parts.suffix_of(next(iter(parts)))
+    if _form(str(out)) != form:
+        raise DataError(f"{out} cannot be made from {named}: its parts end in {form}; name it {form} too")
+    if form == ".csv":
+        _write_bytes(_csv_joined(list(parts.values()), keep, named), out, like=next(iter(parts.values()))[0])
+        return
+    table = read(path, named=named)
+    _same_length(keep, len(table), named)
+    _write_parquet(_compact(table.filter(keep)), out, like=None, compression="zstd")
 
 
 def write(columns: Mapping[str, Any], out: Path) -> None:
@@ -198,13 +219,38 @@ def write(columns: Mapping[str, Any], out: Path) -> None:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file's content; for a folder, of its sorted (relative path, SHA-256) pairs."""
-    if not path.exists():
-        raise NotFound(f"{path} does not exist")
-    if path.is_file():
-        return hashing.file_digest(path)
-    files = (file for file in path.rglob("*") if file.is_file())
-    return hashing.digest(sorted([file.relative_to(path).as_posix(), hashing.file_digest(file)] for file in files))
+    """SHA-256 of a file's content; for a folder, of its sorted (relative path, SHA-256) pairs. Raises NotFound."""
+    found = table_parts.files(path)
+    if not table_parts.is_folder(path):
+        return hashing.file_digest(found[""])
+    return hashing.digest([[name, hashing.file_digest(file)] for name, file in found.items()])
+
+
+def _joined(tables: Sequence[pa.Table], named: str) -> pa.Table:
+    """The parts as one table; a number may be whole in one part and not in another, and a column may be missing in some."""
+    import pyarrow as pa
+
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (ValueError, TypeError) as error:  # Arrow's errors about schemas are either
+        raise DataError(
+            f"{named}: its parts have columns of different types ({type(error).__name__}); rewrite them alike"
+        ) from None
+
+
+def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str) -> None:
+    tables, done = table_parts.parts(path, named=named), 0
+    for name, whole in table_parts.files(path).items():
+        file, part = tables.get(name, (whole, named))
+        target = out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        rows = len(read(file, named=part)) if name in tables else 0
+        kept, done = keep[done : done + rows], done + rows
+        if kept.all():
+            _write_bytes(file.read_bytes(), target, like=file)
+        else:
+            redact(file, target, kept, named=part)
+    _same_length(keep, done, named)
 
 
 def _form(named: str) -> str:
@@ -296,6 +342,11 @@ def _write_parquet(table: pa.Table, out: Path, *, like: Path | None, compression
         pq.write_table(table, stream, compression=compression, row_group_size=_ROW_GROUP)
 
 
+def _write_bytes(payload: bytes, out: Path, *, like: Path | None) -> None:
+    with replacing(out, like=like) as stream:
+        stream.write(payload)
+
+
 def _csv_subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     """The header, blank lines and kept records of a CSV file, as they stand."""
     starts, ends, blank = _csv_lines(raw)
@@ -304,6 +355,26 @@ def _csv_subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     wanted = np.ones(len(starts), dtype=bool)
     wanted[records] = keep
     return b"".join(raw[low:high] for low, high in zip(starts[wanted], ends[wanted], strict=True))
+
+
+def _csv_joined(parts: Sequence[tuple[Path, str]], keep: NDArray[np.bool_], named: str) -> bytes:
+    """One header, and the kept records of every part as they stand."""
+    pieces: list[bytes] = []
+    done = 0
+    for file, part in parts:
+        raw, rows = file.read_bytes(), len(read(file, named=part))
+        starts, ends, blank = _csv_lines(raw)
+        head, *records = np.flatnonzero(~blank)
+        _same_length(keep[done : done + rows], len(records), part)
+        header = raw[starts[head] : ends[head]].rstrip(b"\r\n")
+        pieces = pieces or [header]
+        if header != pieces[0]:
+            raise DataError(f"{named}: its parts have different header lines; rewrite them alike")
+        wanted = np.array(records, dtype=np.int64)[keep[done : done + rows]]
+        pieces += [raw[low:high].rstrip(b"\r\n") for low, high in zip(starts[wanted], ends[wanted], strict=True)]
+        done += rows
+    _same_length(keep, done, named)
+    return b"\n".join([*pieces, b""])
 
 
 def _csv_lines(raw: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
