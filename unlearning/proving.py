@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from unlearning import hashing, merkle, settings
 from unlearning.entities import DataVersion, plain
 from unlearning.errors import ProjectError, VerificationFailed, WrongUse
 from unlearning.hashing import IdentifierKind
-from unlearning.stores import keys, pins, tables
+from unlearning.stores import keys, pins, spool, tables
 from unlearning.stores.membership import TOKEN_BYTES
 
 if TYPE_CHECKING:
@@ -105,9 +106,20 @@ def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
 def _table(root: Path, named: str, column: str | None) -> tuple[pins.Pin, pa.Table]:
     path, rev = split(named)
     pin = pins.pin(pins.address(path, rev=rev, repo=str(root.resolve())))
-    with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
-        file = root / path if rev is None else pins.fetch(pin, Path(scratch))
+    with _scratch(root) as scratch:
+        file = root / path if rev is None else pins.fetch(pin, scratch)
         return pin, tables.read(file, person=column, named=path)
+
+
+@contextmanager
+def _scratch(root: Path) -> Iterator[Path]:
+    """Where an old table lies while it is read: in a project of ours a purge sweeps what a killed process left there."""
+    if (root / ".unlearning").is_dir():
+        with spool.spooled(root / ".unlearning/tmp") as folder:
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="unlearning-") as name:
+            yield Path(name)
 
 
 def split(named: str) -> tuple[str, str | None]:

@@ -137,8 +137,6 @@ def carry_out(workspace: Workspace, found: Mapping[str, Sequence[Trace]]) -> dic
         for place in searching.places(workspace)
         for residual in place.erase(found.get(searching.remembered_as(place), ()))
     ]
-    if found.get(OBJECTS):  # making their twins may have named them in DVC's index after it was looked at
-        dvc_stores.drop_site_cache(workspace.data)
     return {
         "removed": [{"place": name, "count": len(traces), "names": [t.name for t in traces]} for name, traces in found.items()],
         "residuals": [plain(residual) for residual in residuals],

@@ -75,6 +75,17 @@ def test_a_purge_killed_while_it_stores_a_twin_leaves_no_copy_of_the_table_that_
     assert ending(project) == undisturbed.ending
 
 
+def test_copies_of_a_process_that_was_killed_lie_in_the_project_and_the_next_run_removes_them(
+    undisturbed: Undisturbed, asked: Project
+) -> None:
+    assert run(erase, asked.root, death=DeathIn("mlflow", "MlflowClient", "log_model_artifacts")).killed
+    assert asked.outcome()["leftovers"]
+
+    assert finish(erase, asked.root).error is None
+
+    assert ending(asked) == undisturbed.ending
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100))
 def test_a_purge_killed_at_any_moment_ends_alike_and_loses_nothing_else(

@@ -1,5 +1,7 @@
 import hashlib
 
+import pytest
+
 from unlearning.entities import Trace
 from unlearning.places.checkpoints import NAME, CheckpointPlace
 from unlearning.protocols import Wanted
@@ -8,10 +10,11 @@ from unlearning.stores.checkpoints import CheckpointStore
 KEY = hashlib.sha256(b"one").hexdigest()
 
 
-def test_a_stale_state_whose_writer_was_killed_is_found_and_erased(tmp_path):
+@pytest.mark.parametrize("left", [f"{KEY}.safetensors", f".{KEY}.safetensors.0123456789abcdef.tmp"])
+def test_a_stale_state_whose_writer_was_killed_is_found_and_erased(tmp_path, left):
     store = CheckpointStore(str(tmp_path))
-    store.put(KEY, b"weights")
-    (tmp_path / KEY[:2] / f"{KEY}.sha256").unlink()
+    (tmp_path / KEY[:2]).mkdir()
+    (tmp_path / KEY[:2] / left).write_bytes(b"weights")
     assert KEY not in store
     place, wanted = CheckpointPlace(store), Wanted(frozenset(), known={NAME: frozenset({Trace(KEY)})})
     found = place.find(wanted)

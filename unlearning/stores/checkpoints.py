@@ -19,7 +19,7 @@ from unlearning.errors import Damaged, WrongUse
 from unlearning.hashing import bytes_digest
 
 _KEY = re.compile(r"[0-9a-f]{64}")
-_STATE = re.compile(r"([0-9a-f]{64})\.(?:safetensors|sha256)")
+_STATE = re.compile(r"([0-9a-f]{64})\.(?:safetensors|sha256)|\.([0-9a-f]{64})\..+\.tmp")
 _SIDECAR = re.compile(rb"([0-9a-f]{64}) [ *]([0-9a-f]{64})\.safetensors\n")
 
 
@@ -71,7 +71,7 @@ class CheckpointStore:
     def keys(self) -> Iterator[str]:
         """Every stored name, also those whose `put` was interrupted, so that a purge finds them."""
         found = (_STATE.fullmatch(path.rpartition("/")[2]) for path in self._files.find(self._root))
-        yield from sorted({match[1] for match in found if match})
+        yield from sorted({match[1] or match[2] for match in found if match})
 
     def _paths(self, key: str) -> tuple[str, str]:
         if not _KEY.fullmatch(key):
@@ -92,7 +92,7 @@ class CheckpointStore:
             return
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # The leading dot and the ending keep a half-written file out of keys() and of `sha256sum *.safetensors`.
+        # The leading dot and the ending keep a half-written file out of `sha256sum *.safetensors`.
         temporary = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
         try:
             temporary.write_bytes(content)
