@@ -45,6 +45,15 @@ def read_only(folder: Path) -> Iterator[None]:
         unmounted(folder)
 
 
+@contextmanager
+def missing(folder: Path) -> Iterator[None]:
+    """A remote on a disk that is not mounted."""
+    away = folder.with_name("away")
+    folder.rename(away)
+    yield
+    away.rename(folder)
+
+
 class Disk:
     """A disk whose room can be changed."""
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.faults.conftest import Purging, Undisturbed
-from tests.faults.disks import read_only
+from tests.faults.disks import missing, read_only
 from tests.faults.endings import CACHE, REMOTE, certificates, ending, objects
 from tests.faults.processes import Death, erase, finish, purge, run, started
 from tests.small_project import Project, copy
@@ -22,15 +20,6 @@ from unlearning.entities import ModelVersion
 def ready(purging: Purging, tmp_path: Path) -> Project:
     """The new version serves, the purge has not begun."""
     return copy(purging.ready, tmp_path / "project")
-
-
-@contextmanager
-def missing(folder: Path) -> Iterator[None]:
-    """A remote on a disk that is not mounted."""
-    away = folder.with_name("away")
-    folder.rename(away)
-    yield
-    away.rename(folder)
 
 
 @pytest.mark.parametrize("fault", [missing, read_only])
