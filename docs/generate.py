@@ -44,6 +44,8 @@ REFUSALS = {
     "erase": "no method of the policy passed the checks, or nothing would be left to train on; the requests stay open",
     "verify": "the certificate or proof does not verify",
     "evaluate": "damaged, or a service is away",
+    "approve": "its erasure is not planned yet, or does not wait for it",
+    "told": "its certificate is issued, and nothing is left that would renew it",
     "hold": "the request is on hold already, or its purge has begun",
     "release": "the request is not on hold",
     "exempt": "its data is redacted already, or the request has ended",

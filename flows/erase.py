@@ -12,7 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.embedded import answering
 from flows.runners import runner
 from flows.steps import mapped, progress, step, warm
-from unlearning import openlineage, pipeline, presentation, remaking, summary
+from unlearning import holds, openlineage, pipeline, presentation, remaking, summary
 from unlearning.entities import Trained
 from unlearning.erasure import Erasure, trained_from
 from unlearning.errors import ParentMoved, Refused, needing_room
@@ -85,6 +85,7 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, An
     step("2 assess", lambda: pipeline.assess_step(erasure), say=summary.say_impact)
     step("3 plan", lambda: pipeline.plan_step(erasure), say=summary.say_plan)
     if erasure.plan.tokens:
+        holds.require_approved(erasure)
         step("4 redact", lambda: pipeline.redact_step(erasure), say=summary.say_redacted)
         if erasure.plan.retrain_model:
             trained, report = _climb(erasure, replay=replay, every_shard=every_shard)

@@ -14,7 +14,7 @@ from tests.small_project import SOURCE, TRAIN, Project, patient, remote_objects,
 from tests.test_pipeline import statement
 from unlearning import aftercare, holds, lifecycle, searching, sweeping, twins, watching
 from unlearning.erasure import utc_now
-from unlearning.errors import NotFound, OnHold, Refused, WrongUse
+from unlearning.errors import AwaitsApproval, NotFound, OnHold, Refused, WrongUse
 from unlearning.stores import tables
 
 REASON = "litigation 7/26"
@@ -205,7 +205,7 @@ def test_words_that_name_the_person_are_refused_and_not_repeated(project: Projec
     (request,) = project.request(person)
     events = len(project.events())
     for words_given in ({"reason": words.format(person)}, {"reason": REASON, "scope": words.format(person)}):
-        with pytest.raises(WrongUse, match="names the person") as refused:
+        with pytest.raises(WrongUse, match="name the person") as refused:
             holds.hold(project.workspace, request.request_id, now=utc_now(), **words_given)
         assert person not in str(refused.value)
     assert len(project.events()) == events
@@ -222,7 +222,7 @@ def test_an_unknown_request_and_an_empty_reason_are_wrong_use(project: Project) 
     (request,) = project.request(project.people(TRAIN)[0])
     with pytest.raises(NotFound):
         held(project, "request-nobody")
-    with pytest.raises(WrongUse, match="reason is empty"):
+    with pytest.raises(WrongUse, match="words are empty"):
         holds.hold(project.workspace, request.request_id, reason=" ", now=utc_now())
 
 
@@ -337,3 +337,62 @@ def test_a_hold_on_a_data_set_ends_after_its_last_day_though_the_rest_is_erased(
 
     assert holds.expire(project.workspace, now=now + timedelta(days=1)) == [request.request_id]
     assert lifecycle.kept(project.events()) == {}
+
+
+# --- approval, and who was told -------------------------------------------------------------------------------------
+
+
+def test_where_approval_is_asked_for_nothing_changes_before_it_and_the_certificate_names_who_gave_it(project: Project) -> None:
+    project.configure({"policy": {"approval": True}})
+    person = project.cells()[0, 1][0]
+    (request,) = project.request(person)
+    for _ in range(2):
+        with pytest.raises(AwaitsApproval, match=f"unlearn approve {request.request_id}"):
+            project.erase()
+    assert project.states() == {request.request_id: "awaiting_approval"}
+    assert (person in project.people(TRAIN), project.champion) == (True, 1)
+    assert project.kinds().count("ApprovalRequested") == 1
+
+    assert holds.approve(project.workspace, request.request_id, by="the DPO", now=utc_now()).state == "queued"
+    holds.tell(project.workspace, request.request_id, recipient="Acme Analytics", now=utc_now())
+    (report,) = project.erase()
+
+    said = statement(project, report["certificate"])["predicate"]
+    assert said["impact"]["approvedBy"] == "the DPO"
+    assert [one["name"] for one in said["recipients"]] == ["Acme Analytics"]
+    assert person not in project.people(TRAIN)
+    with pytest.raises(Refused, match="awaits approval"):
+        holds.approve(project.workspace, request.request_id, by="the DPO", now=utc_now())
+    if project.states()[request.request_id] == "completed":
+        with pytest.raises(Refused, match="certificate is issued"):
+            holds.tell(project.workspace, request.request_id, recipient="Late Ltd", now=utc_now())
+
+
+def test_a_batch_that_awaits_approval_holds_up_no_other_and_can_be_withdrawn(project: Project) -> None:
+    project.configure({"policy": {"approval": True}})
+    (first,) = project.request(project.cells()[0, 1][0])
+    with pytest.raises(AwaitsApproval):
+        project.erase()
+    (second,) = project.request(project.cells()[2, 1][0])
+    with pytest.raises(AwaitsApproval):
+        project.erase(second.request_id)
+    holds.approve(project.workspace, second.request_id, by="the DPO", now=utc_now())
+
+    (report,) = project.erase(second.request_id)
+
+    assert report["requests"][0]["request_id"] == second.request_id
+    assert project.states()[first.request_id] == "awaiting_approval"
+    assert holds.cancel(project.workspace, first.request_id, now=utc_now()).state == "cancelled"
+    assert project.erase() == []
+
+
+def test_who_approves_or_was_told_is_said_without_naming_the_person(project: Project) -> None:
+    project.configure({"policy": {"approval": True}})
+    person = project.people(TRAIN)[0]
+    (request,) = project.request(person)
+    with pytest.raises(AwaitsApproval):
+        project.erase()
+    for decide, words in ((holds.approve, "by"), (holds.tell, "recipient")):
+        with pytest.raises(WrongUse, match="name the person") as refused:
+            decide(project.workspace, request.request_id, now=utc_now(), **{words: f"{person}'s lawyer {person}"})
+        assert person not in str(refused.value)

@@ -114,6 +114,8 @@ def _facts(erasure: Erasure) -> facts.CertificateFacts:
         findings=_findings(erasure, now),
         residuals=tuple(Residual(**item) for item in _purged(erasure)["residuals"]),
         plan_digest=hashing.digest({**erasure.body("PlanMade")}),
+        approved_by=holds.approved_by(erasure),
+        recipients=holds.told(workspace, erasure.started["requests"]),
         backups=_backups(workspace, now),
         children=len(workspace.lineage.descendants([erasure.plan.parent])),
     )

@@ -67,7 +67,8 @@ class Erasure:
         """The plan is made and the tables are not redacted yet: some may be rewritten already."""
         progress = self.progress
         planned = progress.step_done("PlanMade")
-        return bool(planned and planned["tokens"]) and not self.refused and progress.step_done("DataRedacted") is None
+        begun = not self.refused and self._events[-1].kind != "ApprovalRequested"
+        return bool(planned and planned["tokens"]) and begun and progress.step_done("DataRedacted") is None
 
     @property
     def withdrawn(self) -> ModelVersion | None:

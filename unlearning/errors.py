@@ -90,6 +90,10 @@ class OnHold(Refused):
     """A legal hold forbids the step."""
 
 
+class AwaitsApproval(Refused):
+    """An erasure is planned, and somebody has to let it begin."""
+
+
 class WouldEmptyData(Refused):
     """The erasure would leave nothing to train on."""
 

@@ -1,4 +1,4 @@
-"""Decisions of people about a request: legal hold and release, exemption, cancellation, a longer deadline.
+"""Decisions of people about a request: approval, legal hold and release, exemption, cancellation, a longer deadline.
 
 A hold on a request blocks the purge and what follows, never the suppression: the person stays out of every training and every
 new version while what the law wants kept is kept. A hold on data sets keeps the old versions of those alone: everything else is
@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning import hashing, lifecycle, receiving
 from unlearning.entities import ErasureRequest, Event
-from unlearning.errors import IdentifierError, OnHold, Refused, WrongUse
-from unlearning.facts import Extension, Hold
+from unlearning.errors import AwaitsApproval, IdentifierError, OnHold, Refused, WrongUse
+from unlearning.facts import Extension, Hold, Recipient
 from unlearning.past import Past
 
 if TYPE_CHECKING:
+    from unlearning.erasure import Erasure
     from unlearning.workspace import Workspace
 
 LOCK = "decisions"
@@ -104,6 +105,67 @@ def extend(workspace: Workspace, request_id: str, *, reason: str, now: datetime)
     return _decide(workspace, request_id, "RequestExtended", body, now=now, check=check)
 
 
+def approve(workspace: Workspace, request_id: str, *, by: str, now: datetime) -> ErasureRequest:
+    """Let the planned erasure of a request begin, with all requests of its batch. Raises Refused unless it waits for that.
+
+    by: who approves, in words, for ledger and certificate.
+    """
+    known = _request(workspace, request_id)
+    for each in lifecycle.fold(workspace.ledger.events()).values():
+        if each.erasure_id == known.erasure_id:
+            _require_unnamed(workspace, each, by)
+    with workspace.ledger.exclusive(LOCK):
+        state = _request(workspace, request_id).state
+        if state != "awaiting_approval" or known.erasure_id is None:
+            raise Refused(f"{request_id} is {state}; only a planned erasure that awaits approval can be approved")
+        workspace.ledger.append("ErasureQueued", known.erasure_id, {"approved_by": _said(by)}, at=now)
+    return _request(workspace, request_id)
+
+
+def require_approved(erasure: Erasure) -> None:
+    """Raises AwaitsApproval until somebody approved the plan, where `policy.approval` asks for it and nothing is redacted yet.
+
+    A plan that is made anew, because data or alias moved, is approved anew.
+    """
+    workspace, progress = erasure.workspace, erasure.progress
+    if not workspace.settings.policy.approval or approved_by(erasure) or progress.step_done("DataRedacted"):
+        return
+    erasure.once("ApprovalRequested", dict)
+    impact, [first, *_] = erasure.body("ImpactAssessed"), erasure.started["requests"]
+    raise AwaitsApproval(
+        f"{erasure.erasure_id} is planned and waits: {len(erasure.plan.tokens)} people, {impact['records']} records, "
+        f"{len(impact['model_versions'])} model versions. Look with `unlearn impact --request {first}`, then "
+        f"`unlearn approve {first} --by NAME` and `unlearn erase`"
+    )
+
+
+def approved_by(erasure: Erasure) -> str | None:
+    """Who approved the present plan."""
+    approval = erasure.progress.step_done("ErasureQueued")
+    return str(approval["approved_by"]) if approval else None
+
+
+def tell(workspace: Workspace, request_id: str, *, recipient: str, now: datetime) -> ErasureRequest:
+    """Record that somebody who received the person's data was told to erase it (GDPR Art. 19), for the certificate.
+
+    Raises Refused once the certificate is issued and will not be renewed.
+    """
+    ended = lifecycle.ENDED - {"completed_with_residuals"}
+
+    def check(request: ErasureRequest, _events: Iterable[Event]) -> None:
+        if request.state in ended:
+            raise Refused(f"{request_id} is {request.state}: its certificate is issued, so it can state no further recipient")
+
+    return _decide(workspace, request_id, "RecipientTold", {"recipient": _said(recipient)}, now=now, check=check)
+
+
+def told(workspace: Workspace, request_ids: Iterable[str]) -> tuple[Recipient, ...]:
+    """Who was told about these requests, as a certificate states them."""
+    wanted = set(request_ids)
+    events = (event for event in workspace.ledger.events(kinds=["RecipientTold"]) if event.subject in wanted)
+    return tuple(Recipient(event.body["recipient"], event.at) for event in events)
+
+
 def expire(workspace: Workspace, *, now: datetime) -> list[str]:
     """Release every hold whose last day has passed; the requests that go on."""
     held = lifecycle.holds(workspace.ledger.events())
@@ -183,7 +245,7 @@ def _require_unnamed(workspace: Workspace, request: ErasureRequest, words: str) 
             except IdentifierError:  # no integer, no phone number: then it is nobody's identifier
                 continue
             if named:
-                raise WrongUse("the reason or scope names the person; both go into ledger and certificate, so say it without")
+                raise WrongUse("the words name the person; they go into ledger and certificate, so say it without")
 
 
 def _check_not_redacted(request: ErasureRequest, events: Iterable[Event]) -> None:
@@ -211,14 +273,14 @@ def _check_tracked(workspace: Workspace, paths: Collection[str]) -> None:
 
 
 def _words(body: Mapping[str, Any]) -> Iterator[str]:
-    yield from (body["reason"], body.get("scope") or "")
+    yield from (str(body[name] or "") for name in ("reason", "scope", "recipient") if name in body)
     yield from (part for path in body.get("data", ()) for part in path.split("/"))
 
 
-def _said(reason: str) -> str:
-    if not reason.strip():
-        raise WrongUse("the reason is empty; say in a few words why, without naming the person")
-    return reason.strip()
+def _said(words: str) -> str:
+    if not words.strip():
+        raise WrongUse("the words are empty; say in a few words why or who, without naming the person")
+    return words.strip()
 
 
 def _moment(text: str) -> datetime:

@@ -46,6 +46,7 @@ REQUEST_EVENTS: Mapping[str, tuple[frozenset[str], str]] = {
     "RequestHeld": (ACTIVE, STAYS),
     "RequestReleased": (ACTIVE | {"completed", "completed_with_residuals"}, STAYS),
     "RequestExtended": (ACTIVE, STAYS),
+    "RecipientTold": (ACTIVE | {"completed_with_residuals"}, STAYS),
 }
 """Kind → (states it may come in, state after it); the event's subject is the request."""
 

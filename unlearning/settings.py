@@ -84,6 +84,8 @@ class Policy(_Section):
     on_return: Literal["drop", "fail"] = "fail"
     """What happens when a data load brings erased people back."""
     regulation: Regulation = "gdpr"
+    approval: bool = False
+    """An erasure waits, planned, until somebody lets it begin."""
     params: dict[str, dict[str, float]] = {}
     """Hyperparameters of heuristic methods, by method name."""
 

@@ -217,7 +217,7 @@ def differences(value: Any, shape: Any, at: str = "") -> Iterator[str]:
         yield f"{at}: expected {shape}, got {value!r}"
 
 
-ELSEWHERE = {"demo", "hold", "release", "exempt", "cancel", "extend", "adopt", "listen"}
+ELSEWHERE = {"demo", "approve", "told", "hold", "release", "exempt", "cancel", "extend", "adopt", "listen"}
 """Asked elsewhere: the decisions, which answer as `status` does, in test_decisions.py; the others beside what they run."""
 
 

@@ -48,6 +48,14 @@ def test_a_hold_on_a_data_set_shows_and_stops_nothing(project: Project, request_
     assert "no revision tracks this" in refused.err
 
 
+def test_whoever_was_told_and_whoever_may_not_approve_yet(project: Project, request_id: str) -> None:
+    done = unlearn(project.root, "told", request_id, "--recipient", "Acme Analytics", "--json")
+    assert (done.code, done.document["state"]) == (0, "suppressed")
+    early = unlearn(project.root, "approve", request_id, "--by", "the DPO")
+    assert early.code == 1
+    assert "awaits approval" in early.err
+
+
 @pytest.mark.parametrize(("command", "state"), [("exempt", "exempt"), ("cancel", "cancelled")])
 def test_a_request_ends_without_an_erasure(project: Project, request_id: str, command: str, state: str) -> None:
     done = unlearn(project.root, command, request_id, "--reason", "a contract runs", "--json")

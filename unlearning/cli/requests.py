@@ -159,7 +159,43 @@ def extend(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     _decide(holds.extend, root, request_id, reason, as_json=as_json)
 
 
-COMMANDS = (request, status, hold, release, exempt, cancel, extend)
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--by", required=True, help="Who approves, in words, for ledger and certificate.")
+def approve(root: Path, as_json: bool, request_id: str, by: str) -> None:
+    """Let a planned erasure begin, where `policy.approval` is true; the next `unlearn erase` goes on with it.
+
+    \b
+    Example:  unlearn approve request-0123456789abcdef --by "data protection officer" && unlearn erase
+    """
+    from unlearning import holds
+    from unlearning.erasure import utc_now
+
+    workspace = open_project(root)
+    made = holds.approve(workspace, request_id, by=by, now=utc_now())
+    _show(workspace, [made], as_json=as_json, one=True)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--recipient", required=True, help="Who was told, in words: a processor, a partner, another team.")
+def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
+    """Record that a recipient of the person's data was told to erase it; the certificate states whom and when.
+
+    \b
+    Example:  unlearn told request-0123456789abcdef --recipient "Acme Analytics"
+    """
+    from unlearning import holds
+    from unlearning.erasure import utc_now
+
+    workspace = open_project(root)
+    made = holds.tell(workspace, request_id, recipient=recipient, now=utc_now())
+    _show(workspace, [made], as_json=as_json, one=True)
+
+
+COMMANDS = (request, status, approve, hold, release, exempt, cancel, extend, told)
 
 
 def _decide(decision: Any, root: Path, request_id: str, reason: str, *, as_json: bool) -> None:
