@@ -178,7 +178,7 @@ class World:
 
     def tune(self, which: int, name: int, data: int) -> None:
         """A run begins with a logged model, registered or not, and logs a table or nothing."""
-        contents, names = self._known(), sorted(self.truth.weights)
+        contents, names = self._known(), list(self.truth.weights)
         if names:
             own = frozenset([contents[data % len(contents)]] if contents and data % 4 else [])
             self._register(name, Weights(own, silent=not own, starts=(names[which % len(names)],)))
@@ -189,7 +189,7 @@ class World:
             self._log(Weights(frozenset({contents[which % len(contents)]}), silent=False, starts=()))
 
     def register_again(self, which: int, name: int, _: int) -> None:
-        if names := sorted(self.truth.weights):
+        if names := list(self.truth.weights):
             model_id = names[which % len(names)]
             version = self.elsewhere.register("xyz"[name % 3], model_id, self._runs[model_id])
             self.truth.versions[version] = model_id

@@ -316,6 +316,19 @@ def test_a_registered_model_that_another_started_from_is_its_parent(history: His
     }
 
 
+def test_a_parent_is_found_through_a_model_that_nobody_registered(history: History, elsewhere: Elsewhere) -> None:
+    run = elsewhere.run(data=[history.table("data/old.csv", ["ann"])])
+    start = elsewhere.logged(run)
+    base = elsewhere.register("base", start, run)
+    between = elsewhere.logged(elsewhere.run(data=[history.table("data/new.csv", ["bob"])], models=[start]))
+    tuned = elsewhere.train("tuned", data=[history.table("data/newer.csv", ["cleo"])], models=[between])
+    history.commit()
+    following.follow(history.workspace)
+    assert history.workspace.lineage.edges() == [(base, tuned, "fine_tuned")]
+    assert set(shaped(history, "ann")) == {str(base), str(tuned)}
+    assert set(shaped(history, "bob")) == {str(tuned)}
+
+
 def test_a_run_that_is_gone_is_a_gap(history: History, elsewhere: Elsewhere) -> None:
     run = elsewhere.run(data=[history.table("data/train.csv", ["ann"])])
     model = elsewhere.logged(run)

@@ -179,7 +179,7 @@ def _edges(registry: Registry) -> Iterator[Edge]:
         elif name and registry.first[name] != model:
             yield registry.first[name], model, kinship.SAME_WEIGHTS
         run = registry.seen.runs.get(sources.run_of(version, registry.seen) or "")
-        for parent in run.models if run else ():
+        for parent in sources.started_from(run, registry.seen) if run else ():
             if registry.first.get(parent, model) != model:
                 yield registry.first[parent], model, "fine_tuned"
 

@@ -118,6 +118,20 @@ def run_of(version: Registered, seen: Seen) -> str | None:
     return version.run_id or (logged.run_id if logged else None)
 
 
+def started_from(run: RunFacts, seen: Seen) -> list[str]:
+    """Registered models that a run started from, also through models that nobody registered; sorted."""
+    found: set[str] = set()
+    waiting = list(run.models)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            between = seen.logged.get(name) if name not in seen.registered else None
+            made = seen.runs.get((between and between.run_id) or "")
+            waiting += made.models if made else ()
+    return sorted(found & seen.registered)
+
+
 def evidence(version: Registered, seen: Seen) -> Evidence:
     """What fed a version, and what cannot be said."""
     logged = seen.logged.get(model_id(version.source) or "")
