@@ -19,7 +19,16 @@ from unlearning.hashing import digest, file_digest
 from unlearning.stores import spool
 from unlearning.stores.packaging import Candidate, data_tags, logged_params, plain_name, record, refuse_unservable, write_model
 from unlearning.stores.registry import Reader
-from unlearning.stores.tracking import address, already_there, create_sqlite, global_address, knock, mlflow_exception, silence
+from unlearning.stores.tracking import (
+    address,
+    already_there,
+    create_sqlite,
+    global_address,
+    how_silent,
+    knock,
+    mlflow_exception,
+    silence,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -297,7 +306,7 @@ class MlflowModels:
             if "disk is full" in text:
                 raise Unavailable(f"MLflow at {self.shown}: its disk is full; make room and run again") from error
             if text.startswith("API request to") or error.error_code == "TEMPORARILY_UNAVAILABLE":
-                raise Unavailable(f"MLflow at {self.shown} did not answer; start it, or correct stores.mlflow") from error
+                raise Unavailable(f"MLflow at {self.shown} {how_silent(text)}; start it, or correct stores.mlflow") from error
             if "out-of-date database schema" in text:
                 raise ProjectError(f"{self.shown} was made by another MLflow; run `mlflow db upgrade {self.shown}`") from error
             raise

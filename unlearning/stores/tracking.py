@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import re
 import socket
 import tempfile
 import threading
@@ -56,7 +57,7 @@ def silence() -> Iterator[None]:
         warnings.simplefilter("ignore")
         import mlflow.models.model as served  # importing MLflow sets up its logging, so this comes before it is turned down
 
-        loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+        loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3.connectionpool")]
         levels, model = [each.level for each in loggers], served.__mlflow_model__
         for each in loggers:
             each.setLevel(logging.CRITICAL)
@@ -101,6 +102,15 @@ def mlflow_exception() -> type[Any]:
     from mlflow.exceptions import MlflowException
 
     return MlflowException
+
+
+def how_silent(said: str) -> str:
+    """What a server did that gave MLflow's client no answer, after all its tries; never what it was asked, nor by whom."""
+    if "timed out" in said:
+        return "did not answer in time"
+    if refused := re.search(r"(?:too many|failed with error code) (\d{3})", said):
+        return f"answers {refused[1]} again and again"
+    return "answers, but not as MLflow does (with a login page?)" if "JSON format" in said else "did not answer"
 
 
 @contextlib.contextmanager
