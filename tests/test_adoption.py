@@ -17,6 +17,7 @@ from tests.small_project import Project, copy, patient, remote_objects, tracked
 from unlearning import following
 from unlearning.cli import main
 from unlearning.entities import ModelVersion
+from unlearning.stores.snapshots import Snapshot, Tracked
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
 
@@ -72,6 +73,35 @@ def test_an_adopted_source_outlives_the_next_round_of_following(theirs: Project)
     following.follow(theirs.workspace)
     sources = [one.how for one in theirs.workspace.followed.sources() if one.model == ModelVersion("churn", 1)]
     assert sources.count("adopted") == 1
+
+
+@pytest.mark.parametrize("model", ["churn/1", "value/1"])  # its run context says what lay beside it; it logged its data set
+def test_adopting_with_another_version_of_the_table_than_the_run_read_warns_and_names_the_revision(
+    theirs: Project, model: str
+) -> None:
+    assert adopt(theirs, model)["warnings"] == []
+    read = tracked(theirs.root, CHURN)
+    rev = next(commit.rev for commit in theirs.workspace.data.snapshots(theirs.workspace.data.commits()) if _has(commit, read))
+    (theirs.root / RAW).write_text((theirs.root / RAW).read_text() + "only-a-customer,1,2.0,1\n")
+    theirs.workspace.data.add([RAW])
+    adopted.reproduce(theirs, "clean")
+    theirs.workspace.data.git.commit("A customer more", ["."])
+
+    [warning] = adopt(theirs, model)["warnings"]
+    shown = CliRunner().invoke(
+        main, ["adopt", model, "--data", CHURN, "--subject-column", "customer", "--root", str(theirs.root)]
+    )
+
+    assert f"the run of {model} read another version of {CHURN} ({read[:12]})" in warning
+    assert warning.endswith(f"adopt it with --data {CHURN}@{rev[:12]}")
+    assert f"warning: {warning}" in shown.output
+    assert "only-a-customer" not in shown.output
+    told = adopt(theirs, model, "--data", f"{CHURN}@{rev[:12]}")
+    assert (told["warnings"], told["data_version"]["object"]) == ([], read)
+
+
+def _has(commit: Snapshot, object_hash: str) -> bool:
+    return Tracked(CHURN, object_hash) in commit.outs
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ What is adopted is an event in the ledger, and counts for every version of its r
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from unlearning.training import People, people_in
 
 if TYPE_CHECKING:
     from unlearning.stores.models import Registered
+    from unlearning.stores.registry import RunFacts
     from unlearning.workspace import Workspace
 
 RETRAIN, NONE = POLICIES = ("retrain", "none")
@@ -54,7 +55,8 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> dict[str, Any]:
     workspace.settings.subject.check_fits(wish.column, named="--subject-column")
     _check_column(workspace, wish)
     version, people = _measured(workspace, wish)
-    stage = _stage(workspace, wish, registered, version.path)
+    run = _run(workspace, registered)
+    stage = _stage(workspace, wish, registered, run, version.path)
     here = workspace.data.declares(version.path)
     above, unnamed = _above(workspace, version.path, wish.column) if here else ((), ())
     made = Adoption(
@@ -69,7 +71,8 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> dict[str, Any]:
     for path in {version.path, *above}:
         workspace.followed.add_column(path, wish.column)
     record(workspace, made, now=now)
-    return {**_told(workspace, made, registered, wish.column), "not_redacted": list(unnamed), "shared": len(people.shared)}
+    told = {**_told(workspace, made, registered, wish.column), "not_redacted": list(unnamed), "shared": len(people.shared)}
+    return {**told, "warnings": [] if proving.split(wish.data)[1] else list(_other_version(workspace, wish, version, run))}
 
 
 def record(workspace: Workspace, made: Adoption, *, now: datetime) -> None:
@@ -129,13 +132,13 @@ def _parent(workspace: Workspace, version: DataVersion) -> str | None:
     return before[-1] if before else None
 
 
-def _stage(workspace: Workspace, wish: Wish, registered: Registered, path: str) -> str | None:
+def _stage(workspace: Workspace, wish: Wish, registered: Registered, run: RunFacts | None, path: str) -> str | None:
     """The stage that makes a clean version. Raises WrongUse for a policy that cannot be kept."""
     if wish.policy == NONE:
         return None
     if wish.policy != RETRAIN:
         raise WrongUse(_why_not(workspace, wish.policy, registered.model))
-    stage = wish.stage or _ran_in(workspace, registered)
+    stage = wish.stage or (run.stage if run else None)
     if stage is None:
         raise WrongUse(
             f"the run of {registered.model} names no DVC stage, so nobody knows how to make it again: name the stage that "
@@ -160,10 +163,25 @@ def _why_not(workspace: Workspace, policy: str, model: ModelVersion) -> str:
     )
 
 
-def _ran_in(workspace: Workspace, registered: Registered) -> str | None:
+def _run(workspace: Workspace, registered: Registered) -> RunFacts | None:
     with workspace.models.reader() as reader:
         runs = reader.runs([registered.run_id] if registered.run_id else [])
-    return next((run.stage for run in runs.values()), None)
+    return next(iter(runs.values()), None)
+
+
+def _other_version(workspace: Workspace, wish: Wish, version: DataVersion, run: RunFacts | None) -> Iterator[str]:
+    """A warning, when the run says that it read another version of the table than the one that is there now."""
+    read = sources.objects_read(run, version.path) if run else frozenset()
+    if not read or version.object in read:
+        return
+    named = sorted(read)[0]
+    commits = workspace.data.snapshots(workspace.data.commits())
+    rev = next((commit.rev for commit in commits if Tracked(version.path, named) in commit.outs), None)
+    step = f"adopt it with --data {version.path}@{rev[:12]}" if rev else "no commit names that one: find it and commit it"
+    yield (
+        f"the run of {wish.model} read another version of {version.path} ({named[:12]}) than the one that is here now "
+        f"({version.object[:12]}), so whoever is in only one of them is counted wrongly; {step}"
+    )
 
 
 def _above(workspace: Workspace, path: str, column: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -211,5 +229,6 @@ def lines(told: Mapping[str, Any]) -> Sequence[str]:
         f"  an erasure redacts {', '.join(told['redacts']) or 'no current table'} and {how}",
         *(f"  least {metric} of a clean version: {least:g}" for metric, least in told["minimum"].items()),
         *(f"  not redacted, it has no such column: {path}" for path in told["not_redacted"]),
+        *(f"  warning: {warning}" for warning in told["warnings"]),
         *([f"  needs review: {told['shared']} people are named in one cell with others"] if told["shared"] else []),
     ]

@@ -147,6 +147,13 @@ def evidence(version: Registered, seen: Seen) -> Evidence:
     return Evidence({}, ((f"{why}, so no data version is known", ADOPT),))
 
 
+def objects_read(run: RunFacts, path: str) -> frozenset[str]:
+    """The objects of a path that a run says it was trained on: of the data sets it logged, else what lay beside it."""
+    read = (_of_input(each)[0] for each in run.datasets if each.context.casefold() not in JUDGING)
+    logged = {content.object for content in read if content and content.path == path}
+    return frozenset(logged or {run.outputs[path]} if logged or path in run.outputs else ())
+
+
 def tagged(tags: Mapping[str, str]) -> Mapping[Tracked, str]:
     """What tags say that fed a version."""
     path, object_hash = tags.get("unlearning.data_path"), tags.get("unlearning.data_object")
