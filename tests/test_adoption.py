@@ -13,10 +13,12 @@ from click.testing import CliRunner
 
 from tests import adopted
 from tests.adopted import CHURN, RAW
+from tests.registry import Elsewhere
 from tests.small_project import Project, copy, patient, remote_objects, tracked
-from unlearning import following
+from unlearning import following, watching
 from unlearning.cli import main
 from unlearning.entities import ModelVersion
+from unlearning.erasure import utc_now
 from unlearning.stores.snapshots import Snapshot, Tracked
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
@@ -170,6 +172,33 @@ def _statement(project: Project, path: str) -> Mapping[str, Any]:
     document = json.loads((project.root / path).read_bytes())
     predicate: Mapping[str, Any] = json.loads(base64.b64decode(document["payload"]))["predicate"]
     return predicate
+
+
+def test_an_alias_of_an_adopted_model_that_is_moved_to_what_an_erased_person_shaped_is_moved_back(
+    theirs: Project,
+) -> None:
+    adopt(theirs, "churn/1")
+    old = Tracked(CHURN, tracked(theirs.root, CHURN))
+    following.follow(theirs.workspace)
+    theirs.request(patient(3))
+    theirs.erase()
+    others = Elsewhere.at(theirs.workspace.models.uri, theirs.root)
+    anew = others.train("churn", data=[old])
+    said = others.train("churn")
+    others.client.set_model_version_tag("churn", str(said.version), "unlearning.derived_from", "churn/1")
+    copied = others.copy(anew, "value")
+    for wrong, alias in ((anew, "live"), (said, "next"), (copied, "live")):
+        others.client.set_registered_model_alias(wrong.name, alias, str(wrong.version))
+
+    found = watching.watch(theirs.workspace, clock=utc_now)
+
+    assert theirs.workspace.models.aliases("churn") == {"live": 2, "next": 2}
+    assert theirs.workspace.models.aliases("value") == {}  # nobody adopted it: no version of it is clean
+    flagged = {one.what for one in found if one.kind == "version"}
+    assert flagged == {str(anew), str(said), str(copied)}
+    reverted = [(e.subject, e.body["from"], e.body["to"]) for e in theirs.events() if e.kind == "AliasReverted"]
+    assert sorted(reverted, key=str) == [("churn", 3, 2), ("churn", 4, 2), ("value", copied.version, None)]
+    assert watching.watch(theirs.workspace, clock=utc_now)[-1].kind == "version"
 
 
 @pytest.mark.slow

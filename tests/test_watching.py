@@ -14,10 +14,11 @@ from sqlalchemy import text
 
 from tests.registry import Elsewhere
 from tests.small_project import SOURCE, TRAIN, Project, columns, copy, patient, tracked
-from unlearning import aftercare, holds, watching
+from unlearning import adoption, aftercare, holds, watching
 from unlearning.entities import ModelVersion
 from unlearning.erasure import utc_now
 from unlearning.stores import tables
+from unlearning.stores.followed import Source
 from unlearning.stores.snapshots import Tracked
 from unlearning.watching import SHAPED, Sighting
 
@@ -141,6 +142,19 @@ def test_an_alias_of_a_model_without_a_clean_version_is_withdrawn(erased: Erased
     assert ("alias", "alias 'prod' of 'late'", "reversed") in outcomes(found)
     assert erased.project.workspace.models.aliases("late") == {}
     assert erased.bodies("AliasReverted")[0]["to"] is None
+
+
+def test_an_alias_moves_back_to_an_adopted_version_though_its_run_said_nothing(erased: Erased) -> None:
+    clean = erased.elsewhere.train("theirs")
+    now = Tracked(TRAIN, tracked(erased.project.root, TRAIN))
+    erased.project.workspace.followed.add_source(Source(clean, now, adoption.HOW))
+    late = erased.elsewhere.train("theirs", data=[erased.old])
+    erased.elsewhere.client.set_registered_model_alias("theirs", "prod", str(late.version))
+
+    found = erased.watch()
+
+    assert ("alias", "alias 'prod' of 'theirs'", "reversed") in outcomes(found)
+    assert erased.project.workspace.models.aliases("theirs") == {"prod": clean.version}
 
 
 def test_a_copy_of_a_late_version_under_another_name_is_flagged_as_well(erased: Erased) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from unlearning import atlas, auditing, following, holds, lifecycle, purging, receiving, searching, suppression
+from unlearning import atlas, auditing, following, holds, lifecycle, purging, receiving, searching, sources, suppression
 from unlearning.entities import ModelVersion, Trace, plain
 from unlearning.errors import ParentMoved, Unavailable
 from unlearning.places.checkpoints import CheckpointPlace
@@ -170,7 +170,7 @@ def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting
     for version in this.workspace.models.every_version():
         if version.model not in tainted or version.model in this.named:
             continue
-        why = f"registered after the erasure; {tainted[version.model]}"
+        why = f"registered, or first followed, after the erasure; {tainted[version.model]}"
         if str(version.model) not in flagged:
             this.record("VersionFlagged", str(version.model), {"tag": SHAPED, "reason": why})
         if version.tags.get(SHAPED) != "true":
@@ -201,12 +201,14 @@ def _revert(this: Round, version: ModelVersion, alias: str, tainted: Mapping[Mod
 
 
 def _newest_clean(workspace: Workspace, name: str, tainted: Mapping[ModelVersion, str]) -> ModelVersion | None:
-    """The newest version that nobody erased shaped: trained here with passed checks, or elsewhere on data that is all known."""
+    """The newest version that nobody erased shaped: trained here with passed checks, or elsewhere on data that is all known, by
+    what MLflow says or by its adoption."""
     followed = workspace.followed.models()
+    adopted = {one.model for one in workspace.followed.sources() if one.how in sources.SAID_BY_PEOPLE}
     for version in reversed(workspace.models.versions(name)):
         model = version.model
         record = workspace.lineage.model(name, model.version)
-        settled = model in followed and followed[model].settled
+        settled = model in adopted or (model in followed and followed[model].settled)
         if model not in tainted and (_passed(workspace, model) if record else settled):
             return model
     return None
