@@ -75,7 +75,7 @@ _BY_KIND = (
     (r"^project/\.git/", 8),
     (r"^project/data/|^project/scans/", 1),
     (r"mlflow\.db!datasets|/datasets$", 16),
-    (r"mlflow\.db", 10),
+    (r"mlflow\.db|^mlflow-postgres/", 10),
     (r"mlruns/|artifacts/", 11),
     (r"^prefect/", 20),
 )

@@ -200,6 +200,20 @@ def free_pages(world: World) -> None:
                 connection.commit()
                 connection.execute("DELETE FROM experiment_tags WHERE value = ?", [world.canary(24)])
                 connection.commit()
+    for url in world.databases.values():
+        _dead_rows(url, world.canary(24))
+
+
+def _dead_rows(url: str, canary: str) -> None:
+    """The same in PostgreSQL, which keeps them until `VACUUM`, and what it wrote to its log for longer."""
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE notes (said text)")
+        connection.execute(sa.text("INSERT INTO notes SELECT :canary FROM generate_series(1, 200)"), {"canary": canary})
+        connection.exec_driver_sql("DELETE FROM notes")
+    engine.dispose()
 
 
 def expectations(world: World) -> None:

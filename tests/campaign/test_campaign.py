@@ -91,3 +91,13 @@ def test_the_whole_campaign_measures_what_the_page_shows(template: Project, tmp_
     rows, told, _ = whole.measure(tmp_path, template)
     assert rows == page.golden()
     assert told.report["certificate"]
+
+
+@pytest.mark.slow
+@pytest.mark.services
+@pytest.mark.timeout(1800)
+def test_with_every_database_on_postgresql_nothing_is_left_that_is_not_declared(tools: None, tmp_path: Path) -> None:
+    done = whole.postgres(tmp_path / "world")
+    assert {10, 13, 15, 16, 17, 18} <= done.planted.keys(), "rows of MLflow's database were planted"
+    assert done.silent == {}
+    assert done.told.report["certificate"]

@@ -11,9 +11,12 @@ from typing import Any
 import pytest
 
 from tests.campaign.plants import World
+from tests.postgres import new_database, postgres_server
 from tests.servers import free_port, prefect_server, running
-from tests.small_project import Project, copy
+from tests.small_project import PARAMS, Project, copy, create
 
+MLFLOW_ROWS = "mlflow-postgres"
+"""Label of the database behind MLflow's server."""
 AWS = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -31,11 +34,37 @@ def world(home: Path, template: Project, *, server: bool, whole: bool) -> Iterat
         for name, value in AWS.items():
             patch.setenv(name, value)
         patch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc-site"))
-        address = stack.enter_context(_mlflow(home, project)) if server else database(project)
+        address = stack.enter_context(_mlflow(home, database(project))) if server else database(project)
         project.configure({"stores": {"mlflow": address if server else None}})
         prefect = stack.enter_context(prefect_server(home / "prefect")) if whole else None
         bucket = stack.enter_context(_bucket(project)) if whole else None
         yield World(home, project, address, bucket=bucket, prefect=prefect)
+
+
+@contextmanager
+def postgres_world(home: Path) -> Iterator[World]:
+    """Ledger, lineage and MLflow's server on PostgreSQL; skips where none starts."""
+    home.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_SITE_CACHE_DIR", str(home / "dvc-site"))
+        server = stack.enter_context(postgres_server())
+        ours, theirs = (stack.enter_context(new_database(server)) for _ in range(2))
+        address = stack.enter_context(_mlflow(home, theirs))
+        stores = {"mlflow": address, "ledger": ours, "lineage": ours}
+        project = create(home / "project", params={**PARAMS, "stores": stores})
+        yield World(home, project, address, databases={"postgres": ours, MLFLOW_ROWS: theirs})
+
+
+def postgres_files(world: World) -> Path:
+    """The server's data folder, with everything that it wrote down so far."""
+    import sqlalchemy as sa
+
+    engine = sa.create_engine(world.databases[MLFLOW_ROWS], isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        folder = Path(str(connection.exec_driver_sql("SHOW data_directory").scalar()))
+    engine.dispose()
+    return folder
 
 
 def database(project: Project) -> str:
@@ -44,10 +73,10 @@ def database(project: Project) -> str:
 
 
 @contextmanager
-def _mlflow(home: Path, project: Project) -> Iterator[str]:
+def _mlflow(home: Path, rows: str) -> Iterator[str]:
     address = f"http://127.0.0.1:{(port := free_port())}"
     command = ["mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", database(project), "--artifacts-destination", str(home / "mlflow/artifacts")]
+    command += ["--backend-store-uri", rows, "--artifacts-destination", str(home / "mlflow/artifacts")]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     with running(command, home / "mlflow/server.log", quiet, f"{address}/health", 180):
         yield address

@@ -22,8 +22,10 @@ class DatabasePlace:
     how: str = "free pages are zeroed as they are freed, and are given back by the purge"
 
     def find(self, wanted: Wanted) -> Found:
-        """The database, when deleted rows could be read from it."""
-        return Found((Trace("free pages"),) if vacuum.leaves_bytes(self.engine) else (), searched=1)
+        """The database, when deleted rows could be read from it; of PostgreSQL that its files keep some."""
+        left = (Trace("free pages"),) if vacuum.leaves_bytes(self.engine) else ()
+        kept = (vacuum.postgres_keeps(self.name),) if self.engine.dialect.name == "postgresql" else ()
+        return Found(left, searched=1, unclear=kept)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Give free pages back and empty the log. Raises Unavailable."""

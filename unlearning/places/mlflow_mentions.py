@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from unlearning.entities import Level, Residual, Trace
 from unlearning.protocols import Found, Wanted
-from unlearning.stores import byte_scan
+from unlearning.stores import byte_scan, vacuum
 from unlearning.stores.mlflow_mentions import MlflowMentions
 from unlearning.stores.word_scan import Watch
 
@@ -43,8 +43,8 @@ class MentionsPlace:
 
     def _unseen(self) -> Sequence[Residual]:
         """What a server's API does not show."""
-        if self.mentions.garbage.backend is not None:
-            return ()
+        if (database := self.mentions.garbage.backend) is not None:
+            return (vacuum.postgres_keeps("MLflow"),) if database.startswith("postgresql") else ()
         return (
             Residual(
                 place="MLflow server: its database",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from unlearning.entities import Residual
 from unlearning.stores.schema import answering
 
 
@@ -13,6 +14,19 @@ def leaves_bytes(engine: sa.Engine) -> bool:
         return False
     with answering(engine), engine.connect() as connection:
         return not connection.exec_driver_sql("PRAGMA secure_delete").scalar()
+
+
+def postgres_keeps(name: str) -> Residual:
+    """What `VACUUM` does not take from PostgreSQL's files, of the database of this name."""
+    return Residual(
+        place=f"{name}: PostgreSQL's dead rows and log",
+        level="physical",
+        outcome="out_of_reach",
+        count=None,
+        why="VACUUM frees the space of deleted rows and leaves their bytes there; the write-ahead log, its archive and replicas"
+        " keep what was written until they expire",
+        remedy="run `VACUUM FULL`, `CHECKPOINT` and `SELECT pg_switch_wal()` there; record when archive and replicas expire",
+    )
 
 
 def compact(engine: sa.Engine) -> None:
