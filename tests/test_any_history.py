@@ -115,6 +115,8 @@ class World:
             moved = self.history.root / f"{new}.dvc"
             moved.write_text(moved.read_text().replace(file.name, Path(new).name))
             file.rename(self.history.root / new)
+            with (self.history.root / "data/.gitignore").open("a") as ignored:  # as `dvc move` does it
+                ignored.write(f"/{Path(new).name}\n")
             self.commit()
 
     def recolumn(self, which: int, *_: int) -> None:

@@ -117,6 +117,25 @@ def test_in_a_project_column_and_key_are_its_own_and_the_root_is_the_recorded_on
     assert document["root"] == project.workspace.lineage.root(version)
 
 
+def test_the_root_of_a_proof_is_in_the_tags_of_the_version_trained_on_it_and_is_checked_offline(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tags = project.workspace.models.version("outcome", 1).tags
+    runner, proof = CliRunner(), tmp_path / "proof.json"
+    arguments = ["prove", "--root", str(project.root), "--data", TRAIN, "--json", "--subject", "-"]
+    made = runner.invoke(main, arguments, input=project.people(TRAIN)[0])
+    document = json.loads(made.stdout)
+    assert (document["root"], document["data_version"]["object"]) == (
+        tags["unlearning.data_root"],
+        tags["unlearning.data_object"],
+    )
+    proof.write_text(made.stdout)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("a proof was not checked offline"))
+    checked = runner.invoke(main, ["verify", str(proof), "--json"])
+    assert json.loads(checked.stdout)["verdict"] == "verified"
+
+
 def test_the_command_line_makes_proofs_that_the_command_line_verifies(plain_repository: Path, tmp_path: Path) -> None:
     runner, proof = CliRunner(), tmp_path / "proof.json"
     arguments = ["prove", "--root", str(plain_repository), "--data", "people.csv@v1", "--subject-column", "who", "--json"]
