@@ -1,8 +1,8 @@
-"""The flows as Prefect deployments: `python -m flows.deployments [ROOT]` serves all four for one project.
+"""The flows as Prefect deployments: `python -m flows.deployments [ROOT]` serves them for one project.
 
 The erasure starts when an event `unlearning.erasure.requested` names a request, and every hour for requests whose event was
 lost; watching starts when the registry changed, and every quarter of an hour. `prefect.yaml`, which `unlearn init` writes,
-declares the same four for workers of a work pool.
+declares the same ones for workers of a work pool. A project that trains no model has no deployment for that.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from flows.deployed import erase, train
 from flows.events import CHANGED, REGISTRY, REQUESTED, RESOURCE
 from flows.follow import follow
 from flows.watch import watch
+from unlearning import settings
 
 EVERY_HOUR, EVERY_QUARTER, AT_HALF_PAST = "0 * * * *", "*/15 * * * *", "30 * * * *"
 
@@ -29,9 +30,10 @@ def deployments(root: Path) -> list[RunnerDeployment]:
     where = {"root": str(root.resolve())}
     requested = _when("erasure-requested", REQUESTED, RESOURCE, {**where, "request_id": "{{ event.payload.request_id }}"})
     changed = _when("registry-changed", CHANGED, REGISTRY, where)
+    trains = settings.load(root).own is not None
     # Coroutines are returned only where an event loop runs.
     return [
-        train.to_deployment("train", parameters=where, entrypoint_type=_MODULE),  # type: ignore[list-item]
+        *([train.to_deployment("train", parameters=where, entrypoint_type=_MODULE)] if trains else []),  # type: ignore[list-item]
         erase.to_deployment("erase", parameters=where, cron=EVERY_HOUR, triggers=[requested], entrypoint_type=_MODULE),  # type: ignore[list-item]
         watch.to_deployment("watch", parameters=where, cron=EVERY_QUARTER, triggers=[changed], entrypoint_type=_MODULE),  # type: ignore[list-item]
         follow.to_deployment("follow", parameters=where, cron=AT_HALF_PAST, entrypoint_type=_MODULE),  # type: ignore[list-item]

@@ -12,7 +12,7 @@ from prefect.artifacts import create_markdown_artifact
 from flows.embedded import answering
 from flows.runners import runner
 from flows.steps import mapped, progress, step, warm
-from unlearning import holds, openlineage, pipeline, presentation, remaking, summary
+from unlearning import candidate, holds, openlineage, pipeline, presentation, remaking, summary
 from unlearning.entities import Trained
 from unlearning.erasure import Erasure, trained_from
 from unlearning.errors import ParentMoved, Refused, needing_room
@@ -87,9 +87,9 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, An
     if erasure.plan.tokens:
         holds.require_approved(erasure)
         step("4 redact", lambda: pipeline.redact_step(erasure), say=summary.say_redacted)
-        if erasure.plan.retrain_model:
+        if erasure.plan.retrains_own:
             trained, report = _climb(erasure, replay=replay, every_shard=every_shard)
-            step("7 promote", lambda: pipeline.promote_step(erasure, trained, report["metrics"]), say=summary.say_promoted)
+            step("7 promote", lambda: candidate.promote_step(erasure, trained, report["metrics"]), say=summary.say_promoted)
         for name in erasure.plan.adopted:
             _remake(erasure, name)
         step("  settle", lambda: pipeline.settle_step(erasure), say=summary.say_settled)
@@ -110,19 +110,19 @@ def _remake(erasure: Erasure, name: str) -> None:
 def _climb(erasure: Erasure, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
     """Methods of the policy in order, until a candidate passes; raises ValidationRefused when none does."""
     report: Mapping[str, Any] = {}
-    for method in erasure.plan.methods:
+    for method in erasure.own.methods:
         trained, report = _attempt(erasure, method, replay=replay, every_shard=every_shard)
         if report["passed"]:
             return trained, report
-    raise pipeline.refuse(erasure, report)
+    raise candidate.refuse(erasure, report)
 
 
 def _attempt(erasure: Erasure, method: str, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
     name = f"5 unlearn ({method})"
-    body = step(name, lambda: pipeline.unlearn_step(erasure, method, map=mapped), say=summary.say_trained)
+    body = step(name, lambda: candidate.unlearn_step(erasure, method, map=mapped), say=summary.say_trained)
     trained = trained_from(body["trained"])
     again = _replay(erasure, trained, every_shard=every_shard) if replay else None
-    report = step("6 validate", lambda: pipeline.validate_step(erasure, trained, again), say=summary.say_validated)
+    report = step("6 validate", lambda: candidate.validate_step(erasure, trained, again), say=summary.say_validated)
     return trained, report
 
 

@@ -66,7 +66,7 @@ def warm(workspace: Workspace) -> None:
     """
     from unlearning.checks import data
 
-    _ = workspace.recipe, workspace.data, workspace.models.aliases(workspace.settings.model)
+    _ = workspace.settings.own and workspace.recipe, workspace.data, [*map(workspace.models.aliases, workspace.looked_after)]
     data.warm()
     embedded.ready()
 

@@ -27,7 +27,7 @@ LINES = tuple(
         # read, decide, write
         "assessment reports registration receiving erasure validation places purging certifying summary presentation stages"
         " pipeline ancestry scaffold sources indexing suppression demo_data following adoption remaking openlineage proving"
-        " twins searching sweeping aftercare watching holds signing auditing atlas gaps past",
+        " candidate twins searching sweeping aftercare watching holds signing auditing atlas gaps past",
         # ways in
         "mlflow_hooks demo cli intake",
     )

@@ -75,6 +75,16 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> dict[str, Any]:
     return {**told, "warnings": [] if proving.split(wish.data)[1] else list(_other_version(workspace, wish, version, run))}
 
 
+def check_ready(workspace: Workspace) -> None:
+    """Raises WrongUse for a project that trains nothing and looks after no table: there would be nothing to erase from."""
+    if not any(each.tables for each in workspace.adoptions.values()):
+        raise WrongUse(
+            "nothing to erase from: this project trains no model of its own, and no model with a table that DVC tracks here is "
+            "adopted; adopt the registered models first, for example "
+            "`unlearn adopt fraud/3 --data data/fraud.csv --subject-column customer`"
+        )
+
+
 def record(workspace: Workspace, made: Adoption, *, now: datetime) -> None:
     """Keep an adoption: in the ledger, and in the lineage that following goes on with. Keeping it again changes nothing."""
     content = Tracked(made.data.path, made.data.object)

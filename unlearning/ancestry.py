@@ -249,9 +249,15 @@ def draw(found: Mapping[str, Any], file: Path) -> None:
 
 
 def markdown(workspace: Workspace) -> str:
-    """The picture of the project's own model and all its versions as Markdown; in words while there is nothing to draw."""
+    """The picture of the project's own model, or of each adopted one, as Markdown; in words while there is nothing to draw."""
+    own = workspace.settings.own
+    drawn = [_model_markdown(workspace, name) for name in ([own.model] if own else sorted(workspace.adoptions))]
+    return "\n\n".join(drawn) or "No model is adopted yet: `unlearn adopt MODEL/VERSION` takes one under care."
+
+
+def _model_markdown(workspace: Workspace, name: str) -> str:
     try:
-        found = of_model(workspace, workspace.settings.model)
+        found = of_model(workspace, name)
     except NotFound as error:
         return str(error)
     if len(found["nodes"]) > DRAWN_AT_MOST:

@@ -60,7 +60,7 @@ def search(
     """
     wanted = frozenset(tokens)
     require_index_key(workspace, wanted)
-    data = workspace.settings.data
+    own = workspace.settings.own
     current, holders, places, rows = [], {}, {}, {}
     for path, column in workspace.tables.items():
         present = current_version(workspace, path)
@@ -68,13 +68,13 @@ def search(
         file = workspace.path(path) if version == present else workspace.data.fetch(version)
         current.append(version)
         rows[path], where = _look(workspace, file, path, column, wanted)
-        if path in data.tables:  # only these feed the shards of this project's model
+        if own and path in own.data.tables:  # only these feed the shards of this project's model
             places.update(where)
         holders[version.digest] = frozenset(where)
     adopted = {each.data.path for each in workspace.adoptions.values()} & rows.keys()
     old = _old_holders(workspace, wanted, known=holders)
     holders |= {version.digest: held for version, held in old}
-    fed = {record.data.digest for record in workspace.lineage.models(workspace.settings.model, deleted=None)}
+    fed = {record.data.digest for record in workspace.lineage.models(own.model, deleted=None)} if own else set()
     lost: set[str] = set()
     for version, held in old:
         if version.digest in fed and not held <= places.keys():
@@ -88,12 +88,16 @@ def search(
         current=tuple(current),
         holders=holders,
         versions=tuple(v for v in current if holders[v.digest]) + tuple(version for version, _ in old),
-        records=sum(len(rows[path]) for path in {data.source, *adopted}),
+        records=sum(len(rows[path]) for path in {*((own.data.source,) if own else ()), *adopted}),
         removed={path: len(found) for path, found in rows.items()},
-        training=rows[data.train],
-        people=np.array([places[token] for token in sorted(places)], dtype=np.uint64).reshape(-1, 4),
+        training=rows[own.data.train] if own else _places([]),
+        people=_places([places[token] for token in sorted(places)]),
         lost=frozenset(lost - places.keys()),
     )
+
+
+def _places(each: Sequence[Places]) -> Places:
+    return np.array(each, dtype=np.uint64).reshape(-1, 4)
 
 
 def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
@@ -144,7 +148,8 @@ def shaped_records(
     workspace: Workspace, found: Search, *, deleted: bool | None = False
 ) -> list[tuple[ModelRecord, frozenset[str]]]:
     """Every version of this project's model that these people shaped, with the tokens that did; see `lineage.models`."""
-    return shaped_by(workspace, found.holders, workspace.settings.model, deleted=deleted)
+    own = workspace.settings.own
+    return shaped_by(workspace, found.holders, own.model, deleted=deleted) if own else []
 
 
 def shaped_by(
@@ -162,10 +167,10 @@ def shaped_by(
 
 def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact:
     """What erasing these people would touch, and what it would cost."""
-    settings = workspace.settings
+    own, part = workspace.settings.own, workspace.settings.partition
     shaped = shaped_records(workspace, found)
-    shards = impact.shard_impacts(found.training, shards=settings.partition.shards, slices=settings.partition.slices)
-    aliases = workspace.models.aliases(settings.model)
+    shards = impact.shard_impacts(found.training, shards=part.shards, slices=part.slices)
+    aliases = workspace.models.aliases(own.model) if own else {}
     ever = shaped_records(workspace, found, deleted=None)
     stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in ever))
     return Impact(
@@ -175,11 +180,11 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
         data_versions=found.versions,
         model_versions=(*(_shaped_version(record, aliases) for record, _ in shaped), *_shaped_elsewhere(workspace, found)),
         shards=shards,
-        shards_total=settings.partition.shards,
-        slices_total=settings.partition.slices,
+        shards_total=part.shards if own else 0,
+        slices_total=part.slices if own else 0,
         checkpoints_stale=tuple(sorted(key for key in stale if key in workspace.checkpoints)),
         estimated_seconds=_estimate(workspace, shards),
-        method=settings.policy.methods[0],
+        method=workspace.settings.policy.methods[0] if own else None,
     )
 
 
@@ -196,7 +201,7 @@ def _shaped_elsewhere(workspace: Workspace, found: Search) -> list[ShapedVersion
 
 def parent_of(workspace: Workspace) -> ModelVersion:
     """The version behind the alias; raises NotFound with the next step."""
-    return workspace.models.behind(workspace.settings.model, workspace.settings.alias)
+    return workspace.models.behind(workspace.own.model, workspace.own.alias)
 
 
 def record_of(workspace: Workspace, version: ModelVersion) -> ModelRecord:
@@ -211,8 +216,9 @@ def record_of(workspace: Workspace, version: ModelVersion) -> ModelRecord:
 
 
 def _estimate(workspace: Workspace, shards: Sequence[ShardImpact]) -> float:
-    """Seconds of training, from the pace of the latest training that did some; 0 before the first."""
-    records = [r for r in workspace.lineage.models(workspace.settings.model) if _rows(r.trained)]
+    """Seconds of training, from the pace of the latest training that did some; 0 before the first, and where there is none."""
+    own = workspace.settings.own
+    records = [r for r in workspace.lineage.models(own.model) if _rows(r.trained)] if own else []
     if not records:
         return 0.0
     last = max(records, key=lambda record: record.model.version)

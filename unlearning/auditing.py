@@ -19,6 +19,7 @@ from unlearning.errors import Damaged, Unavailable, VerificationFailed, WrongUse
 
 if TYPE_CHECKING:
     from unlearning.stores.ledger import SqlLedger
+    from unlearning.stores.models import Registered
     from unlearning.workspace import Workspace
 
 NOTED = "unlearning.ledger_noted"
@@ -71,14 +72,21 @@ def root(ledger: SqlLedger) -> str:
 
 
 def note(workspace: Workspace) -> None:
-    """Note the head in a tag of the version behind the alias; a database that is cut off later than this is found out."""
-    settings = workspace.settings
-    behind = workspace.models.alias(settings.model, settings.alias)
-    if behind is not None:
-        position, head = workspace.ledger.head()
-        noted = f"{position}:{head}"
-        if workspace.models.version(behind.name, behind.version).tags.get(NOTED) != noted:
-            workspace.models.tag(behind, {NOTED: noted})
+    """Note the head in a tag of the version that serves; a database that is cut off later than this is found out."""
+    position, head = workspace.ledger.head()
+    noted = f"{position}:{head}"
+    for version in _serving(workspace):
+        if version.tags.get(NOTED) != noted:
+            workspace.models.tag(version.model, {NOTED: noted})
+
+
+def _serving(workspace: Workspace) -> list[Registered]:
+    """The version behind the alias; in a project that trains none, of each adopted model the one that is looked after."""
+    if own := workspace.settings.own:
+        behind = workspace.models.alias(own.model, own.alias)
+        return [workspace.models.version(behind.name, behind.version)] if behind else []
+    found = {each.model for each in workspace.adoptions.values()}
+    return [one for model in found for one in workspace.models.versions(model.name) if one.model == model]
 
 
 def parse(text: str) -> Note:

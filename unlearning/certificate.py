@@ -76,6 +76,9 @@ SCHEMA = "1.0"
 NOT_NEEDED = "not needed: none of the people shaped the model that serves"
 """Where a certificate would state a training or a promotion."""
 
+NO_OWN_MODEL = "not stated: this project trains no model of its own; what became of adopted models is among the actions"
+"""The same, where every model is adopted."""
+
 _MAKES = ("trained", "registered", "notified")
 """Operations that put something where nothing was."""
 
@@ -122,16 +125,17 @@ def _check_frame(frame: Frame) -> None:
 
 
 def _erased(facts: CertificateFacts) -> dict[str, Any]:
+    otherwise = NOT_NEEDED if facts.trains_own else NO_OWN_MODEL
     return {
         **_frame(facts.frame, decision="erased", state=facts.state),
         "impact": _impact(facts),
         "actions": [_action(action) for action in facts.actions],
         "tables": [_table(table) for table in facts.tables],
-        "unlearning": _unlearning(facts.unlearning) if facts.unlearning else NOT_NEEDED,
+        "unlearning": _unlearning(facts.unlearning) if facts.unlearning else otherwise,
         "validation": [_validated(check) for check in facts.validation],
         "verification": _said([_finding(finding) for finding in facts.findings], "not searched again yet"),
         "residuals": [plain(residual) for residual in facts.residuals],
-        "promotion": _promotion(facts.promotion) if facts.promotion else NOT_NEEDED,
+        "promotion": _promotion(facts.promotion) if facts.promotion else otherwise,
         "recipients": [{"name": one.name, "notifiedAt": _moment(one.notified_at)} for one in facts.recipients],
         "backups": [{"name": one.name, "expiresAt": _said(_moment(one.expires_at))} for one in facts.backups],
     }

@@ -45,11 +45,16 @@ def issue(erasure: Erasure) -> Mapping[str, Any]:
         return {"path": None, "residuals": 0, "decision": "not_found"}
     gathered = _facts(erasure)
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
-    promoted = gathered.promotion
-    if promoted is not None:
-        _note(workspace, promoted.new, digest)
+    for made in _promoted(erasure):
+        _note(workspace, made, digest)
     left = len(gathered.residuals) + sum(finding.outcome in ("residual", "unverified") for finding in gathered.findings)
     return {"path": path, "digest": digest, "residuals": left, "decision": "erased"}
+
+
+def _promoted(erasure: Erasure) -> list[ModelVersion]:
+    """The clean versions that serve since this erasure: of the own model and of adopted ones."""
+    own = [ModelVersion(erasure.own.model, erasure.body("AliasMoved")["to"])] if erasure.promoted else []
+    return [*own, *(ModelVersion(one["name"], one["to_version"]) for one in remaking.summary(erasure))]
 
 
 def _note(workspace: Workspace, made: ModelVersion, digest: str) -> None:
@@ -109,6 +114,7 @@ def _facts(erasure: Erasure) -> facts.CertificateFacts:
         tables=_tables(erasure),
         unlearning=_unlearning(erasure) if trained else None,
         promotion=_promotion(erasure) if trained else None,
+        trains_own=erasure.plan.own is not None,
         validation=tuple(check_from(check) for check in [*report["checks"], *_adopted_checks(erasure)]),
         actions=(*_actions(erasure), *_adopted_actions(erasure)),
         findings=_findings(erasure, now),
@@ -117,8 +123,15 @@ def _facts(erasure: Erasure) -> facts.CertificateFacts:
         approved_by=holds.approved_by(erasure),
         recipients=holds.told(workspace, erasure.started["requests"]),
         backups=_backups(workspace, now),
-        children=len(workspace.lineage.descendants([erasure.plan.parent])),
+        children=len(workspace.lineage.descendants(_replaced(erasure))),
     )
+
+
+def _replaced(erasure: Erasure) -> list[ModelVersion]:
+    """The version that the own model was made from; in a project without one, the adopted versions that were replaced."""
+    if erasure.plan.own:
+        return [erasure.plan.own.parent]
+    return [ModelVersion(one["name"], old) for one in remaking.summary(erasure) for old in one["from_versions"]]
 
 
 def _purged(erasure: Erasure) -> Mapping[str, Any]:
@@ -166,16 +179,16 @@ def code_digest() -> str:
 
 def _scope(workspace: Workspace) -> facts.Scope:
     """Where was looked, how many of the known data versions the index covers, and what following could not say."""
-    settings, followed = workspace.settings, workspace.followed
+    followed = workspace.followed
     indexed = {(version.path, version.object) for version in workspace.lineage.data_versions()}
     tables = {(one.content.path, one.content.object) for one in followed.opened().values() if one.state != "no table"}
     gaps = [f"{gap.what}: {gap.why}" for gap in followed.gaps()]
     return facts.Scope(
         systems=(
             "DVC tables " + ", ".join(workspace.tables),
-            "MLflow model " + ", ".join((settings.model, *workspace.adoptions)),
+            "MLflow model " + ", ".join(workspace.looked_after),
         ),
-        out_of_reach=out_of_reach(settings),
+        out_of_reach=out_of_reach(workspace.settings),
         versions_indexed=len(indexed),
         versions_known=len(indexed | tables),
         gaps=tuple(gaps) if followed.commits() else (NEVER_FOLLOWED, *gaps),
@@ -236,7 +249,7 @@ def _unlearning(erasure: Erasure) -> facts.Unlearning:
     if trained is None:
         raise RuntimeError("no candidate was promoted")
     replay = erasure.body("CandidateValidated")["replay"]
-    new = ModelVersion(erasure.plan.model, erasure.body("AliasMoved")["to"])
+    new = ModelVersion(erasure.own.model, erasure.body("AliasMoved")["to"])
     return facts.Unlearning(
         trained=trained,
         chain_before=erasure.parent.chain,
@@ -262,7 +275,7 @@ def environment() -> dict[str, str]:
 
 
 def _promotion(erasure: Erasure) -> facts.Promotion:
-    workspace, plan = erasure.workspace, erasure.plan
+    workspace, plan = erasure.workspace, erasure.own
     new = ModelVersion(plan.model, erasure.body("AliasMoved")["to"])
     return facts.Promotion(
         registry=workspace.models.shown,
@@ -305,7 +318,8 @@ def _targets(erasure: Erasure, kind: str) -> list[tuple[str, str | None]]:
         removed = erasure.body(kind)["removed"]
         return [(version.path, version.digest) for version in erasure.plan.before if removed.get(version.path)]
     found = erasure.progress.step_done("TracesFound") if kind == "Purged" else None
-    return [(erasure.plan.model, hashing.digest({**found}) if found else None)]
+    models = erasure.plan.own.model if erasure.plan.own else ", ".join(erasure.workspace.looked_after)
+    return [(models, hashing.digest({**found}) if found else None)]
 
 
 def _adopted_checks(erasure: Erasure) -> list[Mapping[str, Any]]:

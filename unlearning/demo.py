@@ -94,7 +94,7 @@ def make_project(folder: Path) -> Workspace:
     workspace = open_workspace(folder)
     stages.prepare(workspace)
     repository.adopt(["prepare"])
-    repository.push(workspace.settings.data.tables)
+    repository.push(workspace.own.data.tables)
     repository.git.commit("Add the records and how they are prepared", ["."])
     return workspace
 
@@ -103,7 +103,7 @@ def _who_withdraws(workspace: Workspace) -> list[str]:
     """Three of the people in the training table, spread over it; their identifiers stay in memory."""
     from unlearning.stores import tables
 
-    table = tables.read(workspace.path(workspace.settings.data.train))
+    table = tables.read(workspace.path(workspace.own.data.train))
     everyone = [str(one) for one in tables.people(table, workspace.recipe.person).values]
     return everyone[:: len(everyone) // PEOPLE][:PEOPLE]
 

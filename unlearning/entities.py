@@ -176,7 +176,9 @@ class Impact:
     slices_total: int
     checkpoints_stale: tuple[str, ...]
     estimated_seconds: float
-    method: str
+    """Of training the project's own model; how long a stage of somebody else's takes, nobody here knows."""
+    method: str | None
+    """The first that is tried; None where the project trains no model of its own."""
 
 
 @dataclass(frozen=True, slots=True)

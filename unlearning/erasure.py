@@ -14,7 +14,7 @@ import numpy as np
 from unlearning import lifecycle
 from unlearning.assessment import SUPPRESSION_EVENTS, Search, record_of, search
 from unlearning.entities import DataVersion, ErasureRequest, Event, ModelRecord, ModelVersion, Part, Trained
-from unlearning.planning import Plan
+from unlearning.planning import OwnPlan, Plan
 from unlearning.protocols import Records
 from unlearning.stores import tables
 from unlearning.training import TrainingSet, people_in, take, training_set
@@ -73,10 +73,10 @@ class Erasure:
     @property
     def withdrawn(self) -> ModelVersion | None:
         """The version whose alias an earlier attempt of this erasure withdrew, while the alias still points nowhere."""
-        settings, refusals = self.workspace.settings, self.bodies("ErasureRefused")
+        own, refusals = self.workspace.own, self.bodies("ErasureRefused")
         if not refusals or refusals[-1]["alias"] != "withdraw":
             return None
-        if self.workspace.models.alias(settings.model, settings.alias) is not None:
+        if self.workspace.models.alias(own.model, own.alias) is not None:
             return None
         return ModelVersion(**self.bodies("PlanMade")[-1]["parent"])
 
@@ -135,6 +135,17 @@ class Erasure:
         """The plan, once made."""
         return Plan.from_body(_without_seconds(self.body("PlanMade")))
 
+    @property
+    def own(self) -> OwnPlan:
+        """What the plan says of the project's own model; asked for only where there is one."""
+        if (own := self.plan.own) is None:
+            raise RuntimeError("a plan for adopted models only was asked about a model of the project's own")
+        return own
+
+    def refuse(self, reason: str, *, alias: str = "keep") -> None:
+        """Write down that this attempt is over; the next run decides everything again. alias: what the own model's did."""
+        self.workspace.ledger.append("ErasureRefused", self.erasure_id, {"reason": reason, "alias": alias}, at=self.now())
+
     def body(self, kind: str) -> Mapping[str, Any]:
         """What a step that was done wrote down."""
         body = self.progress.step_done(kind)
@@ -182,20 +193,20 @@ class Erasure:
     @cached_property
     def parent(self) -> ModelRecord:
         """The version that is to be replaced."""
-        return record_of(self.workspace, self.plan.parent)
+        return record_of(self.workspace, self.own.parent)
 
     @cached_property
     def retain(self) -> TrainingSet:
         """The retained training records."""
         events = self.workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
         exclude = lifecycle.suppressed_index_tokens(events, self.plan.suppressed_upto)
-        path = self.workspace.path(self.plan.train)
+        path = self.workspace.path(self.own.train)
         return training_set(self.workspace, tables.read(path, person=self.workspace.recipe.person), exclude=exclude)
 
     @cached_property
     def forget(self) -> Records:
         """The training records to forget, as the parent's training table held them."""
-        before = next(version for version in self.plan.before if version.path == self.plan.train)
+        before = next(version for version in self.plan.before if version.path == self.own.train)
         recipe = self.workspace.recipe
         table = tables.read(self.workspace.data.fetch(before), person=recipe.person, named=before.path)
         mask = people_in(self.workspace, table, recipe.person).mask(self.plan.tokens)

@@ -223,9 +223,11 @@ class CertificateFacts:
     impact: Impact
     tables: tuple[Table, ...]
     unlearning: Unlearning | None
-    """None, as is the promotion, when none of the people shaped the served model: only data changed."""
+    """None, as is the promotion, when none of the people shaped the served model, or the project trains none of its own."""
     promotion: Promotion | None
     validation: tuple[CheckResult, ...]
+    trains_own: bool = True
+    """False where every model is adopted: what was made again is among the actions."""
     actions: tuple[Action, ...] = ()
     findings: tuple[Finding, ...] = ()
     residuals: tuple[Residual, ...] = ()

@@ -210,7 +210,8 @@ def _open(workspace: Workspace, history: History, fed: Mapping[ModelVersion, Seq
     opened = followed.opened()
     revs = {one.content: one.rev for one in opened.values() if one.rev} | dict(history.named)
     columns = {path: list(names) for path, names in followed.columns().items()}
-    columns.setdefault(EVERY_PATH, []).insert(0, workspace.recipe.person)
+    if workspace.person:
+        columns.setdefault(EVERY_PATH, []).insert(0, workspace.person)
     known = indexing.merged(opened, workspace.lineage.data_versions())
     opening = Opening(workspace, known, indexing.parents_of(history.derivations), revs, columns)
     wanted = {source.content for each in (*fed.values(), followed.sources()) for source in each}

@@ -60,7 +60,7 @@ class Told:
 @contextmanager
 def reported(workspace: Workspace, job: str, **tags: str) -> Iterator[Told]:
     """Tell of a run when it starts, and how it ended when it does; what happens inside is never changed by that."""
-    told = Told(f"{workspace.settings.model}.{job}", str(uuid.uuid4()), tags)
+    told = Told(f"{workspace.settings.model or workspace.root.name}.{job}", str(uuid.uuid4()), tags)
     send(workspace, event("START", told, namespace=_namespace(workspace), at=datetime.now(UTC)))
     try:
         yield told
@@ -170,7 +170,7 @@ def _namespace(workspace: Workspace) -> str:
 
 def tell_training(workspace: Workspace, told: Told, done: Mapping[str, Any]) -> None:
     """The training table went in, the registered version came out."""
-    version = workspace.lineage.data_version(done["data_version"], workspace.settings.data.train)
+    version = workspace.lineage.data_version(done["data_version"], workspace.own.data.train)
     told.inputs += [data(workspace, version)] if version else []
     told.outputs.append(model(workspace, ModelVersion(done["model"], done["version"])))
 
@@ -181,7 +181,7 @@ def tell_erasure(workspace: Workspace, told: Told, report: Mapping[str, Any], re
     redacted: (before, after) of every table that was rewritten.
     """
     for made in report["models"]:
-        train = [after for _, after in redacted if after.path == workspace.settings.data.train]
+        train = [after for _, after in redacted if after.path == workspace.own.data.train]
         told.inputs += [data(workspace, one) for one in train]
         told.inputs.append(model(workspace, ModelVersion(made["name"], made["from_version"])))
         told.outputs.append(model(workspace, ModelVersion(made["name"], made["to_version"])))

@@ -1,13 +1,14 @@
 """The nine steps of an erasure: read, decide, write, append an event.
 
+Steps 5 to 7 make a clean version of each model: of the one that the project trains itself, if it does, in `candidate.py`, of
+adopted ones in `remaking.py`. The others are here, but for step 1, which is in `receiving.py`.
+
 Each step looks for its own event first, so a run that died anywhere goes on where it stopped, and a second run changes nothing.
 Steps 4 to 7 need the old data and the old model; step 8 is the point of no return and comes after the new version serves.
-Step 1 is in `receiving.py`.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,27 +16,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning import (
-    certifying,
-    holds,
-    lifecycle,
-    planning,
-    plugins,
-    purging,
-    registration,
-    remaking,
-    stages,
-    training,
-    validation,
-)
-from unlearning.assessment import assess, current_version, index_table, parent_of, record_of, require_index_key, shaped_records
-from unlearning.entities import DataVersion, ErasureRequest, ModelRecord, ModelVersion, Trained, plain
+from unlearning import adoption, candidate, certifying, holds, lifecycle, planning, purging, remaking, stages
+from unlearning.assessment import assess, current_version, index_table, require_index_key
+from unlearning.entities import DataVersion, ErasureRequest, plain
 from unlearning.erasure import Clock, Erasure, utc_now
-from unlearning.errors import NotFound, ParentMoved, ValidationRefused, WouldEmptyData
+from unlearning.errors import NotFound, ParentMoved, WouldEmptyData
 from unlearning.planning import Plan
 from unlearning.receiving import chosen
 from unlearning.stores import spool, table_parts, tables
-from unlearning.training import Map, make, people_in
+from unlearning.training import people_in
 from unlearning.workspace import Workspace
 
 # --- 1 receive is in receiving.py; 2 assess, 3 plan ------------------------------------------------------------------
@@ -97,13 +86,16 @@ def _check_ready(workspace: Workspace) -> None:
     """
     for path in workspace.tables:
         current_version(workspace, path)
-    _usable_methods(workspace, record_of(workspace, parent_of(workspace)))
+    if workspace.settings.own:
+        candidate.check_ready(workspace)
+    else:
+        adoption.check_ready(workspace)
 
 
 def start(erasure: Erasure, requests: Sequence[str]) -> None:
     """Open a batch, or open it anew: steps done before this event no longer count, they are decided again."""
-    ledger, settings = erasure.workspace.ledger, erasure.workspace.settings
-    body = {"requests": list(requests), "model": settings.model, "alias": settings.alias}
+    ledger, own = erasure.workspace.ledger, erasure.workspace.settings.own
+    body = {"requests": list(requests), **({"model": own.model, "alias": own.alias} if own else {})}
     received = [event.at for event in ledger.events(kinds=["RequestReceived"]) if event.subject in requests]
     ledger.append("ErasureStarted", erasure.erasure_id, body, at=erasure.now(after=received))
 
@@ -123,49 +115,35 @@ def assess_step(erasure: Erasure) -> Mapping[str, Any]:
 
 
 def plan_step(erasure: Erasure) -> Mapping[str, Any]:
-    """3: decide what will be done, from which parent, with which methods; still nothing is changed."""
-    workspace, settings = erasure.workspace, erasure.workspace.settings
+    """3: decide what will be done, of the own model and of adopted ones; still nothing is changed."""
+    workspace = erasure.workspace
 
     def body() -> Mapping[str, Any]:
-        found, parent = erasure.found, erasure.withdrawn or parent_of(workspace)
-        record = record_of(workspace, parent)
-        train = next(version for version in found.current if version.path == settings.data.train)
-        trains = {train.path, *(adoption.data.path for adoption in workspace.adoptions.values())}
-        try:
-            for table in (version for version in found.current if version.path in trains):
-                planning.check_something_remains(table=table.path, rows=table.rows, removed=found.removed[table.path])
-        except WouldEmptyData as error:
-            _record_refusal(erasure, str(error), alias="keep")
-            raise
-        made: Mapping[str, Any] = plain(
-            Plan(
-                erasure_id=erasure.erasure_id,
-                model=settings.model,
-                alias=settings.alias,
-                parent=parent,
-                methods=_usable_methods(workspace, record),
-                tokens=tuple(sorted(found.found)),
-                before=found.current,
-                train=settings.data.train,
-                suppressed_upto=workspace.ledger.head()[0],
-                retrain_model=any(shaped.model == parent for shaped, _ in shaped_records(workspace, found)),
-                adopted=remaking.wanted(workspace, erasure.body("ImpactAssessed")["model_versions"]),
-            )
-        )
-        return made
+        found, own = erasure.found, workspace.settings.own
+        made = candidate.plan(workspace, found, withdrawn=erasure.withdrawn) if own else None
+        _check_something_remains(erasure)
+        return Plan(
+            erasure_id=erasure.erasure_id,
+            tokens=tuple(sorted(found.found)),
+            before=found.current,
+            suppressed_upto=workspace.ledger.head()[0],
+            own=made,
+            adopted=remaking.wanted(workspace, erasure.body("ImpactAssessed")["model_versions"]),
+        ).body()
 
     return erasure.once("PlanMade", body)
 
 
-def _usable_methods(workspace: Workspace, parent: ModelRecord) -> tuple[str, ...]:
-    """The ladder of the policy; a method that cannot serve this model says so before anything is changed."""
-    for name in workspace.settings.policy.methods:
-        plugins.method(name).plan(
-            training.assignment(
-                workspace, parent.chain, method=name, parent=[part.key for part in parent.trained.parts], forget=(0, 1)
-            )
-        )
-    return tuple(workspace.settings.policy.methods)
+def _check_something_remains(erasure: Erasure) -> None:
+    """Raises WouldEmptyData when a table that trains a model would have no record left; the attempt is over then."""
+    own, found = erasure.workspace.settings.own, erasure.found
+    trains = {each.data.path for each in erasure.workspace.adoptions.values()} | ({own.data.train} if own else set())
+    try:
+        for table in (version for version in found.current if version.path in trains):
+            planning.check_something_remains(table=table.path, rows=table.rows, removed=found.removed[table.path])
+    except WouldEmptyData as error:
+        erasure.refuse(str(error))
+        raise
 
 
 # --- 4 redact --------------------------------------------------------------------------------------------------------
@@ -245,154 +223,7 @@ def _record_tables(erasure: Erasure, changed: Sequence[DataVersion]) -> list[Dat
     return after
 
 
-# --- 5 unlearn -------------------------------------------------------------------------------------------------------
-
-
-def unlearn_step(erasure: Erasure, method: str, *, map: Map = map) -> Mapping[str, Any]:
-    """5: a candidate that never saw the people, by one method of the ladder."""
-
-    def body() -> Mapping[str, Any]:
-        _check_unmoved(erasure)
-        began = time.perf_counter()
-        trained = _train(erasure, method, map)
-        return {
-            "method": method,
-            "trained": plain(trained),
-            "head": registration.head(trained),
-            "training_seconds": round(time.perf_counter() - began, 3),
-        }
-
-    made = erasure.once("CandidateTrained", body, method=method)
-    if erasure.progress.step_done("AliasMoved") is None and not _kept(erasure, made):
-        _check_unmoved(erasure)
-        _train(erasure, method, map)
-    return made
-
-
-def _train(erasure: Erasure, method: str, map: Map) -> Trained:
-    return make(
-        erasure.workspace,
-        erasure.retain,
-        method=method,
-        forget=erasure.forget,
-        parent=[part.key for part in erasure.parent.trained.parts],
-        map=map,
-    )
-
-
-def _kept(erasure: Erasure, made: Mapping[str, Any]) -> bool:
-    """The candidate's states are still stored: another erasure may have purged them before this one was promoted."""
-    return all(part["key"] in erasure.workspace.checkpoints for part in made["trained"]["parts"])
-
-
-def _check_unmoved(erasure: Erasure) -> None:
-    """Raises ParentMoved when another erasure, or a user, changed a table after this erasure redacted it."""
-    for after in erasure.body("DataRedacted")["after"]:
-        if current_version(erasure.workspace, after["path"]).digest != after["digest"]:
-            raise ParentMoved(f"{after['path']} changed since {erasure.erasure_id} redacted it; it will be planned again")
-
-
-# --- 6 validate ------------------------------------------------------------------------------------------------------
-
-
-def validate_step(erasure: Erasure, trained: Trained, replay: training.Replay | None = None) -> Mapping[str, Any]:
-    """6: judge the new data and the candidate; says whether it may be promoted and, if not, why."""
-
-    def body() -> Mapping[str, Any]:
-        _check_unmoved(erasure)
-        results = (
-            *validation.data_checks(erasure, erasure.workspace.settings.data.tables),
-            *validation.model_checks(
-                erasure.workspace, trained, forget=erasure.forget, parent=erasure.parent.trained, replay=replay
-            ),
-        )
-        blocking = validation.blocking(results, trained)
-        return {
-            "method": trained.method,
-            "passed": not blocking,
-            "blocking": [result.name for result in blocking],
-            "checks": [{**plain(result), "passed": result.passed} for result in results],
-            "metrics": validation.metrics(results),
-            "replay": plain(replay) if replay else None,
-        }
-
-    return erasure.once("CandidateValidated", body, method=trained.method)
-
-
-def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
-    """No method of the ladder passed: the requests stay open, the alias does what the policy says; the error to raise."""
-    settings = erasure.workspace.settings
-    if settings.policy.on_failure == "withdraw":
-        erasure.workspace.models.withdraw_alias(settings.model, settings.alias)
-    forbade = [check for check in report["checks"] if check["name"] in report["blocking"]]
-    reason = "; ".join(f"{one['name']} is {_measured(one)}, expected {one['threshold']}" for one in forbade)
-    _record_refusal(erasure, reason, alias=settings.policy.on_failure)
-    where = "withdrawn" if settings.policy.on_failure == "withdraw" else "where it was"
-    return ValidationRefused(
-        f"{erasure.erasure_id}: no method of {', '.join(erasure.plan.methods)} passed the checks ({reason}); "
-        f"the requests stay open and alias {settings.alias!r} is {where}. "
-        "Look at `unlearn status`, correct data, recipe or thresholds, then run `unlearn erase` again"
-    )
-
-
-def _measured(check: Mapping[str, Any]) -> str:
-    """A check's value, with its sampling error where it has one: it shows when a threshold is finer than the holdout."""
-    error = check["details"].get("standard_error")
-    return f"{check['value']:.4g} ± {error:.2g} (standard error)" if error else str(check["value"])
-
-
-def _record_refusal(erasure: Erasure, reason: str, *, alias: str) -> None:
-    """This attempt is over; the next run decides everything again."""
-    body = {"reason": reason, "alias": alias}
-    erasure.workspace.ledger.append("ErasureRefused", erasure.erasure_id, body, at=erasure.now())
-
-
-# --- 7 promote -------------------------------------------------------------------------------------------------------
-
-
-def promote_step(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) -> Mapping[str, Any]:
-    """7: register the candidate and move the alias to it, unless alias or data moved meanwhile (ParentMoved)."""
-    workspace, plan = erasure.workspace, erasure.plan
-    # No table may change while the alias moves: whoever redacts next finds the new version in the lineage.
-    with workspace.ledger.exclusive(f"promote:{plan.model}"), workspace.ledger.exclusive("data"):
-        if (done := erasure.progress.step_done("AliasMoved")) is not None:
-            return done
-        behind = workspace.models.alias(plan.model, plan.alias)
-        registered = erasure.progress.step_done("VersionRegistered")
-        ours = [plan.parent, *([ModelVersion(plan.model, registered["version"])] if registered else [])]
-        if behind not in ours and not (behind is None and erasure.withdrawn):
-            raise ParentMoved(f"alias {plan.alias!r} of {plan.model!r} moved from {plan.parent} to {behind}; planning again")
-        _check_unmoved(erasure)
-        registered = erasure.once("VersionRegistered", lambda: _register(erasure, trained, metrics))
-        new = ModelVersion(plan.model, registered["version"])
-        return erasure.once("AliasMoved", lambda: _move_alias(erasure, new, expected=behind))
-
-
-def _register(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) -> Mapping[str, Any]:
-    workspace = erasure.workspace
-    record = registration.register(
-        workspace,
-        trained,
-        erasure.retain,
-        data=current_version(workspace, erasure.plan.train),
-        metrics=metrics,
-        suppressed_upto=erasure.plan.suppressed_upto,
-        parent=erasure.plan.parent,
-        erasure_id=erasure.erasure_id,
-    )
-    return {
-        "version": record.model.version,
-        "run_id": record.run_id,
-        "files_digest": workspace.models.files_digest(record.model),
-    }
-
-
-def _move_alias(erasure: Erasure, new: ModelVersion, *, expected: ModelVersion | None) -> Mapping[str, Any]:
-    workspace, plan = erasure.workspace, erasure.plan
-    workspace.models.move_alias(plan.model, plan.alias, expected=expected, to=new)
-    workspace.models.tag(plan.parent, {"unlearning.superseded_by": str(new)})
-    served = workspace.models.files_digest(workspace.models.behind(plan.model, plan.alias))
-    return {"alias": plan.alias, "from": plan.parent.version, "to": new.version, "served_digest": served}
+# --- 5 unlearn, 6 validate, 7 promote are in candidate.py and remaking.py ----------------------------------------------
 
 
 def settle_step(erasure: Erasure) -> list[str]:
@@ -412,26 +243,12 @@ def purge_step(erasure: Erasure) -> Mapping[str, Any]:
 
     def body() -> Mapping[str, Any]:
         holds.require_free(erasure.erasure_id, erasure.requests)
-        _check_served(erasure)
+        if erasure.plan.own:
+            candidate.check_served(erasure)
         return purging.purge(erasure)
 
     with erasure.workspace.ledger.exclusive(holds.LOCK):
         return erasure.once("Purged", body)
-
-
-def _check_served(erasure: Erasure) -> None:
-    """No version that holds the people may serve while it is deleted: what this erasure promoted serves instead.
-
-    Raises ParentMoved when it promoted nothing because only data was redacted.
-    """
-    workspace, plan = erasure.workspace, erasure.plan
-    behind = workspace.models.alias(plan.model, plan.alias)
-    if behind not in {record.model for record, _ in shaped_records(workspace, erasure.before)}:
-        return
-    if not plan.retrain_model:
-        raise ParentMoved(f"{behind} came behind alias {plan.alias!r} and holds the people; it will be planned again")
-    clean = workspace.models.version(plan.model, erasure.body("AliasMoved")["to"]).model
-    workspace.models.move_alias(plan.model, plan.alias, expected=behind, to=clean)
 
 
 def certify_step(erasure: Erasure) -> Mapping[str, Any]:

@@ -7,9 +7,31 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from unlearning.entities import DataVersion, ModelVersion
+from unlearning.entities import DataVersion, ModelVersion, plain
 from unlearning.errors import WouldEmptyData
 from unlearning.hashing import digest
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlan:
+    """What becomes of the model that the project trains itself."""
+
+    model: str
+    alias: str
+    parent: ModelVersion
+    """The version behind the alias when the plan was made; promotion refuses any other."""
+    methods: tuple[str, ...]
+    """The ladder: the next one runs when the checks of the one before fail."""
+    train: str
+    """Path of the table that trains the model."""
+    retrain_model: bool
+    """False when nobody to forget shaped the version behind the alias: the data is redacted, the model stays."""
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> OwnPlan:
+        """The inverse of `entities.plain`."""
+        facts = {name: body[name] for name in ("model", "alias", "train", "retrain_model")}
+        return cls(**facts, parent=ModelVersion(**body["parent"]), methods=tuple(body["methods"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,36 +39,37 @@ class Plan:
     """What one erasure will do, decided before anything is changed."""
 
     erasure_id: str
-    model: str
-    alias: str
-    parent: ModelVersion
-    """The version behind the alias when the plan was made; promotion refuses any other."""
-    methods: tuple[str, ...]
-    """The ladder: the next one runs when the checks of the one before fail."""
     tokens: tuple[str, ...]
     before: tuple[DataVersion, ...]
     """The tables as they are now, upstream first."""
-    train: str
-    """Path of the table that trains the model."""
     suppressed_upto: int
     """Ledger position as of which suppressed people are left out of the training."""
-    retrain_model: bool
-    """False when nobody to forget shaped the version behind the alias: the data is redacted, the model stays."""
+    own: OwnPlan | None
+    """None where the project trains nothing: every model is adopted."""
     adopted: tuple[str, ...] = ()
     """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again."""
 
+    @property
+    def retrains_own(self) -> bool:
+        """The project's own model is to be replaced."""
+        return self.own is not None and self.own.retrain_model
+
+    def body(self) -> dict[str, Any]:
+        """As plain values, those about the own model beside the others."""
+        body: dict[str, Any] = plain(self)
+        own = body.pop("own") or {}
+        return {**body, **own}
+
     @classmethod
     def from_body(cls, body: Mapping[str, Any]) -> Plan:
-        """The inverse of `entities.plain`."""
+        """The inverse of `body`."""
         return cls(
-            **{
-                **body,
-                "parent": ModelVersion(**body["parent"]),
-                "methods": tuple(body["methods"]),
-                "tokens": tuple(body["tokens"]),
-                "adopted": tuple(body.get("adopted", ())),
-                "before": tuple(DataVersion(**version) for version in body["before"]),
-            }
+            erasure_id=body["erasure_id"],
+            tokens=tuple(body["tokens"]),
+            before=tuple(DataVersion(**version) for version in body["before"]),
+            suppressed_upto=body["suppressed_upto"],
+            own=OwnPlan.from_body(body) if "parent" in body else None,
+            adopted=tuple(body.get("adopted", ())),
         )
 
 

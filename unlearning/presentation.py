@@ -62,8 +62,9 @@ def _touched(report: Report) -> Iterable[tuple[str, str]]:
     yield "records", str(impact["records"])
     yield "data versions", _listed(f"{v['path']} {v['digest'][:8]}" for v in impact["data_versions"])
     yield "model versions", _listed(f"{v['name']}/{v['version']}" for v in impact["model_versions"])
-    yield "shards", shards(impact["shards"], impact["shards_total"])
-    yield "stale checkpoints", str(report["checkpoints_stale"])
+    if impact["shards_total"]:
+        yield "shards", shards(impact["shards"], impact["shards_total"])
+        yield "stale checkpoints", str(report["checkpoints_stale"])
 
 
 def _forgot(model: Report) -> Iterable[tuple[str, str]]:

@@ -35,7 +35,7 @@ class Prover:
 
     root: Path
     column: str | None
-    """The person column of the project's recipe; None where `unlearn init` never ran."""
+    """The project's usual person column; None where `unlearn init` never ran, or no recipe and no setting names one."""
     identifier: IdentifierKind
     key: bytes = field(repr=False)
     origin: str
@@ -52,7 +52,8 @@ def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
     key, origin = _index_key(folder, environ)
     if project is None:
         return Prover(root, None, "text", key, origin)
-    return Prover(root, _recipe_column(root, project.recipe), project.subject.identifier, key, origin)
+    column = _recipe_column(root, project.own.recipe) if project.own else project.subject.column
+    return Prover(root, column, project.subject.identifier, key, origin)
 
 
 def _recipe_column(root: Path, recipe: str) -> str:

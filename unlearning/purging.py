@@ -165,8 +165,9 @@ def _attempted(erasure: Erasure) -> frozenset[str]:
 
     A chain does not say who was in it, so what versions hold that these people never shaped is left alone.
     """
-    workspace = erasure.workspace
-    model = workspace.settings.model
+    if erasure.plan.own is None:
+        return frozenset()
+    workspace, model = erasure.workspace, erasure.plan.own.model
     chains = workspace.attempts.chains(model)
     stale = frozenset[str]().union(*(stale_in_chain(chain, erasure.before.people) for chain in chains))
     # Nobody can say in which shard people were that are lost, or under another partition key: what no clean version needs goes.

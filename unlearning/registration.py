@@ -36,7 +36,7 @@ def register(
     idempotency = f"{erasure_id or 'train'}-{hashing.digest([workspace.recipe_digest, data.digest, head(trained)])[:24]}"
     learner, recipe = workspace.learner, workspace.recipe
     candidate = Candidate(
-        model=workspace.settings.model,
+        model=workspace.own.model,
         idempotency=idempotency,
         template=learner.template(),
         constituents={shard: learner.served(state) for shard, state in Ensemble.of(workspace, trained).states.items()},
@@ -54,7 +54,7 @@ def register(
         extra_artifacts={"chain.json": hashing.canonical(plain(retain.chain))},
     )
     logged = workspace.models.log_candidate(candidate)
-    version = workspace.models.register(logged, workspace.settings.model, tags=candidate.tags, idempotency=idempotency)
+    version = workspace.models.register(logged, workspace.own.model, tags=candidate.tags, idempotency=idempotency)
     record = ModelRecord(
         model=version,
         run_id=logged.run_id,

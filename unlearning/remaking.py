@@ -153,8 +153,7 @@ def _metric_check(workspace: Workspace, new: Registered, metric: str, least: flo
 
 def _refuse(erasure: Erasure, adopted: Adoption, reason: str) -> ValidationRefused:
     """This attempt is over: the requests stay open, every alias of the model stays where it is."""
-    body = {"reason": reason, "alias": "keep"}
-    erasure.workspace.ledger.append("ErasureRefused", erasure.erasure_id, body, at=erasure.clock())
+    erasure.refuse(reason)
     return ValidationRefused(
         f"{erasure.erasure_id}: no clean version of the adopted model {adopted.model.name!r} ({reason}); the requests stay "
         "open and its aliases are where they were. Correct it and run `unlearn erase` again; or adopt it with "

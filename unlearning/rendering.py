@@ -33,7 +33,7 @@ from unlearning.markup import (
     word,
 )
 from unlearning.stylesheet import STYLE
-from unlearning.verification import Verification, verify
+from unlearning.verification import Verification, made_again, verify
 
 _VERDICTS = {"underpowered": "underpowered: too little data to tell"}
 
@@ -134,13 +134,23 @@ def _summary(predicate: Mapping[str, Any]) -> Html:
     impact, promotion = predicate["impact"], predicate["promotion"]
     left = f"{counted(impact['records'], 'record', 'records')} of {counted(impact['people'], 'person', 'people')} left the data"
     if not _trained(predicate):
-        return join(f"{left}. The model that serves was not shaped by them and stays.")
+        return _summary_elsewhere(left, predicate)
     made = "was trained without them" if predicate["unlearning"]["guarantee"] == "exact" else "was changed to forget them"
     return join(
         f"{left}. ",
         el("strong", promotion["to"]),
         f" {made} and serves as {promotion['alias']} in place of {promotion['from']}.",
     )
+
+
+def _summary_elsewhere(left: str, predicate: Mapping[str, Any]) -> Html:
+    """Of an erasure that replaced no model of the issuer's own: because it did not have to, or because there is none."""
+    if made := made_again(predicate):
+        how = "was made again by its own stage" if len(made) == 1 else "were made again by their own stages"
+        return join(f"{left}. ", el("strong", ", ".join(made)), f" {how} without them, in place of what they shaped.")
+    if not predicate["impact"]["shardsTotal"]:  # the issuer trains no model: every one has a shard
+        return join(f"{left}. No model was made again.")
+    return join(f"{left}. The model that serves was not shaped by them and stays.")
 
 
 def _trained(predicate: Mapping[str, Any]) -> bool:
@@ -224,10 +234,13 @@ def _decisions(request: Mapping[str, Any]) -> Iterator[Html]:
 
 
 def _touched(impact: Mapping[str, Any]) -> Html:
-    figures = (
-        (number(impact["records"]), "records"),
+    own = (
         (f"{len(impact['shards'])} of {impact['shardsTotal']}", "shards"),
         (number(impact["checkpointsStale"]), "stale checkpoints"),
+    )
+    figures = (
+        (number(impact["records"]), "records"),
+        *(own if impact["shardsTotal"] else ()),
         (number(impact["dataVersions"]), "data versions"),
         (number(len(impact["modelVersions"])), "model versions"),
         (said(impact["children"]), "derived models"),

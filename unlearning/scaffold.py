@@ -19,8 +19,17 @@ TEMPLATES = Path(__file__).with_name("templates")
 PIPELINE = "dvc.yaml"
 RECIPE = "recipes/diagnosis.py"
 DEPLOYMENTS = "prefect.yaml"
+ADOPT_ONLY = "params.adopt-only.yaml"
+"""Template of the section of a project that trains no model of its own."""
 
 _MODEL = "  model: diagnosis "
+_TRAIN = """- name: train
+  entrypoint: flows.deployed.train
+  work_pool:
+    name: unlearning
+
+"""
+"""The deployment that such a project has no use for."""
 
 
 class Done(NamedTuple):
@@ -31,44 +40,53 @@ class Done(NamedTuple):
     action: Literal["written", "kept", "extended"]
 
 
-def init(root: Path, *, model: str) -> list[Done]:
+def init(root: Path, *, model: str | None) -> list[Done]:
     """Write what a project lacks; running it again changes nothing.
 
-    model: the registered model's name in a new `unlearning:` section. Raises ProjectError, before anything is written, when
-    the folder is in no Git or DVC repository or an existing file cannot be extended.
+    model: the registered model's name in a new `unlearning:` section; None for a project that trains none and adopts all of
+    them, which gets neither stages nor a recipe. Raises ProjectError, before anything is written, when the folder is in no Git
+    or DVC repository or an existing file cannot be extended.
     """
     from unlearning.stores.data import DvcData
 
     DvcData(root)
     params, ignored = _params(_text(root / FILE), model), _ignored(_text(root / ".gitignore"))
     recipe = _recipe(params)
-    pipeline, stages = _pipeline(root, _text(root / PIPELINE), recipe)
+    pipeline, stages = _pipeline(root, _text(root / PIPELINE), recipe) if recipe else (None, [])
+    deployments = _template(DEPLOYMENTS) if recipe else _template(DEPLOYMENTS).replace(_TRAIN, "")
     return [
         _put(root, FILE, params, like=FILE),
-        _put(root, PIPELINE, pipeline, like=PIPELINE),
+        *([_put(root, PIPELINE, pipeline, like=PIPELINE)] if pipeline else []),
         *stages,
-        *([_unless_there(root, RECIPE)] if recipe == RECIPE else []),
-        _unless_there(root, DEPLOYMENTS),
+        *([_unless_there(root, RECIPE, _template(RECIPE))] if recipe == RECIPE else []),
+        _unless_there(root, DEPLOYMENTS, deployments),
         _put(root, ".gitignore", ignored, like="gitignore"),
     ]
 
 
-def _recipe(params: str) -> str:
-    """The file of the recipe that `params.yaml` names, or the example's."""
+def _recipe(params: str) -> str | None:
+    """The file of the recipe that `params.yaml` names, or the example's; None where the project trains nothing."""
     section = _mapping(params, FILE)[SECTION]
-    named = section.get("recipe") if isinstance(section, dict) else None
-    return str(named).partition(":")[0] if named else RECIPE
+    if not isinstance(section, dict) or "recipe" not in section:
+        return RECIPE
+    return str(section["recipe"]).partition(":")[0] if section["recipe"] else None
 
 
-def _unless_there(root: Path, name: str) -> Done:
-    """A file as the template has it, for a project that has none of its own."""
+def _unless_there(root: Path, name: str, content: str) -> Done:
+    """A file for a project that has none of its own."""
     existing = _text(root / name)
-    return _put(root, name, existing if existing is not None else _template(name), like=name)
+    return _put(root, name, existing if existing is not None else content, like=name)
 
 
-def _params(existing: str | None, model: str) -> str:
+def _section(model: str | None) -> str:
+    if model is None:
+        return _template(ADOPT_ONLY)
+    return _template(FILE).replace(_MODEL, f"  model: {model if model == 'diagnosis' else json.dumps(model)} ")
+
+
+def _params(existing: str | None, model: str | None) -> str:
     """`params.yaml` with our section: appended as text, so that not one byte of the user's changes."""
-    section = _template(FILE).replace(_MODEL, f"  model: {model if model == 'diagnosis' else json.dumps(model)} ")
+    section = _section(model)
     before = _mapping(existing or "", FILE)
     if SECTION in before:
         return str(existing)

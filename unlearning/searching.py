@@ -91,10 +91,11 @@ def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset
 
 def _tables(workspace: Workspace) -> list[Place]:
     """Every table in the project folder, one file or a folder: those that are declared, and whatever else DVC tracks."""
-    columns, kind, key = workspace.tables, workspace.settings.subject.identifier, workspace.keys.index
+    columns, usual = workspace.tables, workspace.people_columns[0]
+    kind, key = workspace.settings.subject.identifier, workspace.keys.index
     here = [path for path in workspace.data.outputs() if workspace.path(path).exists()]
     return [
-        TablePlace(path, workspace.path(path), person=columns.get(path, workspace.recipe.person), kind=kind, key=key)
+        TablePlace(path, workspace.path(path), person=columns.get(path, usual), kind=kind, key=key)
         for path in dict.fromkeys((*columns, *here))
     ]
 
@@ -102,7 +103,7 @@ def _tables(workspace: Workspace) -> list[Place]:
 def _mlflow(workspace: Workspace) -> MlflowPlace:
     from unlearning.stores.mlflow_purge import MlflowGarbage
 
-    settings = workspace.settings
+    own = workspace.settings.own
 
     def forgotten(names: Sequence[str]) -> None:
         for record in workspace.lineage.models():
@@ -115,7 +116,7 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
     return MlflowPlace(
         garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
         shaped=lambda tokens: to_go(workspace, tokens),
-        replacement=lambda: workspace.models.alias(settings.model, settings.alias),
+        replacement=lambda: workspace.models.alias(own.model, own.alias) if own else None,
         forgotten=forgotten,
     )
 

@@ -14,9 +14,10 @@ Secrets and addresses may come from the environment instead; this is the whole l
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -58,6 +59,8 @@ class Subject(_Section):
     identifier: Annotated[IdentifierKind, Field(pattern=f"^({_KIND})(/({_KIND}))*$")] = "text"
     aliases: str | None = None
     """DVC-tracked table (`identifier`, `person`) of the identifiers that mean one person."""
+    column: str | None = None
+    """What says whose record it is where no recipe does; None: what each adoption says of its tables."""
 
     def check_fits(self, person: str, *, named: str) -> None:
         """Raises SettingsError unless the columns that name a person are as many as the kinds of `identifier`."""
@@ -162,14 +165,30 @@ class OpenLineage(_Section):
         return self
 
 
+class Own(NamedTuple):
+    """The model that a project trains itself, beside those it adopts."""
+
+    model: str
+    """Name of the registered model."""
+    alias: str
+    """What serving follows."""
+    recipe: str
+    data: Data
+
+
+_OF_ITS_OWN = ("alias", "data", "partition")
+"""Sections that say something of a project's own model only."""
+
+
 class Settings(_Section):
     """Everything a project decides, checked."""
 
-    model: Annotated[str, Field(min_length=1)]
+    model: Annotated[str, Field(min_length=1)] | None
+    """None, as is the recipe, for a project that trains nothing: every model that it looks after is adopted."""
     alias: str = "champion"
     issuer: str = "unnamed operator"
     """Who signs the certificates, in words."""
-    recipe: str
+    recipe: str | None
     data: Data = Data()
     subject: Subject = Subject()
     partition: PartitionSettings = PartitionSettings()
@@ -185,10 +204,33 @@ class Settings(_Section):
 
     @field_validator("recipe")
     @classmethod
-    def _recipe_names_an_attribute(cls, value: str) -> str:
-        if ".py:" not in value:
+    def _recipe_names_an_attribute(cls, value: str | None) -> str | None:
+        if value is not None and ".py:" not in value:
             raise ValueError("expected path/to/file.py:attribute")
         return value
+
+    @model_validator(mode="after")
+    def _a_model_with_its_recipe_or_neither(self) -> Settings:
+        if (self.model is None) != (self.recipe is None):
+            raise ValueError("expected model and recipe, or null for both where every model is adopted")
+        if self.model is not None:
+            if self.subject.column is not None:
+                raise ValueError("subject.column is for projects without a recipe; expected null, the recipe's person is used")
+            return self
+        if useless := [name for name in _OF_ITS_OWN if name in self.model_fields_set]:
+            raise ValueError(f"{', '.join(useless)} says something of a model that this project trains, and model is null")
+        if self.policy.on_return == "drop":
+            raise ValueError("policy.on_return: drop needs `unlearn prepare`, and model is null; expected fail")
+        if self.subject.column is not None:
+            self.subject.check_fits(self.subject.column, named="subject.column")
+        return self
+
+    @property
+    def own(self) -> Own | None:
+        """The model that the project trains; None where every model is adopted."""
+        if self.model is None or self.recipe is None:
+            return None
+        return Own(self.model, self.alias, self.recipe, self.data)
 
 
 def load(root: Path) -> Settings:
@@ -205,12 +247,11 @@ def load(root: Path) -> Settings:
     try:
         return Settings.model_validate(document[SECTION])
     except ValidationError as error:
-        findings = "\n".join(
-            f"  {SECTION}.{'.'.join(map(str, item['loc']))}: {_say(item['msg'], item['type'])}, got {item['input']!r}"
-            for item in error.errors()
-        )
-        raise SettingsError(f"{FILE}:\n{findings}") from error
+        raise SettingsError(f"{FILE}:\n" + "\n".join(map(_finding, error.errors()))) from error
 
 
-def _say(message: str, kind: str) -> str:
-    return "unknown key" if kind == "extra_forbidden" else message
+def _finding(item: ErrorDetails) -> str:
+    if not item["loc"]:  # about several keys at once: each value would be the whole section
+        return f"  {SECTION}: {item['msg'].removeprefix('Value error, ')}"
+    said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
+    return f"  {SECTION}.{'.'.join(map(str, item['loc']))}: {said}, got {item['input']!r}"

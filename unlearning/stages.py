@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unlearning import registration, reports, suppression, training, validation
-from unlearning.assessment import SUPPRESSION_EVENTS, current_version, index_table, record_of
+from unlearning import adoption, registration, reports, suppression, training, validation
+from unlearning.assessment import SUPPRESSION_EVENTS, current_version, index_table, parent_of, record_of
 from unlearning.entities import ModelRecord, ModelVersion, Trained
 from unlearning.erasure import Clock, utc_now
 from unlearning.errors import ValidationRefused
@@ -22,7 +22,7 @@ def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
 
     Raises SubjectsReturned, before anything is written, when the policy is to refuse them.
     """
-    data, column = workspace.settings.data, workspace.recipe.person
+    data, column = workspace.own.data, workspace.recipe.person
     source = workspace.path(data.source)
     back = suppression.admit(workspace, [data.source], clock=clock)
     table = tables.read(source, person=column, named=data.source)
@@ -40,19 +40,27 @@ def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
 
 
 def check(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, Any]:
-    """Great Expectations on the training and holdout tables; raises ValidationRefused naming what failed.
+    """Great Expectations on the tables that train models; raises ValidationRefused naming what failed.
 
-    Raises SubjectsReturned when erased people are back in any table and the policy is to refuse them.
+    Training and holdout of the own model; without one, every table of adopted models. Raises SubjectsReturned when erased
+    people are back in any table and the policy is to refuse them, WrongUse when there is no table.
     """
-    data = workspace.settings.data
+    own = workspace.settings.own
+    loaded = own.data.tables if own else _adopted_tables(workspace)
     if workspace.settings.policy.on_return == "fail":
-        suppression.admit(workspace, data.tables, clock=clock)
-    results = {path: validation.check_table(workspace, path).results for path in (data.train, data.holdout)}
+        suppression.admit(workspace, loaded, clock=clock)
+    judged = (own.data.train, own.data.holdout) if own else loaded
+    results = {path: validation.check_table(workspace, path).results for path in judged}
     report = reports.data_report(results)
     reports.write(workspace, reports.DATA, report)
     if failed := [f"{path}: {r.name} ({r.how})" for path, checks in results.items() for r in checks if not r.passed]:
         raise ValidationRefused("the data did not pass: " + "; ".join(failed))
     return report
+
+
+def _adopted_tables(workspace: Workspace) -> tuple[str, ...]:
+    adoption.check_ready(workspace)
+    return tuple(dict.fromkeys(path for each in workspace.adoptions.values() for path, _ in each.tables))
 
 
 @dataclass(frozen=True)
@@ -68,8 +76,9 @@ class Training:
     @property
     def done(self) -> ModelRecord | None:
         """The version that these records made already: training again gives the same bytes, so it is not done again."""
-        records = self.workspace.lineage.models(self.workspace.settings.model)
-        known = {version.model.version for version in self.workspace.models.versions(self.workspace.settings.model)}
+        name = self.workspace.own.model
+        records = self.workspace.lineage.models(name)
+        known = {version.model.version for version in self.workspace.models.versions(name)}
         return next((r for r in records if r.chain == self.retain.chain and r.model.version in known and _exact(r)), None)
 
 
@@ -82,10 +91,10 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
 
     Raises SubjectsReturned when erased people are back in it and the policy is to refuse them.
     """
-    settings = workspace.settings
-    suppression.admit(workspace, [settings.data.train], clock=clock)
-    version = current_version(workspace, settings.data.train)
-    for path in settings.data.tables:
+    own = workspace.own
+    suppression.admit(workspace, [own.data.train], clock=clock)
+    version = current_version(workspace, own.data.train)
+    for path in own.data.tables:
         index_table(workspace, current_version(workspace, path), workspace.path(path))
     position = workspace.ledger.head()[0]
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
@@ -93,7 +102,7 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
     left_out = suppression.listed(workspace, table, suppression.suppressed(events, position), column=workspace.recipe.person)
     with tables.about(version.path):
         retain = training_set(workspace, table, exclude=left_out.keys())
-    behind = workspace.models.alias(settings.model, settings.alias)
+    behind = workspace.models.alias(own.model, own.alias)
     return Training(
         workspace=workspace,
         retain=retain,
@@ -114,8 +123,8 @@ def judge(work: Training, trained: Trained) -> validation.ModelReport:
 
 def register(work: Training, trained: Trained, report: validation.ModelReport, *, clock: Clock = utc_now) -> dict[str, Any]:
     """Register the version, and point the alias at it when every check passed."""
-    workspace, settings = work.workspace, work.workspace.settings
-    data = current_version(workspace, settings.data.train)
+    workspace = work.workspace
+    data = current_version(workspace, workspace.own.data.train)
     record = work.done or registration.register(
         workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
     )
@@ -128,11 +137,11 @@ def register(work: Training, trained: Trained, report: validation.ModelReport, *
 
 
 def _promote(work: Training, new: ModelVersion) -> str:
-    workspace, settings = work.workspace, work.workspace.settings
-    expected = work.parent.model if work.parent else workspace.models.alias(settings.model, settings.alias)
-    with workspace.ledger.exclusive(f"promote:{settings.model}"):
-        workspace.models.move_alias(settings.model, settings.alias, expected=expected, to=new)
-    return settings.alias
+    workspace, own = work.workspace, work.workspace.own
+    expected = work.parent.model if work.parent else workspace.models.alias(own.model, own.alias)
+    with workspace.ledger.exclusive(f"promote:{own.model}"):
+        workspace.models.move_alias(own.model, own.alias, expected=expected, to=new)
+    return own.alias
 
 
 def summary(work: Training, record: ModelRecord, report: validation.ModelReport, *, alias: str | None) -> dict[str, Any]:
@@ -155,25 +164,23 @@ def summary(work: Training, record: ModelRecord, report: validation.ModelReport,
 
 def refresh(workspace: Workspace) -> list[str]:
     """Write the reports that `dvc.yaml` declares and an earlier run made, for the data and version of now; which they are."""
-    declared = [path for path in REFRESHED if workspace.path(path).exists() and workspace.data.declares(path)]
+    writers = REFRESHED if workspace.settings.own else {reports.DATA: check}
+    declared = [path for path in writers if workspace.path(path).exists() and workspace.data.declares(path)]
     for path in declared:
-        REFRESHED[path](workspace)
+        writers[path](workspace)
     if declared:
         workspace.data.record(declared)
     return declared
 
 
 def _report_version(workspace: Workspace) -> None:
-    settings = workspace.settings
-    record = record_of(workspace, workspace.models.behind(settings.model, settings.alias))
-    reports.write(workspace, reports.TRAIN, reports.train_report(record))
+    reports.write(workspace, reports.TRAIN, reports.train_report(record_of(workspace, parent_of(workspace))))
 
 
 def evaluate(workspace: Workspace) -> Mapping[str, Any]:
     """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
-    settings = workspace.settings
-    record = record_of(workspace, workspace.models.behind(settings.model, settings.alias))
-    holdout = training.read_records(workspace, settings.data.holdout)
+    record = record_of(workspace, parent_of(workspace))
+    holdout = training.read_records(workspace, workspace.own.data.holdout)
     content = validation.holdout_metrics(training.Ensemble.of(workspace, record.trained), holdout)
     reports.write(workspace, reports.METRICS, content)
     return {"model": record.model.name, "version": record.model.version, **content}

@@ -43,7 +43,7 @@ def summarise(erasure: Erasure) -> dict[str, Any]:
         "checkpoints_stale": len(impact["checkpoints_stale"]),
         "models": [_model(erasure)] if erasure.promoted else [],
         "adopted": remaking.summary(erasure),
-        "alias": plan.alias,
+        "alias": plan.own.alias if plan.own else None,
         "certificate": erasure.body("CertificateIssued")["path"],
         "purged": [{"place": item["place"], "count": item["count"]} for item in purged["removed"]],
         "residuals": purged["residuals"],
@@ -58,7 +58,7 @@ def _model(erasure: Erasure) -> dict[str, Any]:
     if trained is None:
         raise RuntimeError("no candidate was promoted")
     return {
-        "name": erasure.plan.model,
+        "name": erasure.own.model,
         "from_version": moved["from"],
         "to_version": moved["to"],
         "method": trained.method,
@@ -98,13 +98,16 @@ def say_impact(body: Mapping[str, Any]) -> str:
     """Half a sentence on what is touched."""
     who = f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}"
     data, models = (counted(len(body[f"{kind}_versions"]), f"{kind} version") for kind in ("data", "model"))
-    return f"{who} in {data}, {len(body['shards'])} of {body['shards_total']} shards, {models}"
+    shards = f", {len(body['shards'])} of {body['shards_total']} shards" if body["shards_total"] else ""
+    return f"{who} in {data}{shards}, {models}"
 
 
 def say_plan(body: Mapping[str, Any]) -> str:
     """Half a sentence on what will be done."""
     if not body["tokens"]:
         return "nobody was found, nothing to change"
+    if "parent" not in body:
+        return f"make {', '.join(body['adopted'])} again" if body["adopted"] else "redact the data; no model is made again"
     if not body["retrain_model"]:
         return f"redact the data; {body['parent']['name']}/{body['parent']['version']} never saw them"
     return f"{' then '.join(body['methods'])}, from {body['parent']['name']}/{body['parent']['version']}"

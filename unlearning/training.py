@@ -143,7 +143,7 @@ def make(
     """
     chosen = plugins.method(method)
     if save:
-        workspace.attempts.record(workspace.settings.model, retain.chain)
+        workspace.attempts.record(workspace.own.model, retain.chain)
     records = retain.records if forget is None else join(retain.records, forget)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         spool.write(folder, records)
@@ -191,7 +191,7 @@ def assignment(
     """What a method is asked to do in this project; without records it can be planned, not run."""
     return Assignment(
         root=str(workspace.root),
-        recipe=workspace.settings.recipe,
+        recipe=workspace.own.recipe,
         device=workspace.settings.run.device,
         checkpoints=workspace.checkpoints_url,
         records=records,
@@ -228,7 +228,7 @@ class Ensemble:
             payload = workspace.checkpoints.get(part.key)
             if payload is None:
                 raise Damaged(
-                    f"shard {part.shard} of {workspace.settings.model!r} has no checkpoint {part.key[:12]}…; "
+                    f"shard {part.shard} of {workspace.own.model!r} has no checkpoint {part.key[:12]}…; "
                     "run `unlearn train`, which makes every missing one"
                 )
             states[part.shard] = workspace.learner.loads(payload)

@@ -59,11 +59,12 @@ def check_table(
 
     canary: the identifier, in memory only, of somebody who must still be there.
     """
-    recipe, settings, ours = workspace.recipe, workspace.settings, path in workspace.settings.data.tables
+    settings, own = workspace.settings, workspace.settings.own
+    recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
     table = frame(workspace, workspace.path(path), path)
     erased = suppression.erased(workspace.ledger.events())
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
-    admitted = settings.policy.on_return == "drop" and path == settings.data.source
+    admitted = settings.policy.on_return == "drop" and own is not None and path == own.data.source
     forbidden_here = frozenset() if admitted else erased.hidden | erased.index
     staying = [] if canary is None else [canary]
 
@@ -77,17 +78,17 @@ def check_table(
     question = DataQuestion(
         table=table,
         person=workspace.person_in(path),
-        features=recipe.features if ours else (),
-        target=recipe.target if ours else None,
-        labels=recipe.labels if ours else (),
-        categories=tuple(recipe.categories) if ours else (),
+        features=recipe.features if recipe else (),
+        target=recipe.target if recipe else None,
+        labels=recipe.labels if recipe else (),
+        categories=tuple(recipe.categories) if recipe else (),
         redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
         suppressed=Absent(forbidden_here, hidden, canary=next(iter(hidden(staying)), None)),
         before=before,
         removed=removed,
         drift_maximum=settings.checks.drift_maximum,
     )
-    name = Path(path).stem if ours else path.replace("/", "-")
+    name = Path(path).stem if recipe else path.replace("/", "-")
     folder = workspace.path(settings.stores.reports) / name
     shutil.rmtree(folder, ignore_errors=True)
     return check_data(question, folder=folder, name=name)
@@ -123,9 +124,10 @@ def frame(workspace: Workspace, file: Path, path: str) -> pd.DataFrame:
 
 
 def _profile(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
-    recipe = workspace.recipe
-    if path not in workspace.settings.data.tables:  # nobody has declared what its columns mean
+    own = workspace.settings.own
+    if own is None or path not in own.data.tables:  # nobody has declared what its columns mean
         return profile(table, features=(), target=None)
+    recipe = workspace.recipe
     return profile(table, features=recipe.features, target=recipe.target, categories=tuple(recipe.categories))
 
 
@@ -139,7 +141,7 @@ def model_checks(
     only: Sequence[str] = MODEL_CHECKS,
 ) -> tuple[CheckResult, ...]:
     """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
-    holdout = training.read_records(workspace, workspace.settings.data.holdout)
+    holdout = training.read_records(workspace, workspace.own.data.holdout)
     after = training.Ensemble.of(workspace, trained)
     before = training.Ensemble.of(workspace, parent) if parent and _stored(workspace, parent) else None
     evidence = Evidence(
@@ -182,7 +184,7 @@ class ModelReport:
 def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | None) -> ModelReport:
     """Utility on the holdout and, when there is a version that serves, agreement with it."""
     wanted = ("utility", "agreement") if parent else ("utility",)
-    nobody = training.read_records(workspace, workspace.settings.data.holdout)[:0]
+    nobody = training.read_records(workspace, workspace.own.data.holdout)[:0]
     return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
 
 

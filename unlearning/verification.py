@@ -96,7 +96,7 @@ def _grade(predicate: Mapping[str, Any], *, signed: bool) -> str:
     if predicate["decision"] == "not_found":
         return f"{who}: a search found no record"
     if not _trained(predicate):
-        return f"{who}: only data changed, no model had to"
+        return f"{who}: {_grade_elsewhere(predicate)}"
     guarantee, replay = str(_at(predicate, "unlearning.guarantee")), _at(predicate, "unlearning.replay")
     if guarantee == "exact":
         replayed = isinstance(replay, dict) and replay.get("equal") is True
@@ -108,6 +108,20 @@ def _grade(predicate: Mapping[str, Any], *, signed: bool) -> str:
     return f"{who}: a method {guarantee} under its published assumptions"
 
 
+def _grade_elsewhere(predicate: Mapping[str, Any]) -> str:
+    """The evidence about models that the issuer does not train itself."""
+    if made := made_again(predicate):
+        return f"{' and '.join(made)} made again by their own stages on the redacted data, whose determinism was not verified"
+    if any(item["level"] == "model" for item in _at(predicate, "residuals")):
+        return "only data changed; models that they shaped are listed as left"
+    return "only data changed, no model had to"
+
+
+def made_again(predicate: Mapping[str, Any]) -> list[str]:
+    """Versions of adopted models that took the place of others; every promotion among the actions of a data-only erasure."""
+    return [one["target"] for one in predicate["actions"] if one["operation"] == "promoted"] if not _trained(predicate) else []
+
+
 def _never(predicate: Mapping[str, Any]) -> Iterator[str]:
     """What no offline check of this file can show."""
     yield "that the search looked everywhere it says: repeat it with `unlearn sweep` where the data lies"
@@ -116,6 +130,8 @@ def _never(predicate: Mapping[str, Any]) -> Iterator[str]:
     if _trained(predicate):
         yield "that training ran as stated on the stated data: replay it from the data versions, recipe and seed"
         yield "the measured values of the checks: measure again with the data"
+    elif predicate["decision"] == "erased" and made_again(predicate):
+        yield "that the stages read only what they declare: run them on the stated tables, where nothing else is at hand"
 
 
 def _predicate(statement: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from unlearning import settings as settings_file
 from unlearning.entities import Adoption
-from unlearning.settings import Settings
+from unlearning.errors import WrongUse
+from unlearning.settings import Own, Settings
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -98,21 +99,52 @@ class Workspace:
         return {event.body["model"]["name"]: Adoption.from_body(event.body) for event in events}
 
     @property
+    def own(self) -> Own:
+        """The model that this project trains. Raises WrongUse where every model is adopted."""
+        if (own := self.settings.own) is None:
+            raise WrongUse(
+                "this project trains no model of its own (`model` and `recipe` are null in params.yaml), and this needs one: "
+                "name a registered model and a recipe there (docs/how-it-works.md). Models that other code trains are looked "
+                "after without: `unlearn adopt`, then `unlearn erase`"
+            )
+        return own
+
+    @property
+    def looked_after(self) -> tuple[str, ...]:
+        """Every registered model that erasures make a clean version of: the project's own first, then adopted ones."""
+        own = self.settings.own
+        return (*((own.model,) if own else ()), *self.adoptions)
+
+    @property
     def tables(self) -> dict[str, str]:
         """Path → person column of every table that an erasure redacts: declared ones, aliases, those of adopted models."""
-        declared = dict.fromkeys(self.settings.data.tables, self.recipe.person)
+        declared = dict.fromkeys(own.data.tables, self.recipe.person) if (own := self.settings.own) else {}
         if self.settings.subject.aliases:
             declared[self.settings.subject.aliases] = ALIAS
         return {path: column for each in self.adoptions.values() for path, column in each.tables} | declared
 
+    @property
+    def person(self) -> str | None:
+        """The column that says whose record it is where nobody said another: the recipe's, or `subject.column`."""
+        return self.recipe.person if self.settings.own else self.settings.subject.column
+
     def person_in(self, path: str) -> str:
         """The column that says whose record it is, in a table."""
-        return self.tables.get(path, self.recipe.person)
+        return self.tables.get(path) or self.people_columns[0]
 
     @property
     def people_columns(self) -> tuple[str, ...]:
-        """Every such column, the recipe's first: what to look for in a file whose table nobody knows."""
-        return tuple(dict.fromkeys((self.recipe.person, *self.tables.values())))
+        """Every such column, the usual one first: what to look for in a file whose table nobody knows.
+
+        Raises WrongUse where nobody has named one: a search would find nothing and prove nothing.
+        """
+        usual = [self.person] if self.person else []
+        if not (columns := tuple(dict.fromkeys((*usual, *self.tables.values())))):
+            raise WrongUse(
+                "no column is known that says whose record it is: adopt a model with `unlearn adopt`, or name the usual one as "
+                "subject.column in params.yaml"
+            )
+        return columns
 
     @cached_property
     def models(self) -> MlflowModels:
@@ -145,8 +177,8 @@ class Workspace:
         """How the model is made. Raises SettingsError when it names people by more or fewer columns than `subject` says."""
         from unlearning.recipes import load_recipe
 
-        recipe = load_recipe(self.root, self.settings.recipe)
-        self.settings.subject.check_fits(recipe.person, named=self.settings.recipe)
+        recipe = load_recipe(self.root, self.own.recipe)
+        self.settings.subject.check_fits(recipe.person, named=self.own.recipe)
         return recipe
 
     @cached_property
@@ -157,7 +189,7 @@ class Workspace:
 
         return recipe_digest(
             self.root,
-            self.settings.recipe,
+            self.own.recipe,
             self.recipe,
             shards=self.settings.partition.shards,
             slices=self.settings.partition.slices,

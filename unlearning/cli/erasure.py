@@ -83,13 +83,22 @@ def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -
 
 
 def _impact_lines(body: Mapping[str, Any]) -> list[str]:
-    from unlearning.presentation import counted, shards
+    from unlearning.presentation import counted
 
     return [
         f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}; "
         f"{counted(len(body['not_found']), 'person')} not found",
         *(f"  data    {v['path']}  {v['digest'][:12]}" for v in body["data_versions"]),
         *(f"  model   {v['name']}/{v['version']}  {' '.join('@' + a for a in v['aliases'])}" for v in body["model_versions"]),
+        *(_own_lines(body) if body["method"] else ()),
+    ]
+
+
+def _own_lines(body: Mapping[str, Any]) -> list[str]:
+    """What it would mean for the model that the project trains itself."""
+    from unlearning.presentation import shards
+
+    return [
         f"  shards  {shards(body['shards'], body['shards_total'])}",
         f"  stale checkpoints: {body['checkpoints_stale']}",
         f"  method {body['method']}, about {body['estimated_seconds']:.1f} s of training",

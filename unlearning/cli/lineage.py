@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from unlearning.cli.shared import answer, open_project, person, prefect_at_home, project
+
+if TYPE_CHECKING:
+    from unlearning.workspace import Workspace
 
 
 @click.command()
@@ -86,10 +89,20 @@ def lineage(root: Path, as_json: bool, model: str | None, data: str | None, subj
     elif data is not None:
         found = ancestry.of_data(workspace, data)
     else:
-        found = ancestry.of_model(workspace, model or workspace.settings.model)
+        found = ancestry.of_model(workspace, model or _own(workspace))
     if graph is not None:
         ancestry.draw(found, graph)
     answer(as_json, found, ancestry.lines(found))
+
+
+def _own(workspace: Workspace) -> str:
+    """The model that is meant when none is named."""
+    from unlearning.errors import WrongUse
+
+    if own := workspace.settings.own:
+        return own.model
+    adopted = ", ".join(sorted(workspace.adoptions)) or "none yet"
+    raise WrongUse(f"this project trains no model of its own: name one, as in `unlearn lineage MODEL` (adopted: {adopted})")
 
 
 @click.command(name="add-edge")

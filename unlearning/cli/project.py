@@ -14,18 +14,25 @@ from unlearning.cli.shared import KEYS, answer, json_option, open_project, prefe
 
 @click.command()
 @project
-@click.option("--model", default="diagnosis", show_default=True, help="Name of the registered model.")
-def init(root: Path, as_json: bool, model: str) -> None:
+@click.option("--model", help="Name of the registered model that the project trains; default: diagnosis, the example's.")
+@click.option(
+    "--adopt-only", is_flag=True, help="The project trains no model here: every one is made by stages of your own, and adopted."
+)
+def init(root: Path, as_json: bool, model: str | None, adopt_only: bool) -> None:
     """Write what is missing in a Git and DVC repository; nothing that is there is overwritten.
 
     \b
     Example:  git init && dvc init && unlearn init --model churn
+              unlearn init --adopt-only
     """
     from unlearning import scaffold
+    from unlearning.errors import WrongUse
     from unlearning.stores import keys
 
-    root = root.resolve()
-    done = [*scaffold.init(root, model=model), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
+    if adopt_only and model is not None:
+        raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
+    root, named = root.resolve(), None if adopt_only else model or "diagnosis"
+    done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
     answer(as_json, {"files": [{"path": path, "result": result} for path, result in done]}, [f"{r:<9} {p}" for p, r in done])
 
 
@@ -46,7 +53,7 @@ def prepare(root: Path, as_json: bool) -> None:
 @click.command()
 @project
 def check(root: Path, as_json: bool) -> None:
-    """Check training and holdout tables with Great Expectations (the DVC stage `check`).
+    """Check training and holdout tables with Great Expectations (the DVC stage `check`); where none, those of adopted models.
 
     \b
     Example:  unlearn check && dvc status
@@ -66,6 +73,7 @@ def train(root: Path, as_json: bool) -> None:
     Example:  unlearn train --json | jq .version
     """
     workspace = open_project(root)
+    _ = workspace.own  # said before Prefect starts, which takes seconds
     began = time.perf_counter()
     prefect_at_home(workspace)
     from flows import train as flow
