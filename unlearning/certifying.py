@@ -331,8 +331,11 @@ def _adopted_actions(erasure: Erasure) -> tuple[facts.Action, ...]:
     made = {one["name"]: one for one in remaking.summary(erasure)}
     told: Mapping[str, tuple[facts.Operation, str]] = {
         remaking.RETRAINED: ("trained", "{guarantee}; DVC stage {stage}"),
-        remaking.PROMOTED: ("promoted", "in place of {from_versions}; aliases moved: {aliases}"),
+        remaking.PROMOTED: ("promoted", "in place of {replaced}; aliases moved: {moved}"),
     }
+    for one in made.values():
+        one["replaced"] = ", ".join(f"{one['name']}/{old}" for old in one["from_versions"])
+        one["moved"] = " ".join(f"@{alias}" for alias in one["aliases"]) or "none"
     return tuple(
         facts.Action(
             target=f"{name}/{made[name]['to_version']}",

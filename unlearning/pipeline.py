@@ -31,8 +31,14 @@ from unlearning.workspace import Workspace
 
 
 def has_work(workspace: Workspace, request_ids: Sequence[str]) -> bool:
-    """Whether `batches` would find anything to do; changes nothing. Raises NotFound for an unknown id."""
-    return bool(_unended(workspace, request_ids) or _half_done(workspace, utc_now))
+    """Whether `batches` would find anything to do; changes nothing. Raises NotFound for an unknown id.
+
+    Raises WrongUse, as `batches` does, when there is no table to erase from.
+    """
+    unended = _unended(workspace, request_ids)
+    if unended and workspace.settings.own is None:
+        adoption.check_ready(workspace)
+    return bool(unended or _half_done(workspace, utc_now))
 
 
 def _unended(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:

@@ -111,7 +111,7 @@ def _grade(predicate: Mapping[str, Any], *, signed: bool) -> str:
 def _grade_elsewhere(predicate: Mapping[str, Any]) -> str:
     """The evidence about models that the issuer does not train itself."""
     if made := made_again(predicate):
-        return f"{' and '.join(made)} made again by their own stages on the redacted data, whose determinism was not verified"
+        return f"{', '.join(made)} made again by DVC stages on the redacted data, whose determinism was not verified"
     if any(item["level"] == "model" for item in _at(predicate, "residuals")):
         return "only data changed; models that they shaped are listed as left"
     return "only data changed, no model had to"

@@ -123,6 +123,7 @@ def test_a_change_of_the_registry_starts_a_round_of_watching(served: tuple[Proje
 def test_what_is_served_and_what_prefect_yaml_declares_are_the_same(tmp_path: Path) -> None:
     from ruamel.yaml import YAML
 
+    (tmp_path / "params.yaml").write_text("unlearning: {model: outcome, recipe: 'recipes/outcome.py:recipe'}\n")
     declared = {one["name"]: one for one in YAML(typ="safe").load(TEMPLATES / "prefect.yaml")["deployments"]}
     made = {one.name: one for one in deployments(tmp_path)}
 
@@ -139,6 +140,11 @@ def test_what_is_served_and_what_prefect_yaml_declares_are_the_same(tmp_path: Pa
         assert [{k: v for k, v in (t.parameters or {}).items() if k != "root"} for t in one.triggers] == [
             each.get("parameters", {}) for each in said.get("triggers", ())
         ]
+
+
+def test_a_project_that_trains_nothing_has_no_deployment_for_it(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("unlearning: {model: null, recipe: null}\n")
+    assert {one.name for one in deployments(tmp_path)} == ALL - {"train"}
 
 
 def test_without_a_server_nothing_is_announced(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     \b
     Example:  unlearn impact --subject patient-4711
     """
-    from unlearning import assessment, hashing, receiving
+    from unlearning import adoption, assessment, hashing, receiving
     from unlearning.entities import plain
 
     workspace = open_project(root)
@@ -32,6 +32,8 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     if requests or not subjects:
         tokens |= {one.token for one in receiving.chosen(workspace, requests)}
     found = assessment.assess(workspace, sorted(tokens), assessment.search(workspace, tokens))
+    if not workspace.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
+        adoption.check_ready(workspace)
     body = plain(found)
     shards = body.pop("shards")
     body |= {
