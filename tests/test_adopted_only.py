@@ -109,7 +109,7 @@ def test_the_whole_job_needs_no_recipe(theirs: Project) -> None:
 
 
 def _twins_keep_everybody_else(project: Project) -> None:
-    listed = run(project, "twins", "list")
+    listed = run(project, "twins")
     assert {RAW, CHURN} >= {twin["path"] for twin in listed["twins"]} != set()
     assert listed["commits"] > 0
 
