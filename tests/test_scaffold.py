@@ -214,7 +214,7 @@ def test_the_recipe_fits_the_demo_s_data():
 def test_the_templates_are_shipped_with_the_package(tmp_path):
     shutil.copytree(scaffold.TEMPLATES, tmp_path / "t", ignore=shutil.ignore_patterns("__pycache__"))
     shipped = sorted(path.relative_to(tmp_path / "t").as_posix() for path in (tmp_path / "t").rglob("*") if path.is_file())
-    assert shipped == ["dvc.yaml", "gitignore", "params.yaml", "prefect.yaml", "recipes/diagnosis.py"]
+    assert shipped == ["dvc.yaml", "gitignore", "params.adopt-only.yaml", "params.yaml", "prefect.yaml", "recipes/diagnosis.py"]
 
 
 def test_deployments_of_ones_own_stay_as_they_are(project):
