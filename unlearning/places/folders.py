@@ -29,9 +29,10 @@ class EmptyFolderPlace:
         return Found(tuple(Trace(str(file.relative_to(self.folder))) for file in files), searched=len(files))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
-        """Delete the files."""
-        for trace in traces:
-            (self.folder / trace.name).unlink(missing_ok=True)
+        """Delete every file, whatever was found before: a step that was tried again has left its error there since."""
+        for file in self.folder.rglob("*"):
+            if file.is_file():
+                file.unlink(missing_ok=True)
         return ()
 
 
