@@ -119,7 +119,8 @@ class Truth:
         if version in self.copied_from and version in self.seen:
             yield self.copied_from[version]
         yield from (one for one, source in self.copied_from.items() if source == version and one in self.seen)
-        began = _closure([self.versions[version]], lambda one: self.weights[one].starts)
+        # Of a version that was gone before any round, nobody can learn what it began with: that is a gap.
+        began = _closure([self.versions[version]] if version in self.seen else [], lambda one: self.weights[one].starts)
         yield from (one for one in self.seen if self.versions[one] in began)
 
     def _in(self, content: Tracked) -> set[str]:
