@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from tests import adopted
 from tests.adopted import CHURN, RAW
 from tests.cli.conftest import plain_flows
+from tests.registry import Elsewhere
 from tests.small_project import Project, copy, patient, remote_objects, tracked
 from unlearning import settings, suppression
 from unlearning.cli import main
@@ -174,6 +175,20 @@ def test_without_a_policy_the_data_is_redacted_and_the_model_is_listed_as_left(t
     verified = CliRunner().invoke(main, ["verify", str(theirs.root / report["certificate"]), "--key", str(key)])
     assert "models that they shaped are listed as left" in verified.output
     assert "No model was made again." in (theirs.root / report["certificate"]).with_suffix(".html").read_text()
+
+
+def test_a_later_version_whose_data_nobody_knows_is_listed_as_left(theirs: Project) -> None:
+    adopt(theirs)
+    others = Elsewhere.at(f"sqlite:///{theirs.root / 'mlflow.db'}", theirs.root)
+    late = others.train("churn")
+    run(theirs, "request", "--file", "-", types=patient(3))
+
+    report = run(theirs, "erase")
+
+    [left] = report["residuals"]
+    assert left["place"] == f"versions of adopted models whose data nobody knows: {late}"
+    assert set(theirs.states().values()) == {"completed_with_residuals"}
+    assert late.version in versions(theirs)
 
 
 def test_erased_people_who_come_back_are_seen_by_the_check_and_by_watching(theirs: Project) -> None:

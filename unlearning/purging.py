@@ -194,6 +194,7 @@ def _served(erasure: Erasure) -> frozenset[str]:
 
 def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
     """Versions that this project did not train: making them again needs whoever did."""
+    yield from _unexplained(erasure)
     gone = remaking.superseded(erasure.workspace)
     shaped = [version for version in erasure.body("ImpactAssessed")["model_versions"] if version.get("via")]
     named = [version for version in shaped if ModelVersion(version["name"], version["version"]) not in gone]
@@ -207,4 +208,21 @@ def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
             why="the people shaped them, and this erasure did not touch them; an alias may still serve them",
             remedy="make them again from the clean version or the redacted data, then move their aliases; or let the next "
             "erasure do so: `unlearn adopt MODEL/VERSION --data PATH --subject-column COLUMN --stage NAME` (docs/lineage.md)",
+        )
+
+
+def _unexplained(erasure: Erasure) -> Iterable[Residual]:
+    """Versions of adopted models of which nobody knows the data: what came after an adoption may have seen these people."""
+    workspace = erasure.workspace
+    known = {source.model for source in workspace.followed.sources()} | {child for _, child, _ in workspace.lineage.edges()}
+    known |= remaking.superseded(workspace).keys() | {adopted.model for adopted in workspace.adoptions.values()}
+    every = [version for name in workspace.adoptions for version in workspace.models.versions(name)]
+    if unknown := remaking.made_elsewhere(workspace, [version for version in every if version.model not in known]):
+        yield Residual(
+            place=f"versions of adopted models whose data nobody knows: {', '.join(map(str, unknown))}",
+            level="model",
+            outcome="unverified",
+            count=len(unknown),
+            why="their runs name no data version, so nobody can say whether the people shaped them; an alias may serve them",
+            remedy="`unlearn follow`, or `unlearn adopt` each with the table that trained it, then `unlearn erase`",
         )

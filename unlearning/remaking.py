@@ -43,6 +43,15 @@ def superseded(workspace: Workspace) -> dict[ModelVersion, tuple[str | None, fro
     return found
 
 
+def made_elsewhere(workspace: Workspace, versions: Sequence[Registered]) -> list[ModelVersion]:
+    """Those that no erasure had made: a candidate that failed its checks was trained on redacted data all the same."""
+    if not versions:
+        return []
+    with workspace.models.reader() as reader:
+        runs = reader.runs([one.run_id for one in versions if one.run_id])
+    return [one.model for one in versions if one.run_id not in runs or runs[one.run_id].erasure is None]
+
+
 # --- 5 unlearn, 6 validate -------------------------------------------------------------------------------------------
 
 
