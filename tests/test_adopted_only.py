@@ -131,6 +131,7 @@ def _certified(project: Project, path: str) -> None:
     assert {"unlearning.certificate", "unlearning.ledger_head"} <= tags.keys()
 
 
+@pytest.mark.slow
 def test_a_killed_erasure_goes_on_where_it_stopped(theirs: Project) -> None:
     adopt(theirs)
     theirs.request(patient(3))
@@ -149,6 +150,7 @@ def test_a_killed_erasure_goes_on_where_it_stopped(theirs: Project) -> None:
     assert set(theirs.states().values()) == {"completed"}
 
 
+@pytest.mark.slow
 def test_a_refused_candidate_leaves_alias_and_versions_and_a_later_run_succeeds(theirs: Project) -> None:
     adopt(theirs, "--minimum", "accuracy=1.5")
     theirs.request(patient(3))

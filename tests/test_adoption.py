@@ -174,6 +174,7 @@ def _statement(project: Project, path: str) -> Mapping[str, Any]:
     return predicate
 
 
+@pytest.mark.slow
 def test_an_alias_of_an_adopted_model_that_is_moved_to_what_an_erased_person_shaped_is_moved_back(
     theirs: Project,
 ) -> None:

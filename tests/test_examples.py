@@ -77,7 +77,11 @@ def people(project: Project, path: str, column: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("tools")
-@pytest.mark.parametrize("example", [HEALTHCARE, SOCIAL, ECOMMERCE], ids=lambda example: example.name)
+@pytest.mark.parametrize(
+    "example",
+    [HEALTHCARE, *(pytest.param(one, marks=pytest.mark.slow) for one in (SOCIAL, ECOMMERCE))],
+    ids=lambda example: example.name,
+)
 def test_an_example_trains_forgets_somebody_and_certifies_it(example: Example, tmp_path: Path) -> None:
     project = create(example, tmp_path / example.name)
     made = train(project)

@@ -94,6 +94,7 @@ def test_every_way_of_saying_what_fed_a_version_is_read_from_a_server(server: st
 
 
 @pytest.mark.services
+@pytest.mark.slow
 def test_a_server_that_goes_away_leaves_the_round_before(tmp_path: Path) -> None:
     port = free_port()
     history = History.create(tmp_path / "project", f"http://127.0.0.1:{port}")

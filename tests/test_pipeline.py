@@ -379,7 +379,9 @@ def one_after_the_other(template: Project, tmp_path_factory: pytest.TempPathFact
     return first, second, project.outcome()
 
 
-@pytest.mark.parametrize("step", ["3 plan", "5 unlearn (sisa)", "7 promote"])
+@pytest.mark.parametrize(
+    "step", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("3 plan", "5 unlearn (sisa)")), "7 promote"]
+)
 def test_two_erasures_at_once_end_as_one_after_the_other(
     project: Project, one_after_the_other: tuple[str, str, dict[str, Any]], step: str
 ) -> None:

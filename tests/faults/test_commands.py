@@ -61,7 +61,8 @@ def test_the_command_that_was_killed_goes_on_where_it_stopped(death: Deadly, ask
     assert (json.loads(done.stdout)["certificate"] is None) == finished
 
 
-@pytest.mark.parametrize("fault", [missing, pytest.param(read_only, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", [missing, read_only])
 def test_a_remote_that_fails_the_purge_is_named_with_the_next_step_and_the_same_command_finishes(
     fault: Callable[[Path], AbstractContextManager[None]], purging: Purging, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:

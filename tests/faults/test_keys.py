@@ -108,6 +108,7 @@ def rotate_signing(project: Project) -> bytes:
     return old
 
 
+@pytest.mark.slow
 def test_after_a_rotation_of_the_signing_key_erasures_go_on_and_old_twins_stay(project: Project) -> None:
     cells = project.cells()
     project.request(cells[0, 1][0])

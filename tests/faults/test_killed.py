@@ -17,7 +17,8 @@ EVENTS = ["ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "Candi
 EVENTS += ["VersionRegistered", "AliasMoved", "TracesFound", "Purged", "CertificateIssued"]
 
 
-@pytest.mark.parametrize("when", [pytest.param("before", marks=pytest.mark.slow), "after"])
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
 def test_an_erasure_killed_at_every_event_in_turn_ends_as_one_that_was_not(
     when: str, undisturbed: Undisturbed, asked: Project
 ) -> None:
@@ -50,7 +51,7 @@ def some(default: int, campaign: int) -> list[object]:
     return [*range(default), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(default, campaign))]
 
 
-@pytest.mark.parametrize("seed", some(2, 60))
+@pytest.mark.parametrize("seed", some(1, 60))
 def test_a_purge_killed_before_any_change_it_makes_ends_alike_and_loses_nothing_else(
     seed: int, purging: Purging, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ def holding(ready: Project) -> list[str]:
     return [f"{name[:2]}/{name[2:]}" for name in names]
 
 
+@pytest.mark.slow
 def test_an_object_that_vanishes_during_the_purge_is_no_error(ready: Project) -> None:
     assert run(erase, ready.root, death=Death("TracesFound", "after")).killed
     vanished, *_ = holding(ready)

@@ -91,7 +91,7 @@ def test_every_task_runner_gives_the_bytes_of_a_plain_loop(ended: Ended, plain: 
     assert ended.project.champion == 2
 
 
-@pytest.mark.parametrize("name", ["processes", "dask"])
+@pytest.mark.parametrize("name", ["processes", pytest.param("dask", marks=pytest.mark.slow)])
 def test_jobs_of_a_step_give_the_same_bytes_in_other_processes(
     name: str, server: Server, untrained: Project, tmp_path: Path
 ) -> None:
