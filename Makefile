@@ -23,7 +23,7 @@ demo: $(STAMP)     ## the main job on real data, in ./demo
 	$(BIN)/unlearn demo --folder demo
 
 test: $(STAMP)     ## the whole default suite
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 campaign: $(STAMP) ## the slow campaigns too
 	$(BIN)/python -m pytest -m "slow or not slow"

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.histories import History
 from tests.small_project import PARAMS, Project, copy, create
@@ -28,6 +29,9 @@ QUIET = {
 }
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "PREFECT_API_URL")
 """Addresses of the machine that a test must never talk to."""
+
+settings.register_profile("laws", deadline=None)  # how long an example takes says how busy the machine is
+settings.load_profile("laws")
 
 _HOME = pytest.StashKey[str]()
 
