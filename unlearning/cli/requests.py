@@ -90,11 +90,9 @@ def hold(
     Example:  unlearn hold request-0123456789abcdef --data data/billing.csv --reason "tax law, 10 years" --until 2036-12-31
     """
     from unlearning import holds
-    from unlearning.erasure import utc_now
 
-    workspace, last = open_project(root), until.date() if until else None
-    made = holds.hold(workspace, request_id, reason=reason, now=utc_now(), until=last, scope=scope, data=data)
-    _show(workspace, [made], as_json=as_json, one=True)
+    last = until.date() if until else None
+    _decide(holds.hold, root, request_id, as_json=as_json, reason=reason, until=last, scope=scope, data=data)
 
 
 @click.command()
@@ -111,7 +109,7 @@ def release(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     """
     from unlearning import holds
 
-    _decide(holds.release, root, request_id, reason, as_json=as_json)
+    _decide(holds.release, root, request_id, as_json=as_json, reason=reason)
 
 
 @click.command()
@@ -126,7 +124,7 @@ def exempt(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     """
     from unlearning import holds
 
-    _decide(holds.exempt, root, request_id, reason, as_json=as_json)
+    _decide(holds.exempt, root, request_id, as_json=as_json, reason=reason)
 
 
 @click.command()
@@ -141,7 +139,7 @@ def cancel(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     """
     from unlearning import holds
 
-    _decide(holds.cancel, root, request_id, reason, as_json=as_json)
+    _decide(holds.cancel, root, request_id, as_json=as_json, reason=reason)
 
 
 @click.command()
@@ -156,7 +154,7 @@ def extend(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     """
     from unlearning import holds
 
-    _decide(holds.extend, root, request_id, reason, as_json=as_json)
+    _decide(holds.extend, root, request_id, as_json=as_json, reason=reason)
 
 
 @click.command()
@@ -170,11 +168,8 @@ def approve(root: Path, as_json: bool, request_id: str, by: str) -> None:
     Example:  unlearn approve request-0123456789abcdef --by "data protection officer" && unlearn erase
     """
     from unlearning import holds
-    from unlearning.erasure import utc_now
 
-    workspace = open_project(root)
-    made = holds.approve(workspace, request_id, by=by, now=utc_now())
-    _show(workspace, [made], as_json=as_json, one=True)
+    _decide(holds.approve, root, request_id, as_json=as_json, by=by)
 
 
 @click.command()
@@ -188,21 +183,18 @@ def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
     Example:  unlearn told request-0123456789abcdef --recipient "Acme Analytics"
     """
     from unlearning import holds
-    from unlearning.erasure import utc_now
 
-    workspace = open_project(root)
-    made = holds.tell(workspace, request_id, recipient=recipient, now=utc_now())
-    _show(workspace, [made], as_json=as_json, one=True)
+    _decide(holds.tell, root, request_id, as_json=as_json, recipient=recipient)
 
 
 COMMANDS = (request, status, approve, hold, release, exempt, cancel, extend, told)
 
 
-def _decide(decision: Any, root: Path, request_id: str, reason: str, *, as_json: bool) -> None:
+def _decide(decision: Any, root: Path, request_id: str, *, as_json: bool, **said: Any) -> None:
     from unlearning.erasure import utc_now
 
     workspace = open_project(root)
-    _show(workspace, [decision(workspace, request_id, reason=reason, now=utc_now())], as_json=as_json, one=True)
+    _show(workspace, [decision(workspace, request_id, now=utc_now(), **said)], as_json=as_json, one=True)
 
 
 def _announce(made: Sequence[ErasureRequest]) -> None:
