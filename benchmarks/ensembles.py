@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.entities import Chain, Part, Trained
-from unlearning.hashing import bytes_digest, keyed
-from unlearning.partition import Places, chain, partition, places
-from unlearning.protocols import Assignment, Checkpoints, Learner, Method, Records
+from unlearning.domain.entities import Chain, Part, Trained
+from unlearning.domain.hashing import bytes_digest, keyed
+from unlearning.domain.partition import Places, chain, partition, places
+from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
 
 KEY = b"the partition key of the benchmarks"
 

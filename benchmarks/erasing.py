@@ -41,18 +41,18 @@ def _erase(root: Path, identifier: str) -> dict[str, Any]:
 
 def _flow(root: Path) -> dict[str, Any]:
     """What `unlearn erase` does."""
-    from unlearning.cli import shared
+    from unlearning.entrypoints.cli import shared
 
     workspace = shared.open_project(root)
     shared.prefect_at_home(workspace)
-    from flows import erase
+    from unlearning.entrypoints.flows import erase
 
     report: dict[str, Any] = erase.run(workspace, [])[0]
     return report
 
 
 if __name__ == "__main__":
-    from unlearning.cli.shared import spare_the_collector
+    from unlearning.entrypoints.cli.shared import spare_the_collector
 
     spare_the_collector()
     main()

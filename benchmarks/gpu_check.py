@@ -23,13 +23,13 @@ import torch
 from torch import Tensor, nn, optim
 
 from benchmarks.ensembles import Ensemble, Population, digests, votes
-from unlearning.entities import Trained
-from unlearning.errors import UnlearningError
-from unlearning.hashing import digest
+from unlearning.domain.entities import Trained
+from unlearning.domain.errors import UnlearningError
+from unlearning.domain.hashing import digest
+from unlearning.domain.protocols import Records
 from unlearning.learners.torch import TorchLearner, TorchRecipe, standardize
 from unlearning.methods.retrain import Retrain
 from unlearning.methods.sisa import Sisa
-from unlearning.protocols import Records
 from unlearning.testing.population import MemoryCheckpoints
 
 FEATURES, LABELS, PEOPLE = 16, 4, 600

@@ -23,10 +23,14 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.report import Section, say
-from unlearning import following, hashing, purging
-from unlearning.scaffold import init
-from unlearning.stores import data, keys, tables
-from unlearning.workspace import Workspace, open_workspace
+from unlearning.domain import hashing
+from unlearning.entrypoints.scaffold.scaffold import init
+from unlearning.erasure.steps import purge
+from unlearning.lineage import follow
+from unlearning.project.workspace import Workspace, open_workspace
+from unlearning.stores import keys
+from unlearning.stores.dvc import repository as data
+from unlearning.stores.tables import tables
 
 FOLDER = "data/visits"
 CHANGED = 2
@@ -114,7 +118,7 @@ def measure(size: Size) -> list[Measured]:
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
         made = create(Path(scratch) / "project", size)
         say(f"history of {size.versions} versions: indexing")
-        following.follow(made.workspace, everything=True)
+        follow.follow(made.workspace, everything=True)
         late = _erase(made.workspace, size, made.late, f"{LAST} versions")
         early = _erase(made.workspace, size, made.early, "every version")
         collected = _collect(made.workspace.root)
@@ -178,7 +182,7 @@ def _erase(workspace: Workspace, size: Size, person: str, who: str) -> Measured:
     _redact_current(workspace, person)
     fresh = open_workspace(workspace.root)
     with _written() as written, _timed() as seconds:
-        purging.again(fresh, [token])
+        purge.again(fresh, [token])
     after = _sizes(workspace.root)
     gone = {file: size for file, size in before.items() if file not in after}
     made = sum(size for file, size in after.items() if file not in before)  # the redacted version of now is the newest twin

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.entities import DataVersion
-from unlearning.stores import schema
-from unlearning.stores.lineage import SqlLineage
+from unlearning.domain.entities import DataVersion
+from unlearning.stores.sql import schema
+from unlearning.stores.sql.lineage import SqlLineage
 
 Tokens = NDArray[np.uint8]
 

@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks import adult
 from benchmarks.report import Section, say
+from unlearning.domain.protocols import Records
 from unlearning.learners.torch import TorchLearner, TorchRecipe
-from unlearning.protocols import Records
 
 ROUNDS, EPOCHS, AIM = 5, 2, 1.5
 COLUMNS = ("batch", "ours, CPU s", "DataLoader, CPU s", "× as fast", "loss, ours", "loss, DataLoader")

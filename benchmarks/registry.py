@@ -21,8 +21,10 @@ from benchmarks.report import Section, say
 from tests.histories import History
 from tests.registry import Elsewhere
 from tests.servers import mlflow_server
-from unlearning import atlas, following, hashing
-from unlearning.workspace import Workspace
+from unlearning.domain import hashing
+from unlearning.lineage import follow as following
+from unlearning.lineage import graph
+from unlearning.project.workspace import Workspace
 
 FOLLOWED, ASKED = 5_000, 1_000
 PEOPLE = 200
@@ -54,7 +56,7 @@ def impact(versions: int) -> float:
 
         def ask() -> None:
             held = workspace.lineage.versions_holding([token])[token]
-            found = atlas.shaped_elsewhere(workspace, [one.digest for one in held], [])
+            found = graph.shaped_elsewhere(workspace, [one.digest for one in held], [])
             if len(found) != versions:
                 raise RuntimeError(f"{len(found)} versions were found; expected {versions}")
 

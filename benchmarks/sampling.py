@@ -13,20 +13,15 @@ from types import FrameType
 PAUSE = 0.01
 TRAINING, WAITING, SELF = "training", "Prefect, waiting for its server", "this package"
 HOMES: Mapping[str, str] = {
-    "flows/embedded": WAITING,
-    "flows/steps": "Prefect",
-    "flows/erase": "Prefect",
-    "unlearning/stores/models": "MLflow",
-    "unlearning/stores/packaging": "MLflow",
-    "unlearning/stores/tracking": "MLflow",
-    "unlearning/stores/data": "DVC",
-    "unlearning/stores/dvc_files": "DVC",
-    "unlearning/stores/git": "Git",
+    "unlearning/entrypoints/flows/embedded": WAITING,
+    "unlearning/entrypoints/flows/steps": "Prefect",
+    "unlearning/entrypoints/flows/erase": "Prefect",
+    "unlearning/stores/mlflow/": "MLflow",
+    "unlearning/stores/dvc/": "DVC",
+    "unlearning/stores/git/": "Git",
     "unlearning/checks/data": "Great Expectations",
     "unlearning/learners/": "torch",
-    "unlearning/stores/schema": "ledger and lineage",
-    "unlearning/stores/ledger": "ledger and lineage",
-    "unlearning/stores/lineage": "ledger and lineage",
+    "unlearning/stores/sql/": "ledger and lineage",
 }
 """Our file → the service it speaks to; ours is whoever was asked last."""
 PACKAGES: Mapping[str, str] = {

@@ -13,11 +13,11 @@ import numpy as np
 from benchmarks import adult
 from benchmarks.ensembles import Ensemble, Population, votes
 from benchmarks.report import Section, say
-from unlearning.entities import Trained
-from unlearning.impact import expected_share
+from unlearning.domain.entities import Trained
+from unlearning.domain.partition import shard_and_slice
+from unlearning.domain.planning.impact import expected_share
 from unlearning.learners.torch import TorchLearner
 from unlearning.methods.sisa import Sisa
-from unlearning.partition import shard_and_slice
 from unlearning.stores.checkpoints import CheckpointStore
 from unlearning.testing.population import MemoryCheckpoints
 

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
-from unlearning import plugins, scaffold
-from unlearning.cli import main
-from unlearning.impact import expected_share
+from unlearning.domain.planning.impact import expected_share
+from unlearning.entrypoints.cli import main
+from unlearning.entrypoints.scaffold import scaffold
+from unlearning.project import plugins
 
 if TYPE_CHECKING:
-    from unlearning.protocols import Method
+    from unlearning.domain.protocols import Method
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = "docs/commands.md"

@@ -1,41 +1,5 @@
-"""The training flow: the current training table becomes a registered, judged model version."""
+"""The train flow of this project, for people and for `prefect deploy`."""
 
-from __future__ import annotations
+from unlearning.entrypoints.flows.deployed import train
 
-from pathlib import Path
-from typing import Any
-
-from prefect import flow
-from prefect.artifacts import create_markdown_artifact
-
-from flows.embedded import answering
-from flows.runners import runner
-from flows.steps import mapped, step, warm
-from unlearning import openlineage, presentation, stages, summary
-from unlearning.workspace import Workspace, open_workspace
-
-
-@flow(name="train", flow_run_name="train", persist_result=False)
-def train(root: str = ".") -> dict[str, Any]:
-    """Train what is missing, judge it, register it with its lineage, and move the alias when it passed."""
-    workspace = open_workspace(Path(root))
-    with openlineage.reported(workspace, "train") as told:
-        done = _train(workspace)
-        openlineage.tell_training(workspace, told, done)
-    create_markdown_artifact(presentation.training_markdown(done), key="training", description="What one training did")
-    return done
-
-
-def _train(workspace: Workspace) -> dict[str, Any]:
-    work = step("load", lambda: stages.load(workspace), say=summary.say_loaded)
-    trained = step("fit", lambda: stages.fit(work, map=mapped), say=summary.say_fitted)
-    report = step("judge", lambda: stages.judge(work, trained))
-    return step("register", lambda: stages.register(work, trained, report), say=lambda d: f"{d['model']}/{d['version']}")
-
-
-def run(workspace: Workspace) -> dict[str, Any]:
-    """The flow on the task runner that `params.yaml` names."""
-    warm(workspace)
-    configured = train.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
-    with answering():
-        return configured(root=str(workspace.root))
+__all__ = ["train"]

@@ -1,31 +1,5 @@
-"""The watching flow: whether anything that an erasure ended has come back; on a schedule, and when the registry changed."""
+"""The watch flow of this project, for people and for `prefect deploy`."""
 
-from __future__ import annotations
+from unlearning.entrypoints.flows.watch import watch
 
-from pathlib import Path
-from typing import Any
-
-from prefect import flow
-from prefect.artifacts import create_markdown_artifact
-
-from flows import embedded
-from flows.steps import step
-from unlearning import watching
-from unlearning.erasure import utc_now
-from unlearning.workspace import Workspace, open_workspace
-
-
-@flow(name="watch", flow_run_name="watch", persist_result=False)
-def watch(root: str = ".") -> dict[str, Any]:
-    """One round of watching: what was found, and reversed where it can be."""
-    workspace = open_workspace(Path(root))
-    found = step("watch", lambda: watching.watch(workspace, clock=utc_now), say=watching.say)
-    create_markdown_artifact(watching.markdown(found), key="watch", description="What came back")
-    return watching.report(found)
-
-
-def run(workspace: Workspace) -> dict[str, Any]:
-    """The flow, here and now."""
-    embedded.ready()
-    with embedded.answering():
-        return watch(root=str(workspace.root))
+__all__ = ["watch"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unlearning.errors import Damaged
-from unlearning.protocols import Records
+from unlearning.domain.errors import Damaged
+from unlearning.domain.protocols import Records
 from unlearning.testing import FEATURES, LABELS
 
 

@@ -13,8 +13,9 @@ from ruamel.yaml import YAML
 
 from tests import small_project
 from tests.small_project import SOURCE, TABLES, Project, columns
-from unlearning import scaffold, stages
-from unlearning.stores import tables
+from unlearning.entrypoints.scaffold import scaffold
+from unlearning.project.training import stages
+from unlearning.stores.tables import tables
 
 CLEAN, PARTS, TOTALS = "data/clean.csv", "data/parts", "data/totals.json"
 BUCKETS = 4

@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from unlearning.entities import ModelVersion
-from unlearning.stores.snapshots import Tracked
+from unlearning.domain.entities import ModelVersion
+from unlearning.stores.dvc.snapshots import Tracked
 
 SAME_WEIGHTS = "copied"
 NO_DATA_OF_ITS_OWN = ("copied", "quantised", "exported")

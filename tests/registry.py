@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unlearning.entities import ModelVersion
-from unlearning.stores.snapshots import Tracked
+from unlearning.domain.entities import ModelVersion
+from unlearning.stores.dvc.snapshots import Tracked
 
 MLMODEL = "flavors:\n  python_function:\n    loader_module: nothing\n"
 
@@ -90,7 +90,7 @@ class Elsewhere:
 
     def _global(self, call: Any) -> Any:
         """MLflow asks for its global address when it registers in a database."""
-        from unlearning.stores.tracking import global_address
+        from unlearning.stores.mlflow.connection import global_address
 
         with global_address(self.uri):
             return call()

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from unlearning import hashing, stages
-from unlearning.entities import ErasureRequest, Event
-from unlearning.erasure import utc_now
-from unlearning.partition import places, shard_and_slice
-from unlearning.receiving import receive
-from unlearning.stores import tables
-from unlearning.workspace import Workspace, open_workspace
+from unlearning.domain import hashing
+from unlearning.domain.entities import ErasureRequest, Event
+from unlearning.domain.partition import places, shard_and_slice
+from unlearning.erasure.erasure import utc_now
+from unlearning.erasure.steps.receive import receive
+from unlearning.project.training import stages
+from unlearning.project.workspace import Workspace, open_workspace
+from unlearning.stores.tables import tables
 
 PEOPLE = 40
 SOURCE, TRAIN, HOLDOUT = TABLES = ("data/records.parquet", "data/train.parquet", "data/holdout.parquet")
@@ -85,8 +86,8 @@ def columns(people: int = PEOPLE) -> dict[str, Any]:
 
 def create(folder: Path, *, params: Mapping[str, Any] = PARAMS, people: int = PEOPLE, train: bool = True) -> Project:
     """A Git and DVC repository with a local remote and everything `unlearn init` writes; prepared, pushed, committed."""
-    from unlearning import scaffold
-    from unlearning.stores import data
+    from unlearning.entrypoints.scaffold import scaffold
+    from unlearning.stores.dvc import repository as data
 
     repository = data.create(folder, remote=".dvc-remote")
     _relative_remote(folder)
@@ -208,7 +209,7 @@ class Project:
 
     def erase(self, *requests: str, replay: bool = False, before: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
         """The steps of the erasure flow in their order, without Prefect; `before` is called with the name of each first."""
-        from flows import erase as flow
+        from unlearning.entrypoints.flows import erase as flow
 
         def step(name: str, do: Callable[[], Any], **_said: Any) -> Any:
             if before is not None:
@@ -232,7 +233,7 @@ class Project:
 
     def states(self) -> dict[str, str]:
         """Request → state."""
-        from unlearning import lifecycle
+        from unlearning.domain import lifecycle
 
         return {name: request.state for name, request in lifecycle.fold(self.events()).items()}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
-from unlearning.cli import main
+from unlearning.entrypoints.cli import main
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -17,7 +17,7 @@ from tests.campaign.places import place_of
 from tests.campaign.plants import World, come_back
 from tests.campaign.scan import Hit, Scanner, with_live_rows
 from tests.small_project import SOURCE, TABLES
-from unlearning.stores import tables
+from unlearning.stores.tables import tables
 
 UNLEARN = [sys.executable, "-c", "from unlearning.cli import main; main()"]
 
@@ -167,7 +167,7 @@ def _answers(call: Any) -> bool:
 
 def _old_revision_lives(world: World) -> bool:
     """The old commit's twin: everybody else is there, the person is not."""
-    from unlearning import twins
+    from unlearning.traces import twins
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_SITE_CACHE_DIR", str(world.home / "dvc-site"))
@@ -179,8 +179,8 @@ def _old_revision_lives(world: World) -> bool:
 
 
 def _load_is_refused(world: World) -> bool:
-    from unlearning import stages
-    from unlearning.errors import Refused
+    from unlearning.domain.errors import Refused
+    from unlearning.project.training import stages
 
     file = world.project.root / SOURCE
     before = file.read_bytes()

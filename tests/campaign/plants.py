@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from tests.small_project import SOURCE, TABLES, TRAIN, Project
-from unlearning.stores import tables
+from unlearning.stores.tables import tables
 
 
 @dataclass
@@ -163,9 +163,9 @@ def models(world: World) -> None:
         derived = {"unlearning.derived_from": "outcome/1", "unlearning.derived_kind": "distilled"}
         client.create_model_version("child", f"models:/{child}", run.info.run_id, tags=derived, model_id=child)
         world.ids["model_run"], world.ids["logged"] = run.info.run_id, logged.model_id
-    from unlearning import following
+    from unlearning.lineage import follow
 
-    following.follow(world.project.workspace)
+    follow.follow(world.project.workspace)
 
 
 def _other_model(mlflow: Any, memory: str) -> str:
@@ -233,8 +233,8 @@ def expectations(world: World) -> None:
 
 def checkpoints_and_scratch(world: World) -> None:
     """28, 31: bytes in a checkpoint of the person's slice, a spool of a training that died, a draft of a killed run."""
-    from unlearning.assessment import record_of
-    from unlearning.entities import ModelVersion
+    from unlearning.domain.entities import ModelVersion
+    from unlearning.erasure.steps.assess import record_of
 
     workspace = world.project.workspace
     record = record_of(workspace, ModelVersion("outcome", 1))

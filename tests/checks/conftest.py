@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from unlearning.entities import Exact
-from unlearning.protocols import Evidence
-from unlearning.settings import Checks
+from unlearning.domain.entities import Exact
+from unlearning.domain.protocols import Evidence
+from unlearning.project.settings import Checks
 
 
 @pytest.fixture(scope="session")

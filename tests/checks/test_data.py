@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unlearning import hashing
 from unlearning.checks import data
-from unlearning.errors import DataError
+from unlearning.domain import hashing
+from unlearning.domain.errors import DataError
 
 pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_.*' is deprecated:DeprecationWarning")
 

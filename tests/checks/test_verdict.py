@@ -1,7 +1,7 @@
 import pytest
 
 from unlearning.checks import blocking
-from unlearning.entities import Certified, CheckResult, Empirical, Exact
+from unlearning.domain.entities import Certified, CheckResult, Empirical, Exact
 
 
 def said(**verdicts):

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.small_project import Project
-from unlearning import certificate, sweeping, twins
-from unlearning.certificate import read
-from unlearning.hashing import file_digest
+from unlearning.certificate import statement
+from unlearning.certificate.statement import read
+from unlearning.domain.hashing import file_digest
+from unlearning.traces import sweep, twins
 
 CACHE, REMOTE = ".dvc/cache/files/md5", ".dvc-remote/files/md5"
 
@@ -25,7 +26,7 @@ def ending(project: Project) -> dict[str, Any]:
     workspace = project.workspace
     settings = workspace.settings
     tokens = [request.token for request in _requests(project)]
-    swept = sweeping.sweep(workspace, tokens)
+    swept = sweep.sweep(workspace, tokens)
     listed = twins.listing(workspace)
     return {
         **project.outcome(),
@@ -48,13 +49,13 @@ def certificates(project: Project) -> list[str]:
     """The verdict on every certificate that a request names."""
     workspace = project.workspace
     paths = sorted({request.certificate for request in _requests(project) if request.certificate})
-    found = [certificate.verify(read((project.root / path).read_bytes()), workspace.keys.public) for path in paths]
+    found = [statement.verify(read((project.root / path).read_bytes()), workspace.keys.public) for path in paths]
     assert not [one for one in found if one.refused], found
     return [one.verdict for one in found]
 
 
 def _requests(project: Project) -> list[Any]:
-    from unlearning import lifecycle
+    from unlearning.domain import lifecycle
 
     return list(lifecycle.fold(project.events()).values())
 

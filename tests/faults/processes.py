@@ -24,11 +24,11 @@ PRELOADED = [
     "torch",
     "dvc.repo",
     "great_expectations.expectations",
-    "flows.erase",
-    "unlearning.aftercare",
-    "unlearning.sweeping",
+    "unlearning.entrypoints.flows.erase",
+    "unlearning.erasure.purge_again",
+    "unlearning.traces.sweep",
     "unlearning.learners.torch",
-    "unlearning.stores.packaging",
+    "unlearning.stores.mlflow.packaging",
     "unlearning.checks.data",
 ]
 PATIENCE_S = 240
@@ -48,7 +48,7 @@ class Death:
 
     def arm(self) -> None:
         """Make every ledger of this process deadly."""
-        from unlearning.stores.ledger import SqlLedger
+        from unlearning.stores.sql.ledger import SqlLedger
 
         append_all = SqlLedger.append_all
 
@@ -148,9 +148,9 @@ def erase(root: Path) -> None:
 
 def purge(root: Path) -> None:
     """`unlearn purge`."""
-    from unlearning import aftercare
+    from unlearning.erasure import purge_again
 
-    aftercare.purge(Project(root).workspace, [])
+    purge_again.purge(Project(root).workspace, [])
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import pytest
 
 from tests.faults.endings import certificates
 from tests.small_project import Project
-from unlearning import lifecycle, pipeline
-from unlearning.erasure import utc_now
+from unlearning.domain import lifecycle
+from unlearning.erasure import batches
+from unlearning.erasure.erasure import utc_now
 
 
 def test_a_clock_that_goes_backwards_breaks_neither_ledger_nor_deadline_nor_certificate(
@@ -24,7 +25,7 @@ def test_a_clock_that_goes_backwards_breaks_neither_ledger_nor_deadline_nor_cert
         moment -= timedelta(hours=1)
         return moment
 
-    monkeypatch.setattr(pipeline, "batches", partial(pipeline.batches, clock=backwards))
+    monkeypatch.setattr(batches, "batches", partial(batches.batches, clock=backwards))
 
     project.erase()
 
@@ -38,7 +39,7 @@ def test_a_stranger_who_asked_before_the_clock_was_set_back_gets_a_certificate(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project.request("a stranger")
-    monkeypatch.setattr(pipeline, "batches", partial(pipeline.batches, clock=lambda: utc_now() - timedelta(days=2)))
+    monkeypatch.setattr(batches, "batches", partial(batches.batches, clock=lambda: utc_now() - timedelta(days=2)))
 
     project.erase()
 

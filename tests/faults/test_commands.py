@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.entrypoints.flows.conftest import apart, unlearn
 from tests.faults.conftest import Purging, Undisturbed
 from tests.faults.disks import missing, read_only
 from tests.faults.endings import certificates, ending
 from tests.faults.processes import Deadly, Death, DeathIn
-from tests.flows.conftest import apart, unlearn
 from tests.small_project import Project, copy
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
-IN_THE_PURGE = DeathIn("unlearning.stores.dvc_stores", "ObjectStore", "delete")
+IN_THE_PURGE = DeathIn("unlearning.stores.dvc.objects", "ObjectStore", "delete")
 
 
 def killed(root: Path, death: Deadly) -> subprocess.CompletedProcess[str]:

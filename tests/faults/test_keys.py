@@ -9,9 +9,12 @@ import pytest
 
 from tests.faults.endings import certificates
 from tests.small_project import SOURCE, TRAIN, Project, columns, snapshot
-from unlearning import aftercare, stages, sweeping
-from unlearning.errors import KeyFileError, SubjectsReturned
-from unlearning.stores import keys, tables
+from unlearning.domain.errors import KeyFileError, SubjectsReturned
+from unlearning.erasure import purge_again
+from unlearning.project.training import stages
+from unlearning.stores import keys
+from unlearning.stores.tables import tables
+from unlearning.traces import sweep
 
 KEYS = ".unlearning/keys"
 
@@ -67,9 +70,9 @@ def test_a_sweep_and_a_purge_under_another_index_key_say_so_instead_of_finding_n
     workspace = project.workspace
 
     with pytest.raises(KeyFileError, match="index key"):
-        sweeping.sweep(workspace, sweeping.people(workspace, [], []))
+        sweep.sweep(workspace, sweep.people(workspace, [], []))
     with pytest.raises(KeyFileError, match="index key"):
-        aftercare.purge(workspace, [])
+        purge_again.purge(workspace, [])
 
 
 def test_after_a_change_of_the_partition_key_everyone_is_trained_anew_and_no_old_state_of_the_person_stays(
@@ -125,9 +128,9 @@ def test_after_a_rotation_of_the_signing_key_erasures_go_on_and_old_twins_stay(p
 
 
 def verdict(project: Project, path: str, public: bytes) -> str:
-    from unlearning import certificate
+    from unlearning.certificate import statement
 
-    found = certificate.verify(certificate.read((project.root / path).read_bytes()), public)
+    found = statement.verify(statement.read((project.root / path).read_bytes()), public)
     assert not found.refused, found
     return found.verdict
 

@@ -69,7 +69,7 @@ def test_a_purge_killed_while_it_stores_a_twin_leaves_no_copy_of_the_table_that_
     purging: Purging, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     project = copy(purging.ready, tmp_path / "project")
-    assert run(erase, project.root, death=DeathIn("unlearning.stores.dvc_stores", "ObjectStore", "put")).killed
+    assert run(erase, project.root, death=DeathIn("unlearning.stores.dvc.objects", "ObjectStore", "put")).killed
 
     assert finish(erase, project.root).error is None
 

@@ -12,8 +12,8 @@ from tests.faults.disks import missing, read_only
 from tests.faults.endings import CACHE, REMOTE, certificates, ending, objects
 from tests.faults.processes import Death, erase, finish, purge, run, started
 from tests.small_project import Project, copy
-from unlearning import sweeping
-from unlearning.entities import ModelVersion
+from unlearning.domain.entities import ModelVersion
+from unlearning.traces import sweep
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_an_object_that_is_pushed_again_after_the_purge_is_a_residual_until_it_i
     assert list(ready.states().values()) == ["completed"]
     assert certificates(ready)
     workspace = ready.workspace
-    assert sweeping.sweep(workspace, sweeping.people(workspace, [], [])).clean
+    assert sweep.sweep(workspace, sweep.people(workspace, [], [])).clean
 
 
 def test_the_old_version_promoted_before_the_purge_is_deleted_and_the_clean_one_serves(

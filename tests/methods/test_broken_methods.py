@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes import ClimbingLearner, FakeLearner
-from unlearning.entities import Part
-from unlearning.errors import Damaged
-from unlearning.hashing import bytes_digest
+from unlearning.domain.entities import Part
+from unlearning.domain.errors import Damaged
+from unlearning.domain.hashing import bytes_digest
+from unlearning.domain.protocols import Records
 from unlearning.methods import constituent
 from unlearning.methods.sisa import Sisa
 from unlearning.methods.whole_model import whole_model
-from unlearning.protocols import Records
 from unlearning.testing import Nonconforming, check_method, method_checks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.fakes import ClimbingLearner, FakeLearner
-from unlearning.entities import Empirical
+from unlearning.domain.entities import Empirical
 from unlearning.methods.negative_gradient import NegativeGradient
 from unlearning.methods.retrain import Retrain
 from unlearning.methods.sisa import Sisa

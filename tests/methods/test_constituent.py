@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from unlearning.entities import Chain, Exact, Job, Part, ShardChain
-from unlearning.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
-from unlearning.hashing import bytes_digest, digest, seed_from
+from unlearning.domain.entities import Chain, Exact, Job, Part, ShardChain
+from unlearning.domain.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
+from unlearning.domain.hashing import bytes_digest, digest, seed_from
+from unlearning.domain.protocols import Assignment, Records
 from unlearning.methods import constituent
 from unlearning.methods.retrain import Retrain
 from unlearning.methods.sisa import Sisa
-from unlearning.protocols import Assignment, Records
 from unlearning.testing import MemoryCheckpoints
 
 RECORDS = Records(np.arange(20, dtype=np.float32)[:, None], np.zeros(20, np.int64))

@@ -6,11 +6,11 @@ import pytest
 
 from tests.fakes import ClimbingLearner, FakeLearner
 from tests.small_torch import torch_learner
-from unlearning.entities import Empirical
-from unlearning.errors import NotFound, Refused, SettingsError, WouldEmptyData, WrongUse
+from unlearning.domain.entities import Empirical
+from unlearning.domain.errors import NotFound, Refused, SettingsError, WouldEmptyData, WrongUse
+from unlearning.domain.protocols import Records
 from unlearning.methods.negative_gradient import NegativeGradient
 from unlearning.methods.sisa import Sisa
-from unlearning.protocols import Records
 from unlearning.testing import Bench, method_checks, population
 
 PEOPLE = population()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from unlearning.errors import Damaged
+from unlearning.domain.errors import Damaged
 from unlearning.stores.checkpoints import CheckpointStore
 from unlearning.testing import check_store, store_checks
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from unlearning.errors import KeyFileError
+from unlearning.domain.errors import KeyFileError
 from unlearning.stores import keys
 
 NAMES = ["index.key", "partition.key", "suppression.key", "signing.pem", "signing.pub"]

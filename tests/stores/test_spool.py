@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from unlearning.errors import NotFound
-from unlearning.protocols import Records
+from unlearning.domain.errors import NotFound
+from unlearning.domain.protocols import Records
 from unlearning.stores import spool
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.fakes import FakeLearner, FakeState
 from unlearning import testing
-from unlearning.protocols import Records
+from unlearning.domain.protocols import Records
 from unlearning.testing import (
     MemoryCheckpoints,
     Nonconforming,

@@ -12,8 +12,8 @@ from math import sqrt
 import numpy as np
 
 from unlearning.checks.utility import predicted
-from unlearning.entities import CheckResult
-from unlearning.protocols import Evidence
+from unlearning.domain.entities import CheckResult
+from unlearning.domain.protocols import Evidence
 
 
 def agreement(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:

@@ -18,11 +18,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from unlearning.checks.profiling import Profile, drift, kind, profile
-from unlearning.checks.questions import Asked, DataQuestion, Expected, asked
-from unlearning.checks.searching import Absent, persons
-from unlearning.entities import CheckResult, plain
-from unlearning.hashing import canonical
+from unlearning.checks.canary_search import Absent, persons
+from unlearning.checks.data_profile import Profile, drift, kind, profile
+from unlearning.checks.data_questions import Asked, DataQuestion, Expected, asked
+from unlearning.domain.entities import CheckResult, plain
+from unlearning.domain.hashing import canonical
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from unlearning.entities import CheckResult
-from unlearning.protocols import Evidence
+from unlearning.domain.entities import CheckResult
+from unlearning.domain.protocols import Evidence
 
 _THRESHOLD = "every replayed shard equal"
 

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.entities import CheckResult, Verdict
-from unlearning.protocols import Evidence
+from unlearning.domain.entities import CheckResult, Verdict
+from unlearning.domain.protocols import Evidence
 
 if TYPE_CHECKING:
-    from unlearning.protocols import Labels, Probabilities
+    from unlearning.domain.protocols import Labels, Probabilities
 
 Losses = NDArray[np.float64]
 

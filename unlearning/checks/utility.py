@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.entities import CheckResult
-from unlearning.protocols import Evidence
+from unlearning.domain.entities import CheckResult
+from unlearning.domain.protocols import Evidence
 
 if TYPE_CHECKING:
-    from unlearning.protocols import Labels, Probabilities
+    from unlearning.domain.protocols import Labels, Probabilities
 
 
 def utility(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:

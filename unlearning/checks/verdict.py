@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unlearning.entities import CheckResult, Exact, Guarantee
+from unlearning.domain.entities import CheckResult, Exact, Guarantee
 
 MEMBERSHIP = "membership"
 

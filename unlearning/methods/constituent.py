@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unlearning.entities import Guarantee, Job, Part, Trained
-from unlearning.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
-from unlearning.hashing import bytes_digest, seed_from
-from unlearning.protocols import Assignment, Checkpoints, Learner, Records, State
+from unlearning.domain.entities import Guarantee, Job, Part, Trained
+from unlearning.domain.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
+from unlearning.domain.hashing import bytes_digest, seed_from
+from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records, State
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, cast
 
-from unlearning.errors import WrongUse
+from unlearning.domain.errors import WrongUse
+from unlearning.domain.protocols import Learner, Records, State
 from unlearning.methods.whole_model import Knob, whole_model
-from unlearning.protocols import Learner, Records, State
 
 
 class Ascends(Protocol):

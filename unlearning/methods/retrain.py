@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from unlearning.entities import Exact, Guarantee, Job, Part, Trained
+from unlearning.domain.entities import Exact, Guarantee, Job, Part, Trained
+from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records
 from unlearning.methods import constituent
-from unlearning.protocols import Assignment, Checkpoints, Learner, Records
 
 
 @dataclass(frozen=True)

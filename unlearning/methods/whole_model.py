@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unlearning.entities import Empirical, Guarantee, Job, Part, Trained
-from unlearning.errors import Damaged, NotFound, SettingsError, VerificationFailed, WouldEmptyData, WrongUse
-from unlearning.hashing import bytes_digest, canonical, digest, seed_from
+from unlearning.domain.entities import Empirical, Guarantee, Job, Part, Trained
+from unlearning.domain.errors import Damaged, NotFound, SettingsError, VerificationFailed, WouldEmptyData, WrongUse
+from unlearning.domain.hashing import bytes_digest, canonical, digest, seed_from
+from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records, State
 from unlearning.methods import constituent
-from unlearning.protocols import Assignment, Checkpoints, Learner, Records, State
 
 EMPIRICAL = Empirical()
 Change = Callable[[State, Records, Records, Learner, Mapping[str, float], int], State]

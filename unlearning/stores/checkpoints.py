@@ -15,8 +15,8 @@ from typing import Any
 
 import fsspec
 
-from unlearning.errors import Damaged, WrongUse
-from unlearning.hashing import bytes_digest
+from unlearning.domain.errors import Damaged, WrongUse
+from unlearning.domain.hashing import bytes_digest
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _STATE = re.compile(r"([0-9a-f]{64})\.(?:safetensors|sha256)|\.([0-9a-f]{64})\..+\.tmp")

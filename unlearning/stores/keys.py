@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from unlearning.errors import KeyFileError
-from unlearning.hashing import key_id
+from unlearning.domain.errors import KeyFileError
+from unlearning.domain.hashing import key_id
 
 TOKEN_KEYS = ("index", "partition", "suppression")
 SIGNING, PUBLIC = "signing.pem", "signing.pub"

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from unlearning.errors import NotFound
-from unlearning.protocols import Records
+from unlearning.domain.errors import NotFound
+from unlearning.domain.protocols import Records
 
 _FEATURES, _LABELS, _OWNER, _GATE = "features.npy", "labels.npy", ".owner", ".gate"
 _PREFIX = "spool-"

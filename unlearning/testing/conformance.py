@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from unlearning.protocols import Learner
+from unlearning.domain.protocols import Learner
 
 LearnerFactory = Callable[[], Learner]
 

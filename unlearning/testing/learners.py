@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from unlearning.errors import Damaged
-from unlearning.protocols import Learner, Records, State
+from unlearning.domain.errors import Damaged
+from unlearning.domain.protocols import Learner, Records, State
 from unlearning.testing.conformance import LearnerFactory, require, run_all
 from unlearning.testing.population import FEATURES, LABELS, population
 

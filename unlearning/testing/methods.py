@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from unlearning.entities import Exact, Guarantee, Job, Part
-from unlearning.errors import Refused, WrongUse
-from unlearning.protocols import Learner, Method, Records, State
+from unlearning.domain.entities import Exact, Guarantee, Job, Part
+from unlearning.domain.errors import Refused, WrongUse
+from unlearning.domain.protocols import Learner, Method, Records, State
 from unlearning.testing.conformance import LearnerFactory, require, run_all
 from unlearning.testing.population import Bench, MemoryCheckpoints, Outcome, Population, population
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.entities import Chain, Exact, Job, Part, Trained
-from unlearning.errors import Damaged, WrongUse
-from unlearning.hashing import bytes_digest, digest
+from unlearning.domain.entities import Chain, Exact, Job, Part, Trained
+from unlearning.domain.errors import Damaged, WrongUse
+from unlearning.domain.hashing import bytes_digest, digest
+from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice
+from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
 from unlearning.methods.sisa import Sisa
-from unlearning.partition import Partition, Places, chain, partition, places, shard_and_slice
-from unlearning.protocols import Assignment, Checkpoints, Learner, Method, Records
 
 FEATURES = 4
 LABELS = 3

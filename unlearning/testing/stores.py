@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from unlearning.errors import WrongUse
-from unlearning.hashing import bytes_digest, digest
-from unlearning.protocols import Checkpoints
+from unlearning.domain.errors import WrongUse
+from unlearning.domain.hashing import bytes_digest, digest
+from unlearning.domain.protocols import Checkpoints
 from unlearning.testing.conformance import require, run_all
 
 StoreCheck = Callable[[Checkpoints], None]

@@ -1,0 +1,260 @@
+"""The page for people: it shows everything, hides nothing, loads nothing, and believes no text from the certificate."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Callable
+from html import escape
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unlearning.certificate.page.page import render
+from unlearning.certificate.page.stylesheet import STYLE
+from unlearning.certificate.statement import encode, read
+from unlearning.domain.errors import VerificationFailed
+
+NAMES = ("certificate", "certificate_with_residuals", "certificate_data_only", "certificate_not_found")
+VOID = {"meta", "br", "rect"}
+
+
+def golden(name: str) -> dict[str, Any]:
+    return read((Path(__file__).parents[2] / "golden" / f"{name}.json").read_bytes())
+
+
+def predicate(name: str = "certificate") -> dict[str, Any]:
+    return json.loads(base64.b64decode(golden(name)["payload"]))["predicate"]
+
+
+def page_with(change: Callable[[dict[str, Any]], Any], name: str = "certificate") -> str:
+    """The page of a certificate that somebody else wrote."""
+    envelope = golden(name)
+    document = json.loads(base64.b64decode(envelope["payload"]))
+    change(document["predicate"])
+    return render({**envelope, "payload": base64.b64encode(encode(document)).decode()})
+
+
+class Outline(HTMLParser):
+    """What a browser or a screen reader meets."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert tag in VOID or self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return "".join(self.words)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_is_well_formed_and_can_be_read_without_eyes(name: str) -> None:
+    page = Outline(render(golden(name)))
+    assert page.open == []
+    assert page.all("html") == [{"lang": "en"}]
+    assert len(page.all("h1")) == len(page.all("main")) == len(page.all("title")) == 1
+    assert len(page.all("table")) == len(page.all("caption")) > 0
+    assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
+    assert all(drawing["role"] == "img" and drawing["aria-label"] for drawing in page.all("svg"))
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert all(below - above <= 1 for above, below in pairwise(levels))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_loads_nothing_and_runs_nothing(name: str) -> None:
+    page = render(golden(name))
+    assert not {"script", "link", "img", "iframe", "object", "form"} & {tag for tag, _ in Outline(page).tags}
+    assert not re.search(r"\b(src|href|on\w+|style)=|url\(|@import|https?:", page)
+    assert "default-src 'none'" in page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_everything_the_certificate_says_is_on_the_page(name: str) -> None:
+    said, page = predicate(name), Outline(render(golden(name))).text
+    told = [
+        said["certificateId"],
+        said["issuer"]["name"],
+        said["chain"]["head"],
+        *said["doesNotProve"],
+        *said["scope"]["systems"],
+    ]
+    told += said["scope"]["gaps"]
+    told += [request[field] for request in said["requests"] for field in ("reference", "token")]
+    told += [item[field] for item in said["scope"]["outOfReach"] for field in ("place", "why", "remedy")]
+    told += [item[field] for item in said.get("residuals", []) for field in ("place", "why", "remedy")]
+    told += [item[field] for item in said.get("validation", []) for field in ("name", "threshold", "verdict", "how")]
+    told += [item[field] for item in said.get("actions", []) for field in ("target", "operation", "result")]
+    told += [item["name"] for field in ("recipients", "backups") for item in said.get(field, [])]
+    if isinstance(said.get("unlearning"), dict):
+        told += [said["unlearning"][field] for field in ("method", "recipe", "codeDigest", "environmentDigest")]
+        told += [said["promotion"][field] for field in ("registry", "alias", "from", "to", "modelDigest")]
+    assert [text for text in told if text not in page] == []
+
+
+def test_a_key_decides_what_the_page_says_of_the_signature() -> None:
+    public = Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32).public_key()
+    other = Ed25519PrivateKey.from_private_bytes(bytes([2]) * 32).public_key()
+    pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    wrong = other.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    envelope = golden("certificate")
+    assert "valid, by the key" in Outline(render(envelope, pem)).text
+    assert "not checked when this page was made" in Outline(render(envelope)).text
+    with pytest.raises(VerificationFailed, match="signature is invalid"):
+        render(envelope, wrong)
+
+
+def test_residuals_are_said_first_and_never_shown_as_success() -> None:
+    page = render(golden("certificate_with_residuals"))
+    assert "1 place is listed below" in page
+    assert "Completed with residuals" in page
+    assert 'class="notice good"' not in page
+    assert "were not searched again yet" in page
+    assert 'class="notice good"' in render(golden("certificate"))
+
+
+def test_places_that_were_not_shown_clean_are_counted_with_the_residuals() -> None:
+    def unreachable(said: dict[str, Any]) -> None:
+        said["verification"][1].update(outcome="unverified")
+        said.update(state="completed_with_residuals")
+
+    page = page_with(unreachable)
+    assert "1 place is listed below" in page
+    assert 'class="word warn">unverified' in page
+
+
+def test_a_contradiction_stands_at_the_top_of_the_page() -> None:
+    page = page_with(lambda said: said["promotion"].update(servedDigest="0" * 64))
+    assert 'class="notice bad"><strong>Contradictory' in page
+    assert "what serves is not the certified model" in page
+
+
+def test_a_heuristic_is_not_said_to_have_trained_without_the_people() -> None:
+    page = page_with(lambda said: said["unlearning"].update(guarantee="empirical", method="negative_gradient"))
+    assert "was changed to forget them" in page
+    assert "trained without" not in page
+    assert "<svg" not in page
+    assert "no proof" in page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_never_claims_compliance(name: str) -> None:
+    assert "complian" not in render(golden(name)).lower()
+
+
+def test_the_drawing_shows_each_checkpoint_that_was_made_again() -> None:
+    done = predicate()["unlearning"]
+    chains = zip(done["chainBefore"]["shards"], done["chainAfter"]["shards"], strict=True)
+    again = sum(was != now for old, new in chains for was, now in zip(old["keys"], new["keys"], strict=True))
+    cells = Outline(render(golden("certificate"))).all("rect")
+    assert len(cells) == 12
+    assert sum("again" in str(cell["class"]) for cell in cells) == again == 4
+
+
+def test_an_erasure_that_touched_no_model_says_so() -> None:
+    page = Outline(render(golden("certificate_data_only"))).text
+    assert "The model that serves was not shaped by them and stays." in page
+    assert page.count("not needed: none of the people shaped the model that serves") == 2
+
+
+def test_a_great_many_shards_are_told_and_not_drawn() -> None:
+    def many(said: dict[str, Any]) -> None:
+        for name in ("chainBefore", "chainAfter"):
+            shards = said["unlearning"][name]["shards"]
+            shards += [{"shard": 4 + extra, "keys": ["00", "01", "02", "03"], "rows": [0, 0, 0]} for extra in range(100)]
+
+    page = page_with(many)
+    assert "<svg" not in page
+    assert "shard 1 from slice 3 of 3; shard 3 from slice 1 of 3" in page
+
+
+TEXTS: list[tuple[str, Callable[[dict[str, Any], str], Any]]] = [
+    ("certificate id", lambda said, text: said.update(certificateId=text)),
+    ("issuer", lambda said, text: said["issuer"].update(name=text)),
+    ("reference", lambda said, text: said["requests"][0].update(reference=text)),
+    ("limits", lambda said, text: said["doesNotProve"].append(text)),
+    ("gap", lambda said, text: said["scope"]["gaps"].append(text)),
+    ("out of reach", lambda said, text: said["scope"]["outOfReach"][0].update(place=text)),
+    ("method", lambda said, text: said["unlearning"].update(method=text)),
+    ("check", lambda said, text: said["validation"][0].update(how=text)),
+    ("verdict", lambda said, text: said["validation"][0].update(verdict=text)),
+    ("alias", lambda said, text: said["promotion"].update(alias=text)),
+    ("action", lambda said, text: said["actions"][0].update(target=text)),
+    ("finding", lambda said, text: said["verification"][0].update(how=text)),
+    ("table", lambda said, text: said["tables"][0]["after"].update(path=text)),
+]
+
+
+@pytest.mark.parametrize(("name", "put"), TEXTS, ids=[name for name, _ in TEXTS])
+@settings(max_examples=25)
+@given(st.text(alphabet="<>&\"'/= abscript!-\u202e😀", min_size=1, max_size=30))
+def test_no_text_of_the_certificate_becomes_markup(name: str, put: Callable[[dict[str, Any], str], Any], text: str) -> None:
+    hostile, harmless = page_with(lambda said: put(said, f"x{text}<script>")), page_with(lambda said: put(said, "x"))
+    assert [tag for tag, _ in Outline(hostile).tags] == [tag for tag, _ in Outline(harmless).tags]
+    assert escape("<script>") in hostile
+
+
+def test_a_moment_from_elsewhere_is_shown_in_utc() -> None:
+    page = page_with(lambda said: said["recipients"][0].update(notifiedAt="2026-11-02T23:30:00-02:00"))
+    assert "3 Nov 2026, 01:30 UTC" in page
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: said["recipients"][0].update(notifiedAt="2026-11-02T23:30:00"),
+        lambda said: said["issuer"].pop("role"),
+        lambda said: said.update(residuals=[7]),
+        lambda said: said["scope"].update(lineage="none"),
+        lambda said: said["validation"].append({"verdict": "passed"}),
+    ],
+)
+def test_a_malformed_certificate_gets_no_page(change: Callable[[dict[str, Any]], Any]) -> None:
+    with pytest.raises(VerificationFailed, match="malformed"):
+        page_with(change)
+
+
+def luminance(colour: str) -> float:
+    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4 for value in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_every_ink_is_readable_on_the_paper_in_light_dark_and_print() -> None:
+    """WCAG 2.2, 1.4.3: a contrast of at least 4.5."""
+    palettes = [dict(re.findall(r"--(\w+): (#\w+)", block)) for block in re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)]
+    assert len(palettes) == 3
+    for palette in palettes:
+        full = {
+            name: value if len(value) == 7 else "#" + "".join(2 * digit for digit in value[1:])
+            for name, value in palette.items()
+        }
+        for name in ("ink", "soft", "good", "warn", "bad"):
+            dark, light = sorted([luminance(full[name]), luminance(full["paper"])])
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, name

@@ -1,0 +1,154 @@
+"""Training and erasure as Prefect flows over every task runner: the bytes that a plain loop gives, and nobody's name."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect import flow
+
+from tests.entrypoints.flows.conftest import Server
+from tests.small_project import HOLDOUT, TABLES, Project, copy
+from unlearning.domain import hashing
+from unlearning.domain.entities import Trained
+from unlearning.domain.errors import SettingsError
+from unlearning.entrypoints.flows import erase, runners, train
+from unlearning.entrypoints.flows.steps import mapped, step
+from unlearning.project.training import stages
+from unlearning.project.workspace import open_workspace
+
+pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
+
+STEPS = ["2 assess", "3 plan", "4 redact", "5 unlearn (sisa)", "  replay from scratch", "6 validate", "7 promote"]
+STEPS += ["  settle", "8 purge", "9 certify"]
+JOBS, REPLAYED = [f"shard-{number}" for number in range(4)], ["shard-0", "shard-2"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A project after a training flow and an erasure flow."""
+
+    project: Project
+    who: list[str]
+    trained: dict[str, Any]
+    report: dict[str, Any]
+    registered: dict[str, str]
+    """What is registered of the new version: file → digest."""
+
+
+def leavers(project: Project) -> list[str]:
+    """Somebody from a first slice, somebody from a last one elsewhere, and one who was never trained on."""
+    cells = project.cells()
+    return [cells[0, 0][0], cells[2, 1][0], project.people(HOLDOUT)[0]]
+
+
+def registered(project: Project) -> dict[str, str]:
+    """The files of the newest model that say what it computes; the others name the run and the time."""
+    folder = max((project.root / "mlruns").rglob("artifacts/ensemble"), key=lambda one: one.stat().st_mtime)
+    return {name: hashing.file_digest(folder / name) for name in ("constituents.safetensors", "chain.json")}
+
+
+@pytest.fixture(scope="module")
+def plain(untrained: Project, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """The same job in a loop, without Prefect."""
+    project = copy(untrained, tmp_path_factory.mktemp("plain") / "project")
+    trained, who = project.train(), leavers(project)
+    project.request(*who)
+    (report,) = project.erase(replay=True)
+    return Ended(project, who, trained, report, registered(project))
+
+
+def slow(name: str) -> Any:
+    """A whole flow there is part of the campaign; that jobs run there, of every run."""
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.fixture(scope="module", params=["threads", slow("processes"), slow("dask")])
+def ended(
+    request: pytest.FixtureRequest, server: Server, untrained: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Ended:
+    """Both flows on one task runner."""
+    project = copy(untrained, tmp_path_factory.mktemp(request.param) / "project")
+    project.configure({"run": {"runner": request.param, "workers": 2}})
+    trained, who = train.run(project.workspace), leavers(project)
+    project.request(*who)
+    (report,) = erase.run(project.workspace, [], replay=True)
+    return Ended(project, who, trained, report, registered(project))
+
+
+def made(project: Project) -> dict[str, Any]:
+    """Everything but what DVC says: the loop's project also ran the stages that only `dvc repro` runs."""
+    return {name: value for name, value in project.outcome().items() if name != "dvc"}
+
+
+def test_every_task_runner_gives_the_bytes_of_a_plain_loop(ended: Ended, plain: Ended) -> None:
+    assert ended.trained["version"] == 1
+    assert made(ended.project) == made(plain.project)
+    assert ended.registered == plain.registered
+    assert [model["replay_equal"] for model in ended.report["models"]] == [True]
+    assert ended.project.champion == 2
+
+
+@pytest.mark.parametrize("name", ["processes", pytest.param("dask", marks=pytest.mark.slow)])
+def test_jobs_of_a_step_give_the_same_bytes_in_other_processes(
+    name: str, server: Server, untrained: Project, tmp_path: Path
+) -> None:
+    looped, elsewhere = copy(untrained, tmp_path / "loop"), copy(untrained, tmp_path / name)
+
+    @flow(name=f"fit on {name}", task_runner=runners.runner(name, 2), persist_result=False)
+    def fit(root: str) -> Trained:
+        work = stages.load(open_workspace(Path(root)))
+        return step("fit", lambda: stages.fit(work, map=mapped))
+
+    trained, expected = fit(str(elsewhere.root)), stages.fit(stages.load(looped.workspace))
+
+    assert [(part.shard, part.key, part.digest) for part in trained.parts] == [
+        (part.shard, part.key, part.digest) for part in expected.parts
+    ]
+    assert len(trained.parts) == 4
+    jobs = [task for task in server.task_runs(server.flow_runs(f"fit on {name}")[-1].id) if task.name != "fit"]
+    assert sorted(job.name for job in jobs) == JOBS
+    assert {job.state_name for job in jobs} == {"Completed"}
+
+
+def test_a_run_shows_one_task_a_step_and_one_a_job(ended: Ended, server: Server) -> None:
+    training, erasing = server.flow_runs("train")[-1], server.flow_runs("erase")[-1]
+
+    assert (training.name, erasing.name) == ("train", "erase")
+    assert {training.state_name, erasing.state_name} == {"Completed"}
+    names = [task.name for task in server.task_runs(erasing.id)]
+    assert [name for name in names if not name.startswith("shard-")] == STEPS
+    assert sorted(name for name in names if name.startswith("shard-")) == sorted([*JOBS, *REPLAYED])
+    assert [task.name for task in server.task_runs(training.id)][:2] == ["load", "fit"]
+    assert {task.state_name for task in server.task_runs(erasing.id)} == {"Completed"}
+
+
+def test_a_run_leaves_a_summary_of_tables_as_an_artifact(ended: Ended, server: Server) -> None:
+    (summary,) = [text for text in server.artifacts("erasure") if ended.report["erasure_id"] in text]
+
+    assert "| check | value | threshold | verdict |" in summary
+    assert "| alias champion | outcome/1 → outcome/2 |" in summary
+    assert any("| utility | " in text for text in server.artifacts("training"))
+
+
+def test_prefect_keeps_nothing_of_a_person(ended: Ended, server: Server) -> None:
+    kept = server.bytes()
+    tokens = [ended.project.token(one) for one in ended.who]
+    assert ended.report["erasure_id"].encode() in kept, "the search finds what is there"
+    assert not [one for one in (*ended.who, *tokens) if one.encode() in kept]
+    assert not [path for path in TABLES if set(ended.who) & set(ended.project.people(path))]
+
+
+def test_an_unknown_task_runner_is_refused_with_the_ones_there_are() -> None:
+    with pytest.raises(SettingsError, match=r"run\.runner is 'ray'; expected threads, processes or dask"):
+        runners.runner("ray", 2)
+
+
+def test_dask_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "prefect_dask", None)
+
+    with pytest.raises(SettingsError, match=r"mlflow-unlearning\[dask\]"):
+        runners.runner("dask", 2)

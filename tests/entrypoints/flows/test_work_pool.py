@@ -1,0 +1,53 @@
+"""`prefect.yaml` as `unlearn init` writes it into a user's repository: work pool, `prefect deploy --all`, worker, event."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.entrypoints.flows.conftest import Server, apart, beside, unlearn, until
+from tests.servers import prefect_server
+from tests.small_project import Project
+
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def prefect(project: Project, server: Server, *arguments: str) -> None:
+    """Prefect's own command line, in the project."""
+    done = subprocess.run(
+        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+        cwd=project.root,
+        env=apart(server.environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_event_reaches_a_worker_through_the_deployments_of_the_project(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    person, log = project.cells()[0, 1][0], tmp_path / "worker.log"
+    with prefect_server(tmp_path / "prefect") as address, temporary_settings({PREFECT_API_URL: address}):
+        server = Server(address, tmp_path / "prefect")
+        prefect(project, server, "work-pool", "create", "unlearning", "--type", "process")
+        prefect(project, server, "deploy", "--all")
+        assert server.deployments().keys() == {"train", "erase", "watch", "follow"}
+        worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "unlearning"]
+        quick = {**server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}
+        with beside(worker, log, quick, cwd=tmp_path):
+            asked = unlearn(project.root, "request", "--file", "-", "--json", given=person, environment=server.environment)
+            assert asked.returncode == 0, asked.stderr
+            (request,) = json.loads(asked.stdout)
+            until(lambda: project.states()[request["request_id"]] == "completed", within_s=600, log=[log])
+
+    assert project.champion == 2
+    assert person not in project.people("data/train.parquet")

@@ -1,0 +1,231 @@
+import importlib.util
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from dvc.repo import Repo
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from unlearning.domain.errors import ProjectError
+from unlearning.entrypoints.demo import data
+from unlearning.entrypoints.scaffold import scaffold
+from unlearning.project import settings
+from unlearning.project.settings import Settings
+
+# DVC's own use of pygtrie; DvcData silences it, some tests here call DVC directly.
+pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
+
+REPOSITORY = Path(__file__).parents[3]
+STAGES = ["prepare", "check", "train", "evaluate"]
+FILES = ["params.yaml", "dvc.yaml", "recipes/diagnosis.py", "prefect.yaml", ".gitignore"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
+    root = tmp_path / "project"
+    root.mkdir()
+    subprocess.run(["git", "init", "--quiet", str(root)], check=True)
+    Repo.init(str(root)).close()
+    return root
+
+
+def actions(done):
+    return {name: action for name, action in done}
+
+
+def stages(root):
+    with Repo(str(root)) as repo:
+        repo.index.check_graph()
+        return {getattr(stage, "name", "data"): stage for stage in repo.index.stages}
+
+
+def snapshot(root):
+    return {name: (root / name).read_bytes() for name in FILES}
+
+
+def plain(path):
+    return YAML(typ="safe").load(path.read_text("utf-8"))
+
+
+def test_a_bare_project_gets_everything_and_it_loads(project):
+    assert actions(scaffold.init(project, model="churn")) == dict.fromkeys(FILES, "written")
+    loaded = settings.load(project)
+    assert loaded == Settings(model="churn", recipe="recipes/diagnosis.py:recipe")
+    assert list(stages(project)) == STAGES
+    assert subprocess.run(["git", "check-ignore", "--quiet", ".unlearning/x"], cwd=project, check=False).returncode == 0
+
+
+def test_running_it_again_changes_nothing(project):
+    scaffold.init(project, model="churn")
+    before = snapshot(project)
+    again = scaffold.init(project, model="another")
+    assert {action for _, action in again} == {"kept"}
+    assert snapshot(project) == before
+
+
+@pytest.mark.parametrize("model", ["ab: cd", "true", "12", "größe", 'with "quotes"', "# no comment"])
+def test_a_model_name_that_yaml_would_take_for_something_else_survives(project, model):
+    scaffold.init(project, model=model)
+    assert settings.load(project).model == model
+
+
+def test_an_existing_params_file_keeps_every_byte_and_gets_the_section_at_its_end(project):
+    mine = "# learning\nlr:   0.1 # tuned\nnested: {a: [1, 2]}"
+    (project / "params.yaml").write_text(mine)
+    assert actions(scaffold.init(project, model="churn"))["params.yaml"] == "extended"
+    text = (project / "params.yaml").read_text()
+    assert text.startswith(mine + "\n\nunlearning:\n")
+    assert plain(project / "params.yaml")["nested"] == {"a": [1, 2]}
+    assert settings.load(project).model == "churn"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("params.yaml", "{lr: 0.1}\n"),
+        ("params.yaml", "- a list\n"),
+        ("params.yaml", "a: [\n"),
+        ("dvc.yaml", "stages: ["),
+        ("dvc.yaml", "just text\n"),
+        (".gitignore", b"\xff\xfe"),
+    ],
+)
+def test_a_file_that_cannot_be_extended_stops_it_before_anything_is_written(project, name, content):
+    (project / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = sorted(path.name for path in project.iterdir())
+    with pytest.raises(ProjectError, match=name.replace(".", r"\.")):
+        scaffold.init(project, model="churn")
+    assert sorted(path.name for path in project.iterdir()) == before
+
+
+def test_the_user_s_stages_comments_and_order_stay(project):
+    (project / "dvc.yaml").write_text(
+        "# pipeline of the ward\nstages:\n  fetch:  # from the registry\n    cmd: curl https://example.org > raw.csv\n"
+        "    outs: [raw.csv]\n"
+        "metrics: [scores.json]\n"
+    )
+    done = actions(scaffold.init(project, model="churn"))
+    assert done["dvc.yaml"] == "extended"
+    assert [done[f"dvc.yaml: {name}"] for name in STAGES] == ["written"] * 4
+    text = (project / "dvc.yaml").read_text()
+    assert "# pipeline of the ward" in text
+    assert "# from the registry" in text
+    assert "outs: [raw.csv]" in text
+    assert list(stages(project)) == ["fetch", *STAGES]
+
+
+def test_a_stage_name_that_is_taken_is_kept_and_reported(project):
+    (project / "dvc.yaml").write_text("stages:\n  train:\n    cmd: ./mine.sh\n")
+    done = actions(scaffold.init(project, model="churn"))
+    assert done["dvc.yaml: train"] == "kept"
+    assert done["dvc.yaml: evaluate"] == "written"
+    assert stages(project)["train"].cmd == "./mine.sh"
+
+
+def test_a_stage_whose_output_is_made_elsewhere_is_left_out(project):
+    (project / "dvc.yaml").write_text("stages:\n  divide:\n    cmd: ./divide.sh\n    outs: [data/train.parquet]\n")
+    assert actions(scaffold.init(project, model="churn"))["dvc.yaml: prepare"] == "kept"
+    assert list(stages(project)) == ["divide", "check", "train", "evaluate"]
+
+
+def test_a_table_that_dvc_tracks_already_is_not_made_by_a_stage(project):
+    (project / "data").mkdir()
+    (project / "data/holdout.parquet.dvc").write_text(
+        "outs:\n- md5: 0cc175b9c0f1b6a831c399e269772661\n  path: holdout.parquet\n"
+    )
+    (project / "dvc.yaml").write_text("stages:\n")
+    assert actions(scaffold.init(project, model="churn"))["dvc.yaml: prepare"] == "kept"
+    assert "prepare" not in stages(project)
+
+
+def test_an_existing_gitignore_and_recipe_are_kept(project):
+    (project / ".gitignore").write_text("*.log\nmlruns/")
+    (project / "recipes").mkdir()
+    (project / "recipes/diagnosis.py").write_text("recipe = 'mine'\n")
+    done = actions(scaffold.init(project, model="churn"))
+    assert done[".gitignore"] == "extended"
+    assert done["recipes/diagnosis.py"] == "kept"
+    assert (project / ".gitignore").read_text() == "*.log\nmlruns/\n.unlearning/\nmlflow.db\nmlartifacts/\n"
+    assert (project / "recipes/diagnosis.py").read_text() == "recipe = 'mine'\n"
+
+
+def test_a_recipe_of_the_user_s_own_is_what_the_pipeline_depends_on(project):
+    (project / "params.yaml").write_text("unlearning:\n  model: churn\n  recipe: models/churn.py:recipe\n")
+    done = actions(scaffold.init(project, model="ignored"))
+    assert done["params.yaml"] == "kept"
+    assert "recipes/diagnosis.py" not in done
+    assert not (project / "recipes").exists()
+    assert "models/churn.py" in [dep.def_path for dep in stages(project)["train"].deps]
+
+
+def test_windows_line_ends_of_the_user_s_part_stay(project):
+    (project / ".gitignore").write_bytes(b"*.log\r\n")
+    scaffold.init(project, model="churn")
+    assert (project / ".gitignore").read_bytes().startswith(b"*.log\r\n.unlearning/\n")
+
+
+def test_a_folder_without_git_or_dvc_is_refused_and_stays_as_it_is(tmp_path):
+    with pytest.raises(ProjectError, match="git init"):
+        scaffold.init(tmp_path, model="churn")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_every_knob_stands_in_the_template_with_its_default_and_a_comment():
+    lines = {line.split(":")[0].strip(): line for line in scaffold._template("params.yaml").splitlines()}
+    template = plain(scaffold.TEMPLATES / "params.yaml")["unlearning"]
+    assert Settings.model_validate(template) == Settings(model="diagnosis", recipe="recipes/diagnosis.py:recipe")
+    for name, field in Settings.model_fields.items():
+        assert name in template
+        kind = field.annotation
+        knobs = kind.model_fields if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+        assert not knobs or set(template[name]) == set(knobs)
+        assert all("#" in lines[knob] for knob in (knobs or [name]))
+
+
+def test_this_repository_is_such_a_project():
+    for name in ("params.yaml", "recipes/diagnosis.py"):
+        assert (REPOSITORY / name).read_text() == scaffold._template(name)
+    ours, template = plain(REPOSITORY / "dvc.yaml")["stages"], plain(scaffold.TEMPLATES / "dvc.yaml")["stages"]
+    source = ours.pop("source")
+    assert ours == template
+    assert source["outs"] == [settings.load(REPOSITORY).data.source]
+
+
+def test_dvc_finds_the_stages_of_this_repository_and_not_those_of_the_templates(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path))
+    for name in (".dvc/config", ".dvcignore", "dvc.yaml", "params.yaml", "unlearning/entrypoints/scaffold/templates/dvc.yaml"):
+        (tmp_path / "copy" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, tmp_path / "copy" / name)
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "copy")], check=True)
+    assert list(stages(tmp_path / "copy")) == ["source", *STAGES]
+
+
+def test_the_recipe_fits_the_demo_s_data():
+    pytest.importorskip("torch")
+    spec = importlib.util.spec_from_file_location("diagnosis", scaffold.TEMPLATES / "recipes/diagnosis.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    columns = data.columns()
+    assert [module.recipe.person, *module.recipe.features, module.recipe.target] == list(columns)
+    assert set(columns["diagnosis"]) == set(module.recipe.labels)
+
+
+def test_the_templates_are_shipped_with_the_package(tmp_path):
+    shutil.copytree(scaffold.TEMPLATES, tmp_path / "t", ignore=shutil.ignore_patterns("__pycache__"))
+    shipped = sorted(path.relative_to(tmp_path / "t").as_posix() for path in (tmp_path / "t").rglob("*") if path.is_file())
+    assert shipped == ["dvc.yaml", "gitignore", "params.adopt-only.yaml", "params.yaml", "prefect.yaml", "recipes/diagnosis.py"]
+
+
+def test_deployments_of_ones_own_stay_as_they_are(project):
+    (project / "prefect.yaml").write_text("name: theirs\n")
+
+    assert actions(scaffold.init(project, model="churn"))["prefect.yaml"] == "kept"
+
+    assert (project / "prefect.yaml").read_text() == "name: theirs\n"
+
+
+def test_this_repository_uses_the_deployments_that_users_get():
+    assert (REPOSITORY / "prefect.yaml").read_text() == (scaffold.TEMPLATES / "prefect.yaml").read_text()

@@ -1,0 +1,400 @@
+"""Decisions about a request: legal hold, release, exemption, cancellation, a longer deadline."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.erasure.test_batches import statement
+from tests.small_project import SOURCE, TRAIN, Project, patient, remote_objects, tracked
+from unlearning.domain import lifecycle
+from unlearning.domain.errors import AwaitsApproval, NotFound, OnHold, Refused, WrongUse
+from unlearning.erasure import decisions, purge_again, watch
+from unlearning.erasure.erasure import utc_now
+from unlearning.stores.tables import tables
+from unlearning.traces import sweep, twins, within_reach
+
+REASON = "litigation 7/26"
+
+
+def held(project: Project, request_id: str, **more: Any) -> str:
+    return decisions.hold(project.workspace, request_id, reason=REASON, now=utc_now(), **more).state
+
+
+def release(project: Project, request_id: str) -> str:
+    return decisions.release(project.workspace, request_id, now=utc_now()).state
+
+
+def test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release(project: Project) -> None:
+    person = project.cells()[0, 1][0]
+    (request,) = project.request(person)
+    assert held(project, request.request_id, scope="data/records.parquet") == "on_hold"
+    before = set(project.workspace.checkpoints.keys())
+
+    with pytest.raises(OnHold, match=request.request_id):
+        project.erase()
+
+    assert project.states() == {request.request_id: "on_hold"}
+    assert project.champion == 2
+    assert person not in project.people(TRAIN)
+    assert before <= set(project.workspace.checkpoints.keys())
+    assert not {"TracesFound", "Purged", "CertificateIssued"} & set(project.kinds())
+
+    assert release(project, request.request_id) == "purging"
+    (report,) = project.erase()
+    assert set(project.states().values()) <= {"completed", "completed_with_residuals"}
+    assert not before <= set(project.workspace.checkpoints.keys())
+    [said] = statement(project, report["certificate"])["predicate"]["requests"]
+    [stated] = said["holds"]
+    assert (stated["reason"], stated["scope"], stated["until"]) == (REASON, "data/records.parquet", "until released")
+    assert stated["heldAt"] < stated["releasedAt"]
+
+
+def test_a_held_person_is_left_out_of_training(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    held(project, request.request_id)
+    assert project.train()["excluded_records"] > 0
+
+
+def test_other_batches_go_on_while_one_is_held(project: Project) -> None:
+    cells = project.cells()
+    (first,) = project.request(cells[0, 1][0])
+    held(project, first.request_id)
+    with pytest.raises(OnHold):
+        project.erase()
+    (second,) = project.request(cells[2, 1][0])
+
+    with pytest.raises(OnHold):
+        project.erase()
+
+    states = project.states()
+    assert states[first.request_id] == "on_hold"
+    assert states[second.request_id].startswith("completed")
+    release(project, first.request_id)
+    project.erase()
+    assert all(state.startswith("completed") for state in project.states().values())
+
+
+def test_a_hold_comes_too_late_once_the_purge_has_begun(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+    project.erase()
+    with pytest.raises(Refused, match="purge has begun"):
+        held(project, request.request_id)
+    assert lifecycle.holds(project.events()) == {}
+    assert project.states()[request.request_id].startswith("completed")
+
+
+def test_a_hold_is_put_on_once_and_ends_once(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(OnHold, match="not on hold"):
+        release(project, request.request_id)
+    held(project, request.request_id)
+    with pytest.raises(OnHold, match="already"):
+        held(project, request.request_id)
+    assert release(project, request.request_id) == "suppressed"
+    with pytest.raises(OnHold, match="not on hold"):
+        release(project, request.request_id)
+
+
+def test_a_hold_ends_after_its_last_day(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    now = utc_now()
+    held(project, request.request_id, until=now.date())
+    midnight = datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1)
+
+    assert decisions.expire(project.workspace, now=midnight - timedelta(seconds=1)) == []
+    assert project.states() == {request.request_id: "on_hold"}
+    assert decisions.expire(project.workspace, now=midnight) == [request.request_id]
+    assert project.states() == {request.request_id: "suppressed"}
+    assert project.events()[-1].body["reason"] == decisions.EXPIRED
+    assert decisions.expire(project.workspace, now=midnight) == []
+
+
+def test_a_hold_that_would_be_over_is_refused(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(WrongUse, match="has passed"):
+        held(project, request.request_id, until=utc_now().date() - timedelta(days=1))
+
+
+@pytest.mark.parametrize(("decide", "state"), [(decisions.cancel, "cancelled"), (decisions.exempt, "exempt")])
+def test_who_withdraws_or_is_exempt_is_trained_on_again(project: Project, decide: Any, state: str) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+
+    assert decide(project.workspace, request.request_id, reason="a contract runs", now=utc_now()).state == state
+
+    assert lifecycle.suppressed_index_tokens(project.events()) == frozenset()
+    assert project.erase() == []
+
+
+def test_once_data_is_redacted_a_request_cannot_be_withdrawn(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+    held(project, request.request_id)
+    with pytest.raises(OnHold):
+        project.erase()
+    for decide in (decisions.cancel, decisions.exempt):
+        with pytest.raises(Refused, match="redacted"):
+            decide(project.workspace, request.request_id, reason="too late", now=utc_now())
+    assert project.states() == {request.request_id: "on_hold"}
+
+
+def test_a_request_that_is_withdrawn_after_the_plan_leaves_the_batch(project: Project) -> None:
+    stays, leaves = project.cells()[0, 1][0], project.cells()[2, 0][0]
+    first, second = project.request(stays, leaves)
+
+    def withdraw(step: str) -> None:
+        if step == "4 redact" and project.states()[second.request_id] == "planned":
+            decisions.cancel(project.workspace, second.request_id, now=utc_now())
+
+    (report,) = project.erase(before=withdraw)
+
+    assert stays not in project.people(TRAIN)
+    assert leaves in project.people(TRAIN)
+    states = project.states()
+    assert states[second.request_id] == "cancelled"
+    assert states[first.request_id].startswith("completed")
+    said = statement(project, report["certificate"])["predicate"]["requests"]
+    assert [one["reference"] for one in said] == [first.request_id]
+
+
+def test_a_deadline_is_extended_once_and_the_certificate_says_why(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+
+    extended = decisions.extend(project.workspace, request.request_id, reason="many requests", now=utc_now())
+
+    assert extended.due_at == lifecycle.extended_due_at(request.received_at, "gdpr")
+    with pytest.raises(Refused, match="extended before"):
+        decisions.extend(project.workspace, request.request_id, reason="again", now=utc_now())
+    (report,) = project.erase()
+    [said] = statement(project, report["certificate"])["predicate"]["requests"]
+    assert said["extension"]["reason"] == "many requests"
+    assert said["dueAt"] == said["extension"]["dueAt"] == extended.due_at.isoformat()
+
+
+def test_a_deadline_that_has_passed_cannot_be_extended(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    assert request.due_at is not None
+    with pytest.raises(Refused, match="still to come"):
+        decisions.extend(project.workspace, request.request_id, reason="late", now=request.due_at + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize(
+    ("received", "due"), [("2026-01-31", "2026-04-30"), ("2025-11-30", "2026-02-28"), ("2026-05-15", "2026-08-15")]
+)
+def test_the_longer_deadline_is_three_calendar_months(received: str, due: str) -> None:
+    moment = datetime.fromisoformat(received).replace(tzinfo=UTC)
+    assert lifecycle.extended_due_at(moment, "gdpr") == datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert lifecycle.extended_due_at(moment, "ccpa") == moment + timedelta(days=90)
+    assert lifecycle.extended_due_at(moment, "none") is None
+
+
+@given(st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)))
+def test_the_longer_deadline_is_later_and_on_the_same_day_where_there_is_one(received: datetime) -> None:
+    first, longer = lifecycle.due_at(received, "gdpr"), lifecycle.extended_due_at(received, "gdpr")
+    assert first is not None
+    assert longer is not None
+    assert received < first < longer
+    assert longer.day == min(received.day, calendar.monthrange(longer.year, longer.month)[1])
+
+
+@pytest.mark.parametrize("words", ["{} is in court", "the case of ({}).", "{}"])
+def test_words_that_name_the_person_are_refused_and_not_repeated(project: Project, words: str) -> None:
+    person = project.people(TRAIN)[0]
+    (request,) = project.request(person)
+    events = len(project.events())
+    for words_given in ({"reason": words.format(person)}, {"reason": REASON, "scope": words.format(person)}):
+        with pytest.raises(WrongUse, match="name the person") as refused:
+            decisions.hold(project.workspace, request.request_id, now=utc_now(), **words_given)
+        assert person not in str(refused.value)
+    assert len(project.events()) == events
+
+
+def test_a_duplicate_is_decided_by_its_first_request(project: Project) -> None:
+    person = project.people(TRAIN)[0]
+    (first,), (second,) = project.request(person), project.request(person)
+    with pytest.raises(WrongUse, match=first.request_id):
+        held(project, second.request_id)
+
+
+def test_an_unknown_request_and_an_empty_reason_are_wrong_use(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(NotFound):
+        held(project, "request-nobody")
+    with pytest.raises(WrongUse, match="words are empty"):
+        decisions.hold(project.workspace, request.request_id, reason=" ", now=utc_now())
+
+
+# --- a hold on data sets --------------------------------------------------------------------------------------------
+
+
+def people_of(project: Project, name: str) -> set[str]:
+    """Who is in an object of the remote."""
+    file = project.root / ".dvc-remote/files/md5" / name[:2] / name[2:]
+    return {str(value) for value in tables.people(tables.read(file, person="patient", named="a.parquet"), "patient").values}
+
+
+def erased_but_held(project: Project, person: str) -> tuple[str, dict[str, Any]]:
+    """The request, and what its erasure reported: the source is held, everything else goes."""
+    (request,) = project.request(person)
+    assert held(project, request.request_id, data=[SOURCE]) == "suppressed"
+    (report,) = project.erase()
+    return request.request_id, report
+
+
+def test_whoever_the_law_keeps_in_one_data_set_is_erased_from_all_others(project: Project) -> None:
+    person = project.cells()[0, 1][0]
+    source, train = tracked(project.root, SOURCE), tracked(project.root, TRAIN)
+
+    request_id, report = erased_but_held(project, person)
+
+    assert project.states() == {request_id: "completed_with_residuals"}
+    assert person in people_of(project, source)
+    assert train not in remote_objects(project.root)
+    assert person not in {*project.people(SOURCE), *project.people(TRAIN)}
+    assert project.champion == 2
+    said = statement(project, report["certificate"])["predicate"]
+    [stated] = said["requests"][0]["holds"]
+    assert (stated["dataSets"], stated["releasedAt"]) == ([SOURCE], "not released")
+    kept = [one for one in said["verification"] if "legal hold" in one["place"]]
+    assert [(one["outcome"], one["count"]) for one in kept] == [("residual", 1)] * 2, "in the cache and in the remote"
+
+
+def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_the_release(project: Project) -> None:
+    person, source = project.cells()[0, 1][0], tracked(project.root, SOURCE)
+    request_id, _ = erased_but_held(project, person)
+
+    done = sweep.sweep(project.workspace, [project.token(person)])
+    assert not done.clean
+    assert {one.place for one in done.places if one.outcome == "residual"} == {
+        "DVC cache: kept by a legal hold",
+        "DVC remote 'store': kept by a legal hold",
+    }
+    purge_again.purge(project.workspace, [])
+    assert not [one for one in watch.watch(project.workspace, clock=utc_now) if one.kind == "objects"]
+    assert person in people_of(project, source)
+
+    assert release(project, request_id) == "completed_with_residuals"
+    done_again = purge_again.purge(project.workspace, [])
+
+    assert done_again["certificates"]
+    assert project.states() == {request_id: "completed"}
+    assert source not in remote_objects(project.root)
+    assert person not in people_of(project, twins.known(project.workspace).twins[source].new)
+    assert sweep.sweep(project.workspace, within_reach.erased(project.workspace)).clean
+
+
+def test_erasing_somebody_else_from_what_is_held_keeps_the_rows_of_whom_the_law_keeps(project: Project) -> None:
+    kept, goes = project.cells()[0, 1][0], project.cells()[2, 1][0]
+    source = tracked(project.root, SOURCE)
+    erased_but_held(project, kept)
+    project.request(goes)
+
+    project.erase()
+    purge_again.purge(project.workspace, [])
+
+    assert source not in remote_objects(project.root)
+    twin = people_of(project, twins.known(project.workspace).twins[source].new)
+    assert kept in twin
+    assert goes not in twin
+    assert sweep.sweep(project.workspace, [project.token(goes)]).clean
+
+
+def test_files_of_a_folder_that_is_held_stay_with_it(project: Project) -> None:
+    kept, other = project.cells()[0, 1][0], project.cells()[2, 1][0]
+    folder = project.root / "data/visits"
+    folder.mkdir()
+    for name, person in (("a.csv", kept), ("b.csv", other)):
+        (folder / name).write_text(f"patient,x\n{person},1\n{patient(999)},2\n")
+    project.workspace.data.add(["data/visits"])
+    project.workspace.data.push(["data/visits"])
+    project.workspace.data.git.commit("Add the visits", ["."])
+    (request,) = project.request(kept)
+    before = remote_objects(project.root)
+    held(project, request.request_id, data=["data/visits/"])
+
+    project.erase()
+
+    gone = before - remote_objects(project.root)
+    assert tracked(project.root, "data/visits") not in gone
+    assert gone, "the other tables went"
+    assert (folder / "a.csv").read_text().count(kept) == 1
+
+
+def test_a_hold_on_what_no_revision_tracks_is_wrong_use(project: Project) -> None:
+    (request,) = project.request(project.people(TRAIN)[0])
+    with pytest.raises(WrongUse, match="no revision tracks"):
+        held(project, request.request_id, data=["data/billing.csv"])
+    assert lifecycle.holds(project.events()) == {}
+
+
+def test_a_hold_on_a_data_set_ends_after_its_last_day_though_the_rest_is_erased(project: Project) -> None:
+    (request,) = project.request(project.cells()[0, 1][0])
+    now = utc_now()
+    held(project, request.request_id, data=[SOURCE], until=now.date())
+    project.erase()
+
+    assert decisions.expire(project.workspace, now=now + timedelta(days=1)) == [request.request_id]
+    assert lifecycle.kept(project.events()) == {}
+
+
+# --- approval, and who was told -------------------------------------------------------------------------------------
+
+
+def test_where_approval_is_asked_for_nothing_changes_before_it_and_the_certificate_names_who_gave_it(project: Project) -> None:
+    project.configure({"policy": {"approval": True}})
+    person = project.cells()[0, 1][0]
+    (request,) = project.request(person)
+    for _ in range(2):
+        with pytest.raises(AwaitsApproval, match=f"unlearn approve {request.request_id}"):
+            project.erase()
+    assert project.states() == {request.request_id: "awaiting_approval"}
+    assert (person in project.people(TRAIN), project.champion) == (True, 1)
+    assert project.kinds().count("ApprovalRequested") == 1
+
+    assert decisions.approve(project.workspace, request.request_id, by="the DPO", now=utc_now()).state == "queued"
+    decisions.tell(project.workspace, request.request_id, recipient="Acme Analytics", now=utc_now())
+    (report,) = project.erase()
+
+    said = statement(project, report["certificate"])["predicate"]
+    assert said["impact"]["approvedBy"] == "the DPO"
+    assert [one["name"] for one in said["recipients"]] == ["Acme Analytics"]
+    assert person not in project.people(TRAIN)
+    with pytest.raises(Refused, match="awaits approval"):
+        decisions.approve(project.workspace, request.request_id, by="the DPO", now=utc_now())
+    if project.states()[request.request_id] == "completed":
+        with pytest.raises(Refused, match="certificate is issued"):
+            decisions.tell(project.workspace, request.request_id, recipient="Late Ltd", now=utc_now())
+
+
+def test_a_batch_that_awaits_approval_holds_up_no_other_and_can_be_withdrawn(project: Project) -> None:
+    project.configure({"policy": {"approval": True}})
+    (first,) = project.request(project.cells()[0, 1][0])
+    with pytest.raises(AwaitsApproval):
+        project.erase()
+    (second,) = project.request(project.cells()[2, 1][0])
+    with pytest.raises(AwaitsApproval):
+        project.erase(second.request_id)
+    decisions.approve(project.workspace, second.request_id, by="the DPO", now=utc_now())
+
+    (report,) = project.erase(second.request_id)
+
+    assert report["requests"][0]["request_id"] == second.request_id
+    assert project.states()[first.request_id] == "awaiting_approval"
+    assert decisions.cancel(project.workspace, first.request_id, now=utc_now()).state == "cancelled"
+    assert project.erase() == []
+
+
+def test_who_approves_or_was_told_is_said_without_naming_the_person(project: Project) -> None:
+    project.configure({"policy": {"approval": True}})
+    person = project.people(TRAIN)[0]
+    (request,) = project.request(person)
+    with pytest.raises(AwaitsApproval):
+        project.erase()
+    for decide, words in ((decisions.approve, "by"), (decisions.tell, "recipient")):
+        with pytest.raises(WrongUse, match="name the person") as refused:
+            decide(project.workspace, request.request_id, now=utc_now(), **{words: f"{person}'s lawyer {person}"})
+        assert person not in str(refused.value)

@@ -1,7 +1,0 @@
-import io
-
-from unlearning.stores import people_scan
-
-
-def test_one_line_longer_than_any_header_is_no_table():
-    assert people_scan.identifiers(io.BytesIO(b'{"rows": "' + b"x" * 200_000 + b'"}'), ("patient",)) is None

@@ -1,0 +1,253 @@
+"""What an erasure knows about itself when it is done: the facts that a certificate states, as frozen values.
+
+None always means that nobody knows, or nobody asked; the certificate then says so in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from unlearning.domain.entities import Chain, CheckResult, DataVersion, ErasureRequest, Impact, ModelVersion, Residual, Trained
+from unlearning.domain.merkle import Proof
+
+DOES_NOT_PROVE = (
+    "That the weights alone show what they were trained on: they cannot (Thudi et al. 2022). It states that a named algorithm "
+    "ran on named data; an exact method can be replayed to check that.",
+    "That every copy was found: it covers the systems it names, and lists what was out of reach.",
+    "That the measurements are true: the issuer signs for them. Whoever holds the data can repeat them.",
+    "That any law is satisfied: that is for people to judge.",
+)
+"""What no certificate of this software shows, in plain words; add what is particular to a case."""
+
+Operation = Literal["redacted", "trained", "registered", "promoted", "deleted", "rewritten", "notified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who signs, in which role, with which software."""
+
+    name: str
+    role: str
+    tool: str
+    version: str
+    code_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where was looked, how complete the lineage is, and what nobody could reach."""
+
+    systems: tuple[str, ...]
+    out_of_reach: tuple[Residual, ...]
+    """Never empty: backups, copies and clones always are."""
+    versions_indexed: int | None = None
+    versions_known: int | None = None
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerLink:
+    """The certificate's own place in the ledger."""
+
+    position: int
+    previous: str
+    """Hash of the event before."""
+    head: str
+    """Hash of the last event when the certificate was issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """The list that keeps the people from coming back: since when, and the Merkle root over its tokens."""
+
+    since: datetime
+    commitment: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A legal hold that was on a request: it kept the purge back, or the objects of some data sets out of it."""
+
+    request_id: str
+    held_at: datetime
+    reason: str
+    scope: str | None = None
+    """What had to be kept, in words."""
+    data: tuple[str, ...] = ()
+    """The data sets whose versions it kept; empty when it kept everything."""
+    until: datetime | None = None
+    released_at: datetime | None = None
+    released_because: str | None = None
+
+    def ended(self, at: datetime, because: str) -> Hold:
+        """The same hold, released."""
+        return replace(self, released_at=at, released_because=because)
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A longer deadline that the law allows, given once with a reason."""
+
+    request_id: str
+    extended_at: datetime
+    due_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every certificate has, whatever was decided."""
+
+    certificate_id: str
+    issued_at: datetime
+    issuer: Issuer
+    requests: tuple[ErasureRequest, ...]
+    scope: Scope
+    ledger: LedgerLink
+    valid_until: datetime | None = None
+    suppression: Suppression | None = None
+    holds: tuple[Hold, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    does_not_prove: tuple[str, ...] = DOES_NOT_PROVE
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """That one person's token is not in a data version."""
+
+    token: str
+    """The request's token, or its first 16 bytes where the tree holds only those."""
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table that was redacted, with Merkle roots over its tokens where they were made."""
+
+    before: DataVersion
+    after: DataVersion
+    root_before: str | None = None
+    root_after: str | None = None
+    absences: tuple[Absence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedTable:
+    """One data version that was searched and held none of the people."""
+
+    data: DataVersion
+    root: str | None = None
+    absences: tuple[Absence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unlearning:
+    """What ran on what. The chains hold every checkpoint name before and after, so the difference can be recomputed."""
+
+    trained: Trained
+    chain_before: Chain
+    chain_after: Chain
+    parent_data_digest: str | None = None
+    """Of the training table that the version before was made from; tells redaction apart from other changes of the data."""
+    code_digest: str | None = None
+    environment_digest: str | None = None
+    base_checkpoint: str | None = None
+    """Digest of a model that training started from, where it did not start from nothing."""
+    replay_equal: bool | None = None
+    """Whether training from scratch gave the same bytes; None when nobody asked."""
+    replay_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One change that was made, in the past tense."""
+
+    target: str
+    operation: Operation
+    started_at: datetime
+    finished_at: datetime
+    result: str
+    digest_before: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the search for traces found in one place, after the deletion."""
+
+    place: str
+    level: Literal["logical", "physical", "model"]
+    outcome: Literal["verified", "unverified", "residual", "out_of_reach"]
+    how: str
+    at: datetime
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Which version serves now."""
+
+    registry: str
+    alias: str
+    old: ModelVersion | None
+    new: ModelVersion
+    model_digest: str
+    """SHA-256 of the new version's manifest: sorted (relative path, SHA-256) pairs of its files."""
+    served_digest: str | None = None
+    """The same, read back from what the alias serves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Someone who was told, because they hold a copy or a child."""
+
+    name: str
+    notified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that still holds the people, and when it expires."""
+
+    name: str
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """Everything an erasure knows about itself when it is done."""
+
+    frame: Frame
+    impact: Impact
+    tables: tuple[Table, ...]
+    unlearning: Unlearning | None
+    """None, as is the promotion, when none of the people shaped the served model, or the project trains none of its own."""
+    promotion: Promotion | None
+    validation: tuple[CheckResult, ...]
+    trains_own: bool = True
+    """False where every model is adopted: what was made again is among the actions."""
+    actions: tuple[Action, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    residuals: tuple[Residual, ...] = ()
+    plan_digest: str | None = None
+    approved_by: str | None = None
+    children: int | None = None
+    """Models derived from the touched ones; None when nobody looked."""
+    recipients: tuple[Recipient, ...] = ()
+    backups: tuple[Backup, ...] = ()
+
+    @property
+    def state(self) -> str:
+        """`completed` only when every place in reach was searched again and is clean."""
+        open_places = any(finding.outcome in ("residual", "unverified") for finding in self.findings)
+        return "completed_with_residuals" if self.residuals or open_places else "completed"
+
+
+@dataclass(frozen=True, slots=True)
+class NotFoundFacts:
+    """The answer about people of whom no record was found: where was looked, and nothing else."""
+
+    frame: Frame
+    searched: tuple[SearchedTable, ...]

@@ -1,0 +1,1 @@
+"""The certificate as one HTML page that loads nothing."""

@@ -1,0 +1,376 @@
+"""What a certificate is worth: its signature, and everything in it that can be worked out again without network, data or keys.
+
+A verdict is "verified" (signed by the pinned key, and nothing in it contradicts itself), "integrity only" (no key was given),
+"contradictory" (signed, yet something in it does not add up) or "invalid" (that key did not sign these bytes). None of them
+says that a law is satisfied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from unlearning.certificate.envelope import key_ids, public_key_id, signed_by, statement_of
+from unlearning.checks.verdict import MEMBERSHIP
+from unlearning.domain import merkle
+from unlearning.domain.errors import VerificationFailed
+
+PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate/v1"
+
+Signature = Literal["valid", "invalid", "unchecked"]
+Judgement = Literal["verified", "integrity only", "contradictory", "invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputation:
+    """One thing that was worked out again."""
+
+    name: str
+    agrees: bool
+    how: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.how}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """The outcome of checking one certificate."""
+
+    signature: Signature
+    keyid: str | None
+    """SHA-256 of the pinned key; None without one."""
+    claimed_keyids: tuple[str, ...]
+    """What the signatures call their keys: hints, not evidence."""
+    grade: str
+    """The strength of the evidence, in words."""
+    verdict: Judgement
+    subjects: tuple[str, ...] = ()
+    predicate: Mapping[str, Any] = field(default_factory=dict)
+    """Empty when the signature is invalid: nothing in the file can be relied on then."""
+    recomputed: tuple[Recomputation, ...] = ()
+    not_recomputed: tuple[str, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """True when nobody should rely on the certificate."""
+        return self.verdict in ("invalid", "contradictory")
+
+
+def verify(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> Verification:
+    """What the certificate is worth; without a pinned key, whether it is at least consistent with itself.
+
+    Raises VerificationFailed that names what is wrong when the file is no certificate, KeyFileError for an unusable key.
+    """
+    keyid = None if public_key_pem is None else public_key_id(public_key_pem)
+    claimed = key_ids(envelope)
+    if public_key_pem is not None and not signed_by(envelope, public_key_pem):
+        grade = "none: the given key did not sign these bytes; the file was changed, or another key signed it"
+        return Verification("invalid", keyid, claimed, grade, "invalid", not_recomputed=("everything: nothing was read",))
+    statement = statement_of(envelope)
+    predicate = _predicate(statement)
+    recomputed, open_questions = _recompute(statement, predicate)
+    return Verification(
+        signature="valid" if keyid else "unchecked",
+        keyid=keyid,
+        claimed_keyids=claimed,
+        grade=_grade(predicate, signed=keyid is not None),
+        verdict=_verdict(recomputed, signed=keyid is not None),
+        subjects=tuple(f"{subject['name']} sha256:{subject['digest']['sha256']}" for subject in statement["subject"]),
+        predicate=predicate,
+        recomputed=tuple(recomputed),
+        not_recomputed=(*open_questions, *_never(predicate)),
+    )
+
+
+def _verdict(recomputed: list[Recomputation], *, signed: bool) -> Judgement:
+    if not all(item.agrees for item in recomputed):
+        return "contradictory"
+    return "verified" if signed else "integrity only"
+
+
+def _grade(predicate: Mapping[str, Any], *, signed: bool) -> str:
+    who = "a record signed by the pinned key" if signed else "a record whose signature was not checked"
+    if predicate["decision"] == "not_found":
+        return f"{who}: a search found no record"
+    if not _trained(predicate):
+        return f"{who}: {_grade_elsewhere(predicate)}"
+    guarantee, replay = str(_at(predicate, "unlearning.guarantee")), _at(predicate, "unlearning.replay")
+    if guarantee == "exact":
+        replayed = isinstance(replay, dict) and replay.get("equal") is True
+        return f"{who}: an exact method, " + (
+            "replayed by the issuer with equal bytes" if replayed else "open to replay, not replayed"
+        )
+    if guarantee == "empirical":
+        return f"{who}: a heuristic method, judged by measurements and not by proof"
+    return f"{who}: a method {guarantee} under its published assumptions"
+
+
+def _grade_elsewhere(predicate: Mapping[str, Any]) -> str:
+    """The evidence about models that the issuer does not train itself."""
+    if made := made_again(predicate):
+        return f"{', '.join(made)} made again by DVC stages on the redacted data, whose determinism was not verified"
+    if any(item["level"] == "model" for item in _at(predicate, "residuals")):
+        return "only data changed; models that they shaped are listed as left"
+    return "only data changed, no model had to"
+
+
+def made_again(predicate: Mapping[str, Any]) -> list[str]:
+    """Versions of adopted models that took the place of others; every promotion among the actions of a data-only erasure."""
+    return [one["target"] for one in predicate["actions"] if one["operation"] == "promoted"] if not _trained(predicate) else []
+
+
+def _never(predicate: Mapping[str, Any]) -> Iterator[str]:
+    """What no offline check of this file can show."""
+    yield "that the search looked everywhere it says: repeat it with `unlearn sweep` where the data lies"
+    yield "that the ledger holds the event the certificate names: `unlearn audit` at the issuer"
+    yield "that the files behind the subjects have the stated digests: fetch and hash them"
+    if _trained(predicate):
+        yield "that training ran as stated on the stated data: replay it from the data versions, recipe and seed"
+        yield "the measured values of the checks: measure again with the data"
+    elif predicate["decision"] == "erased" and made_again(predicate):
+        yield "that the stages read only what they declare: run them on the stated tables, where nothing else is at hand"
+
+
+def _predicate(statement: Mapping[str, Any]) -> dict[str, Any]:
+    kind = statement.get("predicateType")
+    if kind != PREDICATE_TYPE:
+        raise VerificationFailed(f"predicateType is {kind!r}; expected {PREDICATE_TYPE!r}: this is no certificate of erasure")
+    predicate: dict[str, Any] = statement["predicate"]
+    decision = predicate.get("decision")
+    if decision not in ("erased", "not_found"):
+        raise VerificationFailed(f"the certificate's decision is {decision!r}; expected 'erased' or 'not_found'")
+    return predicate
+
+
+Finding = Recomputation | str
+"""Something worked out again, or the reason why it could not be."""
+
+
+def _recompute(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> tuple[list[Recomputation], list[str]]:
+    checks = [_frank, _linked, _dates, _absences, _subjects]
+    if predicate["decision"] == "erased":
+        checks += [_state, _searched_after]
+    if _trained(predicate):
+        checks += [_promoted, _chains, _heads]
+    found: list[Finding] = []
+    for check in checks:
+        try:
+            found.extend(check(statement, predicate))
+        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+            part = check.__name__.removeprefix("_")
+            raise VerificationFailed(f"the certificate is malformed where {part} is checked: {error}") from error
+    return [item for item in found if isinstance(item, Recomputation)], [item for item in found if isinstance(item, str)]
+
+
+def _frank(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    names = [path for path in ("scope.outOfReach", "doesNotProve") if not _at(predicate, path)]
+    how = f"{' and '.join(names)} empty" if names else "says what is out of reach and what it does not prove"
+    yield Recomputation("limits", not names, how)
+
+
+def _linked(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    chain = _at(predicate, "chain")
+    hashes = [bytes.fromhex(chain[name]) for name in ("previous", "head")]
+    sound = chain["position"] >= 0 and all(len(value) == 32 for value in hashes)
+    yield Recomputation("ledger link", sound, "position, previous hash and head are there" if sound else "the link is broken")
+
+
+def _dates(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    issued = _moment(_at(predicate, "issuedAt"))
+    wrong = [name for name, early, late in _ordered(predicate, issued) if early and late and early > late]
+    how = f"out of order: {', '.join(wrong)}" if wrong else "requests, actions, findings and issue follow one another"
+    yield Recomputation("dates", not wrong, how)
+
+
+def _ordered(predicate: Mapping[str, Any], issued: datetime | None) -> Iterator[tuple[str, datetime | None, datetime | None]]:
+    yield "issued and valid until", issued, _moment(_at(predicate, "validUntil"))
+    for request in _at(predicate, "requests"):
+        received = _moment(request["receivedAt"])
+        yield f"request {request['reference']} received and issued", received, issued
+        yield f"request {request['reference']} received and due", received, _moment(request["dueAt"])
+    for action in predicate.get("actions", []):
+        started, finished = _moment(action["startedAt"]), _moment(action["finishedAt"])
+        yield f"{action['target']} started and finished", started, finished
+        yield f"{action['target']} finished and issued", finished, issued
+    for finding in _findings(predicate):
+        yield f"{finding['place']} searched and issued", _moment(finding["at"]), issued
+
+
+def _absences(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    people = list(dict.fromkeys(request["token"] for request in _at(predicate, "requests")))
+    committed = list(_committed(predicate))
+    if not committed:
+        yield "absence from the data: no table was stated"
+    for data, proofs in committed:
+        if not _is_hash(data["root"]):
+            yield f"absence from {data['path']}: no root was committed to"
+            continue
+        given = {item["token"]: merkle.from_plain(item["proof"]) for item in proofs}
+        if not given:
+            yield f"absence from {data['path']}: no proof was asked for"
+            continue
+        shown = [token for token in people if any(_absent(given[held], data, held) for held in _held(token, given))]
+        how = f"{len(shown)} of {len(people)} tokens shown absent from {data['path']} under root {data['root'][:12]}…"
+        yield Recomputation(f"absence from {data['path']}", len(shown) == len(people), how)
+
+
+def _held(token: str, given: Mapping[str, merkle.Proof]) -> list[str]:
+    """The token as the tree holds it: whole, or cut to 16 bytes; that nobody has its beginning says more, not less."""
+    return [held for held in (token, token[: 2 * min(merkle.WIDTHS)]) if held in given]
+
+
+def _committed(predicate: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[Any]]]:
+    """Every data version that must not hold the people, with the proofs that come with it."""
+    if predicate["decision"] == "not_found":
+        for item in _at(predicate, "searched"):
+            yield {**item["data"], "root": item["root"]}, item["absence"]
+    else:
+        for table in _at(predicate, "tables"):
+            yield table["after"], table["absence"]
+
+
+def _absent(proof: merkle.Proof, data: Mapping[str, Any], token: str) -> bool:
+    return proof.kind == "absence" and merkle.verify(proof, data["root"], bytes.fromhex(token), size=data["people"])
+
+
+def _subjects(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    stated = {(data["path"], data["digest"]) for data, _ in _committed(predicate)}
+    if _trained(predicate):
+        promotion = _at(predicate, "promotion")
+        stated.add((f"models:/{promotion['to']}", promotion["modelDigest"]))
+    named = {(subject["name"], subject["digest"]["sha256"]) for subject in statement["subject"]}
+    how = (
+        "the same names and digests as in the predicate" if named == stated else "other names or digests than in the predicate"
+    )
+    yield Recomputation("subjects", named == stated, how)
+
+
+def _state(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    findings, listed = _findings(predicate), _at(predicate, "residuals")
+    left = len(listed) + sum(item["outcome"] in ("residual", "unverified") for item in findings)
+    due = "completed_with_residuals" if left or not findings else "completed"
+    state = _at(predicate, "state")
+    yield Recomputation("state", state == due, f"says {state}, where {due} is due: {left} places are left or unverified")
+
+
+def _promoted(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    exact = _at(predicate, "unlearning.guarantee") == "exact"
+    failed = [
+        check["name"]
+        for check in _at(predicate, "validation")
+        # What proves an exact method is its chain of keys, not an attack: `checks/verdict.py` says why.
+        if check["verdict"] == "failed" and not (exact and check["name"] == MEMBERSHIP)
+    ]
+    promotion = _at(predicate, "promotion")
+    how = (
+        f"promoted although these failed: {', '.join(failed)}"
+        if failed
+        else "no check that forbids it failed before the alias moved"
+    )
+    yield Recomputation("promotion", not failed, how)
+    if _is_hash(promotion["servedDigest"]):
+        same = promotion["servedDigest"] == promotion["modelDigest"]
+        yield Recomputation("served model", same, f"what serves is {'' if same else 'not '}the certified model")
+    else:
+        yield "that the alias serves the certified model: it was not read back"
+
+
+def _chains(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    before, after = _at(predicate, "unlearning.chainBefore"), _at(predicate, "unlearning.chainAfter")
+    if before["recipe"] != after["recipe"] or before["seed"] != after["seed"] or not _only_redacted(predicate):
+        yield "which keys changed: recipe, seed or other records changed as well, so every key may differ"
+        return
+    touched = {item["shard"]: item for item in _at(predicate, "impact.shards")}
+    wrong = [
+        old["shard"]
+        for old, new in zip(before["shards"], after["shards"], strict=True)
+        if not _changed_as_stated(old, new, touched.get(old["shard"]))
+    ]
+    how = (
+        f"not as stated in shards {wrong}"
+        if wrong
+        else f"keys and rows changed from the touched slice on in {len(touched)} of "
+    )
+    yield Recomputation("chain of keys", not wrong, how + ("" if wrong else f"{len(after['shards'])} shards, and nowhere else"))
+
+
+def _only_redacted(predicate: Mapping[str, Any]) -> bool:
+    """Whether the training data before and after are one redacted table, row for row: then nothing else can have changed."""
+    done = _at(predicate, "unlearning")
+    rows = [sum(sum(shard["rows"]) for shard in done[name]["shards"]) for name in ("chainBefore", "chainAfter")]
+    parent = done["parentData"]
+    return any(
+        [table["before"]["rows"], table["after"]["rows"]] == rows
+        and (not _is_hash(parent) or table["before"]["digest"] == parent)
+        for table in _at(predicate, "tables")
+    )
+
+
+def _changed_as_stated(old: Mapping[str, Any], new: Mapping[str, Any], impact: Mapping[str, Any] | None) -> bool:
+    if old["shard"] != new["shard"] or len(old["keys"]) != len(new["keys"]):
+        return False
+    if impact is None:
+        return bool(old["keys"] == new["keys"] and old["rows"] == new["rows"])
+    first = impact["first_slice"]
+    kept = bool(old["keys"][:first] == new["keys"][:first])
+    changed = all(was != now for was, now in zip(old["keys"][first:], new["keys"][first:], strict=True))
+    return kept and changed and sum(old["rows"]) - sum(new["rows"]) == impact["records"]
+
+
+def _heads(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    done = _at(predicate, "unlearning")
+    if done["guarantee"] != "exact":
+        yield "that the model's constituents are the chain's heads: the method leaves the chain"
+        return
+    heads = {shard["shard"]: shard["keys"][-1] for shard in done["chainAfter"]["shards"] if any(shard["rows"])}
+    parts = {part["shard"]: part["key"] for part in done["constituents"]}
+    empty = [shard["shard"] for shard in done["chainAfter"]["shards"] if not any(shard["rows"])]
+    same = parts == heads and sorted(done["dropped"]) == empty
+    yield Recomputation("heads", same, f"the {len(parts)} constituents are {'' if same else 'not '}the heads of the new chain")
+
+
+def _searched_after(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+    findings = _findings(predicate)
+    if not findings:
+        yield "that nothing is left: it was not searched again yet"
+        return
+    gone = [_moment(item["finishedAt"]) for item in _at(predicate, "actions") if item["operation"] in ("deleted", "rewritten")]
+    last = max((moment for moment in gone if moment), default=None)
+    early = [item["place"] for item in findings if last and (at := _moment(item["at"])) and at < last]
+    how = (
+        f"searched before the last deletion: {', '.join(early)}"
+        if early
+        else "every place was searched after the last deletion"
+    )
+    yield Recomputation("search after deletion", not early, how)
+
+
+def _trained(predicate: Mapping[str, Any]) -> bool:
+    """Whether the certificate states a training, and not words for none having been needed."""
+    return predicate["decision"] == "erased" and isinstance(_at(predicate, "unlearning"), dict)
+
+
+def _findings(predicate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    found = predicate.get("verification", [])
+    return found if isinstance(found, list) else []
+
+
+def _is_hash(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 64 and not value.strip("0123456789abcdef")
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A moment, or None for the words that stand where there is none."""
+    return datetime.fromisoformat(text) if text and text[:1].isdigit() else None
+
+
+def _at(tree: Any, path: str) -> Any:
+    """The value under a dotted path. Raises VerificationFailed that names it when it is missing."""
+    for name in path.split("."):
+        if not isinstance(tree, dict) or name not in tree:
+            raise VerificationFailed(f"the certificate has no field {path}; ask the issuer for the file again")
+        tree = tree[name]
+    return tree

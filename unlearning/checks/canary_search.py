@@ -1,0 +1,104 @@
+"""Who of a table is on a list of people? Identifiers are turned into keyed tokens here and go no further.
+
+A search that finds nobody is right or blind: identifiers read as numbers and listed as text, another key, another spelling.
+So each search also looks for a canary, somebody who must still be there; unless it is found, the search says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Tokenise = Callable[[Sequence[object]], Sequence[str]]
+"""Identifiers → keyed tokens in hex, one each; called once, with the distinct identifiers of the table."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """People who must not be in the table, as keyed tokens in hex."""
+
+    tokens: frozenset[str]
+    tokenise: Tokenise
+    canary: str | None = None
+    """Token of somebody who must still be there, from where `tokens` come from: shows that list and table spell people alike.
+    None takes somebody from the table itself, which shows only that a search can find."""
+
+    def __post_init__(self) -> None:
+        if self.canary in self.tokens:
+            raise ValueError("the canary must be in the table, so it cannot be on the list of those who must not")
+
+
+@dataclass(frozen=True)
+class Persons:
+    """The persons of a table."""
+
+    values: tuple[object, ...]
+    """Distinct raw identifiers; in memory only."""
+    codes: NDArray[np.int64]
+    """(n,) index into `values` for each row, -1 for a row without a person."""
+
+    @property
+    def nobody(self) -> int:
+        """Rows without a person."""
+        return int((self.codes < 0).sum())
+
+
+@dataclass(frozen=True)
+class Search:
+    """The answer to one list."""
+
+    found: NDArray[np.bool_]
+    """(people,) True where the person is on the list."""
+    canary: NDArray[np.bool_]
+    """(people,) True where the person is the canary."""
+    searched: int
+    independent: bool
+    """The canary came with the list, not from the table."""
+
+
+def persons(table: pd.DataFrame, column: str) -> Persons:
+    """Who each row belongs to; a missing or blank cell is nobody. Raises DataError without the column, or with two."""
+    import pandas as pd
+
+    if column not in table.columns:
+        raise DataError(f"no person column {column!r}; the table has {', '.join(map(str, table.columns))}")
+    if not table.columns.is_unique:
+        raise DataError(f"the table has several columns of one name among {', '.join(map(str, table.columns))}; rename them")
+    cells = table[column].astype(object)
+    codes, values = pd.factorize(cells.mask(cells.isna() | cells.astype(str).str.strip().eq("")))
+    return Persons(tuple(_plain(value) for value in values), codes.astype(np.int64))
+
+
+def tokens_of(people: Persons, tokenise: Tokenise) -> NDArray[np.str_]:
+    """(people,) the token of each person."""
+    tokens = np.array(tokenise(people.values), dtype=np.str_)
+    if tokens.shape != (len(people.values),):
+        raise ValueError(f"the tokeniser gave {tokens.shape} tokens for {len(people.values)} people; expected one each")
+    return tokens
+
+
+def search(absent: Absent, tokens: NDArray[np.str_]) -> Search:
+    """Look for everybody on the list, and for the canary, among the tokens of a table's people."""
+    canary = absent.canary or next((str(token) for token in tokens if token not in absent.tokens), None)
+    return Search(
+        found=np.isin(tokens, np.array(sorted(absent.tokens), dtype=np.str_)),
+        canary=np.isin(tokens, np.array([canary] if canary else [], dtype=np.str_)),
+        searched=len(absent.tokens),
+        independent=absent.canary is not None,
+    )
+
+
+def _plain(value: object) -> object:
+    """4711.0 as 4711, since pandas turns whole numbers into floats when one is missing; bytes as text."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,5 @@
+"""What decides, pure: the words of the field, and what follows from them. Reads no clock, no file, no service.
+
+Nouns and roles `entities`, `protocols`, `errors`; names by content `hashing`, `merkle`; the states of a request `lifecycle`;
+where records live `partition`; which model comes from which `derivation`; what an erasure would touch and cost `planning`.
+"""

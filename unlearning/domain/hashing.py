@@ -1,0 +1,137 @@
+"""Canonical bytes, content digests and keyed tokens: every name in the system is made here.
+
+Tokens follow HMAC-SHA256 (RFC 2104) over the SHA-256 of the normalised identifier, so that a raw identifier and one that
+arrives already hashed (OpenDSR `sha256`, California DROP) resolve to the same token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from unlearning.domain.errors import IdentifierError
+
+IdentifierKind = str
+"""`text`, `integer`, `email` or `phone`; for a person named by several columns, the kind of each: `text/integer`."""
+
+KINDS = ("text", "integer", "email", "phone")
+PART = "\x1f"
+"""Between the parts of a composite identifier in memory: ASCII's unit separator, which no name holds."""
+SAID_PART = "/"
+"""Between them where people write: `north/4711`, and in the names of kinds and columns."""
+
+_SEVERAL = ";"
+_CHUNK_BYTES = 1 << 20
+_INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?")
+
+
+def canonical(value: Any) -> bytes:
+    """The one JSON encoding of plain values: sorted keys, no spaces, UTF-8, no NaN."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of the canonical JSON of plain values, in hex."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def bytes_digest(*chunks: bytes | memoryview) -> str:
+    """SHA-256 of the concatenated chunks, in hex."""
+    sha = hashlib.sha256()
+    for chunk in chunks:
+        sha.update(chunk)
+    return sha.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hex; what `sha256sum` prints."""
+    sha = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            sha.update(chunk)
+    return sha.hexdigest()
+
+
+def seed_from(*parts: str | int) -> int:
+    """A 63-bit seed that depends on every part; the same on every machine."""
+    return int.from_bytes(hashlib.sha256(canonical(list(parts))).digest()[:8], "big") >> 1
+
+
+def normalise(identifier: object, kind: IdentifierKind) -> str:
+    """One spelling per person: what `4711`, `"4711"` and `" 4711 "` have in common.
+
+    Of a composite identifier, `north/4711` or its parts with `PART` between them, the JSON list of the normalised parts.
+    Raises IdentifierError when the value cannot be of that kind; the message never repeats the value.
+    """
+    kinds = kind.split(SAID_PART)
+    if len(kinds) > 1:
+        parts = zip(_parts(str(identifier), kind), kinds, strict=True)
+        return canonical([normalise(part, one) for part, one in parts]).decode()
+    text = unicodedata.normalize("NFC", str(identifier)).strip()
+    if not text:
+        raise IdentifierError("an identifier is empty; expected a value in every line or cell")
+    if kind == "integer":
+        if not _INTEGER.fullmatch(text):
+            raise IdentifierError("an identifier is not a whole number, but params.yaml says subject.identifier: integer")
+        return str(int(text.split(".")[0]))
+    if kind == "email":
+        if text.count("@") != 1:
+            raise IdentifierError("an identifier is no e-mail address, but params.yaml says subject.identifier: email")
+        return text.casefold()
+    if kind == "phone":
+        digits = re.sub(r"\D", "", text)
+        if not digits:
+            raise IdentifierError("an identifier is no phone number, but params.yaml says subject.identifier: phone")
+        return ("+" if text.startswith("+") else "") + digits
+    return text
+
+
+def _parts(identifier: str, kind: IdentifierKind) -> list[str]:
+    """The parts of a composite identifier: as many as its kind has."""
+    expected = kind.count(SAID_PART) + 1
+    parts = identifier.split(PART if PART in identifier else SAID_PART)
+    if len(parts) != expected:
+        raise IdentifierError(
+            f"an identifier has {len(parts)} parts, but params.yaml says subject.identifier: {kind}; "
+            f"expected {expected} parts with {SAID_PART!r} between them"
+        )
+    return parts
+
+
+def several(identifier: object) -> tuple[str, ...]:
+    """The people that one cell names, `ann;bob`, when it names more than one; a composite identifier names one."""
+    if not isinstance(identifier, str) or PART in identifier or _SEVERAL not in identifier:
+        return ()
+    named = tuple(part for each in identifier.split(_SEVERAL) if (part := each.strip()))
+    return named if len(named) > 1 else ()
+
+
+def fingerprint(identifier: object, kind: IdentifierKind) -> bytes:
+    """SHA-256 of the normalised identifier: the inner value of every token, never stored itself (32 bytes)."""
+    return hashlib.sha256(normalise(identifier, kind).encode()).digest()
+
+
+def keyed(key: bytes, fingerprints: Iterable[bytes]) -> list[bytes]:
+    """HMAC-SHA256 of each fingerprint, 32 bytes each; about a million a second."""
+    return [hmac.digest(key, inner, "sha256") for inner in fingerprints]
+
+
+def token(key: bytes, identifier: object, kind: IdentifierKind) -> str:
+    """The keyed token of one identifier, 64 hex digits."""
+    return hmac.digest(key, fingerprint(identifier, kind), "sha256").hex()
+
+
+def label(key: bytes, text: str) -> str:
+    """What a thing is called whose own name may be a person's: 32 hex digits, the same for the same name and key."""
+    return keyed(key, [text.encode("utf-8", "surrogatepass")])[0].hex()[:32]
+
+
+def key_id(key: bytes) -> str:
+    """A public name for a secret key, 16 hex digits; says nothing about the key."""
+    return hmac.digest(key, b"unlearning/key-id", "sha256").hex()[:16]

@@ -1,0 +1,195 @@
+"""Commitments to who is in a data version: one root names the whole set, a short proof shows that a token is in it or is not.
+
+The tree is RFC 6962's Merkle tree hash (§2.1: leaf `SHA-256(0x00 ‖ token)`, node `SHA-256(0x01 ‖ left ‖ right)`, split at the
+largest power of two) over the sorted, distinct tokens. Because the leaves are sorted, two neighbouring leaves with nothing
+between them show that whoever would stand between them is absent (about 1.3 kB at a million tokens).
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+from unlearning.domain.errors import VerificationFailed, WrongUse
+
+Kind = Literal["inclusion", "absence"]
+
+WIDTHS = (16, 32)
+"""Bytes of a token: the whole HMAC, or its first half where an index keeps only that."""
+
+_HASH_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One token of the tree and the way from it to the root."""
+
+    index: int
+    token: str
+    path: tuple[str, ...]
+    """Sibling hashes in hex, from the leaf upwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That a token is in a tree (its own leaf), or is not (its neighbours, one at either end, none in an empty tree)."""
+
+    kind: Kind
+    size: int
+    """Leaves of the tree. RFC 6962's root does not cover it: hand `verify` the size that was stated with the root."""
+    leaves: tuple[Leaf, ...]
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON-ready values; `from_plain` is the inverse."""
+        leaves = [{"index": leaf.index, "token": leaf.token, "path": list(leaf.path)} for leaf in self.leaves]
+        return {"kind": self.kind, "size": self.size, "leaves": leaves}
+
+
+class Tree:
+    """The tree over a set of tokens, with all its levels, so that each proof costs O(log n)."""
+
+    def __init__(self, tokens: Iterable[bytes]) -> None:
+        self._tokens = sorted(set(tokens))
+        widths = {len(token) for token in self._tokens}
+        if len(widths) > 1 or not widths <= set(WIDTHS):
+            raise WrongUse(f"tokens of {sorted(widths)} bytes came; a tree holds tokens of one width, 16 or 32 bytes")
+        self._levels = _levels(self._tokens)
+
+    @property
+    def size(self) -> int:
+        """Distinct tokens."""
+        return len(self._tokens)
+
+    @property
+    def root(self) -> str:
+        """The commitment, 64 hex digits; of no tokens at all it is SHA-256 of nothing."""
+        return (self._levels[-1] if self._tokens else sha256().digest()).hex()
+
+    def prove(self, token: bytes) -> Proof:
+        """Inclusion when the token is in the tree, absence when it is not. Raises WrongUse for another width."""
+        widths = (len(self._tokens[0]),) if self._tokens else WIDTHS
+        if len(token) not in widths:
+            raise WrongUse(f"a token of {len(token)} bytes came; this tree holds tokens of {widths} bytes")
+        at = bisect_left(self._tokens, token)
+        if at < self.size and self._tokens[at] == token:
+            return Proof("inclusion", self.size, (self._leaf(at),))
+        around = [index for index in (at - 1, at) if 0 <= index < self.size]
+        return Proof("absence", self.size, tuple(self._leaf(index) for index in around))
+
+    def _leaf(self, index: int) -> Leaf:
+        path, at = [], index
+        for level in self._levels[:-1]:
+            sibling = (at ^ 1) * _HASH_BYTES
+            if sibling < len(level):  # the last node of an odd level goes up unchanged
+                path.append(level[sibling : sibling + _HASH_BYTES].hex())
+            at >>= 1
+        return Leaf(index, self._tokens[index].hex(), tuple(path))
+
+
+def root(tokens: Iterable[bytes]) -> str:
+    """The commitment to a set of tokens, 64 hex digits. Raises WrongUse for tokens that are not all 16 or all 32 bytes."""
+    return Tree(tokens).root
+
+
+def ordered_root(leaves: Sequence[bytes]) -> str:
+    """The commitment to a list in its order, 64 hex digits: RFC 6962's tree hash, as a transparency log states it."""
+    return (_levels(leaves)[-1] if leaves else sha256().digest()).hex()
+
+
+def prove(tokens: Iterable[bytes], token: bytes) -> Proof:
+    """A proof about one token; for several about the same set, keep a Tree."""
+    return Tree(tokens).prove(token)
+
+
+def verify(proof: Proof, root: str, token: bytes, *, size: int | None = None) -> bool:
+    """True when the proof shows what it says about this token under this root; False for everything else, however malformed.
+
+    size: the number of tokens stated with the root. Neighbours are shown adjacent with or without it, see docs/certificate.md.
+    """
+    if len(token) not in WIDTHS or (size is not None and proof.size != size):
+        return False
+    if not all(_stands(leaf, proof.size, root, len(token)) for leaf in proof.leaves):
+        return False
+    if proof.kind == "inclusion":
+        return [leaf.token for leaf in proof.leaves] == [token.hex()]
+    return proof.kind == "absence" and _surrounds(proof, root, token.hex())
+
+
+def from_plain(value: Any) -> Proof:
+    """The inverse of `Proof.plain`. Raises VerificationFailed for anything that is not shaped like a proof."""
+    match value:
+        case {"kind": "inclusion" | "absence" as kind, "size": int(size), "leaves": list(leaves)}:
+            return Proof(kind, size, tuple(_leaf_from(leaf) for leaf in leaves))
+    raise VerificationFailed("a proof is malformed: expected kind (inclusion or absence), size and leaves; make it again")
+
+
+def _levels(tokens: Sequence[bytes]) -> list[bytes]:
+    """Leaf hashes first, the root last; each level is one contiguous buffer of 32-byte hashes."""
+    levels = [b"".join([sha256(b"\x00" + token).digest() for token in tokens])]
+    while len(levels[-1]) > _HASH_BYTES:
+        levels.append(_parents(levels[-1]))
+    return levels
+
+
+def _parents(level: bytes) -> bytes:
+    pair = 2 * _HASH_BYTES
+    whole = len(level) - len(level) % pair
+    nodes = [sha256(b"\x01" + level[at : at + pair]).digest() for at in range(0, whole, pair)]
+    return b"".join(nodes) + level[whole:]
+
+
+def _stands(leaf: Leaf, size: int, root: str, width: int) -> bool:
+    """Whether a leaf of that width stands at its index in a tree of that size and root."""
+    if not 0 <= leaf.index < size:
+        return False
+    token, path = _bytes(leaf.token), [_bytes(step) for step in leaf.path]
+    if len(token) != width or any(len(step) != _HASH_BYTES for step in path):
+        return False
+    node = _climb(sha256(b"\x00" + token).digest(), leaf.index, size, path)
+    return node is not None and node.hex() == root
+
+
+def _climb(node: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """The root that a leaf hash leads to; None when the path is longer or shorter than its place asks for."""
+    used = 0
+    while size > 1:
+        if index ^ 1 < size:
+            if used == len(path):
+                return None
+            pair = path[used] + node if index & 1 else node + path[used]
+            node = sha256(b"\x01" + pair).digest()
+            used += 1
+        index, size = index >> 1, (size + 1) >> 1
+    return node if used == len(path) else None
+
+
+def _surrounds(proof: Proof, root: str, token: str) -> bool:
+    """Whether the leaves leave no room for the token. Hex of one width sorts as its bytes do."""
+    match proof.leaves:
+        case ():
+            return proof.size == 0 and root == sha256().hexdigest()
+        case (only,):
+            first, last = only.index == 0, only.index == proof.size - 1
+            return (first and token < only.token) or (last and only.token < token)
+        case (left, right):
+            return right.index == left.index + 1 and left.token < token < right.token
+    return False
+
+
+def _leaf_from(value: Any) -> Leaf:
+    match value:
+        case {"index": int(index), "token": str(token), "path": list(path)} if all(isinstance(step, str) for step in path):
+            return Leaf(index, token, tuple(path))
+    raise VerificationFailed("a proof is malformed: expected index, token and path for each leaf; make it again")
+
+
+def _bytes(text: str) -> bytes:
+    """Lower-case hex as bytes; nothing at all for any other spelling, so that a proof has exactly one."""
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        return b""
+    return value if value.hex() == text else b""

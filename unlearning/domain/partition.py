@@ -1,0 +1,126 @@
+"""Records → shards and slices → chains of keys.
+
+Sharding and slicing follow SISA (Bourtoule et al. 2021, arXiv:1912.03817), with one change: a record's place is chosen by
+a keyed hash of its person, never by position, so all records of a person share one shard and one slice and nobody else moves
+when they leave. All functions are pure; arrays are numpy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain.entities import Chain, ShardChain
+from unlearning.domain.errors import SettingsError
+from unlearning.domain.hashing import canonical, digest
+from unlearning.domain.protocols import Records
+
+Places = NDArray[np.uint64]
+"""(n, 4): the 32-byte partition token of each record's person, as four big-endian words."""
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Records in canonical order: by shard, slice, person, content."""
+
+    order: NDArray[np.int64]
+    """(n,) positions in the input; `records[order]` is sorted."""
+    bounds: NDArray[np.int64]
+    """(S, R+1) offsets into the sorted records: slice r of shard s is bounds[s, r-1]:bounds[s, r]."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """(S, R) records of each slice."""
+        return np.diff(self.bounds, axis=1)
+
+
+def places(tokens: Sequence[bytes]) -> Places:
+    """32-byte partition tokens as (n, 4) words."""
+    return np.frombuffer(b"".join(tokens), dtype=">u8").reshape(-1, 4).astype(np.uint64)
+
+
+def shard_and_slice(where: Places, *, shards: int, slices: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n,) shard and (n,) slice, both 0-based: independent words of the token, modulo S and R."""
+    if shards < 1 or slices < 1:
+        raise SettingsError(f"partition: shards={shards}, slices={slices}; both must be at least 1")
+    return (where[:, 0] % np.uint64(shards)).astype(np.int64), (where[:, 1] % np.uint64(slices)).astype(np.int64)
+
+
+def partition(records: Records, where: Places, *, shards: int, slices: int) -> Partition:
+    """Every record's place, in an order that does not depend on how the records were stored."""
+    shard, piece = shard_and_slice(where, shards=shards, slices=slices)
+    content = _row_hash(records)
+    order = np.lexsort((content, where[:, 3], where[:, 2], where[:, 1], where[:, 0], piece, shard))
+    order = _break_ties(order, records, where, content)
+    cell = shard * slices + piece
+    counts = np.bincount(cell, minlength=shards * slices)
+    ends = np.concatenate(([0], np.cumsum(counts)))
+    offsets = np.arange(shards)[:, None] * slices + np.arange(slices + 1)
+    return Partition(order=order, bounds=ends[offsets])
+
+
+def chain(recipe: str, seed: int, records: Records, where: Places, bounds: NDArray[np.int64]) -> Chain:
+    """The chain of keys over records in canonical order.
+
+    records, where: sorted by `Partition.order`. key(s, 0) = H(recipe, seed, s); key(s, r) = H(key(s, r-1), slice digest).
+    """
+    return Chain(
+        recipe=recipe,
+        seed=seed,
+        shards=tuple(
+            _shard_chain(recipe, seed, shard, records, where, [int(edge) for edge in edges])
+            for shard, edges in enumerate(bounds)
+        ),
+    )
+
+
+def _shard_chain(recipe: str, seed: int, shard: int, records: Records, where: Places, edges: Sequence[int]) -> ShardChain:
+    keys = [digest(["unlearning/chain/1", recipe, seed, shard])]
+    for low, high in pairwise(edges):
+        keys.append(digest([keys[-1], _slice_digest(records[low:high], where[low:high])]))
+    rows = tuple(high - low for low, high in pairwise(edges))
+    return ShardChain(shard=shard, keys=tuple(keys), rows=rows)
+
+
+def _slice_digest(records: Records, where: Places) -> str:
+    """SHA-256 over shapes and raw little-endian values: exactly what the learner will see, and whose it is."""
+    sha = hashlib.sha256(canonical([list(records.features.shape), len(records)]))
+    sha.update(_raw(where, "<u8"))
+    sha.update(_raw(records.features, "<f4"))
+    sha.update(_raw(records.labels, "<i8"))
+    return sha.hexdigest()
+
+
+def _raw(values: NDArray[Any], kind: str) -> memoryview:
+    return np.ascontiguousarray(values, dtype=kind).reshape(-1).view(np.uint8).data
+
+
+def _row_hash(records: Records) -> NDArray[np.uint64]:
+    """(n,) 64-bit multilinear hash of each record's bits; it orders records, it names nothing."""
+    bits = np.ascontiguousarray(records.features, dtype=np.float32).view(np.uint32)
+    weights = np.random.default_rng(0x5EED).integers(1, 2**64, size=bits.shape[1] + 1, dtype=np.uint64) | np.uint64(1)
+    total: NDArray[np.uint64] = records.labels.astype(np.uint64) * weights[-1]
+    for column in range(bits.shape[1]):
+        mixed = (bits[:, column].astype(np.uint64) + np.uint64(column + 1)) * weights[column]
+        total += mixed ^ (mixed >> np.uint64(29))
+    return total
+
+
+def _break_ties(order: NDArray[np.int64], records: Records, where: Places, content: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """Order by full content where two different records of a person hash alike; equal ones may stand either way."""
+    same = np.all(where[order[1:]] == where[order[:-1]], axis=1) & (content[order[1:]] == content[order[:-1]])
+    if not same.any():
+        return order
+    order = order.copy()
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], same, [False])).astype(np.int8)))
+    for low, high in zip(edges[::2], edges[1::2] + 1, strict=True):
+        run = order[low:high]
+        bits = np.ascontiguousarray(records.features[run], dtype=np.float32).view(np.uint32)
+        order[low:high] = run[np.lexsort((*bits.T, records.labels[run]))]
+    return order

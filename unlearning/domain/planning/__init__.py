@@ -1,0 +1,1 @@
+"""Impact, cost and plan of an erasure: decided before anything is changed."""

@@ -1,0 +1,92 @@
+"""Requests, impact and policy → the plan of one erasure. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from unlearning.domain.entities import DataVersion, ModelVersion, plain
+from unlearning.domain.errors import WouldEmptyData
+from unlearning.domain.hashing import digest
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPlan:
+    """What becomes of the model that the project trains itself."""
+
+    model: str
+    alias: str
+    parent: ModelVersion
+    """The version behind the alias when the plan was made; promotion refuses any other."""
+    methods: tuple[str, ...]
+    """The ladder: the next one runs when the checks of the one before fail."""
+    train: str
+    """Path of the table that trains the model."""
+    retrain_model: bool
+    """False when nobody to forget shaped the version behind the alias: the data is redacted, the model stays."""
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> OwnPlan:
+        """The inverse of `entities.plain`."""
+        facts = {name: body[name] for name in ("model", "alias", "train", "retrain_model")}
+        return cls(**facts, parent=ModelVersion(**body["parent"]), methods=tuple(body["methods"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one erasure will do, decided before anything is changed."""
+
+    erasure_id: str
+    tokens: tuple[str, ...]
+    before: tuple[DataVersion, ...]
+    """The tables as they are now, upstream first."""
+    suppressed_upto: int
+    """Ledger position as of which suppressed people are left out of the training."""
+    own: OwnPlan | None
+    """None where the project trains nothing: every model is adopted."""
+    adopted: tuple[str, ...] = ()
+    """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again."""
+
+    @property
+    def retrains_own(self) -> bool:
+        """The project's own model is to be replaced."""
+        return self.own is not None and self.own.retrain_model
+
+    def body(self) -> dict[str, Any]:
+        """As plain values, those about the own model beside the others."""
+        body: dict[str, Any] = plain(self)
+        own = body.pop("own") or {}
+        return {**body, **own}
+
+    @classmethod
+    def from_body(cls, body: Mapping[str, Any]) -> Plan:
+        """The inverse of `body`."""
+        return cls(
+            erasure_id=body["erasure_id"],
+            tokens=tuple(body["tokens"]),
+            before=tuple(DataVersion(**version) for version in body["before"]),
+            suppressed_upto=body["suppressed_upto"],
+            own=OwnPlan.from_body(body) if "parent" in body else None,
+            adopted=tuple(body.get("adopted", ())),
+        )
+
+
+def erasure_id(request_ids: Sequence[str]) -> str:
+    """The name of a batch: the same requests make the same batch, so a second start finds the first."""
+    return "erasure-" + digest(["unlearning/erasure/1", sorted(request_ids)])[:12]
+
+
+def check_something_remains(*, table: str, rows: int, removed: int) -> None:
+    """Raises WouldEmptyData when an erasure would leave no record to train on."""
+    if removed >= rows:
+        raise WouldEmptyData(
+            f"erasing these people would remove all {rows} records of {table}; a model cannot be trained on nothing. "
+            "Add data first, or retire the model and its data in MLflow and DVC"
+        )
+
+
+def must_start_by(due_at: datetime | None, *, expected: timedelta, margin: timedelta = timedelta(days=1)) -> datetime | None:
+    """The latest start that keeps the promise: due − expected duration − margin for approval."""
+    return due_at - expected - margin if due_at else None

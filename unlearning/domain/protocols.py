@@ -1,0 +1,251 @@
+"""The roles that interchangeable parts play: methods forget, learners train, checks judge, stores remember.
+
+Built-ins and plugins take the same road, the entry points `unlearning.methods`, `unlearning.learners` and
+`unlearning.checks`; `unlearning.testing` holds the conformance list of each family.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from unlearning.domain.entities import Chain, CheckResult, Event, Guarantee, Job, Level, Part, Residual, Trace, Trained
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Features = NDArray[np.float32]
+    Labels = NDArray[np.int64]
+    Probabilities = NDArray[np.float64]
+
+State = Any
+"""A trained model as its learner holds it; opaque to everyone else."""
+
+
+@dataclass(frozen=True)
+class Records:
+    """Encoded records: features (n, d) float32 and labels (n,) int64, index into the declared label set."""
+
+    features: Features
+    labels: Labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, rows: slice) -> Records:
+        return Records(self.features[rows], self.labels[rows])
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A table as a recipe sees it: records in storage order and the person each one belongs to."""
+
+    records: Records
+    people: Sequence[object]
+    """(n,) raw identifiers; in memory only."""
+
+
+class Recipe(Protocol):
+    """How one model is made from a table; written once by the user."""
+
+    @property
+    def features(self) -> Sequence[str]:
+        """Feature columns, in order."""
+
+    @property
+    def categories(self) -> Mapping[str, Sequence[str]]:
+        """Categorical feature → its declared categories; every other feature is a number."""
+
+    @property
+    def target(self) -> str:
+        """Label column."""
+
+    @property
+    def person(self) -> str:
+        """The column that says whose record it is."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The declared label set."""
+
+    def encode(self, table: Any) -> Encoded:
+        """A pyarrow Table as arrays; raises DataError for a missing column, a null person or an undeclared label."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Everything that shapes training, as plain values: it is hashed into the chain's root."""
+
+
+class Learner(Protocol):
+    """How to train: deterministic, step by step, one record set at a time."""
+
+    def fresh(self, seed: int, first_slice: Records) -> State:
+        """An untrained state; preprocessing is fitted on `first_slice` and on nothing else (law 2)."""
+
+    def fit(self, state: State, records: Records, *, epochs: int, seed: int) -> State:
+        """The state after `epochs` passes; a pure function of its arguments."""
+
+    def stage_epochs(self, slices: int) -> Sequence[int]:
+        """(R,) passes after each slice: about 2e/(R+1), so that slicing costs what e plain epochs cost."""
+
+    def predict(self, state: State, features: Features) -> Probabilities:
+        """(n, labels) probabilities."""
+
+    def losses(self, state: State, records: Records) -> NDArray[np.float64]:
+        """(n,) per-record loss in nats."""
+
+    def dumps(self, state: State) -> bytes:
+        """The whole state (weights, buffers, optimiser, preprocessing) as bytes, the same bytes every time."""
+
+    def loads(self, payload: bytes) -> State:
+        """The inverse of dumps; raises Damaged."""
+
+    def served(self, state: State) -> Mapping[str, NDArray[Any]]:
+        """The tensors that a registered model needs to predict: no optimiser."""
+
+    def template(self) -> bytes:
+        """A program (torch.export) that predicts once those tensors are loaded into it, without this package."""
+
+
+class Checkpoints(Protocol):
+    """Trained states by name."""
+
+    def get(self, key: str) -> bytes | None:
+        """The payload, or None when there is none; raises Damaged when its digest does not match."""
+
+    def put(self, key: str, payload: bytes) -> str:
+        """Store atomically; returns the payload's SHA-256."""
+
+    def __contains__(self, key: str) -> bool: ...
+
+    def delete(self, key: str) -> bool:
+        """True when something was deleted."""
+
+    def keys(self) -> Iterator[str]:
+        """Every stored name."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a method is asked to do: make the constituents of `target`, given what exists."""
+
+    root: str
+    recipe: str
+    device: str
+    checkpoints: str
+    records: str
+    target: Chain
+    bounds: tuple[tuple[int, ...], ...]
+    """(S, R+1) offsets of each shard's slices in the spool."""
+    parent: tuple[str, ...] = ()
+    """(S,) names of the current model's constituents, for methods that start from them."""
+    forget: tuple[int, int] | None = None
+    params: tuple[tuple[str, float], ...] = ()
+    save: bool = True
+
+
+class Method(Protocol):
+    """How to forget: one published method a file."""
+
+    @property
+    def name(self) -> str:
+        """What its paper calls it; the name of its entry point."""
+
+    @property
+    def guarantee(self) -> Guarantee:
+        """What it promises."""
+
+    def plan(self, assignment: Assignment) -> Sequence[Job]:
+        """The independent jobs; pure. Raises WrongUse when the method cannot serve such a model."""
+
+    def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
+        """One job. `records` is the whole spool, memory-mapped; the job's bounds index it."""
+
+    def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
+        """The candidate; pure."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What checks may look at. Arrays are per record; None where a part does not apply."""
+
+    holdout_labels: Labels
+    holdout_before: Probabilities | None
+    holdout_after: Probabilities
+    forget_labels: Labels
+    forget_before: Probabilities | None
+    forget_after: Probabilities
+    guarantee: Guarantee
+    digests: Mapping[int, str]
+    """Shard → digest of the candidate's constituent."""
+    replayed: Mapping[int, str] | None = None
+    """Shard → digest of the same constituent trained again from scratch, when asked."""
+
+
+class Check(Protocol):
+    """How to judge a candidate; the thresholds come from `params.yaml`."""
+
+    def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:
+        """The judgement, with what it takes to repeat it."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Who is searched for."""
+
+    tokens: frozenset[str]
+    """Index tokens."""
+    known: Mapping[str, frozenset[Trace]] = field(default_factory=dict)
+    """Place → what earlier searches found there: it holds the people wherever it turns up again."""
+    identifiers: tuple[str, ...] = field(default=(), repr=False)
+    """Raw, in memory only; without them, files that are no tables cannot be searched for bytes."""
+    trust_index: bool = False
+    """Believe the lineage index about versions it knows; a sweep opens them again."""
+    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """DVC object → the people whom a legal hold on its data set keeps in it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one place holds of the people."""
+
+    traces: tuple[Trace, ...] = ()
+    searched: int = 0
+    """Things that were looked at."""
+    unclear: tuple[Residual, ...] = ()
+    """What nobody can say."""
+    derived: tuple[Trace, ...] = ()
+    """What was made from their data and cannot be read: deleted only when that is asked for."""
+
+
+class Place(Protocol):
+    """Where people leave traces, one a file: sweeping is `find` over all places, purging is `find` and `erase`."""
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+
+    @property
+    def level(self) -> Level:
+        """Rows and files, bytes of storage, or what a model learned."""
+
+    @property
+    def how(self) -> str:
+        """How it is searched, in one sentence."""
+
+    def find(self, wanted: Wanted) -> Found:
+        """What holds them now. Changes nothing; raises Unavailable when the place does not answer."""
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete these; what is gone already is no error. Returns what could not be deleted; raises Unavailable."""
+
+
+class Ledger(Protocol):
+    """Append-only events."""
+
+    def append(self, kind: str, subject: str, body: Mapping[str, Any], *, at: Any) -> Event:
+        """Chain one event to the last."""
+
+    def events(self, *, subject: str | None = None, kinds: Iterable[str] | None = None) -> list[Event]:
+        """Events in order."""

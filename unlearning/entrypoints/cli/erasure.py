@@ -1,0 +1,110 @@
+"""Commands about an erasure: what it would touch, and the erasure itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+
+@click.command()
+@project
+@click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: every open request.")
+@click.option("--subject", "subjects", multiple=True, help="An identifier, without a request; `-` reads standard input.")
+def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequence[str]) -> None:
+    """Show what an erasure would touch and cost; changes nothing.
+
+    \b
+    Example:  unlearn impact --subject patient-4711
+    """
+    from unlearning.domain import hashing
+    from unlearning.domain.entities import plain
+    from unlearning.erasure.steps import assess, receive
+    from unlearning.lineage import adoption
+
+    workspace = open_project(root)
+    tokens = {token.hex() for token in hashing.keyed(workspace.keys.index, receive.known_as(workspace, people(subjects)))}
+    if requests or not subjects:
+        tokens |= {one.token for one in receive.chosen(workspace, requests)}
+    found = assess.assess(workspace, sorted(tokens), assess.search(workspace, tokens))
+    if not workspace.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
+        adoption.check_ready(workspace)
+    body = plain(found)
+    shards = body.pop("shards")
+    body |= {
+        "shards_touched": len(found.shards),
+        "shards": shards,
+        "slices": {str(shard["shard"]): shard["first_slice"] for shard in shards},
+        "checkpoints_stale": len(found.checkpoints_stale),
+    }
+    answer(as_json, body, _impact_lines(body))
+
+
+@click.command()
+@project
+@click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: every open request.")
+@click.option("--replay", is_flag=True, help="Also train the touched shards from scratch and compare the bytes.")
+@click.option("--dry-run", is_flag=True, help="The same as `unlearn impact`.")
+@click.pass_context
+def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str], replay: bool, dry_run: bool) -> None:
+    """Carry out open requests: redact, unlearn, validate, promote, purge, certify. A killed run goes on where it stopped.
+
+    \b
+    Example:  unlearn erase --replay --json
+    """
+    if dry_run:
+        ctx.invoke(impact, root=root, as_json=as_json, requests=requests, subjects=())
+        return
+    from unlearning.entrypoints import presentation
+    from unlearning.erasure import batches
+
+    workspace = open_project(root)
+    # Asked before Prefect starts, which takes seconds and keeps what was typed as a parameter.
+    reports = _carry_out(workspace, requests, replay=replay) if batches.has_work(workspace, requests) else []
+    if not reports:
+        answer(as_json, {"models": [], "certificate": None, "residuals": []}, ["no open request; nothing to do"])
+        return
+    document = {**reports[-1], "earlier": reports[:-1]} if len(reports) > 1 else reports[0]
+    answer(as_json, document, [])
+    for report in () if as_json else reports:
+        presentation.show(report)
+
+
+COMMANDS = (impact, erase)
+
+
+def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -> list[dict[str, Any]]:
+    prefect_at_home(workspace)
+    from unlearning.entrypoints.flows import erase as flow
+
+    return flow.run(workspace, list(requests), replay=replay)
+
+
+def _impact_lines(body: Mapping[str, Any]) -> list[str]:
+    from unlearning.entrypoints.presentation import counted
+
+    return [
+        f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}; "
+        f"{counted(len(body['not_found']), 'person')} not found",
+        *(f"  data    {v['path']}  {v['digest'][:12]}" for v in body["data_versions"]),
+        *(f"  model   {v['name']}/{v['version']}  {' '.join('@' + a for a in v['aliases'])}" for v in body["model_versions"]),
+        *(_own_lines(body) if body["method"] else ()),
+    ]
+
+
+def _own_lines(body: Mapping[str, Any]) -> list[str]:
+    """What it would mean for the model that the project trains itself."""
+    from unlearning.entrypoints.presentation import shards
+
+    return [
+        f"  shards  {shards(body['shards'], body['shards_total'])}",
+        f"  stale checkpoints: {body['checkpoints_stale']}",
+        f"  method {body['method']}, about {body['estimated_seconds']:.1f} s of training",
+    ]

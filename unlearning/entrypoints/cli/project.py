@@ -1,0 +1,126 @@
+"""Commands about a project: set it up, run its stages, see the whole job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from unlearning.entrypoints.cli.shared import KEYS, answer, json_option, open_project, prefect_at_home, project
+
+
+@click.command()
+@project
+@click.option("--model", help="Name of the registered model that the project trains; default: diagnosis, the example's.")
+@click.option(
+    "--adopt-only", is_flag=True, help="The project trains no model here: every one is made by stages of your own, and adopted."
+)
+def init(root: Path, as_json: bool, model: str | None, adopt_only: bool) -> None:
+    """Write what is missing in a Git and DVC repository; nothing that is there is overwritten.
+
+    \b
+    Example:  git init && dvc init && unlearn init --model churn
+              unlearn init --adopt-only
+    """
+    from unlearning.domain.errors import WrongUse
+    from unlearning.entrypoints.scaffold import scaffold
+    from unlearning.stores import keys
+
+    if adopt_only and model is not None:
+        raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
+    root, named = root.resolve(), None if adopt_only else model or "diagnosis"
+    done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
+    answer(as_json, {"files": [{"path": path, "result": result} for path, result in done]}, [f"{r:<9} {p}" for p, r in done])
+
+
+@click.command()
+@project
+def prepare(root: Path, as_json: bool) -> None:
+    """Split the source table into training and holdout tables by person (the DVC stage `prepare`).
+
+    \b
+    Example:  unlearn prepare --json | jq .dropped
+    """
+    from unlearning.project.training import stages
+
+    rows = stages.prepare(open_project(root))
+    answer(as_json, rows, [f"{rows['train']} training rows, {rows['holdout']} holdout rows, {rows['dropped']} dropped"])
+
+
+@click.command()
+@project
+def check(root: Path, as_json: bool) -> None:
+    """Check training and holdout tables with Great Expectations (the DVC stage `check`); where none, those of adopted models.
+
+    \b
+    Example:  unlearn check && dvc status
+    """
+    from unlearning.project.training import stages
+
+    report = stages.check(open_project(root))
+    answer(as_json, report, [f"{path}: {len(checks)} checks passed" for path, checks in report.items()])
+
+
+@click.command()
+@project
+def train(root: Path, as_json: bool) -> None:
+    """Train what is missing and register the model version with its lineage.
+
+    \b
+    Example:  unlearn train --json | jq .version
+    """
+    workspace = open_project(root)
+    _ = workspace.own  # said before Prefect starts, which takes seconds
+    began = time.perf_counter()
+    prefect_at_home(workspace)
+    from unlearning.entrypoints.flows import train as flow
+
+    report = {**flow.run(workspace), "seconds": round(time.perf_counter() - began, 3)}
+    lines = [f"{report['model']}/{report['version']}  alias {report['alias'] or 'not moved'}"]
+    lines += [check_line(check) for check in report["checks"]]
+    answer(as_json, report, lines)
+    if report["alias"] is None:
+        raise click.exceptions.Exit(1)
+
+
+def check_line(check: Mapping[str, Any]) -> str:
+    """A check for people; one that nothing could be measured for, such as agreement with a purged version, has no value."""
+    value = "not measured" if check["value"] is None else f"{check['value']:.3f}"
+    return f"  {check['name']}: {check['verdict']} {value}, {check['threshold']}"
+
+
+@click.command()
+@project
+def evaluate(root: Path, as_json: bool) -> None:
+    """Measure the version behind the alias on the holdout (the DVC stage `evaluate`).
+
+    \b
+    Example:  unlearn evaluate --json | jq .accuracy
+    """
+    from unlearning.project.training import stages
+
+    report = stages.evaluate(open_project(root))
+    answer(as_json, report, [f"{key}: {value}" for key, value in report.items()])
+
+
+@click.command()
+@click.option("--folder", type=click.Path(path_type=Path), default="demo", show_default=True, help="A new or empty folder.")
+@json_option
+def demo(folder: Path, as_json: bool) -> None:
+    """Run the whole job on real data in a new folder: train, three people withdraw, erase, compare with a full retraining.
+
+    \b
+    Example:  unlearn demo --folder /tmp/demo
+    """
+    from unlearning.entrypoints.demo import demo as demonstration
+
+    report = demonstration.run(folder.resolve())
+    answer(as_json, report, [])
+    if not as_json:
+        demonstration.show(report)
+
+
+COMMANDS = (init, prepare, check, train, evaluate, demo)

@@ -1,0 +1,270 @@
+"""Commands about requests: record them, follow them, decide about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unlearning.entrypoints.cli.shared import answer, open_project, project, standard_input
+
+if TYPE_CHECKING:
+    from unlearning.domain.entities import ErasureRequest
+    from unlearning.project.workspace import Workspace
+
+REASON = "In words, for ledger and certificate; it names no person."
+
+
+@click.command()
+@project
+@click.argument("identifiers", nargs=-1)
+@click.option(
+    "--file", "source", help="Identifiers, one a line; `-` reads standard input and keeps them out of the shell history."
+)
+@click.option("--regulation", type=click.Choice(["gdpr", "ccpa", "none"]), help="Sets the deadline; default from params.yaml.")
+def request(root: Path, as_json: bool, identifiers: Sequence[str], source: str | None, regulation: str | None) -> None:
+    """Record erasure requests; the people are left out of every training from now on.
+
+    \b
+    Example:  echo patient-4711 | unlearn request --file -
+    """
+    from unlearning.domain.errors import WrongUse
+    from unlearning.erasure.erasure import utc_now
+    from unlearning.erasure.steps import receive
+
+    given = [*identifiers, *_read(source)]
+    if not given:
+        raise WrongUse("no identifier came; name people as arguments, or pass --file FILE, or --file - for standard input")
+    workspace = open_project(root)
+    chosen: Any = regulation or workspace.settings.policy.regulation
+    made = receive.receive(workspace, given, regulation=chosen, now=utc_now())
+    _announce(made)
+    _show(workspace, made, as_json=as_json)
+
+
+@click.command()
+@project
+@click.argument("request_id", required=False)
+def status(root: Path, as_json: bool, request_id: str | None) -> None:
+    """List requests with state, deadline, legal holds and extension, the most urgent first.
+
+    \b
+    Example:  unlearn status request-0123456789abcdef
+    """
+    from unlearning.domain import lifecycle
+    from unlearning.erasure.steps import receive
+
+    workspace = open_project(root)
+    if request_id:
+        _show(workspace, receive.chosen(workspace, [request_id]), as_json=as_json, one=True)
+        return
+    known = lifecycle.fold(workspace.ledger.events()).values()
+    _show(workspace, sorted(known, key=_urgency), as_json=as_json)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", required=True, help=REASON)
+@click.option("--data", multiple=True, metavar="PATH", help="A data set to be kept; all else goes. Repeat for several.")
+@click.option("--scope", help="What has to be kept, in words, for the record; without --data the whole purge waits.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Its last day, UTC; default: until released.")
+def hold(
+    root: Path,
+    as_json: bool,
+    request_id: str,
+    reason: str,
+    data: Sequence[str],
+    scope: str | None,
+    until: datetime | None,
+) -> None:
+    """Put a legal hold on a request: its erasure stops before the purge, and nothing that the law wants kept is deleted.
+
+    The person stays out of every training, and the new version serves. With --data the erasure goes on to its end, and only the
+    old versions of these data sets stay. `unlearn watch` ends a hold after its last day.
+
+    \b
+    Example:  unlearn hold request-0123456789abcdef --data data/billing.csv --reason "tax law, 10 years" --until 2036-12-31
+    """
+    from unlearning.erasure import decisions
+
+    last = until.date() if until else None
+    _decide(decisions.hold, root, request_id, as_json=as_json, reason=reason, until=last, scope=scope, data=data)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", default="released", show_default=True, help=REASON)
+def release(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """End the legal hold of a request; the next `unlearn erase` goes on where it stopped.
+
+    What a hold with --data kept of a finished erasure goes with the next `unlearn purge`, which renews the certificate.
+
+    \b
+    Example:  unlearn release request-0123456789abcdef --reason "settled" && unlearn erase
+    """
+    from unlearning.erasure import decisions
+
+    _decide(decisions.release, root, request_id, as_json=as_json, reason=reason)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", required=True, help=REASON)
+def exempt(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """Refuse a request because the law exempts the data, until redaction begins; the person is trained on again.
+
+    \b
+    Example:  unlearn exempt request-0123456789abcdef --reason "legal obligation, Art. 17(3)(b)"
+    """
+    from unlearning.erasure import decisions
+
+    _decide(decisions.exempt, root, request_id, as_json=as_json, reason=reason)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", default="withdrawn", show_default=True, help=REASON)
+def cancel(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """Withdraw a request, until redaction begins; the person is trained on again.
+
+    \b
+    Example:  unlearn cancel request-0123456789abcdef --reason "sent by mistake"
+    """
+    from unlearning.erasure import decisions
+
+    _decide(decisions.cancel, root, request_id, as_json=as_json, reason=reason)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--reason", required=True, help=REASON)
+def extend(root: Path, as_json: bool, request_id: str, reason: str) -> None:
+    """Give a request the longer deadline of its law, once: two further months (gdpr), 45 further days (ccpa).
+
+    \b
+    Example:  unlearn extend request-0123456789abcdef --reason "many requests at once"
+    """
+    from unlearning.erasure import decisions
+
+    _decide(decisions.extend, root, request_id, as_json=as_json, reason=reason)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--by", required=True, help="Who approves, in words, for ledger and certificate.")
+def approve(root: Path, as_json: bool, request_id: str, by: str) -> None:
+    """Let a planned erasure begin, where `policy.approval` is true; the next `unlearn erase` goes on with it.
+
+    \b
+    Example:  unlearn approve request-0123456789abcdef --by "data protection officer" && unlearn erase
+    """
+    from unlearning.erasure import decisions
+
+    _decide(decisions.approve, root, request_id, as_json=as_json, by=by)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--recipient", required=True, help="Who was told, in words: a processor, a partner, another team.")
+def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
+    """Record that a recipient of the person's data was told to erase it; the certificate states whom and when.
+
+    \b
+    Example:  unlearn told request-0123456789abcdef --recipient "Acme Analytics"
+    """
+    from unlearning.erasure import decisions
+
+    _decide(decisions.tell, root, request_id, as_json=as_json, recipient=recipient)
+
+
+COMMANDS = (request, status, approve, hold, release, exempt, cancel, extend, told)
+
+
+def _decide(decision: Any, root: Path, request_id: str, *, as_json: bool, **said: Any) -> None:
+    from unlearning.erasure.erasure import utc_now
+
+    workspace = open_project(root)
+    _show(workspace, [decision(workspace, request_id, now=utc_now(), **said)], as_json=as_json, one=True)
+
+
+def _announce(made: Sequence[ErasureRequest]) -> None:
+    """Start the erasure on the Prefect server that the environment names, if it names one."""
+    if "PREFECT_API_URL" in os.environ:
+        from unlearning.entrypoints.flows.events import announce
+
+        announce([one.request_id for one in made], os.environ)
+
+
+def _read(source: str | None) -> list[str]:
+    from unlearning.erasure.steps import receive
+
+    if source is None:
+        return []
+    return standard_input() if source == "-" else receive.read_identifiers(Path(source))
+
+
+def _urgency(one: ErasureRequest) -> tuple[Any, ...]:
+    from unlearning.domain import lifecycle
+
+    return one.state in lifecycle.ENDED, one.due_at is None, one.due_at or one.received_at, one.received_at, one.request_id
+
+
+def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: bool, one: bool = False) -> None:
+    """Requests as every command answers them; one: a single document instead of a list."""
+    documents = _documents(workspace, list(requests))
+    answer(as_json, documents[0] if one else documents, [_line(each) for each in documents] or ["no request yet"])
+
+
+def _documents(workspace: Workspace, requests: Sequence[ErasureRequest]) -> list[dict[str, Any]]:
+    from unlearning.domain import lifecycle
+    from unlearning.domain.entities import plain
+    from unlearning.erasure import decisions
+    from unlearning.erasure.erasure import utc_now
+
+    late = {one.request_id for one in lifecycle.overdue(lifecycle.fold(workspace.ledger.events()), utc_now())}
+    held, extended = decisions.on_record(workspace, {one.group for one in requests})
+    return [
+        {
+            **plain(one),
+            "overdue": one.request_id in late,
+            "holds": [plain(each) for each in held if each.request_id == one.group],
+            "extension": next((plain(each) for each in extended if each.request_id == one.group), None),
+        }
+        for one in requests
+    ]
+
+
+def _line(one: dict[str, Any]) -> str:
+    due = f"due {one['due_at'][:10]}" if one["due_at"] else "no deadline"
+    said = ["extended"] if one["extension"] else []
+    said += ["OVERDUE"] if one["overdue"] else []
+    said += [_held(each) for each in one["holds"] if _in_force(each, one["state"])]
+    return "  ".join([f"{one['request_id']}  tok_{one['token'][:12]}  {one['state']:<24} {due}", *said])
+
+
+def _in_force(hold: dict[str, Any], state: str) -> bool:
+    from unlearning.domain import lifecycle
+
+    kept = hold["data"] and state not in lifecycle.LEFT
+    return hold["released_at"] is None and bool(kept or state == "on_hold")
+
+
+def _held(hold: dict[str, Any]) -> str:
+    what = f"{', '.join(hold['data'])} " if hold["data"] else ""
+    return f"{what}held until {_last_day(hold['until'])}: {hold['reason']}"
+
+
+def _last_day(until: str | None) -> str:
+    """A hold ends at midnight after its last day."""
+    return f"{datetime.fromisoformat(until) - timedelta(days=1):%Y-%m-%d}" if until else "released"

@@ -1,0 +1,144 @@
+"""What every command shares: the group that turns errors into exit codes, the common options, how answers are printed."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from unlearning.domain.errors import UnlearningError, needing_room
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
+    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
+    "DASK_LOGGING__DISTRIBUTED": "critical",
+    "DVC_NO_ANALYTICS": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+}
+"""No tool underneath phones home or chats, unless the environment says otherwise."""
+
+
+KEYS = ".unlearning/keys"
+"""Where `unlearn init` puts the keys; `stores.keys` in params.yaml may name another folder."""
+
+
+class Commands(click.Group):
+    """Turns errors into messages and exit codes, and with --json into a document too: the one edge where that happens."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether JSON is asked for: an error may come before the command's own options are read."""
+        ctx.obj = "--json" in args
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an UnlearningError ends with its exit code, anything else is a bug and shows as one."""
+        try:
+            with needing_room():
+                return super().invoke(ctx)
+        except UnlearningError as error:
+            _document(ctx, type(error).__name__, str(error))
+            click.echo(f"unlearn: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            shown = _without_values(error)
+            _document(ctx, "WrongUse", shown.format_message())
+            raise shown from None
+
+
+def _document(ctx: click.Context, kind: str, message: str) -> None:
+    if ctx.obj:
+        click.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False))
+
+
+def _without_values(error: click.UsageError) -> click.UsageError:
+    """The same error, which must not repeat an argument that nobody expected: it may name a person."""
+    if not error.message.startswith("Got unexpected extra argument"):
+        return error
+    said = "Got more arguments than the command takes; people are named with --subject, or to `unlearn request`."
+    return click.UsageError(said, error.ctx)
+
+
+def spare_the_collector() -> None:
+    """Let Python look for garbage seldom, and not at all at the end: a command imports a million objects and is soon over."""
+    gc.set_threshold(100_000, 20, 100)
+    atexit.register(gc.freeze)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+"""The option that every command has."""
+
+
+def project(command: F) -> F:
+    """The options that every command about a project has."""
+    root = click.option("--root", type=click.Path(path_type=Path), default=".", show_default=True, help="The project folder.")
+    return root(json_option(command))
+
+
+def open_project(root: Path) -> Workspace:
+    """The project in a folder."""
+    from unlearning.project.workspace import open_workspace
+
+    return open_workspace(root)
+
+
+def prefect_at_home(workspace: Workspace) -> None:
+    """Start Prefect's embedded server in the project, unless a server or a home is named."""
+    from unlearning.entrypoints.flows import embedded
+
+    embedded.start(workspace.path(".unlearning/prefect"))
+
+
+def standard_input() -> list[str]:
+    """The identifiers that came on standard input, one a line; they stay out of the shell history. Raises IdentifierError."""
+    from unlearning.erasure.steps import receive
+
+    return receive.parse_identifiers(sys.stdin.buffer.read(), "standard input")
+
+
+def people(named: Sequence[str]) -> list[str]:
+    """The identifiers that an option names, with those of standard input in place of `-`. Raises IdentifierError."""
+    return [one for name in named for one in (standard_input() if name == "-" else [name])]
+
+
+def person(named: str) -> str:
+    """The one identifier that an option names. Raises IdentifierError."""
+    from unlearning.domain.errors import IdentifierError
+
+    found = people([named])
+    if len(found) != 1:
+        raise IdentifierError(f"standard input holds {len(found)} identifiers; expected one")
+    return found[0]
+
+
+def content(path: Path) -> bytes:
+    """A file of the command line; raises NotFound."""
+    from unlearning.domain.errors import NotFound
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read ({error.strerror}); name an existing file") from error
+
+
+def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
+    """Standard output: the document, or the lines for people."""
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    else:
+        for line in lines:
+            click.echo(line)

@@ -1,0 +1,134 @@
+"""Commands about what is left of people: look for it, delete it, reverse its coming back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project
+
+
+@click.command()
+@project
+@click.option(
+    "--subject", "subjects", multiple=True, help="An identifier, also searched for byte by byte; `-` reads standard input."
+)
+@click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
+def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence[str]) -> None:
+    """Search every place within reach for people who were erased; exits 1 when a trace is found.
+
+    \b
+    Example:  unlearn sweep --json | jq .places
+    """
+    from unlearning.traces import sweep as sweeping
+
+    workspace = open_project(root)
+    named = people(subjects)
+    done = sweeping.sweep(workspace, sweeping.people(workspace, requests, named), identifiers=named)
+    answer(as_json, sweeping.document(done), sweeping.lines(done))
+    if not done.clean:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@project
+@click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
+@click.option("--dry-run", is_flag=True, help="Show what would go; change nothing.")
+@click.option("--derived", is_flag=True, help="Also delete what stages made from their data and nobody can read.")
+def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool, derived: bool) -> None:
+    """Delete what is left of people who were erased: finish open purges, and delete what came back since.
+
+    \b
+    Example:  unlearn purge --dry-run
+    """
+    from unlearning.erasure import purge_again
+
+    workspace = open_project(root)
+    run = purge_again.preview if dry_run else purge_again.purge
+    done = run(workspace, requests, derived=derived)
+    lines = [f"{'would go' if dry_run else 'deleted':<8}  {one['count']:>5}  {one['place']}" for one in _counts(done)]
+    lines += [f"left             {one['place']}: {one['why']}; {one['remedy']}" for one in done["residuals"]]
+    answer(as_json, done, lines or ["nothing is left"])
+
+
+@click.command()
+@project
+@click.option("--verify", "check", is_flag=True, help="Also look at every twin; exits 1 when one is missing or changed.")
+def twins(root: Path, as_json: bool, check: bool) -> None:
+    """List which data object stands in for which erased one; the map's signature is always checked.
+
+    \b
+    Example:  unlearn twins --verify
+    """
+    from unlearning.traces import twins as redaction_twins
+
+    workspace = open_project(root)
+    document = redaction_twins.listing(workspace)
+    findings = redaction_twins.verify(workspace) if check else []
+    lines = [f"{twin['old'][:12]} → {twin['new'][:12]}  {twin['path']}" for twin in document["twins"]]
+    lines += [f"{name[:12]} made of erased data, no twin: `dvc repro` makes it again" for name in document["stale"]]
+    said = f"{document['commits']} commits have a twin; signature of the map: {document['signature']}"
+    answer(as_json, {**document, "findings": findings}, [*lines, said, *findings])
+    if findings:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@project
+@click.argument("rev")
+@click.option("--into", type=click.Path(path_type=Path), help="A new folder, as a linked work tree; this one stays as it is.")
+def checkout(root: Path, as_json: bool, rev: str, into: Path | None) -> None:
+    """Bring back an old revision, with twins in place of what was erased: DVC files and data.
+
+    Without --into it happens here, and is refused while something is uncommitted; `unlearn checkout main` goes back.
+
+    \b
+    Example:  unlearn checkout v1.2 --into ../v1.2
+    """
+    from unlearning.traces import twins as redaction_twins
+
+    done = redaction_twins.checkout(open_project(root), rev, into=into)
+    what = (
+        f"the twin {done['commit'][:12]} of {done['rev'][:12]}" if done["twin"] else f"{done['rev'][:12]}, which needs no twin"
+    )
+    missing = [f"missing, run `dvc repro`: {path}" for path in done["missing"]]
+    stale = [f"made of erased people, run `dvc repro {stage}`" for stage in done["stale"]]
+    answer(as_json, done, [f"{done['folder']} is at {what}", *missing, *stale])
+
+
+@click.command()
+@project
+def watch(root: Path, as_json: bool) -> None:
+    """Look once for what came back after an erasure, and reverse it; exits 1 when anything was found or could not be checked.
+
+    Aliases that point at a version which an erased person shaped, such versions registered late, erased people in a table,
+    erased objects in a cache or remote, holds that are over, deadlines that have passed, a ledger that was tampered with.
+    What was reversed exits 1 as well: it came from somewhere, and comes again until somebody looks.
+
+    \b
+    Example:  unlearn watch --json | jq .found
+    """
+    workspace = open_project(root)
+    prefect_at_home(workspace)
+    from unlearning.entrypoints.flows import watch as flow
+
+    report = flow.run(workspace)
+    looked = f"{report['reversed']} reversed of {len(report['found'])} found" if report["found"] else "nothing came back"
+    answer(as_json, report, [f"looked at {', '.join(report['checked'])}: {looked}", *map(_sighting, report["found"])])
+    if not report["clean"]:
+        raise click.exceptions.Exit(1)
+
+
+def _sighting(found: Mapping[str, Any]) -> str:
+    step = f" → {found['next_step']}" if found["next_step"] else ""
+    return f"{found['outcome']:<9} {found['what']}: {found['why']}{step}"
+
+
+def _counts(done: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [*done["would_go"], *done["went"]]
+
+
+COMMANDS = (sweep, purge, twins, checkout, watch)

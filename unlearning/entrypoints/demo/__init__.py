@@ -1,0 +1,1 @@
+"""The main job on real data, on this machine, in one command."""

@@ -1,0 +1,129 @@
+"""The main job on real data, in a new folder: train, three people withdraw, erase, compare with a full retraining."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain.errors import ProjectError
+from unlearning.entrypoints import presentation
+from unlearning.entrypoints.demo import data as demo_data
+from unlearning.entrypoints.scaffold import scaffold
+from unlearning.project import settings
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+progress = logging.getLogger("unlearning.progress")
+
+PEOPLE = 3
+"""How many withdraw their consent."""
+REMOTE = ".dvc-remote"
+STAGES = ("prepare", "check", "train", "evaluate")
+
+
+def run(folder: Path) -> dict[str, Any]:
+    """Make the project, do the job, and say what happened. Raises ProjectError for a folder that is not empty."""
+    began = time.perf_counter()
+    if folder.exists() and any(folder.iterdir()):
+        raise ProjectError(f"{folder} is not empty; name a new folder with --folder, or delete this one")
+    _stay_inside(folder)
+    progress.info("making a Git and DVC project in %s", folder)
+    progress.info("    %s", demo_data.GROUPING)
+    workspace = make_project(folder)
+    from unlearning.entrypoints.flows import erase, train
+    from unlearning.erasure.erasure import utc_now
+    from unlearning.erasure.steps import receive
+    from unlearning.project.training import stages
+
+    progress.info("training version 1")
+    stages.check(workspace)
+    trained = train.run(workspace)
+    stages.evaluate(workspace)
+    workspace.data.adopt(STAGES)
+    workspace.data.git.commit("Train version 1", ["."])
+    progress.info("1 receive  %d people withdraw their consent", PEOPLE)
+    receive.receive(workspace, _who_withdraws(workspace), regulation="gdpr", now=utc_now())
+    report = erase.run(workspace, [], full_replay=True)[0]
+    return {**_headline(report, folder), "trained": trained, "total_seconds": round(time.perf_counter() - began, 1), **report}
+
+
+def _stay_inside(folder: Path) -> None:
+    """The demo touches no server of the user's, whatever their environment names: everything it makes is in its folder."""
+    from unlearning.entrypoints.flows import embedded
+
+    prefect = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_HOME")
+    for name in (*prefect, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(name, None)
+    embedded.start(folder / ".unlearning/prefect")
+
+
+def _headline(report: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The figures that other tools read, and where the evidence lies."""
+    model = report["models"][0]
+    return {
+        "grouping": demo_data.GROUPING,
+        "alias_before": model["from_version"],
+        "alias_after": model["to_version"],
+        "replay_equal": model["replay_equal"],
+        "unlearn_seconds": model["training_seconds"],
+        "retrain_seconds": model["replay"]["seconds"],
+        "speedup_vs_retrain": round(model["replay"]["seconds"] / model["training_seconds"], 2),
+        "folder": str(folder),
+        "public_key": str(folder / ".unlearning/keys/signing.pub"),
+    }
+
+
+def make_project(folder: Path) -> Workspace:
+    """A Git and DVC repository with a local remote, the demo's data, and everything that `unlearn init` writes."""
+    from unlearning.project.training import stages
+    from unlearning.project.workspace import open_workspace
+    from unlearning.stores import keys
+    from unlearning.stores.dvc import repository as data
+    from unlearning.stores.tables import tables
+
+    repository = data.create(folder, remote=REMOTE)
+    scaffold.init(folder, model="diagnosis")
+    keys.create(folder / ".unlearning/keys")
+    with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:
+        ignored.write(f"/{REMOTE}/\n")
+    params = folder / settings.FILE
+    text = params.read_text("utf-8").replace("commit: false", "commit: true ").replace("unnamed operator", "unlearn demo    ")
+    params.write_text(text, "utf-8")
+    source = "data/records.parquet"
+    tables.write(demo_data.columns(), folder / source)
+    repository.add([source])
+    workspace = open_workspace(folder)
+    stages.prepare(workspace)
+    repository.adopt(["prepare"])
+    repository.push(workspace.own.data.tables)
+    repository.git.commit("Add the records and how they are prepared", ["."])
+    return workspace
+
+
+def _who_withdraws(workspace: Workspace) -> list[str]:
+    """Three of the people in the training table, spread over it; their identifiers stay in memory."""
+    from unlearning.stores.tables import tables
+
+    table = tables.read(workspace.path(workspace.own.data.train))
+    everyone = [str(one) for one in tables.people(table, workspace.recipe.person).values]
+    return everyone[:: len(everyone) // PEOPLE][:PEOPLE]
+
+
+def show(report: Mapping[str, Any]) -> None:
+    """The report for people, and how to check it."""
+    presentation.show(report, presentation.Section("Was it worth it", _figures(report)))
+    print(f"verify it:  cd {report['folder']}")
+    print(f"            unlearn verify {report['certificate']} --key .unlearning/keys/signing.pub")
+
+
+def _figures(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("unlearning took", f"{report['unlearn_seconds']:.1f} s"),
+        ("a full retraining took", f"{report['retrain_seconds']:.1f} s, {report['speedup_vs_retrain']:.1f} × as long"),
+        ("everything took", f"{report['total_seconds']:.0f} s"),
+    ]

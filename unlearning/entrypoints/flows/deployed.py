@@ -1,0 +1,34 @@
+"""Training and erasure as a deployment starts them: by a project's folder, on the task runner that its `params.yaml` names.
+
+Apart from `deployments.py`, which is started as `__main__`: a flow that is defined there is found by no other process.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+
+from unlearning.entrypoints.flows import erase as erasing
+from unlearning.entrypoints.flows import train as training
+from unlearning.erasure.steps.receive import chosen
+from unlearning.project.workspace import open_workspace
+
+
+@flow(name="unlearning-erase", flow_run_name="erase", persist_result=False)
+def erase(root: str = ".", request_id: str | None = None, replay: bool = False) -> list[dict[str, Any]]:
+    """Carry out every open request of a project in one batch, on the task runner that `params.yaml` names.
+
+    request_id: the opaque id that an event announced; the run fails when the ledger does not know it.
+    """
+    workspace = open_workspace(Path(root))
+    if request_id is not None:
+        chosen(workspace, [request_id])
+    return erasing.run(workspace, [], replay=replay)
+
+
+@flow(name="unlearning-train", flow_run_name="train", persist_result=False)
+def train(root: str = ".") -> dict[str, Any]:
+    """Train what is missing, judge it, register it and move the alias when it passed."""
+    return training.run(open_workspace(Path(root)))

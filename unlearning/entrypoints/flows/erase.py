@@ -1,0 +1,143 @@
+"""The erasure flow: from open requests to a clean, validated, promoted model version and a signed certificate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_markdown_artifact
+
+from unlearning.domain.entities import Trained
+from unlearning.domain.errors import ParentMoved, Refused, needing_room
+from unlearning.entrypoints import presentation
+from unlearning.entrypoints.flows.embedded import answering
+from unlearning.entrypoints.flows.runners import runner
+from unlearning.entrypoints.flows.steps import mapped, progress, step, warm
+from unlearning.erasure import batches, decisions
+from unlearning.erasure import report as summary
+from unlearning.erasure.erasure import Erasure, trained_from
+from unlearning.erasure.steps import adopted, unlearn
+from unlearning.lineage import openlineage
+from unlearning.project.training.train import Replay
+from unlearning.project.training.train import replay as train_again
+from unlearning.project.workspace import Workspace, open_workspace
+
+ATTEMPTS = 3
+"""How often an erasure is planned again because another one moved the alias or the data first."""
+
+
+@flow(name="erase", flow_run_name="erase", persist_result=False)
+def erase(
+    root: str = ".", requests: list[str] | None = None, replay: bool = False, full_replay: bool = False
+) -> list[dict[str, Any]]:
+    """Carry out the open requests of a project, or the named ones: one summary a batch.
+
+    requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
+    full_replay: every shard, which measures a full retraining.
+    """
+    workspace = open_workspace(Path(root))
+    done: list[dict[str, Any]] = []
+    refused: list[Refused] = []
+    for erasure in batches.batches(workspace, requests or []):
+        try:
+            report = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay)
+        except Refused as error:  # the next batch does not wait for this one
+            progress.info("  refused  %s", erasure.erasure_id)
+            refused.append(error)
+        else:
+            create_markdown_artifact(presentation.markdown(report), key="erasure", description="What one erasure did")
+            done.append(report)
+    if refused:
+        raise refused[0]
+    return done
+
+
+def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False) -> list[dict[str, Any]]:
+    """The flow on the task runner that `params.yaml` names."""
+    warm(workspace)
+    configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
+    with answering():
+        return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
+
+
+def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+    """One process at a time for one batch: a second one waits, and then finds every step done."""
+    with (
+        needing_room(),
+        workspace.ledger.exclusive(erasure.erasure_id),
+        openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
+    ):
+        report = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
+        openlineage.tell_erasure(workspace, told, report, Erasure(workspace, erasure.erasure_id).redacted)
+        return report
+
+
+def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _steps(erasure, replay=replay, every_shard=every_shard)
+        except ParentMoved as moved:
+            progress.info("planning again: %s", moved)
+            batches.start(erasure, erasure.started["requests"])
+            erasure = Erasure(workspace, erasure.erasure_id, erasure.clock)
+    return _steps(erasure, replay=replay, every_shard=every_shard)
+
+
+def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+    step("2 assess", lambda: batches.assess_step(erasure), say=summary.say_impact)
+    step("3 plan", lambda: batches.plan_step(erasure), say=summary.say_plan)
+    if erasure.plan.tokens:
+        decisions.require_approved(erasure)
+        step("4 redact", lambda: batches.redact_step(erasure), say=summary.say_redacted)
+        if erasure.plan.retrains_own:
+            trained, report = _climb(erasure, replay=replay, every_shard=every_shard)
+            step("7 promote", lambda: unlearn.promote_step(erasure, trained, report["metrics"]), say=summary.say_promoted)
+        for name in erasure.plan.adopted:
+            _remake(erasure, name)
+        step("  settle", lambda: batches.settle_step(erasure), say=summary.say_settled)
+        step("8 purge", lambda: batches.purge_step(erasure), say=summary.say_purged)
+    step("9 certify", lambda: batches.certify_step(erasure), say=lambda body: str(body["path"] or ""))
+    return summary.summarise(erasure)
+
+
+def _remake(erasure: Erasure, name: str) -> None:
+    """A model that was trained elsewhere, by its own stage; raises ValidationRefused when no clean version came of it."""
+    workspace = erasure.workspace
+    with openlineage.reported(workspace, f"erase.{name}", erasure=erasure.erasure_id) as told:
+        made = step(f"5 retrain {name}", lambda: adopted.remake_step(erasure, name), say=adopted.say_remade)
+        moved = step(f"7 promote {name}", lambda: adopted.promote_step(erasure, name), say=adopted.say_promoted)
+        openlineage.tell_remade(workspace, told, made, moved)
+
+
+def _climb(erasure: Erasure, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
+    """Methods of the policy in order, until a candidate passes; raises ValidationRefused when none does."""
+    report: Mapping[str, Any] = {}
+    for method in erasure.own.methods:
+        trained, report = _attempt(erasure, method, replay=replay, every_shard=every_shard)
+        if report["passed"]:
+            return trained, report
+    raise unlearn.refuse(erasure, report)
+
+
+def _attempt(erasure: Erasure, method: str, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
+    name = f"5 unlearn ({method})"
+    body = step(name, lambda: unlearn.unlearn_step(erasure, method, map=mapped), say=summary.say_trained)
+    trained = trained_from(body["trained"])
+    again = _replay(erasure, trained, every_shard=every_shard) if replay else None
+    report = step("6 validate", lambda: unlearn.validate_step(erasure, trained, again), say=summary.say_validated)
+    return trained, report
+
+
+def _replay(erasure: Erasure, trained: Trained, *, every_shard: bool) -> Replay | None:
+    """Only an exact method claims that training from scratch gives the same bytes; a shard that left the vote has none."""
+    shards = {part.shard for part in trained.parts} if every_shard else trained.changed_from(erasure.parent.trained)
+    if trained.guarantee != "exact" or not shards:
+        return None
+    workspace, retain = erasure.workspace, erasure.retain
+    return step(
+        "  replay from scratch",
+        lambda: train_again(workspace, retain, trained, shards=shards, map=mapped),
+        say=lambda result: "same bytes" if result.equal else "OTHER BYTES",
+    )

@@ -1,0 +1,89 @@
+"""A step as a Prefect task: readable name, retries where it talks to a service, progress in the log, nothing stored.
+
+What a step does reaches its task through a context variable: Prefect sees no parameters and keeps no result, so nothing about
+people reaches its database; and a job in another process, which is told of the task around it, is not handed open stores.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+
+from unlearning.domain.entities import Job, Part
+from unlearning.domain.errors import Unavailable
+from unlearning.entrypoints.flows import embedded
+from unlearning.project.training.jobs import run_job
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+T = TypeVar("T")
+
+progress = logging.getLogger("unlearning.progress")
+
+_doing: ContextVar[Callable[[], Any]] = ContextVar("doing")
+
+
+def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: "") -> T:
+    """Run one step as a task; a service that does not answer is asked again, every other error ends the flow."""
+    progress.info("%s …", name)
+    began = time.perf_counter()
+    run = task(
+        name=name,
+        task_run_name=name,
+        retries=2,
+        retry_delay_seconds=[1, 5],
+        retry_condition_fn=_service_is_away,
+        persist_result=False,
+        cache_policy=NO_CACHE,
+    )(_do)
+    token = _doing.set(do)
+    try:
+        result: T = run()  # type: ignore[assignment]  # Prefect types it as if it could be a coroutine
+    finally:
+        _doing.reset(token)
+    said = say(result)
+    progress.info("%s  %s%.1f s", name, f"{said}, " if said else "", time.perf_counter() - began)
+    return result
+
+
+def _do() -> Any:
+    """The body of every step's task."""
+    return _doing.get()()
+
+
+def warm(workspace: Workspace) -> None:
+    """Import what the steps need, which takes as long as the embedded server takes to start; then wait for that.
+
+    Raises Unavailable when Prefect's server or MLflow's does not answer.
+    """
+    from unlearning.checks import data
+
+    _ = workspace.settings.own and workspace.recipe, workspace.data, [*map(workspace.models.aliases, workspace.looked_after)]
+    data.warm()
+    embedded.ready()
+
+
+def _service_is_away(_task: object, _run: object, state: object) -> bool:
+    """Only an outage is worth another try: a refused check stays refused."""
+    return isinstance(getattr(state, "data", None), Unavailable)
+
+
+_job = task(name="job", task_run_name="shard-{job.shard}", persist_result=False, cache_policy=NO_CACHE)(run_job)
+
+
+def mapped(_run: Callable[[Job], Part], jobs: Iterable[Job]) -> list[Part]:
+    """`map` over the flow's task runner, in the order of the jobs."""
+    futures = [_job.submit(job) for job in jobs]
+    for done, future in enumerate(as_completed(futures), start=1):
+        part = future.result()
+        if part.slices_trained:
+            progress.info("    shard %d trained, %d of %d jobs done", part.shard, done, len(futures))
+    return [future.result() for future in futures]

@@ -1,0 +1,1 @@
+"""What `unlearn init` writes into a repository."""

@@ -1,0 +1,1 @@
+"""What listens: webhooks of other services."""

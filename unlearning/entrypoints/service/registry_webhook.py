@@ -1,0 +1,191 @@
+"""The way in over HTTP: a webhook of the MLflow registry starts a round of watching. The only home of FastAPI.
+
+MLflow signs as Standard Webhooks do: HMAC-SHA256 over `delivery id.timestamp.body`, under headers of its own, the secret being
+plain UTF-8. What is not signed, or was signed more than five minutes ago, starts nothing. The body is never acted on: a round
+reads the registry itself, so a replayed delivery costs a look and does no harm.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import hmac
+import json
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+
+from unlearning.domain.errors import KeyFileError, Unavailable, UnlearningError
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+SECRET = "UNLEARNING_WEBHOOK_SECRET"
+PATH = "/webhooks/mlflow"
+TOLERANCE_S = 300
+"""Seconds by which the sender's clock and ours may differ, either way."""
+
+SHORTEST_SECRET = 16
+LARGEST_BODY = 1 << 20
+"""Bytes; MLflow's own payloads are below 2 kB."""
+
+MOVES = frozenset({("model_version", "created"), ("model_version_alias", "created")})
+"""(entity, action) that can bring an erased person back. Tags do not: a round writes one, and would call itself."""
+
+progress = logging.getLogger("unlearning.progress")
+
+OnChange = Callable[[str], bool]
+"""Called with the name of the model that changed; false when the change could not be passed on and should be sent again."""
+
+
+class NotAuthentic(Exception):
+    """A delivery that is not from the registry, or is too old; the message says what is wrong and nothing of the secret."""
+
+
+def secret(environ: Mapping[str, str]) -> bytes:
+    """The secret that the webhook was registered with. Raises KeyFileError."""
+    given = environ.get(SECRET, "").encode()
+    if len(given) < SHORTEST_SECRET:
+        said = f"has {len(given)} bytes" if given else "is not set"
+        raise KeyFileError(f"{SECRET} {said}; expected the secret of the MLflow webhook, at least {SHORTEST_SECRET} bytes")
+    return given
+
+
+def verify(headers: Mapping[str, str], body: bytes, key: bytes, *, now: float) -> None:
+    """Raises NotAuthentic unless the registry signed these very bytes within the last five minutes.
+
+    now: seconds since 1970.
+    """
+    named = {part: headers.get(f"x-mlflow-{part}", "") for part in ("delivery-id", "timestamp", "signature")}
+    if missing := [part for part, value in named.items() if not value]:
+        raise NotAuthentic(f"header X-MLflow-{missing[0].title()} is missing; register the webhook with a secret")
+    if not named["timestamp"].isascii() or not named["timestamp"].isdigit():
+        raise NotAuthentic("X-MLflow-Timestamp is no number of seconds since 1970")
+    if abs(now - int(named["timestamp"])) > TOLERANCE_S:
+        raise NotAuthentic(f"X-MLflow-Timestamp is more than {TOLERANCE_S} s from this machine's clock")
+    signed = b".".join((named["delivery-id"].encode(), named["timestamp"].encode(), body))
+    wanted = b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
+    if not hmac.compare_digest(wanted, named["signature"].encode()):
+        raise NotAuthentic("X-MLflow-Signature does not fit the body; the secrets differ, or something changed it on the way")
+
+
+def application(key: bytes, on_change: OnChange, *, clock: Callable[[], float] = time.time) -> FastAPI:
+    """`POST /webhooks/mlflow` answers 202 once the change is passed on, 401 to a forgery; `GET /health` answers 200."""
+    app = FastAPI(title="unlearn listen", docs_url=None, redoc_url=None, openapi_url=None)
+
+    @app.get("/health")
+    def health() -> dict[str, str]:
+        return {"status": "listening"}
+
+    @app.post(PATH, status_code=202)
+    async def registry_changed(request: Request) -> dict[str, bool]:
+        body = await _body(request)
+        try:
+            verify(request.headers, body, key, now=clock())
+        except NotAuthentic as error:
+            progress.warning("listen  refused a delivery: %s", error)
+            raise HTTPException(401, str(error)) from error
+        model = moved(body)
+        if model is not None and not await run_in_threadpool(on_change, model):
+            raise HTTPException(503, "the change could not be passed on; send it again")
+        return {"watching": model is not None}
+
+    return app
+
+
+async def _body(request: Request) -> bytes:
+    """The raw bytes, up to a bound."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BODY:
+            raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes")
+    return bytes(body)
+
+
+def moved(body: bytes) -> str | None:
+    """The model whose new version or alias a signed delivery tells of; None when it tells of something else."""
+    try:
+        told = json.loads(body)
+        return str(told["data"]["name"]) if (told["entity"], told["action"]) in MOVES else None
+    except (ValueError, KeyError, TypeError) as error:
+        raise HTTPException(422, "the body is no MLflow webhook: expected entity, action and data.name") from error
+
+
+class Rounds:
+    """Rounds of watching in this process: one at a time, and at most one more waiting, however many changes come."""
+
+    def __init__(self, look: Callable[[], object]) -> None:
+        self._look = look
+        self._waiting = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
+
+    def ask(self, model: str) -> bool:
+        """A round that begins after this moment."""
+        if self._waiting.acquire(blocking=False):
+            progress.info("listen  %s changed", model)
+            self._thread.submit(self._round)
+        return True
+
+    def _round(self) -> None:
+        self._waiting.release()
+        try:
+            self._look()
+        except UnlearningError as error:
+            progress.error("watch  failed: %s; the next change or the schedule looks again", error)
+        except Exception:  # whatever it was, the next change must find somebody listening
+            progress.exception("watch  failed; the next change or the schedule looks again")
+
+    def close(self) -> None:
+        """Return once no round is under way."""
+        self._thread.shutdown()
+
+
+def listen(
+    workspace: Workspace,
+    *,
+    host: str,
+    port: int,
+    tell: Callable[[Mapping[str, str]], object],
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Answer until the process is told to end; rounds run on the Prefect server that `PREFECT_API_URL` names, or else here.
+
+    tell: called once with `address` and `rounds`, when deliveries can come. Raises KeyFileError without a secret, Unavailable
+    when the address cannot be had.
+    """
+    import uvicorn
+
+    from unlearning.erasure import watch
+    from unlearning.erasure.erasure import utc_now
+
+    key, rounds = secret(environ), Rounds(lambda: watch.watch(workspace, clock=utc_now))
+    prefect = environ.get("PREFECT_API_URL")
+    app = application(key, through_prefect(environ) if prefect else rounds.ask)
+    with _door(host, port) as door, contextlib.closing(rounds):
+        number = door.getsockname()[1]
+        tell({"address": f"http://{host}:{number}{PATH}", "rounds": f"on Prefect at {prefect}" if prefect else "here"})
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[door])
+
+
+def _door(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise Unavailable(f"nobody can listen at {host}:{port} ({error.strerror}); name another --host or --port") from error
+
+
+def through_prefect(environ: Mapping[str, str]) -> OnChange:
+    """Passes a change on as an event, which starts the deployment `watch`."""
+    from unlearning.entrypoints.flows.events import registry_changed
+
+    return lambda model: registry_changed(model, environ)

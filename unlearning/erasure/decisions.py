@@ -1,0 +1,288 @@
+"""Decisions of people about a request: approval, legal hold and release, exemption, cancellation, a longer deadline.
+
+A hold on a request blocks the purge and what follows, never the suppression: the person stays out of every training and every
+new version while what the law wants kept is kept. A hold on data sets keeps the old versions of those alone: everything else is
+purged, and the certificate lists what was kept. Reasons are written by people, into ledger and certificate: they name nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
+
+from unlearning.certificate.facts import Extension, Hold, Recipient
+from unlearning.domain import hashing, lifecycle
+from unlearning.domain.entities import ErasureRequest, Event
+from unlearning.domain.errors import AwaitsApproval, IdentifierError, OnHold, Refused, WrongUse
+from unlearning.erasure.steps import receive
+from unlearning.lineage.history import Past
+
+if TYPE_CHECKING:
+    from unlearning.erasure.erasure import Erasure
+    from unlearning.project.workspace import Workspace
+
+LOCK = "decisions"
+"""Held by whoever decides about a request, and by the steps that a decision must not overtake: redaction and purge."""
+
+EXPIRED = "its last day has passed"
+"""Reason of the release of a hold that expired."""
+
+_PURGE_BEGAN = ("TracesFound", "Purged")
+_EVENTS = ("RequestHeld", "RequestReleased", "RequestExtended")
+
+
+def hold(
+    workspace: Workspace,
+    request_id: str,
+    *,
+    reason: str,
+    now: datetime,
+    until: date | None = None,
+    scope: str | None = None,
+    data: Collection[str] = (),
+) -> ErasureRequest:
+    """Put a legal hold on a request: its erasure stops before the purge. Raises Refused once the purge has begun.
+
+    until: the last day of the hold, UTC; without one it lasts until it is released. scope: in words, what must be kept, for the
+    record. data: paths that DVC tracks or ever tracked, files or folders; then the erasure goes on to its end, and only the
+    objects of these stay, with the person's rows. Raises WrongUse for a path that no revision knows.
+    """
+    ends = None if until is None else datetime.combine(until + timedelta(days=1), time(), UTC)
+    if ends is not None and ends <= now:
+        raise WrongUse(f"the hold would end on {until}, which has passed; expected today or a later day")
+    paths = sorted({path.strip("/") for path in data})
+    body: dict[str, Any] = {"reason": _said(reason), "until": ends.isoformat() if ends else None, "scope": scope}
+    body |= {"data": paths} if paths else {}
+
+    def check(request: ErasureRequest, events: Iterable[Event]) -> None:
+        _check_tracked(workspace, paths)
+        if request.request_id in lifecycle.holds(events):
+            raise OnHold(f"{request_id} is on hold already; `unlearn release {request_id}` ends the hold")
+        if request.state in lifecycle.ENDED or _purging(events, request.erasure_id):
+            raise Refused(f"{request_id} cannot be held: its purge has begun or is over, so there is nothing left to keep")
+
+    return _decide(workspace, request_id, "RequestHeld", body, now=now, check=check)
+
+
+def release(workspace: Workspace, request_id: str, *, now: datetime, reason: str = "released") -> ErasureRequest:
+    """End the hold of a request. Raises OnHold when there is none.
+
+    The next `unlearn erase` goes on where it stopped; what a hold on data sets kept of a finished erasure goes with the next
+    `unlearn purge`.
+    """
+
+    def check(request: ErasureRequest, events: Iterable[Event]) -> None:
+        if request.request_id not in lifecycle.holds(events):
+            raise OnHold(f"{request_id} is not on hold; `unlearn status` lists the requests that are")
+
+    return _decide(workspace, request_id, "RequestReleased", {"reason": _said(reason)}, now=now, check=check)
+
+
+def exempt(workspace: Workspace, request_id: str, *, reason: str, now: datetime) -> ErasureRequest:
+    """Refuse a request because the law exempts the data; the person is trained on again. Raises Refused after redaction."""
+    return _decide(workspace, request_id, "RequestExempted", {"reason": _said(reason)}, now=now, check=_check_not_redacted)
+
+
+def cancel(workspace: Workspace, request_id: str, *, now: datetime, reason: str = "withdrawn") -> ErasureRequest:
+    """Withdraw a request until redaction begins; the person is trained on again. Raises Refused after that."""
+    return _decide(workspace, request_id, "RequestCancelled", {"reason": _said(reason)}, now=now, check=_check_not_redacted)
+
+
+def extend(workspace: Workspace, request_id: str, *, reason: str, now: datetime) -> ErasureRequest:
+    """Give a request the longer deadline of its law, once and while the first has not passed. Raises Refused, WrongUse."""
+    known = _request(workspace, request_id)
+    due = lifecycle.extended_due_at(known.received_at, known.regulation)
+    if due is None:
+        raise WrongUse(f"{request_id} is under regulation {known.regulation!r}, which sets no deadline that could be extended")
+
+    def check(request: ErasureRequest, events: Iterable[Event]) -> None:
+        if any(event.kind == "RequestExtended" and event.subject == request_id for event in events):
+            raise Refused(f"the deadline of {request_id} was extended before; the law lets it be once")
+        if request.due_at is not None and request.due_at < now:
+            raise Refused(f"{request_id} was due on {request.due_at:%Y-%m-%d}; only a deadline still to come can be extended")
+
+    body = {"reason": _said(reason), "due_at": due.isoformat()}
+    return _decide(workspace, request_id, "RequestExtended", body, now=now, check=check)
+
+
+def approve(workspace: Workspace, request_id: str, *, by: str, now: datetime) -> ErasureRequest:
+    """Let the planned erasure of a request begin, with all requests of its batch. Raises Refused unless it waits for that.
+
+    by: who approves, in words, for ledger and certificate.
+    """
+    known = _request(workspace, request_id)
+    for each in lifecycle.fold(workspace.ledger.events()).values():
+        if each.erasure_id == known.erasure_id:
+            _require_unnamed(workspace, each, by)
+    with workspace.ledger.exclusive(LOCK):
+        state = _request(workspace, request_id).state
+        if state != "awaiting_approval" or known.erasure_id is None:
+            raise Refused(f"{request_id} is {state}; only a planned erasure that awaits approval can be approved")
+        workspace.ledger.append("ErasureQueued", known.erasure_id, {"approved_by": _said(by)}, at=now)
+    return _request(workspace, request_id)
+
+
+def require_approved(erasure: Erasure) -> None:
+    """Raises AwaitsApproval until somebody approved the plan, where `policy.approval` asks for it and nothing is redacted yet.
+
+    A plan that is made anew, because data or alias moved, is approved anew.
+    """
+    workspace, progress = erasure.workspace, erasure.progress
+    if not workspace.settings.policy.approval or approved_by(erasure) or progress.step_done("DataRedacted"):
+        return
+    erasure.once("ApprovalRequested", dict)
+    impact, [first, *_] = erasure.body("ImpactAssessed"), erasure.started["requests"]
+    raise AwaitsApproval(
+        f"{erasure.erasure_id} is planned and waits: {len(erasure.plan.tokens)} people, {impact['records']} records, "
+        f"{len(impact['model_versions'])} model versions. Look with `unlearn impact --request {first}`, then "
+        f"`unlearn approve {first} --by NAME` and `unlearn erase`"
+    )
+
+
+def approved_by(erasure: Erasure) -> str | None:
+    """Who approved the present plan."""
+    approval = erasure.progress.step_done("ErasureQueued")
+    return str(approval["approved_by"]) if approval else None
+
+
+def tell(workspace: Workspace, request_id: str, *, recipient: str, now: datetime) -> ErasureRequest:
+    """Record that somebody who received the person's data was told to erase it (GDPR Art. 19), for the certificate.
+
+    Raises Refused once the certificate is issued and will not be renewed.
+    """
+    ended = lifecycle.ENDED - {"completed_with_residuals"}
+
+    def check(request: ErasureRequest, _events: Iterable[Event]) -> None:
+        if request.state in ended:
+            raise Refused(f"{request_id} is {request.state}: its certificate is issued, so it can state no further recipient")
+
+    return _decide(workspace, request_id, "RecipientTold", {"recipient": _said(recipient)}, now=now, check=check)
+
+
+def told(workspace: Workspace, request_ids: Iterable[str]) -> tuple[Recipient, ...]:
+    """Who was told about these requests, as a certificate states them."""
+    wanted = set(request_ids)
+    events = (event for event in workspace.ledger.events(kinds=["RecipientTold"]) if event.subject in wanted)
+    return tuple(Recipient(event.body["recipient"], event.at) for event in events)
+
+
+def expire(workspace: Workspace, *, now: datetime) -> list[str]:
+    """Release every hold whose last day has passed; the requests that go on."""
+    held = lifecycle.holds(workspace.ledger.events())
+    over = [name for name, event in held.items() if event.body.get("until") and _moment(event.body["until"]) <= now]
+    for name in over:
+        release(workspace, name, now=now, reason=EXPIRED)
+    return over
+
+
+def require_free(erasure_id: str, requests: Iterable[ErasureRequest]) -> None:
+    """Raises OnHold when a legal hold is on one of these requests."""
+    if held := [request.request_id for request in requests if request.state == "on_hold"]:
+        raise OnHold(
+            f"{erasure_id} stops before the purge: a legal hold is on {', '.join(held)}. The data and the model that serve are "
+            "clean; nothing else is deleted until `unlearn release`, then `unlearn erase` goes on"
+        )
+
+
+def on_record(workspace: Workspace, request_ids: Iterable[str]) -> tuple[tuple[Hold, ...], tuple[Extension, ...]]:
+    """The holds and extensions of these requests, as a certificate states them."""
+    wanted, made, extensions = set(request_ids), dict[str, list[Hold]](), []
+    for event in workspace.ledger.events(kinds=_EVENTS):
+        if event.subject not in wanted:
+            continue
+        holds = made.setdefault(event.subject, [])
+        if event.kind == "RequestHeld":
+            until = event.body.get("until")
+            holds.append(
+                Hold(
+                    request_id=event.subject,
+                    held_at=event.at,
+                    reason=event.body["reason"],
+                    scope=event.body.get("scope"),
+                    data=tuple(event.body.get("data", ())),
+                    until=_moment(until) if until else None,
+                )
+            )
+        elif event.kind == "RequestReleased" and holds:
+            holds[-1] = holds[-1].ended(event.at, event.body["reason"])
+        elif event.kind == "RequestExtended":
+            extensions.append(Extension(event.subject, event.at, _moment(event.body["due_at"]), event.body["reason"]))
+    return tuple(one for holds in made.values() for one in holds), tuple(extensions)
+
+
+def _decide(
+    workspace: Workspace, request_id: str, kind: str, body: Mapping[str, Any], *, now: datetime, check: Any
+) -> ErasureRequest:
+    """Append the decision, unless the check or the life of the request forbids it, or its words name the person."""
+    _require_unnamed(workspace, _request(workspace, request_id), " ".join(_words(body)))
+    with workspace.ledger.exclusive(LOCK):
+        events = workspace.ledger.events()
+        check(lifecycle.fold(events)[request_id], events)
+        position, head = workspace.ledger.head()
+        made = Event(position + 1, now, kind, request_id, body, head, "")
+        lifecycle.fold([*events, made])  # what could not be read afterwards is not written
+        workspace.ledger.append(kind, request_id, body, at=now)
+    return _request(workspace, request_id)
+
+
+def _request(workspace: Workspace, request_id: str) -> ErasureRequest:
+    """The request; raises WrongUse for a duplicate, whose group decides."""
+    known = lifecycle.fold(workspace.ledger.events())
+    if request_id not in known:
+        raise receive.unknown([request_id])
+    if known[request_id].group != request_id:
+        raise WrongUse(f"{request_id} joined the first request of its person; decide about that one, {known[request_id].group}")
+    return known[request_id]
+
+
+def _require_unnamed(workspace: Workspace, request: ErasureRequest, words: str) -> None:
+    """Raises WrongUse, without repeating it, when one of the words is the person's identifier."""
+    kind, key = workspace.settings.subject.identifier, workspace.keys.index
+    for word in words.split():
+        for spelling in {word, word.strip(".,;:!?()[]\"'")} - {""}:
+            try:
+                named = hashing.token(key, spelling, kind) == request.token
+            except IdentifierError:  # no integer, no phone number: then it is nobody's identifier
+                continue
+            if named:
+                raise WrongUse("the words name the person; they go into ledger and certificate, so say it without")
+
+
+def _check_not_redacted(request: ErasureRequest, events: Iterable[Event]) -> None:
+    redacted = any(event.kind == "DataRedacted" and event.subject == request.erasure_id for event in events)
+    if request.state in lifecycle.ENDED or redacted:
+        raise Refused(f"{request.request_id} is {request.state}: once its data is redacted it can only be finished")
+
+
+def _purging(events: Iterable[Event], erasure_id: str | None) -> bool:
+    """The purge of the current attempt of an erasure has begun."""
+    began = False
+    for event in events:
+        if erasure_id is not None and event.subject == erasure_id:
+            began = event.kind in _PURGE_BEGAN or (began and event.kind != "ErasureStarted")
+    return began
+
+
+def _check_tracked(workspace: Workspace, paths: Collection[str]) -> None:
+    history = Past.of(workspace) if paths else None
+    if history and (unknown := [path for path in paths if not history.under(path)]):
+        raise WrongUse(
+            f"{', '.join(unknown)}: no revision tracks this with DVC, so a hold would keep nothing; "
+            "expected a path as `dvc list . --dvc-only -R` shows it"
+        )
+
+
+def _words(body: Mapping[str, Any]) -> Iterator[str]:
+    yield from (str(body[name] or "") for name in ("reason", "scope", "recipient") if name in body)
+    yield from (part for path in body.get("data", ()) for part in path.split("/"))
+
+
+def _said(words: str) -> str:
+    if not words.strip():
+        raise WrongUse("the words are empty; say in a few words why or who, without naming the person")
+    return words.strip()
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)

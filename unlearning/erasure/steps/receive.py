@@ -1,0 +1,142 @@
+"""Step 1, receive: identifiers become tokens, tokens become requests with a deadline, people become suppressed.
+
+The raw identifier exists in memory only, until it is a token.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain import hashing, lifecycle
+from unlearning.domain.entities import ErasureRequest, Regulation
+from unlearning.domain.errors import IdentifierError, NeedsReview, NotFound
+from unlearning.project.workspace import ALIAS
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+
+def read_identifiers(path: Path) -> list[str]:
+    """One identifier a line; blank lines are skipped. Raises NotFound or IdentifierError, never repeating a value."""
+    try:
+        return parse_identifiers(path.read_bytes(), str(path))
+    except FileNotFoundError as error:
+        raise NotFound(f"identifier file {path} does not exist; expected one identifier a line") from error
+
+
+def parse_identifiers(content: bytes, source: str) -> list[str]:
+    """The identifiers in the bytes of a file or of standard input. Raises IdentifierError."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise IdentifierError(f"{source} is not UTF-8 (byte {error.start}); save it as UTF-8, one identifier a line") from None
+    lines = [line.strip() for line in text.splitlines()]
+    identifiers = [line for line in lines if line]
+    if not identifiers:
+        raise IdentifierError(f"{source} holds no identifier; expected one a line")
+    return identifiers
+
+
+def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Regulation, now: datetime) -> list[ErasureRequest]:
+    """Record a request for each person and suppress them from every future training; a second request joins the first.
+
+    All identifiers are read before anything is recorded: one bad line records nothing. Whoever is known by several identifiers
+    gets a request for each. Raises NeedsReview for an identifier that means several people.
+    """
+    people = dict.fromkeys(known_as(workspace, identifiers))
+    keys = workspace.keys
+    index, suppression = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
+    with workspace.ledger.exclusive("receive"):
+        groups = _open_groups(workspace)
+        events: list[tuple[str, str, Mapping[str, Any]]] = []
+        for token, hidden in zip(index, suppression, strict=True):
+            group = groups.get(token.hex())
+            events += _received(workspace, token.hex(), hidden.hex(), group=group, regulation=regulation, now=now)
+        workspace.ledger.append_all(events, at=now)
+    state = lifecycle.fold(workspace.ledger.events())
+    return [state[subject] for kind, subject, _ in events if kind == "RequestReceived"]
+
+
+def known_as(workspace: Workspace, identifiers: Iterable[str]) -> list[bytes]:
+    """The fingerprints of these identifiers, and of every other one that `subject.aliases` gives the same people.
+
+    Raises NeedsReview for an identifier that the table gives to several people.
+    """
+    kind, aliases = workspace.settings.subject.identifier, workspace.settings.subject.aliases
+    asked = [hashing.fingerprint(identifier, kind) for identifier in identifiers]
+    if aliases is None:
+        return asked
+    table = tables.read(workspace.path(aliases), person=ALIAS, named=aliases)
+    owners = tables.people(table, "person")
+    of: dict[bytes, set[int]] = {}
+    known: dict[int, list[bytes]] = {}
+    for identifier, owner in zip(tables.identities(table, ALIAS).to_pylist(), owners.codes.tolist(), strict=True):
+        inner = hashing.fingerprint(identifier, kind)
+        of.setdefault(inner, set()).add(owner)
+        known.setdefault(owner, []).append(inner)
+    if unclear := sum(len(of.get(inner, ())) > 1 for inner in asked):
+        raise NeedsReview(f"{aliases} gives {unclear} of these identifiers to several people; correct it, then request again")
+    return list(dict.fromkeys(one for inner in asked for one in (inner, *(k for p in of.get(inner, ()) for k in known[p]))))
+
+
+def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulation: Regulation, now: datetime) -> list[str]:
+    """A new request for each of these people who has none open: they were erased and came back; the ids.
+
+    people: (suppression token, index token); whoever watches knows no identifiers.
+    """
+    with workspace.ledger.exclusive("receive"):
+        groups = _open_groups(workspace)
+        events: list[tuple[str, str, Mapping[str, Any]]] = []
+        for hidden, token in people:
+            if token not in groups:
+                events += _received(workspace, token, hidden, group=None, regulation=regulation, now=now)
+        workspace.ledger.append_all(events, at=now)
+    return [subject for kind, subject, _ in events if kind == "RequestReceived"]
+
+
+def _open_groups(workspace: Workspace) -> dict[str, str]:
+    return {r.token: r.group for r in lifecycle.open_requests(lifecycle.fold(workspace.ledger.events()))}
+
+
+def _received(
+    workspace: Workspace, token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime
+) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all."""
+    request_id = f"request-{secrets.token_hex(8)}"
+    due_at = lifecycle.due_at(now, regulation)
+    body = {
+        "token": token,
+        "suppression_token": hidden,
+        "index_key": hashing.key_id(workspace.keys.index),
+        "regulation": regulation,
+        "due_at": due_at.isoformat() if due_at else None,
+        "group": group or request_id,
+    }
+    received = ("RequestReceived", request_id, body)
+    suppressed = ("SubjectSuppressed", request_id, {"token": token, "suppression_token": hidden})
+    return [received] if group else [received, suppressed]
+
+
+def unknown(request_ids: Iterable[str]) -> NotFound:
+    """The error about ids that nobody gave out; what does not look like one is not repeated: it may name a person."""
+    shown = [
+        one if lifecycle.REQUEST_ID.fullmatch(one) else f"({len(one)} characters that are no request id)" for one in request_ids
+    ]
+    return NotFound(
+        f"no request {', '.join(shown)} in the ledger; `unlearn status` lists them by id, like request-0123456789abcdef"
+    )
+
+
+def chosen(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
+    """The named requests, or every open one; raises NotFound for an unknown id."""
+    known = lifecycle.fold(workspace.ledger.events())
+    if not request_ids:
+        return list(lifecycle.open_requests(known))
+    if missing := [one for one in request_ids if one not in known]:
+        raise unknown(missing)
+    return [known[one] for one in request_ids]

@@ -1,0 +1,323 @@
+"""What an erasure ended comes back: found and reversed, each with an event in the ledger and a notice (TRACES 5, 34, 35).
+
+One round looks at, in this order: the ledger itself, holds that have expired, aliases and versions in the registry, tables,
+DVC's cache and remotes with the checkpoint store, deadlines. After it no alias points at a version that an erased person
+shaped.
+A place that does not answer is said to be unchecked, and the round goes on with the next.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from unlearning.domain import lifecycle
+from unlearning.domain.entities import ModelVersion, Trace, plain
+from unlearning.domain.errors import ParentMoved, Unavailable
+from unlearning.erasure import audit, decisions
+from unlearning.erasure.steps import purge, receive
+from unlearning.lineage import follow, graph, sources
+from unlearning.project import suppression
+from unlearning.traces import within_reach
+from unlearning.traces.places.checkpoints import CheckpointPlace
+from unlearning.traces.places.dvc_bookkeeping import RunCachePlace
+from unlearning.traces.places.dvc_objects import ObjectPlace
+
+if TYPE_CHECKING:
+    from unlearning.erasure.erasure import Clock
+    from unlearning.project.workspace import Workspace
+
+SHAPED = "unlearning.shaped_by_erased"
+"""Tag of a version that was registered after the erasure of somebody who shaped it."""
+
+ROUNDS = 5
+"""How often aliases are looked at again because somebody moves them meanwhile."""
+
+progress = logging.getLogger("unlearning.progress")
+
+Outcome = Literal["reversed", "reported", "unchecked"]
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One thing that should not be there, and what was done about it."""
+
+    kind: str
+    """`alias`, `version`, `data`, `objects`, `hold`, `deadline` or `ledger`."""
+    what: str
+    outcome: Outcome
+    why: str
+    next_step: str = ""
+    """What is left for people to do; empty when nothing is."""
+
+    def __str__(self) -> str:
+        return f"{self.outcome}: {self.what}: {self.why}" + (f" → {self.next_step}" if self.next_step else "")
+
+
+@dataclass(frozen=True)
+class Round:
+    """One look at everything."""
+
+    workspace: Workspace
+    clock: Clock
+
+    @cached_property
+    def tokens(self) -> frozenset[str]:
+        """Index tokens of everyone who was erased."""
+        return lifecycle.erased_index_tokens(self.workspace.ledger.events())
+
+    @cached_property
+    def named(self) -> frozenset[ModelVersion]:
+        """Versions that an erasure found when it began: its plan, its purge and its certificate speak of them."""
+        events = self.workspace.ledger.events()
+        finished = {request.erasure_id for request in lifecycle.erased_requests(events)}
+        latest = {e.subject: e.body for e in events if e.kind == "ImpactAssessed" and e.subject in finished}
+        found = (one for body in latest.values() for one in body["model_versions"])
+        return frozenset(ModelVersion(one["name"], one["version"]) for one in found)
+
+    def tainted(self) -> dict[ModelVersion, str]:
+        """Every version that an erased person shaped, deleted ones included → how, in words."""
+        workspace = self.workspace
+        held = workspace.lineage.versions_holding(sorted(map(bytes.fromhex, self.tokens))).values()
+        trained = [record.model for record in within_reach.shaped(workspace, self.tokens)]
+        elsewhere = graph.shaped_elsewhere(workspace, {version.digest for versions in held for version in versions}, trained)
+        return {
+            **{model: "an erased person shaped it" for model in self.named},
+            **{ModelVersion(one.name, one.version): f"an erased person shaped it: {one.via}" for one in elsewhere},
+            **{model: "an erased person was in its training" for model in trained},
+        }
+
+    def record(self, kind: str, subject: str, body: Mapping[str, Any]) -> None:
+        """Write an event."""
+        self.workspace.ledger.append(kind, subject, plain(body), at=self.clock())
+
+
+def watch(workspace: Workspace, *, clock: Clock) -> list[Sighting]:
+    """One round: everything that was found, reversed where it can be. Nothing is decided by a ledger that was tampered with."""
+    damaged = [
+        Sighting("ledger", "the ledger", "reported", finding, "restore it from a backup; until then nothing is reversed")
+        for finding in audit.audit(workspace)["findings"]
+    ]
+    this = Round(workspace, clock)
+    found = damaged or [sighting for name, look in LOOKS.items() for sighting in _guarded(name, look, this)]
+    if not damaged:
+        found += _guarded("ledger", _note, this)
+    for sighting in found:
+        progress.warning("watch  %s", sighting)
+    return found
+
+
+def _guarded(name: str, look: Callable[[Round], Iterator[Sighting]], this: Round) -> list[Sighting]:
+    """What one look found; a service that is away stops this look and no other."""
+    found: list[Sighting] = []
+    try:
+        found.extend(look(this))
+    except Unavailable as error:
+        found.append(Sighting(name, name, "unchecked", str(error), "watch again when it answers"))
+    return found
+
+
+# --- holds, deadlines, ledger ---------------------------------------------------------------------------------------
+
+
+def _holds(this: Round) -> Iterator[Sighting]:
+    for request_id in decisions.expire(this.workspace, now=this.clock()):
+        yield Sighting(
+            "hold", request_id, "reversed", f"its legal hold was released: {decisions.EXPIRED}", "run `unlearn erase`"
+        )
+
+
+def _deadlines(this: Round) -> Iterator[Sighting]:
+    known = lifecycle.fold(this.workspace.ledger.events())
+    for request in lifecycle.overdue(known, this.clock()):
+        if not this.workspace.ledger.events(subject=request.request_id, kinds=["RequestOverdue"]):
+            this.record("RequestOverdue", request.request_id, {"due_at": request.due_at, "state": request.state})
+        why = f"due {request.due_at:%Y-%m-%d}, and still {request.state}"
+        yield Sighting("deadline", request.request_id, "reported", why, "run `unlearn erase` now, and tell the person")
+
+
+def _note(this: Round) -> Iterator[Sighting]:
+    """Note the ledger's head in the registry, so that a later cut is seen."""
+    audit.note(this.workspace)
+    yield from ()
+
+
+# --- the registry ---------------------------------------------------------------------------------------------------
+
+
+def _registry(this: Round) -> Iterator[Sighting]:
+    """Late versions first: a version is flagged before its alias moves, so that no reversal is ever silent."""
+    if not this.tokens:
+        return
+    follow.follow(this.workspace)
+    tainted = this.tainted()
+    yield from _late(this, tainted)
+    for _ in range(ROUNDS):
+        wrong = [
+            (ModelVersion(name, version), alias)
+            for name, aliases in this.workspace.models.every_alias().items()
+            for alias, version in aliases.items()
+            if ModelVersion(name, version) in tainted
+        ]
+        if not wrong:
+            return
+        for version, alias in wrong:
+            yield from _revert(this, version, alias, tainted)
+    yield Sighting(
+        "alias", "aliases", "reported", "somebody moves them as fast as they are moved back", "find out who, and stop it"
+    )
+
+
+def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:
+    """Versions that are there now and that no erasure found when it began."""
+    flagged = {event.subject for event in this.workspace.ledger.events(kinds=["VersionFlagged"])}
+    for version in this.workspace.models.every_version():
+        if version.model not in tainted or version.model in this.named:
+            continue
+        why = f"registered, or first followed, after the erasure; {tainted[version.model]}"
+        if str(version.model) not in flagged:
+            this.record("VersionFlagged", str(version.model), {"tag": SHAPED, "reason": why})
+        if version.tags.get(SHAPED) != "true":
+            this.workspace.models.tag(version.model, {SHAPED: "true"})
+        yield Sighting("version", str(version.model), "reported", why, f"tagged {SHAPED}; delete it with `unlearn purge`")
+
+
+def _revert(this: Round, version: ModelVersion, alias: str, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:
+    """Move one alias to the newest clean version of its model, or withdraw it; nothing when somebody moved it meanwhile."""
+    models = this.workspace.models
+    clean = _newest_clean(this.workspace, version.name, tainted)
+    with this.workspace.ledger.exclusive(f"promote:{version.name}"):
+        if models.alias(version.name, alias) != version:
+            return
+        try:
+            if clean is None:
+                models.withdraw_alias(version.name, alias)
+            else:
+                models.move_alias(version.name, alias, expected=version, to=clean)
+        except ParentMoved:
+            return
+        body = {"alias": alias, "from": version.version, "to": clean.version if clean else None, "reason": tainted[version]}
+        this.record("AliasReverted", version.name, body)
+    done = f"moved to {clean}" if clean else "withdrawn, since the model has no clean version"
+    what = f"alias {alias!r} of {version.name!r}"
+    step = "" if clean else "train or register a clean version, then set the alias"
+    yield Sighting("alias", what, "reversed", f"it pointed at {version}, {tainted[version]}; {done}", step)
+
+
+def _newest_clean(workspace: Workspace, name: str, tainted: Mapping[ModelVersion, str]) -> ModelVersion | None:
+    """The newest version that nobody erased shaped: trained here with passed checks, or elsewhere on data that is all known, by
+    what MLflow says or by its adoption."""
+    followed = workspace.followed.models()
+    adopted = {one.model for one in workspace.followed.sources() if one.how in sources.SAID_BY_PEOPLE}
+    for version in reversed(workspace.models.versions(name)):
+        model = version.model
+        record = workspace.lineage.model(name, model.version)
+        settled = model in adopted or (model in followed and followed[model].settled)
+        if model not in tainted and (_passed(workspace, model) if record else settled):
+            return model
+    return None
+
+
+def _passed(workspace: Workspace, model: ModelVersion) -> bool:
+    """A version trained here passed its checks: an erasure registers no other, a training says so."""
+    record = workspace.lineage.model(model.name, model.version)
+    said = workspace.ledger.events(subject=str(model), kinds=["ModelTrained"])
+    return bool(record and record.erasure_id) or any(event.body["passed"] for event in said)
+
+
+# --- data -----------------------------------------------------------------------------------------------------------
+
+
+def _tables(this: Round) -> Iterator[Sighting]:
+    """Erased people in a table get a new request each, so that the next erasure takes them out again."""
+    workspace = this.workspace
+    for path in workspace.tables:
+        found = suppression.look(workspace, path)
+        if found is None:
+            continue
+        suppression.record(workspace, found, "reported", at=this.clock())
+        opened = receive.reopen(workspace, found.people, regulation=workspace.settings.policy.regulation, now=this.clock())
+        done = f"{len(opened)} new requests, {len(found.people) - len(opened)} open already"
+        yield Sighting(
+            "data", path, "reported", f"{found}; {done}", "run `unlearn erase`, and correct where the data comes from"
+        )
+
+
+def _objects(this: Round) -> Iterator[Sighting]:
+    """Erased objects in a cache, a remote or the checkpoint store: pushed from a stale clone, restored from a backup."""
+    workspace = this.workspace
+    gone = _purged_tokens(this)
+    if not gone:
+        return
+    with workspace.ledger.exclusive("purge"):
+        wanted = {
+            within_reach.remembered_as(place) for place in within_reach.places(workspace) if isinstance(place, _COMES_BACK)
+        }
+        inventory = purge.find(workspace, gone)
+        found = {place: traces for place, traces in purge.traces_from(inventory).items() if place in wanted}
+        if not found:
+            return
+        counts = {place: len(traces) for place, traces in found.items()}
+        names = {place: [trace.name for trace in traces] for place, traces in found.items()}
+        this.record("TracesReturned", "purge", {"count": counts, "names": names})
+        purge.stand_ins(workspace, inventory, gone)
+        yield from _deleted(this, found)
+
+
+def _deleted(this: Round, found: Mapping[str, Sequence[Trace]]) -> Iterator[Sighting]:
+    """Delete them again, after what stands in for new ones is stored."""
+    left = purge.carry_out(this.workspace, found)["residuals"]
+    this.record("TracesErased", "purge", {"count": {place: len(traces) for place, traces in found.items()}, "residuals": left})
+    for place, traces in found.items():
+        why = f"{len(traces)} erased traces were there again and were deleted"
+        yield Sighting("objects", place, "reversed", why, "have every clone and backup delete them, or they come back")
+    for one in left:
+        yield Sighting("objects", one["place"], "reported", one["why"], one["remedy"])
+
+
+def _purged_tokens(this: Round) -> frozenset[str]:
+    """Who may be deleted everywhere: their purge is over, and no newer request of theirs is open or on hold."""
+    known = lifecycle.fold(this.workspace.ledger.events()).values()
+    waiting = {request.token for request in known if request.state not in lifecycle.ENDED}
+    return frozenset(r.token for r in known if r.state.startswith("completed")) - waiting
+
+
+_COMES_BACK = (ObjectPlace, RunCachePlace, CheckpointPlace)
+
+LOOKS: Mapping[str, Callable[[Round], Iterator[Sighting]]] = {
+    "holds": _holds,
+    "registry": _registry,
+    "tables": _tables,
+    "objects": _objects,
+    "deadlines": _deadlines,
+}
+"""What a round looks at, in order."""
+
+
+# --- for people -----------------------------------------------------------------------------------------------------
+
+
+def report(found: Sequence[Sighting]) -> dict[str, Any]:
+    """One round as a JSON document."""
+    return {
+        "clean": not found,
+        "found": [plain(sighting) for sighting in found],
+        "reversed": sum(sighting.outcome == "reversed" for sighting in found),
+        "checked": ["ledger", *LOOKS],
+    }
+
+
+def say(found: Sequence[Sighting]) -> str:
+    """Half a sentence on one round."""
+    undone = sum(sighting.outcome == "reversed" for sighting in found)
+    return f"{len(found)} found, {undone} reversed" if found else "nothing came back"
+
+
+def markdown(found: Sequence[Sighting]) -> str:
+    """One round as a Prefect artifact."""
+    rows = [f"| {one.kind} | {one.what} | {one.outcome} | {one.why} | {one.next_step} |" for one in found]
+    table = ["| | what | outcome | why | next step |", "|---|---|---|---|---|", *rows] if rows else ["Nothing came back."]
+    return "\n".join([f"# {say(found)}", "", *table])

@@ -1,0 +1,189 @@
+"""Opening data versions to see who is in them: each object once, and what could not be opened said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearning.domain.entities import DataVersion
+from unlearning.domain.errors import Damaged, DataError, IdentifierError, NotFound, Unavailable
+from unlearning.stores.dvc.snapshots import PART, Tracked
+from unlearning.stores.sql.followed import EVERY_PATH, Opened, State
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+Derivation = tuple[Tracked, Tracked, str]
+"""(from, to, stage)."""
+
+DOUBT = "; "
+"""Between the person column of an indexed table and what somebody should look at."""
+LOOKED_FOR = "; looked for "
+"""Between what a table without a known person column has and the columns that were tried: it is opened again for others."""
+_AGAIN: Collection[State] = ("gone", "unanswered", "unreadable")
+"""What may be otherwise the next time."""
+
+
+@dataclass
+class Opening:
+    """One round of opening objects: what was known before it, and what it adds."""
+
+    workspace: Workspace
+    known: dict[Tracked, Opened]
+    parents: dict[Tracked, set[Tracked]]
+    """Content → what it was made from."""
+    revs: Mapping[Tracked, str]
+    """Content → the first commit that names it."""
+    columns: Mapping[str, Sequence[str]]
+    """Path, or `EVERY_PATH`, → columns that may say whose record it is."""
+    fresh: list[Opened] = field(default_factory=list)
+    folders: list[Derivation] = field(default_factory=list)
+    """What was found to lie in a tracked folder."""
+
+    def open(self, wanted: Iterable[Tracked]) -> None:
+        """Open these contents; those that cannot say who is in them lead on to what they were made from."""
+        waiting, seen = list(wanted), set()
+        while waiting:
+            content = waiting.pop()
+            if content in seen:
+                continue
+            seen.add(content)
+            before = self.known.get(content)
+            if before is None or self._may_differ(before):
+                self.known[content] = self._open(content)
+                self.fresh.append(self.known[content])
+            if self.known[content].state != "indexed":
+                waiting += self.parents.get(content, ())
+
+    def _may_differ(self, before: Opened) -> bool:
+        asked = before.detail.rpartition(LOOKED_FOR)[2].split(", ")
+        return before.state in ("unopened", *_AGAIN) or (
+            before.state == "no person column" and not set(self._columns(before.content)) <= set(asked)
+        )
+
+    def _columns(self, content: Tracked) -> tuple[str, ...]:
+        return (*self.columns.get(content.path, ()), *self.columns.get(EVERY_PATH, ()))
+
+    def _open(self, content: Tracked) -> Opened:
+        try:
+            if content.object.endswith(".dir"):
+                return self._open_folder(content)
+            if not content.path.lower().endswith(tables.SUFFIXES):
+                return self._said(content, "no table")
+            return self._open_table(content, self.workspace.data.content(*content))
+        except NotFound as error:
+            return self._said(content, "gone", str(error))
+        except Unavailable as error:
+            return self._said(content, "unanswered", str(error))
+        except (DataError, IdentifierError, Damaged) as error:
+            return self._said(content, "unreadable", str(error))
+
+    def _open_folder(self, content: Tracked) -> Opened:
+        for inside in self.workspace.data.inside(*content):
+            self.folders.append((inside, content, PART))
+            self.parents.setdefault(content, set()).add(inside)
+        return self._said(content, "no table", "a folder")
+
+    def _open_table(self, content: Tracked, file: Path) -> Opened:
+        candidates = self._columns(content)
+        table = tables.read(file, person=candidates[0] if candidates else None, named=content.path)
+        column = next((name for name in candidates if tables.names_people(table.column_names, name)), None)
+        if column is None:
+            asked = f"{LOOKED_FOR}{', '.join(candidates)}"
+            return self._said(content, "no person column", f"it has {tables.said_columns(table)}{asked}")
+        who = tables.people(tables.read(file, person=column, named=content.path), column)
+        kind, key = self.workspace.settings.subject.identifier, self.workspace.keys.index
+        [tokens] = tables.tokens_of(who, kind=kind, keys=[key])
+        shared = tables.shared_tokens(who, kind=kind, key=key)
+        version = DataVersion(
+            content.path, tables.digest(file), content.object, self.revs.get(content), len(who.codes), len(set(tokens))
+        )
+        record(self.workspace, version, [*tokens, *shared])
+        return self._said(content, "indexed", _doubts(column, len(shared), tables.collisions(who, kind)), version.digest)
+
+    def _said(self, content: Tracked, state: State, detail: str = "", digest: str | None = None) -> Opened:
+        return Opened(content, self.revs.get(content), state, detail, digest)
+
+
+def _doubts(column: str, shared: int, collisions: int) -> str:
+    """The person column, and what somebody should look at."""
+    together = f"{shared} people are named in one cell together with others" if shared else ""
+    spelled = f"{collisions} people are spelled in several ways" if collisions else ""
+    return DOUBT.join(filter(None, (column, together, spelled)))
+
+
+def record(workspace: Workspace, version: DataVersion, tokens: Sequence[bytes]) -> None:
+    """Index a data version after the newest one of its path."""
+    before = workspace.lineage.data_versions(version.path)
+    workspace.lineage.record_data(version, tokens, parent=before[-1].digest if before else None)
+
+
+def resolved(
+    content: Tracked, opened: Mapping[Tracked, Opened], parents: Mapping[Tracked, Collection[Tracked]]
+) -> frozenset[Tracked]:
+    """The indexed contents that say who is in one: itself, or all that it was made from. Empty when nobody can say."""
+    found: set[Tracked] = set()
+    waiting, seen = [content], set[Tracked]()
+    while waiting:
+        one = waiting.pop()
+        if one in seen:
+            continue
+        seen.add(one)
+        if one in opened and opened[one].state == "indexed":
+            found.add(one)
+        else:
+            waiting += parents.get(one, ())
+    return frozenset(found)
+
+
+def loose_ends(
+    content: Tracked, opened: Mapping[Tracked, Opened], parents: Mapping[Tracked, Collection[Tracked]]
+) -> frozenset[Tracked]:
+    """What keeps the answer about one content from being whole: gone or unreadable on the way, or made from nothing known."""
+    ends: set[Tracked] = set()
+    waiting, seen = [content], set[Tracked]()
+    while waiting:
+        one = waiting.pop()
+        if one in seen or (one in opened and opened[one].state == "indexed"):
+            continue
+        seen.add(one)
+        state = opened[one].state if one in opened else "gone"
+        if state in _AGAIN or not parents.get(one):
+            ends.add(one)
+        waiting += parents.get(one, ())
+    return frozenset(ends)
+
+
+def upwards(contents: Iterable[Tracked], parents: Mapping[Tracked, Iterable[Tracked]]) -> frozenset[Tracked]:
+    """These contents and all they were made from."""
+    found: set[Tracked] = set()
+    waiting = list(contents)
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += parents.get(one, ())
+    return frozenset(found)
+
+
+def parents_of(derivations: Iterable[Derivation]) -> dict[Tracked, set[Tracked]]:
+    """Content → what it was made from, directly."""
+    found: dict[Tracked, set[Tracked]] = {}
+    for origin, made, _ in derivations:
+        found.setdefault(made, set()).add(origin)
+    return found
+
+
+def merged(opened: Mapping[Tracked, Opened], versions: Iterable[DataVersion]) -> dict[Tracked, Opened]:
+    """What was opened, and what the index knows besides."""
+    settled = {content: one for content, one in opened.items() if one.state == "indexed"}
+    return dict(opened) | as_indexed(versions) | settled
+
+
+def as_indexed(versions: Iterable[DataVersion]) -> dict[Tracked, Opened]:
+    """Data versions that the index knows, however it came to know them."""
+    opened = (Opened(Tracked(one.path, one.object), one.rev, "indexed", "", one.digest) for one in versions)
+    return {one.content: one for one in opened}

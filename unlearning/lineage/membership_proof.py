@@ -1,0 +1,155 @@
+"""Proofs that a person is, or is not, in a data version: made in any Git and DVC repository, checked offline.
+
+The proof is about a keyed token (`hashing.token`), cut to 16 bytes, under the Merkle root of everyone in the table
+(`merkle.py`). It says nothing about who else is there; whoever is to link it to a person needs the index key.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain import hashing, merkle
+from unlearning.domain.entities import DataVersion, plain
+from unlearning.domain.errors import ProjectError, VerificationFailed, WrongUse
+from unlearning.domain.hashing import IdentifierKind
+from unlearning.project import settings
+from unlearning.stores import keys, spool
+from unlearning.stores.dvc import pins
+from unlearning.stores.sql.membership import TOKEN_BYTES
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMAT = "unlearning/membership-proof/1"
+ONE_OFF = "one-off"
+
+
+@dataclass(frozen=True)
+class Prover:
+    """What a proof needs to know of the repository it is made in."""
+
+    root: Path
+    column: str | None
+    """The project's usual person column; None where `unlearn init` never ran, or no recipe and no setting names one."""
+    identifier: IdentifierKind
+    key: bytes = field(repr=False)
+    origin: str
+    """Where the key came from; `one-off` for a key made for this proof and kept nowhere."""
+
+
+def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
+    """The repository's person column, spelling and index key; without a project no column, text, and if need be a new key."""
+    try:
+        project: settings.Settings | None = settings.load(root)
+    except ProjectError:
+        project = None
+    folder = root / (project.stores.keys if project else settings.Stores().keys)
+    key, origin = _index_key(folder, environ)
+    if project is None:
+        return Prover(root, None, "text", key, origin)
+    column = _recipe_column(root, project.own.recipe) if project.own else project.subject.column
+    return Prover(root, column, project.subject.identifier, key, origin)
+
+
+def _recipe_column(root: Path, recipe: str) -> str:
+    from unlearning.project.recipes import load_recipe
+
+    return load_recipe(root, recipe).person
+
+
+def _index_key(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, str]:
+    """The index key alone: a proof needs none of the others."""
+    known = keys.load_one("index", folder, environ)
+    if known is None:
+        return secrets.token_bytes(32), ONE_OFF
+    return known, "environment" if environ.get(keys.variable("index")) else "file"
+
+
+def prove(who: Prover, identifier: str, named: str, *, column: str | None = None) -> dict[str, Any]:
+    """The proof about one person and one data version, as the document that `verify` checks.
+
+    named: `PATH`, the table in the workspace, or `PATH@REV`. Raises WrongUse when no person column is known, NotFound for a
+    path or revision that is not there, DataError for a table without that column.
+    """
+    chosen = column or who.column
+    pin, table = _table(who.root, named, chosen)
+    if chosen is None:
+        has = tables.said_columns(table)
+        raise WrongUse(f"no person column is known for {named}; name it with --subject-column; the table has {has}")
+    present = tables.people(table, chosen)
+    tree = merkle.Tree({cut(who.key, value, who.identifier) for value in present.values})
+    token = cut(who.key, identifier, who.identifier)
+    proof = tree.prove(token)
+    version = DataVersion(pin.path, pin.digest, pin.object, pin.rev, len(table), tree.size)
+    return {
+        "format": FORMAT,
+        "kind": proof.kind,
+        "token": token.hex(),
+        "root": tree.root,
+        "proof": proof.plain(),
+        "data_version": plain(version),
+        "subject_column": chosen,
+        "identifier": who.identifier,
+        "key": {"id": hashing.key_id(who.key), "origin": who.origin},
+    }
+
+
+def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
+    """The token as trees hold it."""
+    return bytes.fromhex(hashing.token(key, identifier, kind))[:TOKEN_BYTES]
+
+
+def _table(root: Path, named: str, column: str | None) -> tuple[pins.Pin, pa.Table]:
+    path, rev = split(named)
+    pin = pins.pin(pins.address(path, rev=rev, repo=str(root.resolve())))
+    with _scratch(root) as scratch:
+        file = root / path if rev is None else pins.fetch(pin, scratch)
+        return pin, tables.read(file, person=column, named=path)
+
+
+@contextmanager
+def _scratch(root: Path) -> Iterator[Path]:
+    """Where an old table lies while it is read: in a project of ours a purge sweeps what a killed process left there."""
+    if (root / ".unlearning").is_dir():
+        with spool.spooled(root / ".unlearning/tmp") as folder:
+            yield folder
+    else:
+        with tempfile.TemporaryDirectory(prefix="unlearning-") as name:
+            yield Path(name)
+
+
+def split(named: str) -> tuple[str, str | None]:
+    """`PATH@REV` as path and revision; without an `@` the revision is None."""
+    path, at, rev = named.rpartition("@")
+    if not at:
+        return named, None
+    if not path or not rev:
+        raise WrongUse(f"{named!r} is no PATH@REV; expected for example data/train.parquet@v1.0")
+    return path, rev
+
+
+def is_proof(document: object) -> bool:
+    """Whether a JSON document is such a proof, by its shape."""
+    return isinstance(document, dict) and document.get("format") == FORMAT
+
+
+def verify(document: Mapping[str, Any]) -> bool:
+    """Whether the proof shows what it says, from the document alone. Raises VerificationFailed when it is malformed."""
+    match document:
+        case {"kind": str(kind), "token": str(token), "root": str(root), "data_version": {"people": int(size)}}:
+            proof = merkle.from_plain(document.get("proof"))
+        case _:
+            raise VerificationFailed("the proof lacks kind, token, root or data_version.people; make it again")
+    try:
+        given = bytes.fromhex(token)
+    except ValueError as error:
+        raise VerificationFailed("the proof's token is no hex; make it again") from error
+    return proof.kind == kind and merkle.verify(proof, root, given, size=size)

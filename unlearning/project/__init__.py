@@ -1,0 +1,1 @@
+"""One repository, opened: its settings, stores, plugins and recipe, its tables and people, its requests and suppressions."""

@@ -1,0 +1,52 @@
+"""Methods, learners and checks by name: the built-ins and everyone else's, found through the same entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from unlearning.domain.errors import SettingsError
+
+if TYPE_CHECKING:
+    from unlearning.domain.protocols import Check, Learner, Method
+
+Family = Literal["methods", "learners", "checks"]
+
+
+def names(family: Family) -> tuple[str, ...]:
+    """The installed members of a family, in alphabetical order."""
+    return tuple(sorted({point.name for point in _points(family)}))
+
+
+def method(name: str) -> Method:
+    """The method of forgetting with this name; raises SettingsError listing the known ones."""
+    found = _load("methods", name)
+    return cast("Method", found() if isinstance(found, type) else found)
+
+
+def learner(name: str) -> type[Learner]:
+    """The learner with this name, to be called with (recipe, device=…); raises SettingsError listing the known ones."""
+    return cast("type[Learner]", _load("learners", name))
+
+
+def check(name: str) -> Check:
+    """The check with this name; raises SettingsError listing the known ones."""
+    return cast("Check", _load("checks", name))
+
+
+def _points(family: Family) -> list[EntryPoint]:
+    return list(entry_points(group=f"unlearning.{family}"))
+
+
+def _load(family: Family, name: str) -> Any:
+    found = {point.value: point for point in _points(family) if point.name == name}
+    if not found:
+        known = ", ".join(names(family)) or "none; reinstall the package (`pip install mlflow-unlearning`)"
+        raise SettingsError(f"{name!r} is none of the installed {family}; known: {known}")
+    if len(found) > 1:
+        raise SettingsError(f"{name!r} of {family} is offered by {' and '.join(sorted(found))}; uninstall all but one")
+    (point,) = found.values()
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise SettingsError(f"{name!r} of {family} ({point.value}) cannot be loaded: {error}; reinstall its package") from error

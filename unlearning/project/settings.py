@@ -1,0 +1,257 @@
+"""`params.yaml` → Settings. The section `unlearning:` is ours; unknown keys in it stop the program.
+
+Secrets and addresses may come from the environment instead; this is the whole list:
+
+    UNLEARNING_INDEX_KEY, UNLEARNING_PARTITION_KEY, UNLEARNING_SUPPRESSION_KEY   64 hex digits each, in place of the key files
+    UNLEARNING_SIGNING_KEY                                                       Ed25519 private key, PEM
+    MLFLOW_TRACKING_URI                                                          used when stores.mlflow is null
+    OPENLINEAGE_API_KEY                                                          sent to openlineage.url as a bearer token
+    MLFLOW_BACKEND_STORE_URI                                                     a tracking server's database, for the purge
+    UNLEARNING_WEBHOOK_SECRET                                                    of MLflow's webhook, for `unlearn listen`
+    PREFECT_API_URL, PREFECT_HOME                                                a Prefect server, or the embedded one's folder
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from unlearning.domain.entities import Level, Regulation
+from unlearning.domain.errors import ProjectError, SettingsError
+from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
+
+OPENLINEAGE_KEY = "OPENLINEAGE_API_KEY"
+FILE = "params.yaml"
+SECTION = "unlearning"
+
+Positive = Annotated[int, Field(ge=1)]
+_KIND = "|".join(KINDS)
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Data(_Section):
+    """The DVC-tracked tables with people in them."""
+
+    source: str = "data/records.parquet"
+    train: str = "data/train.parquet"
+    holdout: str = "data/holdout.parquet"
+    holdout_share: Share = 0.2
+    """Share of people, not rows, kept for judging."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every table that an erasure redacts, upstream first."""
+        return tuple(dict.fromkeys((self.source, self.train, self.holdout)))
+
+
+class Subject(_Section):
+    """How identifiers are spelled."""
+
+    identifier: Annotated[IdentifierKind, Field(pattern=f"^({_KIND})(/({_KIND}))*$")] = "text"
+    aliases: str | None = None
+    """DVC-tracked table (`identifier`, `person`) of the identifiers that mean one person."""
+    column: str | None = None
+    """What says whose record it is where no recipe does; None: what each adoption says of its tables."""
+
+    def check_fits(self, person: str, *, named: str) -> None:
+        """Raises SettingsError unless the columns that name a person are as many as the kinds of `identifier`."""
+        if person.count(SAID_PART) != self.identifier.count(SAID_PART):
+            raise SettingsError(
+                f"{named} names people by {person!r}, but subject.identifier is {self.identifier!r}; expected one kind a "
+                "column, for example `person: clinic/patient` with `identifier: text/integer`"
+            )
+
+
+class PartitionSettings(_Section):
+    """S, R and the seed of the chain."""
+
+    shards: Positive = 8
+    slices: Positive = 4
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Policy(_Section):
+    """Which methods, in which order, and what happens when none passes."""
+
+    methods: Annotated[list[str], Field(min_length=1)] = ["sisa", "retrain"]
+    on_failure: Literal["keep", "withdraw"] = "keep"
+    on_return: Literal["drop", "fail"] = "fail"
+    """What happens when a data load brings erased people back."""
+    regulation: Regulation = "gdpr"
+    approval: bool = False
+    """An erasure waits, planned, until somebody lets it begin."""
+    params: dict[str, dict[str, float]] = {}
+    """Hyperparameters of heuristic methods, by method name."""
+
+
+class Run(_Section):
+    """Where jobs run."""
+
+    runner: Literal["threads", "processes", "dask"] = "threads"
+    workers: Positive = 2
+    device: str = "cpu"
+
+
+class Checks(_Section):
+    """Thresholds; each is explained in the template and in docs/checks.md."""
+
+    utility_tolerance: Annotated[float, Field(ge=0, le=1)] = 0.05
+    agreement_minimum: Annotated[float, Field(ge=0, le=1)] = 0.85
+    membership_margin: Annotated[float, Field(ge=0, le=0.5)] = 0.1
+    drift_maximum: Annotated[float, Field(ge=0)] = 0.25
+
+
+class Stores(_Section):
+    """Addresses. Paths are relative to the project folder."""
+
+    mlflow: str | None = None
+    experiment: str = "unlearning"
+    ledger: str = "sqlite:///.unlearning/ledger.db"
+    lineage: str = "sqlite:///.unlearning/lineage.db"
+    checkpoints: str = ".unlearning/checkpoints"
+    keys: str = ".unlearning/keys"
+    certificates: str = ".unlearning/certificates"
+    reports: str = ".unlearning/reports"
+
+
+class Versioning(_Section):
+    """What an erasure does in Git and DVC besides writing the new version."""
+
+    commit: bool = False
+    push: bool = True
+    remote: str | None = None
+
+
+class BackupSettings(_Section):
+    """A backup that holds the tables, the models or the databases of this project."""
+
+    name: Annotated[str, Field(min_length=1)]
+    keeps_days: Annotated[int, Field(ge=0)] | None = None
+    """After so many days a copy made before a purge is gone; None: it is kept for good."""
+
+
+class Elsewhere(_Section):
+    """A system that holds the same people, and that no run of this software can search."""
+
+    place: Annotated[str, Field(min_length=1)]
+    why: Annotated[str, Field(min_length=1)]
+    remedy: Annotated[str, Field(min_length=1)]
+    level: Level = "physical"
+
+
+class OpenLineage(_Section):
+    """Where lineage events go."""
+
+    file: Annotated[str, Field(min_length=1)] | None = None
+    """One JSON document a line is appended."""
+    url: Annotated[str, Field(pattern="^https?://")] | None = None
+    """Of a lineage server; events are posted to `api/v1/lineage` there."""
+    namespace: Annotated[str, Field(min_length=1)] = "unlearning"
+    """Of the jobs."""
+
+    @model_validator(mode="after")
+    def _one_target(self) -> OpenLineage:
+        if (self.file is None) == (self.url is None):
+            raise ValueError("expected file or url, one of them")
+        return self
+
+
+class Own(NamedTuple):
+    """The model that a project trains itself, beside those it adopts."""
+
+    model: str
+    """Name of the registered model."""
+    alias: str
+    """What serving follows."""
+    recipe: str
+    data: Data
+
+
+_OF_ITS_OWN = ("alias", "data", "partition")
+"""Sections that say something of a project's own model only."""
+
+
+class Settings(_Section):
+    """Everything a project decides, checked."""
+
+    model: Annotated[str, Field(min_length=1)] | None
+    """None, as is the recipe, for a project that trains nothing: every model that it looks after is adopted."""
+    alias: str = "champion"
+    issuer: str = "unnamed operator"
+    """Who signs the certificates, in words."""
+    recipe: str | None
+    data: Data = Data()
+    subject: Subject = Subject()
+    partition: PartitionSettings = PartitionSettings()
+    policy: Policy = Policy()
+    run: Run = Run()
+    checks: Checks = Checks()
+    stores: Stores = Stores()
+    versioning: Versioning = Versioning()
+    backups: tuple[BackupSettings, ...] = ()
+    out_of_reach: tuple[Elsewhere, ...] = ()
+    """Besides what is always out of reach; certificates state both."""
+    openlineage: OpenLineage | None = None
+
+    @field_validator("recipe")
+    @classmethod
+    def _recipe_names_an_attribute(cls, value: str | None) -> str | None:
+        if value is not None and ".py:" not in value:
+            raise ValueError("expected path/to/file.py:attribute")
+        return value
+
+    @model_validator(mode="after")
+    def _a_model_with_its_recipe_or_neither(self) -> Settings:
+        if (self.model is None) != (self.recipe is None):
+            raise ValueError("expected model and recipe, or null for both where every model is adopted")
+        if self.model is not None:
+            if self.subject.column is not None:
+                raise ValueError("subject.column is for projects without a recipe; expected null, the recipe's person is used")
+            return self
+        if useless := [name for name in _OF_ITS_OWN if name in self.model_fields_set]:
+            raise ValueError(f"{', '.join(useless)} says something of a model that this project trains, and model is null")
+        if self.policy.on_return == "drop":
+            raise ValueError("policy.on_return: drop needs `unlearn prepare`, and model is null; expected fail")
+        if self.subject.column is not None:
+            self.subject.check_fits(self.subject.column, named="subject.column")
+        return self
+
+    @property
+    def own(self) -> Own | None:
+        """The model that the project trains; None where every model is adopted."""
+        if self.model is None or self.recipe is None:
+            return None
+        return Own(self.model, self.alias, self.recipe, self.data)
+
+
+def load(root: Path) -> Settings:
+    """The project's settings. Raises ProjectError without a file or section, SettingsError with every finding at once."""
+    path = root / FILE
+    if not path.is_file():
+        raise ProjectError(f"no {FILE} in {root}; run `unlearn init` there, or pass --root")
+    try:
+        document = YAML(typ="safe").load(path.read_text("utf-8")) or {}
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{FILE} is not valid YAML: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get(SECTION), dict):
+        raise ProjectError(f"{path} has no section `{SECTION}:`; run `unlearn init` in {root}")
+    try:
+        return Settings.model_validate(document[SECTION])
+    except ValidationError as error:
+        raise SettingsError(f"{FILE}:\n" + "\n".join(map(_finding, error.errors()))) from error
+
+
+def _finding(item: ErrorDetails) -> str:
+    if not item["loc"]:  # about several keys at once: each value would be the whole section
+        return f"  {SECTION}: {item['msg'].removeprefix('Value error, ')}"
+    said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
+    return f"  {SECTION}.{'.'.join(map(str, item['loc']))}: {said}, got {item['input']!r}"

@@ -1,0 +1,156 @@
+"""Never again: who was erased may not come back with a data load, a training or an old file.
+
+People are compared by their suppression tokens, whose key is another than that of the index, and by their index tokens: the
+list goes on working when the index is retired, and when either key is rotated.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from unlearning.domain import hashing, lifecycle
+from unlearning.domain.errors import SubjectsReturned
+from unlearning.project.training.train import people_in
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from unlearning.domain.entities import Event
+    from unlearning.project.workspace import Workspace
+
+EVENT = "SubjectReturned"
+Answer = Literal["refused", "dropped", "reported"]
+
+progress = logging.getLogger("unlearning.progress")
+
+
+@dataclass(frozen=True)
+class Return:
+    """Erased people in a table, as keyed tokens only."""
+
+    path: str
+    digest: str
+    """SHA-256 of the table's content."""
+    people: tuple[tuple[str, str], ...]
+    """(suppression token, index token) of each, sorted."""
+    rows: int
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Suppression tokens."""
+        return tuple(token for token, _ in self.people)
+
+    @property
+    def index_tokens(self) -> tuple[str, ...]:
+        """As the index names them now."""
+        return tuple(token for _, token in self.people)
+
+    def __str__(self) -> str:
+        who = "1 person who was" if len(self.people) == 1 else f"{len(self.people)} people who were"
+        return f"{self.path}: {who} erased came back with {self.rows} rows"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """People on the list, by either of their tokens."""
+
+    hidden: frozenset[str]
+    """Suppression tokens."""
+    index: frozenset[str]
+    """Index tokens of the same people."""
+
+    def __bool__(self) -> bool:
+        return bool(self.hidden or self.index)
+
+    def has(self, hidden: str, index: str) -> bool:
+        """The person with these two tokens is on it."""
+        return hidden in self.hidden or index in self.index
+
+
+def erased(events: Iterable[Event]) -> Listed:
+    """Everyone who was erased."""
+    known = list(events)
+    return Listed(lifecycle.erased(known), lifecycle.erased_index_tokens(known))
+
+
+def suppressed(events: Iterable[Event], upto: int) -> Listed:
+    """Everyone to be left out of training, as of ledger position `upto`."""
+    known = list(events)
+    return Listed(lifecycle.suppressed(known, upto), lifecycle.suppressed_index_tokens(known, upto))
+
+
+def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
+    """The suppression token of each identifier."""
+    kind = workspace.settings.subject.identifier
+    fingerprints = [hashing.fingerprint(one, kind) for one in people]
+    return [token.hex() for token in hashing.keyed(workspace.keys.suppression, fingerprints)]
+
+
+def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str) -> dict[str, str]:
+    """The people of a table who are on the list: index token → suppression token."""
+    unique, _ = tables.people(table, column)
+    pairs = zip(people_in(workspace, table, column).tokens, hidden(workspace, list(unique)), strict=True)
+    return {index: token for index, token in pairs if people.has(token, index)}
+
+
+def look(workspace: Workspace, path: str) -> Return | None:
+    """The erased people in a table as it lies in the project folder; None when there are none, or no such table."""
+    file = workspace.path(path)
+    wanted = erased(workspace.ledger.events())
+    if not wanted or not file.exists():
+        return None
+    column = workspace.person_in(path)
+    table = tables.read(file, person=column, named=path)
+    with tables.about(path):
+        here = listed(workspace, table, wanted, column=column)
+    return _return(workspace, path, here, people_in(workspace, table, column).mask(here)) if here else None
+
+
+def _return(workspace: Workspace, path: str, here: Mapping[str, str], rows: NDArray[np.bool_]) -> Return:
+    return Return(
+        path=path,
+        digest=tables.digest(workspace.path(path)),
+        people=tuple(sorted((token, index) for index, token in here.items())),
+        rows=int(rows.sum()),
+    )
+
+
+def admit(workspace: Workspace, paths: Sequence[str], *, clock: Callable[[], datetime]) -> list[Return]:
+    """What `policy.on_return` says of erased people in these tables: those to leave out, each return recorded.
+
+    Raises SubjectsReturned when the policy is `fail`: how many came back, never who.
+    """
+    found = [one for path in paths if (one := look(workspace, path)) is not None]
+    answer: Answer = "dropped" if workspace.settings.policy.on_return == "drop" else "refused"
+    for one in found:
+        record(workspace, one, answer, at=clock())
+    if found and answer == "refused":
+        raise SubjectsReturned(
+            f"{'; '.join(map(str, found))}. Take the rows out where the data comes from; or run `unlearn watch` and "
+            "`unlearn erase`, which erase them again; or set policy.on_return to drop, which leaves them out of every load"
+        )
+    return found
+
+
+def record(workspace: Workspace, found: Return, answer: Answer, *, at: datetime) -> Event | None:
+    """Write a return down and say it aloud; the same return with the same answer is written down once."""
+    body: dict[str, Any] = {
+        "path": found.path,
+        "digest": found.digest,
+        "people": len(found.people),
+        "rows": found.rows,
+        "tokens": list(found.tokens),
+        "answer": answer,
+    }
+    progress.warning("%s: %s", found, answer)
+    before = workspace.ledger.events(subject=found.path, kinds=[EVENT])
+    if any(event.body == body for event in before):
+        return None
+    return workspace.ledger.append(EVENT, found.path, body, at=at)

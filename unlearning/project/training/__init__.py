@@ -1,0 +1,1 @@
+"""How a table becomes an ensemble, and the ensemble a judged and registered model version."""

@@ -1,0 +1,226 @@
+"""Step 6, validate: what the checks are shown, for an erasure and for a first training."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unlearning.checks import blocking as forbidden
+from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
+from unlearning.domain import hashing
+from unlearning.domain.entities import CheckResult, Guarantee, Trained, plain
+from unlearning.domain.protocols import Evidence, Records
+from unlearning.project import plugins, suppression
+from unlearning.project.training import train
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from unlearning.domain.protocols import Probabilities
+    from unlearning.erasure.erasure import Erasure
+    from unlearning.project.workspace import Workspace
+
+MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
+
+
+def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
+    """Great Expectations on those of these tables that the erasure rewrote, against the version each was made from."""
+    workspace, removed = erasure.workspace, erasure.body("DataRedacted")["removed"]
+    results: list[CheckResult] = []
+    for before in erasure.plan.before:
+        if removed[before.path] and before.path in paths:
+            old = frame(workspace, workspace.data.fetch(before), before.path)
+            report = check_table(
+                workspace,
+                before.path,
+                redacted=erasure.plan.tokens,
+                before=_profile(workspace, old, before.path),
+                removed=removed[before.path],
+                canary=_who_stays(erasure, old, before.path),
+            )
+            results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
+    return tuple(results)
+
+
+def check_table(
+    workspace: Workspace,
+    path: str,
+    *,
+    redacted: Collection[str] = (),
+    before: Profile | None = None,
+    removed: int = 0,
+    canary: object | None = None,
+) -> DataReport:
+    """The judgement on one current table; people who were erased must not have come back.
+
+    canary: the identifier, in memory only, of somebody who must still be there.
+    """
+    settings, own = workspace.settings, workspace.settings.own
+    recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
+    table = frame(workspace, workspace.path(path), path)
+    erased = suppression.erased(workspace.ledger.events())
+    # With `drop`, the source may bring them back: what is prepared from it leaves them out.
+    admitted = settings.policy.on_return == "drop" and own is not None and path == own.data.source
+    forbidden_here = frozenset() if admitted else erased.hidden | erased.index
+    staying = [] if canary is None else [canary]
+
+    def named(people: Sequence[object]) -> list[str]:
+        return tokenise(workspace, people)
+
+    def hidden(people: Sequence[object]) -> list[str]:
+        tokens = zip(suppression.hidden(workspace, people), tokenise(workspace, people), strict=True)
+        return [index if index in erased.index else token for token, index in tokens]
+
+    question = DataQuestion(
+        table=table,
+        person=workspace.person_in(path),
+        features=recipe.features if recipe else (),
+        target=recipe.target if recipe else None,
+        labels=recipe.labels if recipe else (),
+        categories=tuple(recipe.categories) if recipe else (),
+        redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
+        suppressed=Absent(forbidden_here, hidden, canary=next(iter(hidden(staying)), None)),
+        before=before,
+        removed=removed,
+        drift_maximum=settings.checks.drift_maximum,
+    )
+    name = Path(path).stem if recipe else path.replace("/", "-")
+    folder = workspace.path(settings.stores.reports) / name
+    shutil.rmtree(folder, ignore_errors=True)
+    return check_data(question, folder=folder, name=name)
+
+
+def _who_stays(erasure: Erasure, old: pd.DataFrame, path: str) -> object | None:
+    """Someone of the old version who must be found in the new one: shows that the search spells people as the index does.
+
+    Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
+    """
+    workspace = erasure.workspace
+    people = old[workspace.person_in(path)].unique().tolist()
+    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
+    named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
+    staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
+    return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
+
+
+def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:
+    """The index token of each identifier."""
+    kind = workspace.settings.subject.identifier
+    return [token.hex() for token in hashing.keyed(workspace.keys.index, [hashing.fingerprint(one, kind) for one in people])]
+
+
+def frame(workspace: Workspace, file: Path, path: str) -> pd.DataFrame:
+    """A table file as pandas; a person whom several columns name has a column of their own."""
+    column = workspace.person_in(path)
+    table = tables.read(file, person=column, named=path)
+    if len(tables.columns_of(column)) > 1:
+        table = table.append_column(column, tables.named(table, column))
+    made: pd.DataFrame = table.to_pandas()
+    return made
+
+
+def _profile(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
+    own = workspace.settings.own
+    if own is None or path not in own.data.tables:  # nobody has declared what its columns mean
+        return profile(table, features=(), target=None)
+    recipe = workspace.recipe
+    return profile(table, features=recipe.features, target=recipe.target, categories=tuple(recipe.categories))
+
+
+def model_checks(
+    workspace: Workspace,
+    trained: Trained,
+    *,
+    forget: Records,
+    parent: Trained | None,
+    replay: train.Replay | None = None,
+    only: Sequence[str] = MODEL_CHECKS,
+) -> tuple[CheckResult, ...]:
+    """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
+    holdout = train.read_records(workspace, workspace.own.data.holdout)
+    after = train.Ensemble.of(workspace, trained)
+    before = train.Ensemble.of(workspace, parent) if parent and _stored(workspace, parent) else None
+    evidence = Evidence(
+        holdout_labels=holdout.labels,
+        holdout_before=_predict(before, holdout),
+        holdout_after=after.predict(holdout.features),
+        forget_labels=forget.labels,
+        forget_before=_predict(before, forget),
+        forget_after=after.predict(forget.features),
+        guarantee=guarantee(trained),
+        digests={part.shard: part.digest for part in trained.parts},
+        replayed=replay.digests if replay else None,
+    )
+    thresholds = workspace.settings.checks.model_dump()
+    return tuple(plugins.check(name)(evidence, thresholds) for name in only)
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """The judgement on a first or routine training."""
+
+    results: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Nothing failed."""
+        return not any(result.verdict == "failed" for result in self.results)
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """For MLflow."""
+        return metrics(self.results)
+
+    @property
+    def checks(self) -> list[dict[str, Any]]:
+        """As plain values."""
+        return [{**plain(result), "passed": result.passed} for result in self.results]
+
+
+def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | None) -> ModelReport:
+    """Utility on the holdout and, when there is a version that serves, agreement with it."""
+    wanted = ("utility", "agreement") if parent else ("utility",)
+    nobody = train.read_records(workspace, workspace.own.data.holdout)[:0]
+    return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
+
+
+def holdout_metrics(ensemble: train.Ensemble, holdout: Records) -> dict[str, float | int]:
+    """Accuracy and mean loss in nats on the holdout, rounded so that they read well in a diff."""
+    probabilities = ensemble.predict(holdout.features)
+    right = probabilities[np.arange(len(holdout)), holdout.labels]
+    return {
+        "accuracy": round(float((probabilities.argmax(axis=1) == holdout.labels).mean()), 6),
+        "log_loss": round(float(-np.log(np.clip(right, 1e-12, 1)).mean()), 6),
+        "records": len(holdout),
+        "constituents": len(ensemble.states),
+    }
+
+
+def _stored(workspace: Workspace, trained: Trained) -> bool:
+    """A version whose checkpoints were purged, and whose alias was rolled back since, cannot be compared with."""
+    return all(part.key in workspace.checkpoints for part in trained.parts)
+
+
+def _predict(ensemble: train.Ensemble | None, records: Records) -> Probabilities | None:
+    return ensemble.predict(records.features) if ensemble else None
+
+
+def guarantee(trained: Trained) -> Guarantee:
+    """What the candidate's method promises."""
+    return plugins.method(trained.method).guarantee
+
+
+def blocking(results: Sequence[CheckResult], trained: Trained) -> tuple[CheckResult, ...]:
+    """The results that forbid promotion."""
+    return forbidden(results, guarantee(trained))
+
+
+def metrics(results: Sequence[CheckResult]) -> Mapping[str, float]:
+    """The measured values, by check, for MLflow."""
+    return {result.name: result.value for result in results if result.value is not None and ":" not in result.name}

@@ -1,0 +1,103 @@
+"""A trained ensemble becomes a registered MLflow version with its lineage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain import hashing
+from unlearning.domain.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
+from unlearning.project.training.train import Ensemble, TrainingSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from unlearning.project.workspace import Workspace
+
+
+def head(trained: Trained) -> str:
+    """One name for a whole candidate: the digest over its constituents' names."""
+    return hashing.digest([[part.shard, part.key] for part in sorted(trained.parts, key=lambda part: part.shard)])
+
+
+def register(
+    workspace: Workspace,
+    trained: Trained,
+    retain: TrainingSet,
+    *,
+    data: DataVersion,
+    metrics: Mapping[str, float],
+    suppressed_upto: int,
+    parent: ModelVersion | None = None,
+    erasure_id: str | None = None,
+) -> ModelRecord:
+    """Log and register the candidate, and keep its lineage. The same candidate registers once, however often this runs."""
+    from unlearning.stores.mlflow.packaging import Candidate
+
+    idempotency = f"{erasure_id or 'train'}-{hashing.digest([workspace.recipe_digest, data.digest, head(trained)])[:24]}"
+    learner, recipe = workspace.learner, workspace.recipe
+    candidate = Candidate(
+        model=workspace.own.model,
+        idempotency=idempotency,
+        template=learner.template(),
+        constituents={shard: learner.served(state) for shard, state in Ensemble.of(workspace, trained).states.items()},
+        features=recipe.features,
+        categories=recipe.categories,
+        labels=recipe.labels,
+        data=data,
+        params=_params(workspace, retain),
+        metrics=metrics,
+        shard_metrics={
+            part.shard: {"rows": float(sum(retain.chain.shards[part.shard].rows)), "cpu_seconds": part.cpu_seconds}
+            for part in trained.parts
+        },
+        tags=_tags(workspace, trained, data, parent=parent, erasure_id=erasure_id),
+        extra_artifacts={"chain.json": hashing.canonical(plain(retain.chain))},
+    )
+    logged = workspace.models.log_candidate(candidate)
+    version = workspace.models.register(logged, workspace.own.model, tags=candidate.tags, idempotency=idempotency)
+    record = ModelRecord(
+        model=version,
+        run_id=logged.run_id,
+        data=data,
+        chain=retain.chain,
+        trained=trained,
+        suppressed_upto=suppressed_upto,
+        parent=parent,
+        erasure_id=erasure_id,
+    )
+    workspace.lineage.record_model(record)
+    return record
+
+
+def _params(workspace: Workspace, retain: TrainingSet) -> dict[str, Any]:
+    settings = workspace.settings
+    return {
+        "shards": settings.partition.shards,
+        "slices": settings.partition.slices,
+        "seed": settings.partition.seed,
+        "recipe": settings.recipe,
+        "records": len(retain.records),
+        "people": retain.people,
+        **{name: value for name, value in workspace.recipe.facts().items() if name in ("epochs", "batch_size")},
+    }
+
+
+def _tags(
+    workspace: Workspace, trained: Trained, data: DataVersion, *, parent: ModelVersion | None, erasure_id: str | None
+) -> dict[str, str]:
+    part = workspace.settings.partition
+    tags = {
+        "unlearning.recipe": workspace.recipe_digest,
+        "unlearning.data": data.digest,
+        "unlearning.partition": f"S={part.shards} R={part.slices} key={hashing.key_id(workspace.keys.partition)}",
+        "unlearning.chain_head": head(trained),
+        "unlearning.method": trained.method,
+        "unlearning.guarantee": trained.guarantee,
+    }
+    if (root := workspace.lineage.root(data)) is not None:
+        tags["unlearning.data_root"] = root
+    if parent is not None:
+        tags["unlearning.parent"] = str(parent)
+    if erasure_id is not None:
+        tags["unlearning.erasure"] = erasure_id
+    return tags

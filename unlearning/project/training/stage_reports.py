@@ -1,0 +1,43 @@
+"""The outputs of the DVC stages: small JSON files, the same bytes for the same result, so that `dvc status` stays clean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain.entities import CheckResult, ModelRecord
+from unlearning.project.training import registration
+from unlearning.stores.files import replacing
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+DATA, TRAIN, METRICS = "reports/data.json", "reports/train.json", "reports/metrics.json"
+PATHS = frozenset((DATA, TRAIN, METRICS))
+
+
+def write(workspace: Workspace, path: str, content: Mapping[str, Any]) -> None:
+    """One report, atomically."""
+    target = workspace.path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as stream:
+        stream.write(json.dumps(content, indent=2, sort_keys=True).encode() + b"\n")
+
+
+def data_report(results: Mapping[str, Sequence[CheckResult]]) -> dict[str, Any]:
+    """Table → its checks, by name and verdict; values move with the data and stay in the Data Docs."""
+    return {path: {result.name: result.verdict for result in checks} for path, checks in results.items()}
+
+
+def train_report(record: ModelRecord) -> dict[str, Any]:
+    """Which version the training table made."""
+    return {
+        "model": record.model.name,
+        "version": record.model.version,
+        "data_digest": record.data.digest,
+        "recipe": record.chain.recipe,
+        "chain_head": registration.head(record.trained),
+        "shards": len(record.chain.shards),
+        "slices": len(record.chain.shards[0].rows),
+    }

@@ -1,0 +1,196 @@
+"""What the DVC stages do: prepare → check → train → evaluate. Each is an `unlearn` command of the same name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unlearning.domain.entities import ModelRecord, ModelVersion, Trained
+from unlearning.domain.errors import ValidationRefused
+from unlearning.domain.preparation import split
+from unlearning.erasure.erasure import Clock, utc_now
+from unlearning.erasure.steps.assess import SUPPRESSION_EVENTS, current_version, index_table, parent_of, record_of
+from unlearning.lineage import adoption
+from unlearning.project import suppression
+from unlearning.project.training import judging, registration, stage_reports, train
+from unlearning.project.training.train import Map, TrainingSet, people_in, training_set
+from unlearning.project.workspace import Workspace
+from unlearning.stores.tables import tables
+
+
+def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
+    """Source → training and holdout tables, by person; rows of each, and of erased people who came back and were dropped.
+
+    Raises SubjectsReturned, before anything is written, when the policy is to refuse them.
+    """
+    data, column = workspace.own.data, workspace.recipe.person
+    source = workspace.path(data.source)
+    back = suppression.admit(workspace, [data.source], clock=clock)
+    table = tables.read(source, person=column, named=data.source)
+    with tables.about(data.source):
+        people = people_in(workspace, table, column)
+    returned = people.mask(frozenset(token for one in back for token in one.index_tokens))
+    held_out = split(people.where[people.codes], data.holdout_share)
+    tables.extract(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
+    tables.extract(source, workspace.path(data.holdout), held_out & ~returned, named=data.source)
+    return {
+        "train": int((~held_out & ~returned).sum()),
+        "holdout": int((held_out & ~returned).sum()),
+        "dropped": int(returned.sum()),
+    }
+
+
+def check(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, Any]:
+    """Great Expectations on the tables that train models; raises ValidationRefused naming what failed.
+
+    Training and holdout of the own model; without one, every table of adopted models. Raises SubjectsReturned when erased
+    people are back in any table and the policy is to refuse them, WrongUse when there is no table.
+    """
+    own = workspace.settings.own
+    loaded = own.data.tables if own else _adopted_tables(workspace)
+    if workspace.settings.policy.on_return == "fail":
+        suppression.admit(workspace, loaded, clock=clock)
+    judged = (own.data.train, own.data.holdout) if own else loaded
+    results = {path: judging.check_table(workspace, path).results for path in judged}
+    report = stage_reports.data_report(results)
+    stage_reports.write(workspace, stage_reports.DATA, report)
+    if failed := [f"{path}: {r.name} ({r.how})" for path, checks in results.items() for r in checks if not r.passed]:
+        raise ValidationRefused("the data did not pass: " + "; ".join(failed))
+    return report
+
+
+def _adopted_tables(workspace: Workspace) -> tuple[str, ...]:
+    adoption.check_ready(workspace)
+    return tuple(dict.fromkeys(path for each in workspace.adoptions.values() for path, _ in each.tables))
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training on its way from the table to a registered version."""
+
+    workspace: Workspace
+    retain: TrainingSet
+    suppressed_upto: int
+    parent: ModelRecord | None
+    """The version that serves now."""
+
+    @property
+    def done(self) -> ModelRecord | None:
+        """The version that these records made already: training again gives the same bytes, so it is not done again."""
+        name = self.workspace.own.model
+        records = self.workspace.lineage.models(name)
+        known = {version.model.version for version in self.workspace.models.versions(name)}
+        return next((r for r in records if r.chain == self.retain.chain and r.model.version in known and _exact(r)), None)
+
+
+def _exact(record: ModelRecord) -> bool:
+    return record.trained.guarantee == "exact"
+
+
+def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
+    """The training table, without the people who are suppressed.
+
+    Raises SubjectsReturned when erased people are back in it and the policy is to refuse them.
+    """
+    own = workspace.own
+    suppression.admit(workspace, [own.data.train], clock=clock)
+    version = current_version(workspace, own.data.train)
+    for path in own.data.tables:
+        index_table(workspace, current_version(workspace, path), workspace.path(path))
+    position = workspace.ledger.head()[0]
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    table = tables.read(workspace.path(version.path), person=workspace.recipe.person, named=version.path)
+    left_out = suppression.listed(workspace, table, suppression.suppressed(events, position), column=workspace.recipe.person)
+    with tables.about(version.path):
+        retain = training_set(workspace, table, exclude=left_out.keys())
+    behind = workspace.models.alias(own.model, own.alias)
+    return Training(
+        workspace=workspace,
+        retain=retain,
+        suppressed_upto=position,
+        parent=workspace.lineage.model(behind.name, behind.version) if behind else None,
+    )
+
+
+def fit(work: Training, *, map: Map = map) -> Trained:
+    """Train every constituent whose key is missing."""
+    return train.make(work.workspace, work.retain, method="sisa", map=map)
+
+
+def judge(work: Training, trained: Trained) -> judging.ModelReport:
+    """Utility and agreement against the version that serves now."""
+    return judging.judge_training(work.workspace, trained, parent=work.parent.trained if work.parent else None)
+
+
+def register(work: Training, trained: Trained, report: judging.ModelReport, *, clock: Clock = utc_now) -> dict[str, Any]:
+    """Register the version, and point the alias at it when every check passed."""
+    workspace = work.workspace
+    data = current_version(workspace, workspace.own.data.train)
+    record = work.done or registration.register(
+        workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
+    )
+    body = {"data": data.digest, "chain_head": registration.head(trained), "passed": report.passed}
+    if not workspace.ledger.events(subject=str(record.model), kinds=["ModelTrained"]):
+        workspace.ledger.append("ModelTrained", str(record.model), body, at=clock())
+    alias = _promote(work, record.model) if report.passed else None
+    stage_reports.write(workspace, stage_reports.TRAIN, stage_reports.train_report(record))
+    return summary(work, record, report, alias=alias)
+
+
+def _promote(work: Training, new: ModelVersion) -> str:
+    workspace, own = work.workspace, work.workspace.own
+    expected = work.parent.model if work.parent else workspace.models.alias(own.model, own.alias)
+    with workspace.ledger.exclusive(f"promote:{own.model}"):
+        workspace.models.move_alias(own.model, own.alias, expected=expected, to=new)
+    return own.alias
+
+
+def summary(work: Training, record: ModelRecord, report: judging.ModelReport, *, alias: str | None) -> dict[str, Any]:
+    """What `unlearn train` says."""
+    return {
+        "model": record.model.name,
+        "version": record.model.version,
+        "alias": alias,
+        "data_version": record.data.digest,
+        "records": len(work.retain.records),
+        "people": work.retain.people,
+        "excluded_records": work.retain.excluded,
+        "shards": len(record.chain.shards),
+        "slices": len(record.chain.shards[0].rows),
+        "metrics": dict(report.metrics),
+        "checks": report.checks,
+        "cpu_seconds": round(record.trained.cpu_seconds, 3),
+    }
+
+
+def refresh(workspace: Workspace) -> list[str]:
+    """Write the reports that `dvc.yaml` declares and an earlier run made, for the data and version of now; which they are."""
+    writers = REFRESHED if workspace.settings.own else {stage_reports.DATA: check}
+    declared = [path for path in writers if workspace.path(path).exists() and workspace.data.declares(path)]
+    for path in declared:
+        writers[path](workspace)
+    if declared:
+        workspace.data.record(declared)
+    return declared
+
+
+def _report_version(workspace: Workspace) -> None:
+    stage_reports.write(workspace, stage_reports.TRAIN, stage_reports.train_report(record_of(workspace, parent_of(workspace))))
+
+
+def evaluate(workspace: Workspace) -> Mapping[str, Any]:
+    """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
+    record = record_of(workspace, parent_of(workspace))
+    holdout = train.read_records(workspace, workspace.own.data.holdout)
+    content = judging.holdout_metrics(train.Ensemble.of(workspace, record.trained), holdout)
+    stage_reports.write(workspace, stage_reports.METRICS, content)
+    return {"model": record.model.name, "version": record.model.version, **content}
+
+
+REFRESHED: Mapping[str, Callable[[Workspace], object]] = {
+    stage_reports.DATA: check,
+    stage_reports.TRAIN: _report_version,
+    stage_reports.METRICS: evaluate,
+}
+"""Report → what writes it, upstream first."""

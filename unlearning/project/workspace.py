@@ -1,0 +1,215 @@
+"""The project's stores and settings, opened from its folder. A workspace never crosses a process border."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearning.domain.entities import Adoption
+from unlearning.domain.errors import WrongUse
+from unlearning.project import settings as settings_file
+from unlearning.project.settings import Own, Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from unlearning.domain.protocols import Learner, Recipe
+    from unlearning.stores.checkpoints import CheckpointStore
+    from unlearning.stores.dvc.repository import DvcData
+    from unlearning.stores.keys import Keys
+    from unlearning.stores.mlflow.models import MlflowModels
+    from unlearning.stores.sql.attempts import SqlAttempts
+    from unlearning.stores.sql.followed import SqlFollowed
+    from unlearning.stores.sql.ledger import SqlLedger
+    from unlearning.stores.sql.lineage import SqlLineage
+
+
+ALIAS = "identifier"
+"""The column of the table of aliases that says whose row it is; `person` says which rows mean the same person."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One project: `params.yaml` and the services it names, each opened at first use."""
+
+    root: Path
+    settings: Settings
+
+    def path(self, relative: str) -> Path:
+        """A settings path in the project folder."""
+        return self.root / relative
+
+    @cached_property
+    def keys(self) -> Keys:
+        """The secrets, from the environment or the key folder."""
+        from unlearning.stores import keys
+
+        return keys.load(self.path(self.settings.stores.keys), os.environ)
+
+    @cached_property
+    def trusted_keys(self) -> tuple[bytes, ...]:
+        """What signatures of this project are checked with; none in a clone that has no key."""
+        from unlearning.stores import keys
+
+        return keys.load_trusted(self.path(self.settings.stores.keys), os.environ)
+
+    @cached_property
+    def ledger(self) -> SqlLedger:
+        """What happened."""
+        from unlearning.stores.sql.ledger import SqlLedger
+
+        return SqlLedger(self._engine(self.settings.stores.ledger))
+
+    @cached_property
+    def lineage(self) -> SqlLineage:
+        """Who is in which data version, and which keys made which model."""
+        from unlearning.domain.hashing import key_id
+        from unlearning.stores.sql.lineage import SqlLineage
+
+        return SqlLineage(self._engine(self.settings.stores.lineage), key_id=lambda: key_id(self.keys.index))
+
+    @cached_property
+    def followed(self) -> SqlFollowed:
+        """What the registry and the DVC history say of where models come from."""
+        from unlearning.stores.sql.followed import SqlFollowed
+
+        return SqlFollowed(self._engine(self.settings.stores.lineage))
+
+    @cached_property
+    def attempts(self) -> SqlAttempts:
+        """Which chains trainings set out to make."""
+        from unlearning.stores.sql.attempts import SqlAttempts
+
+        return SqlAttempts(self._engine(self.settings.stores.lineage))
+
+    @cached_property
+    def data(self) -> DvcData:
+        """The Git and DVC repository."""
+        from unlearning.stores.dvc.repository import DvcData
+
+        return DvcData(self.root)
+
+    @property
+    def adoptions(self) -> dict[str, Adoption]:
+        """Registered model → how it is looked after, of models that were trained elsewhere; the newest adoption counts."""
+        events = self.ledger.events(kinds=["ModelAdopted"])
+        return {event.body["model"]["name"]: Adoption.from_body(event.body) for event in events}
+
+    @property
+    def own(self) -> Own:
+        """The model that this project trains. Raises WrongUse where every model is adopted."""
+        if (own := self.settings.own) is None:
+            raise WrongUse(
+                "this project trains no model of its own (`model` and `recipe` are null in params.yaml), and this needs one: "
+                "name a registered model and a recipe there (docs/how-it-works.md). Models that other code trains are looked "
+                "after without: `unlearn adopt`, then `unlearn erase`"
+            )
+        return own
+
+    @property
+    def looked_after(self) -> tuple[str, ...]:
+        """Every registered model that erasures make a clean version of: the project's own first, then adopted ones."""
+        own = self.settings.own
+        return (*((own.model,) if own else ()), *self.adoptions)
+
+    @property
+    def tables(self) -> dict[str, str]:
+        """Path → person column of every table that an erasure redacts: declared ones, aliases, those of adopted models."""
+        declared = dict.fromkeys(own.data.tables, self.recipe.person) if (own := self.settings.own) else {}
+        if self.settings.subject.aliases:
+            declared[self.settings.subject.aliases] = ALIAS
+        return {path: column for each in self.adoptions.values() for path, column in each.tables} | declared
+
+    @property
+    def person(self) -> str | None:
+        """The column that says whose record it is where nobody said another: the recipe's, or `subject.column`."""
+        return self.recipe.person if self.settings.own else self.settings.subject.column
+
+    def person_in(self, path: str) -> str:
+        """The column that says whose record it is, in a table."""
+        return self.tables.get(path) or self.people_columns[0]
+
+    @property
+    def people_columns(self) -> tuple[str, ...]:
+        """Every such column, the usual one first: what to look for in a file whose table nobody knows.
+
+        Raises WrongUse where nobody has named one: a search would find nothing and prove nothing.
+        """
+        usual = [self.person] if self.person else []
+        if not (columns := tuple(dict.fromkeys((*usual, *self.tables.values())))):
+            raise WrongUse(
+                "no column is known that says whose record it is: adopt a model with `unlearn adopt`, or name the usual one as "
+                "subject.column in params.yaml"
+            )
+        return columns
+
+    @cached_property
+    def models(self) -> MlflowModels:
+        """The MLflow tracking server and registry."""
+        from unlearning.stores.mlflow.models import MlflowModels
+
+        uri = self.settings.stores.mlflow or os.environ.get("MLFLOW_TRACKING_URI")
+        return MlflowModels(uri, self.settings.stores.experiment, self.root)
+
+    @property
+    def mlflow_database(self) -> str | None:
+        """The tracking server's database, where this project may open it to collect garbage."""
+        return os.environ.get("MLFLOW_BACKEND_STORE_URI")
+
+    @cached_property
+    def checkpoints_url(self) -> str:
+        """Absolute address of the checkpoint store."""
+        url = self.settings.stores.checkpoints
+        return url if "://" in url else str(self.path(url))
+
+    @cached_property
+    def checkpoints(self) -> CheckpointStore:
+        """Trained states under their keys."""
+        from unlearning.stores.checkpoints import CheckpointStore
+
+        return CheckpointStore(self.checkpoints_url)
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """How the model is made. Raises SettingsError when it names people by more or fewer columns than `subject` says."""
+        from unlearning.project.recipes import load_recipe
+
+        recipe = load_recipe(self.root, self.own.recipe)
+        self.settings.subject.check_fits(recipe.person, named=self.own.recipe)
+        return recipe
+
+    @cached_property
+    def recipe_digest(self) -> str:
+        """The name of everything that shapes training besides the records."""
+        from unlearning.domain.hashing import key_id
+        from unlearning.project.recipes import recipe_digest
+
+        return recipe_digest(
+            self.root,
+            self.own.recipe,
+            self.recipe,
+            shards=self.settings.partition.shards,
+            slices=self.settings.partition.slices,
+            partition_key_id=key_id(self.keys.partition),
+        )
+
+    @cached_property
+    def learner(self) -> Learner:
+        """What trains it."""
+        from unlearning.project.recipes import learner_for
+
+        return learner_for(self.recipe, self.settings.run.device)
+
+    def _engine(self, url: str) -> Engine:
+        from unlearning.stores.sql.schema import connect
+
+        return connect(url, self.root)
+
+
+def open_workspace(root: Path) -> Workspace:
+    """The project in a folder. Raises ProjectError or SettingsError."""
+    root = root.resolve()
+    return Workspace(root=root, settings=settings_file.load(root))

@@ -1,0 +1,418 @@
+"""The project's Git and DVC repository: which version of a table is here, older versions, and recording a new one.
+
+The one home of dvc; Git is in `stores/git.py`. DVC's objects, lock and metadata files are used as DVC 3 documents them
+(https://dvc.org/doc/user-guide/project-structure); how recorded hashes are renewed is in `stores/dvc_files.py`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unlearning.domain.entities import DataVersion
+from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable
+from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
+from unlearning.stores.dvc import recorded_hashes, snapshots, twin_map
+from unlearning.stores.dvc.snapshots import Snapshot, Tracked
+from unlearning.stores.git import plumbing
+from unlearning.stores.git import repository as git_repository
+from unlearning.stores.git.repository import Git
+from unlearning.stores.tables import parts, tables
+
+if TYPE_CHECKING:
+    from dvc.output import Output
+    from dvc.repo import Repo
+    from dvc.stage import Stage
+
+_CHATTY = ("dvc", "dvc_data", "dvc_objects")
+"""Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
+_COMMIT = re.compile("[0-9a-f]{40}")
+_METADATA = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A Git commit that changed which object a table is."""
+
+    rev: str
+    object: str | None
+    """DVC's object hash; None when the commit dropped the table, or its DVC files cannot be read."""
+    at: datetime
+    """Committer date, UTC."""
+
+
+class DvcData:
+    """The tables of one project, by their paths relative to `root`. Every operation may be run again."""
+
+    def __init__(self, root: Path) -> None:
+        """Raises ProjectError when the folder is in no Git or in no DVC repository."""
+        self.root = root.resolve()
+        self._measured: dict[tuple[object, ...], tuple[str, int, int]] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        _silence()
+        self.git = Git(self.root)
+        with self._open():
+            pass
+
+    def current(self, path: str, *, person: str, identifier: IdentifierKind) -> DataVersion:
+        """The version in the workspace; `rev` is HEAD when HEAD names this object, else None.
+
+        Raises ProjectError when the table is untracked, missing, or differs from what DVC recorded.
+        """
+        file = self.root / path
+        with self._open() as repo:
+            out = self._tracked(repo, path)
+            if not out.use_cache:
+                raise ProjectError(
+                    f"{path} is not kept by DVC (cache: false), so no old version could be had; let DVC cache it"
+                )
+            _must_be_clean(out, path, exists=file.exists(), maker=self.stage_name(out.stage))
+            held: str = out.hash_info.value
+            rev = self.git.head
+            if rev is not None and not self.git.committed(recorded_hashes.holder(out.stage)):
+                rev = rev if self._object_at(repo, rev, path) == held else None
+        digest, rows, people = self._measure(file, held, person=person, identifier=identifier)
+        return DataVersion(path=path, digest=digest, object=held, rev=rev, rows=rows, people=people)
+
+    def fetch(self, version: DataVersion) -> Path:
+        """The file of any version, from the local cache, or else pulled into it from a remote; the workspace stays as it is.
+
+        Of a version that was erased, its twin: the same table without the people who are gone.
+        The file has no suffix, or is a folder's listing: read it with `tables.read(file, named=version.path)`.
+        Raises NotFound, saying where it looked; Unavailable when a remote did not answer; Damaged when the content is not what
+        the version says.
+        """
+        found = tables.digest
+        try:
+            file, digest = self.content(version.path, version.object), version.digest
+        except NotFound:
+            twin = twin_map.read(self.git, self.root).last(version.object)
+            if twin is None:
+                raise
+            file, digest, found = self.content(version.path, twin.new), twin.digest, file_digest
+        if digest != found(file):
+            raise Damaged(f"{version.path}, object {version.object}: content is not {digest}; restore the object")
+        return file
+
+    def content(self, path: str, object_hash: str) -> Path:
+        """The file of any object, as `fetch`, for one whose digest nobody noted; DVC checks it against its hash.
+
+        Of a folder its listing, with every file that it names beside it in the cache, as `tables.read` takes it.
+        """
+        with self._open() as repo:
+            file = _had(repo, path, object_hash)
+            for _, one in parts.listing(file.read_bytes()) if object_hash.endswith(parts.LISTING) else ():
+                _had(repo, f"a file of {path}", one)
+            return file
+
+    def inside(self, folder: str, object_hash: str) -> list[Tracked]:
+        """What lies in a tracked folder. Raises as `fetch` does when its listing is nowhere."""
+        with self._open() as repo:
+            _had(repo, folder, object_hash)
+            return snapshots.inside(repo, folder, object_hash)
+
+    def snapshots(self, revs: Sequence[str]) -> list[Snapshot]:
+        """What DVC tracks, and what was made from what, at each of these commits; each is read once, since none changes.
+
+        A branch or a tag may move, so it is looked up each time. Raises NotFound for a name that means no commit.
+        """
+        commits = [rev if _COMMIT.fullmatch(rev) else plumbing.resolve(self.git, rev) for rev in revs]
+        if missing := [rev for rev in commits if rev not in self._snapshots]:
+            with self._open() as repo:
+                inside = self.root.relative_to(repo.scm.root_dir).as_posix()
+                read = snapshots.read(repo, missing, "" if inside == "." else f"{inside}/")
+                self._snapshots |= {snapshot.rev: snapshot for snapshot in read}
+        return [self._snapshots[rev] for rev in commits if rev in self._snapshots]
+
+    def commits(self) -> list[str]:
+        """Every commit, on any branch or tag, that changed what DVC tracks; parents come before their children."""
+        return [commit.rev for commit in self.git.commits(_METADATA)]
+
+    def record(self, paths: Sequence[str]) -> list[str]:
+        """Tell DVC that these tables, or other outputs, were rewritten: objects go into the cache, hashes into DVC's files.
+
+        Stages that read a table get its new hash too, so `dvc status` is clean if it was before. Returns the metadata files
+        that changed, relative to `root`; none on a second call. Raises Unavailable while another DVC process uses a table.
+        """
+        from dvc.repo import lock_repo
+        from dvc.rwlock import rwlock
+
+        files = [str(self.root / path) for path in paths]
+        with self._open() as repo, lock_repo(repo):
+            hardlink = repo.config["core"].get("hardlink_lock", False)
+            with rwlock(repo.tmp_dir, repo.fs, "unlearn", [], files, hardlink):
+                for path in paths:
+                    self._tracked(repo, path)
+                changed = [recorded_hashes.holder(stage) for stage in repo.index.stages if recorded_hashes.record(stage, files)]
+        return sorted({Path(os.path.relpath(file, self.root)).as_posix() for file in changed})
+
+    def push(self, paths: Sequence[str], *, remote: str | None = None) -> int:
+        """Copy the recorded versions of these tables to a remote (None: the default one); the number of objects sent."""
+        from dvc.exceptions import DvcException, UploadError
+
+        with self._open() as repo:
+            try:
+                return int(repo.push(targets=[str(self.root / path) for path in paths], remote=remote))
+            except Exception as error:  # remotes of all kinds, each with errors of its own
+                if isinstance(error, DvcException) and not isinstance(error, UploadError):
+                    raise
+                name, what = remote or repo.config["core"].get("remote"), ", ".join(paths)
+                raise Unavailable(
+                    f"DVC remote {name!r} did not take {what} ({type(error).__name__}); check it and run again"
+                ) from error
+
+    def commit(self, message: str, paths: Sequence[str]) -> str:
+        """Commit the DVC files that name these outputs, and those outputs that DVC leaves to Git; nothing else.
+
+        Returns the commit, or HEAD when nothing was left to commit. Raises ProjectError with Git's own words when a hook
+        refuses or nobody is configured as author.
+        """
+        with self._open() as repo:
+            stages = [
+                stage
+                for stage in repo.index.stages
+                if recorded_hashes.entries(stage, [str(self.root / path) for path in paths])
+            ]
+            left = {out.fs_path for stage in stages for out in stage.outs if not out.use_cache}
+            files = sorted(
+                {str(recorded_hashes.holder(stage)) for stage in stages} | left & {str(self.root / path) for path in paths}
+            )
+        self.git.commit(message, files)
+        head = self.git.head
+        if head is None:
+            raise ProjectError(f"nothing to commit for {', '.join(paths)} in a repository without a commit; run `dvc add`")
+        return head
+
+    def status(self) -> list[str]:
+        """What differs from what DVC recorded, one line each; empty when `dvc status` is clean."""
+        with self._open() as repo:
+            return [
+                f"{self.stage_name(stage)}: {self._relative(line)}"
+                for stage in sorted(repo.index.stages, key=self.stage_name)
+                for line in _differences(stage)
+            ]
+
+    def history(self, path: str) -> list[Revision]:
+        """Every commit, on any branch or tag, that changed which object a table is; oldest first."""
+        commits = self.git.commits(_METADATA)
+        with self._open() as repo:
+            objects = self._objects_at(repo, [commit.rev for commit in commits], path)
+        return [
+            Revision(rev=commit.rev, object=objects[commit.rev], at=commit.at)
+            for commit in commits
+            if objects[commit.rev] not in ([objects.get(parent) for parent in commit.parents] or [None])
+        ]
+
+    def outputs(self) -> list[str]:
+        """Every file or folder that DVC caches, whether a stage makes it or not."""
+        with self._open() as repo:
+            return sorted(self._relative(out.fs_path) for out in repo.index.outs if out.use_cache)
+
+    def declares(self, path: str) -> bool:
+        """Some stage or `.dvc` file has this file as its output, cached or not."""
+        with self._open() as repo:
+            return any(out.fs_path == str(self.root / path) for out in repo.index.outs)
+
+    def add(self, paths: Sequence[str]) -> None:
+        """Track files that no stage makes, as `dvc add` does."""
+        with self._open() as repo:
+            repo.add([str(self.root / path) for path in paths])
+
+    def adopt(self, stages: Collection[str]) -> None:
+        """Take what these stages read and made as it stands, as if `dvc repro` had just run them (`dvc commit --force`).
+
+        The run cache is left out: it would keep hashes and parameters that no erasure of ours looks for.
+        """
+        from dvc.repo import lock_repo
+
+        with self._open() as repo, lock_repo(repo):
+            found = {self.stage_name(stage): stage for stage in repo.index.stages}
+            if missing := sorted(set(stages) - set(found)):
+                raise NotFound(f"dvc.yaml has no stage {', '.join(missing)}; it has {', '.join(sorted(found))}")
+            for name in stages:
+                found[name].save(run_cache=False)
+                found[name].commit()
+                found[name].dump(update_pipeline=False)
+
+    @contextmanager
+    def opened(self) -> Iterator[Repo]:
+        """DVC's view of the repository, for the other files of its home."""
+        with self._open() as repo:
+            yield repo
+
+    @contextmanager
+    def _open(self) -> Iterator[Repo]:
+        """DVC's view of the repository, opened afresh (6 ms) so that it is never stale; its errors become ours."""
+        from dvc.config import NoRemoteError, RemoteNotFoundError
+        from dvc.exceptions import DvcException, NotDvcRepoError
+        from dvc.lock import LockError
+        from dvc.repo import Repo
+
+        try:
+            with Repo(str(self.root)) as repo:
+                yield repo
+        except NotDvcRepoError as error:
+            raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
+        except LockError as error:
+            raise Unavailable(f"another DVC process holds {self.root}; run again when it is done") from error
+        except (NoRemoteError, RemoteNotFoundError) as error:
+            step = "run `dvc remote add --default NAME URL`, or set versioning.push: false in params.yaml"
+            raise ProjectError(f"{self.root} has no such DVC remote, or no default one; {step}") from error
+        except DvcException as error:
+            raise ProjectError(f"DVC in {self.root}: {error}") from error
+
+    def _tracked(self, repo: Repo, path: str) -> Output:
+        """The DVC output that is this table."""
+        target = str(self.root / path)
+        for out in repo.index.outs:
+            if out.fs_path == target:
+                return out
+            if target.startswith(f"{out.fs_path}/"):
+                raise ProjectError(f"{path} is tracked only as part of the folder {out}; track the table itself")
+        raise ProjectError(f"{path} is not tracked by DVC; run `dvc add {path}`, or make it the output of a stage")
+
+    def _measure(self, file: Path, held: str, *, person: str, identifier: IdentifierKind) -> tuple[str, int, int]:
+        """Content digest, rows and people of a clean table, read once for each content."""
+        stat = file.stat()
+        key = (str(file), held, stat.st_size, stat.st_mtime_ns, person, identifier)
+        if key not in self._measured:
+            who = tables.people(tables.read(file, person=person), person)
+            people = {fingerprint(value, identifier) for value in who.values}
+            self._measured[key] = (tables.digest(file), len(who.codes), len(people))
+        return self._measured[key]
+
+    def _object_at(self, repo: Repo, rev: str, path: str) -> str | None:
+        return self._objects_at(repo, [rev], path)[rev]
+
+    def _objects_at(self, repo: Repo, revs: Sequence[str], path: str) -> dict[str, str | None]:
+        """Commit → object of the table there. A DVC file that cannot be read at a commit says nothing about it."""
+        inside = (self.root / path).relative_to(repo.scm.root_dir).as_posix()
+        repo.stage_collection_error_handler = lambda _file, _error: None
+        found: dict[str, str | None] = dict.fromkeys(revs)
+        for rev in repo.brancher(revs=list(revs), workspace=False, sha_only=True) if revs else ():
+            found[rev] = next((out.hash_info.value for out in repo.index.outs if out.fs_path == f"/{inside}"), None)
+        return found
+
+    def stage_name(self, stage: Stage) -> str:
+        """As `dvc repro` takes it in `root`; DVC's own addressing depends on the current folder."""
+        file = self._relative(stage.path)
+        name = getattr(stage, "name", None)
+        return file if name is None else str(name) if file == "dvc.yaml" else f"{file}:{name}"
+
+    def _relative(self, path: str) -> str:
+        return path.replace(f"{self.root}/", "")
+
+
+def create(root: Path, *, remote: str, author: str = "unlearn", email: str = "unlearn@localhost") -> DvcData:
+    """A new Git and DVC repository whose default DVC remote is `remote`; what is there already is kept.
+
+    remote: a URL, or a folder relative to `root`. author, email: of its commits, where the machine's Git configuration
+    names nobody.
+    """
+    from dvc.repo import Repo
+
+    git_repository.create(root, author=author, email=email)
+    _silence()
+    if not (root / ".dvc").is_dir():
+        with Repo.init(str(root)) as repo, repo.config.edit() as config:
+            config["core"] |= {"remote": "store", "analytics": False}
+            config["remote"] = {"store": {"url": remote if "://" in remote else str((root / remote).resolve())}}
+    return DvcData(root)
+
+
+def _silence() -> None:
+    """No logs, progress bars or warnings of DVC on the terminal of this process."""
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    warnings.filterwarnings("ignore", message="_NoneStep.value", category=DeprecationWarning)  # DVC's use of pygtrie
+
+
+def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:
+    if not exists:
+        step = "dvc pull" if out.hash_info else "dvc repro"
+        raise ProjectError(f"{path} is tracked by DVC but missing here; run `{step} {path if out.hash_info else maker}`")
+    state = next(iter(out.status().values()), None) if out.hash_info else "new"
+    steps = {
+        "modified": f"differs from what DVC recorded; to keep it `dvc commit {path}`, to drop it `dvc checkout {path}`",
+        "new": f"was never recorded; run `dvc repro {maker}`, or `dvc commit {path}`",
+        "not in cache": f"is not in the DVC cache; run `dvc commit {path}`, or `dvc pull {path}`",
+    }
+    if state is not None:
+        raise ProjectError(f"{path} {steps.get(state, f'is {state}; see `dvc status`')}")
+
+
+def _had(repo: Repo, path: str, object_hash: str) -> Path:
+    """Where an object lies in the local cache, pulled into it when it was not there."""
+    if not _cached(repo, object_hash):
+        _pull(repo, path, object_hash)
+    return Path(repo.cache.local.oid_to_path(object_hash))
+
+
+def _cached(repo: Repo, object_hash: str) -> bool:
+    """The object is in the local cache and is what its name says; DVC drops a damaged one."""
+    from dvc_objects.errors import ObjectFormatError
+
+    try:
+        repo.cache.local.check(object_hash)
+    except (FileNotFoundError, ObjectFormatError):
+        return False
+    return True
+
+
+def _pull(repo: Repo, path: str, object_hash: str) -> None:
+    """Copy one object from the first remote that has it into the local cache."""
+    from dvc.config import RemoteConfigError
+    from dvc_data.hashfile.hash_info import HashInfo
+
+    looked, silent = [f"the cache {repo.cache.local.path}"], []
+    for name in _remotes(repo):
+        try:
+            if _holds(repo, name, object_hash):
+                repo.cloud.pull([HashInfo("md5", object_hash)], remote=name)
+        except RemoteConfigError:
+            silent.append(f"{name} (keeps files by name, not by object)")
+        except Exception as error:  # remotes of all kinds, each with errors of its own; none of them is swallowed
+            silent.append(f"{name} ({type(error).__name__})")
+        if _cached(repo, object_hash):
+            return
+        looked.append(f"remote {name}")
+    what = f"{path}, object {object_hash}"
+    if silent:
+        raise Unavailable(f"{what}: no answer from {', '.join(silent)}; check it and run again")
+    raise NotFound(f"{what} is in none of {', '.join(looked)}; run `dvc push` where it still is")
+
+
+def _holds(repo: Repo, remote: str, object_hash: str) -> bool:
+    """The remote has the object; raises when it did not answer, which fsspec's `exists` takes for a no."""
+    odb = repo.cloud.get_remote_odb(remote, "pull")
+    try:
+        odb.fs.info(odb.oid_to_path(object_hash))
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError):
+            raise error.__cause__ from error
+        return False
+    return True
+
+
+def _remotes(repo: Repo) -> list[str]:
+    """Configured remotes, the default one first."""
+    default = repo.config["core"].get("remote")
+    return sorted(repo.config["remote"], key=lambda name: (name != default, name))
+
+
+def _differences(stage: Stage) -> Iterator[str]:
+    for role, entries in (("dependency", () if stage.frozen else stage.deps), ("output", stage.outs)):
+        for entry in entries:
+            for state in entry.status().values():
+                states = [f"{name} {kind}" for name, kind in state.items()] if isinstance(state, dict) else [state]
+                yield from (f"{role} {entry.fs_path} {each}" for each in states)
+    if stage.changed_stage():
+        yield "command or stage definition changed"

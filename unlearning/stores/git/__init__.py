@@ -1,0 +1,1 @@
+"""The Git repository: its history, its objects, and what its blobs hold."""

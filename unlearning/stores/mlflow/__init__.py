@@ -1,0 +1,1 @@
+"""Registered models, runs and artifacts: the MLflow tracking server, its database and files."""

@@ -1,0 +1,167 @@
+"""The whole MLflow registry at once: every version, and the runs behind those that are asked for.
+
+Part of the home of MLflow, with `stores/models.py`. MLflow answers a search for runs without their input models, so a run is
+asked for alone, several at a time; and again only when a search shows that it changed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain.hashing import canonical, digest
+from unlearning.stores.mlflow.api import pages
+from unlearning.stores.mlflow.connection import mlflow_exception
+from unlearning.stores.sql.followed import RunRead
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_AT_ONCE = 8
+_A_SEARCH = 500
+"""Runs that one search asks for."""
+_NOTHING: Mapping[str, RunRead] = MappingProxyType({})
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
+
+
+@dataclass(frozen=True)
+class Input:
+    """A data set that a run logged."""
+
+    name: str
+    kind: str
+    """MLflow's source type: `dvc`, `local`, `s3`, …"""
+    source: Mapping[str, Any]
+    context: str
+    """`training`, `evaluation`, …; empty when the run did not say."""
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """What a run says of where its model comes from."""
+
+    run_id: str
+    finished: bool
+    datasets: tuple[Input, ...]
+    models: tuple[str, ...]
+    """Logged models it started from."""
+    git_rev: str | None
+    dirty: bool
+    """It began with changes that no commit holds."""
+    stage: str | None
+    """The DVC stage it ran in."""
+    outputs: Mapping[str, str]
+    """Path, as a tag can hold it → DVC object hash, of what lay beside the run when it began."""
+    outputs_total: int
+    """How many there were; a run's tags hold the first ones only."""
+    erasure: str | None = None
+    """The erasure that had it made again."""
+    experiment: str = ""
+    ended_ms: int | None = None
+
+    @property
+    def read(self) -> RunRead:
+        """What is remembered of it: everything but its input models as a digest, in no order that MLflow chose."""
+        shown = {**vars(self), "models": None, "datasets": sorted(map(vars, self.datasets), key=canonical)}
+        return RunRead(self.run_id, self.experiment, digest(shown), self.models)
+
+
+@dataclass(frozen=True)
+class LoggedFacts:
+    """What a logged model says of where it comes from."""
+
+    model_id: str
+    run_id: str | None
+    tags: Mapping[str, str]
+
+
+class Reader:
+    """Reads through one open client."""
+
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def aliases(self) -> dict[str, dict[str, int]]:
+        """Model → alias → version, of every registered model."""
+        found: dict[str, dict[str, int]] = {}
+        token = None
+        while True:
+            page = self._client.search_registered_models(page_token=token, max_results=1000)
+            for each in page:
+                found[each.name] = {alias: int(version) for alias, version in each.aliases.items()}
+            if not (token := page.token):
+                return found
+
+    def runs(self, run_ids: Collection[str], before: Mapping[str, RunRead] = _NOTHING) -> dict[str, RunFacts]:
+        """The runs that are still there. before: what they said once; whichever a search shows unchanged is not asked again."""
+        known = [before[run_id] for run_id in run_ids if run_id in before]
+        same = {
+            run.run_id: replace(run, models=before[run.run_id].models)
+            for run in self._search([one for one in known if one.experiment])
+            if run.finished and run.read.shown == before[run.run_id].shown
+        }
+        gone = {one.run_id for one in known if not one.experiment}
+        asked = self._several(set(run_ids) - same.keys() - gone, self._client.get_run)
+        return same | {run_id: _run_facts(run) for run_id, run in asked.items()}
+
+    def _search(self, wanted: Collection[RunRead]) -> Iterator[RunFacts]:
+        """Runs without their input models; also those that are marked as deleted, as asking for them alone gives them too."""
+        from mlflow.entities import ViewType
+
+        every = sorted(wanted, key=lambda one: (one.experiment, one.run_id))
+        for some in (every[at : at + _A_SEARCH] for at in range(0, len(every), _A_SEARCH)):
+            experiments = sorted({one.experiment for one in some})
+            query = f"attributes.run_id IN ({', '.join(repr(one.run_id) for one in some)})"
+            search = pages(self._client.search_runs, experiments, filter_string=query, run_view_type=ViewType.ALL)
+            yield from map(_run_facts, search)
+
+    def logged_models(self, model_ids: Collection[str]) -> dict[str, LoggedFacts]:
+        """The logged models that are still there."""
+        found = self._several(model_ids, self._client.get_logged_model)
+        return {name: LoggedFacts(name, one.source_run_id or None, dict(one.tags or {})) for name, one in found.items()}
+
+    def _several(self, names: Collection[str], get: Any) -> dict[str, Any]:
+        def one(name: str) -> tuple[str, Any]:
+            try:
+                return name, get(name)
+            except mlflow_exception() as error:
+                if error.error_code not in _ABSENT:
+                    raise
+                return name, None
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return {name: found for name, found in pool.map(one, sorted(set(names))) if found is not None}
+
+
+def _run_facts(run: Any) -> RunFacts:
+    tags = dict(run.data.tags)
+    outputs = {key.removeprefix("dvc.out:"): value for key, value in tags.items() if key.startswith("dvc.out:")}
+    inputs = run.inputs
+    return RunFacts(
+        run_id=run.info.run_id,
+        finished=run.info.status in ("FINISHED", "FAILED", "KILLED"),
+        datasets=tuple(_inputs(inputs.dataset_inputs if inputs else ())),
+        models=tuple(one.model_id for one in (inputs.model_inputs if inputs else None) or ()),
+        git_rev=tags.get("dvc.git_rev"),
+        dirty=tags.get("dvc.git_dirty") == "true",
+        stage=tags.get("dvc.stage"),
+        outputs=outputs,
+        outputs_total=int(tags.get("dvc.outs_count", len(outputs))),
+        erasure=tags.get("unlearning.erasure"),
+        experiment=run.info.experiment_id,
+        ended_ms=run.info.end_time,
+    )
+
+
+def _inputs(found: Any) -> Iterator[Input]:
+    for one in found:
+        context = next((tag.value for tag in one.tags if tag.key == "mlflow.data.context"), "")
+        source: Any = {}
+        with contextlib.suppress(ValueError):  # a source of someone else's making, shown as foreign
+            source = json.loads(one.dataset.source)
+        yield Input(one.dataset.name, one.dataset.source_type, source if isinstance(source, dict) else {}, context)

@@ -1,0 +1,191 @@
+"""A candidate as an MLflow model folder: code, weights, signature, requirements, a synthetic example; no row, no pickle.
+
+Part of the home of MLflow, with `stores/models.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain.entities import DataVersion
+from unlearning.domain.errors import WrongUse
+from unlearning.stores.dvc.pins import Pin
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.models import Model, ModelSignature
+
+PREDICTION = "prediction"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A trained ensemble on its way into the registry, with everything that says how it came to be."""
+
+    model: str
+    """Name of the registered model it is for."""
+    idempotency: str
+    """Names this attempt: logging or registering it again gives the same run and version."""
+    template: bytes
+    """A torch.export program (`.pt2`), (n, d) float32 → (n, labels) probabilities, whose parameters and buffers are named as
+    the constituents' tensors; its own weights are never used."""
+    constituents: Mapping[int, Mapping[str, np.ndarray[Any, Any]]]
+    """Shard → served tensors by name."""
+    features: Sequence[str]
+    categories: Mapping[str, Sequence[str]]
+    """Categorical feature → declared categories, in order."""
+    labels: Sequence[str]
+    data: DataVersion
+    params: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    shard_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    extra_artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    """File name → content, stored beside the constituents; `chain.json` is the chain."""
+    types: Mapping[str, str] = field(default_factory=dict)
+    """MLflow types of features, to be stricter than any number and any word, e.g. `long`."""
+    remote: str | None = None
+    """DVC remote that holds the data version."""
+
+
+def refuse_unservable(candidate: Candidate) -> None:
+    """Raises WrongUse for a candidate that could not answer: nobody votes, or two columns would have one name."""
+    if not candidate.constituents:
+        raise WrongUse(
+            f"the candidate of model {candidate.model!r} has no constituent; expected at least one shard with records"
+        )
+    if PREDICTION in candidate.labels:
+        raise WrongUse(f"a label is called {PREDICTION!r}, which is the column of the predicted label; rename the label")
+
+
+def plain_name(name: str) -> str:
+    """A name that MLflow and file systems take as it is."""
+    return re.sub(r"[^\w-]+", "-", name)
+
+
+def logged_params(candidate: Candidate) -> dict[str, str]:
+    """The parameters as MLflow keeps them, of the run and of the model."""
+    return {key: str(value) for key, value in candidate.params.items()}
+
+
+def data_tags(data: DataVersion) -> dict[str, str]:
+    """The data version as tags; MLflow copies those of a logged model to its versions and their copies."""
+    facts = {"path": data.path, "digest": data.digest, "object": data.object, "rev": data.rev or "uncommitted"}
+    return {f"unlearning.data_{name}": value for name, value in facts.items()}
+
+
+def write_model(candidate: Candidate, scratch: Path, logged: LoggedModel) -> Path:
+    """The model's folder: code, weights, signature, requirements, a synthetic example, and no path of this machine."""
+    from mlflow import pyfunc
+    from mlflow.models import Model
+
+    signature, example = _signature(candidate), _synthetic_example(candidate)
+    description = Model(run_id=logged.source_run_id, model_uuid=logged.model_id, model_id=logged.model_id)
+    pyfunc.save_model(
+        str(scratch / "model"),
+        mlflow_model=description,
+        python_model=str(Path(__file__).with_name("serving.py")),
+        artifacts={"ensemble": str(_write_ensemble(candidate, scratch / "ensemble"))},
+        signature=signature,
+        input_example=example,
+        pip_requirements=[f"{name}=={installed(name).split('+')[0]}" for name in ("numpy", "pandas", "safetensors", "torch")],
+    )
+    _forget_paths(description, scratch / "model")
+    return scratch / "model"
+
+
+def _write_ensemble(candidate: Candidate, folder: Path) -> Path:
+    from safetensors.numpy import save_file
+
+    folder.mkdir()
+    tensors = {
+        f"shard-{shard:03d}/{name}": tensor for shard, vote in candidate.constituents.items() for name, tensor in vote.items()
+    }
+    save_file(tensors, folder / "constituents.safetensors")
+    facts = {"features": candidate.features, "categories": candidate.categories, "labels": candidate.labels}
+    plain = {key: _lists(value) for key, value in facts.items()}
+    (folder / "ensemble.json").write_text(json.dumps(plain, indent=1, ensure_ascii=False), "utf-8")
+    for name, content in {"template.pt2": candidate.template, **candidate.extra_artifacts}.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def _lists(value: Any) -> Any:
+    return {key: list(each) for key, each in value.items()} if isinstance(value, Mapping) else list(value)
+
+
+def _forget_paths(description: Model, folder: Path) -> None:
+    flavor = description.flavors["python_function"]
+    flavor["model_code_path"] = "serving.py"
+    flavor["artifacts"]["ensemble"]["uri"] = flavor["artifacts"]["ensemble"]["path"]
+    description.save(str(folder / "MLmodel"))
+
+
+def _signature(candidate: Candidate) -> ModelSignature:
+    """Raw columns in, a column per label and the prediction out.
+
+    Numbers are `any`: for a `double` MLflow refuses a column of 64-bit integers, for a `long` one with a missing value.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema
+    from mlflow.types.schema import AnyType
+
+    any_type: Any = AnyType  # untyped in MLflow
+
+    def kind(name: str) -> Any:
+        declared = candidate.categories.get(name, ("0",))
+        words = not all(value.removeprefix("-").isdecimal() for value in declared)
+        return candidate.types.get(name) or ("string" if words else any_type())
+
+    inputs: Any = [ColSpec(kind(name), name) for name in candidate.features]
+    outputs: Any = [*(ColSpec("double", label) for label in candidate.labels), ColSpec("string", PREDICTION)]
+    return ModelSignature(Schema(inputs), Schema(outputs))
+
+
+def _synthetic_example(candidate: Candidate) -> pd.DataFrame:
+    """Two rows of zeros and first declared categories: shows the shape, holds nobody."""
+    import pandas as pd
+
+    zeros = {"long": 0, "integer": 0, "boolean": False}
+    first = {name: declared[0] for name, declared in candidate.categories.items() if name not in candidate.types}
+    row = {name: first.get(name, zeros.get(candidate.types.get(name, ""), 0.0)) for name in candidate.features}
+    return pd.DataFrame([row, row])
+
+
+def record(client: MlflowClient, candidate: Candidate, run: Run, model: LoggedModel) -> None:
+    """Params, the data version as the run's input, the model as its output, and metrics that tie all three together."""
+    from mlflow.entities import DatasetInput, InputTag, LoggedModelOutput, Metric, Param
+
+    dataset = _dataset(candidate)
+    client.log_inputs(run.info.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+    client.log_outputs(run.info.run_id, [LoggedModelOutput(model.model_id, step=0)])
+    shards = {f"shard-{s:03d}/{name}": v for s, values in candidate.shard_metrics.items() for name, v in values.items()}
+    # A logged model is found by its data set only through a metric, so there is always one.
+    values = {"data_rows": float(candidate.data.rows), **candidate.metrics, **shards}
+    metrics = [
+        Metric(key, float(value), run.info.start_time, 0, model.model_id, dataset.name, dataset.digest, run.info.run_id)
+        for key, value in values.items()
+    ]
+    client.log_batch(
+        run.info.run_id, metrics=metrics, params=[Param(key, value) for key, value in logged_params(candidate).items()]
+    )
+
+
+def _dataset(candidate: Candidate) -> Any:
+    """The data version as MLflow's data set; its source is what `mlflow_hooks/dataset_source.py` reads back."""
+    from mlflow.entities import Dataset
+
+    data = candidate.data
+    pin = Pin(data.path, data.rev, data.object, data.digest, candidate.remote)
+    source = {"uri": pin.uri, **asdict(pin)}
+    profile = {"num_rows": data.rows, "num_people": data.people}
+    return Dataset(data.path, data.object, "dvc", json.dumps(source), profile=json.dumps(profile))

@@ -1,0 +1,1 @@
+"""How content is searched for people: by cell, by word, by byte."""

@@ -1,0 +1,1 @@
+"""Ledger, lineage and index in SQLite or PostgreSQL."""

@@ -1,0 +1,166 @@
+"""The ledger: append-only events in SQL, each carrying the hash of the one before.
+
+    hash(n) = SHA-256(canonical JSON of [seq, at, kind, subject, body, previous])
+    previous(n) = hash(n-1), previous(1) = 64 zeros
+
+Whoever keeps a (seq, hash) elsewhere, as in a certificate, can see that nothing up to it was edited, removed or reordered.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from unlearning.domain.entities import Event
+from unlearning.domain.errors import Damaged
+from unlearning.domain.hashing import canonical, digest
+from unlearning.stores.sql import schema
+from unlearning.stores.sql.schema import events as table
+
+GENESIS = "0" * 64
+"""What the first event names as the one before it."""
+
+
+class SqlLedger:
+    """The ledger in a database; any number of processes may append at once."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for what looks after its free pages."""
+        return self._engine
+
+    def append(self, kind: str, subject: str, body: Mapping[str, Any], *, at: datetime) -> Event:
+        """Chain one event to the last; it is durable when this returns.
+
+        at: aware. body: plain JSON values only, else TypeError or ValueError: what is hashed must come back as it was.
+        """
+        [event] = self.append_all([(kind, subject, body)], at=at)
+        return event
+
+    def append_all(self, lines: Iterable[tuple[str, str, Mapping[str, Any]]], *, at: datetime) -> list[Event]:
+        """Chain several events (kind, subject, body) in one transaction: all of them are recorded, or none."""
+        wanted = [(kind, subject, dict(body)) for kind, subject, body in lines]
+        for kind, _, body in wanted:
+            _require_plain(body, kind)
+        if at.tzinfo is None:
+            raise ValueError(f"the moment {at.isoformat()} has no time zone; expected an aware datetime")
+        moment, events = at.astimezone(UTC), []
+        with schema.writing(self._engine, "ledger") as connection:
+            last, previous = _head(connection)
+            for seq, (kind, subject, body) in enumerate(wanted, start=last + 1):
+                sealed = _seal(seq, moment.isoformat(), kind, subject, body, previous)
+                events.append(Event(seq, moment, kind, subject, body, previous, sealed))
+                previous = sealed
+            if events:
+                connection.execute(table.insert(), [_row(event) for event in events])
+        return events
+
+    def events(self, *, subject: str | None = None, kinds: Iterable[str] | None = None) -> list[Event]:
+        """Events in order, of one subject and of these kinds when given. Raises Damaged for one that cannot be read."""
+        query = sa.select(table).order_by(table.c.seq)
+        if subject is not None:
+            query = query.where(table.c.subject == subject)
+        if kinds is not None:
+            query = query.where(table.c.kind.in_(list(kinds)))
+        with schema.reading(self._engine) as connection:
+            return [_event(row) for row in connection.execute(query)]
+
+    def head(self) -> tuple[int, str]:
+        """Position and hash of the last event; (0, 64 zeros) while there is none."""
+        with schema.reading(self._engine) as connection:
+            return _head(connection)
+
+    def hashes(self) -> list[tuple[int, str]]:
+        """Position and hash of every event in order, also of events that cannot be read any more."""
+        with schema.reading(self._engine) as connection:
+            return [
+                (row.seq, row.hash) for row in connection.execute(sa.select(table.c.seq, table.c.hash).order_by(table.c.seq))
+            ]
+
+    def verify(self, expected: tuple[int, str] | None = None) -> list[str]:
+        """What is wrong with the chain, in words; empty when every event is as it was written.
+
+        expected: a (seq, hash) noted elsewhere; without one, a cut at the end or a chain written anew cannot be seen.
+        """
+        with schema.reading(self._engine) as connection:
+            rows = connection.execute(sa.select(table).order_by(table.c.seq)).yield_per(1000)
+            return list(_findings(rows, expected))
+
+    def exclusive(self, name: str, *, timeout: float = 600) -> AbstractContextManager[None]:
+        """A lock across processes; others may append meanwhile, and it is gone when its process dies.
+
+        Raises Unavailable after `timeout` seconds.
+        """
+        return schema.exclusive(self._engine, name, timeout=timeout)
+
+
+def _head(connection: sa.Connection) -> tuple[int, str]:
+    row = connection.execute(sa.select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)).first()
+    return (row.seq, row.hash) if row else (0, GENESIS)
+
+
+def _seal(seq: int, at: str, kind: str, subject: str, body: Any, previous: str) -> str:
+    return digest([seq, at, kind, subject, body, previous])
+
+
+def _row(event: Event) -> dict[str, Any]:
+    body, at = canonical(event.body).decode(), event.at.isoformat()
+    return {column.name: getattr(event, column.name) for column in table.c} | {"body": body, "at": at}
+
+
+def _event(row: sa.Row[Any]) -> Event:
+    try:
+        body, at = json.loads(row.body), datetime.fromisoformat(row.at)
+    except ValueError as error:
+        raise Damaged(
+            f"ledger event {row.seq} ({row.kind}) cannot be read: {error}; verify the ledger, restore a backup"
+        ) from error
+    return Event(row.seq, at, row.kind, row.subject, body, row.previous, row.hash)
+
+
+def _findings(rows: Iterable[sa.Row[Any]], expected: tuple[int, str] | None) -> Iterator[str]:
+    seq, previous = 0, GENESIS
+    for row in rows:
+        if row.seq != seq + 1:
+            yield f"events {seq + 1} to {row.seq - 1} are missing"
+        if row.previous != previous:
+            yield f"event {row.seq} ({row.kind}) does not follow event {seq}: one of them was removed, reordered or edited"
+        if _resealed(row) != row.hash:
+            yield f"event {row.seq} ({row.kind}) was edited: its content does not match its hash"
+        if expected is not None and row.seq == expected[0] and row.hash != expected[1]:
+            yield f"event {row.seq} is not the one that was expected: {row.hash[:12]}… instead of {expected[1][:12]}…"
+        seq, previous = row.seq, row.hash
+    if expected is not None and seq < expected[0]:
+        yield f"the ledger ends at event {seq}, but event {expected[0]} was expected: it was cut off"
+
+
+def _resealed(row: sa.Row[Any]) -> str | None:
+    try:
+        return _seal(row.seq, row.at, row.kind, row.subject, json.loads(row.body), row.previous)
+    except ValueError:
+        return None
+
+
+def _require_plain(value: Any, where: str) -> None:
+    """Raises TypeError for anything that JSON would change on its way, ValueError for NaN and infinity."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if type(key) is not str:
+                raise TypeError(f"{where}: a key is {type(key).__name__}, expected str")
+            _require_plain(item, f"{where}.{key}")
+    elif type(value) is list:
+        for item in value:
+            _require_plain(item, f"{where}[]")
+    elif type(value) is float and not math.isfinite(value):
+        raise ValueError(f"{where}: {value} is no JSON number")
+    elif value is not None and type(value) not in (str, int, float, bool):
+        raise TypeError(f"{where}: a {type(value).__name__} is no plain JSON value; pass it through entities.plain")

@@ -1,0 +1,1 @@
+"""Tables: read, written and redacted, as one file or as a folder of parts."""

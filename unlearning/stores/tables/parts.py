@@ -1,0 +1,96 @@
+"""The files that a table consists of: one, or the parts of a folder, in the work tree or as DVC's cache keeps them.
+
+A folder's parts are of one kind and read in the order of their paths. Empty files (`_SUCCESS`) are markers and stay; what only
+the names of folders say (`region=north/`) is nobody's column.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from unlearning.domain.errors import DataError, NotFound
+from unlearning.domain.hashing import file_digest
+
+SUFFIXES = (".parquet", ".csv")
+LISTING = ".dir"
+"""Suffix of the object in which DVC lists a folder."""
+
+
+def files(path: Path) -> dict[str, Path]:
+    """Relative path → file, sorted; of a single file its own, under no name. Raises NotFound.
+
+    path: a file, a folder, or the listing of a folder in a cache that holds its files too.
+    """
+    if path.is_dir():
+        return dict(sorted((file.relative_to(path).as_posix(), file) for file in path.rglob("*") if file.is_file()))
+    if path.suffix == LISTING and path.is_file():
+        return dict(sorted(_listed(path)))
+    if not path.is_file():
+        raise NotFound(f"{path} does not exist")
+    return {"": path}
+
+
+def is_folder(path: Path) -> bool:
+    """The table has parts."""
+    return path.is_dir() or (path.suffix == LISTING and path.is_file())
+
+
+def parts(path: Path, *, named: str) -> dict[str, tuple[Path, str]]:
+    """Relative path → (file, how messages call it) of the parts of a folder. A part's own name may be a person's.
+
+    Raises DataError for a file that is no table, for parts of several kinds, or when there is none.
+    """
+    found = {name: file for name, file in files(path).items() if file.stat().st_size}
+    kinds = {suffix_of(name) for name in found}
+    if len(kinds) != 1 or not kinds <= set(SUFFIXES):
+        strangers = sum(suffix_of(name) not in SUFFIXES for name in found)
+        what = f"{strangers} files that are no tables" if strangers else "parts of several kinds" if kinds else "no part"
+        raise DataError(f"{named} is a folder with {what}; expected parts that all end in {' or all in '.join(SUFFIXES)}")
+    numbered = enumerate(found.items(), 1)
+    return {name: (file, f"{named}, part {number} of {len(found)}{suffix_of(name)}") for number, (name, file) in numbered}
+
+
+def suffix_of(name: str) -> str:
+    """The kind of a file, in lower case."""
+    return Path(name).suffix.lower()
+
+
+def is_table(path: Path) -> bool:
+    """A file, or a folder of files, that ends as tables do."""
+    if not path.exists():
+        return False
+    kinds = {suffix_of(name or path.name) for name, file in files(path).items() if file.stat().st_size}
+    return len(kinds) == 1 and kinds <= set(SUFFIXES)
+
+
+def put_in_place(draft: Path, out: Path, *, before: Path) -> bool:
+    """Move the files of `draft` over those of `out`, one by one, where they differ.
+
+    False, and nothing is touched, when a file of `out` is neither what it was in `before` nor what it is to be: somebody else
+    changed it. A move that was cut off is finished by the next one.
+    """
+    new, old, here = files(draft), files(before), files(out)
+    now = {name: file_digest(file) for name, file in here.items()}
+    wanted = {name: file_digest(file) for name, file in new.items()}
+    if now.keys() != wanted.keys() or any(now[name] != wanted[name] and now[name] != file_digest(old[name]) for name in now):
+        return False
+    for name, file in new.items():
+        if now[name] != wanted[name]:
+            file.replace(here[name])
+    return True
+
+
+def listing(content: bytes) -> list[tuple[str, str]]:
+    """(relative path, hash) of everything that DVC's listing of a folder names. Raises DataError for what is no such list."""
+    try:
+        return [(item["relpath"], item["md5"]) for item in json.loads(content)]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError("a folder's list of files cannot be read; restore or delete its .dir object") from error
+
+
+def _listed(path: Path) -> Iterator[tuple[str, Path]]:
+    cache = path.parent.parent
+    for name, object_hash in listing(path.read_bytes()):
+        yield name, cache / object_hash[:2] / object_hash[2:]

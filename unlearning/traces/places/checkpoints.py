@@ -1,0 +1,34 @@
+"""Trained states on their way to a model: every one that a slice with the person went into (TRACES 28)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unlearning.domain.entities import Level, Residual, Trace
+from unlearning.domain.protocols import Checkpoints, Found, Wanted
+
+NAME = "checkpoint store"
+
+
+@dataclass(frozen=True)
+class CheckpointPlace:
+    """The checkpoint store. Whether a state holds somebody follows from its name, which the purge worked out and wrote down."""
+
+    store: Checkpoints
+    name: str = NAME
+    level: Level = "model"
+    how: str = "every name that a record of theirs went into looked up"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Stale states that are still, or again, stored."""
+        known = wanted.known.get(self.name, frozenset())
+        stored = set(self.store.keys()) if known else set()  # half-written ones too, which do not count as stored
+        there = tuple(sorted((trace for trace in known if trace.name in stored), key=lambda trace: trace.name))
+        return Found(there, searched=len(known))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete the states."""
+        for trace in traces:
+            self.store.delete(trace.name)
+        return ()

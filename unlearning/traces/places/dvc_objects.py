@@ -1,0 +1,256 @@
+"""Objects in DVC's cache and remotes: old versions of tables, folders that hold them, what stages made of them (TRACES 2–5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from unlearning.domain import hashing
+from unlearning.domain.entities import Level, Residual, Trace
+from unlearning.domain.errors import DataError
+from unlearning.domain.hashing import IdentifierKind
+from unlearning.domain.protocols import Found, Wanted
+from unlearning.stores.dvc.objects import ObjectStore
+from unlearning.stores.scans import people as people_scan
+from unlearning.stores.scans import raw_bytes
+from unlearning.stores.scans.words import Watch
+from unlearning.stores.tables import parts
+
+_OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+STRAY = "stray-"
+
+OBJECTS = "DVC objects"
+"""Under this name the purge remembers objects: one that was found anywhere is looked for everywhere."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How to see who is in a file."""
+
+    people: Sequence[str]
+    """Person columns; a table may have any of them."""
+    kind: IdentifierKind
+    key: bytes
+    indexed: Callable[[frozenset[str]], Mapping[str, bool]] = field(repr=False)
+    """Tokens → what the lineage index knows: object → whether it holds one of them."""
+    derived: Callable[[frozenset[str]], frozenset[str]] = field(repr=False)
+    """Objects → everything that stages made from them at any revision, directly or not."""
+    reports: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
+    """Objects that are reports of our own stages: verdicts, counts and means, which name nobody and which Git keeps anyway."""
+    names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    """What `named` found: every version of a folder lists the same names."""
+
+    def watch(self, wanted: Wanted) -> Watch:
+        """How to see who is named in what is no table."""
+        return Watch(self.people, self.kind, self.key, wanted.tokens, raw_bytes.pattern(wanted.identifiers))
+
+    def named(self, path: str) -> frozenset[str]:
+        """Tokens of a file's name and of each folder above it, as if they were identifiers: `scans/patient-4711.png`."""
+        if path not in self.names:
+            pieces = {piece for part in PurePosixPath(path).parts for piece in (part, PurePosixPath(part).stem)}
+            self.names[path] = people_scan.tokens_of(pieces, kind=self.kind, key=self.key)
+        return self.names[path]
+
+
+@dataclass(frozen=True)
+class ObjectPlace:
+    """One cache or remote."""
+
+    store: ObjectStore
+    reader: Reader
+    level: Level = "physical"
+    how: str = "every object opened: tables by the token of each person, texts by each word's, folders by members and names"
+
+    @property
+    def name(self) -> str:
+        """The cache or the remote."""
+        return self.store.name
+
+    def find(self, wanted: Wanted) -> Found:
+        """Objects that hold them. Raises Unavailable."""
+        known = {trace.name for trace in wanted.known.get(OBJECTS, frozenset())}
+        indexed = self.reader.indexed(wanted.tokens) if wanted.trust_index else {}
+        look = _Look(self.store, self.reader, wanted, indexed, readable=set(indexed))
+        paths = dict(self.store.objects())
+        bad = {name for name in paths if name in known}
+        bad |= {name for name, path in paths.items() if name not in bad and not name.endswith(".dir") and look.says(path)}
+        folders = {name: look.members(path) for name, path in paths.items() if name.endswith(".dir")}
+        bad |= look.named_after_them(folders)
+        bad |= {name for name, members in folders.items() if any(one in bad or look.names(at, name) for at, one in members)}
+        for path in self.store.strays():
+            bad |= {self._stray(path)} if look.names(self._relative(path)) or look.holds(path) else set()
+        bad |= self._deleted(look, known | bad)
+        made = self._made(set(paths), bad | known, folders, look)
+        unclear = (
+            *self._unclear(set(made) - self.reader.reports()),
+            *self._broken(look.broken),
+            *self._held(look.held),
+            *self._kept_silently(),
+        )
+        return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear, derived=tuple(map(Trace, made)))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete the objects, under either layout. Raises Unavailable."""
+        names = {trace.name for trace in traces}
+        for name in filter(_OBJECT.fullmatch, sorted(names)):
+            self.store.delete_object(name)
+        if any(name.startswith(STRAY) for name in names):
+            for path in [*self.store.strays(), *self.store.deleted()]:
+                if self._stray(path) in names:
+                    self.store.delete(path)
+        return ()
+
+    def _stray(self, path: str) -> str:
+        """A name for a file that is no object: its own may be a person's, and the ledger keeps what was found."""
+        return STRAY + hashing.label(self.reader.key, path)
+
+    def _relative(self, path: str) -> str:
+        return path.removeprefix(f"{self.store.root}/")
+
+    def _deleted(self, look: _Look, known: set[str]) -> set[str]:
+        """Objects that were deleted and of which the store keeps a version; folders by their names, the rest by content."""
+        found = set()
+        for path, version in self.store.deleted().items():
+            name = _object_of(path)
+            if name in known or look.says(path, version):
+                found.add(name if _OBJECT.fullmatch(name) else self._stray(path))
+        return found
+
+    def _kept_silently(self) -> Iterator[Residual]:
+        if self.store.keeps_silently:
+            yield Residual(
+                place=f"{self.name}: versions and soft-deleted objects",
+                level="physical",
+                outcome="unverified",
+                count=None,
+                why="this kind of store may keep what was deleted, and is not asked for it here",
+                remedy="its administrator turns versioning and soft-delete off, or deletes the older versions below the remote",
+            )
+
+    def _made(self, here: set[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], look: _Look) -> list[str]:
+        """Objects that stages made from their data and that are no tables, and folders of such."""
+        made = set(self.reader.derived(frozenset(bad)))
+        inside = {name: {one for _, one in folders[name]} for name in made & folders.keys()}
+        files = made.union(*inside.values()) & here - look.readable - look.broken - bad - folders.keys()
+        return sorted(files | {name for name, members in inside.items() if name not in bad and members & files})
+
+    def _unclear(self, made: set[str]) -> Iterator[Residual]:
+        if made:
+            yield Residual(
+                place=f"{self.name}: outputs that stages made from their data",
+                level="model",
+                outcome="unverified",
+                count=len(made),
+                why="they are no tables with the person column, so nobody can say whether they hold the people",
+                remedy="delete them with `unlearn purge --derived`; `dvc repro` makes them again where they are needed",
+            )
+
+    def _held(self, held: set[str]) -> Iterator[Residual]:
+        if held:
+            yield Residual(
+                place=f"{self.name}: kept by a legal hold",
+                level=self.level,
+                outcome="residual",
+                count=len(held),
+                why="a legal hold on their data sets keeps the rows of the people whom it is about",
+                remedy="`unlearn release` ends the hold, then `unlearn purge` deletes them",
+            )
+
+    def _broken(self, broken: set[str]) -> Iterator[Residual]:
+        if broken:
+            yield Residual(
+                place=f"{self.name}: tables that cannot be read to their end",
+                level=self.level,
+                outcome="unverified",
+                count=len(broken),
+                why="a damaged table may still hold rows of them",
+                remedy=f"restore or delete {', '.join(sorted(broken))}",
+            )
+
+
+@dataclass
+class _Look:
+    """One pass over one store."""
+
+    store: ObjectStore
+    reader: Reader
+    wanted: Wanted
+    indexed: Mapping[str, bool]
+    """What the index says, where it may be believed."""
+    readable: set[str] = field(default_factory=set)
+    """Objects that are tables, so their content has answered."""
+    broken: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
+    """Objects with people whom a legal hold keeps there."""
+
+    @cached_property
+    def watch(self) -> Watch:
+        """How to see who is named in what is no table."""
+        return self.reader.watch(self.wanted)
+
+    def says(self, path: str, version: str | None = None) -> bool:
+        """`holds`, by the index where it says all: it does not say who, so what a hold is on has to be opened."""
+        name = _object_of(path)
+        return self.indexed[name] if name in self.indexed.keys() - self.wanted.kept.keys() else self.holds(path, version)
+
+    def holds(self, path: str, version: str | None = None) -> bool:
+        """Somebody who is to go is in this file; False for one that vanished meanwhile."""
+        reader, name = self.reader, _object_of(path)
+        try:
+            with self.store.open(path, version) as stream:
+                here = people_scan.tokens(stream, reader.people, kind=reader.kind, key=reader.key)
+            if here is not None:
+                self.readable.add(name)
+                return self._to_go(name, here)
+            return self._named_in(name, path, version)
+        except FileNotFoundError:
+            return False
+        except DataError:
+            self.broken.add(name)
+            return False
+
+    def members(self, path: str) -> list[tuple[str, str]]:
+        """(relative path, object) of everything in a folder."""
+        try:
+            with self.store.open(path) as stream:
+                return parts.listing(stream.read())
+        except FileNotFoundError:
+            return []
+        except DataError:
+            self.broken.add(_object_of(path))
+            return []
+
+    def _to_go(self, name: str, here: frozenset[str]) -> bool:
+        """Somebody of these people is to go; whom a hold keeps in the object is noted."""
+        people, keeps = here & self.wanted.tokens, self.wanted.kept.get(name, frozenset())
+        self.held |= {name} if people & keeps else set()
+        return not people <= keeps
+
+    def _named_in(self, name: str, path: str, version: str | None) -> bool:
+        """The same for a file that is no table: what it says, word by word."""
+        keeps = self.wanted.kept.get(name)
+        with self.store.open(path, version) as stream:
+            if keeps is None:
+                return self.watch.in_file(stream)
+            kept = replace(self.watch.words, tokens=self.wanted.tokens & keeps).in_file(stream)
+            self.held |= {name} if kept else set()
+            stream.seek(0)
+            return replace(self.watch.words, tokens=self.wanted.tokens - keeps).in_file(stream)
+
+    def names(self, relative: str, name: str = "") -> bool:
+        """The name of a file, or of a folder above it, is an identifier of somebody who is to go. name: the object it is in."""
+        return self._to_go(name, self.reader.named(relative))
+
+    def named_after_them(self, folders: Mapping[str, Sequence[tuple[str, str]]]) -> set[str]:
+        """Objects that only ever had such a name; one that somebody else's file shares stays."""
+        places = {(at, one) for members in folders.values() for at, one in members}
+        theirs = {one for at, one in places if self.names(at, one)}
+        return theirs - {one for at, one in places if not self.names(at, one)}
+
+
+def _object_of(path: str) -> str:
+    folder, _, name = path.rpartition("/")
+    return folder[-2:] + name if _OBJECT.fullmatch(folder[-2:] + name) else "a file that is no object"

@@ -1,0 +1,163 @@
+"""Folders of files that we or our tools leave: Data Docs, spools, Prefect's results (TRACES 23, 25, 26, 31)."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from unlearning.domain.entities import Level, Residual, Trace
+from unlearning.domain.protocols import Found, Wanted
+from unlearning.stores import spool
+from unlearning.stores.scans import raw_bytes, words
+from unlearning.stores.scans.words import Watch
+
+
+@dataclass(frozen=True)
+class EmptyFolderPlace:
+    """A folder that is empty unless something went wrong: Prefect's result storage, where our flows store nothing."""
+
+    name: str
+    folder: Path
+    level: Level = "physical"
+    how: str = "listed: nothing may be there"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Every file in it."""
+        files = [file for file in sorted(self.folder.rglob("*")) if file.is_file()]
+        return Found(tuple(Trace(str(file.relative_to(self.folder))) for file in files), searched=len(files))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete every file, whatever was found before: a step that was tried again has left its error there since."""
+        for file in self.folder.rglob("*"):
+            if file.is_file():
+                file.unlink(missing_ok=True)
+        return ()
+
+
+@dataclass(frozen=True)
+class SpoolPlace:
+    """Encoded records of trainings that were killed; those of living ones belong to them."""
+
+    folder: Path
+    name: str = "spooled records of killed trainings"
+    level: Level = "physical"
+    how: str = "each spool's lock tried: one that can be had has no owner"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Spools without an owner."""
+        spools = spool.stale(self.folder)
+        return Found(tuple(Trace(one.name) for one in spools), searched=len(spools))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them."""
+        spool.sweep_stale(self.folder)
+        return ()
+
+
+@dataclass(frozen=True)
+class ScratchPlace:
+    """What a killed run left half made: drafts of redacted tables and of twins, old files on their way."""
+
+    folder: Path
+    alone: Callable[[], AbstractContextManager[None]] = field(repr=False)
+    """While nobody rewrites a table."""
+    name: str = "drafts of killed runs"
+    level: Level = "physical"
+    how: str = "listed: spools aside, nothing may be there"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Every draft."""
+        drafts = spool.others(self.folder)
+        return Found(tuple(Trace(one.name) for one in drafts), searched=len(drafts))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them, once whoever still works on one has ended."""
+        if traces:
+            with self.alone():
+                for trace in traces:
+                    one = self.folder / trace.name
+                    shutil.rmtree(one, ignore_errors=True) if one.is_dir() else one.unlink(missing_ok=True)
+        return ()
+
+
+@dataclass(frozen=True)
+class DocsPlace:
+    """Great Expectations' Data Docs: made anew by every check, so that older ones are about data that is gone."""
+
+    folder: Path
+    since: float
+    """POSIX seconds of the last redaction."""
+    name: str = "Data Docs of earlier data"
+    level: Level = "logical"
+    how: str = "every report older than the last redaction; each is made with yes-or-no results and without identities"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Reports from before."""
+        reports = [report for report in sorted(self.folder.glob("*")) if report.is_dir()]
+        old = tuple(Trace(report.name) for report in reports if _newest(report) < self.since)
+        return Found(old, searched=len(reports))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them: `unlearn check` makes them again."""
+        for trace in traces:
+            shutil.rmtree(self.folder / trace.name, ignore_errors=True)
+        return ()
+
+
+@dataclass(frozen=True)
+class BytesPlace:
+    """All files below a folder, searched for the raw identifiers that were given: what each is for, its owner knows."""
+
+    name: str
+    folder: Path
+    watch: Watch
+    without: tuple[str, ...] = ()
+    """Folders below it that are places of their own."""
+    level: Level = "physical"
+    how: str = "every file read byte by byte for the identifiers"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Files that hold one, or are called after one; nothing without identifiers."""
+        watch = replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
+        files = [file for file in sorted(self.folder.rglob("*")) if file.is_file() and not self._elsewhere(file)]
+        holding = [file for file in files if self._holds(file, watch)] if watch.raw else []
+        return Found(searched=len(files), unclear=tuple(self._left(holding, watch)))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """What a file is for is unknown here, so it is left to its owner."""
+        return ()
+
+    def _holds(self, file: Path, watch: Watch) -> bool:
+        try:
+            with file.open("rb") as stream:
+                return watch.in_text(file.relative_to(self.folder).as_posix()) or words.readable(watch, stream)
+        except FileNotFoundError:
+            return False
+
+    def _left(self, files: Sequence[Path], watch: Watch) -> Iterator[Residual]:
+        if files:
+            folders = sorted({self._named(file, watch) for file in files})
+            yield Residual(
+                place=f"{self.name}: files",
+                level=self.level,
+                outcome="residual",
+                count=len(files),
+                why="they hold an identifier",
+                remedy=f"edit or delete them, in {', '.join(folders)}",
+            )
+
+    def _elsewhere(self, file: Path) -> bool:
+        relative = file.relative_to(self.folder).as_posix()
+        return any(relative == one or relative.startswith(f"{one}/") for one in self.without)
+
+    def _named(self, file: Path, watch: Watch) -> str:
+        """The nearest folder above it that is not called after a person."""
+        parents = (one.relative_to(self.folder).as_posix() for one in file.parents if one.is_relative_to(self.folder))
+        return next(one for one in parents if not watch.in_text(one))
+
+
+def _newest(folder: Path) -> float:
+    return max((file.stat().st_mtime for file in folder.rglob("*") if file.is_file()), default=0.0)

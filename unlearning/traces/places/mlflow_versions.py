@@ -1,0 +1,58 @@
+"""Superseded model versions that the people shaped: version, logged model, run and files in MLflow (TRACES 10–16, 19)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from unlearning.domain.entities import Level, ModelVersion, Residual, Trace
+from unlearning.domain.protocols import Found, Wanted
+from unlearning.stores.mlflow.garbage import DATASET, MODEL, RUN, MlflowGarbage
+
+NAME = "MLflow"
+
+
+@dataclass(frozen=True)
+class MlflowPlace:
+    """Registry, runs, logged models and their files at one address."""
+
+    garbage: MlflowGarbage
+    shaped: Callable[[frozenset[str]], Sequence[tuple[ModelVersion, str | None]]] = field(repr=False)
+    """Tokens → every version they shaped and that is to go, with its run; deleted ones included."""
+    replacement: Callable[[], ModelVersion | None] = field(repr=False)
+    """What serves now: where other aliases of a deleted version go."""
+    forgotten: Callable[[Sequence[str]], None] = field(repr=False)
+    """Told the names of versions that are gone, so that the lineage says so."""
+    name: str = NAME
+    level: Level = "model"
+    how: str = "every version that the lineage says they shaped looked up, with its run, logged models, data sets and files"
+
+    def find(self, wanted: Wanted) -> Found:
+        """What is left of versions that they shaped. Raises Unavailable."""
+        versions = self.shaped(wanted.tokens)
+        known = wanted.known.get(self.name, frozenset())
+        left = self.garbage.still({*self.garbage.of(versions), *known})
+        left.sort(key=lambda trace: (trace.kind, trace.name, trace.location))
+        return Found(tuple(left), searched=len(versions) + len(known))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them in the order that leaves nothing. Raises Unavailable."""
+        if not traces:
+            return ()
+        self.garbage.forget(traces, aliases_to=self.replacement())
+        self.forgotten([trace.name for trace in traces])
+        left = self.garbage.still(traces)
+        if not left:
+            return ()
+        why = "a tracking server marks as deleted and cannot collect; its database was not named"
+        return (Residual(self.name, "logical", "residual", len(left), why, _command(left)),)
+
+
+def _command(left: Sequence[Trace]) -> str:
+    """What an administrator runs where the server's database can be opened."""
+    runs = ",".join(trace.name for trace in left if trace.kind == RUN)
+    models = ",".join(trace.name for trace in left if trace.kind == MODEL)
+    options = [f"--run-ids {runs}" if runs else "", f"--logged-model-ids {models}" if models else ""]
+    more = " and delete its rows in inputs and datasets" if any(trace.kind == DATASET for trace in left) else ""
+    command = " ".join(("mlflow gc --backend-store-uri DATABASE --tracking-uri SERVER", *filter(None, options)))
+    return f"`{command}`{more}; or set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`"

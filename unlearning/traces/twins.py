@@ -1,0 +1,328 @@
+"""Redaction twins: every old data version without the people who were erased, so that old revisions stay reproducible.
+
+Before an object that holds them is deleted, the same object without them is stored under its own hash, wherever the old one
+was; a signed map in the repository says which stands in for which; and every commit that names an old one gets a twin commit,
+under `refs/unlearning/twins/<commit>`, whose DVC files name the new ones. History and work tree stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from unlearning.domain import hashing
+from unlearning.domain.entities import DataVersion, plain
+from unlearning.domain.errors import DataError, NeedsReview, NotFound, ProjectError
+from unlearning.lineage.history import Past, kept
+from unlearning.project.training.train import People, people_in
+from unlearning.stores import spool
+from unlearning.stores.dvc import objects as dvc_stores
+from unlearning.stores.dvc import twin_files, twin_map
+from unlearning.stores.dvc.objects import ObjectStore
+from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
+from unlearning.stores.git import plumbing
+from unlearning.stores.keys import PUBLIC
+from unlearning.stores.tables import tables
+from unlearning.traces import within_reach
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+    from unlearning.stores.dvc.repository import DvcData
+    from unlearning.stores.git.repository import Git
+
+_PARQUET = b"PAR1"
+_READ = ": dependency "
+"""In a line of `DvcData.status`, after a stage that read something else than DVC recorded."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one purge has made."""
+
+    twins: tuple[Twin, ...]
+    commits: int
+    without: tuple[str, ...]
+    """Objects that have none, because they are no tables: revisions that name them make them again with `dvc repro`."""
+
+
+def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str], *, stale: Collection[str] = ()) -> Made:
+    """Twins of these objects, stored, mapped and committed beside the history; again is once. Raises Unavailable.
+
+    objects: hashes that hold people of `tokens`. stale: of what stages made of those, and nobody can redact.
+    """
+    before = known(workspace)
+    maker = _Maker(workspace, frozenset(tokens), frozenset(objects), _names(workspace), before.stale.union(stale))
+    missing = sorted(set(objects) - before.twins.keys(), key=lambda one: (one.endswith(".dir"), one))
+    without = [name for name in missing if not maker.add(name, before)]
+    after = before.with_twins(maker.made.values(), maker.stale)
+    if after.twins or after.stale:
+        _write(workspace, after)
+    commits = commit_twins(workspace, after)
+    return Made(tuple(maker.made.values()), commits, tuple(without))
+
+
+def known(workspace: Workspace) -> TwinMap:
+    """Every twin so far. Raises VerificationFailed for a map that was changed; a clone without a key takes it as it is."""
+    return twin_map.read(workspace.data.git, workspace.root, public_keys=workspace.trusted_keys)
+
+
+def _write(workspace: Workspace, twins: TwinMap) -> None:
+    twin_map.write(workspace.data.git, workspace.root, twins, signing_key=workspace.keys.signing)
+    if workspace.settings.versioning.commit:
+        workspace.data.git.commit("Keep old revisions reproducible without erased people", [str(workspace.root / FILE)])
+
+
+def _names(workspace: Workspace) -> dict[str, str]:
+    """Object → the first path, in their order, that any revision gives it."""
+    return {content.object: content.path for content in sorted(Past.of(workspace).contents, reverse=True)}
+
+
+class _Maker:
+    """Makes the twins of one purge; files before the folders that hold them."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        tokens: frozenset[str],
+        objects: frozenset[str],
+        names: Mapping[str, str],
+        stale: frozenset[str],
+    ) -> None:
+        self.workspace, self.tokens, self.objects, self.names = workspace, tokens, objects, names
+        self.stale = stale
+        self.stores = dvc_stores.stores(workspace.data)
+        self.reader = within_reach.reader(workspace)
+        self.kept = kept(workspace)
+        self.made: dict[str, Twin] = {}
+        self.sizes: dict[str, int] = {}
+
+    def add(self, name: str, before: TwinMap) -> bool:
+        """Make the twin of one object and store it wherever that one is; False when it cannot have one, or is nowhere."""
+        holding = [store for store in self.stores if store.holds(name)]
+        for store in holding:
+            with _draft(self.workspace) as draft:
+                try:
+                    twin = self._draw(store, name, draft, before)
+                except (DataError, NeedsReview):  # no table, or one with a row that nobody can halve
+                    return False
+                except (FileNotFoundError, NotFound):
+                    continue  # somebody deleted it meanwhile; another store may still have it
+                for each in holding:
+                    each.put(twin.new, draft)
+                self.made[name] = twin
+                self._index(twin, draft)
+                return True
+        return False
+
+    def _draw(self, store: ObjectStore, name: str, draft: Path, before: TwinMap) -> Twin:
+        with self._file(store, name) as old:
+            return self._folder(name, old, draft, before) if name.endswith(".dir") else self._table(name, old, draft)
+
+    def _table(self, name: str, old: Path, draft: Path) -> Twin:
+        named = f"{name}{_suffix(old)}"
+        gone = self.tokens - self.kept.get(name, frozenset())
+        theirs = [people.mask(gone) for people in self._people(old, named)]
+        out = draft.with_suffix(Path(named).suffix)
+        tables.redact(old, out, ~np.logical_or.reduce(theirs), named=named)
+        out.replace(draft)
+        return self._twin(name, _md5(draft), draft, size=draft.stat().st_size)
+
+    def _people(self, file: Path, named: str) -> list[People]:
+        """Who is in a table, by each person column that it has."""
+        columns = self.workspace.people_columns
+        if len(columns) > 1:
+            here = tables.read(file, named=named).column_names
+            columns = tuple(one for one in columns if tables.names_people(here, one)) or columns[:1]
+        return [people_in(self.workspace, tables.read(file, person=one, named=named), one) for one in columns]
+
+    def _folder(self, name: str, old: Path, draft: Path, before: TwinMap) -> Twin:
+        twins, listed = before.with_twins(self.made.values()), []
+        for item in json.loads(old.read_bytes()):
+            if not self.reader.named(item["relpath"]).isdisjoint(self.tokens):
+                continue
+            if item["md5"] in self.objects and twins.last(item["md5"]) is None:
+                continue
+            twin = twins.last(item["md5"])
+            listed.append({**item, "md5": twin.new} if twin else item)
+        draft.write_bytes(json.dumps(listed, sort_keys=True).encode())
+        new, size = f"{_md5(draft)}.dir", sum(self._size(item["md5"]) for item in listed)
+        if not self.stale.isdisjoint(item["md5"] for item in listed):
+            self.stale |= {new}
+        return self._twin(name, new, draft, size=size, files=len(listed))
+
+    def _twin(self, name: str, new: str, draft: Path, *, size: int, files: int | None = None) -> Twin:
+        return Twin(name, new, self.names.get(name, ""), hashing.file_digest(draft), size, files)
+
+    def _size(self, name: str) -> int:
+        if name not in self.sizes:
+            self.sizes[name] = next((size for store in self.stores if (size := store.size(name)) is not None), 0)
+        return self.sizes[name]
+
+    @contextmanager
+    def _file(self, store: ObjectStore, name: str) -> Iterator[Path]:
+        """An object as a file on this machine: where it lies, or a copy for a moment."""
+        if (here := store.local_file(name)) is not None:
+            yield here
+            return
+        with _draft(self.workspace) as copy:
+            store.fetch(name, copy)
+            yield copy
+
+    def _index(self, twin: Twin, draft: Path) -> None:
+        """Remember who is in a table's twin, so that the next erasure finds it without opening it."""
+        if twin.new.endswith(".dir") or not twin.path:
+            return
+        found = self._people(draft, f"{twin.new}{_suffix(draft)}")
+        tokens = sorted({token for people in found for token in people.everyone})
+        version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
+        if self.workspace.lineage.data_version(version.digest, version.path) is None:
+            self.workspace.lineage.record_data(version, [bytes.fromhex(token) for token in tokens])
+
+
+# --- commits --------------------------------------------------------------------------------------------------------
+
+
+def commit_twins(workspace: Workspace, twins: TwinMap) -> int:
+    """A twin commit, under its own ref, for every commit that names an erased object; how many were made or renewed."""
+    git, made = workspace.data.git, 0
+    if not twins.twins:
+        return 0
+    present, rename = plumbing.twins(git), _renaming(git, twins)
+    for rev in plumbing.everywhere(git):
+        made += _commit_twin(git, rev, rename, present.get(rev)) is not None
+    return made
+
+
+def _renaming(git: Git, twins: TwinMap) -> Callable[[str], bytes | None]:
+    """Blob of a DVC file → what its twin says; each blob is read once, however many commits have it."""
+    return cache(lambda blob: twin_files.renamed(plumbing.blob(git, blob), twins))
+
+
+def _commit_twin(git: Git, rev: str, rename: Callable[[str], bytes | None], present: str | None) -> str | None:
+    """The new twin of a commit; None when it needs none or has it already."""
+    found = {path: rename(blob) for path, blob in plumbing.files(git, rev).items() if twin_files.is_metadata(path)}
+    changed = {path: content for path, content in found.items() if content is not None}
+    if not changed:
+        return None
+    commit = plumbing.commit_beside(git, rev, changed, message=f"Twin of {rev} without erased people")
+    if commit == present:
+        return None
+    plumbing.set_twin(git, rev, commit)
+    return commit
+
+
+def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dict[str, Any]:
+    """Bring back an old revision, or its twin when it named erased objects.
+
+    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. `missing` names outputs that are nowhere,
+    `stale` stages that made something of erased people which nobody could take out: `dvc repro` makes both again.
+    Raises NotFound, ProjectError.
+    """
+    git = workspace.data.git
+    commit = plumbing.resolve(git, rev)
+    _commit_twin(git, commit, _renaming(git, known(workspace)), plumbing.twins(git).get(commit))
+    chosen = plumbing.twins(git).get(commit, commit)
+    if into is None:
+        _refuse_dirty(workspace)
+        plumbing.switch(git, rev if chosen == commit else chosen)
+        data = workspace.data
+    else:
+        data = _link(workspace, chosen, into.resolve())
+    missing = twin_files.checkout(data)
+    stale = sorted({line.split(_READ)[0] for line in data.status() if _READ in line}) if chosen != commit else []
+    folder = str(into or workspace.root)
+    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": folder, "missing": missing, "stale": stale}
+
+
+def _refuse_dirty(workspace: Workspace) -> None:
+    rewritten = [line for line in workspace.data.status() if ": output " in line and line.endswith(" modified")]
+    changed = [*plumbing.changes(workspace.data.git), *rewritten]
+    if changed:
+        raise ProjectError(
+            f"{len(changed)} files differ from what Git or DVC recorded ({changed[0].strip()}); "
+            "commit or restore them first, or check out elsewhere with --into FOLDER"
+        )
+
+
+def _link(workspace: Workspace, commit: str, folder: Path) -> DvcData:
+    from unlearning.stores.dvc.repository import DvcData
+
+    plumbing.link(workspace.data.git, commit, folder)
+    twin_files.share_cache(workspace.data, folder)
+    return DvcData(folder)
+
+
+# --- the map --------------------------------------------------------------------------------------------------------
+
+
+def listing(workspace: Workspace) -> dict[str, Any]:
+    """The map, whether its signature was checked, and how many commits have a twin. Raises VerificationFailed."""
+    twins = known(workspace)
+    return {
+        "signature": "unchecked" if not workspace.trusted_keys else "valid",
+        "twins": [plain(twin) for twin in sorted(twins.twins.values(), key=lambda twin: (twin.path, twin.old))],
+        "stale": sorted(twins.stale),
+        "commits": len(plumbing.twins(workspace.data.git)),
+    }
+
+
+def verify(workspace: Workspace) -> list[str]:
+    """What is wrong with the map, in words: a twin that is nowhere or is another file, an erased object that came back."""
+    twins = known(workspace)
+    stores = dvc_stores.stores(workspace.data)
+    where = f"{workspace.settings.stores.keys}/{PUBLIC}"
+    unsigned = [f"the signature was not checked, for want of a key; copy the project's {PUBLIC} to {where}"]
+    return [
+        *(unsigned if not workspace.trusted_keys else ()),
+        *_every_wrong(twins, stores),
+    ]
+
+
+def _every_wrong(twins: TwinMap, stores: Sequence[ObjectStore]) -> list[str]:
+    return [
+        finding
+        for twin in sorted(twins.twins.values(), key=lambda twin: twin.old)
+        for finding in _wrong(twin, stores, needed=twin.new not in twins.twins)
+    ]
+
+
+def _wrong(twin: Twin, stores: Sequence[ObjectStore], *, needed: bool) -> Iterator[str]:
+    yield from (f"{store.name} holds the erased object {twin.old}" for store in stores if store.holds(twin.old))
+    holding = [store for store in stores if store.holds(twin.new)]
+    if needed and not holding:
+        yield f"the twin {twin.new} of {twin.old} is in no cache or remote"
+    for store in holding if needed else ():
+        if store.digest(twin.new) != twin.digest:
+            yield f"{store.name} holds another file under the name of the twin {twin.new}"
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _draft(workspace: Workspace) -> Iterator[Path]:
+    """A private file for a moment: it holds rows of people, so what a killed run leaves of it is swept as a spool is."""
+    with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
+        yield folder / "object"
+
+
+def _suffix(file: Path) -> str:
+    with file.open("rb") as stream:
+        return ".parquet" if stream.read(len(_PARQUET)) == _PARQUET else ".csv"
+
+
+def _md5(file: Path) -> str:
+    """DVC's name for a file."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    with file.open("rb") as stream:
+        while chunk := stream.read(1 << 20):
+            md5.update(chunk)
+    return md5.hexdigest()
