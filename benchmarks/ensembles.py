@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.entities import Chain, Part, Trained
+from unlearning.domain.chain import Chain, Part, Trained
 from unlearning.domain.hashing import bytes_digest, keyed
 from unlearning.domain.partition import Places, chain, partition, places
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records

@@ -16,7 +16,7 @@ from typing import Any
 
 from benchmarks.sampling import sampled
 
-UNLEARN = (sys.executable, "-c", "from unlearning.cli import main; main()")
+UNLEARN = (sys.executable, "-c", "from unlearning.entrypoints.cli import main; main()")
 """The command, whether or not the package is installed."""
 
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn, optim
 
 from benchmarks.ensembles import Ensemble, Population, digests, votes
-from unlearning.domain.entities import Trained
+from unlearning.domain.chain import Trained
 from unlearning.domain.errors import UnlearningError
 from unlearning.domain.hashing import digest
 from unlearning.domain.protocols import Records

@@ -25,12 +25,12 @@ import numpy as np
 from benchmarks.report import Section, say
 from unlearning.domain import hashing
 from unlearning.entrypoints.scaffold.scaffold import init
-from unlearning.erasure.steps import purge
 from unlearning.lineage import follow
 from unlearning.project.workspace import Workspace, open_workspace
 from unlearning.stores import keys
 from unlearning.stores.dvc import repository as data
 from unlearning.stores.tables import tables
+from unlearning.traces import deletion
 
 FOLDER = "data/visits"
 CHANGED = 2
@@ -182,7 +182,7 @@ def _erase(workspace: Workspace, size: Size, person: str, who: str) -> Measured:
     _redact_current(workspace, person)
     fresh = open_workspace(workspace.root)
     with _written() as written, _timed() as seconds:
-        purge.again(fresh, [token])
+        deletion.again(fresh, [token])
     after = _sizes(workspace.root)
     gone = {file: size for file, size in before.items() if file not in after}
     made = sum(size for file, size in after.items() if file not in before)  # the redacted version of now is the newest twin

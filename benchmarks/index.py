@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.entities import DataVersion
-from unlearning.stores.sql import schema
+from unlearning.domain.versions import DataVersion
+from unlearning.stores.sql import database
 from unlearning.stores.sql.lineage import SqlLineage
 
 Tokens = NDArray[np.uint8]
@@ -62,7 +62,7 @@ def main() -> int:
 def measure(url: str, root: Path, people: int, versions: int, churn: float, seed: int, *, linear: bool) -> list[Line]:
     """Builds the index version by version, then asks it."""
     random = np.random.default_rng(seed)
-    engine = schema.connect(url, root)
+    engine = database.connect(url, root)
     lineage = SqlLineage(engine)
     tokens = random.integers(0, 256, size=(people, TOKEN_BYTES), dtype=np.uint8)
     everyone, seconds, parent = people, [], None
@@ -78,7 +78,7 @@ def measure(url: str, root: Path, people: int, versions: int, churn: float, seed
         print(f"version {number + 1}/{versions}: {len(tokens):,} people, {seconds[-1][0]:.2f} s", file=sys.stderr)
     lines = _build_lines(seconds, len(tokens), versions)
     engine.dispose()
-    engine = schema.connect(url, root)
+    engine = database.connect(url, root)
     local = engine.dialect.name == "sqlite"
     if local:
         used = Path(str(engine.url.database)).stat().st_size

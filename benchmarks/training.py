@@ -13,9 +13,9 @@ import numpy as np
 from benchmarks import adult
 from benchmarks.ensembles import Ensemble, Population, votes
 from benchmarks.report import Section, say
-from unlearning.domain.entities import Trained
+from unlearning.domain.chain import Trained
 from unlearning.domain.partition import shard_and_slice
-from unlearning.domain.planning.impact import expected_share
+from unlearning.domain.planning.cost import expected_share
 from unlearning.learners.torch import TorchLearner
 from unlearning.methods.sisa import Sisa
 from unlearning.stores.checkpoints import CheckpointStore
@@ -90,7 +90,7 @@ def _words(train: Population, test: Population, lines: Sequence[Line]) -> str:
         f"{len(train.records):,} people in training, {len(test.records):,} in the holdout, one row each; a perceptron of 64 "
         f"units on {adult.recipe().width} features, Adam, {adult.EPOCHS} epochs, batches of {adult.BATCH}, one thread, "
         "checkpoints in a folder. *Work* is a share of the full training of the same S and R: what the formula "
-        "(`unlearning.impact.expected_share`) says, records shown to the learner, CPU seconds. A single request is averaged "
+        "(`unlearning.domain.planning.cost.expected_share`) says, records shown to the learner, CPU seconds. A single request is averaged "
         "over one person of every slice, eight over three draws of people, a hundred over one. Reading every untouched "
         "constituent back is part of the CPU seconds; *naming* (tokens, partition and keys of all records) comes on top, once "
         "for all requests of a batch.\n\n"

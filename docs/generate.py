@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
-from unlearning.domain.planning.impact import expected_share
+from unlearning.domain.planning.cost import expected_share
 from unlearning.entrypoints.cli import main
 from unlearning.entrypoints.scaffold import scaffold
 from unlearning.project import plugins

@@ -12,10 +12,10 @@ from pathlib import Path
 from ruamel.yaml import YAML
 
 from tests.small_project import RECIPE, _fixed_keys
+from unlearning.domain.versions import Tracked
 from unlearning.project.workspace import Workspace, open_workspace
 from unlearning.stores.dvc import repository as data
 from unlearning.stores.dvc.repository import DvcData
-from unlearning.stores.dvc.snapshots import Tracked
 
 PARAMS = {"model": "outcome", "recipe": "recipes/outcome.py:recipe", "versioning": {"commit": True, "push": False}}
 

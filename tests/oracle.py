@@ -14,8 +14,7 @@ from typing import Any
 
 import yaml
 
-from unlearning.domain.entities import ModelVersion
-from unlearning.stores.dvc.snapshots import Tracked
+from unlearning.domain.versions import ModelVersion, Tracked
 
 SAME_WEIGHTS = "copied"
 NO_DATA_OF_ITS_OWN = ("copied", "quantised", "exported")

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unlearning.domain.entities import ModelVersion
-from unlearning.stores.dvc.snapshots import Tracked
+from unlearning.domain.versions import ModelVersion, Tracked
 
 MLMODEL = "flavors:\n  python_function:\n    loader_module: nothing\n"
 

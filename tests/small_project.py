@@ -15,9 +15,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from unlearning.domain import hashing
+from unlearning.domain.clocks import utc_now
 from unlearning.domain.entities import ErasureRequest, Event
 from unlearning.domain.partition import places, shard_and_slice
-from unlearning.erasure.erasure import utc_now
 from unlearning.erasure.steps.receive import receive
 from unlearning.project.training import stages
 from unlearning.project.workspace import Workspace, open_workspace

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from unlearning.domain.entities import Job, Part
+from unlearning.domain.chain import Job, Part
 from unlearning.learners.torch import TorchLearner, TorchRecipe, standardize
 from unlearning.methods.sisa import Sisa
 from unlearning.stores import spool

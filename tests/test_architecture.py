@@ -10,50 +10,33 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("unlearning", "flows")
+PACKAGE = ROOT / "unlearning"
 
-LINES = tuple(
-    names.split()
-    for names in (
-        # nouns, roles, errors, names: the standard library only
-        "errors entities protocols hashing",
-        # decisions: pure; numerics and cryptography allowed
-        "partition impact planning lifecycle preparation merkle plugins methods checks"
-        " envelope facts verification certificate markup stylesheet chain_picture rendering graph kinship",
-        # the outside, one service a file
-        "settings learners recipes stores",
-        # what is opened, and how a table becomes an ensemble
-        "workspace jobs training testing",
-        # read, decide, write
-        "assessment reports registration receiving erasure validation places purging certifying summary presentation stages"
-        " pipeline ancestry scaffold sources indexing suppression demo_data following adoption remaking openlineage proving"
-        " candidate twins searching sweeping aftercare watching holds signing auditing atlas gaps past",
-        # ways in
-        "mlflow_hooks demo cli intake",
-    )
-)
-"""A module imports from its own line or from one above it here."""
+ROOMS = "domain | methods checks certificate | stores testing | learners project | lineage | traces | erasure | entrypoints"
+"""The dependency rule: a room imports from itself and from what stands to its left."""
+
+FLOORS = [floor.split() for floor in ROOMS.split(" | ")]
 
 HOMES = {
-    "mlflow": ("unlearning/stores", "unlearning/mlflow_hooks"),
-    "dvc": ("unlearning/stores",),
-    "dvc_data": ("unlearning/stores",),
-    "great_expectations": ("unlearning/checks/data.py",),
-    "sqlalchemy": ("unlearning/stores",),
-    "prefect": ("flows",),
-    "prefect_dask": ("flows",),
-    "pyarrow": ("unlearning/stores", "unlearning/learners"),
-    "cryptography": ("unlearning/envelope.py", "unlearning/stores/keys.py"),
-    "click": ("unlearning/cli",),
-    "fastapi": ("unlearning/intake.py",),
-    "uvicorn": ("unlearning/intake.py", "flows/embedded.py"),
-    "fsspec": ("unlearning/stores",),
+    "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/"),
+    "dvc": ("stores/dvc/",),
+    "dvc_data": ("stores/dvc/",),
+    "great_expectations": ("checks/data.py",),
+    "sqlalchemy": ("stores/sql/", "stores/mlflow/"),
+    "prefect": ("entrypoints/flows/",),
+    "prefect_dask": ("entrypoints/flows/",),
+    "pyarrow": ("stores/tables/", "learners/"),
+    "cryptography": ("certificate/envelope.py", "stores/keys.py"),
+    "click": ("entrypoints/cli/",),
+    "fastapi": ("entrypoints/service/",),
+    "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded.py"),
+    "fsspec": ("stores/",),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""
 
 
 def sources() -> list[Path]:
-    return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if "templates" not in path.parts)
+    return sorted(path for path in PACKAGE.rglob("*.py") if "templates" not in path.parts)
 
 
 def name_of(path: Path) -> str:
@@ -78,45 +61,39 @@ def for_typing(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def line_of(module: str) -> int:
-    if module.startswith("flows"):
-        return len(LINES)
-    part = [*module.split("."), ""][1]
-    return next((number for number, line in enumerate(LINES) if part in line), -1)
+def floor_of(module: str) -> int:
+    room = module.split(".")[1]
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
 
 
-@pytest.mark.parametrize("path", sources(), ids=name_of)
-def test_every_module_has_a_line_and_imports_only_from_it_or_above(path: Path) -> None:
+def test_the_package_has_these_rooms_and_no_file_in_its_root_does_work() -> None:
+    inside = {path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert inside == {room for rooms in FLOORS for room in rooms} | {"__init__.py", "py.typed"}
+    assert all((PACKAGE / room / "__init__.py").is_file() for rooms in FLOORS for room in rooms)
+
+
+@pytest.mark.parametrize("path", [path for path in sources() if path.parent != PACKAGE], ids=name_of)
+def test_a_room_imports_only_from_what_stands_to_its_left(path: Path) -> None:
     module = name_of(path)
-    if module == "unlearning":
-        return
-    here = line_of(module)
-    assert here >= 0, f"{module} stands on no line of the dependency rule"
     for name in imports(path):
-        if name.startswith(PACKAGES) and name not in PACKAGES and line_of(name) >= 0:
-            late_flow = here == len(LINES) - 1 and name.startswith("flows")
-            assert line_of(name) <= here or late_flow, f"{module} imports {name}, which stands below it"
-
-
-def test_flows_are_imported_late_by_the_command_line() -> None:
-    for path in sources():
-        if name_of(path).startswith("unlearning"):
-            assert not any(name.startswith("flows") for name in imports(path, top_only=True)), path
+        if name.startswith("unlearning.") and not name.startswith("unlearning.__"):
+            same = name.split(".")[1] == module.split(".")[1]
+            assert same or floor_of(name) < floor_of(module), f"{module} imports {name}, which does not stand to its left"
 
 
 @pytest.mark.parametrize("service", HOMES)
 def test_each_outside_service_has_one_home(service: str) -> None:
-    allowed = tuple(str(ROOT / home) for home in HOMES[service])
+    allowed = tuple(str(PACKAGE / home) for home in HOMES[service])
     users = [path for path in sources() if any(name.split(".")[0] == service for name in imports(path, typing_too=False))]
     strangers = [name_of(path) for path in users if not str(path).startswith(allowed)]
     assert users, f"nobody imports {service}"
     assert not strangers, f"{service} is imported outside its home"
 
 
-def test_the_nouns_import_only_the_standard_library() -> None:
-    for name in LINES[0]:
-        tops = {found.split(".")[0] for found in imports(ROOT / "unlearning" / f"{name}.py")}
-        assert tops - {"numpy"} <= set(sys.stdlib_module_names) | {"unlearning"}, name
+def test_what_decides_imports_only_the_standard_library_and_numpy() -> None:
+    for path in (PACKAGE / "domain").rglob("*.py"):
+        tops = {found.split(".")[0] for found in imports(path)}
+        assert tops - {"numpy"} <= set(sys.stdlib_module_names) | {"unlearning"}, path
 
 
 def test_no_import_cycles() -> None:
@@ -132,7 +109,7 @@ def test_no_import_cycles() -> None:
 
 def test_help_answers_without_importing_anything_heavy() -> None:
     script = (
-        "import sys, unlearning.cli\n"
+        "import sys, unlearning.entrypoints.cli\n"
         "heavy = {'torch', 'mlflow', 'prefect', 'dvc', 'great_expectations', 'pandas', 'pyarrow', 'sqlalchemy', 'numpy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

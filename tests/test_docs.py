@@ -107,7 +107,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     folder = tmp_path_factory.mktemp("readme")
     bin_folder = folder / "bin"
     bin_folder.mkdir()
-    run = f'exec {sys.executable} -c "from unlearning.cli import main; main(prog_name=\'unlearn\')" "$@"\n'
+    run = f'exec {sys.executable} -c "from unlearning.entrypoints.cli import main; main(prog_name=\'unlearn\')" "$@"\n'
     (bin_folder / "unlearn").write_text(f"#!/bin/sh\n{run}")
     (bin_folder / "unlearn").chmod(0o755)
     path = os.pathsep.join([str(bin_folder), str(Path(sys.executable).parent), os.environ["PATH"]])

@@ -19,7 +19,7 @@ from tests.campaign.scan import Hit, Scanner, with_live_rows
 from tests.small_project import SOURCE, TABLES
 from unlearning.stores.tables import tables
 
-UNLEARN = [sys.executable, "-c", "from unlearning.cli import main; main()"]
+UNLEARN = [sys.executable, "-c", "from unlearning.entrypoints.cli import main; main()"]
 
 
 def look(world: World) -> list[Hit]:
@@ -167,11 +167,11 @@ def _answers(call: Any) -> bool:
 
 def _old_revision_lives(world: World) -> bool:
     """The old commit's twin: everybody else is there, the person is not."""
-    from unlearning.traces import twins
+    from unlearning.traces import old_revisions
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_SITE_CACHE_DIR", str(world.home / "dvc-site"))
-        done = twins.checkout(world.project.workspace, world.ids["old"], into=world.home / "old")
+        done = old_revisions.checkout(world.project.workspace, world.ids["old"], into=world.home / "old")
     if done["missing"]:
         return False
     text = (world.home / "old/data/extra.csv").read_text()

@@ -233,8 +233,8 @@ def expectations(world: World) -> None:
 
 def checkpoints_and_scratch(world: World) -> None:
     """28, 31: bytes in a checkpoint of the person's slice, a spool of a training that died, a draft of a killed run."""
-    from unlearning.domain.entities import ModelVersion
-    from unlearning.erasure.steps.assess import record_of
+    from unlearning.domain.versions import ModelVersion
+    from unlearning.project.training.registration import record_of
 
     workspace = world.project.workspace
     record = record_of(workspace, ModelVersion("outcome", 1))

@@ -26,7 +26,7 @@ def erased(template, tmp_path_factory):
         command = [
             sys.executable,
             "-c",
-            "from unlearning.cli import main; main()",
+            "from unlearning.entrypoints.cli import main; main()",
             *arguments,
             "--root",
             str(project.root),

@@ -60,24 +60,13 @@ from unlearning.certificate.statement import (
     verify,
 )
 from unlearning.domain import hashing, partition
-from unlearning.domain.entities import (
-    Chain,
-    CheckResult,
-    DataVersion,
-    ErasureRequest,
-    Impact,
-    ModelVersion,
-    Part,
-    Residual,
-    ShapedVersion,
-    ShardChain,
-    ShardImpact,
-    Trained,
-    plain,
-)
+from unlearning.domain.chain import Chain, Part, ShardChain, Trained
+from unlearning.domain.entities import CheckResult, ErasureRequest, Impact, ShapedVersion, ShardImpact, plain
 from unlearning.domain.errors import KeyFileError, VerificationFailed, WrongUse
 from unlearning.domain.merkle import Tree
 from unlearning.domain.protocols import Records
+from unlearning.domain.traces import Residual
+from unlearning.domain.versions import DataVersion, ModelVersion
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.domain import lifecycle
+from unlearning.domain import clocks, lifecycle
 from unlearning.domain.entities import ErasureRequest, Event, Regulation
 from unlearning.domain.errors import Refused
 from unlearning.domain.lifecycle import Progress, fold
@@ -78,12 +78,12 @@ CERTIFIED = (*PURGED, said("CertificateIssued", "e", path="c.json", residuals=[]
 )
 def test_a_gdpr_month_ends_on_the_same_day_or_the_months_last(start: str, end: str) -> None:
     moment = datetime.fromisoformat(start).replace(tzinfo=UTC)
-    assert lifecycle.due_at(moment, "gdpr") == datetime.fromisoformat(end).replace(tzinfo=UTC)
+    assert clocks.due_at(moment, "gdpr") == datetime.fromisoformat(end).replace(tzinfo=UTC)
 
 
 @given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))
 def test_a_gdpr_month_lasts_28_to_31_days_and_ends_in_the_next_month(moment: datetime) -> None:
-    due = lifecycle.due_at(moment, "gdpr")
+    due = clocks.due_at(moment, "gdpr")
     assert due is not None
     assert timedelta(days=28) <= due - moment <= timedelta(days=31)
     assert (due.year * 12 + due.month) - (moment.year * 12 + moment.month) == 1
@@ -91,7 +91,7 @@ def test_a_gdpr_month_lasts_28_to_31_days_and_ends_in_the_next_month(moment: dat
 
 @pytest.mark.parametrize(("regulation", "days"), [("ccpa", 45), ("none", None)])
 def test_ccpa_gives_45_days_and_no_law_no_deadline(regulation: Regulation, days: int | None) -> None:
-    assert lifecycle.due_at(NOON, regulation) == (None if days is None else NOON + timedelta(days=days))
+    assert clocks.due_at(NOON, regulation) == (None if days is None else NOON + timedelta(days=days))
 
 
 @pytest.mark.parametrize(

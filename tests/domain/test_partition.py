@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from unlearning.domain import partition as module
-from unlearning.domain.entities import Chain
+from unlearning.domain.chain import Chain
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import digest, fingerprint, keyed
 from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice

@@ -13,8 +13,8 @@ import pytest
 
 from tests.small_project import STAGES, Project
 from unlearning.certificate import statement
+from unlearning.domain.clocks import utc_now
 from unlearning.entrypoints.scaffold import scaffold
-from unlearning.erasure.erasure import utc_now
 from unlearning.erasure.steps.receive import receive
 from unlearning.project.training import stages
 from unlearning.stores import keys

@@ -14,8 +14,8 @@ from tests.adopted import CHURN, RAW
 from tests.entrypoints.cli.conftest import plain_flows
 from tests.registry import Elsewhere
 from tests.small_project import Project, copy, patient, remote_objects, tracked
-from unlearning.domain.entities import ModelVersion
 from unlearning.domain.errors import SettingsError, ValidationRefused
+from unlearning.domain.versions import ModelVersion
 from unlearning.entrypoints.cli import main
 from unlearning.project import settings, suppression
 from unlearning.stores.dvc import repository

@@ -24,7 +24,7 @@ from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.merkle import ordered_root
 from unlearning.erasure import audit, countersign
 from unlearning.erasure.audit import Note
-from unlearning.stores.sql import schema
+from unlearning.stores.sql import database
 from unlearning.stores.sql.ledger import GENESIS, SqlLedger
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -33,7 +33,7 @@ EVENTS = 6
 
 @pytest.fixture
 def engine(database_url: str, tmp_path: Path) -> Iterator[sa.Engine]:  # noqa: F811
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     yield engine
     engine.dispose()
 

@@ -25,7 +25,7 @@ from tests.small_project import (
 from unlearning.certificate import envelope as envelope_of
 from unlearning.certificate import statement as certificate
 from unlearning.domain.errors import ValidationRefused, WouldEmptyData
-from unlearning.project.training import stages, train
+from unlearning.project.training import stages, train, training_set
 from unlearning.stores.tables import tables
 
 STEPS = ["ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "CandidateTrained", "CandidateValidated"]
@@ -64,7 +64,7 @@ def test_the_promoted_version_predicts_as_one_that_never_saw_the_person(project:
     project.erase()
     workspace = project.workspace
     table = tables.read(project.root / TRAIN)
-    fresh = train.make(workspace, train.training_set(workspace, table), method="retrain", save=False)
+    fresh = train.make(workspace, training_set.training_set(workspace, table), method="retrain", save=False)
 
     served = workspace.lineage.model("outcome", 2).trained
 
@@ -419,6 +419,6 @@ def test_people_who_asked_are_left_out_of_training_before_their_erasure(project:
     (report,) = project.erase()
     assert report["models"] == []
     assert [version["version"] for version in report["impact"]["model_versions"]] == [1]
-    again = train.training_set(workspace, tables.read(project.root / TRAIN)).chain
+    again = training_set.training_set(workspace, tables.read(project.root / TRAIN)).chain
     assert again == workspace.lineage.model("outcome", 2).chain
     assert statement(project, report["certificate"])

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.erasure.test_batches import statement
 from tests.small_project import SOURCE, TRAIN, Project, patient, remote_objects, tracked
-from unlearning.domain import lifecycle
+from unlearning.domain import clocks, lifecycle
+from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import AwaitsApproval, NotFound, OnHold, Refused, WrongUse
 from unlearning.erasure import decisions, purge_again, watch
-from unlearning.erasure.erasure import utc_now
 from unlearning.stores.tables import tables
-from unlearning.traces import sweep, twins, within_reach
+from unlearning.traces import old_revisions, sweep, within_reach
 
 REASON = "litigation 7/26"
 
@@ -166,7 +166,7 @@ def test_a_deadline_is_extended_once_and_the_certificate_says_why(project: Proje
 
     extended = decisions.extend(project.workspace, request.request_id, reason="many requests", now=utc_now())
 
-    assert extended.due_at == lifecycle.extended_due_at(request.received_at, "gdpr")
+    assert extended.due_at == clocks.extended_due_at(request.received_at, "gdpr")
     with pytest.raises(Refused, match="extended before"):
         decisions.extend(project.workspace, request.request_id, reason="again", now=utc_now())
     (report,) = project.erase()
@@ -187,14 +187,14 @@ def test_a_deadline_that_has_passed_cannot_be_extended(project: Project) -> None
 )
 def test_the_longer_deadline_is_three_calendar_months(received: str, due: str) -> None:
     moment = datetime.fromisoformat(received).replace(tzinfo=UTC)
-    assert lifecycle.extended_due_at(moment, "gdpr") == datetime.fromisoformat(due).replace(tzinfo=UTC)
-    assert lifecycle.extended_due_at(moment, "ccpa") == moment + timedelta(days=90)
-    assert lifecycle.extended_due_at(moment, "none") is None
+    assert clocks.extended_due_at(moment, "gdpr") == datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert clocks.extended_due_at(moment, "ccpa") == moment + timedelta(days=90)
+    assert clocks.extended_due_at(moment, "none") is None
 
 
 @given(st.datetimes(datetime(2020, 1, 1), datetime(2060, 1, 1), timezones=st.just(UTC)))
 def test_the_longer_deadline_is_later_and_on_the_same_day_where_there_is_one(received: datetime) -> None:
-    first, longer = lifecycle.due_at(received, "gdpr"), lifecycle.extended_due_at(received, "gdpr")
+    first, longer = clocks.due_at(received, "gdpr"), clocks.extended_due_at(received, "gdpr")
     assert first is not None
     assert longer is not None
     assert received < first < longer
@@ -283,7 +283,7 @@ def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_th
     assert done_again["certificates"]
     assert project.states() == {request_id: "completed"}
     assert source not in remote_objects(project.root)
-    assert person not in people_of(project, twins.known(project.workspace).twins[source].new)
+    assert person not in people_of(project, old_revisions.known(project.workspace).twins[source].new)
     assert sweep.sweep(project.workspace, within_reach.erased(project.workspace)).clean
 
 
@@ -297,7 +297,7 @@ def test_erasing_somebody_else_from_what_is_held_keeps_the_rows_of_whom_the_law_
     purge_again.purge(project.workspace, [])
 
     assert source not in remote_objects(project.root)
-    twin = people_of(project, twins.known(project.workspace).twins[source].new)
+    twin = people_of(project, old_revisions.known(project.workspace).twins[source].new)
     assert kept in twin
     assert goes not in twin
     assert sweep.sweep(project.workspace, [project.token(goes)]).clean

@@ -12,7 +12,7 @@ from unlearning.domain.errors import ParentMoved, ProjectError
 from unlearning.lineage import follow
 from unlearning.project.training import stages
 from unlearning.stores.tables import parts, tables
-from unlearning.traces import sweep, twins, within_reach
+from unlearning.traces import old_revisions, sweep, within_reach
 
 FOLDER = "data/records"
 PARTS = 4
@@ -85,7 +85,7 @@ def test_an_erasure_rewrites_the_parts_that_hold_the_person_and_no_other(project
         "the parts, the table they were cut from, and training or holdout table"
     )
     assert sweep.sweep(project.workspace, within_reach.erased(project.workspace)).clean
-    shown = twins.checkout(project.workspace, str(rev), into=project.root.parent / "old")
+    shown = old_revisions.checkout(project.workspace, str(rev), into=project.root.parent / "old")
     assert (shown["twin"], shown["missing"]) == (True, [])
     assert len(tables.read(project.root.parent / "old" / FOLDER)) == len(tables.read(project.root / FOLDER))
 

@@ -14,13 +14,12 @@ from sqlalchemy import text
 
 from tests.registry import Elsewhere
 from tests.small_project import SOURCE, TRAIN, Project, columns, copy, patient, tracked
-from unlearning.domain.entities import ModelVersion
+from unlearning.domain.clocks import utc_now
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.erasure import decisions, purge_again
 from unlearning.erasure import watch as watching
-from unlearning.erasure.erasure import utc_now
 from unlearning.erasure.watch import SHAPED, Sighting
 from unlearning.lineage import adoption
-from unlearning.stores.dvc.snapshots import Tracked
 from unlearning.stores.sql.followed import Source
 from unlearning.stores.tables import tables
 
@@ -219,9 +218,9 @@ def test_a_table_of_another_name_that_holds_the_person_is_deleted_and_gets_a_twi
     found = erased.watch()
 
     assert ("objects", "DVC objects", "reversed") in outcomes(found)
-    from unlearning.traces import twins
+    from unlearning.traces import old_revisions
 
-    assert tracked(project.root, extra) in twins.known(project.workspace).twins
+    assert tracked(project.root, extra) in old_revisions.known(project.workspace).twins
 
 
 def test_whoever_came_back_and_is_on_hold_is_left_alone(erased: Erased) -> None:

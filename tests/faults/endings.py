@@ -10,7 +10,7 @@ from tests.small_project import Project
 from unlearning.certificate import statement
 from unlearning.certificate.statement import read
 from unlearning.domain.hashing import file_digest
-from unlearning.traces import sweep, twins
+from unlearning.traces import old_revisions, sweep
 
 CACHE, REMOTE = ".dvc/cache/files/md5", ".dvc-remote/files/md5"
 
@@ -27,7 +27,7 @@ def ending(project: Project) -> dict[str, Any]:
     settings = workspace.settings
     tokens = [request.token for request in _requests(project)]
     swept = sweep.sweep(workspace, tokens)
-    listed = twins.listing(workspace)
+    listed = old_revisions.listing(workspace)
     return {
         **project.outcome(),
         "cache": objects(project, CACHE),
@@ -39,7 +39,7 @@ def ending(project: Project) -> dict[str, Any]:
         "certificates": certificates(project),
         "twins": [(twin["old"], twin["new"]) for twin in listed["twins"]],
         "twin commits": listed["commits"],
-        "twins wrong": twins.verify(workspace),
+        "twins wrong": old_revisions.verify(workspace),
         "uncommitted": _git(project.root, "status", "--porcelain"),
         "waiting": [entry for entry in _cloud(project.root).items() if entry[1]],
     }

@@ -10,8 +10,8 @@ import pytest
 from tests.faults.endings import certificates
 from tests.small_project import Project
 from unlearning.domain import lifecycle
+from unlearning.domain.clocks import utc_now
 from unlearning.erasure import batches
-from unlearning.erasure.erasure import utc_now
 
 
 def test_a_clock_that_goes_backwards_breaks_neither_ledger_nor_deadline_nor_certificate(

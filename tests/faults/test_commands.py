@@ -25,7 +25,7 @@ IN_THE_PURGE = DeathIn("unlearning.stores.dvc.objects", "ObjectStore", "delete")
 
 def killed(root: Path, death: Deadly) -> subprocess.CompletedProcess[str]:
     """`unlearn erase` in a process that kills itself."""
-    script = f"from tests.faults.processes import *; {death!r}.arm(); from unlearning.cli import main; main()"
+    script = f"from tests.faults.processes import *; {death!r}.arm(); from unlearning.entrypoints.cli import main; main()"
     command = [sys.executable, "-c", script, "erase", "--json"]
     return subprocess.run(command, cwd=root, env=apart({}), capture_output=True, text=True, timeout=400, check=False)
 

@@ -12,7 +12,7 @@ from tests.faults.disks import missing, read_only
 from tests.faults.endings import CACHE, REMOTE, certificates, ending, objects
 from tests.faults.processes import Death, erase, finish, purge, run, started
 from tests.small_project import Project, copy
-from unlearning.domain.entities import ModelVersion
+from unlearning.domain.versions import ModelVersion
 from unlearning.traces import sweep
 
 

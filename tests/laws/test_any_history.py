@@ -21,10 +21,9 @@ from tests.histories import History
 from tests.oracle import Truth, Weights
 from tests.registry import Elsewhere
 from unlearning.domain import hashing
-from unlearning.domain.entities import ModelVersion
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import follow as following
 from unlearning.lineage import graph
-from unlearning.stores.dvc.snapshots import Tracked
 from unlearning.stores.tables import tables
 
 PEOPLE = ("ann", "bob", "cleo", "dan", "eve")

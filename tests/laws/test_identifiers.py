@@ -14,7 +14,8 @@ from tests.histories import History
 from tests.registry import Elsewhere
 from tests.small_project import SOURCE, TRAIN, Project, copy, patient
 from unlearning.domain.errors import IdentifierError, NeedsReview, SettingsError
-from unlearning.erasure.steps import assess, receive
+from unlearning.erasure import search
+from unlearning.erasure.steps import receive
 from unlearning.lineage import follow
 from unlearning.project.workspace import open_workspace
 from unlearning.stores.tables import tables
@@ -137,7 +138,7 @@ def test_somebody_who_is_only_named_with_others_is_not_called_unknown(project: P
     share(project, SOURCE, f"{patient(3)};nobody-else")
     token = project.token("nobody-else")
     with pytest.raises(NeedsReview):
-        assess.search(project.workspace, [token])
+        search.search(project.workspace, [token])
 
 
 def test_data_with_a_row_of_two_people_does_not_pass_its_check(project: Project) -> None:

@@ -15,12 +15,12 @@ from tests import adopted
 from tests.adopted import CHURN, RAW
 from tests.registry import Elsewhere
 from tests.small_project import Project, copy, patient, remote_objects, tracked
-from unlearning.domain.entities import ModelVersion
+from unlearning.domain.clocks import utc_now
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.entrypoints.cli import main
 from unlearning.erasure import watch
-from unlearning.erasure.erasure import utc_now
 from unlearning.lineage import follow
-from unlearning.stores.dvc.snapshots import Snapshot, Tracked
+from unlearning.stores.dvc.snapshots import Snapshot
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
 

@@ -14,10 +14,9 @@ from tests.servers import free_port, mlflow_server
 from tests.small_project import PARAMS, Project
 from tests.stores.conftest import postgres_server, postgres_url  # noqa: F401  # fixtures
 from unlearning.domain import hashing
-from unlearning.domain.entities import ModelVersion
 from unlearning.domain.errors import Unavailable
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import follow
-from unlearning.stores.dvc.snapshots import Tracked
 
 SPLIT = ("cp data/raw.csv data/clean.csv", ["data/raw.csv"], ["data/clean.csv"])
 COUNT = ("cut -d, -f2 data/clean.csv > data/features.csv", ["data/clean.csv"], ["data/features.csv"])

@@ -19,8 +19,8 @@ from tests.registry import Elsewhere
 from tests.servers import free_port
 from tests.small_project import TRAIN, Project, patient, tracked
 from unlearning.domain.errors import SettingsError
+from unlearning.domain.versions import Tracked
 from unlearning.lineage import openlineage
-from unlearning.stores.dvc.snapshots import Tracked
 
 FACETS = {
     "version": facet_v2.dataset_version_dataset.DatasetVersionDatasetFacet,

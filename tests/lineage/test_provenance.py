@@ -15,6 +15,7 @@ from tests.small_project import TRAIN, Project
 from unlearning.domain import hashing
 from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.entrypoints.cli import main
+from unlearning.erasure import search
 from unlearning.erasure.steps import assess
 from unlearning.lineage import follow, provenance
 
@@ -142,7 +143,7 @@ def test_impact_lists_children_of_tainted_versions_and_says_through_what(project
     elsewhere.copy(version.model, "outcome-mobile")
     follow.follow(workspace)
     someone = hashing.token(workspace.keys.index, project.people(TRAIN)[0], "text")
-    impact = assess.assess(workspace, [someone], assess.search(workspace, [someone]))
+    impact = assess.assess(workspace, [someone], search.search(workspace, [someone]))
     assert [(str(f"{one.name}/{one.version}"), one.via) for one in impact.model_versions] == [
         ("outcome/1", None),
         ("outcome-mobile/1", "copied from outcome/1"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.fakes import ClimbingLearner, FakeLearner
-from unlearning.domain.entities import Part
+from unlearning.domain.chain import Part
 from unlearning.domain.errors import Damaged
 from unlearning.domain.hashing import bytes_digest
 from unlearning.domain.protocols import Records

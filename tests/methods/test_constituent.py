@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from unlearning.domain.entities import Chain, Exact, Job, Part, ShardChain
+from unlearning.domain.chain import Chain, Job, Part, ShardChain
+from unlearning.domain.entities import Exact
 from unlearning.domain.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
 from unlearning.domain.hashing import bytes_digest, digest, seed_from
 from unlearning.domain.protocols import Assignment, Records

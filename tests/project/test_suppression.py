@@ -11,8 +11,8 @@ import pytest
 
 from tests.small_project import HOLDOUT, SOURCE, TRAIN, Project, columns
 from unlearning.domain import lifecycle
+from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import SubjectsReturned
-from unlearning.erasure.erasure import utc_now
 from unlearning.project import suppression
 from unlearning.project.training import stages
 from unlearning.stores.tables import tables

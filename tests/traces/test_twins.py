@@ -20,7 +20,6 @@ from tests.long_history import CLEAN, PARTS, TOTALS, LongHistory, Past, made, re
 from tests.small_project import SOURCE, TABLES, Project, copy, patient
 from unlearning.domain.errors import VerificationFailed
 from unlearning.entrypoints.cli import main
-from unlearning.erasure.steps import purge as purging
 from unlearning.project.training import stages
 from unlearning.project.workspace import open_workspace
 from unlearning.stores import keys
@@ -28,7 +27,7 @@ from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.objects import CACHE, ObjectStore
 from unlearning.stores.git import plumbing
 from unlearning.stores.tables import tables
-from unlearning.traces import twins
+from unlearning.traces import deletion, old_revisions
 
 ERASED = tuple(patient(number) for number in (3, 7, 12, 15, 18))
 CSV = "patient,age,outcome\n"
@@ -56,7 +55,7 @@ def redact(project: Project, people: Sequence[str]) -> None:
 def purge(project: Project, *people: str) -> dict[str, Any]:
     """Step 8 for people whose tables are redacted."""
     redact(project, people)
-    return purging.again(project.workspace, [project.token(one) for one in people])
+    return deletion.again(project.workspace, [project.token(one) for one in people])
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +95,7 @@ def test_an_old_revision_holds_everybody_else_byte_for_byte_and_dvc_works_there(
 
     for number, past in enumerate(history.past):
         root = tmp_path / f"revision-{number}"
-        done = twins.checkout(history.project.workspace, past.rev, into=root)
+        done = old_revisions.checkout(history.project.workspace, past.rev, into=root)
         check_data(root, past, ERASED[:2])
         assert (done["twin"], done["missing"], done["stale"]) == (True, [], ["totals"])
         assert stale(root) == ["totals"]
@@ -106,7 +105,7 @@ def test_an_old_revision_holds_everybody_else_byte_for_byte_and_dvc_works_there(
 
 def test_dvc_repro_at_a_twin_makes_again_what_stages_made_of_the_erased(history: LongHistory, tmp_path: Path) -> None:
     purge(history.project, *ERASED[:2])
-    twins.checkout(history.project.workspace, history.past[1].rev, into=tmp_path / "old")
+    old_revisions.checkout(history.project.workspace, history.past[1].rev, into=tmp_path / "old")
     root = tmp_path / "old"
     assert read_totals(root) == totals(history.past[1].files)
 
@@ -147,12 +146,12 @@ def test_a_clone_without_keys_checks_a_twin_out_and_says_that_nobody_checked_the
     root = clone(history, tmp_path / "clone")
     theirs = open_workspace(root)
 
-    done = twins.checkout(theirs, history.past[0].rev, into=tmp_path / "old")
+    done = old_revisions.checkout(theirs, history.past[0].rev, into=tmp_path / "old")
 
     assert done["twin"]
     check_data(tmp_path / "old", history.past[0], ERASED[:1])
-    assert twins.listing(theirs)["signature"] == "unchecked"
-    assert [one for one in twins.verify(theirs) if "signing.pub" in one]
+    assert old_revisions.listing(theirs)["signature"] == "unchecked"
+    assert [one for one in old_revisions.verify(theirs) if "signing.pub" in one]
 
 
 def test_a_clone_with_the_public_key_alone_checks_the_map(history: LongHistory, tmp_path: Path) -> None:
@@ -161,8 +160,8 @@ def test_a_clone_with_the_public_key_alone_checks_the_map(history: LongHistory, 
     (root / ".unlearning/keys").mkdir(parents=True)
     shutil.copy(history.project.root / ".unlearning/keys/signing.pub", root / ".unlearning/keys/signing.pub")
 
-    assert twins.listing(open_workspace(root))["signature"] == "valid"
-    assert twins.verify(open_workspace(root)) == []
+    assert old_revisions.listing(open_workspace(root))["signature"] == "valid"
+    assert old_revisions.verify(open_workspace(root)) == []
 
 
 def test_an_object_that_vanishes_from_the_cache_during_the_purge_gets_its_twin_from_the_remote(
@@ -184,7 +183,7 @@ def test_an_object_that_vanishes_from_the_cache_during_the_purge_gets_its_twin_f
 
     assert vanished
     assert done["without_twin"] == []
-    twins.checkout(history.project.workspace, history.past[0].rev, into=tmp_path / "old")
+    old_revisions.checkout(history.project.workspace, history.past[0].rev, into=tmp_path / "old")
     check_data(tmp_path / "old", history.past[0], ERASED[:1])
 
 
@@ -218,7 +217,7 @@ def test_a_map_that_somebody_changed_is_refused(history: LongHistory) -> None:
     assert code != 0
     assert "signed with none" in words
     with pytest.raises(VerificationFailed, match=f"git checkout -- {twin_map.FILE}"):
-        twins.checkout(history.project.workspace, history.past[0].rev)
+        old_revisions.checkout(history.project.workspace, history.past[0].rev)
 
 
 def test_a_map_is_refused_under_another_key(history: LongHistory) -> None:
@@ -229,7 +228,7 @@ def test_a_map_is_refused_under_another_key(history: LongHistory) -> None:
     keys.create(folder)
 
     with pytest.raises(VerificationFailed, match="signed with none"):
-        twins.listing(history.project.workspace)
+        old_revisions.listing(history.project.workspace)
 
 
 def test_the_map_is_in_git_with_its_earlier_versions(history: LongHistory) -> None:
@@ -243,19 +242,21 @@ def test_the_map_is_in_git_with_its_earlier_versions(history: LongHistory) -> No
 
 def test_a_twin_that_is_lost_or_is_another_file_is_found(history: LongHistory) -> None:
     purge(history.project, ERASED[0])
-    assert twins.verify(history.project.workspace) == []
-    source = next(one for one in twins.listing(history.project.workspace)["twins"] if one["path"] == SOURCE)
+    assert old_revisions.verify(history.project.workspace) == []
+    source = next(one for one in old_revisions.listing(history.project.workspace)["twins"] if one["path"] == SOURCE)
     name = f"files/md5/{source['new'][:2]}/{source['new'][2:]}"
     lost, changed = (history.project.root / place / name for place in (".dvc/cache", ".dvc-remote"))
     lost.unlink()
     changed.chmod(0o600)
     changed.write_bytes(b"another file")
 
-    found = twins.verify(history.project.workspace)
+    found = old_revisions.verify(history.project.workspace)
     changed.unlink()
 
     assert found == [f"DVC remote 'store' holds another file under the name of the twin {source['new']}"]
-    assert twins.verify(history.project.workspace) == [f"the twin {source['new']} of {source['old']} is in no cache or remote"]
+    assert old_revisions.verify(history.project.workspace) == [
+        f"the twin {source['new']} of {source['old']} is in no cache or remote"
+    ]
 
 
 def test_an_erased_object_that_is_pushed_again_is_found(history: LongHistory) -> None:
@@ -264,7 +265,7 @@ def test_an_erased_object_that_is_pushed_again_is_found(history: LongHistory) ->
     gone = [file for file in held if not file.exists()]
     gone[0].write_bytes(held[gone[0]])
 
-    assert twins.verify(history.project.workspace) == [
+    assert old_revisions.verify(history.project.workspace) == [
         f"DVC remote 'store' holds the erased object {gone[0].parent.name}{gone[0].name}"
     ]
 
@@ -299,11 +300,11 @@ def test_thirty_revisions_of_three_stages_after_erasing_five_people_one_by_one(t
         project.erase()
 
     assert run(project.root, "git", "rev-list", "HEAD").splitlines()[-len(revs) :] == revs
-    assert twins.verify(project.workspace) == []
+    assert old_revisions.verify(project.workspace) == []
     theirs = clone(history, tmp_path / "clone")
     for number, past in enumerate(history.past):
         root = tmp_path / f"revision-{number}"
-        twins.checkout(project.workspace, past.rev, into=root)
+        old_revisions.checkout(project.workspace, past.rev, into=root)
         check_data(root, past, ERASED)
         run(root, "dvc", "repro", "--quiet", "totals")
         assert read_totals(root) == totals({path: without(content, ERASED) for path, content in past.files.items()})

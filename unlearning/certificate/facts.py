@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from unlearning.domain.entities import Chain, CheckResult, DataVersion, ErasureRequest, Impact, ModelVersion, Residual, Trained
+from unlearning.domain.chain import Chain, Trained
+from unlearning.domain.entities import CheckResult, ErasureRequest, Impact
 from unlearning.domain.merkle import Proof
+from unlearning.domain.traces import Residual
+from unlearning.domain.versions import DataVersion, ModelVersion
 
 DOES_NOT_PROVE = (
     "That the weights alone show what they were trained on: they cannot (Thudi et al. 2022). It states that a named algorithm "

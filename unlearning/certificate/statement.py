@@ -35,9 +35,11 @@ from unlearning.certificate.facts import (
     Unlearning,
 )
 from unlearning.certificate.verification import PREDICATE_TYPE, Recomputation, Verification, verify
-from unlearning.domain.entities import Chain, CheckResult, DataVersion, ErasureRequest, plain
+from unlearning.domain.chain import Chain
+from unlearning.domain.entities import CheckResult, ErasureRequest, plain
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.hashing import canonical
+from unlearning.domain.versions import DataVersion
 
 __all__ = [
     "DOES_NOT_PROVE",

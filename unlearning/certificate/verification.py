@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from unlearning.certificate.envelope import key_ids, public_key_id, signed_by, statement_of
-from unlearning.checks.verdict import MEMBERSHIP
 from unlearning.domain import merkle
+from unlearning.domain.entities import MEMBERSHIP
 from unlearning.domain.errors import VerificationFailed
 
 PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate/v1"

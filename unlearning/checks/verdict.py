@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from unlearning.domain.entities import CheckResult, Exact, Guarantee
-
-MEMBERSHIP = "membership"
+from unlearning.domain.entities import MEMBERSHIP, CheckResult, Exact, Guarantee
 
 
 def blocking(results: Sequence[CheckResult], guarantee: Guarantee) -> tuple[CheckResult, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from unlearning.domain.entities import ModelVersion
+from unlearning.domain.versions import ModelVersion
 
 Edge = tuple[ModelVersion, ModelVersion, str]
 """(parent, child, kind)."""

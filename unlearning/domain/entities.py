@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from unlearning.domain.chain import Chain, Trained
+from unlearning.domain.versions import DataVersion, ModelVersion
+
 Regulation = Literal["gdpr", "ccpa", "none"]
 Verdict = Literal["passed", "failed", "underpowered"]
 Level = Literal["logical", "physical", "model"]
@@ -47,72 +50,6 @@ class Empirical:
 
 
 Guarantee = Exact | Certified | Empirical
-
-
-# --- data and models ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class DataVersion:
-    """One content of one DVC-tracked table."""
-
-    path: str
-    """Relative to the repository, with `/`."""
-    digest: str
-    """SHA-256 of the content; for a folder, of its sorted (relative path, SHA-256) pairs."""
-    object: str
-    """DVC's object hash (md5, with `.dir` for a folder)."""
-    rev: str | None
-    """Git commit that names this object, or None while it is not committed."""
-    rows: int
-    people: int
-
-
-@dataclass(frozen=True, slots=True)
-class ModelVersion:
-    """One version of one registered model."""
-
-    name: str
-    version: int
-
-    def __str__(self) -> str:
-        return f"{self.name}/{self.version}"
-
-
-@dataclass(frozen=True, slots=True)
-class ShardChain:
-    """The names of one shard's checkpoints."""
-
-    shard: int
-    keys: tuple[str, ...]
-    """(R+1,): `keys[0]` names the untrained start, `keys[r]` the checkpoint after slice r."""
-    rows: tuple[int, ...]
-    """(R,): retained records of each slice."""
-
-    @property
-    def head(self) -> str:
-        """The name of the fully trained constituent."""
-        return self.keys[-1]
-
-    @property
-    def empty(self) -> bool:
-        """No record is left, so the shard has no vote."""
-        return not any(self.rows)
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """The names of all checkpoints of one model: a pure function of recipe, seed, partition key and retained records."""
-
-    recipe: str
-    """Digest of the recipe: learner, hyperparameters, code, S, R, id of the partition key."""
-    seed: int
-    shards: tuple[ShardChain, ...]
-
-    @property
-    def keys(self) -> frozenset[str]:
-        """Every checkpoint name that a record went into (the untrained starts hold nobody)."""
-        return frozenset(key for shard in self.shards for key in shard.keys[1:])
 
 
 # --- requests -------------------------------------------------------------------------------------------------------
@@ -214,82 +151,6 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Independent work on one constituent: plain values only, the one thing that crosses a process border."""
-
-    method: str
-    root: str
-    """The project folder; the recipe is resolved in it."""
-    recipe: str
-    """`path/to/file.py:attribute`, relative to root."""
-    device: str
-    checkpoints: str
-    """URL of the checkpoint store."""
-    records: str
-    """Folder of the spooled arrays, see `stores/spool.py`."""
-    seed: int
-    shard: int
-    keys: tuple[str, ...]
-    """(R+1,) names; the state to make is `keys[-1]`."""
-    bounds: tuple[int, ...]
-    """(R+1,) offsets of the shard's slices in the spool: slice r is rows bounds[r-1]:bounds[r]."""
-    reuse: bool = True
-    """Start from the longest stored prefix of the chain; False trains from scratch."""
-    save: bool = True
-    """Store each checkpoint under its key; False leaves the store as it is (replay)."""
-    forget: tuple[int, int] | None = None
-    """Offsets of the forget set in the spool, for methods that look at it."""
-    parent: str | None = None
-    """Name of the state to start from, for methods that change a trained model."""
-    params: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """The result of one job."""
-
-    shard: int
-    key: str
-    """Name of the constituent's final state in the checkpoint store."""
-    digest: str
-    """SHA-256 of that state's bytes."""
-    slices_trained: int
-    """0 when the stored constituent was already the right one."""
-    rows_trained: int
-    """Records shown to the learner, summed over epochs."""
-    cpu_seconds: float
-    """Thread CPU time of the training."""
-    repaired: int = 0
-    """Stored checkpoints that were damaged and made again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trained:
-    """A candidate: the constituents of an ensemble and how they came to be."""
-
-    method: str
-    guarantee: str
-    parts: tuple[Part, ...]
-    dropped: tuple[int, ...] = ()
-    """Shards without a record, left out of the vote."""
-
-    @property
-    def shards_trained(self) -> int:
-        """Constituents that had to be trained."""
-        return sum(part.slices_trained > 0 for part in self.parts)
-
-    def changed_from(self, other: Trained) -> frozenset[int]:
-        """Shards whose constituent is another one, whether it was trained now or in a run that was killed."""
-        before = {(part.shard, part.key) for part in other.parts}
-        return frozenset(part.shard for part in self.parts if (part.shard, part.key) not in before)
-
-    @property
-    def cpu_seconds(self) -> float:
-        """Training time, summed over jobs."""
-        return sum(part.cpu_seconds for part in self.parts)
-
-
-@dataclass(frozen=True, slots=True)
 class ModelRecord:
     """What the lineage keeps of a registered model version: enough to say who shaped it, after MLflow has forgotten it."""
 
@@ -353,29 +214,6 @@ class Event:
     hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """One thing that holds people, by a name that says nothing about them: an object, a checkpoint, a run."""
-
-    name: str
-    kind: str = ""
-    """What it is, where a place holds several kinds."""
-    location: str = ""
-    """Where its content lies, when the name alone does not say so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Residual:
-    """A place where a trace is left, or that is out of reach: said, never hidden."""
-
-    place: str
-    level: Literal["logical", "physical", "model"]
-    outcome: Literal["residual", "unverified", "out_of_reach"]
-    count: int | None
-    why: str
-    remedy: str
-
-
 def plain(value: Any) -> Any:
     """A dataclass as JSON-ready plain values: tuples as lists, moments as ISO 8601 in UTC."""
     if hasattr(value, "__dataclass_fields__"):
@@ -386,3 +224,6 @@ def plain(value: Any) -> Any:
         items = [plain(item) for item in value]
         return sorted(items) if isinstance(value, (frozenset, set)) else items
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+MEMBERSHIP = "membership"

@@ -11,14 +11,13 @@ deadline. At most one group of a person is active. Pure: nothing here reads a cl
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from unlearning.domain.entities import ErasureRequest, Event, Regulation
+from unlearning.domain.entities import ErasureRequest, Event
 from unlearning.domain.errors import Refused
 
 BEFORE_REDACTION = frozenset({"received", "suppressed", "planned", "awaiting_approval", "queued"})
@@ -70,29 +69,6 @@ ERASURE_EVENTS: Mapping[str, tuple[frozenset[str], str]] = {
 
 POINTS_OF_NO_RETURN = frozenset({"Purged", "CertificateIssued"})
 """What a legal hold on a request blocks; one on data sets only leaves their objects where they are."""
-
-
-def due_at(received_at: datetime, regulation: Regulation) -> datetime | None:
-    """The legal deadline: GDPR one calendar month (Art. 12(3)), CCPA 45 days (§ 1798.130(a)(2)), none without a law.
-
-    A month ends on the same day of the next month, or on its last day when it has no such day.
-    """
-    if regulation == "gdpr":
-        return _months_after(received_at, 1)
-    return received_at + timedelta(days=45) if regulation == "ccpa" else None
-
-
-def extended_due_at(received_at: datetime, regulation: Regulation) -> datetime | None:
-    """The deadline once it is extended: two further months (GDPR Art. 12(3)), 45 further days (CCPA § 1798.130(a)(2))."""
-    if regulation == "gdpr":
-        return _months_after(received_at, 3)
-    return received_at + timedelta(days=90) if regulation == "ccpa" else None
-
-
-def _months_after(moment: datetime, months: int) -> datetime:
-    years, month = divmod(moment.month - 1 + months, 12)
-    year, month = moment.year + years, month + 1
-    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
 def fold(events: Iterable[Event]) -> dict[str, ErasureRequest]:
@@ -385,3 +361,10 @@ def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:
 def _require(condition: bool, event: Event, problem: str) -> None:
     if not condition:
         raise Refused(f"ledger event {event.seq} ({event.kind} of {event.subject}) cannot follow: {problem}")
+
+
+SUPPRESSION_EVENTS = ("RequestReceived", "SubjectSuppressed", "RequestCancelled", "RequestExempted")
+"""What decides who is left out of a training."""
+
+
+RETRAINED, PROMOTED = "AdoptedRetrained", "AdoptedPromoted"

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.entities import Chain, ShardChain
+from unlearning.domain.chain import Chain, ShardChain
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.protocols import Records

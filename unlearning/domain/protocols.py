@@ -7,10 +7,11 @@ Built-ins and plugins take the same road, the entry points `unlearning.methods`,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from unlearning.domain.entities import Chain, CheckResult, Event, Guarantee, Job, Level, Part, Residual, Trace, Trained
+from unlearning.domain.chain import Chain, Job, Part, Trained
+from unlearning.domain.entities import CheckResult, Event, Guarantee
 
 if TYPE_CHECKING:
     import numpy as np
@@ -188,57 +189,6 @@ class Check(Protocol):
 
     def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:
         """The judgement, with what it takes to repeat it."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """Who is searched for."""
-
-    tokens: frozenset[str]
-    """Index tokens."""
-    known: Mapping[str, frozenset[Trace]] = field(default_factory=dict)
-    """Place → what earlier searches found there: it holds the people wherever it turns up again."""
-    identifiers: tuple[str, ...] = field(default=(), repr=False)
-    """Raw, in memory only; without them, files that are no tables cannot be searched for bytes."""
-    trust_index: bool = False
-    """Believe the lineage index about versions it knows; a sweep opens them again."""
-    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    """DVC object → the people whom a legal hold on its data set keeps in it."""
-
-
-@dataclass(frozen=True)
-class Found:
-    """What one place holds of the people."""
-
-    traces: tuple[Trace, ...] = ()
-    searched: int = 0
-    """Things that were looked at."""
-    unclear: tuple[Residual, ...] = ()
-    """What nobody can say."""
-    derived: tuple[Trace, ...] = ()
-    """What was made from their data and cannot be read: deleted only when that is asked for."""
-
-
-class Place(Protocol):
-    """Where people leave traces, one a file: sweeping is `find` over all places, purging is `find` and `erase`."""
-
-    @property
-    def name(self) -> str:
-        """What the report calls it."""
-
-    @property
-    def level(self) -> Level:
-        """Rows and files, bytes of storage, or what a model learned."""
-
-    @property
-    def how(self) -> str:
-        """How it is searched, in one sentence."""
-
-    def find(self, wanted: Wanted) -> Found:
-        """What holds them now. Changes nothing; raises Unavailable when the place does not answer."""
-
-    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
-        """Delete these; what is gone already is no error. Returns what could not be deleted; raises Unavailable."""
 
 
 class Ledger(Protocol):

@@ -24,12 +24,6 @@ class Section:
     header: Sequence[str] = ()
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 record`, `2 records`, `3 people`."""
-    plural = {"person": "people"}.get(noun, f"{noun}s")
-    return f"{number} {noun if number == 1 else plural}"
-
-
 def sections(report: Report) -> list[Section]:
     """What an erasure did, in the order in which a reader asks."""
     made = [

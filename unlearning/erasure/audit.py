@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from unlearning.certificate import envelope, statement
 from unlearning.domain import hashing, merkle
 from unlearning.domain.errors import Damaged, Unavailable, VerificationFailed, WrongUse
-from unlearning.erasure.steps.certify import LEDGER_HEAD
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -174,3 +173,7 @@ def _digests(file: Path) -> set[str]:
 
 def _is_hash(text: str) -> bool:
     return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+LEDGER_HEAD = "unlearning.ledger_head"
+"""Tag of a model version: the hash of the ledger's last event when the version was certified."""

@@ -12,11 +12,11 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from unlearning.certificate.facts import Extension, Hold, Recipient
-from unlearning.domain import hashing, lifecycle
+from unlearning.domain import clocks, hashing, lifecycle
 from unlearning.domain.entities import ErasureRequest, Event
 from unlearning.domain.errors import AwaitsApproval, IdentifierError, OnHold, Refused, WrongUse
-from unlearning.erasure.steps import receive
 from unlearning.lineage.history import Past
+from unlearning.project import requests
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
@@ -92,7 +92,7 @@ def cancel(workspace: Workspace, request_id: str, *, now: datetime, reason: str 
 def extend(workspace: Workspace, request_id: str, *, reason: str, now: datetime) -> ErasureRequest:
     """Give a request the longer deadline of its law, once and while the first has not passed. Raises Refused, WrongUse."""
     known = _request(workspace, request_id)
-    due = lifecycle.extended_due_at(known.received_at, known.regulation)
+    due = clocks.extended_due_at(known.received_at, known.regulation)
     if due is None:
         raise WrongUse(f"{request_id} is under regulation {known.regulation!r}, which sets no deadline that could be extended")
 
@@ -230,7 +230,7 @@ def _request(workspace: Workspace, request_id: str) -> ErasureRequest:
     """The request; raises WrongUse for a duplicate, whose group decides."""
     known = lifecycle.fold(workspace.ledger.events())
     if request_id not in known:
-        raise receive.unknown([request_id])
+        raise requests.unknown([request_id])
     if known[request_id].group != request_id:
         raise WrongUse(f"{request_id} joined the first request of its person; decide about that one, {known[request_id].group}")
     return known[request_id]

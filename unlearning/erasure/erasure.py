@@ -5,27 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from unlearning.domain import lifecycle
-from unlearning.domain.entities import DataVersion, ErasureRequest, Event, ModelRecord, ModelVersion, Part, Trained
+from unlearning.domain.chain import Part, Trained
+from unlearning.domain.clocks import Clock, utc_now
+from unlearning.domain.entities import ErasureRequest, Event, ModelRecord
+from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
 from unlearning.domain.planning.plan import OwnPlan, Plan
 from unlearning.domain.protocols import Records
-from unlearning.erasure.steps.assess import SUPPRESSION_EVENTS, Search, record_of, search
-from unlearning.project.training.train import TrainingSet, people_in, take, training_set
+from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.erasure.search import Search, search
+from unlearning.project.people import people_in
+from unlearning.project.training.registration import record_of
+from unlearning.project.training.training_set import TrainingSet, take, training_set
 from unlearning.project.workspace import Workspace
 from unlearning.stores.tables import tables
-
-Clock = Callable[[], datetime]
-
-
-def utc_now() -> datetime:
-    """The present moment; the edge where time enters."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import lifecycle
-from unlearning.domain.entities import ErasureRequest, Residual, plain
+from unlearning.domain.clocks import Clock, utc_now
+from unlearning.domain.entities import ErasureRequest, plain
 from unlearning.domain.errors import WrongUse
-from unlearning.erasure import batches
-from unlearning.erasure.erasure import Clock, Erasure, utc_now
+from unlearning.domain.traces import Residual
+from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import certify
-from unlearning.erasure.steps import purge as purging
-from unlearning.erasure.steps.receive import chosen
-from unlearning.traces import within_reach
+from unlearning.erasure.steps.purge import purge_step
+from unlearning.project.requests import chosen
+from unlearning.traces import deletion, within_reach
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> dict[str, Any]:
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
     free, kept = _without_held(workspace, _purgeable(workspace, requests))
-    found = purging.traces_from(purging.find(workspace, _tokens(free), derived=derived))
+    found = deletion.traces_from(deletion.find(workspace, _tokens(free), derived=derived))
     going = [{"place": place, "count": len(traces), "names": [t.name for t in traces]} for place, traces in found.items()]
     return {"dry_run": True, "would_go": going, "went": [], "residuals": kept, "certificates": []}
 
@@ -39,10 +40,10 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and one.state == "purging"):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):
-            went += batches.purge_step(erasure)["removed"]
-            certificates.append(batches.certify_step(erasure)["path"])
+            went += purge_step(erasure)["removed"]
+            certificates.append(certify.certify_step(erasure)["path"])
     free, kept = _without_held(workspace, people)
-    done = purging.again(workspace, _tokens(free), derived=derived)
+    done = deletion.again(workspace, _tokens(free), derived=derived)
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and _left_something(one)):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unlearning.entrypoints.presentation import counted
-from unlearning.erasure.steps import adopted
+from unlearning.domain.lifecycle import PROMOTED, RETRAINED
 
 if TYPE_CHECKING:
-    from unlearning.domain.entities import Trained
+    from unlearning.domain.chain import Trained
     from unlearning.erasure.erasure import Erasure
     from unlearning.project.training.stages import Training
 
@@ -42,7 +41,7 @@ def summarise(erasure: Erasure) -> dict[str, Any]:
         "impact": {key: impact[key] for key in ("records", "data_versions", "model_versions", "shards", "shards_total")},
         "checkpoints_stale": len(impact["checkpoints_stale"]),
         "models": [_model(erasure)] if erasure.promoted else [],
-        "adopted": adopted.summary(erasure),
+        "adopted": adopted_models(erasure),
         "alias": plan.own.alias if plan.own else None,
         "certificate": erasure.body("CertificateIssued")["path"],
         "purged": [{"place": item["place"], "count": item["count"]} for item in purged["removed"]],
@@ -148,3 +147,32 @@ def say_purged(body: Mapping[str, Any]) -> str:
     gone = sum(item["count"] for item in body["removed"])
     kept = f"{counted(body['twins'], 'twin')} for old revisions, " if body.get("twins") else ""
     return f"{counted(gone, 'trace')} deleted, {kept}{counted(len(body['residuals']), 'residual')} listed"
+
+
+def say_remade(body: Mapping[str, Any]) -> str:
+    """Half a sentence on the clean version."""
+    return f"{body['model']}/{body['to']} by {', '.join(body['stages'])}, {len(body['checks'])} checks passed"
+
+
+def say_adopted_promoted(body: Mapping[str, Any]) -> str:
+    """Half a sentence on the aliases."""
+    aliases = " ".join(f"@{alias}" for alias in body["aliases"]) or "no alias"
+    return f"{aliases} → {body['model']}/{body['to']}"
+
+
+def adopted_models(erasure: Erasure) -> list[dict[str, Any]]:
+    """What became of adopted models, by name."""
+    found = []
+    for name in erasure.plan.adopted:
+        made, moved = erasure.progress.step_done(RETRAINED, model=name), erasure.progress.step_done(PROMOTED, model=name)
+        if made and moved:
+            old = [one["version"] for one in moved["from"]]
+            facts = {key: made[key] for key in ("stage", "stages", "guarantee", "checks", "data")}
+            found.append({"name": name, "from_versions": old, "to_version": made["to"], "aliases": moved["aliases"], **facts})
+    return found
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 record`, `2 records`, `3 people`."""
+    plural = {"person": "people"}.get(noun, f"{noun}s")
+    return f"{number} {noun if number == 1 else plural}"

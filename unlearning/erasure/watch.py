@@ -15,19 +15,21 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning.domain import lifecycle
-from unlearning.domain.entities import ModelVersion, Trace, plain
+from unlearning.domain.entities import plain
 from unlearning.domain.errors import ParentMoved, Unavailable
+from unlearning.domain.traces import Trace
+from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import audit, decisions
-from unlearning.erasure.steps import purge, receive
-from unlearning.lineage import follow, graph, sources
+from unlearning.erasure.steps import receive
+from unlearning.lineage import follow, graph, shaped, sources
 from unlearning.project import suppression
-from unlearning.traces import within_reach
+from unlearning.traces import deletion, within_reach
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.dvc_bookkeeping import RunCachePlace
 from unlearning.traces.places.dvc_objects import ObjectPlace
 
 if TYPE_CHECKING:
-    from unlearning.erasure.erasure import Clock
+    from unlearning.domain.clocks import Clock
     from unlearning.project.workspace import Workspace
 
 SHAPED = "unlearning.shaped_by_erased"
@@ -82,7 +84,7 @@ class Round:
         """Every version that an erased person shaped, deleted ones included → how, in words."""
         workspace = self.workspace
         held = workspace.lineage.versions_holding(sorted(map(bytes.fromhex, self.tokens))).values()
-        trained = [record.model for record in within_reach.shaped(workspace, self.tokens)]
+        trained = [record.model for record in shaped.shaped(workspace, self.tokens)]
         elsewhere = graph.shaped_elsewhere(workspace, {version.digest for versions in held for version in versions}, trained)
         return {
             **{model: "an erased person shaped it" for model in self.named},
@@ -256,20 +258,20 @@ def _objects(this: Round) -> Iterator[Sighting]:
         wanted = {
             within_reach.remembered_as(place) for place in within_reach.places(workspace) if isinstance(place, _COMES_BACK)
         }
-        inventory = purge.find(workspace, gone)
-        found = {place: traces for place, traces in purge.traces_from(inventory).items() if place in wanted}
+        inventory = deletion.find(workspace, gone)
+        found = {place: traces for place, traces in deletion.traces_from(inventory).items() if place in wanted}
         if not found:
             return
         counts = {place: len(traces) for place, traces in found.items()}
         names = {place: [trace.name for trace in traces] for place, traces in found.items()}
         this.record("TracesReturned", "purge", {"count": counts, "names": names})
-        purge.stand_ins(workspace, inventory, gone)
+        deletion.stand_ins(workspace, inventory, gone)
         yield from _deleted(this, found)
 
 
 def _deleted(this: Round, found: Mapping[str, Sequence[Trace]]) -> Iterator[Sighting]:
     """Delete them again, after what stands in for new ones is stored."""
-    left = purge.carry_out(this.workspace, found)["residuals"]
+    left = deletion.carry_out(this.workspace, found)["residuals"]
     this.record("TracesErased", "purge", {"count": {place: len(traces) for place, traces in found.items()}, "residuals": left})
     for place, traces in found.items():
         why = f"{len(traces)} erased traces were there again and were deleted"

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.entities import Adoption, DataVersion, ModelVersion, plain
+from unlearning.domain.entities import Adoption, plain
 from unlearning.domain.errors import NotFound, ProjectError, WrongUse
+from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.lineage import membership_proof, sources
 from unlearning.project import plugins
-from unlearning.project.training.train import People, people_in
+from unlearning.project.people import People, people_in
 from unlearning.stores.dvc import stages
-from unlearning.stores.dvc.snapshots import Tracked
 from unlearning.stores.git import plumbing
 from unlearning.stores.sql.followed import Source
 from unlearning.stores.tables import parts, tables
@@ -79,16 +79,6 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> dict[str, Any]:
         **told,
         "warnings": [] if membership_proof.split(wish.data)[1] else list(_other_version(workspace, wish, version, run)),
     }
-
-
-def check_ready(workspace: Workspace) -> None:
-    """Raises WrongUse for a project that trains nothing and looks after no table: there would be nothing to erase from."""
-    if not any(each.tables for each in workspace.adoptions.values()):
-        raise WrongUse(
-            "nothing to erase from: this project trains no model of its own, and no model with a table that DVC tracks here is "
-            "adopted; adopt the registered models first, for example "
-            "`unlearn adopt fraud/3 --data data/fraud.csv --subject-column customer`"
-        )
 
 
 def record(workspace: Workspace, made: Adoption, *, now: datetime) -> None:

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import derivation
 from unlearning.domain.derivation import Edge
-from unlearning.domain.entities import ModelVersion
 from unlearning.domain.errors import ProjectError, WrongUse
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import gaps, index, sources
 from unlearning.lineage.index import Derivation, Opening
 from unlearning.lineage.sources import Evidence, Registry, Seen
-from unlearning.stores.dvc.snapshots import Snapshot, Tracked
+from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.mlflow.bulk_reader import LoggedFacts, Reader, RunFacts
 from unlearning.stores.mlflow.models import Registered
 from unlearning.stores.sql.followed import EVERY_PATH, Findings, Followed, Gap, Opened, RunRead, Source

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from unlearning.domain.derivation import SAME_WEIGHTS, Family
-from unlearning.domain.entities import ModelVersion
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import index, sources
 from unlearning.lineage.index import Opening
 from unlearning.lineage.sources import Evidence, Registry
-from unlearning.stores.dvc.snapshots import Tracked
 from unlearning.stores.sql.followed import Gap, Opened, Source, State
 
 if TYPE_CHECKING:

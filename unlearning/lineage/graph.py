@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from unlearning.domain.derivation import SAME_WEIGHTS, Edge, Family
-from unlearning.domain.entities import DataVersion, ModelRecord, ModelVersion, ShapedVersion
+from unlearning.domain.entities import ModelRecord, ShapedVersion
+from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.lineage import index
 from unlearning.lineage.index import Derivation
-from unlearning.stores.dvc.snapshots import Tracked
 from unlearning.stores.sql.followed import Followed, Opened, Source
 
 if TYPE_CHECKING:

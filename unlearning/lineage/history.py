@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unlearning.domain import lifecycle
-from unlearning.project.training import stage_reports
+from unlearning.domain.versions import Tracked
+from unlearning.project import settings
 from unlearning.stores.dvc import objects as dvc_stores
-from unlearning.stores.dvc.snapshots import PART, Tracked
+from unlearning.stores.dvc.snapshots import PART
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -36,8 +37,8 @@ class Past:
     @property
     def reports(self) -> frozenset[str]:
         """Objects that only ever were reports of our own stages."""
-        own = {content.object for content in self.contents if content.path in stage_reports.PATHS}
-        return frozenset(own - {content.object for content in self.contents if content.path not in stage_reports.PATHS})
+        own = {content.object for content in self.contents if content.path in settings.PATHS}
+        return frozenset(own - {content.object for content in self.contents if content.path not in settings.PATHS})
 
     def derived(self, objects: frozenset[str]) -> frozenset[str]:
         """What stages made of these objects, directly or not."""

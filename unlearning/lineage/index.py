@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import DataVersion
 from unlearning.domain.errors import Damaged, DataError, IdentifierError, NotFound, Unavailable
-from unlearning.stores.dvc.snapshots import PART, Tracked
+from unlearning.domain.versions import DataVersion, Tracked
+from unlearning.stores.dvc.snapshots import PART
 from unlearning.stores.sql.followed import EVERY_PATH, Opened, State
 from unlearning.stores.tables import tables
 

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain import hashing, merkle
-from unlearning.domain.entities import DataVersion, plain
+from unlearning.domain import hashing, merkle, versions
+from unlearning.domain.entities import plain
 from unlearning.domain.errors import ProjectError, VerificationFailed, WrongUse
 from unlearning.domain.hashing import IdentifierKind
+from unlearning.domain.versions import DataVersion
 from unlearning.project import settings
 from unlearning.stores import keys, spool
 from unlearning.stores.dvc import pins
@@ -107,9 +108,9 @@ def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
     return bytes.fromhex(hashing.token(key, identifier, kind))[:TOKEN_BYTES]
 
 
-def _table(root: Path, named: str, column: str | None) -> tuple[pins.Pin, pa.Table]:
+def _table(root: Path, named: str, column: str | None) -> tuple[versions.Pin, pa.Table]:
     path, rev = split(named)
-    pin = pins.pin(pins.address(path, rev=rev, repo=str(root.resolve())))
+    pin = pins.pin(versions.address(path, rev=rev, repo=str(root.resolve())))
     with _scratch(root) as scratch:
         file = root / path if rev is None else pins.fetch(pin, scratch)
         return pin, tables.read(file, person=column, named=path)

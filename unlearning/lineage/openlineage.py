@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning import __version__
-from unlearning.domain.entities import DataVersion, ModelVersion
+from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.settings import OPENLINEAGE_KEY
 
 if TYPE_CHECKING:

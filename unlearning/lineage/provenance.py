@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
-from unlearning.domain.entities import DataVersion, ModelRecord, ModelVersion, plain
+from unlearning.domain.entities import ModelRecord, plain
 from unlearning.domain.errors import NotFound, WrongUse
-from unlearning.erasure.steps import assess
-from unlearning.lineage import drawing, index, membership_proof
+from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
+from unlearning.lineage import drawing, index, membership_proof, shaped
 from unlearning.lineage import graph as atlases
 from unlearning.lineage.graph import Atlas
-from unlearning.stores.dvc.snapshots import Tracked
 from unlearning.stores.files import replacing
 from unlearning.stores.sql.followed import Gap
 from unlearning.stores.tables.tables import SUFFIXES
@@ -80,7 +79,7 @@ def of_subject(workspace: Workspace, identifier: str) -> dict[str, Any]:
     found = workspace.lineage.versions_holding([bytes.fromhex(token)])[bytes.fromhex(token)]
     atlas = atlases.load(workspace)
     holders = {one.digest: frozenset({token}) for one in found}
-    trained = {record.model for record, _ in assess.shaped_by(workspace, holders)}
+    trained = {record.model for record, _ in shaped.shaped_by(workspace, holders)}
     objects = {one.object for one in found}
     fed = {model for model in atlas.fed_by(objects) if model not in atlas.records} | trained
     holding = frozenset(Tracked(one.path, one.object) for one in found)

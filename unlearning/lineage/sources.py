@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from unlearning.domain.derivation import EDGE_KINDS
-from unlearning.domain.entities import ModelVersion
-from unlearning.stores.dvc.snapshots import Snapshot, Tracked
+from unlearning.domain.versions import ModelVersion, Tracked
+from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.mlflow.bulk_reader import Input, LoggedFacts, RunFacts
 from unlearning.stores.mlflow.models import Registered
 from unlearning.stores.sql.followed import Followed

@@ -12,7 +12,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unlearning.domain.entities import Guarantee, Job, Part, Trained
+from unlearning.domain.chain import Job, Part, Trained
+from unlearning.domain.entities import Guarantee
 from unlearning.domain.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
 from unlearning.domain.hashing import bytes_digest, seed_from
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records, State

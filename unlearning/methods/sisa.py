@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from unlearning.domain.entities import Exact, Guarantee, Job, Part, Trained
+from unlearning.domain.chain import Job, Part, Trained
+from unlearning.domain.entities import Exact, Guarantee
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records
 from unlearning.methods import constituent
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unlearning.domain.entities import Empirical, Guarantee, Job, Part, Trained
+from unlearning.domain.chain import Job, Part, Trained
+from unlearning.domain.entities import Empirical, Guarantee
 from unlearning.domain.errors import Damaged, NotFound, SettingsError, VerificationFailed, WouldEmptyData, WrongUse
 from unlearning.domain.hashing import bytes_digest, canonical, digest, seed_from
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records, State

@@ -255,3 +255,9 @@ def _finding(item: ErrorDetails) -> str:
         return f"  {SECTION}: {item['msg'].removeprefix('Value error, ')}"
     said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
     return f"  {SECTION}.{'.'.join(map(str, item['loc']))}: {said}, got {item['input']!r}"
+
+
+DATA, TRAIN, METRICS = "reports/data.json", "reports/train.json", "reports/metrics.json"
+
+
+PATHS = frozenset((DATA, TRAIN, METRICS))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning.domain import hashing, lifecycle
 from unlearning.domain.errors import SubjectsReturned
-from unlearning.project.training.train import people_in
+from unlearning.project.people import people_in
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:

@@ -204,7 +204,7 @@ class Workspace:
         return learner_for(self.recipe, self.settings.run.device)
 
     def _engine(self, url: str) -> Engine:
-        from unlearning.stores.sql.schema import connect
+        from unlearning.stores.sql.database import connect
 
         return connect(url, self.root)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from unlearning.domain.entities import Exact, Guarantee, Job, Part
+from unlearning.domain.chain import Job, Part
+from unlearning.domain.entities import Exact, Guarantee
 from unlearning.domain.errors import Refused, WrongUse
 from unlearning.domain.protocols import Learner, Method, Records, State
 from unlearning.testing.conformance import LearnerFactory, require, run_all

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.entities import Chain, Exact, Job, Part, Trained
+from unlearning.domain.chain import Chain, Job, Part, Trained
+from unlearning.domain.entities import Exact
 from unlearning.domain.errors import Damaged, WrongUse
 from unlearning.domain.hashing import bytes_digest, digest
 from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice

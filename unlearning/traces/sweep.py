@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning.domain import hashing
-from unlearning.domain.entities import Level, Residual, plain
+from unlearning.domain.entities import Level, plain
 from unlearning.domain.errors import Unavailable
-from unlearning.domain.protocols import Place, Wanted
-from unlearning.erasure.steps.purge import out_of_reach
-from unlearning.erasure.steps.receive import chosen
+from unlearning.domain.traces import Place, Residual, Wanted
+from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
+from unlearning.traces.out_of_reach import out_of_reach
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace

@@ -9,38 +9,32 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unlearning.domain import hashing
-from unlearning.domain.entities import DataVersion, plain
-from unlearning.domain.errors import DataError, NeedsReview, NotFound, ProjectError
+from unlearning.domain.errors import DataError, NeedsReview, NotFound
+from unlearning.domain.versions import DataVersion
 from unlearning.lineage.history import Past, kept
-from unlearning.project.training.train import People, people_in
+from unlearning.project.people import People, people_in
 from unlearning.stores import spool
 from unlearning.stores.dvc import objects as dvc_stores
-from unlearning.stores.dvc import twin_files, twin_map
+from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
-from unlearning.stores.git import plumbing
-from unlearning.stores.keys import PUBLIC
 from unlearning.stores.tables import tables
 from unlearning.traces import within_reach
+from unlearning.traces.old_revisions import commit_twins, known
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
-    from unlearning.stores.dvc.repository import DvcData
-    from unlearning.stores.git.repository import Git
 
 _PARQUET = b"PAR1"
-_READ = ": dependency "
-"""In a line of `DvcData.status`, after a stage that read something else than DVC recorded."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +61,6 @@ def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str]
         _write(workspace, after)
     commits = commit_twins(workspace, after)
     return Made(tuple(maker.made.values()), commits, tuple(without))
-
-
-def known(workspace: Workspace) -> TwinMap:
-    """Every twin so far. Raises VerificationFailed for a map that was changed; a clone without a key takes it as it is."""
-    return twin_map.read(workspace.data.git, workspace.root, public_keys=workspace.trusted_keys)
 
 
 def _write(workspace: Workspace, twins: TwinMap) -> None:
@@ -185,123 +174,6 @@ class _Maker:
         version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
         if self.workspace.lineage.data_version(version.digest, version.path) is None:
             self.workspace.lineage.record_data(version, [bytes.fromhex(token) for token in tokens])
-
-
-# --- commits --------------------------------------------------------------------------------------------------------
-
-
-def commit_twins(workspace: Workspace, twins: TwinMap) -> int:
-    """A twin commit, under its own ref, for every commit that names an erased object; how many were made or renewed."""
-    git, made = workspace.data.git, 0
-    if not twins.twins:
-        return 0
-    present, rename = plumbing.twins(git), _renaming(git, twins)
-    for rev in plumbing.everywhere(git):
-        made += _commit_twin(git, rev, rename, present.get(rev)) is not None
-    return made
-
-
-def _renaming(git: Git, twins: TwinMap) -> Callable[[str], bytes | None]:
-    """Blob of a DVC file → what its twin says; each blob is read once, however many commits have it."""
-    return cache(lambda blob: twin_files.renamed(plumbing.blob(git, blob), twins))
-
-
-def _commit_twin(git: Git, rev: str, rename: Callable[[str], bytes | None], present: str | None) -> str | None:
-    """The new twin of a commit; None when it needs none or has it already."""
-    found = {path: rename(blob) for path, blob in plumbing.files(git, rev).items() if twin_files.is_metadata(path)}
-    changed = {path: content for path, content in found.items() if content is not None}
-    if not changed:
-        return None
-    commit = plumbing.commit_beside(git, rev, changed, message=f"Twin of {rev} without erased people")
-    if commit == present:
-        return None
-    plumbing.set_twin(git, rev, commit)
-    return commit
-
-
-def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dict[str, Any]:
-    """Bring back an old revision, or its twin when it named erased objects.
-
-    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. `missing` names outputs that are nowhere,
-    `stale` stages that made something of erased people which nobody could take out: `dvc repro` makes both again.
-    Raises NotFound, ProjectError.
-    """
-    git = workspace.data.git
-    commit = plumbing.resolve(git, rev)
-    _commit_twin(git, commit, _renaming(git, known(workspace)), plumbing.twins(git).get(commit))
-    chosen = plumbing.twins(git).get(commit, commit)
-    if into is None:
-        _refuse_dirty(workspace)
-        plumbing.switch(git, rev if chosen == commit else chosen)
-        data = workspace.data
-    else:
-        data = _link(workspace, chosen, into.resolve())
-    missing = twin_files.checkout(data)
-    stale = sorted({line.split(_READ)[0] for line in data.status() if _READ in line}) if chosen != commit else []
-    folder = str(into or workspace.root)
-    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": folder, "missing": missing, "stale": stale}
-
-
-def _refuse_dirty(workspace: Workspace) -> None:
-    rewritten = [line for line in workspace.data.status() if ": output " in line and line.endswith(" modified")]
-    changed = [*plumbing.changes(workspace.data.git), *rewritten]
-    if changed:
-        raise ProjectError(
-            f"{len(changed)} files differ from what Git or DVC recorded ({changed[0].strip()}); "
-            "commit or restore them first, or check out elsewhere with --into FOLDER"
-        )
-
-
-def _link(workspace: Workspace, commit: str, folder: Path) -> DvcData:
-    from unlearning.stores.dvc.repository import DvcData
-
-    plumbing.link(workspace.data.git, commit, folder)
-    twin_files.share_cache(workspace.data, folder)
-    return DvcData(folder)
-
-
-# --- the map --------------------------------------------------------------------------------------------------------
-
-
-def listing(workspace: Workspace) -> dict[str, Any]:
-    """The map, whether its signature was checked, and how many commits have a twin. Raises VerificationFailed."""
-    twins = known(workspace)
-    return {
-        "signature": "unchecked" if not workspace.trusted_keys else "valid",
-        "twins": [plain(twin) for twin in sorted(twins.twins.values(), key=lambda twin: (twin.path, twin.old))],
-        "stale": sorted(twins.stale),
-        "commits": len(plumbing.twins(workspace.data.git)),
-    }
-
-
-def verify(workspace: Workspace) -> list[str]:
-    """What is wrong with the map, in words: a twin that is nowhere or is another file, an erased object that came back."""
-    twins = known(workspace)
-    stores = dvc_stores.stores(workspace.data)
-    where = f"{workspace.settings.stores.keys}/{PUBLIC}"
-    unsigned = [f"the signature was not checked, for want of a key; copy the project's {PUBLIC} to {where}"]
-    return [
-        *(unsigned if not workspace.trusted_keys else ()),
-        *_every_wrong(twins, stores),
-    ]
-
-
-def _every_wrong(twins: TwinMap, stores: Sequence[ObjectStore]) -> list[str]:
-    return [
-        finding
-        for twin in sorted(twins.twins.values(), key=lambda twin: twin.old)
-        for finding in _wrong(twin, stores, needed=twin.new not in twins.twins)
-    ]
-
-
-def _wrong(twin: Twin, stores: Sequence[ObjectStore], *, needed: bool) -> Iterator[str]:
-    yield from (f"{store.name} holds the erased object {twin.old}" for store in stores if store.holds(twin.old))
-    holding = [store for store in stores if store.holds(twin.new)]
-    if needed and not holding:
-        yield f"the twin {twin.new} of {twin.old} is in no cache or remote"
-    for store in holding if needed else ():
-        if store.digest(twin.new) != twin.digest:
-            yield f"{store.name} holds another file under the name of the twin {twin.new}"
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

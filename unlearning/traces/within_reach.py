@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing, lifecycle
-from unlearning.domain.entities import ModelRecord, ModelVersion, Trace
-from unlearning.domain.planning import impact
-from unlearning.domain.protocols import Place, Wanted
-from unlearning.erasure.steps import adopted
-from unlearning.erasure.steps.assess import SUPPRESSION_EVENTS, require_index_key
+from unlearning.domain.traces import Place, Trace, Wanted
+from unlearning.lineage import shaped
 from unlearning.lineage.history import Past, kept
+from unlearning.lineage.shaped import to_go
+from unlearning.project.tables import require_index_key
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.current_tables import TablePlace
 from unlearning.traces.places.databases import DatabasePlace
@@ -111,7 +110,7 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
         for record in workspace.lineage.models():
             if str(record.model) in names:
                 workspace.lineage.mark_deleted(record.model)
-        for model in adopted.superseded(workspace):
+        for model in shaped.superseded(workspace):
             if str(model) in names:
                 workspace.followed.mark_deleted(model)
 
@@ -146,31 +145,6 @@ def watch(workspace: Workspace) -> Watch:
     from unlearning.stores.scans.words import Watch
 
     return Watch(workspace.people_columns, workspace.settings.subject.identifier, workspace.keys.index)
-
-
-def to_go(workspace: Workspace, tokens: frozenset[str]) -> list[tuple[ModelVersion, str | None]]:
-    """Every version of which nothing may be left, with its run: those trained here, and adopted ones that were replaced."""
-    ours = [(record.model, record.run_id) for record in shaped(workspace, tokens)]
-    replaced = adopted.superseded(workspace).items()
-    return [*ours, *((model, run_id) for model, (run_id, people) in replaced if people & tokens)]
-
-
-def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
-    """The lineage of every version that these people shaped, and of what was made from those; deleted ones included."""
-    holders: dict[str, set[str]] = {}
-    for token, versions in workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).items():
-        for version in versions:
-            holders.setdefault(version.digest, set()).add(token.hex())
-    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
-    records = workspace.lineage.models(deleted=None)
-    found = [
-        record
-        for record in records
-        if holders.get(record.data.digest)
-        and impact.shaped_by(record, holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto))
-    ]
-    made: set[ModelVersion] = set(workspace.lineage.descendants(record.model for record in found))
-    return [*found, *(record for record in records if record.model in made and record not in found)]
 
 
 def _dvc(workspace: Workspace) -> list[Place]:

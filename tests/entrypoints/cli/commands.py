@@ -47,7 +47,7 @@ def unlearn(root: Path, *words: str, stdin: str | bytes = "") -> Answer:
 def unlearn_apart(root: Path, *words: str, stdin: str = "") -> Answer:
     """The same as a process of its own, with a Prefect home of its own, as a user has it."""
     kept = {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"}
-    script = "from unlearning.cli import main; main(prog_name='unlearn')"
+    script = "from unlearning.entrypoints.cli import main; main(prog_name='unlearn')"
     done = subprocess.run(
         [sys.executable, "-c", script, *words], cwd=root, input=stdin, capture_output=True, text=True, check=False, env=kept
     )

@@ -319,7 +319,7 @@ def test_a_misspelt_command_is_answered_with_the_one_that_was_meant() -> None:
 
 
 def apart(*words: str) -> subprocess.CompletedProcess[str]:
-    script = "from unlearning.cli import main; main(prog_name='unlearn')"
+    script = "from unlearning.entrypoints.cli import main; main(prog_name='unlearn')"
     return subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False, env=os.environ)
 
 

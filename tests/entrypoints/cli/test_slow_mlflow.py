@@ -14,8 +14,8 @@ from tests.registry import Elsewhere
 from tests.servers import mlflow_server
 from tests.slow_proxy import STALL, Manner, SlowProxy, slow_proxy
 from tests.small_project import TRAIN, Project, copy, tracked
+from unlearning.domain.versions import Tracked
 from unlearning.lineage import follow
-from unlearning.stores.dvc.snapshots import Tracked
 
 pytestmark = [pytest.mark.services, pytest.mark.usefixtures("without_prefect", "impatient")]
 

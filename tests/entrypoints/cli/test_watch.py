@@ -8,8 +8,8 @@ import pytest
 
 from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import TRAIN, Project
+from unlearning.domain.clocks import utc_now
 from unlearning.erasure import decisions
-from unlearning.erasure.erasure import utc_now
 
 
 @pytest.mark.usefixtures("without_prefect")

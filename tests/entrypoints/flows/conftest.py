@@ -121,7 +121,7 @@ def unlearn(
 ) -> subprocess.CompletedProcess[str]:
     """`unlearn …` as a process of its own, in the project's folder."""
     return subprocess.run(
-        [sys.executable, "-c", "from unlearning.cli import main; main()", *arguments],
+        [sys.executable, "-c", "from unlearning.entrypoints.cli import main; main()", *arguments],
         input=given,
         capture_output=True,
         text=True,

@@ -16,10 +16,9 @@ from tests.entrypoints.flows.conftest import until
 from tests.registry import Elsewhere
 from tests.servers import free_port, mlflow_server, running
 from tests.small_project import TRAIN, Project, copy, tracked
-from unlearning.domain.entities import ModelVersion
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.entrypoints.service import registry_webhook
 from unlearning.erasure.watch import SHAPED
-from unlearning.stores.dvc.snapshots import Tracked
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
 
@@ -50,7 +49,14 @@ def watched(template: Project, tmp_path: Path) -> Iterator[Watched]:
         "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": Fernet.generate_key().decode(),
     }
     port, log = free_port(), tmp_path / "listen.log"
-    listen = [sys.executable, "-c", "from unlearning.cli import main; main()", "listen", "--root", str(project.root)]
+    listen = [
+        sys.executable,
+        "-c",
+        "from unlearning.entrypoints.cli import main; main()",
+        "listen",
+        "--root",
+        str(project.root),
+    ]
     environment = {registry_webhook.SECRET: SECRET, "PREFECT_API_URL": "", "PYTHONPATH": str(Path(__file__).parents[3])}
     with mlflow_server(project.root, database=f"sqlite:///{project.root / 'mlflow.db'}", environment=allowed) as address:
         project.configure({"stores": {"mlflow": address}})

@@ -13,7 +13,7 @@ from prefect import flow
 from tests.entrypoints.flows.conftest import Server
 from tests.small_project import HOLDOUT, TABLES, Project, copy
 from unlearning.domain import hashing
-from unlearning.domain.entities import Trained
+from unlearning.domain.chain import Trained
 from unlearning.domain.errors import SettingsError
 from unlearning.entrypoints.flows import erase, runners, train
 from unlearning.entrypoints.flows.steps import mapped, step

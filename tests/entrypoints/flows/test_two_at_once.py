@@ -10,7 +10,7 @@ import pytest
 from tests.entrypoints.flows.conftest import Server, unlearn
 from tests.small_project import Project
 from unlearning.entrypoints.flows import erase
-from unlearning.erasure.steps import unlearn as candidate
+from unlearning.erasure.steps import promote
 
 pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -20,14 +20,14 @@ def test_an_erasure_that_another_process_overtakes_plans_again_from_its_version(
 ) -> None:
     slow, quick = project.cells()[0, 1][0], project.cells()[3, 0][0]
     ours, theirs = project.request(slow, quick)
-    promote, overtaken = candidate.promote_step, []
+    undisturbed, overtaken = promote.promote_step, []
 
     def overtaken_once(*arguments: Any) -> Mapping[str, Any]:
         if not overtaken:
             overtaken.append(unlearn(project.root, "erase", "--request", theirs.request_id, environment=server.environment))
-        return promote(*arguments)
+        return undisturbed(*arguments)
 
-    monkeypatch.setattr(candidate, "promote_step", overtaken_once)
+    monkeypatch.setattr(promote, "promote_step", overtaken_once)
 
     (report,) = erase.run(project.workspace, [ours.request_id])
 

@@ -14,8 +14,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, WrongUse
+from unlearning.domain.versions import Pin
 from unlearning.entrypoints.mlflow_hooks.dataset_source import DVCDatasetSource
-from unlearning.stores.dvc.pins import Pin, pin
+from unlearning.stores.dvc.pins import pin
 
 from .conftest import run
 

@@ -9,10 +9,10 @@ import pytest
 from tests.erasure.test_batches import statement
 from tests.small_project import PARAMS, TRAIN, Project
 from unlearning.domain.errors import SettingsError
-from unlearning.erasure.steps import certify
-from unlearning.erasure.steps.purge import OUT_OF_REACH
+from unlearning.erasure import certified_facts
 from unlearning.lineage import follow
 from unlearning.project import settings
+from unlearning.traces.out_of_reach import OUT_OF_REACH
 
 WAREHOUSE = {"place": "data warehouse", "why": "another team runs it", "remedy": "ask them for the same erasure"}
 
@@ -41,7 +41,7 @@ def test_a_certificate_states_declared_backups_and_systems_and_what_was_there_be
     assert places == [*(one.place for one in OUT_OF_REACH), "data warehouse"]
     assert report["out_of_reach"][-1]["remedy"] == WAREHOUSE["remedy"]
 
-    assert predicate["issuer"]["codeDigest"] == certify.code_digest()
+    assert predicate["issuer"]["codeDigest"] == certified_facts.code_digest()
     actions = {(one["operation"], one["target"]): one["digestBefore"] for one in predicate["actions"]}
     assert actions["redacted", TRAIN] == before[TRAIN].digest
     assert actions["trained", "outcome"] == "nothing was there"
@@ -59,14 +59,14 @@ def test_a_certificate_says_how_many_known_versions_the_index_covers(project: Pr
     [certificate] = project.workspace.path(".unlearning/certificates").glob("*.json")
     scope = statement(project, str(certificate.relative_to(project.root)))["predicate"]["scope"]
     assert scope["lineage"]["indexed"] == scope["lineage"]["known"]
-    assert scope["gaps"] == [certify.NEVER_FOLLOWED]
+    assert scope["gaps"] == [certified_facts.NEVER_FOLLOWED]
 
     follow.follow(project.workspace)
     project.request("somebody-else")
     project.erase()
     [later] = set(project.workspace.path(".unlearning/certificates").glob("*.json")) - {certificate}
     scope = statement(project, str(later.relative_to(project.root)))["predicate"]["scope"]
-    assert certify.NEVER_FOLLOWED not in scope["gaps"]
+    assert certified_facts.NEVER_FOLLOWED not in scope["gaps"]
     assert scope["lineage"]["known"] >= scope["lineage"]["indexed"] > 0
 
 

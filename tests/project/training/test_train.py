@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from unlearning.domain.entities import Part, Trained
+from unlearning.domain.chain import Part, Trained
 from unlearning.domain.errors import WrongUse
 from unlearning.project.training import train
 

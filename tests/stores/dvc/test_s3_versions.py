@@ -84,7 +84,7 @@ def test_an_object_that_somebody_deleted_is_still_found_until_its_versions_are_g
 
 def test_a_place_finds_and_erases_what_only_an_older_version_holds(remote: Any) -> None:
     from unlearning.domain import hashing
-    from unlearning.domain.protocols import Wanted
+    from unlearning.domain.traces import Wanted
     from unlearning.traces.places.dvc_objects import ObjectPlace, Reader
 
     store, name, _, client = remote

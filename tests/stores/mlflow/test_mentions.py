@@ -16,8 +16,7 @@ from mlflow.utils import rest_utils
 
 from tests.servers import mlflow_server
 from unlearning.domain import hashing
-from unlearning.domain.entities import Trace
-from unlearning.domain.protocols import Wanted
+from unlearning.domain.traces import Trace, Wanted
 from unlearning.stores.mlflow.files import AT_ONCE
 from unlearning.stores.mlflow.garbage import RUN, MlflowGarbage
 from unlearning.stores.mlflow.mentions import MlflowMentions

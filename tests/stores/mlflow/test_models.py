@@ -24,8 +24,8 @@ import pytest
 import torch
 
 from tests.servers import free_port, mlflow_server
-from unlearning.domain.entities import DataVersion, ModelVersion
 from unlearning.domain.errors import NotFound, ParentMoved, ProjectError, Unavailable, WrongUse
+from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.entrypoints.mlflow_hooks.dataset_source import DVCDatasetSource
 from unlearning.stores.mlflow.connection import address, silence
 from unlearning.stores.mlflow.models import CANDIDATE_TAG, MlflowModels

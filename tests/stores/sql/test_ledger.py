@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
 from unlearning.domain.hashing import digest
-from unlearning.stores.sql import schema
+from unlearning.stores.sql import database, schema
 from unlearning.stores.sql.followed import SqlFollowed
 from unlearning.stores.sql.ledger import GENESIS, SqlLedger
 
@@ -29,7 +29,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @pytest.fixture
 def engine(database_url: str, tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     yield engine
     engine.dispose()
 
@@ -189,7 +189,7 @@ def test_a_chain_written_anew_is_found_by_whoever_kept_a_hash(ledger: SqlLedger,
 
 
 def append_many(url: str, root: Path, writer: int, count: int) -> None:
-    engine = schema.connect(url, root)
+    engine = database.connect(url, root)
     ledger = SqlLedger(engine)
     for number in range(count):
         ledger.append("Counted", f"writer-{writer}", {"number": number}, at=NOON)
@@ -203,7 +203,7 @@ def test_processes_that_open_a_new_database_at_once_all_append_to_one_line(datab
     for writer in writers:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0] * 4
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     ledger = SqlLedger(engine)
     assert [event.seq for event in ledger.events()] == list(range(1, 61))
     assert ledger.verify() == []
@@ -214,13 +214,13 @@ def test_processes_that_open_a_new_database_at_once_all_append_to_one_line(datab
 
 
 def hold_lock(url: str, root: Path, held: Any) -> None:
-    with SqlLedger(schema.connect(url, root)).exclusive("model", timeout=10):
+    with SqlLedger(database.connect(url, root)).exclusive("model", timeout=10):
         held.set()
         time.sleep(600)
 
 
 def test_a_lock_excludes_other_processes_lets_them_append_and_dies_with_its_holder(database_url: str, tmp_path: Path) -> None:
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     ledger = SqlLedger(engine)
     held = SPAWN.Event()
     holder = SPAWN.Process(target=hold_lock, args=(database_url, tmp_path, held))
@@ -259,7 +259,7 @@ def test_a_process_killed_while_it_writes_leaves_no_half_event(engine: sa.Engine
 
 
 def test_a_relative_sqlite_path_is_below_the_project_and_private(tmp_path: Path) -> None:
-    engine = schema.connect("sqlite:///.unlearning/ledger.db", tmp_path)
+    engine = database.connect("sqlite:///.unlearning/ledger.db", tmp_path)
     folder = tmp_path / ".unlearning"
     assert (folder / "ledger.db").is_file()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -270,7 +270,7 @@ def test_a_relative_sqlite_path_is_below_the_project_and_private(tmp_path: Path)
 
 
 def test_sqlite_zeroes_what_is_deleted_and_waits_for_others(tmp_path: Path) -> None:
-    engine = schema.connect("sqlite:///store.db", tmp_path)
+    engine = database.connect("sqlite:///store.db", tmp_path)
     with engine.connect() as connection:
         values = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -282,7 +282,7 @@ def test_sqlite_zeroes_what_is_deleted_and_waits_for_others(tmp_path: Path) -> N
 
 def test_opening_a_database_twice_applies_each_migration_once(database_url: str, tmp_path: Path) -> None:
     for _ in range(2):
-        engine = schema.connect(database_url, tmp_path)
+        engine = database.connect(database_url, tmp_path)
         with engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT number, name FROM unlearning_migration").fetchall()
         assert [tuple(row) for row in rows] == [(1, "first tables"), (2, "keys of the index"), (3, "runs that following read")]
@@ -290,25 +290,25 @@ def test_opening_a_database_twice_applies_each_migration_once(database_url: str,
 
 
 def test_a_database_of_an_older_package_gets_the_tables_it_lacks(database_url: str, tmp_path: Path) -> None:
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     tamper(engine, "DROP TABLE followed_run")
     tamper(engine, "DELETE FROM unlearning_migration WHERE number = 3")
     engine.dispose()
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     assert SqlFollowed(engine).runs() == {}
     engine.dispose()
 
 
 def test_a_database_of_a_newer_package_is_left_alone(database_url: str, tmp_path: Path) -> None:
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     tamper(engine, "INSERT INTO unlearning_migration VALUES (99, 'from the future')")
     engine.dispose()
     with pytest.raises(SettingsError, match="schema 99"):
-        schema.connect(database_url, tmp_path)
+        database.connect(database_url, tmp_path)
 
 
 def test_a_full_disk_is_said_and_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
-    engine = schema.connect("sqlite:///store.db", tmp_path)
+    engine = database.connect("sqlite:///store.db", tmp_path)
     ledger = SqlLedger(engine)
     ledger.append("Counted", "s", {}, at=NOON)
     with engine.connect() as connection:
@@ -325,14 +325,14 @@ def test_a_full_disk_is_said_and_leaves_the_chain_as_it_was(tmp_path: Path) -> N
 
 @pytest.mark.services
 def test_a_postgresql_address_without_a_driver_means_the_one_that_is_installed(postgres_url: str, tmp_path: Path) -> None:
-    engine = schema.connect(postgres_url.replace("+psycopg2", ""), tmp_path)
+    engine = database.connect(postgres_url.replace("+psycopg2", ""), tmp_path)
     assert engine.dialect.driver == "psycopg2"
     engine.dispose()
 
 
 def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1") as caught:
-        schema.connect("postgresql+psycopg2://me:hunter2@127.0.0.1:1/unlearning", tmp_path)
+        database.connect("postgresql+psycopg2://me:hunter2@127.0.0.1:1/unlearning", tmp_path)
     assert "hunter2" not in str(caught.value)
 
 
@@ -342,17 +342,17 @@ def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> 
 )
 def test_an_address_that_cannot_be_meant_is_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="expected") as caught:
-        schema.connect(url, tmp_path)
+        database.connect(url, tmp_path)
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_path_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Unavailable, match=r"file/store\.db cannot be opened: (Not a directory|File exists)"):
-        schema.connect("sqlite:///file/store.db", tmp_path)
+        database.connect("sqlite:///file/store.db", tmp_path)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database, but long enough to be taken for one" * 50)
     with pytest.raises(Damaged, match=r"store\.db"):
-        schema.connect("sqlite:///store.db", tmp_path)
+        database.connect("sqlite:///store.db", tmp_path)

@@ -17,9 +17,11 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unlearning.domain.entities import Chain, DataVersion, ModelRecord, ModelVersion, Part, ShardChain, Trained
+from unlearning.domain.chain import Chain, Part, ShardChain, Trained
+from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound, WrongUse
-from unlearning.stores.sql import membership, schema
+from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.stores.sql import database, membership, schema
 from unlearning.stores.sql.lineage import SqlLineage
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -27,7 +29,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @pytest.fixture
 def engine(database_url: str, tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     yield engine
     engine.dispose()
 
@@ -186,7 +188,7 @@ def test_another_process_sees_what_this_one_records_at_once(engine: sa.Engine, l
 
 
 def record_table(url: str, root: Path, table: int) -> None:
-    engine = schema.connect(url, root)
+    engine = database.connect(url, root)
     lineage, parent = SqlLineage(engine), None
     for number in range(4):
         data = version(f"{number}", 100, path=f"table-{table}.csv")
@@ -202,7 +204,7 @@ def test_processes_that_record_at_once_lose_nothing(database_url: str, tmp_path:
     for writer in writers:
         writer.join(60)
     assert [writer.exitcode for writer in writers] == [0] * 3
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     lineage = SqlLineage(engine)
     for table in range(3):
         for number, data in enumerate(lineage.data_versions(f"table-{table}.csv")):
@@ -212,7 +214,7 @@ def test_processes_that_record_at_once_lose_nothing(database_url: str, tmp_path:
 
 
 def record_without_end(url: str, root: Path, started: Any) -> None:
-    lineage, parent = SqlLineage(schema.connect(url, root)), None
+    lineage, parent = SqlLineage(database.connect(url, root)), None
     for number in itertools.count():
         data = version(str(number), 3000)
         lineage.record_data(data, tokens(range(number * 700, number * 700 + 3000)), parent=parent)
@@ -221,7 +223,7 @@ def record_without_end(url: str, root: Path, started: Any) -> None:
 
 
 def test_a_process_killed_while_it_records_leaves_whole_versions_only(database_url: str, tmp_path: Path) -> None:
-    engine = schema.connect(database_url, tmp_path)
+    engine = database.connect(database_url, tmp_path)
     lineage = SqlLineage(engine)
     for delay in (0.0, 0.03, 0.08):
         started = SPAWN.Event()

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from unlearning.domain import hashing, merkle
-from unlearning.domain.entities import DataVersion
-from unlearning.stores.sql import schema
+from unlearning.domain.versions import DataVersion
+from unlearning.stores.sql import database
 from unlearning.stores.sql.lineage import SqlLineage
 from unlearning.stores.tables import tables
 
@@ -20,7 +20,7 @@ KEY = b"k" * 32
 def test_a_person_in_row_15000_is_seen_though_mlflow_digests_the_first_10000_rows_only(tmp_path: Path) -> None:
     import mlflow
 
-    lineage, digests, roots = SqlLineage(schema.connect("sqlite:///lineage.db", tmp_path)), [], []
+    lineage, digests, roots = SqlLineage(database.connect("sqlite:///lineage.db", tmp_path)), [], []
     versions = {}
     for person in ("ann", "bob"):
         file = tmp_path / f"{person}.parquet"

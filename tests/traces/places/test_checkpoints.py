@@ -2,8 +2,7 @@ import hashlib
 
 import pytest
 
-from unlearning.domain.entities import Trace
-from unlearning.domain.protocols import Wanted
+from unlearning.domain.traces import Trace, Wanted
 from unlearning.stores.checkpoints import CheckpointStore
 from unlearning.traces.places.checkpoints import NAME, CheckpointPlace
 

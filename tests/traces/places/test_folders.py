@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unlearning.domain.protocols import Wanted
+from unlearning.domain.traces import Wanted
 from unlearning.traces.places.folders import EmptyFolderPlace
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unlearning.domain import hashing
-from unlearning.domain.protocols import Wanted
+from unlearning.domain.traces import Wanted
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.traces.places.dvc_objects import ObjectPlace, Reader
 

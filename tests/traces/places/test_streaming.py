@@ -16,8 +16,8 @@ LIMIT_MB = 120
 SEARCH = """
 import json, resource, sys
 from unlearning import hashing
-from unlearning.places.dvc_objects import ObjectPlace, Reader
-from unlearning.protocols import Wanted
+from unlearning.traces.places.dvc_objects import ObjectPlace, Reader
+from unlearning.domain.traces import Wanted
 from unlearning.stores.dvc_stores import ObjectStore
 from dvc.fs import LocalFileSystem
 import pyarrow.csv, pyarrow.parquet

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from unlearning.domain.entities import DataVersion, ModelVersion, plain
+from unlearning.domain.entities import plain
 from unlearning.domain.errors import WouldEmptyData
 from unlearning.domain.hashing import digest
+from unlearning.domain.versions import DataVersion, ModelVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,3 @@ def check_something_remains(*, table: str, rows: int, removed: int) -> None:
             f"erasing these people would remove all {rows} records of {table}; a model cannot be trained on nothing. "
             "Add data first, or retire the model and its data in MLflow and DVC"
         )
-
-
-def must_start_by(due_at: datetime | None, *, expected: timedelta, margin: timedelta = timedelta(days=1)) -> datetime | None:
-    """The latest start that keeps the promise: due − expected duration − margin for approval."""
-    return due_at - expected - margin if due_at else None

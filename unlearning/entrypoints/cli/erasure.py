@@ -26,16 +26,18 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     """
     from unlearning.domain import hashing
     from unlearning.domain.entities import plain
+    from unlearning.erasure import search
     from unlearning.erasure.steps import assess, receive
-    from unlearning.lineage import adoption
+    from unlearning.project.requests import chosen
+    from unlearning.project.tables import require_tables
 
     workspace = open_project(root)
     tokens = {token.hex() for token in hashing.keyed(workspace.keys.index, receive.known_as(workspace, people(subjects)))}
     if requests or not subjects:
-        tokens |= {one.token for one in receive.chosen(workspace, requests)}
-    found = assess.assess(workspace, sorted(tokens), assess.search(workspace, tokens))
+        tokens |= {one.token for one in chosen(workspace, requests)}
+    found = assess.assess(workspace, sorted(tokens), search.search(workspace, tokens))
     if not workspace.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
-        adoption.check_ready(workspace)
+        require_tables(workspace)
     body = plain(found)
     shards = body.pop("shards")
     body |= {
@@ -88,7 +90,7 @@ def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -
 
 
 def _impact_lines(body: Mapping[str, Any]) -> list[str]:
-    from unlearning.entrypoints.presentation import counted
+    from unlearning.erasure.report import counted
 
     return [
         f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}; "

@@ -158,7 +158,7 @@ def adopt(
     \b
     Example:  unlearn adopt churn/3 --data data/churn.csv --subject-column customer --stage train-churn --minimum auc=0.7
     """
-    from unlearning.erasure.erasure import utc_now
+    from unlearning.domain.clocks import utc_now
     from unlearning.lineage import adoption
 
     wish = adoption.Wish(model, data, column, policy, stage, _minimum(minima))

@@ -32,8 +32,8 @@ def request(root: Path, as_json: bool, identifiers: Sequence[str], source: str |
     \b
     Example:  echo patient-4711 | unlearn request --file -
     """
+    from unlearning.domain.clocks import utc_now
     from unlearning.domain.errors import WrongUse
-    from unlearning.erasure.erasure import utc_now
     from unlearning.erasure.steps import receive
 
     given = [*identifiers, *_read(source)]
@@ -56,11 +56,11 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
     Example:  unlearn status request-0123456789abcdef
     """
     from unlearning.domain import lifecycle
-    from unlearning.erasure.steps import receive
+    from unlearning.project.requests import chosen
 
     workspace = open_project(root)
     if request_id:
-        _show(workspace, receive.chosen(workspace, [request_id]), as_json=as_json, one=True)
+        _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
         return
     known = lifecycle.fold(workspace.ledger.events()).values()
     _show(workspace, sorted(known, key=_urgency), as_json=as_json)
@@ -192,7 +192,7 @@ COMMANDS = (request, status, approve, hold, release, exempt, cancel, extend, tol
 
 
 def _decide(decision: Any, root: Path, request_id: str, *, as_json: bool, **said: Any) -> None:
-    from unlearning.erasure.erasure import utc_now
+    from unlearning.domain.clocks import utc_now
 
     workspace = open_project(root)
     _show(workspace, [decision(workspace, request_id, now=utc_now(), **said)], as_json=as_json, one=True)
@@ -228,9 +228,9 @@ def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: 
 
 def _documents(workspace: Workspace, requests: Sequence[ErasureRequest]) -> list[dict[str, Any]]:
     from unlearning.domain import lifecycle
+    from unlearning.domain.clocks import utc_now
     from unlearning.domain.entities import plain
     from unlearning.erasure import decisions
-    from unlearning.erasure.erasure import utc_now
 
     late = {one.request_id for one in lifecycle.overdue(lifecycle.fold(workspace.ledger.events()), utc_now())}
     held, extended = decisions.on_record(workspace, {one.group for one in requests})

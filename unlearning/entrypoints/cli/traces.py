@@ -63,11 +63,11 @@ def twins(root: Path, as_json: bool, check: bool) -> None:
     \b
     Example:  unlearn twins --verify
     """
-    from unlearning.traces import twins as redaction_twins
+    from unlearning.traces import old_revisions
 
     workspace = open_project(root)
-    document = redaction_twins.listing(workspace)
-    findings = redaction_twins.verify(workspace) if check else []
+    document = old_revisions.listing(workspace)
+    findings = old_revisions.verify(workspace) if check else []
     lines = [f"{twin['old'][:12]} → {twin['new'][:12]}  {twin['path']}" for twin in document["twins"]]
     lines += [f"{name[:12]} made of erased data, no twin: `dvc repro` makes it again" for name in document["stale"]]
     said = f"{document['commits']} commits have a twin; signature of the map: {document['signature']}"
@@ -88,9 +88,9 @@ def checkout(root: Path, as_json: bool, rev: str, into: Path | None) -> None:
     \b
     Example:  unlearn checkout v1.2 --into ../v1.2
     """
-    from unlearning.traces import twins as redaction_twins
+    from unlearning.traces import old_revisions
 
-    done = redaction_twins.checkout(open_project(root), rev, into=into)
+    done = old_revisions.checkout(open_project(root), rev, into=into)
     what = (
         f"the twin {done['commit'][:12]} of {done['rev'][:12]}" if done["twin"] else f"{done['rev'][:12]}, which needs no twin"
     )

@@ -1,6 +1,6 @@
 """The demo's data: scikit-learn's breast cancer table (569 real records, 30 features), with a person for every record.
 
-Run as `python -m unlearning.demo_data data/records.parquet`. Source: Wolberg, Street and Mangasarian 1993, UCI Machine
+Run as `python -m unlearning.entrypoints.demo.data data/records.parquet`. Source: Wolberg, Street and Mangasarian 1993, UCI Machine
 Learning Repository, doi:10.24432/C5DW2B; it ships inside scikit-learn's wheel, so no network is needed.
 """
 
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     from unlearning.stores.tables import tables
 
     if len(arguments) != 1:
-        print("usage: python -m unlearning.demo_data PATH.parquet", file=sys.stderr)
+        print("usage: python -m unlearning.entrypoints.demo.data PATH.parquet", file=sys.stderr)
         return 2
     tables.write(columns(), Path(arguments[0]))
     return 0

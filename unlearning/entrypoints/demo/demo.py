@@ -35,8 +35,8 @@ def run(folder: Path) -> dict[str, Any]:
     progress.info("making a Git and DVC project in %s", folder)
     progress.info("    %s", demo_data.GROUPING)
     workspace = make_project(folder)
+    from unlearning.domain.clocks import utc_now
     from unlearning.entrypoints.flows import erase, train
-    from unlearning.erasure.erasure import utc_now
     from unlearning.erasure.steps import receive
     from unlearning.project.training import stages
 

@@ -12,7 +12,7 @@ from prefect import flow
 
 from unlearning.entrypoints.flows import erase as erasing
 from unlearning.entrypoints.flows import train as training
-from unlearning.erasure.steps.receive import chosen
+from unlearning.project.requests import chosen
 from unlearning.project.workspace import open_workspace
 
 

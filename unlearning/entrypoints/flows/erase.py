@@ -9,16 +9,15 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from unlearning.domain.entities import Trained
+from unlearning.domain.chain import Trained
 from unlearning.domain.errors import ParentMoved, Refused, needing_room
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
 from unlearning.entrypoints.flows.steps import mapped, progress, step, warm
-from unlearning.erasure import batches, decisions
-from unlearning.erasure import report as summary
+from unlearning.erasure import batches, decisions, report
 from unlearning.erasure.erasure import Erasure, trained_from
-from unlearning.erasure.steps import adopted, unlearn
+from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
 from unlearning.lineage import openlineage
 from unlearning.project.training.train import Replay
 from unlearning.project.training.train import replay as train_again
@@ -42,13 +41,13 @@ def erase(
     refused: list[Refused] = []
     for erasure in batches.batches(workspace, requests or []):
         try:
-            report = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay)
+            summary = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay)
         except Refused as error:  # the next batch does not wait for this one
             progress.info("  refused  %s", erasure.erasure_id)
             refused.append(error)
         else:
-            create_markdown_artifact(presentation.markdown(report), key="erasure", description="What one erasure did")
-            done.append(report)
+            create_markdown_artifact(presentation.markdown(summary), key="erasure", description="What one erasure did")
+            done.append(summary)
     if refused:
         raise refused[0]
     return done
@@ -69,9 +68,9 @@ def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard:
         workspace.ledger.exclusive(erasure.erasure_id),
         openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
     ):
-        report = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
-        openlineage.tell_erasure(workspace, told, report, Erasure(workspace, erasure.erasure_id).redacted)
-        return report
+        summary = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
+        openlineage.tell_erasure(workspace, told, summary, Erasure(workspace, erasure.erasure_id).redacted)
+        return summary
 
 
 def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
@@ -86,48 +85,48 @@ def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_sh
 
 
 def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
-    step("2 assess", lambda: batches.assess_step(erasure), say=summary.say_impact)
-    step("3 plan", lambda: batches.plan_step(erasure), say=summary.say_plan)
+    step("2 assess", lambda: assess.assess_step(erasure), say=report.say_impact)
+    step("3 plan", lambda: plan.plan_step(erasure), say=report.say_plan)
     if erasure.plan.tokens:
         decisions.require_approved(erasure)
-        step("4 redact", lambda: batches.redact_step(erasure), say=summary.say_redacted)
+        step("4 redact", lambda: redact.redact_step(erasure), say=report.say_redacted)
         if erasure.plan.retrains_own:
-            trained, report = _climb(erasure, replay=replay, every_shard=every_shard)
-            step("7 promote", lambda: unlearn.promote_step(erasure, trained, report["metrics"]), say=summary.say_promoted)
+            trained, judged = _climb(erasure, replay=replay, every_shard=every_shard)
+            step("7 promote", lambda: promote.promote_step(erasure, trained, judged["metrics"]), say=report.say_promoted)
         for name in erasure.plan.adopted:
             _remake(erasure, name)
-        step("  settle", lambda: batches.settle_step(erasure), say=summary.say_settled)
-        step("8 purge", lambda: batches.purge_step(erasure), say=summary.say_purged)
-    step("9 certify", lambda: batches.certify_step(erasure), say=lambda body: str(body["path"] or ""))
-    return summary.summarise(erasure)
+        step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
+        step("8 purge", lambda: purge.purge_step(erasure), say=report.say_purged)
+    step("9 certify", lambda: certify.certify_step(erasure), say=lambda body: str(body["path"] or ""))
+    return report.summarise(erasure)
 
 
 def _remake(erasure: Erasure, name: str) -> None:
     """A model that was trained elsewhere, by its own stage; raises ValidationRefused when no clean version came of it."""
     workspace = erasure.workspace
     with openlineage.reported(workspace, f"erase.{name}", erasure=erasure.erasure_id) as told:
-        made = step(f"5 retrain {name}", lambda: adopted.remake_step(erasure, name), say=adopted.say_remade)
-        moved = step(f"7 promote {name}", lambda: adopted.promote_step(erasure, name), say=adopted.say_promoted)
+        made = step(f"5 retrain {name}", lambda: adopted.remake_step(erasure, name), say=report.say_remade)
+        moved = step(f"7 promote {name}", lambda: adopted.promote_step(erasure, name), say=report.say_adopted_promoted)
         openlineage.tell_remade(workspace, told, made, moved)
 
 
 def _climb(erasure: Erasure, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
     """Methods of the policy in order, until a candidate passes; raises ValidationRefused when none does."""
-    report: Mapping[str, Any] = {}
+    judged: Mapping[str, Any] = {}
     for method in erasure.own.methods:
-        trained, report = _attempt(erasure, method, replay=replay, every_shard=every_shard)
-        if report["passed"]:
-            return trained, report
-    raise unlearn.refuse(erasure, report)
+        trained, judged = _attempt(erasure, method, replay=replay, every_shard=every_shard)
+        if judged["passed"]:
+            return trained, judged
+    raise validate.refuse(erasure, judged)
 
 
 def _attempt(erasure: Erasure, method: str, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
     name = f"5 unlearn ({method})"
-    body = step(name, lambda: unlearn.unlearn_step(erasure, method, map=mapped), say=summary.say_trained)
+    body = step(name, lambda: unlearn.unlearn_step(erasure, method, map=mapped), say=report.say_trained)
     trained = trained_from(body["trained"])
     again = _replay(erasure, trained, every_shard=every_shard) if replay else None
-    report = step("6 validate", lambda: unlearn.validate_step(erasure, trained, again), say=summary.say_validated)
-    return trained, report
+    judged = step("6 validate", lambda: validate.validate_step(erasure, trained, again), say=report.say_validated)
+    return trained, judged
 
 
 def _replay(erasure: Erasure, trained: Trained, *, every_shard: bool) -> Replay | None:

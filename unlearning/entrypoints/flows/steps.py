@@ -16,7 +16,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 
-from unlearning.domain.entities import Job, Part
+from unlearning.domain.chain import Job, Part
 from unlearning.domain.errors import Unavailable
 from unlearning.entrypoints.flows import embedded
 from unlearning.project.training.jobs import run_job

@@ -12,7 +12,7 @@ from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
 from unlearning.entrypoints.flows.steps import mapped, step, warm
-from unlearning.erasure import report as summary
+from unlearning.erasure import report
 from unlearning.lineage import openlineage
 from unlearning.project.training import stages
 from unlearning.project.workspace import Workspace, open_workspace
@@ -30,10 +30,10 @@ def train(root: str = ".") -> dict[str, Any]:
 
 
 def _train(workspace: Workspace) -> dict[str, Any]:
-    work = step("load", lambda: stages.load(workspace), say=summary.say_loaded)
-    trained = step("fit", lambda: stages.fit(work, map=mapped), say=summary.say_fitted)
-    report = step("judge", lambda: stages.judge(work, trained))
-    return step("register", lambda: stages.register(work, trained, report), say=lambda d: f"{d['model']}/{d['version']}")
+    work = step("load", lambda: stages.load(workspace), say=report.say_loaded)
+    trained = step("fit", lambda: stages.fit(work, map=mapped), say=report.say_fitted)
+    judged = step("judge", lambda: stages.judge(work, trained))
+    return step("register", lambda: stages.register(work, trained, judged), say=lambda d: f"{d['model']}/{d['version']}")
 
 
 def run(workspace: Workspace) -> dict[str, Any]:

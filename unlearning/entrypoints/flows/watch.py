@@ -8,10 +8,10 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from unlearning.domain.clocks import utc_now
 from unlearning.entrypoints.flows import embedded
 from unlearning.entrypoints.flows.steps import step
 from unlearning.erasure import watch as watching
-from unlearning.erasure.erasure import utc_now
 from unlearning.project.workspace import Workspace, open_workspace
 
 

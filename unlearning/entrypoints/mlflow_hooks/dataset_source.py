@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlflow.data.dataset_source import DatasetSource
 
 if TYPE_CHECKING:
-    from unlearning.stores.dvc.pins import Pin
+    from unlearning.domain.versions import Pin
 
 
 class DVCDatasetSource(DatasetSource):
@@ -46,7 +46,7 @@ class DVCDatasetSource(DatasetSource):
     @classmethod
     def from_dict(cls, source_dict: dict[Any, Any]) -> DVCDatasetSource:
         """The source that `to_dict` described."""
-        from unlearning.stores.dvc.pins import Pin
+        from unlearning.domain.versions import Pin
 
         known: dict[str, Any] = {name: source_dict.get(name) for name in Pin.__dataclass_fields__}
         return cls(Pin(**known))

@@ -165,8 +165,8 @@ def listen(
     """
     import uvicorn
 
+    from unlearning.domain.clocks import utc_now
     from unlearning.erasure import watch
-    from unlearning.erasure.erasure import utc_now
 
     key, rounds = secret(environ), Rounds(lambda: watch.watch(workspace, clock=utc_now))
     prefect = environ.get("PREFECT_API_URL")

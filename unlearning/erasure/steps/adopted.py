@@ -7,50 +7,24 @@ cannot be: the guarantee says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.entities import Adoption, CheckResult, DataVersion, ModelVersion, plain
+from unlearning.domain.entities import Adoption, CheckResult, plain
 from unlearning.domain.errors import NotFound, Refused, ValidationRefused
+from unlearning.domain.lifecycle import PROMOTED, RETRAINED
+from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
+from unlearning.erasure.steps import validate
 from unlearning.lineage import adoption, graph, sources
 from unlearning.lineage.sources import Seen
-from unlearning.project.training import judging
 from unlearning.stores.dvc import stages as dvc_stages
-from unlearning.stores.dvc.snapshots import Tracked
 from unlearning.stores.mlflow.models import Registered
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
     from unlearning.project.workspace import Workspace
 
-RETRAINED, PROMOTED = "AdoptedRetrained", "AdoptedPromoted"
 GUARANTEE = "exact if the stage reads only what it declares (retrained by the user's stage; determinism not verified)"
-
-
-def wanted(workspace: Workspace, shaped: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The adopted models that have to be made again. shaped: the model versions of an impact."""
-    adoptions, gone = workspace.adoptions, superseded(workspace)
-    tainted = (one for one in shaped if one.get("via") and ModelVersion(one["name"], one["version"]) not in gone)
-    named = {one["name"] for one in tainted if one["name"] in adoptions}
-    return tuple(sorted(name for name in named if adoptions[name].policy == adoption.RETRAIN))
-
-
-def superseded(workspace: Workspace) -> dict[ModelVersion, tuple[str | None, frozenset[str]]]:
-    """Adopted versions that a clean one has replaced → (the run that made each, the people it was replaced for)."""
-    found: dict[ModelVersion, tuple[str | None, frozenset[str]]] = {}
-    for event in workspace.ledger.events(kinds=[PROMOTED]):
-        for one in event.body["from"]:
-            found[ModelVersion(event.body["model"], one["version"])] = one["run_id"], frozenset(event.body["tokens"])
-    return found
-
-
-def made_elsewhere(workspace: Workspace, versions: Sequence[Registered]) -> list[ModelVersion]:
-    """Those that no erasure had made: a candidate that failed its checks was trained on redacted data all the same."""
-    if not versions:
-        return []
-    with workspace.models.reader() as reader:
-        runs = reader.runs([one.run_id for one in versions if one.run_id])
-    return [one.model for one in versions if one.run_id not in runs or runs[one.run_id].erasure is None]
 
 
 # --- 5 unlearn, 6 validate -------------------------------------------------------------------------------------------
@@ -75,7 +49,7 @@ def _remake(erasure: Erasure, adopted: Adoption) -> Mapping[str, Any]:
     except (Refused, NotFound) as error:
         raise _refuse(erasure, adopted, str(error)) from error
     new = _new_version(erasure, adopted, before)
-    checks = [*judging.data_checks(erasure, paths), _data_check(workspace, adopted, new, after, stages)]
+    checks = [*validate.data_checks(erasure, paths), _data_check(workspace, adopted, new, after, stages)]
     checks += [_metric_check(workspace, new, metric, least) for metric, least in adopted.minimum]
     if failed := [one for one in checks if not one.passed]:
         raise _refuse(erasure, adopted, "; ".join(f"{one.name}: {one.how}, expected {one.threshold}" for one in failed))
@@ -233,29 +207,3 @@ def _tags(erasure: Erasure, made: Mapping[str, Any]) -> dict[str, str]:
         "unlearning.data_path": data["path"],
         "unlearning.data_object": data["object"],
     }
-
-
-# --- for people ------------------------------------------------------------------------------------------------------
-
-
-def say_remade(body: Mapping[str, Any]) -> str:
-    """Half a sentence on the clean version."""
-    return f"{body['model']}/{body['to']} by {', '.join(body['stages'])}, {len(body['checks'])} checks passed"
-
-
-def say_promoted(body: Mapping[str, Any]) -> str:
-    """Half a sentence on the aliases."""
-    aliases = " ".join(f"@{alias}" for alias in body["aliases"]) or "no alias"
-    return f"{aliases} → {body['model']}/{body['to']}"
-
-
-def summary(erasure: Erasure) -> list[dict[str, Any]]:
-    """What became of adopted models, by name."""
-    found = []
-    for name in erasure.plan.adopted:
-        made, moved = erasure.progress.step_done(RETRAINED, model=name), erasure.progress.step_done(PROMOTED, model=name)
-        if made and moved:
-            old = [one["version"] for one in moved["from"]]
-            facts = {key: made[key] for key in ("stage", "stages", "guarantee", "checks", "data")}
-            found.append({"name": name, "from_versions": old, "to_version": made["to"], "aliases": moved["aliases"], **facts})
-    return found

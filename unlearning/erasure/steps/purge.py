@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from unlearning.domain.entities import ModelVersion, Residual, Trace, plain
 from unlearning.domain.planning.impact import stale_in_chain, stale_keys
-from unlearning.erasure.erasure import Erasure, utc_now
-from unlearning.erasure.steps import adopted as remaking
-from unlearning.erasure.steps.assess import shaped_records
-from unlearning.project.settings import Settings
-from unlearning.project.workspace import Workspace
-from unlearning.stores.dvc import objects as dvc_stores
-from unlearning.traces import twins, within_reach
-from unlearning.traces.places import checkpoints
-from unlearning.traces.places.dvc_objects import OBJECTS
-
-OUT_OF_REACH = (
-    Residual(
-        place="backups and snapshots",
-        level="physical",
-        outcome="out_of_reach",
-        count=None,
-        why="they are not part of this project",
-        remedy="replay the suppression list after any restore, and record when they expire",
-    ),
-    Residual(
-        place="other clones and DVC caches",
-        level="physical",
-        outcome="out_of_reach",
-        count=None,
-        why="copies on other machines cannot be seen from here, and `dvc push` from one brings erased objects back",
-        remedy="tell their owners, and have them delete the clone's cache",
-    ),
-    Residual(
-        place="contents of the Git history",
-        level="logical",
-        outcome="out_of_reach",
-        count=None,
-        why="Git keeps what was committed, and what small files said needs the identifier itself to be found",
-        remedy="search with `unlearn sweep --subject`; rewrite with `git filter-repo --replace-text`, then every clone anew",
-    ),
-    Residual(
-        place="other flows and experiments on shared servers",
-        level="logical",
-        outcome="out_of_reach",
-        count=None,
-        why="only this project's own flows and experiments are looked at",
-        remedy="their owners: `prefect flow-run delete`, `prefect artifact delete`, `mlflow runs delete` and `mlflow gc`",
-    ),
-    Residual(
-        place="models copied, exported or loaded elsewhere",
-        level="model",
-        outcome="out_of_reach",
-        count=None,
-        why="a serving process keeps the old version in memory until it reloads",
-        remedy="restart what serves the alias, and withdraw exported copies",
-    ),
-)
-"""What no run of this software can delete; a certificate always says so."""
-
-
-def out_of_reach(settings: Settings) -> tuple[Residual, ...]:
-    """What nobody here can search: always the same three, and what the project declares."""
-    declared = (
-        Residual(place=one.place, level=one.level, outcome="out_of_reach", count=None, why=one.why, remedy=one.remedy)
-        for one in settings.out_of_reach
-    )
-    return (*OUT_OF_REACH, *declared)
+from unlearning.domain.traces import Residual
+from unlearning.domain.versions import ModelVersion
+from unlearning.erasure import decisions
+from unlearning.erasure.erasure import Erasure
+from unlearning.erasure.search import shaped_records
+from unlearning.erasure.steps import promote
+from unlearning.lineage.shaped import made_elsewhere, superseded
+from unlearning.traces.deletion import find, twins_then_deletion
 
 
 def purge(erasure: Erasure) -> Mapping[str, Any]:
@@ -80,78 +24,7 @@ def purge(erasure: Erasure) -> Mapping[str, Any]:
     workspace = erasure.workspace
     with workspace.ledger.exclusive("purge"):
         inventory = erasure.once("TracesFound", lambda: find(workspace, erasure.plan.tokens, stale=_stale(erasure)))
-        return _twins_then_deletion(workspace, inventory, erasure.plan.tokens, _elsewhere(erasure))
-
-
-def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> dict[str, Any]:
-    """Every trace of these people within reach, by place, as plain values; changes nothing.
-
-    stale: names of checkpoints that hold them, which nobody can work out once their data is gone.
-    derived: also what stages made from their data and nobody can read.
-    """
-    wanted = within_reach.wanted(workspace, tokens, trust_index=True)
-    found: dict[str, set[Trace]] = {checkpoints.NAME: set(map(Trace, stale))}
-    made: set[str] = set()
-    for place in within_reach.places(workspace):
-        # An object that was found in one store is erased in all, and so is what names it.
-        known = {name: frozenset(found.get(name, ())) | wanted.known.get(name, frozenset()) for name in {*wanted.known, *found}}
-        here = place.find(replace(wanted, known=known))
-        found.setdefault(within_reach.remembered_as(place), set()).update(here.traces, here.derived if derived else ())
-        made.update(trace.name for trace in here.derived)
-    # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
-    present = dvc_stores.named_now(workspace.data, tuple(workspace.tables))
-    found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
-    traces = {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
-    return {"traces": traces, "derived": sorted(made)}
-
-
-def _twins_then_deletion(
-    workspace: Workspace, inventory: Mapping[str, Any], tokens: Collection[str], more: Iterable[Residual]
-) -> dict[str, Any]:
-    """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes."""
-    made = stand_ins(workspace, inventory, tokens)
-    done = carry_out(workspace, traces_from(inventory))
-    residuals = [*done["residuals"], *(plain(residual) for residual in more)]
-    said = {"twins": len(made.twins), "twin_commits": made.commits, "without_twin": list(made.without)}
-    return {**done, "residuals": residuals, **said}
-
-
-def stand_ins(workspace: Workspace, inventory: Mapping[str, Any], tokens: Collection[str]) -> twins.Made:
-    """The twins of every object in an inventory."""
-    objects = [trace.name for trace in traces_from(inventory).get(OBJECTS, ())]
-    return twins.make(workspace, objects, tokens, stale=inventory.get("derived", ()))
-
-
-def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> dict[str, Any]:
-    """Search and delete once more for people who were erased: what came back, what could not be reached then."""
-    with workspace.ledger.exclusive("purge"):
-        found = find(workspace, tokens, derived=derived)
-        if found["traces"]:
-            workspace.ledger.append("TracesFound", "purge", found, at=utc_now())
-        return _twins_then_deletion(workspace, found, tokens, ())
-
-
-def carry_out(workspace: Workspace, found: Mapping[str, Sequence[Trace]]) -> dict[str, Any]:
-    """Delete what was found. What is gone already is no error, so a killed purge is finished by running it again."""
-    residuals = [
-        residual
-        for place in within_reach.places(workspace)
-        for residual in place.erase(found.get(within_reach.remembered_as(place), ()))
-    ]
-    return {
-        "removed": [{"place": name, "count": len(traces), "names": [t.name for t in traces]} for name, traces in found.items()],
-        "residuals": [plain(residual) for residual in residuals],
-        "out_of_reach": [plain(residual) for residual in out_of_reach(workspace.settings)],
-    }
-
-
-def traces_from(inventory: Mapping[str, Any]) -> dict[str, tuple[Trace, ...]]:
-    """The inverse of `find`."""
-    return {name: tuple(Trace(**trace) for trace in traces) for name, traces in inventory["traces"].items()}
-
-
-def _order(trace: Trace) -> tuple[str, str, str]:
-    return trace.kind, trace.name, trace.location
+        return twins_then_deletion(workspace, inventory, erasure.plan.tokens, _elsewhere(erasure))
 
 
 def _stale(erasure: Erasure) -> frozenset[str]:
@@ -196,9 +69,9 @@ def _served(erasure: Erasure) -> frozenset[str]:
 def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
     """Versions that this project did not train: making them again needs whoever did."""
     yield from _unexplained(erasure)
-    gone = remaking.superseded(erasure.workspace)
-    shaped = [version for version in erasure.body("ImpactAssessed")["model_versions"] if version.get("via")]
-    named = [version for version in shaped if ModelVersion(version["name"], version["version"]) not in gone]
+    gone = superseded(erasure.workspace)
+    touched = [version for version in erasure.body("ImpactAssessed")["model_versions"] if version.get("via")]
+    named = [version for version in touched if ModelVersion(version["name"], version["version"]) not in gone]
     if named:
         names = ", ".join(f"{version['name']}/{version['version']} ({version['via']})" for version in named)
         yield Residual(
@@ -216,9 +89,9 @@ def _unexplained(erasure: Erasure) -> Iterable[Residual]:
     """Versions of adopted models of which nobody knows the data: what came after an adoption may have seen these people."""
     workspace = erasure.workspace
     known = {source.model for source in workspace.followed.sources()} | {child for _, child, _ in workspace.lineage.edges()}
-    known |= remaking.superseded(workspace).keys() | {adopted.model for adopted in workspace.adoptions.values()}
+    known |= superseded(workspace).keys() | {adopted.model for adopted in workspace.adoptions.values()}
     every = [version for name in workspace.adoptions for version in workspace.models.versions(name)]
-    if unknown := remaking.made_elsewhere(workspace, [version for version in every if version.model not in known]):
+    if unknown := made_elsewhere(workspace, [version for version in every if version.model not in known]):
         yield Residual(
             place=f"versions of adopted models whose data nobody knows: {', '.join(map(str, unknown))}",
             level="model",
@@ -227,3 +100,16 @@ def _unexplained(erasure: Erasure) -> Iterable[Residual]:
             why="their runs name no data version, so nobody can say whether the people shaped them; an alias may serve them",
             remedy="`unlearn follow`, or `unlearn adopt` each with the table that trained it, then `unlearn erase`",
         )
+
+
+def purge_step(erasure: Erasure) -> Mapping[str, Any]:
+    """8: delete what holds the people and can be deleted; what is left is listed, never left out. No way back from here."""
+
+    def body() -> Mapping[str, Any]:
+        decisions.require_free(erasure.erasure_id, erasure.requests)
+        if erasure.plan.own:
+            promote.check_served(erasure)
+        return purge(erasure)
+
+    with erasure.workspace.ledger.exclusive(decisions.LOCK):
+        return erasure.once("Purged", body)

@@ -6,12 +6,12 @@ The raw identifier exists in memory only, until it is a token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain import hashing, lifecycle
+from unlearning.domain import clocks, hashing, lifecycle
 from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.errors import IdentifierError, NeedsReview, NotFound
 from unlearning.project.workspace import ALIAS
@@ -108,7 +108,7 @@ def _received(
 ) -> list[tuple[str, str, Mapping[str, Any]]]:
     """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all."""
     request_id = f"request-{secrets.token_hex(8)}"
-    due_at = lifecycle.due_at(now, regulation)
+    due_at = clocks.due_at(now, regulation)
     body = {
         "token": token,
         "suppression_token": hidden,
@@ -120,23 +120,3 @@ def _received(
     received = ("RequestReceived", request_id, body)
     suppressed = ("SubjectSuppressed", request_id, {"token": token, "suppression_token": hidden})
     return [received] if group else [received, suppressed]
-
-
-def unknown(request_ids: Iterable[str]) -> NotFound:
-    """The error about ids that nobody gave out; what does not look like one is not repeated: it may name a person."""
-    shown = [
-        one if lifecycle.REQUEST_ID.fullmatch(one) else f"({len(one)} characters that are no request id)" for one in request_ids
-    ]
-    return NotFound(
-        f"no request {', '.join(shown)} in the ledger; `unlearn status` lists them by id, like request-0123456789abcdef"
-    )
-
-
-def chosen(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
-    """The named requests, or every open one; raises NotFound for an unknown id."""
-    known = lifecycle.fold(workspace.ledger.events())
-    if not request_ids:
-        return list(lifecycle.open_requests(known))
-    if missing := [one for one in request_ids if one not in known]:
-        raise unknown(missing)
-    return [known[one] for one in request_ids]

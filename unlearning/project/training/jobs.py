@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unlearning.domain.entities import Job, Part
+from unlearning.domain.chain import Job, Part
 from unlearning.project import plugins, recipes
 from unlearning.stores import spool
 from unlearning.stores.checkpoints import CheckpointStore

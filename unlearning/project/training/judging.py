@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,39 +13,20 @@ import numpy as np
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
 from unlearning.domain import hashing
-from unlearning.domain.entities import CheckResult, Guarantee, Trained, plain
+from unlearning.domain.chain import Trained
+from unlearning.domain.entities import CheckResult, Guarantee, plain
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.project import plugins, suppression
-from unlearning.project.training import train
+from unlearning.project.training import ensemble, train
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from unlearning.domain.protocols import Probabilities
-    from unlearning.erasure.erasure import Erasure
     from unlearning.project.workspace import Workspace
 
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
-
-
-def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
-    """Great Expectations on those of these tables that the erasure rewrote, against the version each was made from."""
-    workspace, removed = erasure.workspace, erasure.body("DataRedacted")["removed"]
-    results: list[CheckResult] = []
-    for before in erasure.plan.before:
-        if removed[before.path] and before.path in paths:
-            old = frame(workspace, workspace.data.fetch(before), before.path)
-            report = check_table(
-                workspace,
-                before.path,
-                redacted=erasure.plan.tokens,
-                before=_profile(workspace, old, before.path),
-                removed=removed[before.path],
-                canary=_who_stays(erasure, old, before.path),
-            )
-            results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
-    return tuple(results)
 
 
 def check_table(
@@ -96,19 +77,6 @@ def check_table(
     return check_data(question, folder=folder, name=name)
 
 
-def _who_stays(erasure: Erasure, old: pd.DataFrame, path: str) -> object | None:
-    """Someone of the old version who must be found in the new one: shows that the search spells people as the index does.
-
-    Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
-    """
-    workspace = erasure.workspace
-    people = old[workspace.person_in(path)].unique().tolist()
-    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
-    named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
-    staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
-    return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
-
-
 def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:
     """The index token of each identifier."""
     kind = workspace.settings.subject.identifier
@@ -143,9 +111,9 @@ def model_checks(
     only: Sequence[str] = MODEL_CHECKS,
 ) -> tuple[CheckResult, ...]:
     """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
-    holdout = train.read_records(workspace, workspace.own.data.holdout)
-    after = train.Ensemble.of(workspace, trained)
-    before = train.Ensemble.of(workspace, parent) if parent and _stored(workspace, parent) else None
+    holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
+    after = ensemble.Ensemble.of(workspace, trained)
+    before = ensemble.Ensemble.of(workspace, parent) if parent and _stored(workspace, parent) else None
     evidence = Evidence(
         holdout_labels=holdout.labels,
         holdout_before=_predict(before, holdout),
@@ -186,11 +154,11 @@ class ModelReport:
 def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | None) -> ModelReport:
     """Utility on the holdout and, when there is a version that serves, agreement with it."""
     wanted = ("utility", "agreement") if parent else ("utility",)
-    nobody = train.read_records(workspace, workspace.own.data.holdout)[:0]
+    nobody = ensemble.read_records(workspace, workspace.own.data.holdout)[:0]
     return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
 
 
-def holdout_metrics(ensemble: train.Ensemble, holdout: Records) -> dict[str, float | int]:
+def holdout_metrics(ensemble: ensemble.Ensemble, holdout: Records) -> dict[str, float | int]:
     """Accuracy and mean loss in nats on the holdout, rounded so that they read well in a diff."""
     probabilities = ensemble.predict(holdout.features)
     right = probabilities[np.arange(len(holdout)), holdout.labels]
@@ -207,7 +175,7 @@ def _stored(workspace: Workspace, trained: Trained) -> bool:
     return all(part.key in workspace.checkpoints for part in trained.parts)
 
 
-def _predict(ensemble: train.Ensemble | None, records: Records) -> Probabilities | None:
+def _predict(ensemble: ensemble.Ensemble | None, records: Records) -> Probabilities | None:
     return ensemble.predict(records.features) if ensemble else None
 
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
-from unlearning.domain.entities import DataVersion, ModelRecord, ModelVersion, Trained, plain
-from unlearning.project.training.train import Ensemble, TrainingSet
+from unlearning.domain.chain import Trained
+from unlearning.domain.entities import ModelRecord, plain
+from unlearning.domain.errors import NotFound
+from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.project.training.ensemble import Ensemble
+from unlearning.project.training.training_set import TrainingSet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,3 +105,19 @@ def _tags(
     if erasure_id is not None:
         tags["unlearning.erasure"] = erasure_id
     return tags
+
+
+def parent_of(workspace: Workspace) -> ModelVersion:
+    """The version behind the alias; raises NotFound with the next step."""
+    return workspace.models.behind(workspace.own.model, workspace.own.alias)
+
+
+def record_of(workspace: Workspace, version: ModelVersion) -> ModelRecord:
+    """The lineage of a version; raises NotFound for one that was not trained here."""
+    record = workspace.lineage.model(version.name, version.version)
+    if record is None:
+        raise NotFound(
+            f"{version} has no recorded lineage, so nobody can say who shaped it; "
+            "train it with `unlearn train`, or point the alias at a version that was"
+        )
+    return record

@@ -13,9 +13,6 @@ from unlearning.stores.files import replacing
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
-DATA, TRAIN, METRICS = "reports/data.json", "reports/train.json", "reports/metrics.json"
-PATHS = frozenset((DATA, TRAIN, METRICS))
-
 
 def write(workspace: Workspace, path: str, content: Mapping[str, Any]) -> None:
     """One report, atomically."""

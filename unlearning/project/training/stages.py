@@ -6,15 +6,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from unlearning.domain.entities import ModelRecord, ModelVersion, Trained
+from unlearning.domain.chain import Trained
+from unlearning.domain.clocks import Clock, utc_now
+from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import ValidationRefused
+from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
 from unlearning.domain.preparation import split
-from unlearning.erasure.erasure import Clock, utc_now
-from unlearning.erasure.steps.assess import SUPPRESSION_EVENTS, current_version, index_table, parent_of, record_of
-from unlearning.lineage import adoption
-from unlearning.project import suppression
-from unlearning.project.training import judging, registration, stage_reports, train
-from unlearning.project.training.train import Map, TrainingSet, people_in, training_set
+from unlearning.domain.versions import ModelVersion
+from unlearning.project import settings, suppression
+from unlearning.project.people import people_in
+from unlearning.project.tables import current_version, index_table, require_tables
+from unlearning.project.training import ensemble, judging, registration, stage_reports, train
+from unlearning.project.training.registration import parent_of, record_of
+from unlearning.project.training.train import Map
+from unlearning.project.training.training_set import TrainingSet, training_set
 from unlearning.project.workspace import Workspace
 from unlearning.stores.tables import tables
 
@@ -54,14 +59,14 @@ def check(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, Any]:
     judged = (own.data.train, own.data.holdout) if own else loaded
     results = {path: judging.check_table(workspace, path).results for path in judged}
     report = stage_reports.data_report(results)
-    stage_reports.write(workspace, stage_reports.DATA, report)
+    stage_reports.write(workspace, settings.DATA, report)
     if failed := [f"{path}: {r.name} ({r.how})" for path, checks in results.items() for r in checks if not r.passed]:
         raise ValidationRefused("the data did not pass: " + "; ".join(failed))
     return report
 
 
 def _adopted_tables(workspace: Workspace) -> tuple[str, ...]:
-    adoption.check_ready(workspace)
+    require_tables(workspace)
     return tuple(dict.fromkeys(path for each in workspace.adoptions.values() for path, _ in each.tables))
 
 
@@ -134,7 +139,7 @@ def register(work: Training, trained: Trained, report: judging.ModelReport, *, c
     if not workspace.ledger.events(subject=str(record.model), kinds=["ModelTrained"]):
         workspace.ledger.append("ModelTrained", str(record.model), body, at=clock())
     alias = _promote(work, record.model) if report.passed else None
-    stage_reports.write(workspace, stage_reports.TRAIN, stage_reports.train_report(record))
+    stage_reports.write(workspace, settings.TRAIN, stage_reports.train_report(record))
     return summary(work, record, report, alias=alias)
 
 
@@ -166,7 +171,7 @@ def summary(work: Training, record: ModelRecord, report: judging.ModelReport, *,
 
 def refresh(workspace: Workspace) -> list[str]:
     """Write the reports that `dvc.yaml` declares and an earlier run made, for the data and version of now; which they are."""
-    writers = REFRESHED if workspace.settings.own else {stage_reports.DATA: check}
+    writers = REFRESHED if workspace.settings.own else {settings.DATA: check}
     declared = [path for path in writers if workspace.path(path).exists() and workspace.data.declares(path)]
     for path in declared:
         writers[path](workspace)
@@ -176,21 +181,21 @@ def refresh(workspace: Workspace) -> list[str]:
 
 
 def _report_version(workspace: Workspace) -> None:
-    stage_reports.write(workspace, stage_reports.TRAIN, stage_reports.train_report(record_of(workspace, parent_of(workspace))))
+    stage_reports.write(workspace, settings.TRAIN, stage_reports.train_report(record_of(workspace, parent_of(workspace))))
 
 
 def evaluate(workspace: Workspace) -> Mapping[str, Any]:
     """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
     record = record_of(workspace, parent_of(workspace))
-    holdout = train.read_records(workspace, workspace.own.data.holdout)
-    content = judging.holdout_metrics(train.Ensemble.of(workspace, record.trained), holdout)
-    stage_reports.write(workspace, stage_reports.METRICS, content)
+    holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
+    content = judging.holdout_metrics(ensemble.Ensemble.of(workspace, record.trained), holdout)
+    stage_reports.write(workspace, settings.METRICS, content)
     return {"model": record.model.name, "version": record.model.version, **content}
 
 
 REFRESHED: Mapping[str, Callable[[Workspace], object]] = {
-    stage_reports.DATA: check,
-    stage_reports.TRAIN: _report_version,
-    stage_reports.METRICS: evaluate,
+    settings.DATA: check,
+    settings.TRAIN: _report_version,
+    settings.METRICS: evaluate,
 }
 """Report → what writes it, upstream first."""

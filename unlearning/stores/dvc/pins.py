@@ -8,48 +8,16 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
+from unlearning.domain.versions import _KNOWN, SCHEME, Pin
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
-
-SCHEME = "dvc"
-_KNOWN = ("rev", "repo", "remote")
-
-
-@dataclass(frozen=True, slots=True)
-class Pin:
-    """Which content a `dvc://` address means."""
-
-    path: str
-    """Relative to the repository, with `/`."""
-    rev: str | None
-    """Git commit that names the object, or None while it is not committed."""
-    object: str
-    """DVC's object hash (md5, with `.dir` for a folder)."""
-    digest: str
-    """SHA-256 of the content, as in `entities.DataVersion`."""
-    remote: str | None = None
-    """The DVC remote that was named, or the repository's default one."""
-    repo: str | None = None
-    """Path or URL of the repository, when the address named one; else the one around the working folder."""
-
-    @property
-    def uri(self) -> str:
-        """The address that means this content again."""
-        return address(self.path, **{name: getattr(self, name) for name in _KNOWN})
-
-
-def address(path: str, **query: str | None) -> str:
-    """`dvc://path?…` with what is given of rev, repo and remote."""
-    asked = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items() if value)
-    return f"{SCHEME}://{quote(path)}?{asked}"
 
 
 def pin(uri: str) -> Pin:

@@ -17,11 +17,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import DataVersion
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable
 from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
+from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores.dvc import recorded_hashes, snapshots, twin_map
-from unlearning.stores.dvc.snapshots import Snapshot, Tracked
+from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.git import plumbing
 from unlearning.stores.git import repository as git_repository
 from unlearning.stores.git.repository import Git

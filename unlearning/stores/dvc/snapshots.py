@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from unlearning.domain.versions import Tracked
 from unlearning.stores.tables.tables import SUFFIXES
 
 if TYPE_CHECKING:
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 
 PART = "part of"
 """In place of a stage: a file and the folder it lies in are each tracked, so one holds the other."""
-
-
-class Tracked(NamedTuple):
-    """One content of one path, as DVC names it."""
-
-    path: str
-    """Relative to the project, with `/`."""
-    object: str
-    """DVC's object hash (md5, with `.dir` for a folder)."""
 
 
 @dataclass(frozen=True)

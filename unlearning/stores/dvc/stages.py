@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.errors import NotFound, Refused
+from unlearning.domain.versions import Tracked
 from unlearning.stores.dvc import recorded_hashes
-from unlearning.stores.dvc.snapshots import Tracked
 
 if TYPE_CHECKING:
     from dvc.repo import Repo

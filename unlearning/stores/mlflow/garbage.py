@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.entities import ModelVersion, Trace
+from unlearning.domain.traces import Trace
+from unlearning.domain.versions import ModelVersion
 from unlearning.stores.mlflow import api
 from unlearning.stores.mlflow import rows as mlflow_rows
 from unlearning.stores.mlflow.connection import global_address, mlflow_exception, silence

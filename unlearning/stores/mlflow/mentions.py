@@ -15,8 +15,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.entities import Trace
 from unlearning.domain.errors import DataError
+from unlearning.domain.traces import Trace
 from unlearning.stores import spool
 from unlearning.stores.mlflow import api, database
 from unlearning.stores.mlflow import rows as mlflow_rows

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.entities import ModelVersion
 from unlearning.domain.errors import NotFound, ParentMoved, ProjectError, Unavailable
 from unlearning.domain.hashing import digest, file_digest
+from unlearning.domain.versions import ModelVersion
 from unlearning.stores import spool
 from unlearning.stores.mlflow.bulk_reader import Reader
 from unlearning.stores.mlflow.connection import (

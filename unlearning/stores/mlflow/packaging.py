@@ -13,9 +13,8 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.entities import DataVersion
 from unlearning.domain.errors import WrongUse
-from unlearning.stores.dvc.pins import Pin
+from unlearning.domain.versions import DataVersion, Pin
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,1 +1,1 @@
-"""How content is searched for people: by cell, by word, by byte."""
+"""How content that is no table is searched for people: by word, by byte."""

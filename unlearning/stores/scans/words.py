@@ -15,8 +15,8 @@ from typing import IO, Any
 
 from unlearning.domain.errors import DataError
 from unlearning.domain.hashing import IdentifierKind
-from unlearning.stores.scans import people as people_scan
 from unlearning.stores.scans import raw_bytes
+from unlearning.stores.tables import people as table_people
 
 SHORTEST_WORD = 6
 """Characters of a word that is taken for an identifier; shorter ones stand in any text by chance."""
@@ -56,7 +56,7 @@ class Watch:
 
     def in_stream(self, stream: IO[bytes]) -> bool:
         """One of them is in a file; it is read in pieces. Raises DataError for a table that is broken in the middle."""
-        here = people_scan.tokens(stream, self.people, kind=self.kind, key=self.key)
+        here = table_people.tokens(stream, self.people, kind=self.kind, key=self.key)
         if here is not None and not here.isdisjoint(self.tokens):
             return True
         stream.seek(0)
@@ -71,7 +71,7 @@ class Watch:
 
     def table(self, stream: IO[bytes]) -> bool:
         """The file is a table with the person column."""
-        return people_scan.identifiers(stream, self.people) is not None
+        return table_people.identifiers(stream, self.people) is not None
 
     def _in_pieces(self, stream: IO[bytes]) -> bool:
         piece = stream.read(_CHUNK_BYTES)
@@ -114,7 +114,7 @@ class Watch:
                 yield from _cells(text, column)
 
     def _known(self, found: set[Any]) -> bool:
-        return not people_scan.tokens_of(found, kind=self.kind, key=self.key).isdisjoint(self.tokens)
+        return not table_people.tokens_of(found, kind=self.kind, key=self.key).isdisjoint(self.tokens)
 
 
 def _unescaped(quoted: str) -> str:

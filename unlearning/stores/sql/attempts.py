@@ -10,9 +10,10 @@ import json
 
 import sqlalchemy as sa
 
-from unlearning.domain.entities import Chain, ShardChain, plain
+from unlearning.domain.chain import Chain, ShardChain
+from unlearning.domain.entities import plain
 from unlearning.domain.hashing import canonical, digest
-from unlearning.stores.sql import schema
+from unlearning.stores.sql import database
 from unlearning.stores.sql.schema import attempts
 
 
@@ -26,7 +27,7 @@ class SqlAttempts:
         """Keep the chain of a training that is about to begin."""
         name = digest([model, [shard.head for shard in chain.shards]])
         known = sa.select(attempts.c.name).where(attempts.c.name == name)
-        with schema.writing(self._engine, "attempts") as connection:
+        with database.writing(self._engine, "attempts") as connection:
             if connection.execute(known).first() is None:
                 row = {"name": name, "model": model, "chain": canonical(plain(chain)).decode()}
                 connection.execute(attempts.insert().values(row))
@@ -34,7 +35,7 @@ class SqlAttempts:
     def chains(self, model: str) -> list[Chain]:
         """Every chain that a training of this model set out to make."""
         query = sa.select(attempts.c.chain).where(attempts.c.model == model).order_by(attempts.c.name)
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return [_chain(text) for text in connection.scalars(query)]
 
 

@@ -12,9 +12,8 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
-from unlearning.domain.entities import ModelVersion
-from unlearning.stores.dvc.snapshots import Tracked
-from unlearning.stores.sql import schema
+from unlearning.domain.versions import ModelVersion, Tracked
+from unlearning.stores.sql import database
 from unlearning.stores.sql.schema import (
     followed_commits,
     followed_derivations,
@@ -114,37 +113,37 @@ class SqlFollowed:
 
     def models(self) -> dict[ModelVersion, Followed]:
         """Every version that was ever seen, deleted ones included."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(followed_models)).mappings()
             return {one.model: one for one in map(_followed, rows)}
 
     def sources(self) -> list[Source]:
         """What fed which version, sorted."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(followed_sources).order_by(*followed_sources.c))
             return [Source(ModelVersion(row.name, row.version), Tracked(row.path, row.object), row.how) for row in rows]
 
     def runs(self) -> dict[str, RunRead]:
         """What the runs said that were asked for alone."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(followed_runs))
             found = (RunRead(row.run_id, row.experiment, row.shown, tuple(json.loads(row.models))) for row in rows)
             return {one.run_id: one for one in found}
 
     def derivations(self) -> list[tuple[Tracked, Tracked, str]]:
         """(from, to, stage) of everything that was made from something."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(followed_derivations))
             return [(Tracked(row.from_path, row.from_object), Tracked(row.path, row.object), row.stage) for row in rows]
 
     def commits(self) -> frozenset[str]:
         """The commits that were walked."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return frozenset(connection.scalars(sa.select(followed_commits.c.rev)))
 
     def opened(self) -> dict[Tracked, Opened]:
         """What became of every object that was looked at."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(followed_objects))
             return {
                 Tracked(row.path, row.object): Opened(Tracked(row.path, row.object), row.rev, row.state, row.detail, row.digest)
@@ -153,21 +152,21 @@ class SqlFollowed:
 
     def gaps(self) -> list[Gap]:
         """What the last round could not say."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(gaps).order_by(gaps.c.number))
             return [Gap(row.what, row.why, row.remedy) for row in rows]
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """Path, or `EVERY_PATH`, → columns that may say whose record it is."""
         found: dict[str, tuple[str, ...]] = {}
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             for row in connection.execute(sa.select(person_columns).order_by(*person_columns.c)):
                 found[row.path] = (*found.get(row.path, ()), row.name)
         return found
 
     def keep(self, found: Findings) -> None:
         """Keep one round: in one transaction, so a killed run leaves the round before."""
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             _delete(connection, followed_sources, map(asdict, found.sources))
             _delete(connection, followed_models, (asdict(one.model) for one in found.models))
             _delete(connection, followed_runs, ({"run_id": one.run_id} for one in found.runs))
@@ -185,14 +184,14 @@ class SqlFollowed:
 
     def add_column(self, path: str, name: str) -> None:
         """A column that says whose record it is, in one table or, with `EVERY_PATH`, in any."""
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             where = (person_columns.c.path == path) & (person_columns.c.name == name)
             if connection.execute(sa.select(person_columns).where(where)).first() is None:
                 connection.execute(person_columns.insert().values(path=path, name=name))
 
     def mark_deleted(self, model: ModelVersion) -> None:
         """The version is gone from the registry; what is known of it stays."""
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             gone = connection.execute(followed_models.update().where(_of(followed_models, model)).values(deleted=True))
             if gone.rowcount == 0:
                 row = _model_row(Followed(model, None, "", 0, settled=False, deleted=True))
@@ -200,7 +199,7 @@ class SqlFollowed:
 
     def add_source(self, source: Source) -> None:
         """Say what fed a version that the registry itself knows nothing about; the next round keeps it."""
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             row = _source_row(source)
             same = sa.and_(*(followed_sources.c[name] == row[name] for name in ("name", "version", "path", "object")))
             connection.execute(followed_sources.delete().where(same))

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from unlearning.domain.entities import Event
 from unlearning.domain.errors import Damaged
 from unlearning.domain.hashing import canonical, digest
-from unlearning.stores.sql import schema
+from unlearning.stores.sql import database
 from unlearning.stores.sql.schema import events as table
 
 GENESIS = "0" * 64
@@ -54,7 +54,7 @@ class SqlLedger:
         if at.tzinfo is None:
             raise ValueError(f"the moment {at.isoformat()} has no time zone; expected an aware datetime")
         moment, events = at.astimezone(UTC), []
-        with schema.writing(self._engine, "ledger") as connection:
+        with database.writing(self._engine, "ledger") as connection:
             last, previous = _head(connection)
             for seq, (kind, subject, body) in enumerate(wanted, start=last + 1):
                 sealed = _seal(seq, moment.isoformat(), kind, subject, body, previous)
@@ -71,17 +71,17 @@ class SqlLedger:
             query = query.where(table.c.subject == subject)
         if kinds is not None:
             query = query.where(table.c.kind.in_(list(kinds)))
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return [_event(row) for row in connection.execute(query)]
 
     def head(self) -> tuple[int, str]:
         """Position and hash of the last event; (0, 64 zeros) while there is none."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return _head(connection)
 
     def hashes(self) -> list[tuple[int, str]]:
         """Position and hash of every event in order, also of events that cannot be read any more."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return [
                 (row.seq, row.hash) for row in connection.execute(sa.select(table.c.seq, table.c.hash).order_by(table.c.seq))
             ]
@@ -91,7 +91,7 @@ class SqlLedger:
 
         expected: a (seq, hash) noted elsewhere; without one, a cut at the end or a chain written anew cannot be seen.
         """
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(table).order_by(table.c.seq)).yield_per(1000)
             return list(_findings(rows, expected))
 
@@ -100,7 +100,7 @@ class SqlLedger:
 
         Raises Unavailable after `timeout` seconds.
         """
-        return schema.exclusive(self._engine, name, timeout=timeout)
+        return database.exclusive(self._engine, name, timeout=timeout)
 
 
 def _head(connection: sa.Connection) -> tuple[int, str]:

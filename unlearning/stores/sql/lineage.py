@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from unlearning.domain import merkle
 from unlearning.domain.derivation import EDGE_KINDS, Edge, Family
-from unlearning.domain.entities import DataVersion, ModelRecord, ModelVersion, plain
+from unlearning.domain.entities import ModelRecord, plain
 from unlearning.domain.errors import NotFound, WrongUse
-from unlearning.stores.sql import membership, records, schema
+from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.stores.sql import database, membership, records
 from unlearning.stores.sql.membership import TOKEN_BYTES, Profile
 from unlearning.stores.sql.schema import blocks, data_versions, edges, index_keys, layouts, models, paths, spans
 
@@ -76,7 +77,7 @@ class SqlLineage:
         present = membership.words(tokens)
         digest = membership.tokens_digest(*present)
         made_with = self._key_id() if self._key_id is not None else None
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             path = _path_id(connection, version.path)
             known = connection.execute(
                 sa.select(data_versions).where(data_versions.c.path == path, data_versions.c.digest == version.digest)
@@ -100,7 +101,7 @@ class SqlLineage:
 
     def index_keys(self) -> frozenset[str]:
         """Public names of the keys that made the tokens of the index: one, unless the key was replaced."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return frozenset(connection.scalars(sa.select(index_keys.c.id)))
 
     def versions_holding(self, tokens: Iterable[bytes]) -> dict[bytes, list[DataVersion]]:
@@ -112,7 +113,7 @@ class SqlLineage:
         if len(wanted) == 1:
             return {wanted[0]: self._held_by_one(wanted[0])}
         found: dict[bytes, list[DataVersion]] = {}
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             histories = self._current(connection)
             for start in range(0, len(wanted), _CHUNK):
                 found |= _held_by_many(connection, histories, wanted[start : start + _CHUNK])
@@ -120,7 +121,7 @@ class SqlLineage:
 
     def holders(self, digest: str) -> list[bytes]:
         """Tokens of everyone in a data version, cut to 16 bytes, sorted. Raises NotFound."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             row = connection.execute(sa.select(data_versions).where(data_versions.c.digest == digest)).first()
             if row is None:
                 raise NotFound(f"data version {digest[:12]}… is not in the lineage; run `unlearn train`, or record it first")
@@ -136,7 +137,7 @@ class SqlLineage:
         query = _select_versions().order_by(data_versions.c.id)
         if path is not None:
             query = query.where(paths.c.path == path)
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return [_data_version(row) for row in connection.execute(query)]
 
     def data_version(self, digest: str, path: str | None = None) -> DataVersion | None:
@@ -144,14 +145,14 @@ class SqlLineage:
         query = _select_versions().where(data_versions.c.digest == digest).order_by(data_versions.c.id)
         if path is not None:
             query = query.where(paths.c.path == path)
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             row = connection.execute(query).first()
         return None if row is None else _data_version(row)
 
     def root(self, version: DataVersion) -> str | None:
         """The commitment to everyone in a data version: the Merkle root over their tokens, cut to 16 bytes; None if unknown."""
         query = sa.select(data_versions.c.root).join(paths, data_versions.c.path == paths.c.id)
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             found = connection.scalar(query.where(data_versions.c.digest == version.digest, paths.c.path == version.path))
         return None if found is None else str(found)
 
@@ -164,7 +165,7 @@ class SqlLineage:
         """
         name, version = record.model.name, record.model.version
         row = {"data_digest": record.data.digest, "record": records.dumps(record), "deleted": False}
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             where = (models.c.name == name) & (models.c.version == version)
             known = connection.execute(sa.select(models).where(where)).first()
             if known is None:
@@ -183,7 +184,7 @@ class SqlLineage:
     def model(self, name: str, version: int) -> ModelRecord | None:
         """What shaped a model version, also after it was deleted; None for one that was never recorded."""
         query = sa.select(models.c.record).where(models.c.name == name, models.c.version == version)
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             text = connection.scalar(query)
         return None if text is None else records.loads(text)
 
@@ -194,13 +195,13 @@ class SqlLineage:
             query = query.where(models.c.name == name)
         if deleted is not None:
             query = query.where(models.c.deleted == deleted)
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             return [records.loads(text) for text in connection.scalars(query)]
 
     def mark_deleted(self, model: ModelVersion) -> None:
         """The version is gone from the registry; its lineage stays. Raises NotFound for one that was never recorded."""
         where = (models.c.name == model.name) & (models.c.version == model.version)
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             if connection.execute(models.update().where(where).values(deleted=True)).rowcount == 0:
                 raise NotFound(f"model version {model} is not in the lineage; expected one of `unlearn lineage`")
 
@@ -210,7 +211,7 @@ class SqlLineage:
         if deleted is not None:
             query = query.where(models.c.deleted == deleted)
         wanted, found = list(set(digests)), set()
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             for start in range(0, len(wanted), _CHUNK):
                 some = query.where(models.c.data_digest.in_(wanted[start : start + _CHUNK]))
                 found |= {(row.name, row.version) for row in connection.execute(some)}
@@ -230,7 +231,7 @@ class SqlLineage:
                 raise WrongUse(f"edge {parent} → {child} has kind {kind!r}; expected one of {', '.join(EDGE_KINDS)}")
             if parent == child:
                 raise WrongUse(f"edge {parent} → {child}: a model version cannot come from itself")
-        with schema.writing(self._engine, "lineage") as connection:
+        with database.writing(self._engine, "lineage") as connection:
             known = {tuple(row) for row in connection.execute(sa.select(edges))}
             rows = [(parent.name, parent.version, child.name, child.version, kind) for parent, child, kind in fresh]
             if new := [dict(zip(edges.c.keys(), row, strict=True)) for row in rows if row not in known]:
@@ -238,7 +239,7 @@ class SqlLineage:
 
     def edges(self) -> list[Edge]:
         """Every (parent, child, kind), sorted."""
-        with schema.reading(self._engine) as connection:
+        with database.reading(self._engine) as connection:
             rows = connection.execute(sa.select(edges).order_by(*edges.c))
             return [
                 (ModelVersion(row.parent_name, row.parent_version), ModelVersion(row.child_name, row.child_version), row.kind)
@@ -255,7 +256,7 @@ class SqlLineage:
         """One statement on a bare connection: SQLAlchemy's own round costs more than the look-up."""
         head = int.from_bytes(token[:4], "big")
         while True:
-            with schema.answering(self._engine):
+            with database.answering(self._engine):
                 connection = self._engine.raw_connection()
                 try:
                     cursor = connection.cursor()
@@ -268,7 +269,7 @@ class SqlLineage:
                 return []
             histories = self._histories
             if histories is None or histories.generation != generation:
-                with schema.reading(self._engine) as view:
+                with database.reading(self._engine) as view:
                     histories = self._current(view)
             if histories.generation == generation:
                 return histories.of(profile)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 
-from unlearning.domain.entities import Chain, DataVersion, ModelRecord, ModelVersion, Part, ShardChain, Trained, plain
+from unlearning.domain.chain import Chain, Part, ShardChain, Trained
+from unlearning.domain.entities import ModelRecord, plain
 from unlearning.domain.hashing import canonical
+from unlearning.domain.versions import DataVersion, ModelVersion
 
 
 def dumps(record: ModelRecord) -> str:

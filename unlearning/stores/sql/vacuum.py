@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from unlearning.domain.entities import Residual
-from unlearning.stores.sql.schema import answering
+from unlearning.domain.traces import Residual
+from unlearning.stores.sql.database import answering
 
 
 def leaves_bytes(engine: sa.Engine) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unlearning.domain.entities import Level, Residual, Trace
-from unlearning.domain.protocols import Checkpoints, Found, Wanted
+from unlearning.domain.entities import Level
+from unlearning.domain.protocols import Checkpoints
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
 
 NAME = "checkpoint store"
 

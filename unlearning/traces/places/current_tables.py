@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unlearning.domain.entities import Level, Residual, Trace
+from unlearning.domain.entities import Level
 from unlearning.domain.hashing import IdentifierKind
-from unlearning.domain.protocols import Found, Wanted
-from unlearning.stores.scans import people
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.stores.tables import people
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from unlearning.domain.entities import Level, Residual, Trace
-from unlearning.domain.protocols import Found, Wanted
+from unlearning.domain.entities import Level
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores.sql import vacuum
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import Level, Residual, Trace
-from unlearning.domain.protocols import Found, Wanted
+from unlearning.domain.entities import Level
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores.dvc import objects as dvc_stores
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.scans import raw_bytes

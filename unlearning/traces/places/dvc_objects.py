@@ -9,15 +9,15 @@ from functools import cached_property
 from pathlib import PurePosixPath
 
 from unlearning.domain import hashing
-from unlearning.domain.entities import Level, Residual, Trace
+from unlearning.domain.entities import Level
 from unlearning.domain.errors import DataError
 from unlearning.domain.hashing import IdentifierKind
-from unlearning.domain.protocols import Found, Wanted
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore
-from unlearning.stores.scans import people as people_scan
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.words import Watch
 from unlearning.stores.tables import parts
+from unlearning.stores.tables import people as table_people
 
 _OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
 STRAY = "stray-"
@@ -51,7 +51,7 @@ class Reader:
         """Tokens of a file's name and of each folder above it, as if they were identifiers: `scans/patient-4711.png`."""
         if path not in self.names:
             pieces = {piece for part in PurePosixPath(path).parts for piece in (part, PurePosixPath(part).stem)}
-            self.names[path] = people_scan.tokens_of(pieces, kind=self.kind, key=self.key)
+            self.names[path] = table_people.tokens_of(pieces, kind=self.kind, key=self.key)
         return self.names[path]
 
 
@@ -201,7 +201,7 @@ class _Look:
         reader, name = self.reader, _object_of(path)
         try:
             with self.store.open(path, version) as stream:
-                here = people_scan.tokens(stream, reader.people, kind=reader.kind, key=reader.key)
+                here = table_people.tokens(stream, reader.people, kind=reader.kind, key=reader.key)
             if here is not None:
                 self.readable.add(name)
                 return self._to_go(name, here)

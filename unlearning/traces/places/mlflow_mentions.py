@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from unlearning.domain.entities import Level, Residual, Trace
-from unlearning.domain.protocols import Found, Wanted
+from unlearning.domain.entities import Level
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores.mlflow.mentions import MlflowMentions
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.words import Watch

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from unlearning.domain.entities import Level, ModelVersion, Residual, Trace
-from unlearning.domain.protocols import Found, Wanted
+from unlearning.domain.entities import Level
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.versions import ModelVersion
 from unlearning.stores.mlflow.garbage import DATASET, MODEL, RUN, MlflowGarbage
 
 NAME = "MLflow"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from unlearning.domain.entities import Level, Residual, Trace
-from unlearning.domain.protocols import Found, Wanted
+from unlearning.domain.entities import Level
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores.scans import gx_folders, raw_bytes, words
 from unlearning.stores.scans.words import Watch
 

@@ -1,6 +1,6 @@
 import io
 
-from unlearning.stores.scans import people
+from unlearning.stores.tables import people
 
 
 def test_one_line_longer_than_any_header_is_no_table():

@@ -1,0 +1,117 @@
+"""The chain of keys: every step of a training by name, the jobs that make what is missing, and what they gave."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ShardChain:
+    """The names of one shard's checkpoints."""
+
+    shard: int
+    keys: tuple[str, ...]
+    """(R+1,): `keys[0]` names the untrained start, `keys[r]` the checkpoint after slice r."""
+    rows: tuple[int, ...]
+    """(R,): retained records of each slice."""
+
+    @property
+    def head(self) -> str:
+        """The name of the fully trained constituent."""
+        return self.keys[-1]
+
+    @property
+    def empty(self) -> bool:
+        """No record is left, so the shard has no vote."""
+        return not any(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The names of all checkpoints of one model: a pure function of recipe, seed, partition key and retained records."""
+
+    recipe: str
+    """Digest of the recipe: learner, hyperparameters, code, S, R, id of the partition key."""
+    seed: int
+    shards: tuple[ShardChain, ...]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Every checkpoint name that a record went into (the untrained starts hold nobody)."""
+        return frozenset(key for shard in self.shards for key in shard.keys[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Independent work on one constituent: plain values only, the one thing that crosses a process border."""
+
+    method: str
+    root: str
+    """The project folder; the recipe is resolved in it."""
+    recipe: str
+    """`path/to/file.py:attribute`, relative to root."""
+    device: str
+    checkpoints: str
+    """URL of the checkpoint store."""
+    records: str
+    """Folder of the spooled arrays, see `stores/spool.py`."""
+    seed: int
+    shard: int
+    keys: tuple[str, ...]
+    """(R+1,) names; the state to make is `keys[-1]`."""
+    bounds: tuple[int, ...]
+    """(R+1,) offsets of the shard's slices in the spool: slice r is rows bounds[r-1]:bounds[r]."""
+    reuse: bool = True
+    """Start from the longest stored prefix of the chain; False trains from scratch."""
+    save: bool = True
+    """Store each checkpoint under its key; False leaves the store as it is (replay)."""
+    forget: tuple[int, int] | None = None
+    """Offsets of the forget set in the spool, for methods that look at it."""
+    parent: str | None = None
+    """Name of the state to start from, for methods that change a trained model."""
+    params: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The result of one job."""
+
+    shard: int
+    key: str
+    """Name of the constituent's final state in the checkpoint store."""
+    digest: str
+    """SHA-256 of that state's bytes."""
+    slices_trained: int
+    """0 when the stored constituent was already the right one."""
+    rows_trained: int
+    """Records shown to the learner, summed over epochs."""
+    cpu_seconds: float
+    """Thread CPU time of the training."""
+    repaired: int = 0
+    """Stored checkpoints that were damaged and made again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A candidate: the constituents of an ensemble and how they came to be."""
+
+    method: str
+    guarantee: str
+    parts: tuple[Part, ...]
+    dropped: tuple[int, ...] = ()
+    """Shards without a record, left out of the vote."""
+
+    @property
+    def shards_trained(self) -> int:
+        """Constituents that had to be trained."""
+        return sum(part.slices_trained > 0 for part in self.parts)
+
+    def changed_from(self, other: Trained) -> frozenset[int]:
+        """Shards whose constituent is another one, whether it was trained now or in a run that was killed."""
+        before = {(part.shard, part.key) for part in other.parts}
+        return frozenset(part.shard for part in self.parts if (part.shard, part.key) not in before)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Training time, summed over jobs."""
+        return sum(part.cpu_seconds for part in self.parts)

@@ -1,0 +1,83 @@
+"""Traces of people: who is wanted, what a place holds of them, and what could not be seen or deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from unlearning.domain.entities import Level
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Who is searched for."""
+
+    tokens: frozenset[str]
+    """Index tokens."""
+    known: Mapping[str, frozenset[Trace]] = field(default_factory=dict)
+    """Place → what earlier searches found there: it holds the people wherever it turns up again."""
+    identifiers: tuple[str, ...] = field(default=(), repr=False)
+    """Raw, in memory only; without them, files that are no tables cannot be searched for bytes."""
+    trust_index: bool = False
+    """Believe the lineage index about versions it knows; a sweep opens them again."""
+    kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """DVC object → the people whom a legal hold on its data set keeps in it."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What one place holds of the people."""
+
+    traces: tuple[Trace, ...] = ()
+    searched: int = 0
+    """Things that were looked at."""
+    unclear: tuple[Residual, ...] = ()
+    """What nobody can say."""
+    derived: tuple[Trace, ...] = ()
+    """What was made from their data and cannot be read: deleted only when that is asked for."""
+
+
+class Place(Protocol):
+    """Where people leave traces, one a file: sweeping is `find` over all places, purging is `find` and `erase`."""
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+
+    @property
+    def level(self) -> Level:
+        """Rows and files, bytes of storage, or what a model learned."""
+
+    @property
+    def how(self) -> str:
+        """How it is searched, in one sentence."""
+
+    def find(self, wanted: Wanted) -> Found:
+        """What holds them now. Changes nothing; raises Unavailable when the place does not answer."""
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete these; what is gone already is no error. Returns what could not be deleted; raises Unavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One thing that holds people, by a name that says nothing about them: an object, a checkpoint, a run."""
+
+    name: str
+    kind: str = ""
+    """What it is, where a place holds several kinds."""
+    location: str = ""
+    """Where its content lies, when the name alone does not say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Residual:
+    """A place where a trace is left, or that is out of reach: said, never hidden."""
+
+    place: str
+    level: Literal["logical", "physical", "model"]
+    outcome: Literal["residual", "unverified", "out_of_reach"]
+    count: int | None
+    why: str
+    remedy: str

@@ -1,0 +1,282 @@
+"""What an erasure did and measured, gathered as the facts that its certificate states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import unlearning
+from unlearning import __version__
+from unlearning.certificate import facts
+from unlearning.domain import hashing, lifecycle, merkle
+from unlearning.domain.entities import ErasureRequest
+from unlearning.domain.events import check_from, impact_from
+from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
+from unlearning.domain.traces import Residual
+from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.erasure import decisions, report
+from unlearning.erasure.erasure import Erasure
+from unlearning.project.tables import current_version, people_at
+from unlearning.project.training.environment import environment
+from unlearning.project.training.registration import record_of
+from unlearning.project.workspace import Workspace
+from unlearning.stores.tables.tables import digest as file_digest
+from unlearning.traces import sweep
+from unlearning.traces.out_of_reach import out_of_reach
+
+NEVER_FOLLOWED = "the registry and the Git history were not followed: versions known only there are not counted"
+"""Gap of a project where `unlearn follow` never ran."""
+
+
+MERKLE_BYTES = 16
+"""Tokens are cut to this length in the index and in Merkle trees; 128 bits keep a million people apart."""
+
+
+def _promoted(erasure: Erasure) -> list[ModelVersion]:
+    """The clean versions that serve since this erasure: of the own model and of adopted ones."""
+    own = [ModelVersion(erasure.own.model, erasure.body("AliasMoved")["to"])] if erasure.promoted else []
+    return [*own, *(ModelVersion(one["name"], one["to_version"]) for one in report.adopted_models(erasure))]
+
+
+def _facts(erasure: Erasure) -> facts.CertificateFacts:
+    now, workspace = erasure.now(), erasure.workspace
+    trained = erasure.promoted
+    report = erasure.body("CandidateValidated") if trained else {"checks": []}
+    return facts.CertificateFacts(
+        frame=_frame(erasure, _erased(erasure), erasure.erasure_id, now),
+        impact=impact_from(erasure.body("ImpactAssessed")),
+        tables=_tables(erasure),
+        unlearning=_unlearning(erasure) if trained else None,
+        promotion=_promotion(erasure) if trained else None,
+        trains_own=erasure.plan.own is not None,
+        validation=tuple(check_from(check) for check in [*report["checks"], *_adopted_checks(erasure)]),
+        actions=(*_actions(erasure), *_adopted_actions(erasure)),
+        findings=_findings(erasure, now),
+        residuals=tuple(Residual(**item) for item in _purged(erasure)["residuals"]),
+        plan_digest=hashing.digest({**erasure.body("PlanMade")}),
+        approved_by=decisions.approved_by(erasure),
+        recipients=decisions.told(workspace, erasure.started["requests"]),
+        backups=_backups(workspace, now),
+        children=len(workspace.lineage.descendants(_replaced(erasure))),
+    )
+
+
+def _replaced(erasure: Erasure) -> list[ModelVersion]:
+    """The version that the own model was made from; in a project without one, the adopted versions that were replaced."""
+    if erasure.plan.own:
+        return [erasure.plan.own.parent]
+    return [ModelVersion(one["name"], old) for one in report.adopted_models(erasure) for old in one["from_versions"]]
+
+
+def _purged(erasure: Erasure) -> Mapping[str, Any]:
+    """The last purge of these people: a later one may have reached what the first could not."""
+    return erasure.progress.step_done("PurgedAgain") or erasure.body("Purged")
+
+
+def _erased(erasure: Erasure) -> list[ErasureRequest]:
+    return [request for request in erasure.requests if request.token in erasure.plan.tokens]
+
+
+def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: datetime) -> facts.Frame:
+    workspace = erasure.workspace
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    listed = sorted(bytes.fromhex(token) for token in lifecycle.suppressed(events))
+    position, head = workspace.ledger.head()
+    held, extended = decisions.on_record(workspace, [request.request_id for request in requests])
+    return facts.Frame(
+        certificate_id=name,
+        issued_at=now,
+        issuer=facts.Issuer(
+            name=workspace.settings.issuer,
+            role="operator",
+            tool="mlflow-unlearning",
+            version=__version__,
+            code_digest=code_digest(),
+        ),
+        requests=tuple(requests),
+        scope=_scope(workspace),
+        ledger=facts.LedgerLink(position=position + 1, previous=head, head=head),
+        suppression=facts.Suppression(
+            since=min(request.received_at for request in requests), commitment=merkle.root(listed), size=len(listed)
+        ),
+        holds=held,
+        extensions=extended,
+    )
+
+
+def code_digest() -> str:
+    """What this software is, besides its version: over the names and contents of its own modules."""
+    package = Path(unlearning.__file__).parent
+    modules = sorted(package.rglob("*.py"))
+    return hashing.digest([[str(module.relative_to(package)), hashing.file_digest(module)] for module in modules])
+
+
+def _scope(workspace: Workspace) -> facts.Scope:
+    """Where was looked, how many of the known data versions the index covers, and what following could not say."""
+    followed = workspace.followed
+    indexed = {(version.path, version.object) for version in workspace.lineage.data_versions()}
+    tables = {(one.content.path, one.content.object) for one in followed.opened().values() if one.state != "no table"}
+    gaps = [f"{gap.what}: {gap.why}" for gap in followed.gaps()]
+    return facts.Scope(
+        systems=(
+            "DVC tables " + ", ".join(workspace.tables),
+            "MLflow model " + ", ".join(workspace.looked_after),
+        ),
+        out_of_reach=out_of_reach(workspace.settings),
+        versions_indexed=len(indexed),
+        versions_known=len(indexed | tables),
+        gaps=tuple(gaps) if followed.commits() else (NEVER_FOLLOWED, *gaps),
+    )
+
+
+def _backups(workspace: Workspace, now: datetime) -> tuple[facts.Backup, ...]:
+    """The declared backups: a copy made just before the purge expires so many days after it."""
+    return tuple(
+        facts.Backup(one.name, now + timedelta(days=one.keeps_days) if one.keeps_days is not None else None)
+        for one in workspace.settings.backups
+    )
+
+
+def _trees(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree]]:
+    """The current tables with the Merkle trees over their people's tokens."""
+    current = [current_version(workspace, path) for path in workspace.tables]
+    return [(version, _tree(people_at(workspace, version))) for version in current]
+
+
+def _tree(tokens: Sequence[str]) -> merkle.Tree:
+    return merkle.Tree(bytes.fromhex(token)[:MERKLE_BYTES] for token in tokens)
+
+
+def _absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, ...]:
+    cut = [bytes.fromhex(token)[:MERKLE_BYTES] for token in tokens]
+    return tuple(facts.Absence(token=token.hex(), proof=tree.prove(token)) for token in cut)
+
+
+def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
+    """The tables as this erasure left them; another one may have redacted them again since."""
+    workspace = erasure.workspace
+    before = {version.path: version for version in erasure.plan.before}
+    left = [DataVersion(**after) for after in erasure.body("DataRedacted")["after"]]
+    trees = [(version, _tree(_people_left(workspace, version))) for version in left]
+    return tuple(
+        facts.Table(
+            before=before[version.path],
+            after=version,
+            root_before=workspace.lineage.root(before[version.path]),
+            root_after=tree.root,
+            absences=_absences(tree, erasure.plan.tokens),
+        )
+        for version, tree in trees
+    )
+
+
+def _people_left(workspace: Workspace, version: DataVersion) -> Sequence[str]:
+    """Everyone in a version: read again, or as it was indexed when a later erasure has put a twin in its place."""
+    file = workspace.data.fetch(version)
+    if file_digest(file) == version.digest:
+        return people_at(workspace, version, file)
+    return [token.hex() for token in workspace.lineage.holders(version.digest)]
+
+
+def _unlearning(erasure: Erasure) -> facts.Unlearning:
+    trained = erasure.promoted
+    if trained is None:
+        raise RuntimeError("no candidate was promoted")
+    replay = erasure.body("CandidateValidated")["replay"]
+    new = ModelVersion(erasure.own.model, erasure.body("AliasMoved")["to"])
+    return facts.Unlearning(
+        trained=trained,
+        chain_before=erasure.parent.chain,
+        chain_after=record_of(erasure.workspace, new).chain,
+        parent_data_digest=erasure.parent.data.digest,
+        code_digest=code_digest(),
+        environment_digest=hashing.digest(environment()),
+        replay_equal=replay["equal"] if replay else None,
+        replay_digest=hashing.digest(replay["digests"]) if replay else None,
+    )
+
+
+def _promotion(erasure: Erasure) -> facts.Promotion:
+    workspace, plan = erasure.workspace, erasure.own
+    new = ModelVersion(plan.model, erasure.body("AliasMoved")["to"])
+    return facts.Promotion(
+        registry=workspace.models.shown,
+        alias=plan.alias,
+        old=plan.parent,
+        new=new,
+        model_digest=erasure.body("VersionRegistered")["files_digest"],
+        served_digest=erasure.body("AliasMoved")["served_digest"],
+    )
+
+
+_ACTIONS: Mapping[str, tuple[facts.Operation, str]] = {
+    "DataRedacted": ("redacted", "rewritten without the people"),
+    "CandidateTrained": ("trained", "constituents trained on the retained records"),
+    "VersionRegistered": ("registered", "registered as a new version"),
+    "AliasMoved": ("promoted", "alias moved to the new version"),
+    "Purged": ("deleted", "everything within reach that held them; a search of every place follows"),
+}
+
+
+def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
+    return tuple(
+        facts.Action(
+            target=target,
+            operation=_ACTIONS[kind][0],
+            digest_before=before,
+            started_at=began,
+            finished_at=ended,
+            result=_ACTIONS[kind][1],
+        )
+        for kind, began, ended in erasure.steps()
+        if kind in _ACTIONS
+        for target, before in _targets(erasure, kind)
+    )
+
+
+def _targets(erasure: Erasure, kind: str) -> list[tuple[str, str | None]]:
+    """What a step changed, with the digest of what was there; the list of what was to be deleted for a purge."""
+    if kind == "DataRedacted":
+        removed = erasure.body(kind)["removed"]
+        return [(version.path, version.digest) for version in erasure.plan.before if removed.get(version.path)]
+    found = erasure.progress.step_done("TracesFound") if kind == "Purged" else None
+    models = erasure.plan.own.model if erasure.plan.own else ", ".join(erasure.workspace.looked_after)
+    return [(models, hashing.digest({**found}) if found else None)]
+
+
+def _adopted_checks(erasure: Erasure) -> list[Mapping[str, Any]]:
+    return [check for made in report.adopted_models(erasure) for check in made["checks"]]
+
+
+def _adopted_actions(erasure: Erasure) -> tuple[facts.Action, ...]:
+    """What was done to models that were trained elsewhere, and how sure that is."""
+    made = {one["name"]: one for one in report.adopted_models(erasure)}
+    told: Mapping[str, tuple[facts.Operation, str]] = {
+        lifecycle.RETRAINED: ("trained", "{guarantee}; DVC stage {stage}"),
+        lifecycle.PROMOTED: ("promoted", "in place of {replaced}; aliases moved: {moved}"),
+    }
+    for one in made.values():
+        one["replaced"] = ", ".join(f"{one['name']}/{old}" for old in one["from_versions"])
+        one["moved"] = " ".join(f"@{alias}" for alias in one["aliases"]) or "none"
+    return tuple(
+        facts.Action(
+            target=f"{name}/{made[name]['to_version']}",
+            operation=told[event.kind][0],
+            started_at=began,
+            finished_at=event.at,
+            result=told[event.kind][1].format(**made[name]),
+        )
+        for event, began in erasure.timed(told)
+        if (name := event.body["model"]) in made
+    )
+
+
+def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:
+    """What a search of every place shows after the purge: an exit code is no evidence."""
+    done = sweep.sweep(erasure.workspace, erasure.plan.tokens)
+    return tuple(
+        facts.Finding(place=row.place, level=row.level, outcome=row.outcome, how=row.how, at=now, count=row.count)
+        for row in done.places
+    )

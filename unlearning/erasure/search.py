@@ -1,0 +1,128 @@
+"""Where the people of an erasure are: in the current tables, in old versions, in the models that those shaped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unlearning.domain.entities import ModelRecord
+from unlearning.domain.errors import NotFound
+from unlearning.domain.partition import Places
+from unlearning.domain.versions import DataVersion
+from unlearning.lineage.shaped import shaped_by
+from unlearning.project.people import people_in
+from unlearning.project.tables import current_version, require_index_key
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Search:
+    """Where a set of people was found."""
+
+    current: tuple[DataVersion, ...]
+    """The tables as they are now, or were before this erasure redacted them; upstream first."""
+    holders: Mapping[str, frozenset[str]]
+    """Data digest → tokens found in that version."""
+    versions: tuple[DataVersion, ...]
+    """Every version, old ones included, that holds at least one of them."""
+    records: int
+    """Their records in the current source table, and in tables that trained adopted models."""
+    removed: Mapping[str, int]
+    """Current table → their records in it."""
+    training: Places
+    """(n, 4) place of each of their records in the current training table."""
+    people: Places
+    """(u, 4) place of each person found in a table that still exists."""
+    lost: frozenset[str]
+    """Tokens whose place nobody can work out any more: only versions that were purged held these people."""
+
+    @cached_property
+    def found(self) -> frozenset[str]:
+        """The tokens that were found somewhere."""
+        return frozenset(token for held in self.holders.values() for token in held)
+
+
+def search(
+    workspace: Workspace, tokens: Iterable[str], *, made_from: Callable[[DataVersion], DataVersion] = lambda version: version
+) -> Search:
+    """Look for people in the current tables, and through the index in every known old version.
+
+    made_from: the version to look in instead of a current one, for an erasure that redacted the tables in an earlier attempt.
+    """
+    wanted = frozenset(tokens)
+    require_index_key(workspace, wanted)
+    own = workspace.settings.own
+    current, holders, places, rows = [], {}, {}, {}
+    for path, column in workspace.tables.items():
+        present = current_version(workspace, path)
+        version = made_from(present)
+        file = workspace.path(path) if version == present else workspace.data.fetch(version)
+        current.append(version)
+        rows[path], where = _look(workspace, file, path, column, wanted)
+        if own and path in own.data.tables:  # only these feed the shards of this project's model
+            places.update(where)
+        holders[version.digest] = frozenset(where)
+    adopted = {each.data.path for each in workspace.adoptions.values()} & rows.keys()
+    old = _old_holders(workspace, wanted, known=holders)
+    holders |= {version.digest: held for version, held in old}
+    fed = {record.data.digest for record in workspace.lineage.models(own.model, deleted=None)} if own else set()
+    lost: set[str] = set()
+    for version, held in old:
+        if version.digest in fed and not held <= places.keys():
+            try:
+                file = workspace.data.fetch(version)
+            except NotFound:  # purged with an earlier erasure
+                lost |= held
+            else:
+                places.update(_look(workspace, file, version.path, workspace.person_in(version.path), wanted)[1])
+    return Search(
+        current=tuple(current),
+        holders=holders,
+        versions=tuple(v for v in current if holders[v.digest]) + tuple(version for version, _ in old),
+        records=sum(len(rows[path]) for path in {*((own.data.source,) if own else ()), *adopted}),
+        removed={path: len(found) for path, found in rows.items()},
+        training=rows[own.data.train] if own else _places([]),
+        people=_places([places[token] for token in sorted(places)]),
+        lost=frozenset(lost - places.keys()),
+    )
+
+
+def _places(each: Sequence[Places]) -> Places:
+    return np.array(each, dtype=np.uint64).reshape(-1, 4)
+
+
+def _look(workspace: Workspace, file: Path, path: str, column: str, wanted: frozenset[str]) -> tuple[Places, dict[str, Places]]:
+    """The place of each record of these people in one file, and the place of each person."""
+    table = tables.read(file, person=column, named=path)
+    with tables.about(path):
+        people = people_in(workspace, table, column)
+    rows = people.where[people.codes[people.mask(wanted)]]
+    return rows, {token: place for token, place in zip(people.tokens, people.where, strict=True) if token in wanted}
+
+
+def _old_holders(
+    workspace: Workspace, wanted: frozenset[str], *, known: Mapping[str, frozenset[str]]
+) -> list[tuple[DataVersion, frozenset[str]]]:
+    held: dict[DataVersion, set[str]] = {}
+    tokens = sorted(bytes.fromhex(token) for token in wanted)
+    for token, versions in workspace.lineage.versions_holding(tokens).items():
+        for version in versions:
+            if version.digest not in known:
+                held.setdefault(version, set()).add(token.hex())
+    return [(version, frozenset(tokens)) for version, tokens in sorted(held.items(), key=lambda item: str(item[0]))]
+
+
+def shaped_records(
+    workspace: Workspace, found: Search, *, deleted: bool | None = False
+) -> list[tuple[ModelRecord, frozenset[str]]]:
+    """Every version of this project's model that these people shaped, with the tokens that did; see `lineage.models`."""
+    own = workspace.settings.own
+    return shaped_by(workspace, found.holders, own.model, deleted=deleted) if own else []

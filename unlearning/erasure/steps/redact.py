@@ -1,0 +1,103 @@
+"""Step 4, redact: the tables without the people, as new DVC versions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain.entities import plain
+from unlearning.domain.errors import NotFound, ParentMoved
+from unlearning.domain.versions import DataVersion
+from unlearning.erasure import decisions
+from unlearning.project.people import people_in
+from unlearning.project.tables import current_version, index_table
+from unlearning.stores import spool
+from unlearning.stores.tables import parts, tables
+
+if TYPE_CHECKING:
+    from unlearning.erasure.erasure import Erasure
+
+
+def check_unmoved(erasure: Erasure) -> None:
+    """Raises ParentMoved when another erasure, or a user, changed a table after this erasure redacted it."""
+    for after in erasure.body("DataRedacted")["after"]:
+        if current_version(erasure.workspace, after["path"]).digest != after["digest"]:
+            raise ParentMoved(f"{after['path']} changed since {erasure.erasure_id} redacted it; it will be planned again")
+
+
+def redact_step(erasure: Erasure) -> Mapping[str, Any]:
+    """4: the tables without the people, as new DVC versions. Made from the planned versions, so that it can run again."""
+    with erasure.workspace.ledger.exclusive(decisions.LOCK):
+
+        def body() -> Mapping[str, Any]:
+            _check_batch(erasure)
+            return _redact(erasure)
+
+        return erasure.once("DataRedacted", body)
+
+
+def _check_batch(erasure: Erasure) -> None:
+    """Raises ParentMoved when a request was withdrawn or exempted since the plan was made."""
+    if left := set(erasure.plan.tokens) - set(erasure.tokens):
+        raise ParentMoved(f"{len(left)} requests left {erasure.erasure_id} since it was planned; it will be planned again")
+
+
+def _redact(erasure: Erasure) -> Mapping[str, Any]:
+    workspace, plan = erasure.workspace, erasure.plan
+    with workspace.ledger.exclusive("data"):
+        keep = {before.path: _keep(erasure, before) for before in plan.before}
+        changed = [before for before in plan.before if not keep[before.path].all()]
+        for before in plan.before:
+            index_table(workspace, before, _planned(erasure, before))
+        for before in changed:
+            _write_redacted(erasure, before, keep[before.path])
+        after = _record_tables(erasure, changed)
+    return {
+        "removed": {path: int((~kept).sum()) for path, kept in keep.items()},
+        "after": [plain(version) for version in after],
+    }
+
+
+def _planned(erasure: Erasure, before: DataVersion) -> Path:
+    """The file of a planned version; raises ParentMoved when another erasure purged it since."""
+    try:
+        return erasure.workspace.data.fetch(before)
+    except NotFound as error:
+        raise ParentMoved(f"{before.path} was purged since the erasure was planned; it will be planned again") from error
+
+
+def _keep(erasure: Erasure, before: DataVersion) -> NDArray[np.bool_]:
+    """(n,) true for the rows of a planned version that stay."""
+    workspace = erasure.workspace
+    column = workspace.person_in(before.path)
+    table = tables.read(_planned(erasure, before), person=column, named=before.path)
+    return ~people_in(workspace, table, column).mask(erasure.plan.tokens)
+
+
+def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
+    """Replace the file in the workspace, or the parts of a folder that change, unless someone else changed it meanwhile."""
+    workspace, out = erasure.workspace, erasure.workspace.path(before.path)
+    with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
+        draft = folder / out.name
+        tables.redact(_planned(erasure, before), draft, keep, named=before.path)
+        if not parts.put_in_place(draft, out, before=_planned(erasure, before)):
+            raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
+
+
+def _record_tables(erasure: Erasure, changed: Sequence[DataVersion]) -> list[DataVersion]:
+    workspace, versioning = erasure.workspace, erasure.workspace.settings.versioning
+    paths = [before.path for before in changed]
+    if paths:
+        workspace.data.record(paths)
+        if versioning.commit:
+            workspace.data.commit(f"Redact data for {erasure.erasure_id}", paths)
+        if versioning.push:
+            workspace.data.push(paths, remote=versioning.remote)
+    after = [current_version(workspace, before.path) for before in erasure.plan.before]
+    for before, version in zip(erasure.plan.before, after, strict=True):
+        index_table(workspace, version, workspace.path(version.path), parent=before.digest)
+    return after

@@ -1,0 +1,98 @@
+"""Step 6, validate: the redacted tables and the candidate are judged; what fails is refused, never passed in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from unlearning.domain.chain import Trained
+from unlearning.domain.entities import CheckResult, plain
+from unlearning.domain.errors import ValidationRefused
+from unlearning.erasure.steps.redact import check_unmoved
+from unlearning.project import suppression
+from unlearning.project.training import judging, train
+from unlearning.project.training.judging import _profile, check_table, frame, tokenise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from unlearning.erasure.erasure import Erasure
+
+
+def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
+    """Great Expectations on those of these tables that the erasure rewrote, against the version each was made from."""
+    workspace, removed = erasure.workspace, erasure.body("DataRedacted")["removed"]
+    results: list[CheckResult] = []
+    for before in erasure.plan.before:
+        if removed[before.path] and before.path in paths:
+            old = frame(workspace, workspace.data.fetch(before), before.path)
+            report = check_table(
+                workspace,
+                before.path,
+                redacted=erasure.plan.tokens,
+                before=_profile(workspace, old, before.path),
+                removed=removed[before.path],
+                canary=_who_stays(erasure, old, before.path),
+            )
+            results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
+    return tuple(results)
+
+
+def _who_stays(erasure: Erasure, old: pd.DataFrame, path: str) -> object | None:
+    """Someone of the old version who must be found in the new one: shows that the search spells people as the index does.
+
+    Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
+    """
+    workspace = erasure.workspace
+    people = old[workspace.person_in(path)].unique().tolist()
+    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
+    named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
+    staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
+    return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
+
+
+def validate_step(erasure: Erasure, trained: Trained, replay: train.Replay | None = None) -> Mapping[str, Any]:
+    """6: judge the new data and the candidate; says whether it may be promoted and, if not, why."""
+
+    def body() -> Mapping[str, Any]:
+        check_unmoved(erasure)
+        results = (
+            *data_checks(erasure, erasure.workspace.own.data.tables),
+            *judging.model_checks(
+                erasure.workspace, trained, forget=erasure.forget, parent=erasure.parent.trained, replay=replay
+            ),
+        )
+        blocking = judging.blocking(results, trained)
+        return {
+            "method": trained.method,
+            "passed": not blocking,
+            "blocking": [result.name for result in blocking],
+            "checks": [{**plain(result), "passed": result.passed} for result in results],
+            "metrics": judging.metrics(results),
+            "replay": plain(replay) if replay else None,
+        }
+
+    return erasure.once("CandidateValidated", body, method=trained.method)
+
+
+def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
+    """No method of the ladder passed: the requests stay open, the alias does what the policy says; the error to raise."""
+    own, answer = erasure.own, erasure.workspace.settings.policy.on_failure
+    if answer == "withdraw":
+        erasure.workspace.models.withdraw_alias(own.model, own.alias)
+    forbade = [check for check in report["checks"] if check["name"] in report["blocking"]]
+    reason = "; ".join(f"{one['name']} is {_measured(one)}, expected {one['threshold']}" for one in forbade)
+    erasure.refuse(reason, alias=answer)
+    where = "withdrawn" if answer == "withdraw" else "where it was"
+    return ValidationRefused(
+        f"{erasure.erasure_id}: no method of {', '.join(own.methods)} passed the checks ({reason}); "
+        f"the requests stay open and alias {own.alias!r} is {where}. "
+        "Look at `unlearn status`, correct data, recipe or thresholds, then run `unlearn erase` again"
+    )
+
+
+def _measured(check: Mapping[str, Any]) -> str:
+    """A check's value, with its sampling error where it has one: it shows when a threshold is finer than the holdout."""
+    error = check["details"].get("standard_error")
+    return f"{check['value']:.4g} ± {error:.2g} (standard error)" if error else str(check["value"])

@@ -1,0 +1,72 @@
+"""Which model versions given people shaped, and which of those are superseded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from unlearning.domain import lifecycle
+from unlearning.domain.entities import ModelRecord
+from unlearning.domain.lifecycle import PROMOTED, SUPPRESSION_EVENTS
+from unlearning.domain.planning import impact
+from unlearning.domain.versions import ModelVersion
+from unlearning.stores.mlflow.models import Registered
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+
+def shaped_by(
+    workspace: Workspace, holders: Mapping[str, frozenset[str]], model: str | None = None, *, deleted: bool | None = None
+) -> list[tuple[ModelRecord, frozenset[str]]]:
+    """Every version trained here, of one model or of any, that people shaped. holders: data digest → tokens found in it."""
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    shaped = (
+        (record, impact.shaped_by(record, holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto)))
+        for record in workspace.lineage.models(model, deleted=deleted)
+        if holders.get(record.data.digest)
+    )
+    return [(record, tokens) for record, tokens in shaped if tokens]
+
+
+def to_go(workspace: Workspace, tokens: frozenset[str]) -> list[tuple[ModelVersion, str | None]]:
+    """Every version of which nothing may be left, with its run: those trained here, and adopted ones that were replaced."""
+    ours = [(record.model, record.run_id) for record in shaped(workspace, tokens)]
+    replaced = superseded(workspace).items()
+    return [*ours, *((model, run_id) for model, (run_id, people) in replaced if people & tokens)]
+
+
+def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
+    """The lineage of every version that these people shaped, and of what was made from those; deleted ones included."""
+    holders: dict[str, set[str]] = {}
+    for token, versions in workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).items():
+        for version in versions:
+            holders.setdefault(version.digest, set()).add(token.hex())
+    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    records = workspace.lineage.models(deleted=None)
+    found = [
+        record
+        for record in records
+        if holders.get(record.data.digest)
+        and impact.shaped_by(record, holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto))
+    ]
+    made: set[ModelVersion] = set(workspace.lineage.descendants(record.model for record in found))
+    return [*found, *(record for record in records if record.model in made and record not in found)]
+
+
+def superseded(workspace: Workspace) -> dict[ModelVersion, tuple[str | None, frozenset[str]]]:
+    """Adopted versions that a clean one has replaced → (the run that made each, the people it was replaced for)."""
+    found: dict[ModelVersion, tuple[str | None, frozenset[str]]] = {}
+    for event in workspace.ledger.events(kinds=[PROMOTED]):
+        for one in event.body["from"]:
+            found[ModelVersion(event.body["model"], one["version"])] = one["run_id"], frozenset(event.body["tokens"])
+    return found
+
+
+def made_elsewhere(workspace: Workspace, versions: Sequence[Registered]) -> list[ModelVersion]:
+    """Those that no erasure had made: a candidate that failed its checks was trained on redacted data all the same."""
+    if not versions:
+        return []
+    with workspace.models.reader() as reader:
+        runs = reader.runs([one.run_id for one in versions if one.run_id])
+    return [one.model for one in versions if one.run_id not in runs or runs[one.run_id].erasure is None]

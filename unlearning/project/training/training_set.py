@@ -1,0 +1,58 @@
+"""A training table as records by shard and slice, with the chain that names every step of their training."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain.chain import Chain
+from unlearning.domain.partition import chain, partition
+from unlearning.domain.protocols import Records
+from unlearning.project.people import people_in
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from unlearning.project.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The retained records in canonical order, and the names of every checkpoint they lead to."""
+
+    records: Records
+    chain: Chain
+    people: int
+    excluded: int
+    """Records left out because their person is suppressed or to be forgotten."""
+
+
+def training_set(workspace: Workspace, table: pa.Table, *, exclude: Collection[str] = ()) -> TrainingSet:
+    """Encode, leave out `exclude` (index tokens), partition and name."""
+    recipe, part = workspace.recipe, workspace.settings.partition
+    people = people_in(workspace, table, recipe.person)
+    keep = ~people.mask(exclude)
+    records = take(recipe.encode(table).records, np.flatnonzero(keep))
+    where = people.where[people.codes[keep]]
+    placed = partition(records, where, shards=part.shards, slices=part.slices)
+    records, where = take(records, placed.order), where[placed.order]
+    return TrainingSet(
+        records=records,
+        chain=chain(workspace.recipe_digest, part.seed, records, where, placed.bounds),
+        people=len(np.unique(people.codes[keep])),
+        excluded=int((~keep).sum()),
+    )
+
+
+def take(records: Records, rows: NDArray[np.int64]) -> Records:
+    """The records at these positions."""
+    return Records(records.features[rows], records.labels[rows])
+
+
+def join(first: Records, second: Records) -> Records:
+    """Two record sets, one after the other."""
+    return Records(np.concatenate((first.features, second.features)), np.concatenate((first.labels, second.labels)))

@@ -1,0 +1,221 @@
+"""One database of ours: its address, its migrations, its transactions and locks, in SQLite or PostgreSQL."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from unlearning.domain.errors import Damaged, SettingsError, Unavailable
+from unlearning.domain.hashing import seed_from
+from unlearning.stores.sql.schema import MIGRATIONS, _migrations
+
+_BUSY_MS = 30_000
+
+
+_CONNECT_SECONDS = 10
+
+
+_POLL_SECONDS = 0.05
+
+
+def connect(url: str, root: Path) -> sa.Engine:
+    """The opened database with every migration applied; safe when several processes open a new one at once.
+
+    url: `sqlite:///path`, relative paths are below `root`, or `postgresql://user@host/database`.
+    Raises SettingsError for a URL that cannot be meant, Unavailable when the database does not answer.
+    """
+    address = _address(url, root)
+    engine = _engine(address)
+    if engine.dialect.name == "sqlite":
+        _make_private(Path(address.database or ""), address)
+        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    with exclusive(engine, "migrations", timeout=60):
+        _migrate(engine)
+    return engine
+
+
+def _address(url: str, root: Path) -> sa.URL:
+    try:
+        address = sa.make_url(url)
+    except exc.ArgumentError as error:
+        raise SettingsError("a store's address is no database URL; expected sqlite:///path or postgresql://…") from error
+    if address.get_backend_name() not in ("sqlite", "postgresql"):
+        raise SettingsError(f"{say(address)}: expected a sqlite:///… or postgresql://… address")
+    if address.drivername == "postgresql":
+        return address.set(drivername="postgresql+psycopg2")
+    if address.get_backend_name() == "postgresql":
+        return address
+    if not address.database or address.database == ":memory:":
+        raise SettingsError(f"{say(address)} names no file; expected sqlite:///path/to/file.db")
+    return address.set(database=str(root / address.database))
+
+
+def _engine(address: sa.URL) -> sa.Engine:
+    try:
+        if address.get_backend_name() == "sqlite":
+            return sa.create_engine(address)
+        arguments = {} if "connect_timeout" in address.query else {"connect_timeout": _CONNECT_SECONDS}
+        return sa.create_engine(address, pool_pre_ping=True, connect_args=arguments)
+    except (ModuleNotFoundError, exc.NoSuchModuleError) as error:
+        raise SettingsError(
+            f"{say(address)} needs a driver that is not installed ({error}); expected postgresql+psycopg2://…, "
+            "run `pip install mlflow-unlearning[postgres]`"
+        ) from error
+
+
+def _make_private(file: Path, address: sa.URL) -> None:
+    """An empty file is a new SQLite database; its log takes over its mode, so nobody else ever reads either."""
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise Unavailable(f"{say(address)} cannot be opened: {error.strerror}; expected a file that you may write") from error
+
+
+def say(url: sa.URL) -> str:
+    """The address for messages, its password hidden."""
+    return url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """One consistent view of the database. Raises Unavailable when it does not answer."""
+    with answering(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def writing(engine: sa.Engine, store: str) -> Iterator[sa.Connection]:
+    """One transaction that excludes every other writer of the same store, in any process; all of it happens or none."""
+    with answering(engine), engine.connect() as connection:
+        connection.execution_options(unlearning_write=True)
+        with connection.begin():
+            if engine.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(f"write/{store}"))))
+            yield connection
+
+
+@contextmanager
+def exclusive(engine: sa.Engine, name: str, *, timeout: float) -> Iterator[None]:
+    """A lock across processes, held while the block runs and gone when its process dies.
+
+    It is no transaction: others go on reading and writing. Raises Unavailable after `timeout` seconds.
+    """
+    hold = _advisory_lock if engine.dialect.name == "postgresql" else _file_lock
+    with hold(engine, name, timeout):
+        yield
+
+
+@contextmanager
+def answering(engine: sa.Engine) -> Iterator[None]:
+    """Turns a database that does not answer into Unavailable, and a broken one into Damaged, with what it said."""
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
+        reason = str(getattr(error, "orig", None) or error).strip()
+        raise Unavailable(f"{say(engine.url)} does not answer: {reason}; run again when it does") from error
+    except exc.DatabaseError as error:
+        if type(error) is not exc.DatabaseError:  # its subclasses are bugs of ours, it alone says that the file is broken
+            raise
+        raise Damaged(f"{say(engine.url)}: {error.orig}; restore it from a backup or name another file") from error
+
+
+def _configure_sqlite(connection: object, _record: object) -> None:
+    """WAL so that readers and the writer do not wait for each other; freed pages zeroed so that what is deleted is gone."""
+    connection.isolation_level = None  # type: ignore[attr-defined]  # SQLAlchemy begins the transactions, see below
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in (
+        f"busy_timeout={_BUSY_MS}",
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "secure_delete=ON",
+        "foreign_keys=ON",
+        "journal_size_limit=16777216",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    """A writer takes the lock at once: one that reads first and upgrades later is turned away by SQLite without waiting."""
+    immediate = connection.get_execution_options().get("unlearning_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def _migrate(engine: sa.Engine) -> None:
+    with writing(engine, "migrations") as connection:
+        _migrations.create(connection, checkfirst=True)
+        done = set(connection.scalars(sa.select(_migrations.c.number)))
+    newest = MIGRATIONS[-1][0]
+    if done and max(done) > newest:
+        raise SettingsError(
+            f"{say(engine.url)} is at schema {max(done)}, this package knows up to {newest}; install a newer mlflow-unlearning"
+        )
+    for number, name, migrate in MIGRATIONS:
+        if number not in done:
+            with writing(engine, "migrations") as connection:
+                migrate(connection)
+                connection.execute(_migrations.insert().values(number=number, name=name))
+
+
+def _lock_number(name: str) -> int:
+    return seed_from("unlearning/lock", name)
+
+
+@contextmanager
+def _file_lock(engine: sa.Engine, name: str, timeout: float) -> Iterator[None]:
+    """A lock on a file next to the database; the system releases it with its last descriptor, however the process ends."""
+    path = f"{engine.url.database}.{_lock_number(name):016x}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _poll(lambda: _try_flock(descriptor), engine, name, timeout)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_flock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _advisory_lock(engine: sa.Engine, name: str, timeout: float) -> Iterator[None]:
+    """PostgreSQL's own lock on a connection kept for it; the server releases it when the connection ends."""
+    with answering(engine):
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    number = _lock_number(name)
+    try:
+        attempt = sa.select(sa.func.pg_try_advisory_lock(number))
+        with answering(engine):
+            _poll(lambda: bool(connection.scalar(attempt)), engine, name, timeout)
+        try:
+            yield
+        finally:
+            connection.scalar(sa.select(sa.func.pg_advisory_unlock(number)))
+    finally:
+        connection.close()
+
+
+def _poll(acquire: Callable[[], bool], engine: sa.Engine, name: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not acquire():
+        if time.monotonic() >= deadline:
+            raise Unavailable(
+                f"lock {name!r} of {say(engine.url)} is held by another process after {timeout:g} s; run again when it is done"
+            )
+        time.sleep(_POLL_SECONDS)
