@@ -92,7 +92,10 @@ def _measure(folder: Path, services: Mapping[str, str]) -> Setting:
     return Setting(command=command, fresh=first, warm=others)
 
 
-_PROJECT = "import sys; from pathlib import Path; from unlearning.entrypoints.demo.demo import make_project; make_project(Path(sys.argv[1]))"
+_PROJECT = (
+    "import sys; from pathlib import Path; from unlearning.entrypoints.demo.demo import make_project\n"
+    "make_project(Path(sys.argv[1]))"
+)
 
 
 def _people(folder: Path) -> list[str]:

@@ -95,7 +95,8 @@ def test_spools_side_by_side_are_apart(tmp_path):
 def killed_spool(parent):
     """A process that spools records, is running inside the block, and is killed by calling what the block is given."""
     program = (
-        "import sys, pathlib, numpy as np; from unlearning.stores import spool; from unlearning.domain.protocols import Records\n"
+        "import sys, pathlib, numpy as np; from unlearning.stores import spool\n"
+        "from unlearning.domain.protocols import Records\n"
         "with spool.spooled(pathlib.Path(sys.argv[1])) as folder:\n"
         "    spool.write(folder, Records(np.zeros((2, 3), np.float32), np.zeros(2, np.int64)))\n"
         "    print('ready', flush=True); sys.stdin.read()\n"

@@ -1,7 +1,7 @@
 """The demo's data: scikit-learn's breast cancer table (569 real records, 30 features), with a person for every record.
 
-Run as `python -m unlearning.entrypoints.demo.data data/records.parquet`. Source: Wolberg, Street and Mangasarian 1993, UCI Machine
-Learning Repository, doi:10.24432/C5DW2B; it ships inside scikit-learn's wheel, so no network is needed.
+Run as `python -m unlearning.entrypoints.demo.data data/records.parquet`. Source: Wolberg, Street and Mangasarian 1993, UCI
+Machine Learning Repository, doi:10.24432/C5DW2B; it ships inside scikit-learn's wheel, so no network is needed.
 """
 
 from __future__ import annotations
