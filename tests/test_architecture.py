@@ -19,7 +19,7 @@ LINES = tuple(
         "errors entities protocols hashing",
         # decisions: pure; numerics and cryptography allowed
         "partition impact planning lifecycle preparation merkle plugins methods checks"
-        " envelope facts verification certificate markup stylesheet chain_picture rendering graph kinship",
+        " envelope facts verification certificate templating chain_picture rendering graph kinship",
         # the outside, one service a file
         "settings learners recipes stores",
         # what is opened, and how a table becomes an ensemble
@@ -48,6 +48,7 @@ HOMES = {
     "fastapi": ("unlearning/intake.py",),
     "uvicorn": ("unlearning/intake.py", "flows/embedded.py"),
     "fsspec": ("unlearning/stores",),
+    "jinja2": ("unlearning/templating.py",),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""
 
@@ -134,7 +135,7 @@ def test_help_answers_without_importing_anything_heavy() -> None:
     script = (
         "import sys, unlearning.cli\n"
         "heavy = {'torch', 'mlflow', 'prefect', 'dvc', 'great_expectations', 'pandas', 'pyarrow', 'sqlalchemy', 'numpy'}\n"
-        "print(sorted(heavy & set(sys.modules)))"
+        "print(sorted((heavy | {'jinja2'}) & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
@@ -144,3 +145,13 @@ def test_importing_the_package_imports_nothing_but_the_standard_library() -> Non
     script = "import sys; before = set(sys.modules); import unlearning; print(sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "['unlearning']"
+
+
+def test_whoever_verifies_a_certificate_loads_no_template_engine() -> None:
+    golden = ROOT / "tests" / "golden" / "certificate.json"
+    script = (
+        "import sys; from unlearning import certificate\n"
+        f"certificate.verify(certificate.read(open({str(golden)!r}, 'rb').read())); print('jinja2' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"
