@@ -31,6 +31,7 @@ HOMES = {
     "fastapi": ("entrypoints/service/",),
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded.py"),
     "fsspec": ("stores/",),
+    "jinja2": ("certificate/page/templating.py",),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""
 
@@ -111,6 +112,7 @@ def test_help_answers_without_importing_anything_heavy() -> None:
     script = (
         "import sys, unlearning.entrypoints.cli\n"
         "heavy = {'torch', 'mlflow', 'prefect', 'dvc', 'great_expectations', 'pandas', 'pyarrow', 'sqlalchemy', 'numpy'}\n"
+        "heavy |= {'jinja2'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
@@ -121,3 +123,13 @@ def test_importing_the_package_imports_nothing_but_the_standard_library() -> Non
     script = "import sys; before = set(sys.modules); import unlearning; print(sorted(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "['unlearning']"
+
+
+def test_whoever_verifies_a_certificate_loads_no_template_engine() -> None:
+    golden = ROOT / "tests" / "golden" / "certificate.json"
+    script = (
+        "import sys; from unlearning.certificate import statement\n"
+        f"statement.verify(statement.read(open({str(golden)!r}, 'rb').read())); print('jinja2' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "False"

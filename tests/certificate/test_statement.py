@@ -799,6 +799,7 @@ def test_a_malformed_file_is_refused_by_name(raw: bytes, message: str) -> None:
         (lambda document: document["predicate"]["unlearning"].pop("chainAfter"), "no field unlearning.chainAfter"),
         (_put("predicate.issuedAt", "2026-13-01"), "malformed where dates"),
         (_put("predicate.requests", 7), "malformed where dates"),
+        (lambda document: document["predicate"].update(unlearning="not needed", residuals="x"), "its evidence is graded"),
         (_put("predicate.tables.0.absence.0.proof", {}), "a proof is malformed"),
     ],
 )

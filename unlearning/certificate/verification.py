@@ -22,6 +22,9 @@ PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate
 Signature = Literal["valid", "invalid", "unchecked"]
 Judgement = Literal["verified", "integrity only", "contradictory", "invalid"]
 
+_MALFORMED = (TypeError, ValueError, AttributeError, KeyError, IndexError)
+"""What reading a document of another shape raises."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recomputation:
@@ -72,16 +75,20 @@ def verify(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> 
     statement = statement_of(envelope)
     predicate = _predicate(statement)
     recomputed, open_questions = _recompute(statement, predicate)
+    try:
+        grade, never = _grade(predicate, signed=keyid is not None), tuple(_never(predicate))
+    except _MALFORMED as error:
+        raise VerificationFailed(f"the certificate is malformed where its evidence is graded: {error}") from error
     return Verification(
         signature="valid" if keyid else "unchecked",
         keyid=keyid,
         claimed_keyids=claimed,
-        grade=_grade(predicate, signed=keyid is not None),
+        grade=grade,
         verdict=_verdict(recomputed, signed=keyid is not None),
         subjects=tuple(f"{subject['name']} sha256:{subject['digest']['sha256']}" for subject in statement["subject"]),
         predicate=predicate,
         recomputed=tuple(recomputed),
-        not_recomputed=(*open_questions, *_never(predicate)),
+        not_recomputed=(*open_questions, *never),
     )
 
 
@@ -159,7 +166,7 @@ def _recompute(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> tu
     for check in checks:
         try:
             found.extend(check(statement, predicate))
-        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
+        except _MALFORMED as error:
             part = check.__name__.removeprefix("_")
             raise VerificationFailed(f"the certificate is malformed where {part} is checked: {error}") from error
     return [item for item in found if isinstance(item, Recomputation)], [item for item in found if isinstance(item, str)]

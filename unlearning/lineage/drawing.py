@@ -9,9 +9,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal
+
+from unlearning.certificate.page.templating import Templates
 
 Kind = Literal["person", "data", "run", "model", "alias"]
 
@@ -32,8 +34,6 @@ COLOURS: Mapping[Kind, tuple[str, str]] = {
 """Kind → (edge of the card, its ground); both give more than 4.5:1 against the text."""
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, HEAD = 228, 52, 84, 18, 28, 34
-_LETTERS = 24
-"""That fit on a card's first line in the widest of the usual fonts; the second is set smaller."""
 _SWEEPS = 12
 
 
@@ -203,64 +203,47 @@ def _left(layer: int) -> float:
 def svg(picture: Picture, title: str, note: str = "") -> str:
     """The picture as a document of its own: no script, no font or style from elsewhere. note: a line below it."""
     y = _heights(picture)
-    width = _left(len(picture.columns)) - GAP_X + MARGIN if picture.columns else 2 * MARGIN + WIDTH
-    foot = max(y.values(), default=MARGIN + HEAD) + HEIGHT / 2 + MARGIN
-    height = foot + (HEAD if note else 0)
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}"'
-        f' viewBox="0 0 {width:.0f} {height:.0f}" role="img" font-family="system-ui, sans-serif">',
-        f"<title>{escape(title)}</title>",
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0,0.8 L7,4 L0,7.2 z" fill="#98a2b3"/></marker></defs>',
-        '<rect width="100%" height="100%" fill="#ffffff"/>',
-        *_headings(picture),
-        *(line for edge, path in zip(picture.edges, picture.paths, strict=True) for line in _line(edge, path, picture, y)),
-        *(line for node in picture.nodes for line in _card(node, _left(picture.layers[node.id]), y[node.id])),
-        *(line for edge, path in zip(picture.edges, picture.paths, strict=True) for line in _caption(edge, path, picture, y)),
-        *([f'<text x="{MARGIN}" y="{foot + 8:.0f}" font-size="12" fill="#b42318">{escape(note)}</text>'] if note else []),
-        "</svg>",
-    ]
-    return "\n".join(lines) + "\n"
+    foot = round(max(y.values(), default=MARGIN + HEAD) + HEIGHT / 2 + MARGIN)
+    return _TEMPLATES.fill(
+        "lineage.svg.jinja",
+        title=title,
+        note=note,
+        width=_left(max(len(picture.columns), 1)) - GAP_X + MARGIN,
+        height=foot + (HEAD if note else 0),
+        foot=foot,
+        margin=MARGIN,
+        card_width=WIDTH,
+        card_height=HEIGHT,
+        colours=COLOURS,
+        headings=list(_headings(picture)),
+        lines=[_line(edge, path, picture, y) for edge, path in zip(picture.edges, picture.paths, strict=True)],
+        cards=[(node, _left(picture.layers[node.id]), y[node.id] - HEIGHT / 2) for node in picture.nodes],
+    )
 
 
-def _headings(picture: Picture) -> Iterator[str]:
+def _headings(picture: Picture) -> Iterator[tuple[str, float, str]]:
+    """The name of each kind, where it stands, and its colour."""
     for kind, heading in HEADINGS.items():
         layers = [picture.layers[node.id] for node in picture.nodes if node.kind == kind]
         if layers:
-            yield (
-                f'<text x="{_left(min(layers)):.0f}" y="{MARGIN + 8}" font-size="11" font-weight="600" letter-spacing="0.8"'
-                f' fill="{COLOURS[kind][0]}">{heading.upper()}</text>'
-            )
+            yield heading, _left(min(layers)), COLOURS[kind][0]
 
 
-def _card(node: Node, x: float, middle: float) -> Iterator[str]:
-    edge, ground = ("#98a2b3", "#f9fafb") if node.gone else COLOURS[node.kind]
-    y, dashed = middle - HEIGHT / 2, ' stroke-dasharray="4 3"' if node.gone else ""
-    ink = "#667085" if node.gone else "#101828"
-    yield f"<g><title>{escape(f'{node.label} {node.detail}'.strip())}</title>"
-    yield (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{WIDTH}" height="{HEIGHT}" rx="7" fill="{ground}"'
-        f' stroke="{edge}" stroke-width="1.2"{dashed}/>'
-    )
-    yield f'<rect x="{x + 7:.1f}" y="{y + 10:.1f}" width="3.5" height="{HEIGHT - 20}" rx="1.75" fill="{edge}"/>'
-    first = y + (22 if node.detail else 31)
-    yield (
-        f'<text x="{x + 19:.1f}" y="{first:.1f}" font-size="13" font-weight="600" fill="{ink}">'
-        f"{escape(_short(node.label, _LETTERS))}</text>"
-    )
-    if node.detail:
-        yield (
-            f'<text x="{x + 19:.1f}" y="{y + 39:.1f}" font-size="10.5" fill="#475467">'
-            f"{escape(_short(node.detail, _LETTERS + 6, front=True))}</text>"
-        )
-    yield "</g>"
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """An edge as it is drawn."""
+
+    curve: str
+    label: str
+    x: float
+    """Where the label stands: near the end, where no two edges that leave together lie on each other."""
+    y: float
 
 
-def _short(text: str, letters: int, *, front: bool = False) -> str:
-    """At most so many letters: of a path the end says most, of a sentence the beginning."""
-    if len(text) <= letters:
-        return text
-    return f"{text[: letters - 1]}…" if front else f"…{text[1 - letters :]}"
+def _line(edge: Edge, path: Sequence[str], picture: Picture, y: Mapping[str, float]) -> _Line:
+    points = _points(path, picture, y)
+    (x0, y0), (x1, y1) = points[-2:]
+    return _Line(_curve(points), edge.label, x0 + (x1 - x0) * 0.52, y0 + (y1 - y0) * 0.53 - 4)
 
 
 def _points(path: Sequence[str], picture: Picture, y: Mapping[str, float]) -> list[tuple[float, float]]:
@@ -273,28 +256,22 @@ def _points(path: Sequence[str], picture: Picture, y: Mapping[str, float]) -> li
     return [*points, (_left(picture.layers[end]) - 2, y[end])]
 
 
-def _line(edge: Edge, path: Sequence[str], picture: Picture, y: Mapping[str, float]) -> Iterator[str]:
-    points = _points(path, picture, y)
+def _curve(points: Sequence[tuple[float, float]]) -> str:
     drawn = [f"M{points[0][0]:.1f},{points[0][1]:.1f}"]
     for number, ((x0, y0), (x1, y1)) in enumerate(pairwise(points)):
         bend = 0.0 if number % 2 else (x1 - x0) * 0.5
         drawn.append(f"C{x0 + bend:.1f},{y0:.1f} {x1 - bend:.1f},{y1:.1f} {x1:.1f},{y1:.1f}")
-    yield (
-        f'<path d="{" ".join(drawn)}" fill="none" stroke="#98a2b3" stroke-width="1.4" marker-end="url(#tip)">'
-        f"<title>{escape(edge.label)}</title></path>"
-    )
+    return " ".join(drawn)
 
 
-def _caption(edge: Edge, path: Sequence[str], picture: Picture, y: Mapping[str, float]) -> Iterator[str]:
-    """The word on an edge, near its end, where no two edges that leave together lie on each other."""
-    if not edge.label:
-        return
-    (x0, y0), (x1, y1) = _points(path, picture, y)[-2:]
-    x, middle = x0 + (x1 - x0) * 0.52, y0 + (y1 - y0) * 0.53
-    yield (
-        f'<text x="{x:.1f}" y="{middle - 4:.1f}" font-size="10" text-anchor="middle" fill="#475467" stroke="#ffffff"'
-        f' stroke-width="3.5" paint-order="stroke" stroke-linejoin="round">{escape(_short(edge.label, 16, front=True))}</text>'
-    )
+def _short(text: str, letters: int, *, front: bool = False) -> str:
+    """At most so many letters: of a path the end says most, of a sentence the beginning."""
+    if len(text) <= letters:
+        return text
+    return f"{text[: letters - 1]}…" if front else f"…{text[1 - letters :]}"
+
+
+_TEMPLATES = Templates(Path(__file__).with_name("templates"), {"px": "{:.1f}".format, "short": _short})
 
 
 # --- Mermaid ---------------------------------------------------------------------------------------------------------

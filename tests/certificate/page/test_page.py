@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from html import escape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -18,13 +18,14 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unlearning.certificate.page import page as module
 from unlearning.certificate.page.page import render
-from unlearning.certificate.page.stylesheet import STYLE
 from unlearning.certificate.statement import encode, read
 from unlearning.domain.errors import VerificationFailed
 
 NAMES = ("certificate", "certificate_with_residuals", "certificate_data_only", "certificate_not_found")
 VOID = {"meta", "br", "rect"}
+STYLE = Path(module.__file__).with_name("templates").joinpath("style.css").read_text("utf-8")
 
 
 def golden(name: str) -> dict[str, Any]:
@@ -218,6 +219,59 @@ def test_no_text_of_the_certificate_becomes_markup(name: str, put: Callable[[dic
     hostile, harmless = page_with(lambda said: put(said, f"x{text}<script>")), page_with(lambda said: put(said, "x"))
     assert [tag for tag, _ in Outline(hostile).tags] == [tag for tag, _ in Outline(harmless).tags]
     assert escape("<script>") in hostile
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The way to each value in a document."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in inside:
+        yield (*path, key)
+        yield from places(inner, (*path, key))
+
+
+def put_at(document: Any, path: tuple[Any, ...], value: Any) -> None:
+    for key in path[:-1]:
+        document = document[key]
+    document[path[-1]] = value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_value_anywhere_in_a_certificate_becomes_markup_and_none_breaks_the_page(name: str) -> None:
+    """Whatever stands in a place, of whatever type: a page whose only elements are the template's, or no page."""
+    attack = "\"'><script>alert(1)</script>{{ 7 * 7 }}"
+    for path in places(predicate(name)):
+        if "proof" in path:  # shown nowhere
+            continue
+        for value in (attack, [attack], {attack: attack}, None):
+            try:
+                page = page_with(lambda said, path=path, value=value: put_at(said, path, value), name)
+            except VerificationFailed:
+                continue
+            assert "<script" not in page, path
+            assert "\"'>" not in page, path
+            assert "gt;49" not in page, path
+            assert Outline(page).open == [], path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_missing_is_never_left_out_in_silence(name: str) -> None:
+    """Without a value that the page shows there is no page; without one that it does not show, the same page."""
+    whole = Outline(render(golden(name))).text
+    optional = {"recipients", "backups"}
+    for path in places(predicate(name)):
+        if path[-1] in optional or not isinstance(path[-1], str):
+            continue
+        try:
+            page = page_with(lambda said, path=path: remove(said, path), name)
+        except VerificationFailed:
+            continue
+        assert Outline(page).text == whole, path
+
+
+def remove(document: Any, path: tuple[Any, ...]) -> None:
+    for key in path[:-1]:
+        document = document[key]
+    del document[path[-1]]
 
 
 def test_a_moment_from_elsewhere_is_shown_in_utc() -> None:

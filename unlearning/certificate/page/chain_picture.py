@@ -1,31 +1,35 @@
-"""The chain of keys as a picture: a square for each checkpoint, filled where it was trained again."""
+"""The chain of keys, to be drawn as squares: one for each checkpoint, marked where it was trained again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from dataclasses import dataclass
 from typing import Any
 
-from unlearning.certificate.page.markup import Html, el, join
-
 _MOST_SHARDS_DRAWN = 64
-_CELL = 16
-_GAP = 4
 
 
-def draw(done: Mapping[str, Any]) -> Html:
+@dataclass(frozen=True, slots=True)
+class ChainPicture:
     """Shards side by side, slices downwards: what kept its name, and what was trained again."""
+
+    told: str
+    """The same in words."""
+    columns: Sequence[Sequence[str]] | None = None
+    """The kind of each square, shard by shard; None where words are better."""
+
+
+def of(done: Mapping[str, Any]) -> ChainPicture:
+    """The picture of a training; of a method that leaves the chain alone, only words."""
     if done["guarantee"] != "exact":
-        return el("p", f"The method {done['method']} changes the trained model; it does not train from clean checkpoints.")
-    before = {shard["shard"]: shard["keys"] for shard in done["chainBefore"]["shards"]}
-    again = {shard["shard"]: _fresh(before.get(shard["shard"], []), shard["keys"]) for shard in done["chainAfter"]["shards"]}
+        return ChainPicture(f"The method {done['method']} changes the trained model; it does not train from clean checkpoints.")
+    before, shards = {shard["shard"]: shard["keys"] for shard in done["chainBefore"]["shards"]}, done["chainAfter"]["shards"]
+    again = {shard["shard"]: _fresh(before.get(shard["shard"], []), shard["keys"]) for shard in shards}
     words = [f"shard {shard} from slice {made.index(True) + 1} of {len(made)}" for shard, made in again.items() if any(made)]
     told = f"Trained again: {'; '.join(words) or 'nothing'}. Every other checkpoint kept its name."
     if len(again) > _MOST_SHARDS_DRAWN:
-        return el("p", told)
-    legend = el("p", el("i", "", kind="kept"), "kept ", el("i", "", kind="again"), "trained again", kind="legend")
-    caption = el("figcaption", el("p", "Shards from left (0) to right, their slices from top (1) to bottom. ", told), legend)
-    return el("figure", el("div", _drawing(done["chainAfter"]["shards"], again, told), kind="scroll"), caption)
+        return ChainPicture(told)
+    return ChainPicture(told, [_squares(again[shard["shard"]], shard["rows"]) for shard in shards])
 
 
 def _fresh(before: Sequence[str], after: Sequence[str]) -> list[bool]:
@@ -33,18 +37,5 @@ def _fresh(before: Sequence[str], after: Sequence[str]) -> list[bool]:
     return [index >= len(before) or before[index] != key for index, key in enumerate(after)][1:]
 
 
-def _drawing(shards: Sequence[Mapping[str, Any]], again: Mapping[int, list[bool]], told: str) -> Html:
-    step = _CELL + _GAP
-    cells = [
-        _cell(column * step, row * step, again=again[shard["shard"]][row], rows=rows)
-        for column, shard in enumerate(shards)
-        for row, rows in enumerate(shard["rows"])
-    ]
-    width, height = len(shards) * step - _GAP, max(len(shard["rows"]) for shard in shards) * step - _GAP
-    size = f'viewBox="-1 -1 {width + 2} {height + 2}" width="{width + 2}" height="{height + 2}"'
-    return Html(f'<svg role="img" aria-label="{escape(told)}" {size}>{join(*cells)}</svg>')
-
-
-def _cell(x: int, y: int, *, again: bool, rows: int) -> Html:
-    kind = ("again" if again else "kept") + ("" if rows else " empty")
-    return Html(f'<rect class="{kind}" x="{x}" y="{y}" width="{_CELL}" height="{_CELL}" rx="2"/>')
+def _squares(again: Sequence[bool], rows: Sequence[int]) -> list[str]:
+    return [("again" if again[at] else "kept") + ("" if count else " empty") for at, count in enumerate(rows)]
