@@ -2,7 +2,8 @@
 with `--check` nothing is written, and it exits 1 when a page is stale.
 
 The tables stand between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, and `docs/commands.md` is generated as a
-whole. They are made from the program itself: the registry of methods, the command line, the template of `params.yaml`.
+whole, as is the picture `docs/rooms.svg`. They are made from the program itself: the registry of methods, the command line, the
+template of `params.yaml`, the imports.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
+from docs import rooms
 from unlearning.domain.planning.cost import expected_share
 from unlearning.entrypoints.cli import main
 from unlearning.entrypoints.scaffold import scaffold
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from unlearning.domain.protocols import Method
 
 ROOT = Path(__file__).parents[1]
-REFERENCE = "docs/commands.md"
+REFERENCE, PICTURE = "docs/commands.md", "docs/rooms.svg"
 PAGES = ("README.md", "docs/operations.md", "docs/how-it-works.md")
 
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -225,7 +227,7 @@ def filled(text: str) -> str:
 def current() -> dict[str, str]:
     """Every generated page as it should be."""
     pages = {name: filled((ROOT / name).read_text("utf-8")) for name in PAGES}
-    return {**pages, REFERENCE: reference()}
+    return {**pages, REFERENCE: reference(), PICTURE: rooms.svg()}
 
 
 def stale() -> list[str]:

@@ -1,4 +1,7 @@
-"""Checks judge: one question about a candidate a file, and `verdict.py` for what their answers together forbid."""
+"""How to judge: one question about a candidate a file.
+
+`verdict` says what their answers together forbid.
+"""
 
 from unlearning.checks.verdict import blocking
 

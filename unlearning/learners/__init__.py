@@ -1,4 +1,4 @@
-"""How to train: learners turn records into a state, step by step and to the same bytes every time.
+"""How to train: from records to a state, step by step and to the same bytes every time.
 
 `torch` trains any PyTorch module described by a `TorchRecipe`. A learner of your own satisfies
 `unlearning.domain.protocols.Learner`,

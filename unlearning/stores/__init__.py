@@ -1,1 +1,4 @@
-"""What remembers: checkpoints, spooled arrays, ledger, lineage, keys, data versions, registered models. One service a file."""
+"""What remembers: ledger, lineage, checkpoints, keys, data versions, registered models.
+
+One outside service a folder.
+"""

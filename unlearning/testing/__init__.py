@@ -1,4 +1,4 @@
-"""Conformance lists for plugin authors: what a method, a learner or a checkpoint store must keep.
+"""Conformance lists for plugin authors: what a method, a learner or a store must keep.
 
 As one call, which raises Nonconforming with every finding, or check by check under pytest:
 
