@@ -6,8 +6,10 @@ The classes are those of openlineage-python 1.54.0, which OpenLineage generates 
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -161,42 +163,108 @@ def test_a_dead_endpoint_is_said_aloud_and_recorded_and_stops_nothing(
     assert "was not sent (URLError)" in caplog.text
 
 
-@pytest.fixture
-def marquez() -> Iterator[tuple[str, list[tuple[str, str | None, dict[str, Any]]]]]:
-    """A lineage server that keeps what it gets."""
+@contextmanager
+def serving(status: int = 201, **headers: str) -> Iterator[tuple[str, list[tuple[str, str | None, dict[str, Any]]]]]:
+    """A lineage server that keeps what it gets, and answers as it is told to."""
     got: list[tuple[str, str | None, dict[str, Any]]] = []
 
     class Keep(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            got.append((self.path, self.headers.get("Authorization"), body))
-            self.send_response(201)
+            length = int(self.headers.get("Content-Length") or 0)
+            got.append((self.path, self.headers.get("Authorization"), json.loads(self.rfile.read(length) or "{}")))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
             self.end_headers()
+
+        do_GET = do_POST  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             return
 
     with HTTPServer(("127.0.0.1", 0), Keep) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/", got
         server.shutdown()
         thread.join()
 
 
-def test_a_lineage_server_gets_each_event_where_it_expects_it(
-    project: Project, marquez: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, got = marquez
+def tell_once(project: Project, url: str) -> list[dict[str, Any]]:
+    """What the ledger says was not sent, after one run with nothing in it."""
     project.configure({"openlineage": {"url": url, "namespace": "clinic"}})
-    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
     with openlineage.reported(project.workspace, "train"):
         pass
+    return [dict(event.body) for event in project.events() if event.kind == openlineage.NOT_SENT]
+
+
+def test_a_lineage_server_gets_each_event_where_it_expects_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+    with serving() as (url, got):
+        assert tell_once(project, url) == []
     assert [(path, key, body["eventType"]) for path, key, body in got] == [
         ("/api/v1/lineage", "Bearer secret", "START"),
         ("/api/v1/lineage", "Bearer secret", "COMPLETE"),
     ]
     assert {body["job"]["namespace"] for *_, body in got} == {"clinic"}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_takes_the_key_elsewhere_or_counts_as_sent(
+    project: Project, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+    with ExitStack() as both:
+        elsewhere, strayed = both.enter_context(serving())
+        url, got = both.enter_context(serving(status, Location=f"{elsewhere}api/v1/lineage"))
+        missed = tell_once(project, url)
+    assert [one["why"] for one in missed] == [f"HTTP {status}"] * 2
+    assert len(got) == 2
+    assert strayed == []
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(304, {}), (429, {"Retry_After": "3600"}), (500, {}), (503, {"Retry_After": "3600"})]
+)
+def test_what_a_lineage_server_turns_away_is_recorded_and_not_waited_for(
+    project: Project, status: int, headers: dict[str, str]
+) -> None:
+    with serving(status, **headers) as (url, got):
+        missed = tell_once(project, url)
+    assert [(one["state"], one["why"]) for one in missed] == [("START", f"HTTP {status}"), ("COMPLETE", f"HTTP {status}")]
+    assert len(got) == 2
+
+
+def test_an_answer_that_is_no_http_stops_nothing(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def answer() -> None:
+            for _ in range(2):
+                with door.accept()[0] as caller:
+                    caller.recv(1 << 16)
+                    caller.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        missed = tell_once(project, f"http://127.0.0.1:{door.getsockname()[1]}")
+        thread.join()
+    assert [one["why"] for one in missed] == ["BadStatusLine"] * 2
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "why"),
+    [
+        ("two\nlines", "http://127.0.0.1", "ValueError"),
+        ("—", "http://127.0.0.1", "UnicodeEncodeError"),
+        ("secret", "http://no host", "InvalidURL"),
+    ],
+)
+def test_a_key_or_an_address_that_cannot_be_sent_stops_nothing_and_is_not_repeated(
+    project: Project, key: str, url: str, why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", key)
+    assert [one["why"] for one in tell_once(project, url)] == [why] * 2
+    assert key not in caplog.text
 
 
 @pytest.mark.parametrize(

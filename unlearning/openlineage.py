@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning import __version__
@@ -137,7 +138,7 @@ def send(workspace: Workspace, told: Mapping[str, Any]) -> None:
             _append(workspace, target.file, told)
         else:
             _post(f"{str(target.url).rstrip('/')}/api/v1/lineage", told)
-    except OSError as error:  # urllib's errors are OSErrors too
+    except (OSError, HTTPException, ValueError) as error:  # the network, an answer that is no HTTP, a key no header can hold
         why = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
         progress.warning("OpenLineage: %s of %s was not sent (%s)", told["eventType"], told["job"]["name"], why)
         body = {"job": told["job"]["name"], "run": told["run"]["runId"], "state": told["eventType"], "why": why}
@@ -151,12 +152,19 @@ def _append(workspace: Workspace, file: str, told: Mapping[str, Any]) -> None:
         stream.write(json.dumps(told, ensure_ascii=False) + "\n")
 
 
+class _GoesNowhereElse(urllib.request.HTTPRedirectHandler):
+    """An answer that points elsewhere is a failure: the key is for this host alone, and a redirected event was not taken."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
 def _post(url: str, told: Mapping[str, Any]) -> None:
     headers = {"Content-Type": "application/json"}
     if key := os.environ.get(OPENLINEAGE_KEY):
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(url, json.dumps(told).encode(), headers, method="POST")
-    with urllib.request.urlopen(request, timeout=_PATIENCE_S):
+    with urllib.request.build_opener(_GoesNowhereElse).open(request, timeout=_PATIENCE_S):
         pass
 
 
