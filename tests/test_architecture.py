@@ -48,6 +48,7 @@ HOMES = {
     "fastapi": ("unlearning/intake.py",),
     "uvicorn": ("unlearning/intake.py", "flows/embedded.py"),
     "fsspec": ("unlearning/stores",),
+    "openlineage": ("unlearning/openlineage.py",),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""
 

@@ -1,15 +1,18 @@
 """OpenLineage events of a real training, erasure and round of following, held against the published schema's own classes.
 
-The classes are those of openlineage-python 1.54.0, which OpenLineage generates from spec 2-0-2.
+The classes are those of openlineage-python 1.54.0, which OpenLineage generates from spec 2-0-2. They also make the events, so
+one event stands here in full, as the specification has it.
 """
 
 from __future__ import annotations
 
 import json
 import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -267,6 +270,58 @@ def test_a_key_or_an_address_that_cannot_be_sent_stops_nothing_and_is_not_repeat
     assert key not in caplog.text
 
 
+def test_a_target_without_the_extra_is_refused_before_anything_happens(
+    telling: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling.request(patient(3))
+    monkeypatch.setitem(sys.modules, "openlineage.client.facet_v2", None)
+    with pytest.raises(SettingsError, match=r"pip install 'mlflow-unlearning\[openlineage\]'"):
+        telling.erase()
+    assert not (telling.root / FILE).exists()
+    assert telling.champion == 1
+
+
+def test_one_event_stands_as_the_specification_has_it() -> None:
+    told = openlineage.Told("outcome.erase", "01941f29-7c00-7743-9b9a-000000000000", {"erasure": "E-1"})
+    told.inputs.append(openlineage.Dataset("dvc://clinic", "data/train.parquet", "f2a6a04e", "FILE"))
+    made = openlineage.event("FAIL", told, namespace="unlearning", at=datetime(2026, 11, 2, 12, tzinfo=UTC), error="Refused")
+
+    def facet(schema: str, **said: Any) -> dict[str, Any]:
+        address = f"https://openlineage.io/spec/facets/{schema}.json#/$defs/{schema.partition('/')[2]}"
+        return {"_producer": openlineage.PRODUCER, "_schemaURL": address, **said}
+
+    tags = [{"key": "erasure", "value": "E-1", "source": "INTEGRATION"}]
+    kinds = {"processingType": "BATCH", "integration": "MLFLOW_UNLEARNING", "jobType": "JOB"}
+    assert without_nothing(json.loads(serde.Serde.to_json(made))) == {
+        "eventType": "FAIL",
+        "eventTime": "2026-11-02T12:00:00+00:00",
+        "run": {
+            "runId": "01941f29-7c00-7743-9b9a-000000000000",
+            "facets": {
+                "tags": facet("1-0-0/TagsRunFacet", tags=tags),
+                "errorMessage": facet("1-0-1/ErrorMessageRunFacet", message="Refused", programmingLanguage="python"),
+            },
+        },
+        "job": {
+            "namespace": "unlearning",
+            "name": "outcome.erase",
+            "facets": {"jobType": facet("2-0-4/JobTypeJobFacet", **kinds)},
+        },
+        "inputs": [
+            {
+                "namespace": "dvc://clinic",
+                "name": "data/train.parquet",
+                "facets": {
+                    "version": facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion="f2a6a04e"),
+                    "datasetType": facet("1-0-1/DatasetTypeDatasetFacet", datasetType="FILE"),
+                },
+            }
+        ],
+        "producer": openlineage.PRODUCER,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+    }
+
+
 @pytest.mark.parametrize(
     "target", [{}, {"file": "a", "url": "http://b"}, {"url": "ftp://b"}, {"file": "a", "transport": "kafka"}]
 )
@@ -276,7 +331,8 @@ def test_a_target_that_means_nothing_is_refused(project: Project, target: dict[s
         _ = project.workspace
 
 
-def test_without_a_target_nothing_is_told(project: Project) -> None:
+def test_without_a_target_nothing_is_told_and_nothing_needed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openlineage.client.facet_v2", None)
     with openlineage.reported(project.workspace, "train"):
         pass
     assert not (project.root / FILE).exists()
