@@ -31,6 +31,7 @@ HOMES = {
     "fastapi": ("entrypoints/service/",),
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded.py"),
     "fsspec": ("stores/",),
+    "openlineage": ("lineage/openlineage.py",),
     "jinja2": ("certificate/page/templating.py",),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""

@@ -779,6 +779,12 @@ def signed_with(change: Lie) -> dict[str, Any]:
         (b'{"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": [{}]}', "signatures is not a list"),
         (b'{"payload": "e30=", "payload": "e31="}', "stands twice"),
         (b'{"payload": NaN}', "NaN is no JSON number"),
+        (b'{"payload": 1e400}', "the file is not JSON"),
+        (b'{"payload": ' + b"9" * 5000 + b"}", "the file is not JSON"),
+        (b'{"payload": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "the file is not JSON"),
+        (b'{"payload": "\\ud800"}', "the file is not JSON"),
+        (b"\xef\xbb\xbf{}", "the file is not JSON"),
+        ("{}".encode("utf-16"), "the file is not JSON"),
     ],
 )
 def test_a_malformed_file_is_refused_by_name(raw: bytes, message: str) -> None:
@@ -806,6 +812,13 @@ def test_a_malformed_file_is_refused_by_name(raw: bytes, message: str) -> None:
 def test_a_signed_file_that_is_no_certificate_is_refused_by_name(change: Lie, message: str) -> None:
     with pytest.raises(VerificationFailed, match=message):
         verify(signed_with(change), keys().public)
+
+
+@pytest.mark.parametrize("value", [b"9" * 5000, b"-1e400", b"NaN", b'"\\udfff"', b'1, "decision": "erased"'])
+def test_a_signed_payload_that_two_readers_could_read_differently_is_refused(value: bytes) -> None:
+    payload = encode(statement(facts())).replace(b'"predicate":{', b'"predicate":{"beside":' + value + b",", 1)
+    with pytest.raises(VerificationFailed, match=r"not JSON|no JSON number|stands twice"):
+        verify(sign(payload, keys().private), keys().public)
 
 
 def test_an_envelope_without_signatures_is_invalid_under_a_key() -> None:

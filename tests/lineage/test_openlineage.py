@@ -1,13 +1,18 @@
 """OpenLineage events of a real training, erasure and round of following, held against the published schema's own classes.
 
-The classes are those of openlineage-python 1.54.0, which OpenLineage generates from spec 2-0-2.
+The classes are those of openlineage-python 1.54.0, which OpenLineage generates from spec 2-0-2. They also make the events, so
+one event stands here in full, as the specification has it.
 """
 
 from __future__ import annotations
 
 import json
+import socket
+import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -161,42 +166,160 @@ def test_a_dead_endpoint_is_said_aloud_and_recorded_and_stops_nothing(
     assert "was not sent (URLError)" in caplog.text
 
 
-@pytest.fixture
-def marquez() -> Iterator[tuple[str, list[tuple[str, str | None, dict[str, Any]]]]]:
-    """A lineage server that keeps what it gets."""
+@contextmanager
+def serving(status: int = 201, **headers: str) -> Iterator[tuple[str, list[tuple[str, str | None, dict[str, Any]]]]]:
+    """A lineage server that keeps what it gets, and answers as it is told to."""
     got: list[tuple[str, str | None, dict[str, Any]]] = []
 
     class Keep(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            got.append((self.path, self.headers.get("Authorization"), body))
-            self.send_response(201)
+            length = int(self.headers.get("Content-Length") or 0)
+            got.append((self.path, self.headers.get("Authorization"), json.loads(self.rfile.read(length) or "{}")))
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
             self.end_headers()
+
+        do_GET = do_POST  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             return
 
     with HTTPServer(("127.0.0.1", 0), Keep) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}/", got
         server.shutdown()
         thread.join()
 
 
-def test_a_lineage_server_gets_each_event_where_it_expects_it(
-    project: Project, marquez: tuple[str, list[Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    url, got = marquez
+def tell_once(project: Project, url: str) -> list[dict[str, Any]]:
+    """What the ledger says was not sent, after one run with nothing in it."""
     project.configure({"openlineage": {"url": url, "namespace": "clinic"}})
-    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
     with openlineage.reported(project.workspace, "train"):
         pass
+    return [dict(event.body) for event in project.events() if event.kind == openlineage.NOT_SENT]
+
+
+def test_a_lineage_server_gets_each_event_where_it_expects_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+    with serving() as (url, got):
+        assert tell_once(project, url) == []
     assert [(path, key, body["eventType"]) for path, key, body in got] == [
         ("/api/v1/lineage", "Bearer secret", "START"),
         ("/api/v1/lineage", "Bearer secret", "COMPLETE"),
     ]
     assert {body["job"]["namespace"] for *_, body in got} == {"clinic"}
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_no_redirect_takes_the_key_elsewhere_or_counts_as_sent(
+    project: Project, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", "secret")
+    with ExitStack() as both:
+        elsewhere, strayed = both.enter_context(serving())
+        url, got = both.enter_context(serving(status, Location=f"{elsewhere}api/v1/lineage"))
+        missed = tell_once(project, url)
+    assert [one["why"] for one in missed] == [f"HTTP {status}"] * 2
+    assert len(got) == 2
+    assert strayed == []
+
+
+@pytest.mark.parametrize(
+    ("status", "headers"), [(304, {}), (429, {"Retry_After": "3600"}), (500, {}), (503, {"Retry_After": "3600"})]
+)
+def test_what_a_lineage_server_turns_away_is_recorded_and_not_waited_for(
+    project: Project, status: int, headers: dict[str, str]
+) -> None:
+    with serving(status, **headers) as (url, got):
+        missed = tell_once(project, url)
+    assert [(one["state"], one["why"]) for one in missed] == [("START", f"HTTP {status}"), ("COMPLETE", f"HTTP {status}")]
+    assert len(got) == 2
+
+
+def test_an_answer_that_is_no_http_stops_nothing(project: Project) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as door:
+
+        def answer() -> None:
+            for _ in range(2):
+                with door.accept()[0] as caller:
+                    caller.recv(1 << 16)
+                    caller.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        missed = tell_once(project, f"http://127.0.0.1:{door.getsockname()[1]}")
+        thread.join()
+    assert [one["why"] for one in missed] == ["BadStatusLine"] * 2
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "why"),
+    [
+        ("two\nlines", "http://127.0.0.1", "ValueError"),
+        ("—", "http://127.0.0.1", "UnicodeEncodeError"),
+        ("secret", "http://no host", "InvalidURL"),
+    ],
+)
+def test_a_key_or_an_address_that_cannot_be_sent_stops_nothing_and_is_not_repeated(
+    project: Project, key: str, url: str, why: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OPENLINEAGE_API_KEY", key)
+    assert [one["why"] for one in tell_once(project, url)] == [why] * 2
+    assert key not in caplog.text
+
+
+def test_a_target_without_the_extra_is_refused_before_anything_happens(
+    telling: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling.request(patient(3))
+    monkeypatch.setitem(sys.modules, "openlineage.client.facet_v2", None)
+    with pytest.raises(SettingsError, match=r"pip install 'mlflow-unlearning\[openlineage\]'"):
+        telling.erase()
+    assert not (telling.root / FILE).exists()
+    assert telling.champion == 1
+
+
+def test_one_event_stands_as_the_specification_has_it() -> None:
+    told = openlineage.Told("outcome.erase", "01941f29-7c00-7743-9b9a-000000000000", {"erasure": "E-1"})
+    told.inputs.append(openlineage.Dataset("dvc://clinic", "data/train.parquet", "f2a6a04e", "FILE"))
+    made = openlineage.event("FAIL", told, namespace="unlearning", at=datetime(2026, 11, 2, 12, tzinfo=UTC), error="Refused")
+
+    def facet(schema: str, **said: Any) -> dict[str, Any]:
+        address = f"https://openlineage.io/spec/facets/{schema}.json#/$defs/{schema.partition('/')[2]}"
+        return {"_producer": openlineage.PRODUCER, "_schemaURL": address, **said}
+
+    tags = [{"key": "erasure", "value": "E-1", "source": "INTEGRATION"}]
+    kinds = {"processingType": "BATCH", "integration": "MLFLOW_UNLEARNING", "jobType": "JOB"}
+    assert without_nothing(json.loads(serde.Serde.to_json(made))) == {
+        "eventType": "FAIL",
+        "eventTime": "2026-11-02T12:00:00+00:00",
+        "run": {
+            "runId": "01941f29-7c00-7743-9b9a-000000000000",
+            "facets": {
+                "tags": facet("1-0-0/TagsRunFacet", tags=tags),
+                "errorMessage": facet("1-0-1/ErrorMessageRunFacet", message="Refused", programmingLanguage="python"),
+            },
+        },
+        "job": {
+            "namespace": "unlearning",
+            "name": "outcome.erase",
+            "facets": {"jobType": facet("2-0-4/JobTypeJobFacet", **kinds)},
+        },
+        "inputs": [
+            {
+                "namespace": "dvc://clinic",
+                "name": "data/train.parquet",
+                "facets": {
+                    "version": facet("1-0-1/DatasetVersionDatasetFacet", datasetVersion="f2a6a04e"),
+                    "datasetType": facet("1-0-1/DatasetTypeDatasetFacet", datasetType="FILE"),
+                },
+            }
+        ],
+        "producer": openlineage.PRODUCER,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+    }
 
 
 @pytest.mark.parametrize(
@@ -208,7 +331,8 @@ def test_a_target_that_means_nothing_is_refused(project: Project, target: dict[s
         _ = project.workspace
 
 
-def test_without_a_target_nothing_is_told(project: Project) -> None:
+def test_without_a_target_nothing_is_told_and_nothing_needed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "openlineage.client.facet_v2", None)
     with openlineage.reported(project.workspace, "train"):
         pass
     assert not (project.root / FILE).exists()

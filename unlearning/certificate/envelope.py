@@ -157,10 +157,14 @@ def _base64(text: Any, field: str) -> bytes:
 
 
 def _json(raw: bytes, what: str) -> dict[str, Any]:
-    """A JSON object; a name that stands twice is refused, because two readers could see two different documents."""
+    """A JSON object in UTF-8; a name that stands twice is refused, because two readers could see two different documents.
+
+    So are numbers without a value (1e400, thousands of digits) and half a surrogate pair: they cannot be written down again.
+    """
     try:
-        value = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
         raise VerificationFailed(f"{what} is not JSON; expected a certificate as `unlearn erase` writes it") from error
     if not isinstance(value, dict):
         raise VerificationFailed(f"{what} is a JSON {type(value).__name__}; expected an object")

@@ -1,13 +1,12 @@
 """OpenLineage out: training, following and erasing tell a file or a lineage server what went in and what came out.
 
-Run events as https://openlineage.io/spec/2-0-2/OpenLineage.json defines them. Off unless `params.yaml` names a target. A target
-that is away never stops the work: the ledger is the truth, and it says what could not be sent. Nothing in an event is about a
-person: data versions and model versions, by names that hold nobody.
+Run events by OpenLineage's own classes, which come with the extra `openlineage`. Off unless `params.yaml` names a target. A
+target that is away never stops the work: the ledger is the truth, and it says what could not be sent. Nothing in an event is
+about a person: data versions and model versions, by names that hold nobody.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import urllib.error
@@ -17,33 +16,40 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from http.client import HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning import __version__
+from unlearning.domain.errors import SettingsError
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.settings import OPENLINEAGE_KEY
+from unlearning.project.settings import OpenLineage as Target
 
 if TYPE_CHECKING:
+    from openlineage.client.event_v2 import RunEvent
+    from openlineage.client.facet_v2 import DatasetFacet, RunFacet
+
     from unlearning.project.workspace import Workspace
 
-SPEC = "https://openlineage.io/spec"
 PRODUCER = f"https://pypi.org/project/mlflow-unlearning/{__version__}"
 NOT_SENT = "LineageNotSent"
 
 _PATIENCE_S = 5
-_FACETS = {
-    "version": "1-0-1/DatasetVersionDatasetFacet",
-    "datasetType": "1-0-1/DatasetTypeDatasetFacet",
-    "jobType": "2-0-4/JobTypeJobFacet",
-    "errorMessage": "1-0-1/ErrorMessageRunFacet",
-    "tags": "1-0-0/TagsRunFacet",
-}
-"""Facet → version and name of its schema."""
 
 State = Literal["START", "COMPLETE", "FAIL"]
-Dataset = dict[str, Any]
 
 progress = logging.getLogger("unlearning.progress")
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A version of data or of a model, as an event names it."""
+
+    namespace: str
+    name: str
+    version: str
+    kind: Literal["FILE", "MODEL"]
 
 
 @dataclass
@@ -59,45 +65,64 @@ class Told:
 
 @contextmanager
 def reported(workspace: Workspace, job: str, **tags: str) -> Iterator[Told]:
-    """Tell of a run when it starts, and how it ended when it does; what happens inside is never changed by that."""
+    """Tell of a run when it starts, and how it ended when it does; what happens inside is never changed by that.
+
+    Raises SettingsError, before anything happens, when there is a target and the extra `openlineage` is not installed.
+    """
     told = Told(f"{workspace.settings.model or workspace.root.name}.{job}", str(uuid.uuid4()), tags)
-    send(workspace, event("START", told, namespace=_namespace(workspace), at=datetime.now(UTC)))
+    tell(workspace, "START", told)
     try:
         yield told
     except BaseException as error:
-        kind = type(error).__name__
-        send(workspace, event("FAIL", told, namespace=_namespace(workspace), at=datetime.now(UTC), error=kind))
+        tell(workspace, "FAIL", told, error=type(error).__name__)
         raise
-    send(workspace, event("COMPLETE", told, namespace=_namespace(workspace), at=datetime.now(UTC)))
+    tell(workspace, "COMPLETE", told)
 
 
 # --- events: pure ----------------------------------------------------------------------------------------------------
 
 
-def event(state: State, told: Told, *, namespace: str, at: datetime, error: str | None = None) -> dict[str, Any]:
+def event(state: State, told: Told, *, namespace: str, at: datetime, error: str | None = None) -> RunEvent:
     """One run event. error: the kind of what went wrong, in place of its words, which may quote somebody else's."""
-    run: dict[str, Any] = {}
-    if told.tags:
-        tags = [{"key": key, "value": value, "source": "INTEGRATION"} for key, value in sorted(told.tags.items())]
-        run["tags"] = _facet("tags", tags=tags)
+    from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+    from openlineage.client.facet_v2 import job_type_job
+
+    kind = job_type_job.JobTypeJobFacet("BATCH", "MLFLOW_UNLEARNING", "JOB", producer=PRODUCER)
+    return RunEvent(
+        eventType=RunState[state],
+        eventTime=at.isoformat(),
+        run=Run(told.run_id, facets=_about_run(told.tags, error)),
+        job=Job(namespace, told.job, facets={"jobType": kind}),
+        inputs=[InputDataset(one.namespace, one.name, facets=_about_dataset(one)) for one in told.inputs],
+        outputs=[OutputDataset(one.namespace, one.name, facets=_about_dataset(one)) for one in told.outputs],
+        producer=PRODUCER,
+    )
+
+
+def _about_run(tags: Mapping[str, str], error: str | None) -> dict[str, RunFacet]:
+    from openlineage.client.facet_v2 import error_message_run, tags_run
+
+    facets: dict[str, RunFacet] = {}
+    if tags:
+        said = [tags_run.TagsRunFacetFields(key, value, "INTEGRATION") for key, value in sorted(tags.items())]
+        facets["tags"] = tags_run.TagsRunFacet(said, producer=PRODUCER)
     if error is not None:
-        run["errorMessage"] = _facet("errorMessage", message=error, programmingLanguage="python")
-    kind = _facet("jobType", processingType="BATCH", integration="MLFLOW_UNLEARNING", jobType="JOB")
+        facets["errorMessage"] = error_message_run.ErrorMessageRunFacet(error, "python", producer=PRODUCER)
+    return facets
+
+
+def _about_dataset(dataset: Dataset) -> dict[str, DatasetFacet]:
+    from openlineage.client.facet_v2 import dataset_type_dataset, dataset_version_dataset
+
     return {
-        "eventType": state,
-        "eventTime": at.isoformat(),
-        "run": {"runId": told.run_id, "facets": run},
-        "job": {"namespace": namespace, "name": told.job, "facets": {"jobType": kind}},
-        "inputs": told.inputs,
-        "outputs": told.outputs,
-        "producer": PRODUCER,
-        "schemaURL": f"{SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "version": dataset_version_dataset.DatasetVersionDatasetFacet(dataset.version, producer=PRODUCER),
+        "datasetType": dataset_type_dataset.DatasetTypeDatasetFacet(dataset.kind, producer=PRODUCER),
     }
 
 
 def table(workspace: Workspace, path: str, object_hash: str) -> Dataset:
     """A data version: its path in this DVC repository, and DVC's name for the content."""
-    return _dataset(f"dvc://{workspace.root.name}", path, version=object_hash, kind="FILE")
+    return Dataset(f"dvc://{workspace.root.name}", path, version=object_hash, kind="FILE")
 
 
 def data(workspace: Workspace, version: DataVersion) -> Dataset:
@@ -107,62 +132,72 @@ def data(workspace: Workspace, version: DataVersion) -> Dataset:
 
 def model(workspace: Workspace, version: ModelVersion) -> Dataset:
     """A model version: its registered model at this registry."""
-    return _dataset(workspace.models.shown, version.name, version=str(version.version), kind="MODEL")
-
-
-def _dataset(namespace: str, name: str, *, version: str, kind: str) -> Dataset:
-    facets = {
-        "version": _facet("version", datasetVersion=version),
-        "datasetType": _facet("datasetType", datasetType=kind),
-    }
-    return {"namespace": namespace, "name": name, "facets": facets}
-
-
-def _facet(name: str, **values: Any) -> dict[str, Any]:
-    version = _FACETS[name]
-    schema = f"{SPEC}/facets/{version}.json#/$defs/{version.rpartition('/')[2]}"
-    return {"_producer": PRODUCER, "_schemaURL": schema, **values}
+    return Dataset(workspace.models.shown, version.name, version=str(version.version), kind="MODEL")
 
 
 # --- sending ---------------------------------------------------------------------------------------------------------
 
 
-def send(workspace: Workspace, told: Mapping[str, Any]) -> None:
-    """Hand an event to the target, if there is one; what could not be sent is said aloud and written into the ledger."""
+def tell(workspace: Workspace, state: State, told: Told, *, error: str | None = None) -> None:
+    """Hand an event to the target, if there is one; what could not be sent is said aloud and written into the ledger.
+
+    Raises SettingsError when there is a target and the extra `openlineage` is not installed.
+    """
     target = workspace.settings.openlineage
     if target is None:
         return
+    _require_client()
+    now = datetime.now(UTC)
     try:
-        if target.file is not None:
-            _append(workspace, target.file, told)
-        else:
-            _post(f"{str(target.url).rstrip('/')}/api/v1/lineage", told)
-    except OSError as error:  # urllib's errors are OSErrors too
-        why = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
-        progress.warning("OpenLineage: %s of %s was not sent (%s)", told["eventType"], told["job"]["name"], why)
-        body = {"job": told["job"]["name"], "run": told["run"]["runId"], "state": told["eventType"], "why": why}
-        workspace.ledger.append(NOT_SENT, "openlineage", body, at=datetime.now(UTC))
+        _send(workspace, target, event(state, told, namespace=target.namespace, at=now, error=error))
+    except (OSError, HTTPException, ValueError) as wrong:  # the network, an answer that is no HTTP, a key no header can hold
+        why = f"HTTP {wrong.code}" if isinstance(wrong, urllib.error.HTTPError) else type(wrong).__name__
+        progress.warning("OpenLineage: %s of %s was not sent (%s)", state, told.job, why)
+        body = {"job": told.job, "run": told.run_id, "state": state, "why": why}
+        workspace.ledger.append(NOT_SENT, "openlineage", body, at=now)
 
 
-def _append(workspace: Workspace, file: str, told: Mapping[str, Any]) -> None:
-    path = workspace.path(file)
+def _require_client() -> None:
+    try:
+        import openlineage.client.facet_v2  # noqa: F401
+    except ImportError as error:
+        raise SettingsError(
+            "openlineage in params.yaml names a target, but OpenLineage's client is not installed; "
+            "run `pip install 'mlflow-unlearning[openlineage]'`, or set openlineage: null"
+        ) from error
+
+
+def _send(workspace: Workspace, target: Target, made: RunEvent) -> None:
+    from openlineage.client.serde import Serde
+
+    text = Serde.to_json(made)
+    if target.file is not None:
+        _append(workspace.path(target.file), text)
+    else:
+        _post(f"{str(target.url).rstrip('/')}/api/v1/lineage", text)
+
+
+def _append(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(told, ensure_ascii=False) + "\n")
+        stream.write(text + "\n")
 
 
-def _post(url: str, told: Mapping[str, Any]) -> None:
+class _GoesNowhereElse(urllib.request.HTTPRedirectHandler):
+    """An answer that points elsewhere is a failure: the key is for this host alone, and a redirected event was not taken."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _post(url: str, text: str) -> None:
+    """By hand, because the client's own transport follows redirects and waits for as long as the server asks it to."""
     headers = {"Content-Type": "application/json"}
     if key := os.environ.get(OPENLINEAGE_KEY):
         headers["Authorization"] = f"Bearer {key}"
-    request = urllib.request.Request(url, json.dumps(told).encode(), headers, method="POST")
-    with urllib.request.urlopen(request, timeout=_PATIENCE_S):
+    request = urllib.request.Request(url, text.encode(), headers, method="POST")
+    with urllib.request.build_opener(_GoesNowhereElse).open(request, timeout=_PATIENCE_S):
         pass
-
-
-def _namespace(workspace: Workspace) -> str:
-    target = workspace.settings.openlineage
-    return target.namespace if target else ""
 
 
 # --- what the flows tell ---------------------------------------------------------------------------------------------
@@ -212,7 +247,7 @@ def tell_followed(workspace: Workspace, before: frozenset[Any]) -> None:
     for version, inputs in fed.items():
         told = Told(f"{version.name}.training", _run_id(runs.get(version), version), inputs=inputs)
         told.outputs.append(model(workspace, version))
-        send(workspace, event("COMPLETE", told, namespace=_namespace(workspace), at=datetime.now(UTC)))
+        tell(workspace, "COMPLETE", told)
 
 
 def _run_id(mlflow_run: str | None, version: ModelVersion) -> str:

@@ -78,6 +78,13 @@ def test_what_mlflow_signed_is_passed_on(entity: str) -> None:
         ({}, "header X-MLflow-Delivery-Id is missing; register the webhook with a secret"),
         ({**signed(delivery()), "X-MLflow-Signature": ""}, "header X-MLflow-Signature is missing"),
         ({**signed(delivery()), "X-MLflow-Timestamp": "yesterday"}, "no number of seconds"),
+        *(
+            ({**signed(delivery()), "X-MLflow-Timestamp": stamp}, "no number of seconds")
+            for stamp in ("9" * 400, "9" * 5000, f"{NOW}.9", f"{NOW:_}", f"{NOW / 1e9}e9", "-1", "nan")
+        ),
+        ({**signed(delivery()), "X-MLflow-Signature": signed(delivery())["X-MLflow-Signature"] + " v1,AAAA"}, "does not fit"),
+        ({**signed(delivery()), "X-MLflow-Signature": "v1,not base64"}, "does not fit the body"),
+        ({**signed(delivery()), "X-MLflow-Signature": "unversioned"}, "does not fit the body"),
         ({**signed(delivery()), "X-MLflow-Timestamp": str(NOW - 1)}, "does not fit the body"),
         ({**signed(delivery()), "X-MLflow-Delivery-Id": "delivery-2"}, "does not fit the body"),
         (signed(delivery(), secret="another secret of sixteen bytes"), "the secrets differ"),
@@ -118,7 +125,9 @@ def test_what_brings_nobody_back_is_taken_and_starts_nothing(entity: str, action
     assert receiver.changed == []
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"not JSON", b'{"entity": "model_version", "action": "created"}', b"\xff"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"[" * 100_000, b"not JSON", b'{"entity": "model_version", "action": "created"}', b"\xff"]
+)
 def test_a_signed_body_that_is_no_webhook_is_refused(body: bytes) -> None:
     receiver = Receiver()
     if body == b"\xff":
