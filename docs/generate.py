@@ -57,6 +57,8 @@ REFUSALS = {
     "watch": "anything came back, reversed or not, or a place could not be checked",
     "audit": "an event was edited, removed or cut off, or a certificate is not the one that was issued",
     "countersign": "the certificate contradicts itself",
+    "deploy": "the Prefect server does not answer",
+    "serve-flows": "the Prefect server does not answer",
 }
 """What exit code 1 means for a command, where it means something particular."""
 REFUSED = "refused, damaged, or a service is away"

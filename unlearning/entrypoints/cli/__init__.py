@@ -12,7 +12,7 @@ import sys
 import click
 
 from unlearning import __version__
-from unlearning.entrypoints.cli import certificates, erasure, lineage, listening, project, proof, requests, traces
+from unlearning.entrypoints.cli import certificates, deploying, erasure, lineage, listening, project, proof, requests, traces
 from unlearning.entrypoints.cli.shared import QUIET, Commands, spare_the_collector
 
 
@@ -38,6 +38,6 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, requests, erasure, lineage, proof, certificates, traces, listening):
+for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, deploying):
     for command in family.COMMANDS:
         main.add_command(command)
