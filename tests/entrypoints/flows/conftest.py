@@ -153,8 +153,13 @@ def apart(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def beside(command: Sequence[str], log: Path, environment: Mapping[str, str], *, cwd: Path) -> Iterator[Path]:
-    """A process that runs until the block ends; what it says goes to `log`."""
+def beside(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], *, cwd: Path, environ: Mapping[str, str] | None = None
+) -> Iterator[Path]:
+    """A process that runs until the block ends; what it says goes to `log`.
+
+    environment: besides what every such process gets; environ: the whole of it instead.
+    """
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command,
@@ -162,7 +167,7 @@ def beside(command: Sequence[str], log: Path, environment: Mapping[str, str], *,
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env=apart(environment),
+            env=environ or apart(environment),
             start_new_session=True,
         )
     try:
