@@ -2,7 +2,8 @@
 with `--check` nothing is written, and it exits 1 when a page is stale.
 
 The tables stand between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, and `docs/commands.md` is generated as a
-whole. They are made from the program itself: the registry of methods, the command line, the template of `params.yaml`.
+whole. They are made from the program itself: the registry of methods, the command line, the template of `params.yaml`, the
+names of environment variables.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from ruamel.yaml import YAML
 
+from unlearning.domain import environ
 from unlearning.domain.planning.cost import expected_share
 from unlearning.entrypoints.cli import main
 from unlearning.entrypoints.scaffold import scaffold
@@ -127,6 +129,11 @@ def settings() -> str:
     return _table(("knob", "default", "meaning"), rows)
 
 
+def variables() -> str:
+    """The environment variables that a user may set."""
+    return _table(("variable", "meaning"), [(f"`{name}`", meaning) for name, meaning in environ.MEANINGS.items()])
+
+
 def _yaml(value: Any) -> str:
     if value is None:
         return "null"
@@ -135,7 +142,13 @@ def _yaml(value: Any) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"methods": methods, "share": share, "commands": commands, "settings": settings}
+TABLES: Mapping[str, Callable[[], str]] = {
+    "methods": methods,
+    "share": share,
+    "commands": commands,
+    "settings": settings,
+    "variables": variables,
+}
 
 
 # --- the reference --------------------------------------------------------------------------------------------------

@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning import __version__
+from unlearning.domain.environ import OPENLINEAGE_API_KEY
 from unlearning.domain.versions import DataVersion, ModelVersion
-from unlearning.project.settings import OPENLINEAGE_KEY
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -153,7 +153,7 @@ def _append(workspace: Workspace, file: str, told: Mapping[str, Any]) -> None:
 
 def _post(url: str, told: Mapping[str, Any]) -> None:
     headers = {"Content-Type": "application/json"}
-    if key := os.environ.get(OPENLINEAGE_KEY):
+    if key := os.environ.get(OPENLINEAGE_API_KEY):
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(url, json.dumps(told).encode(), headers, method="POST")
     with urllib.request.urlopen(request, timeout=_PATIENCE_S):

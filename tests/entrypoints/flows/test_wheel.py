@@ -1,4 +1,4 @@
-"""What is installed, not the checkout: a wheel in a fresh environment, in a repository that has a package `flows` of its own."""
+"""What is installed, not the checkout: a wheel in a fresh environment, in a repository with a package `flows` of its own."""
 
 from __future__ import annotations
 

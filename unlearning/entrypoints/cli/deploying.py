@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unlearning.domain.environ import PREFECT_API_URL
 from unlearning.entrypoints.cli.shared import answer, project
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _server() -> str:
     from unlearning.domain.errors import WrongUse
     from unlearning.entrypoints.flows import embedded
 
-    address = os.environ.get("PREFECT_API_URL", "")
+    address = os.environ.get(PREFECT_API_URL, "")
     if not address.startswith(("http://", "https://")):
         raise WrongUse(
             f"PREFECT_API_URL is {address or 'not set'}; expected the address of a Prefect server, which keeps deployments: "

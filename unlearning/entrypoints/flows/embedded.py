@@ -17,15 +17,11 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from unlearning.domain.environ import PREFECT_API_URL, PREFECT_EMBEDDED, PREFECT_HOME
 from unlearning.domain.errors import Unavailable
 
 _SERVER = Path(__file__).with_name("embedded_server.py")
 _START_SECONDS, _STOP_SECONDS = 180, 5
-_SETTINGS = {
-    "PREFECT_UI_ENABLED": "0",
-    # Nothing of ours is a block, and registering Prefect's takes as long as starting.
-    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
-}
 
 
 def start(home: Path) -> None:
@@ -33,11 +29,11 @@ def start(home: Path) -> None:
 
     Call it before Prefect is imported: it reads its settings then, and would start a server of its own.
     """
-    if os.environ.keys() & {"PREFECT_API_URL", "PREFECT_HOME"}:
+    if os.environ.keys() & {PREFECT_API_URL, PREFECT_HOME}:
         return
-    os.environ["PREFECT_HOME"] = str(home)
+    os.environ[PREFECT_HOME] = str(home)
     if "prefect" not in sys.modules:
-        os.environ["PREFECT_API_URL"] = _serve_apart(home)
+        os.environ[PREFECT_API_URL] = _serve_apart(home)
 
 
 def ready(*, needed: bool = False) -> None:
@@ -45,7 +41,7 @@ def ready(*, needed: bool = False) -> None:
 
     needed: a server of the user's own, so that an embedded one would not do.
     """
-    address = os.environ.get("PREFECT_API_URL")
+    address = os.environ.get(PREFECT_API_URL)
     if address is None:
         return
     try:
@@ -68,7 +64,7 @@ def answering(*, needed: bool = False) -> Iterator[None]:
 
 
 def _away(error: Exception, *, needed: bool) -> Unavailable:
-    address, home = os.environ.get("PREFECT_API_URL"), os.environ.get("PREFECT_HOME", ".unlearning/prefect")
+    address, home = os.environ.get(PREFECT_API_URL), os.environ.get(PREFECT_HOME, ".unlearning/prefect")
     next_step = (
         "start it, or correct PREFECT_API_URL, then run the same command again"
         if needed
@@ -89,7 +85,7 @@ def _serve_apart(home: Path) -> str:
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **_SETTINGS},
+            env={**os.environ, **PREFECT_EMBEDDED},
             pass_fds=[door.fileno()],
             start_new_session=True,  # Ctrl-C is for the flow; the server is still needed to hear how that ended
         )
