@@ -1,14 +1,17 @@
 import importlib.util
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from dvc.repo import Repo
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from unlearning.domain.errors import ProjectError
+from unlearning.entrypoints.cli import main
 from unlearning.entrypoints.demo import data
 from unlearning.entrypoints.scaffold import former, scaffold
 from unlearning.project import settings
@@ -267,6 +270,19 @@ def test_what_somebody_changed_is_theirs_and_the_lines_to_change_are_named(proje
     named = {line.number: (line.entrypoint, line.should_be) for line in scaffold.to_change(project)}
     assert list(named.values()) == list(former.ENTRYPOINTS.items())
     assert all(mine.splitlines()[number - 1].strip() == f"entrypoint: {old}" for number, (old, _) in named.items())
+
+
+def test_the_command_says_what_to_change_and_what_comes_then(project):
+    (project / "prefect.yaml").write_text("deployments:\n- name: night\n  entrypoint: flows.deployed.erase\n")
+
+    said = CliRunner().invoke(main, ["init", "--root", str(project)])
+    document = json.loads(CliRunner().invoke(main, ["init", "--root", str(project), "--json"]).stdout)
+
+    line = "  prefect.yaml, line 3: entrypoint: flows.deployed.erase → unlearning.entrypoints.flows.deployed.erase"
+    assert said.stdout.splitlines()[-1] == line
+    assert "`unlearn deploy`" in said.stdout.splitlines()[-2]
+    [change] = document["to_change"]
+    assert (change["line"], change["is"]) == (3, "flows.deployed.erase")
 
 
 def test_flows_of_the_user_s_own_that_are_called_the_same_are_left_alone(project):
