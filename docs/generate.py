@@ -3,7 +3,7 @@ with `--check` nothing is written, and it exits 1 when a page is stale.
 
 The tables stand between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, and `docs/commands.md` is generated as a
 whole, as is the picture `docs/rooms.svg`. They are made from the program itself: the registry of methods, the command line, the
-template of `params.yaml`, the imports.
+template of `params.yaml`, the names of environment variables, the imports.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import click
 from ruamel.yaml import YAML
 
 from docs import rooms
+from unlearning.domain import environ
 from unlearning.domain.planning.cost import expected_share
 from unlearning.entrypoints.cli import main
 from unlearning.entrypoints.scaffold import scaffold
@@ -59,6 +60,8 @@ REFUSALS = {
     "watch": "anything came back, reversed or not, or a place could not be checked",
     "audit": "an event was edited, removed or cut off, or a certificate is not the one that was issued",
     "countersign": "the certificate contradicts itself",
+    "deploy": "the Prefect server does not answer",
+    "serve-flows": "the Prefect server does not answer",
 }
 """What exit code 1 means for a command, where it means something particular."""
 REFUSED = "refused, damaged, or a service is away"
@@ -127,6 +130,11 @@ def settings() -> str:
     return _table(("knob", "default", "meaning"), rows)
 
 
+def variables() -> str:
+    """The environment variables that a user may set."""
+    return _table(("variable", "meaning"), [(f"`{name}`", meaning) for name, meaning in environ.MEANINGS.items()])
+
+
 def _yaml(value: Any) -> str:
     if value is None:
         return "null"
@@ -135,7 +143,13 @@ def _yaml(value: Any) -> str:
     return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
 
 
-TABLES: Mapping[str, Callable[[], str]] = {"methods": methods, "share": share, "commands": commands, "settings": settings}
+TABLES: Mapping[str, Callable[[], str]] = {
+    "methods": methods,
+    "share": share,
+    "commands": commands,
+    "settings": settings,
+    "variables": variables,
+}
 
 
 # --- the reference --------------------------------------------------------------------------------------------------

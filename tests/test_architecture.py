@@ -29,7 +29,7 @@ HOMES = {
     "cryptography": ("certificate/envelope.py", "stores/keys.py"),
     "click": ("entrypoints/cli/",),
     "fastapi": ("entrypoints/service/",),
-    "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded.py"),
+    "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
     "openlineage": ("lineage/openlineage.py",),
     "jinja2": ("certificate/page/templating.py",),

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import unlearning
 from unlearning import __version__
 from unlearning.certificate import facts
 from unlearning.domain import hashing, lifecycle, merkle
@@ -17,6 +15,7 @@ from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
 from unlearning.domain.traces import Residual
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, report
+from unlearning.erasure.code_digest import code_digest
 from unlearning.erasure.erasure import Erasure
 from unlearning.project.tables import current_version, people_at
 from unlearning.project.training.environment import environment
@@ -104,13 +103,6 @@ def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now:
         holds=held,
         extensions=extended,
     )
-
-
-def code_digest() -> str:
-    """What this software is, besides its version: over the names and contents of its own modules."""
-    package = Path(unlearning.__file__).parent
-    modules = sorted(package.rglob("*.py"))
-    return hashing.digest([[str(module.relative_to(package)), hashing.file_digest(module)] for module in modules])
 
 
 def _scope(workspace: Workspace) -> facts.Scope:

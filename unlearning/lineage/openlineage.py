@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning import __version__
+from unlearning.domain.environ import OPENLINEAGE_API_KEY
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.versions import DataVersion, ModelVersion
-from unlearning.project.settings import OPENLINEAGE_KEY
 from unlearning.project.settings import OpenLineage as Target
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ class _GoesNowhereElse(urllib.request.HTTPRedirectHandler):
 def _post(url: str, text: str) -> None:
     """By hand, because the client's own transport follows redirects and waits for as long as the server asks it to."""
     headers = {"Content-Type": "application/json"}
-    if key := os.environ.get(OPENLINEAGE_KEY):
+    if key := os.environ.get(OPENLINEAGE_API_KEY):
         headers["Authorization"] = f"Bearer {key}"
     request = urllib.request.Request(url, text.encode(), headers, method="POST")
     with urllib.request.build_opener(_GoesNowhereElse).open(request, timeout=_PATIENCE_S):

@@ -1,14 +1,6 @@
 """`params.yaml` → Settings. The section `unlearning:` is ours; unknown keys in it stop the program.
 
-Secrets and addresses may come from the environment instead; this is the whole list:
-
-    UNLEARNING_INDEX_KEY, UNLEARNING_PARTITION_KEY, UNLEARNING_SUPPRESSION_KEY   64 hex digits each, in place of the key files
-    UNLEARNING_SIGNING_KEY                                                       Ed25519 private key, PEM
-    MLFLOW_TRACKING_URI                                                          used when stores.mlflow is null
-    OPENLINEAGE_API_KEY                                                          sent to openlineage.url as a bearer token
-    MLFLOW_BACKEND_STORE_URI                                                     a tracking server's database, for the purge
-    UNLEARNING_WEBHOOK_SECRET                                                    of MLflow's webhook, for `unlearn listen`
-    PREFECT_API_URL, PREFECT_HOME                                                a Prefect server, or the embedded one's folder
+Secrets and addresses may come from the environment instead: `unlearning.domain.environ` is the whole list.
 """
 
 from __future__ import annotations
@@ -25,7 +17,6 @@ from unlearning.domain.entities import Level, Regulation
 from unlearning.domain.errors import ProjectError, SettingsError
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
 
-OPENLINEAGE_KEY = "OPENLINEAGE_API_KEY"
 FILE = "params.yaml"
 SECTION = "unlearning"
 

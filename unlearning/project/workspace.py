@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import Adoption
+from unlearning.domain.environ import MLFLOW_BACKEND_STORE_URI, MLFLOW_TRACKING_URI
 from unlearning.domain.errors import WrongUse
 from unlearning.project import settings as settings_file
 from unlearning.project.settings import Own, Settings
@@ -151,13 +152,13 @@ class Workspace:
         """The MLflow tracking server and registry."""
         from unlearning.stores.mlflow.models import MlflowModels
 
-        uri = self.settings.stores.mlflow or os.environ.get("MLFLOW_TRACKING_URI")
+        uri = self.settings.stores.mlflow or os.environ.get(MLFLOW_TRACKING_URI)
         return MlflowModels(uri, self.settings.stores.experiment, self.root)
 
     @property
     def mlflow_database(self) -> str | None:
         """The tracking server's database, where this project may open it to collect garbage."""
-        return os.environ.get("MLFLOW_BACKEND_STORE_URI")
+        return os.environ.get(MLFLOW_BACKEND_STORE_URI)
 
     @cached_property
     def checkpoints_url(self) -> str:

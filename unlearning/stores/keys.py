@@ -24,10 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from unlearning.domain.environ import INDEX_KEY, PARTITION_KEY, SIGNING_KEY, SUPPRESSION_KEY
 from unlearning.domain.errors import KeyFileError
 from unlearning.domain.hashing import key_id
 
 TOKEN_KEYS = ("index", "partition", "suppression")
+_VARIABLES = dict(zip(TOKEN_KEYS, (INDEX_KEY, PARTITION_KEY, SUPPRESSION_KEY), strict=True))
 SIGNING, PUBLIC = "signing.pem", "signing.pub"
 RETIRED = "retired"
 """Folder of the public keys that were rotated away: what they signed still verifies."""
@@ -95,10 +97,9 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
     found = {name: _token_key(name, folder, environ) for name in TOKEN_KEYS}
     if len(set(found.values())) < len(found):
         raise KeyFileError(f"two of the keys {', '.join(TOKEN_KEYS)} are the same; expected three different ones")
-    signing_variable = "UNLEARNING_SIGNING_KEY"
-    given = environ.get(signing_variable)
+    given = environ.get(SIGNING_KEY)
     signing = given.encode() if given else read_private(folder / SIGNING)
-    _signing_key(signing, signing_variable if given else str(folder / SIGNING))
+    _signing_key(signing, SIGNING_KEY if given else str(folder / SIGNING))
     return Keys(**found, signing=signing, retired=_retired(folder))
 
 
@@ -111,9 +112,9 @@ def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | Non
 
 def load_trusted(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, ...]:
     """`Keys.trusted`, also in a clone with public keys alone; empty without any. Raises KeyFileError as `load` does."""
-    given, retired = environ.get("UNLEARNING_SIGNING_KEY"), _retired(folder)
+    given, retired = environ.get(SIGNING_KEY), _retired(folder)
     if given or (folder / SIGNING).exists():
-        where = "UNLEARNING_SIGNING_KEY" if given else str(folder / SIGNING)
+        where = SIGNING_KEY if given else str(folder / SIGNING)
         return (_public_pem(_signing_key(given.encode() if given else read_private(folder / SIGNING), where)), *retired)
     return ((folder / PUBLIC).read_bytes(), *retired) if (folder / PUBLIC).exists() else retired
 
@@ -124,7 +125,7 @@ def _retired(folder: Path) -> tuple[bytes, ...]:
 
 def variable(name: str) -> str:
     """The environment variable that holds a token key."""
-    return f"UNLEARNING_{name.upper()}_KEY"
+    return _VARIABLES[name]
 
 
 def _token_key(name: str, folder: Path, environ: Mapping[str, str]) -> bytes:

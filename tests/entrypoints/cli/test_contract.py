@@ -193,7 +193,7 @@ SHAPES: Mapping[str, Any] = {
     },
     "check": dict,
     "prepare": {"train": int, "holdout": int, "dropped": int},
-    "init": {"files": [{"path": TEXT, "result": TEXT}]},
+    "init": {"files": [{"path": TEXT, "result": TEXT}], "to_change": list},
     "countersign": {"certificate": TEXT, "page": TEXT, "signed_by": [TEXT]},
 }
 
@@ -217,7 +217,20 @@ def differences(value: Any, shape: Any, at: str = "") -> Iterator[str]:
         yield f"{at}: expected {shape}, got {value!r}"
 
 
-ELSEWHERE = {"demo", "approve", "told", "hold", "release", "exempt", "cancel", "extend", "adopt", "listen"}
+ELSEWHERE = {
+    "demo",
+    "approve",
+    "told",
+    "hold",
+    "release",
+    "exempt",
+    "cancel",
+    "extend",
+    "adopt",
+    "listen",
+    "deploy",
+    "serve-flows",
+}
 """Asked elsewhere: the decisions, which answer as `status` does, in test_decisions.py; the others beside what they run."""
 
 

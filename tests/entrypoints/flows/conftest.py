@@ -19,6 +19,8 @@ from tests.small_project import Project, create
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
+UNLEARN = (sys.executable, "-c", "from unlearning.entrypoints.cli import main; main(prog_name='unlearn')")
+"""The command line as a process of its own."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,17 @@ class Server:
     def deployments(self) -> dict[str, Any]:
         """Name → deployment."""
         return {deployment.name: deployment for deployment in self.ask("read_deployments")}
+
+    def delete_deployments(self) -> None:
+        """As a new server has none."""
+        for deployment in self.deployments().values():
+            self.ask("delete_resource_owned_automations", resource_id=f"prefect.deployment.{deployment.id}")
+            self.ask("delete_deployment", deployment_id=deployment.id)
+
+    def automations(self) -> list[tuple[str, Any]]:
+        """The name of each automation, and what its action tells the flow."""
+        found = self.ask("read_automations")
+        return sorted(((one.name, getattr(one.actions[0], "parameters", None)) for one in found), key=lambda one: one[0])
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The events of a name that the server took."""
@@ -121,7 +134,7 @@ def unlearn(
 ) -> subprocess.CompletedProcess[str]:
     """`unlearn …` as a process of its own, in the project's folder."""
     return subprocess.run(
-        [sys.executable, "-c", "from unlearning.entrypoints.cli import main; main()", *arguments],
+        [*UNLEARN, *arguments],
         input=given,
         capture_output=True,
         text=True,
@@ -140,8 +153,13 @@ def apart(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def beside(command: Sequence[str], log: Path, environment: Mapping[str, str], *, cwd: Path) -> Iterator[Path]:
-    """A process that runs until the block ends; what it says goes to `log`."""
+def beside(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], *, cwd: Path, environ: Mapping[str, str] | None = None
+) -> Iterator[Path]:
+    """A process that runs until the block ends; what it says goes to `log`.
+
+    environment: besides what every such process gets; environ: the whole of it instead.
+    """
     with log.open("wb") as stream:
         process = subprocess.Popen(
             command,
@@ -149,7 +167,7 @@ def beside(command: Sequence[str], log: Path, environment: Mapping[str, str], *,
             stdout=stream,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env=apart(environment),
+            env=environ or apart(environment),
             start_new_session=True,
         )
     try:

@@ -1,153 +1,84 @@
-"""Deployments on a started server: an event starts the erasure it names, a lost one is made good by the schedule."""
+"""The deployments are declared once; `prefect.yaml` and this repository's entry files say the same."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from importlib.metadata import version
+import ast
+import importlib
+import inspect
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
-from tests.entrypoints.flows.conftest import Server, beside, unlearn, until
-from tests.servers import free_port
-from tests.small_project import Project, copy
-from unlearning.entrypoints.flows import events
-from unlearning.entrypoints.flows.deployments import deployments
+from unlearning.entrypoints.flows.deployments import ALL, Deployment, of_project
 from unlearning.entrypoints.scaffold.scaffold import TEMPLATES
-from unlearning.entrypoints.service import registry_webhook
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
-
-SCHEDULES_NOTHING = version("sqlalchemy").startswith("2.1")
-ALL = {"train", "erase", "watch", "follow"}
-
-
-@pytest.fixture(scope="module")
-def served(server: Server, template: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Path]]:
-    """`python -m unlearning.entrypoints.flows.deployments ROOT`, started somewhere else, as a service manager would."""
-    folder = tmp_path_factory.mktemp("served")
-    project, log = copy(template, folder / "project"), folder / "serve.log"
-    quick = {**server.environment, "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
-    with beside([sys.executable, "-m", "unlearning.entrypoints.flows.deployments", str(project.root)], log, quick, cwd=folder):
-        until(lambda: server.deployments().keys() >= ALL, log=[log])
-        yield project, log
+ROOT = Path(__file__).parents[3]
+NAMES = {"train", "erase", "watch", "follow"}
+TRAINS = "unlearning: {model: outcome, recipe: 'recipes/outcome.py:recipe'}\n"
+ADOPTS = "unlearning: {model: null, recipe: null}\n"
 
 
-def ended(server: Server, deployment: str, log: Path, **parameters: Any) -> Any:
-    """The last run of a deployment with these parameters, once it is over."""
-    known = server.deployments()[deployment].id
-
-    def over() -> Any:
-        runs = [
-            run
-            for run in server.ask("read_flow_runs")
-            if run.deployment_id == known and run.parameters.items() >= parameters.items()
-        ]
-        return next((run for run in runs if run.state is not None and run.state.is_final()), None)
-
-    return until(over, log=[log])
+def project(folder: Path, params: str) -> Path:
+    (folder / "params.yaml").write_text(params)
+    return folder
 
 
-def test_a_request_by_command_is_carried_out_by_the_event_it_sends(served: tuple[Project, Path], server: Server) -> None:
-    project, log = served
-    person = project.cells()[0, 1][0]
-
-    asked = unlearn(project.root, "request", "--file", "-", "--json", given=person, environment=server.environment)
-
-    assert asked.returncode == 0, asked.stderr
-    (request,) = json.loads(asked.stdout)
-    run = ended(server, "erase", log, request_id=request["request_id"])
-    assert run.state_name == "Completed", log.read_text()
-    assert run.parameters == {"root": str(project.root), "request_id": request["request_id"]}
-    assert project.states()[request["request_id"]] == "completed"
-    assert project.champion == 2
-    assert person not in project.people("data/train.parquet")
-    (event,) = [one for one in server.events(events.REQUESTED) if one["payload"]["request_id"] == request["request_id"]]
-    assert event["resource"]["prefect.resource.id"] == f"unlearning.request.{request['request_id']}"
-    kept = server.bytes()
-    assert request["request_id"].encode() in kept
-    assert person.encode() not in kept
-    assert request["token"].encode() not in kept
+def flow(one: Deployment) -> Any:
+    module, _, name = one.entrypoint.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(SCHEDULES_NOTHING, reason="Prefect 3.8 puts no run on the schedule with SQLAlchemy 2.1; see pyproject.toml")
-def test_a_request_whose_event_was_lost_is_carried_out_by_the_schedule(served: tuple[Project, Path], server: Server) -> None:
-    project, log = served
-    address, person = f"http://127.0.0.1:{free_port()}/api", project.cells()[3, 0][0]
-
-    asked = unlearn(project.root, "request", "--file", "-", "--json", given=person, environment={"PREFECT_API_URL": address})
-
-    assert asked.returncode == 0
-    assert f"Prefect at {address} did not take the event" in asked.stderr
-    (request,) = json.loads(asked.stdout)
-    assert project.states()[request["request_id"]] == "suppressed"
-    run = the_hour_strikes(server, "erase", log)
-    until(lambda: server.ask("read_flow_run", flow_run_id=run.id).state.is_final(), log=[log])
-    assert server.ask("read_flow_run", flow_run_id=run.id).state_name == "Completed", log.read_text()
-    assert run.parameters == {"root": str(project.root)}
-    assert project.states()[request["request_id"]] == "completed"
-
-
-def the_hour_strikes(server: Server, deployment: str, log: Path) -> Any:
-    """The next run that the server itself has put on the schedule, now."""
-    from prefect.states import Scheduled
-
-    known = server.deployments()[deployment].id
-
-    def planned() -> list[Any]:
-        runs = [run for run in server.ask("read_flow_runs") if run.deployment_id == known and run.auto_scheduled]
-        return sorted((run for run in runs if run.state_name == "Scheduled"), key=lambda run: run.expected_start_time)
-
-    first = until(planned, log=[log])[0]
-    assert first.expected_start_time.minute == 0
-    server.ask("set_flow_run_state", flow_run_id=first.id, state=Scheduled(scheduled_time=datetime.now(UTC)), force=True)
-    return first
-
-
-@pytest.mark.slow
-def test_a_change_of_the_registry_starts_a_round_of_watching(served: tuple[Project, Path], server: Server) -> None:
-    project, log = served
-
-    assert registry_webhook.through_prefect(server.environment)("outcome")
-
-    run = ended(server, "watch", log)
-    assert (run.state_name, run.parameters) == ("Completed", {"root": str(project.root)}), log.read_text()
-    assert any("Nothing came back" in text for text in server.artifacts("watch"))
-
-
-def test_what_is_served_and_what_prefect_yaml_declares_are_the_same(tmp_path: Path) -> None:
-    from ruamel.yaml import YAML
-
-    (tmp_path / "params.yaml").write_text("unlearning: {model: outcome, recipe: 'recipes/outcome.py:recipe'}\n")
-    declared = {one["name"]: one for one in YAML(typ="safe").load(TEMPLATES / "prefect.yaml")["deployments"]}
-    made = {one.name: one for one in deployments(tmp_path)}
-
-    assert made.keys() == declared.keys() == ALL
-    for name, one in made.items():
-        said = declared[name]
-        assert one.entrypoint == said["entrypoint"]
-        assert [schedule.schedule.cron for schedule in one.schedules or ()] == [
-            each["cron"] for each in said.get("schedules", ())
-        ]
-        assert [(t.name, list(t.expect), t.match.root) for t in one.triggers] == [
-            (each["name"], each["expect"], each["match"]) for each in said.get("triggers", ())
-        ]
-        assert [{k: v for k, v in (t.parameters or {}).items() if k != "root"} for t in one.triggers] == [
-            each.get("parameters", {}) for each in said.get("triggers", ())
-        ]
+def by_name(one: Deployment) -> str:
+    return one.name
 
 
 def test_a_project_that_trains_nothing_has_no_deployment_for_it(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text("unlearning: {model: null, recipe: null}\n")
-    assert {one.name for one in deployments(tmp_path)} == ALL - {"train"}
+    assert {one.name for one in of_project(project(tmp_path, TRAINS))} == NAMES
+    assert {one.name for one in of_project(project(tmp_path, ADOPTS))} == NAMES - {"train"}
 
 
-def test_without_a_server_nothing_is_announced(capsys: pytest.CaptureFixture[str]) -> None:
-    assert not events.announce(["request-1"], {})
-    assert not events.announce([], {"PREFECT_API_URL": "http://127.0.0.1:1/api"})
-    assert capsys.readouterr() == ("", "")
+def test_each_names_the_folder_as_it_is_called_where_the_flow_runs(tmp_path: Path) -> None:
+    for folder, expected in ((None, str(tmp_path.resolve())), ("/srv/project", "/srv/project")):
+        for one in of_project(project(tmp_path, TRAINS), folder=folder):
+            assert one.project == expected
+            assert one.trigger is None or one.trigger.parameters["root"] == expected
+
+
+@pytest.mark.parametrize("one", ALL, ids=by_name)
+def test_its_flow_takes_what_it_is_given(one: Deployment) -> None:
+    taken = inspect.signature(flow(one).fn).parameters
+    assert {"root", *(one.trigger.parameters if one.trigger else ())} <= set(taken)
+    assert all(each.default is not inspect.Parameter.empty for each in taken.values())
+
+
+@pytest.mark.parametrize("one", ALL, ids=by_name)
+def test_prefect_yaml_declares_the_same(one: Deployment) -> None:
+    declared = {each["name"]: each for each in YAML(typ="safe").load(TEMPLATES / "prefect.yaml")["deployments"]}
+    said = declared[one.name]
+    assert declared.keys() == NAMES
+    assert said["entrypoint"] == one.entrypoint
+    assert [each["cron"] for each in said.get("schedules", ())] == ([one.cron] if one.cron else [])
+    assert [
+        (each["name"], each["expect"], each["match"]["prefect.resource.id"], each.get("parameters", {}))
+        for each in said.get("triggers", ())
+    ] == ([(one.trigger.name, [one.trigger.event], one.trigger.resource, one.trigger.parameters)] if one.trigger else [])
+
+
+@pytest.mark.parametrize("one", ALL, ids=by_name)
+def test_the_entry_file_of_this_repository_names_flow_parameters_schedule_and_event(one: Deployment) -> None:
+    source = (ROOT / f"flows/{one.name}.py").read_text()
+    names: dict[str, Any] = {}
+    exec(compile(source, f"flows/{one.name}.py", "exec"), names)
+    assert names["__all__"] == [one.name]
+    assert names[one.name] is flow(one)
+    assert not [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef)]
+    said = names["__doc__"]
+    rows = {row[1]: row[2] for row in re.finditer(r"^    (parameters|schedule|event) +(.*)$", said, re.MULTILINE)}
+    assert rows["schedule"].partition(":")[0] == (one.cron or "none")
+    assert rows["event"].partition(":")[0] == (one.trigger.event if one.trigger else "none")
+    assert set(re.findall(r"^(?:    parameters| {13}) +(\w+):", said, re.MULTILINE)) == set(
+        inspect.signature(flow(one).fn).parameters
+    )

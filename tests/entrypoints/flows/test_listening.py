@@ -16,6 +16,7 @@ from tests.entrypoints.flows.conftest import until
 from tests.registry import Elsewhere
 from tests.servers import free_port, mlflow_server, running
 from tests.small_project import TRAIN, Project, copy, tracked
+from unlearning.domain.environ import WEBHOOK_SECRET
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.entrypoints.service import registry_webhook
 from unlearning.erasure.watch import SHAPED
@@ -57,7 +58,7 @@ def watched(template: Project, tmp_path: Path) -> Iterator[Watched]:
         "--root",
         str(project.root),
     ]
-    environment = {registry_webhook.SECRET: SECRET, "PREFECT_API_URL": "", "PYTHONPATH": str(Path(__file__).parents[3])}
+    environment = {WEBHOOK_SECRET: SECRET, "PREFECT_API_URL": "", "PYTHONPATH": str(Path(__file__).parents[3])}
     with mlflow_server(project.root, database=f"sqlite:///{project.root / 'mlflow.db'}", environment=allowed) as address:
         project.configure({"stores": {"mlflow": address}})
         elsewhere = Elsewhere.at(address, tmp_path)

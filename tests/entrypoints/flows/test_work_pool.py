@@ -1,10 +1,11 @@
-"""`prefect.yaml` as `unlearn init` writes it into a user's repository: work pool, `prefect deploy --all`, worker, event."""
+"""Workers of a pool: `prefect.yaml` as `unlearn init` writes it and `prefect deploy --all`, or `unlearn deploy` without it."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -30,16 +31,28 @@ def prefect(project: Project, server: Server, *arguments: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def by_prefect_yaml(project: Project, server: Server) -> None:
+    prefect(project, server, "work-pool", "create", "unlearning", "--type", "process")
+    prefect(project, server, "deploy", "--all")
+
+
+def by_command(project: Project, server: Server) -> None:
+    for result in ("created", "kept"):
+        done = unlearn(project.root, "deploy", "--json", environment=server.environment)
+        assert done.returncode == 0, done.stderr
+        assert {one["result"] for one in json.loads(done.stdout)["deployments"]} == {result}
+
+
+@pytest.mark.parametrize("deploy", [by_prefect_yaml, by_command])
 def test_an_event_reaches_a_worker_through_the_deployments_of_the_project(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Project, tmp_path: Path, deploy: Callable[[Project, Server], None]
 ) -> None:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     person, log = project.cells()[0, 1][0], tmp_path / "worker.log"
     with prefect_server(tmp_path / "prefect") as address, temporary_settings({PREFECT_API_URL: address}):
         server = Server(address, tmp_path / "prefect")
-        prefect(project, server, "work-pool", "create", "unlearning", "--type", "process")
-        prefect(project, server, "deploy", "--all")
+        deploy(project, server)
         assert server.deployments().keys() == {"train", "erase", "watch", "follow"}
         worker = [sys.executable, "-m", "prefect", "worker", "start", "--pool", "unlearning"]
         quick = {**server.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}

@@ -1,16 +1,19 @@
 import importlib.util
+import json
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from dvc.repo import Repo
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from unlearning.domain.errors import ProjectError
+from unlearning.entrypoints.cli import main
 from unlearning.entrypoints.demo import data
-from unlearning.entrypoints.scaffold import scaffold
+from unlearning.entrypoints.scaffold import former, scaffold
 from unlearning.project import settings
 from unlearning.project.settings import Settings
 
@@ -227,5 +230,71 @@ def test_deployments_of_ones_own_stay_as_they_are(project):
     assert (project / "prefect.yaml").read_text() == "name: theirs\n"
 
 
-def test_this_repository_uses_the_deployments_that_users_get():
-    assert (REPOSITORY / "prefect.yaml").read_text() == (scaffold.TEMPLATES / "prefect.yaml").read_text()
+def test_this_repository_uses_the_deployments_that_users_get_through_its_own_entry_files():
+    ours, template = (REPOSITORY / "prefect.yaml").read_text(), scaffold._template("prefect.yaml")
+    named = plain(scaffold.TEMPLATES / "prefect.yaml")["deployments"]
+    for one in named:
+        template = template.replace(f"entrypoint: {one['entrypoint']}\n", f"entrypoint: flows/{one['name']}.py:{one['name']}\n")
+    assert ours == template
+
+
+# --- a prefect.yaml of an earlier version ---------------------------------------------------------------------------
+
+
+def formerly(*, trains=True):
+    """What `unlearn init` wrote when the flows were an import name of their own."""
+    text = (Path(__file__).parent / "prefect-of-before.yaml").read_text()
+    return text if trains else text.replace(text[text.index("- name: train") : text.index("- name: erase")], "")
+
+
+@pytest.mark.parametrize("model", ["churn", None])
+def test_deployments_that_init_wrote_for_flows_that_are_gone_are_renewed(project, model):
+    (project / "prefect.yaml").write_text(formerly(trains=model is not None))
+
+    assert actions(scaffold.init(project, model=model))["prefect.yaml"] == "renewed"
+
+    named = {one["name"]: one["entrypoint"] for one in plain(project / "prefect.yaml")["deployments"]}
+    assert set(named) == {"erase", "watch", "follow"} | ({"train"} if model else set())
+    assert all(entrypoint.startswith("unlearning.") for entrypoint in named.values())
+    assert actions(scaffold.init(project, model=model))["prefect.yaml"] == "kept"
+    assert not scaffold.to_change(project)
+
+
+def test_what_somebody_changed_is_theirs_and_the_lines_to_change_are_named(project):
+    mine = formerly().replace("  work_pool:\n    name: unlearning\n", "  work_pool:\n    name: mine\n")
+    (project / "prefect.yaml").write_text(mine)
+
+    assert actions(scaffold.init(project, model="churn"))["prefect.yaml"] == "kept"
+
+    assert (project / "prefect.yaml").read_text() == mine
+    named = {line.number: (line.entrypoint, line.should_be) for line in scaffold.to_change(project)}
+    assert list(named.values()) == list(former.ENTRYPOINTS.items())
+    assert all(mine.splitlines()[number - 1].strip() == f"entrypoint: {old}" for number, (old, _) in named.items())
+
+
+def test_the_command_says_what_to_change_and_what_comes_then(project):
+    (project / "prefect.yaml").write_text("deployments:\n- name: night\n  entrypoint: flows.deployed.erase\n")
+
+    said = CliRunner().invoke(main, ["init", "--root", str(project)])
+    document = json.loads(CliRunner().invoke(main, ["init", "--root", str(project), "--json"]).stdout)
+
+    line = "  prefect.yaml, line 3: entrypoint: flows.deployed.erase → unlearning.entrypoints.flows.deployed.erase"
+    assert said.stdout.splitlines()[-1] == line
+    assert "`unlearn deploy`" in said.stdout.splitlines()[-2]
+    [change] = document["to_change"]
+    assert (change["line"], change["is"]) == (3, "flows.deployed.erase")
+
+
+def test_flows_of_the_user_s_own_that_are_called_the_same_are_left_alone(project):
+    (project / "prefect.yaml").write_text(
+        "deployments:\n- entrypoint: flows.deployed.train\n- entrypoint: 'flows.watch.watch'\n"
+    )
+    (project / "flows").mkdir()
+    (project / "flows/deployed.py").write_text("train = None\n")
+
+    assert [line.entrypoint for line in scaffold.to_change(project)] == ["flows.watch.watch"]
+
+
+def test_every_former_entrypoint_has_a_flow_today():
+    declared = {one["entrypoint"] for one in plain(scaffold.TEMPLATES / "prefect.yaml")["deployments"]}
+    assert set(former.ENTRYPOINTS.values()) == declared

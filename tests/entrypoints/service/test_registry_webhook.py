@@ -15,6 +15,7 @@ import httpx
 import pytest
 from mlflow.webhooks.delivery import _generate_hmac_signature
 
+from unlearning.domain.environ import WEBHOOK_SECRET
 from unlearning.domain.errors import KeyFileError, Unavailable
 from unlearning.entrypoints.service import registry_webhook
 from unlearning.project.settings import Settings
@@ -153,7 +154,7 @@ def test_health_answers() -> None:
     assert Receiver().call("GET", "/health") == (200, {"status": "listening"})
 
 
-@pytest.mark.parametrize("environ", [{}, {registry_webhook.SECRET: ""}, {registry_webhook.SECRET: "short"}])
+@pytest.mark.parametrize("environ", [{}, {WEBHOOK_SECRET: ""}, {WEBHOOK_SECRET: "short"}])
 def test_without_a_secret_nobody_listens(environ: dict[str, str]) -> None:
     with pytest.raises(KeyFileError, match=r"UNLEARNING_WEBHOOK_SECRET .*at least 16 bytes"):
         registry_webhook.secret(environ)
@@ -168,7 +169,7 @@ def test_an_address_that_is_taken_is_named(tmp_path: Path) -> None:
                 host="127.0.0.1",
                 port=port,
                 tell=print,
-                environ={registry_webhook.SECRET: SECRET},
+                environ={WEBHOOK_SECRET: SECRET},
             )
 
 

@@ -10,6 +10,7 @@ from tests.erasure.test_batches import statement
 from tests.small_project import PARAMS, TRAIN, Project
 from unlearning.domain.errors import SettingsError
 from unlearning.erasure import certified_facts
+from unlearning.erasure.code_digest import code_digest
 from unlearning.lineage import follow
 from unlearning.project import settings
 from unlearning.traces.out_of_reach import OUT_OF_REACH
@@ -41,7 +42,7 @@ def test_a_certificate_states_declared_backups_and_systems_and_what_was_there_be
     assert places == [*(one.place for one in OUT_OF_REACH), "data warehouse"]
     assert report["out_of_reach"][-1]["remedy"] == WAREHOUSE["remedy"]
 
-    assert predicate["issuer"]["codeDigest"] == certified_facts.code_digest()
+    assert predicate["issuer"]["codeDigest"] == code_digest()
     actions = {(one["operation"], one["target"]): one["digestBefore"] for one in predicate["actions"]}
     assert actions["redacted", TRAIN] == before[TRAIN].digest
     assert actions["trained", "outcome"] == "nothing was there"

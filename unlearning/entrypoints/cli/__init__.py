@@ -12,8 +12,9 @@ import sys
 import click
 
 from unlearning import __version__
-from unlearning.entrypoints.cli import certificates, erasure, lineage, listening, project, proof, requests, traces
-from unlearning.entrypoints.cli.shared import QUIET, Commands, spare_the_collector
+from unlearning.domain.environ import QUIET
+from unlearning.entrypoints.cli import certificates, deploying, erasure, lineage, listening, project, proof, requests, traces
+from unlearning.entrypoints.cli.shared import Commands, spare_the_collector
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -38,6 +39,6 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, requests, erasure, lineage, proof, certificates, traces, listening):
+for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, deploying):
     for command in family.COMMANDS:
         main.add_command(command)

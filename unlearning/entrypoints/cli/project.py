@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,20 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool) -> None
         raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
     root, named = root.resolve(), None if adopt_only else model or "diagnosis"
     done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
-    answer(as_json, {"files": [{"path": path, "result": result} for path, result in done]}, [f"{r:<9} {p}" for p, r in done])
+    to_change = [
+        {"path": scaffold.DEPLOYMENTS, "line": line.number, "is": line.entrypoint, "should_be": line.should_be}
+        for line in scaffold.to_change(root)
+    ]
+    document = {"files": [{"path": path, "result": result} for path, result in done], "to_change": to_change}
+    answer(as_json, document, [*(f"{result:<9} {path}" for path, result in done), *_advice(to_change)])
+
+
+def _advice(to_change: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What to do about entrypoints that an earlier version had and this one has not."""
+    if to_change:
+        yield "These flows are part of the package now. Change by hand, then `unlearn deploy` or `prefect deploy --all`:"
+    for one in to_change:
+        yield f"  {one['path']}, line {one['line']}: entrypoint: {one['is']} → {one['should_be']}"
 
 
 @click.command()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from unlearning.domain.environ import PREFECT_API_URL
 from unlearning.entrypoints.cli.shared import answer, open_project, project, standard_input
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def _decide(decision: Any, root: Path, request_id: str, *, as_json: bool, **said
 
 def _announce(made: Sequence[ErasureRequest]) -> None:
     """Start the erasure on the Prefect server that the environment names, if it names one."""
-    if "PREFECT_API_URL" in os.environ:
+    if PREFECT_API_URL in os.environ:
         from unlearning.entrypoints.flows.events import announce
 
         announce([one.request_id for one in made], os.environ)

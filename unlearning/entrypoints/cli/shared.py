@@ -19,20 +19,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-QUIET = {
-    "DO_NOT_TRACK": "true",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_LOGGING_SERVER_LEVEL": "CRITICAL",
-    "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
-    "DASK_LOGGING__DISTRIBUTED": "critical",
-    "DVC_NO_ANALYTICS": "1",
-    "GX_ANALYTICS_ENABLED": "false",
-}
-"""No tool underneath phones home or chats, unless the environment says otherwise."""
-
-
 KEYS = ".unlearning/keys"
 """Where `unlearn init` puts the keys; `stores.keys` in params.yaml may name another folder."""
 

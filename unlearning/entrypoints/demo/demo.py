@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlearning.domain.environ import SERVERS
 from unlearning.domain.errors import ProjectError
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.demo import data as demo_data
@@ -56,8 +57,7 @@ def _stay_inside(folder: Path) -> None:
     """The demo touches no server of the user's, whatever their environment names: everything it makes is in its folder."""
     from unlearning.entrypoints.flows import embedded
 
-    prefect = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_HOME")
-    for name in (*prefect, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+    for name in SERVERS:
         os.environ.pop(name, None)
     embedded.start(folder / ".unlearning/prefect")
 

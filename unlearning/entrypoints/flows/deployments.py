@@ -1,53 +1,78 @@
-"""The flows as Prefect deployments: `python -m unlearning.entrypoints.flows.deployments [ROOT]` serves them for one project.
+"""What a Prefect server runs for one project: each deployment's flow, schedule and trigger, declared here and nowhere else.
 
-The erasure starts when an event `unlearning.erasure.requested` names a request, and every hour for requests whose event was
-lost; watching starts when the registry changed, and every quarter of an hour. `prefect.yaml`, which `unlearn init` writes,
-declares the same ones for workers of a work pool. A project that trains no model has no deployment for that.
+`unlearn deploy` creates them for the workers of a work pool and `unlearn serve-flows` runs them on one machine; `prefect.yaml`,
+which `unlearn init` writes, says the same to `prefect deploy`, and a test compares the two. Nothing here imports Prefect.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from prefect import serve
-from prefect.deployments.runner import RunnerDeployment
-from prefect.events import DeploymentEventTrigger
-from prefect.flows import EntrypointType  # type: ignore[attr-defined]
-
-from unlearning.entrypoints.flows.deployed import erase, train
 from unlearning.entrypoints.flows.events import CHANGED, REGISTRY, REQUESTED, RESOURCE
-from unlearning.entrypoints.flows.follow import follow
-from unlearning.entrypoints.flows.watch import watch
 from unlearning.project import settings
 
-EVERY_HOUR, EVERY_QUARTER, AT_HALF_PAST = "0 * * * *", "*/15 * * * *", "30 * * * *"
+POOL = "unlearning"
+"""The work pool whose workers run them, unless another is named."""
+
+_HERE = __name__.rpartition(".")[0]
 
 
-def deployments(root: Path) -> list[RunnerDeployment]:
-    """The deployments of the project in a folder."""
-    where = {"root": str(root.resolve())}
-    requested = _when("erasure-requested", REQUESTED, RESOURCE, {**where, "request_id": "{{ event.payload.request_id }}"})
-    changed = _when("registry-changed", CHANGED, REGISTRY, where)
+@dataclass(frozen=True)
+class Trigger:
+    """The event that starts a deployment between its scheduled runs."""
+
+    name: str
+    event: str
+    resource: str
+    """What the event is about, as a pattern of resource ids."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What the flow is told of the event. Prefect keeps it in clear: opaque ids, never an identifier of a person."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One flow as it runs on a server."""
+
+    name: str
+    entrypoint: str
+    """Module and flow: the package's own, which is found wherever it is installed, whatever the project calls its folders."""
+    cron: str | None = None
+    trigger: Trigger | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def project(self) -> str:
+        """The project's folder, as the machine that runs the flow names it."""
+        return self.parameters.get("root", ".")
+
+
+TRAIN = Deployment("train", f"{_HERE}.deployed.train")
+ERASE = Deployment(
+    "erase",
+    f"{_HERE}.deployed.erase",
+    cron="0 * * * *",  # the ledger is the outbox: a request whose event was lost is carried out too
+    trigger=Trigger("erasure-requested", REQUESTED, f"{RESOURCE}.*", {"request_id": "{{ event.payload.request_id }}"}),
+)
+WATCH = Deployment(
+    "watch", f"{_HERE}.watch.watch", cron="*/15 * * * *", trigger=Trigger("registry-changed", CHANGED, f"{REGISTRY}.*")
+)
+FOLLOW = Deployment("follow", f"{_HERE}.follow.follow", cron="30 * * * *")
+ALL = (TRAIN, ERASE, WATCH, FOLLOW)
+
+
+def of_project(root: Path, *, folder: str | None = None) -> list[Deployment]:
+    """The deployments of the project in a folder: one that trains no model has none for training. Raises SettingsError.
+
+    folder: what the project's folder is called where the flows run; None for the same as here.
+    """
     trains = settings.load(root).own is not None
-    # Coroutines are returned only where an event loop runs.
-    return [
-        *([train.to_deployment("train", parameters=where, entrypoint_type=_MODULE)] if trains else []),  # type: ignore[list-item]
-        erase.to_deployment("erase", parameters=where, cron=EVERY_HOUR, triggers=[requested], entrypoint_type=_MODULE),  # type: ignore[list-item]
-        watch.to_deployment("watch", parameters=where, cron=EVERY_QUARTER, triggers=[changed], entrypoint_type=_MODULE),  # type: ignore[list-item]
-        follow.to_deployment("follow", parameters=where, cron=AT_HALF_PAST, entrypoint_type=_MODULE),  # type: ignore[list-item]
-    ]
+    where = {"root": folder or str(root.resolve())}
+    return [_at(one, where) for one in ALL if trains or one is not TRAIN]
 
 
-_MODULE = EntrypointType.MODULE_PATH
-
-
-def _when(name: str, event: str, resource: str, parameters: Mapping[str, str]) -> DeploymentEventTrigger:
-    return DeploymentEventTrigger(
-        name=name, expect={event}, match={"prefect.resource.id": f"{resource}.*"}, parameters=dict(parameters)
-    )
-
-
-if __name__ == "__main__":
-    serve(*deployments(Path(sys.argv[1] if len(sys.argv) > 1 else ".")))
+def _at(one: Deployment, where: Mapping[str, str]) -> Deployment:
+    # A trigger's parameters replace the deployment's own, so they name the folder too.
+    trigger = one.trigger and replace(one.trigger, parameters={**where, **one.trigger.parameters})
+    return replace(one, parameters=where, trigger=trigger)

@@ -12,18 +12,16 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from unlearning.domain.environ import PREFECT_API_URL, PREFECT_EMBEDDED, PREFECT_HOME
+from unlearning.domain.errors import Unavailable
+
+_SERVER = Path(__file__).with_name("embedded_server.py")
 _START_SECONDS, _STOP_SECONDS = 180, 5
-_SETTINGS = {
-    "PREFECT_UI_ENABLED": "0",
-    # Nothing of ours is a block, and registering Prefect's takes as long as starting.
-    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
-}
 
 
 def start(home: Path) -> None:
@@ -31,16 +29,19 @@ def start(home: Path) -> None:
 
     Call it before Prefect is imported: it reads its settings then, and would start a server of its own.
     """
-    if os.environ.keys() & {"PREFECT_API_URL", "PREFECT_HOME"}:
+    if os.environ.keys() & {PREFECT_API_URL, PREFECT_HOME}:
         return
-    os.environ["PREFECT_HOME"] = str(home)
+    os.environ[PREFECT_HOME] = str(home)
     if "prefect" not in sys.modules:
-        os.environ["PREFECT_API_URL"] = _serve_apart(home)
+        os.environ[PREFECT_API_URL] = _serve_apart(home)
 
 
-def ready() -> None:
-    """Wait until the server that was started, or named, answers; raises Unavailable when it does not."""
-    address = os.environ.get("PREFECT_API_URL")
+def ready(*, needed: bool = False) -> None:
+    """Wait until the server that was started, or named, answers; raises Unavailable when it does not.
+
+    needed: a server of the user's own, so that an embedded one would not do.
+    """
+    address = os.environ.get(PREFECT_API_URL)
     if address is None:
         return
     try:
@@ -48,30 +49,29 @@ def ready() -> None:
     except urllib.error.HTTPError:
         return  # it wants a key, or has no such page, but it is there
     except OSError as error:
-        raise _away(error) from error
+        raise _away(error, needed=needed) from error
 
 
 @contextlib.contextmanager
-def answering() -> Iterator[None]:
+def answering(*, needed: bool = False) -> Iterator[None]:
     """Around a flow: raises Unavailable when the server stops to answer in the middle of it."""
     from httpx import TransportError
 
     try:
         yield
     except TransportError as error:
-        raise _away(error) from error
+        raise _away(error, needed=needed) from error
 
 
-def _away(error: Exception) -> Exception:
-    from unlearning.domain.errors import (
-        Unavailable,  # here, because the server runs this file where the package may not be found
+def _away(error: Exception, *, needed: bool) -> Unavailable:
+    address, home = os.environ.get(PREFECT_API_URL), os.environ.get(PREFECT_HOME, ".unlearning/prefect")
+    next_step = (
+        "start it, or correct PREFECT_API_URL, then run the same command again"
+        if needed
+        else f"start it, or unset PREFECT_API_URL for an embedded one, which writes its log to {home}/server.log. "
+        "Steps that are done are recorded: run the same command again"
     )
-
-    address, home = os.environ.get("PREFECT_API_URL"), os.environ.get("PREFECT_HOME", ".unlearning/prefect")
-    return Unavailable(
-        f"Prefect's server at {address} does not answer ({error}); start it, or unset PREFECT_API_URL for an embedded one, "
-        f"which writes its log to {home}/server.log. Steps that are done are recorded: run the same command again"
-    )
+    return Unavailable(f"Prefect's server at {address} does not answer ({error}); {next_step}")
 
 
 def _serve_apart(home: Path) -> str:
@@ -81,11 +81,11 @@ def _serve_apart(home: Path) -> str:
         address = f"http://127.0.0.1:{door.getsockname()[1]}/api"
         server = subprocess.Popen(
             # By path and -P, so that it starts whatever the working folder and Python's path are.
-            [sys.executable, "-P", __file__, str(door.fileno())],
+            [sys.executable, "-P", str(_SERVER), str(door.fileno())],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **_SETTINGS},
+            env={**os.environ, **PREFECT_EMBEDDED},
             pass_fds=[door.fileno()],
             start_new_session=True,  # Ctrl-C is for the flow; the server is still needed to hear how that ended
         )
@@ -99,23 +99,3 @@ def _stop(server: subprocess.Popen[bytes]) -> None:
         server.communicate(timeout=_STOP_SECONDS)
     server.kill()
     server.wait()
-
-
-def _serve(door: socket.socket) -> None:
-    """Answer at an open door until standard input ends, which the system sees to when the parent dies."""
-    import uvicorn
-    from prefect.server.api.server import create_app
-
-    config = uvicorn.Config(create_app(ephemeral=True, final=True), log_level="error", lifespan="on")
-    server = uvicorn.Server(config)
-
-    def wait_for_the_end() -> None:
-        sys.stdin.buffer.read()
-        server.should_exit = True
-
-    threading.Thread(target=wait_for_the_end, daemon=True).start()
-    server.run(sockets=[door])
-
-
-if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -11,6 +11,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
+from unlearning.domain.environ import PREFECT_API_URL
+
 REQUESTED, RESOURCE = "unlearning.erasure.requested", "unlearning.request"
 CHANGED, REGISTRY = "unlearning.registry.changed", "unlearning.registry"
 
@@ -44,7 +46,7 @@ def _sent(
     environ: Mapping[str, str], event: str, about: tuple[str, str], payload: Mapping[str, object], *, otherwise: str
 ) -> bool:
     """Whether the server that the environment names took the event; about: kind and name of the resource."""
-    url = environ.get("PREFECT_API_URL")
+    url = environ.get(PREFECT_API_URL)
     if not url:
         return False
     from httpx import HTTPError

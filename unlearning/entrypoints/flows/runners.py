@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from unlearning.domain.environ import ONE_THREAD
 from unlearning.domain.errors import SettingsError
 
 
@@ -29,7 +30,7 @@ def _dask(workers: int) -> TaskRunner[Any]:
             "run.runner is dask, which is not installed; run `pip install 'mlflow-unlearning[dask]'`"
         ) from error
     # Dask's nanny makes every worker give memory back after each operation, which slows torch to half its speed.
-    dask.config.set({"distributed.nanny.pre-spawn-environ": {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}})
+    dask.config.set({"distributed.nanny.pre-spawn-environ": dict(ONE_THREAD)})
     made: TaskRunner[Any] = DaskTaskRunner(
         cluster_kwargs={
             "n_workers": workers,

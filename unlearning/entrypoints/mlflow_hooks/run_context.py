@@ -15,10 +15,12 @@ from typing import Any
 
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
+from unlearning.domain.environ import DVC_STAGE, ERASURE
+
 TAGGED_OUTPUTS = 50
 """A run takes 100 tags at once; beyond this many outputs the rest is only in `dvc.outs_digest`."""
 _PATIENCE_S = 0.5
-_RUNNING = {"DVC_STAGE": "dvc.stage", "UNLEARNING_ERASURE": "unlearning.erasure"}
+_RUNNING = {DVC_STAGE: "dvc.stage", ERASURE: "unlearning.erasure"}
 """Variable → tag: what the run is part of."""
 
 

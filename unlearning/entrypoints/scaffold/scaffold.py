@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from unlearning.domain.errors import ProjectError
+from unlearning.entrypoints.scaffold import former
 from unlearning.project.settings import FILE, SECTION
 from unlearning.stores.files import replacing
 
@@ -37,7 +38,8 @@ class Done(NamedTuple):
 
     path: str
     """A file, or `dvc.yaml: stage` for a stage."""
-    action: Literal["written", "kept", "extended"]
+    action: Literal["written", "kept", "extended", "renewed"]
+    """Renewed: an earlier version of `init` wrote it, and nobody changed it since."""
 
 
 def init(root: Path, *, model: str | None) -> list[Done]:
@@ -59,7 +61,7 @@ def init(root: Path, *, model: str | None) -> list[Done]:
         *([_put(root, PIPELINE, pipeline, like=PIPELINE)] if pipeline else []),
         *stages,
         *([_unless_there(root, RECIPE, _template(RECIPE))] if recipe == RECIPE else []),
-        _unless_there(root, DEPLOYMENTS, deployments),
+        _deployments(root, deployments),
         _put(root, ".gitignore", ignored, like="gitignore"),
     ]
 
@@ -76,6 +78,19 @@ def _unless_there(root: Path, name: str, content: str) -> Done:
     """A file for a project that has none of its own."""
     existing = _text(root / name)
     return _put(root, name, existing if existing is not None else content, like=name)
+
+
+def _deployments(root: Path, content: str) -> Done:
+    """The deployments, for a project that has none of its own; what an earlier version wrote names flows that are gone."""
+    existing = _text(root / DEPLOYMENTS)
+    if existing is not None and former.is_untouched(existing):
+        return _put(root, DEPLOYMENTS, content, like=DEPLOYMENTS)._replace(action="renewed")
+    return _unless_there(root, DEPLOYMENTS, content)
+
+
+def to_change(root: Path) -> list[former.Line]:
+    """The lines of the project's own `prefect.yaml` that name flows which are gone: only its author may change them."""
+    return former.lines(root, _text(root / DEPLOYMENTS) or "")
 
 
 def _section(model: str | None) -> str:

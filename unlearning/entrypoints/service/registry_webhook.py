@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
 
+from unlearning.domain.environ import PREFECT_API_URL, WEBHOOK_SECRET
 from unlearning.domain.errors import KeyFileError, Unavailable, UnlearningError
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
-SECRET = "UNLEARNING_WEBHOOK_SECRET"
 PATH = "/webhooks/mlflow"
 TOLERANCE_S = 300
 """Seconds by which the sender's clock and ours may differ, either way."""
@@ -56,10 +56,12 @@ class NotAuthentic(Exception):
 
 def secret(environ: Mapping[str, str]) -> bytes:
     """The secret that the webhook was registered with. Raises KeyFileError."""
-    given = environ.get(SECRET, "").encode()
+    given = environ.get(WEBHOOK_SECRET, "").encode()
     if len(given) < SHORTEST_SECRET:
         said = f"has {len(given)} bytes" if given else "is not set"
-        raise KeyFileError(f"{SECRET} {said}; expected the secret of the MLflow webhook, at least {SHORTEST_SECRET} bytes")
+        raise KeyFileError(
+            f"{WEBHOOK_SECRET} {said}; expected the secret of the MLflow webhook, at least {SHORTEST_SECRET} bytes"
+        )
     return given
 
 
@@ -172,7 +174,7 @@ def listen(
     from unlearning.erasure import watch
 
     key, rounds = secret(environ), Rounds(lambda: watch.watch(workspace, clock=utc_now))
-    prefect = environ.get("PREFECT_API_URL")
+    prefect = environ.get(PREFECT_API_URL)
     app = application(key, through_prefect(environ) if prefect else rounds.ask)
     with _door(host, port) as door, contextlib.closing(rounds):
         number = door.getsockname()[1]

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.entities import Adoption, CheckResult, plain
+from unlearning.domain.environ import ERASURE, MLFLOW_TRACKING_URI
 from unlearning.domain.errors import NotFound, Refused, ValidationRefused
 from unlearning.domain.lifecycle import PROMOTED, RETRAINED
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
@@ -45,7 +46,7 @@ def _remake(erasure: Erasure, adopted: Adoption) -> Mapping[str, Any]:
     stages = dvc_stages.between(data, paths, adopted.stage or "")
     before = {one.model for one in workspace.models.versions(name)}
     try:
-        dvc_stages.run(data, stages, {"MLFLOW_TRACKING_URI": workspace.models.uri, "UNLEARNING_ERASURE": erasure.erasure_id})
+        dvc_stages.run(data, stages, {MLFLOW_TRACKING_URI: workspace.models.uri, ERASURE: erasure.erasure_id})
     except (Refused, NotFound) as error:
         raise _refuse(erasure, adopted, str(error)) from error
     new = _new_version(erasure, adopted, before)

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unlearning.domain.environ import CUBLAS_WORKSPACE
 from unlearning.domain.errors import Damaged, RecipeError, SettingsError
 from unlearning.domain.protocols import Records
 from unlearning.learners.torch.determinism import draws, job, seeded
@@ -262,5 +263,6 @@ def _device(name: str) -> torch.device:
         if not torch.cuda.is_available():
             raise SettingsError(f"run.device: {name!r}, but torch finds no CUDA here; use cpu")
         # cuBLAS is deterministic only with a fixed workspace (its documentation, "Results reproducibility").
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        for name, value in CUBLAS_WORKSPACE.items():
+            os.environ.setdefault(name, value)
     return device

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from unlearning.domain.environ import GIT_INDEX_FILE, GIT_NEVER_ASKS
 from unlearning.domain.errors import NotFound, ProjectError
 from unlearning.stores.git.repository import Git
 
@@ -55,7 +56,7 @@ def blob(git: Git, name: str) -> bytes:
 def commit_beside(git: Git, rev: str, changed: Mapping[str, bytes], *, message: str) -> str:
     """A commit that follows `rev` and differs from it in these files; the same one every time."""
     with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
-        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        index = {GIT_INDEX_FILE: str(Path(scratch) / "index")}
         _git(git, "read-tree", rev, **index)
         for path, content in sorted(changed.items()):
             mode = _git(git, "ls-files", "--stage", "--full-name", "--", f":(top){path}", **index).split()[0]
@@ -121,7 +122,7 @@ def _run(
     done = subprocess.run(
         ["git", *arguments],
         cwd=git.root,
-        env={**os.environ, "GIT_TERMINAL_PROMPT": "0", **(environment or {})},
+        env={**os.environ, **GIT_NEVER_ASKS, **(environment or {})},
         input=content,
         capture_output=True,
         check=False,

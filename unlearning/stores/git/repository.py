@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from unlearning.domain.environ import GIT_ONLY_READS
 from unlearning.domain.errors import ProjectError, Unavailable
 
 _ALL = ("--exclude=refs/unlearning/*", "--all")
@@ -98,7 +99,7 @@ def _git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["git", *arguments],
         cwd=root,
-        env={**os.environ, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"},
+        env={**os.environ, **GIT_ONLY_READS},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

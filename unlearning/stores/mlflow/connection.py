@@ -20,22 +20,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from unlearning.domain.environ import MLFLOW_PATIENCE, MLFLOW_QUIET
 from unlearning.domain.errors import Unavailable, WrongUse
 
-_QUIET = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_UV_AUTO_DETECT": "false",
-}
-# A dead server is reported after about two seconds; MLflow's own defaults (7 retries, doubling from 2 s, 120 s a try) keep a
-# user waiting for minutes.
-_PATIENCE = {
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-}
 _ONE_AT_A_TIME = threading.RLock()  # what is silenced belongs to the whole process
 
 
@@ -71,7 +58,7 @@ def silence() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-    ours = {**_QUIET, **{key: value for key, value in _PATIENCE.items() if key not in os.environ}}
+    ours = {**MLFLOW_QUIET, **{key: value for key, value in MLFLOW_PATIENCE.items() if key not in os.environ}}
     before = {key: os.environ.get(key) for key in ours}
     os.environ.update(ours)
     try:

@@ -1,0 +1,75 @@
+"""Names of environment variables stand in one file of the package, and the documentation lists those that a user may set."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import unlearning
+from unlearning.domain import environ
+
+PACKAGE = Path(unlearning.__file__).parent
+HOME = PACKAGE / "domain/environ.py"
+OPERATIONS = PACKAGE.parent / "docs/operations.md"
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != HOME)
+
+_OF_A_TOOL = re.compile(r"(UNLEARNING|MLFLOW|PREFECT|DVC|GX|GIT|OPENLINEAGE|DASK|OMP|MKL|CUBLAS|DO_NOT|AWS)_[A-Z][A-Z0-9_]*")
+NO_VARIABLE = {"MLFLOW_UNLEARNING"}
+"""How OpenLineage calls this integration."""
+
+
+def constants(path: Path) -> set[str]:
+    return {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+NAMES = {text for text in constants(HOME) if re.fullmatch(r"[A-Z][A-Z0-9_]*_[A-Z0-9_]+", text)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_other_module_spells_the_name_of_a_variable(path: Path) -> None:
+    """Messages and help may mention one; code takes it from its home."""
+    spelt = {text for text in constants(path) if text in NAMES or _OF_A_TOOL.fullmatch(text)}
+    assert not spelt - NO_VARIABLE
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_environment_is_asked_by_names_and_not_by_text(path: Path) -> None:
+    asked = [
+        node
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant) and is_environment(node.value))
+        or (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and (is_environment(node.func.value) or node.func.attr == "getenv")
+            and any(isinstance(argument, ast.Constant) for argument in node.args[:1])
+        )
+    ]
+    assert not asked
+
+
+def is_environment(node: ast.expr) -> bool:
+    return ast.unparse(node) in ("os.environ", "environ")
+
+
+def test_what_a_user_may_set_has_a_meaning_and_a_line_in_the_documentation() -> None:
+    text = OPERATIONS.read_text("utf-8")
+    for name, meaning in environ.MEANINGS.items():
+        assert f"| `{name}` | {meaning} |" in text
+
+
+def test_names_are_spelt_once() -> None:
+    text = HOME.read_text("utf-8")
+    for name in environ.MEANINGS:
+        assert text.count(f'"{name}"') == 1
+
+
+def test_every_tool_is_silent() -> None:
+    assert environ.SILENCE.items() <= environ.QUIET.items()
