@@ -58,6 +58,7 @@ def job(*bounds: int, **changes) -> Job:
         method="sisa",
         root=".",
         recipe="recipe.py:recipe",
+        recipe_digest="recipe",
         device="cpu",
         checkpoints="memory://",
         records="spool",

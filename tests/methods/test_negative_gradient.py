@@ -131,6 +131,15 @@ def test_whatever_shapes_the_result_is_in_its_name():
     assert len(set(keys)) == len(keys)
 
 
+def test_another_recipe_in_the_same_file_has_another_name_and_is_trained_anew():
+    """An edited loss: file, attribute, parent and records are what they were."""
+    world = bench()
+    parent = world.train(PEOPLE)
+    first, second = run(world, parent), run(replace(world, recipe="another loss"), parent)
+    assert first.key != second.key
+    assert second.slices_trained == 1
+
+
 def test_the_forgotten_themselves_are_in_the_name():
     """The same retained records and parent, but others to forget."""
     world = bench()

@@ -39,6 +39,7 @@ def jobs(assignment: Assignment, *, method: str, reuse: bool) -> list[Job]:
             method=method,
             root=assignment.root,
             recipe=assignment.recipe,
+            recipe_digest=assignment.target.recipe,
             device=assignment.device,
             checkpoints=assignment.checkpoints,
             records=assignment.records,

@@ -62,8 +62,8 @@ class WholeModel:
 
     name: str
     change: Change
-    knobs: tuple[Knob, ...]
-    guarantee: Guarantee
+    knobs: tuple[Knob, ...] = ()
+    guarantee: Guarantee = EMPIRICAL
 
     def plan(self, assignment: Assignment) -> Sequence[Job]:
         """One job; raises WrongUse for an ensemble, or without a parent and a forget set."""
@@ -119,9 +119,9 @@ class WholeModel:
 
 
 def result_key(job: Job, *, forget: Records, retain: Records) -> str:
-    """The name of a changed model: a digest of method, parent, records, hyperparameters and seed."""
+    """The name of a changed model: a digest of method, parent, records, hyperparameters, recipe and seed."""
     shaped = [_digest(forget), _digest(retain), [list(pair) for pair in job.params]]
-    return digest(["unlearning/whole-model/1", job.method, job.parent, *shaped, job.recipe, job.seed])
+    return digest(["unlearning/whole-model/2", job.method, job.parent, *shaped, job.recipe_digest, job.seed])
 
 
 def _digest(records: Records) -> str:
