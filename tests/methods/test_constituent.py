@@ -210,6 +210,7 @@ def assignment(*rows: int, save: bool = True) -> Assignment:
         device="cpu",
         checkpoints="checkpoints",
         records="spool",
+        learner=Diary(),
         target=Chain("recipe", 7, tuple(ShardChain(s, keys, (rows[s],)) for s, keys in enumerate(names))),
         bounds=tuple((ends[s], ends[s + 1]) for s in range(len(rows))),
         save=save,
