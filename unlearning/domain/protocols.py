@@ -79,6 +79,21 @@ class Recipe(Protocol):
         """Everything that shapes training, as plain values: it is hashed into the chain's root."""
 
 
+@dataclass(frozen=True)
+class Served:
+    """A trained ensemble as it is registered: data and a small program that answers with it, no pickle and no record."""
+
+    kind: str
+    """What answers, in a word or two, such as `torch.export`; a tag of the registered version."""
+    code: str
+    """A Python file in MLflow's form "model from code": it calls `mlflow.models.set_model` with a `PythonModel` that finds the
+    files in the folder `context.artifacts["ensemble"]`, and imports what `requirements` name and nothing of this package."""
+    files: Mapping[str, bytes]
+    """File name → content."""
+    requirements: Sequence[str]
+    """Distributions with their versions, `name==version`."""
+
+
 class Learner(Protocol):
     """How to train: deterministic, step by step, one record set at a time."""
 
@@ -103,11 +118,11 @@ class Learner(Protocol):
     def loads(self, payload: bytes) -> State:
         """The inverse of dumps; raises Damaged."""
 
-    def served(self, state: State) -> Mapping[str, NDArray[Any]]:
-        """The tensors that a registered model needs to predict: no optimiser."""
+    def package(self, states: Mapping[int, State]) -> Served:
+        """What answers in place of these constituents (shard → state, at least one) where this package is not installed."""
 
-    def template(self) -> bytes:
-        """A program (torch.export) that predicts once those tensors are loaded into it, without this package."""
+    def environment(self) -> Mapping[str, str]:
+        """What the bits of a training depend on besides Python and the machine: libraries by version, instruction sets."""
 
 
 Batch = tuple[Any, Any]

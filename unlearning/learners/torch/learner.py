@@ -10,7 +10,7 @@ Method: SISA training, Bourtoule et al. 2021, arXiv:1912.03817.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import replace
@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unlearning.domain.errors import Damaged, RecipeError, SettingsError
-from unlearning.domain.protocols import Records
+from unlearning.domain.protocols import Records, Served
 from unlearning.learners.torch.determinism import draws, job, seeded
+from unlearning.learners.torch.export import Answering, package, program
 from unlearning.learners.torch.recipe import Standardize, TorchRecipe, cross_entropy, standardize
-from unlearning.learners.torch.serving import Served, program
 from unlearning.learners.torch.state import pack, unpack
 from unlearning.learners.torch.training import TorchState, check_finite, check_shapes, first_line, run_steps, weights
 
@@ -89,9 +89,9 @@ class TorchLearner:
 
     def predict(self, state: TorchState, features: Features) -> Probabilities:
         """(n, labels) probabilities, in storage order of the features."""
-        served = Served(state.preprocessing, state.network).eval()
+        answering = Answering(state.preprocessing, state.network).eval()
         with self._job(), torch.no_grad():
-            return self._in_batches(served, _tensor(features)).cpu().double().numpy()
+            return self._in_batches(answering, _tensor(features)).cpu().double().numpy()
 
     def losses(self, state: TorchState, records: Records) -> NDArray[np.float64]:
         """(n,) cross-entropy of each record in nats, whatever the recipe's own loss is."""
@@ -146,8 +146,26 @@ class TorchLearner:
 
     def served(self, state: TorchState) -> dict[str, NDArray[Any]]:
         """The tensors that answering needs (preprocessing and network, no optimiser), by name."""
-        tensors = Served(state.preprocessing, state.network).state_dict()
+        tensors = Answering(state.preprocessing, state.network).state_dict()
         return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items() if isinstance(value, Tensor)}
+
+    def package(self, states: Mapping[int, TorchState]) -> Served:
+        """The constituents' tensors, one program for all of them, and the file that answers with both.
+
+        Raises RecipeError when torch cannot export the network.
+        """
+        recipe = self.recipe
+        return package(
+            self.template(),
+            {shard: self.served(state) for shard, state in states.items()},
+            features=recipe.features,
+            categories=recipe.categories,
+            labels=recipe.labels,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """torch's version and the instruction set that it runs on."""
+        return {"torch": torch.__version__, "instructions": str(torch.backends.cpu.get_cpu_capability())}
 
     def template(self) -> bytes:
         """The served computation without its weights, as a torch.export (pt2) file: (n, features) → (n, labels) probabilities.
@@ -156,7 +174,7 @@ class TorchLearner:
         `served`. Raises RecipeError when torch cannot export the network.
         """
         blank = self._build(0, self._zeros())
-        return program(Served(blank.preprocessing, blank.network), self.recipe.width)
+        return program(Answering(blank.preprocessing, blank.network), self.recipe.width)
 
     def _job(self) -> AbstractContextManager[None]:
         return job(deterministic=self._device.type == "cuda")
