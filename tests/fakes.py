@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import repeat
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from unlearning.domain.errors import Damaged
-from unlearning.domain.protocols import Records
+from unlearning.domain.protocols import Records, Served
 from unlearning.testing import FEATURES, LABELS
 
 
@@ -64,6 +64,13 @@ class FakeLearner:
             return FakeState(centre, weights.reshape(-1, LABELS), velocity.reshape(FEATURES + 1, LABELS))
         except (ValueError, EOFError, AttributeError) as error:
             raise Damaged("these bytes are no state of the fake learner") from error
+
+    def package(self, states: Mapping[int, FakeState]) -> Served:
+        files = {f"shard-{shard}.npy": self.dumps(state) for shard, state in states.items()}
+        return Served("fake", "import mlflow", files, ("numpy==1.0",))
+
+    def environment(self) -> Mapping[str, str]:
+        return {"fake": "1"}
 
     def _inputs(self, state: FakeState, features: np.ndarray) -> np.ndarray:
         return np.column_stack([np.asarray(features, np.float64) - state.centre, np.ones(len(features))])

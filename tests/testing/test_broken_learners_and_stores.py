@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,7 +143,39 @@ class CentresWhenAsked(FakeLearner):
         return super().predict(state, features)
 
 
+class PacksAPickle(FakeLearner):
+    """Whoever loads it runs whatever it says."""
+
+    def package(self, states):
+        return replace(super().package(states), files={"model.bin": pickle.dumps(states)})
+
+
+class ServesWithThisPackage(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), code="def load():\n    from unlearning.learners import torch\n")
+
+
+class NamesNoVersions(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), requirements=("numpy>=1",))
+
+
+class WritesOutOfItsFolder(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), files={"../MLmodel": b""})
+
+
+class CountsItsEnvironment(FakeLearner):
+    def environment(self):
+        return {"threads": 2}
+
+
 LEARNERS = [
+    (PacksAPickle, "what_is_packaged_stands_alone"),
+    (ServesWithThisPackage, "what_is_packaged_stands_alone"),
+    (NamesNoVersions, "what_is_packaged_stands_alone"),
+    (WritesOutOfItsFolder, "what_is_packaged_stands_alone"),
+    (CountsItsEnvironment, "the_environment_is_plain_words"),
     (DrawsFromTheProcess, "global_random_state_is_left_alone"),
     (SeedsTheProcess, "global_random_state_is_left_alone"),
     (SeedsTheProcess, None),
