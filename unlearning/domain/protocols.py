@@ -143,7 +143,7 @@ class Differentiable(Protocol):
         """The state's network as a copy of one's own, (n, …) preprocessed features → (n, labels) logits."""
 
     def batches(self, state: State, records: Records, *, size: int, generator: Any) -> Iterator[Batch]:
-        """Batches of one size without end; each pass has a new order, and its last batch is filled up from its start."""
+        """Batches of one size without end, of at least one record; a pass has a new order and fills up its last batch."""
 
     def loss(self, logits: Any, labels: Any) -> Any:
         """(n,) what training minimises, of each record."""
