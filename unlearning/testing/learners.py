@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from unlearning.domain.errors import Damaged
-from unlearning.domain.protocols import Learner, Records, State
+from unlearning.domain.protocols import Differentiable, Learner, Records, State
 from unlearning.testing.conformance import LearnerFactory, require, run_all
 from unlearning.testing.population import FEATURES, LABELS, population
 
@@ -210,6 +210,25 @@ def the_environment_is_plain_words(make_learner: LearnerFactory) -> None:
     require(dict(said) == dict(again), "two learners side by side name two environments")
 
 
+def a_network_taken_out_can_be_put_back(make_learner: LearnerFactory) -> None:
+    """In the role Differentiable: the network is a copy, a loss for each record, and the rebuilt state answers as before."""
+    learner, records = make_learner(), _records()
+    if not isinstance(learner, Differentiable):
+        return
+    state = _state(learner)
+    before, answers = learner.dumps(state), learner.predict(state, records.features)
+    with learner.repeatable(3) as generator:
+        network = learner.network(state)
+        features, labels = next(learner.batches(state, records, size=8, generator=generator))
+        losses = learner.loss(network(features), labels)
+        again = learner.predict(learner.rebuild(state, network), records.features)
+        for weights in network.parameters():
+            weights.data.add_(1)
+    require(tuple(losses.shape) == (len(labels),), f"loss gave shape {tuple(losses.shape)} for {len(labels)} records")
+    require(np.allclose(again, answers, atol=1e-5), "a state rebuilt with its own network gives other answers")
+    require(learner.dumps(state) == before, "changing the network that was handed out changed the state; hand out a copy")
+
+
 _CHECKS: tuple[LearnerCheck, ...] = (
     the_same_arguments_give_the_same_bytes,
     global_random_state_is_left_alone,
@@ -228,6 +247,7 @@ _CHECKS: tuple[LearnerCheck, ...] = (
     training_learns,
     what_is_packaged_stands_alone,
     the_environment_is_plain_words,
+    a_network_taken_out_can_be_put_back,
 )
 
 
