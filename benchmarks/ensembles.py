@@ -61,6 +61,7 @@ class Ensemble:
             device="",
             checkpoints="",
             records="",
+            learner=learner,
             target=self.chain,
             bounds=tuple(tuple(int(edge) for edge in edges) for edges in self.bounds),
             save=save,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 
 from unlearning.domain.errors import Damaged
-from unlearning.domain.protocols import Records
+from unlearning.domain.protocols import Records, Served
 from unlearning.testing import FEATURES, LABELS
 
 
@@ -62,32 +65,43 @@ class FakeLearner:
         except (ValueError, EOFError, AttributeError) as error:
             raise Damaged("these bytes are no state of the fake learner") from error
 
+    def package(self, states: Mapping[int, FakeState]) -> Served:
+        files = {f"shard-{shard}.npy": self.dumps(state) for shard, state in states.items()}
+        return Served("fake", "import mlflow", files, ("numpy==1.0",))
+
+    def environment(self) -> Mapping[str, str]:
+        return {"fake": "1"}
+
     def _inputs(self, state: FakeState, features: np.ndarray) -> np.ndarray:
         return np.column_stack([np.asarray(features, np.float64) - state.centre, np.ones(len(features))])
 
 
 @dataclass(frozen=True)
 class ClimbingLearner(FakeLearner):
-    """The fake with the hook that negative_gradient needs: NegGrad+, one full batch a step."""
+    """The fake in the role Differentiable: its weights as a layer of torch's, one full batch a step."""
 
-    def negate(
-        self,
-        state: FakeState,
-        retain: Records,
-        forget: Records,
-        *,
-        alpha: float,
-        learning_rate: float,
-        epochs: int,
-        batch_size: int,  # noqa: ARG002 - one full batch of each set a step
-        seed: int,  # noqa: ARG002
-    ) -> FakeState:
-        weights = state.weights.copy()
-        for _ in range(epochs):
-            for share, records in ((alpha, retain), (alpha - 1, forget)):
-                inputs, wanted = self._inputs(state, records.features), np.eye(LABELS)[records.labels]
-                weights -= learning_rate * share * inputs.T @ (_softmax(inputs @ weights) - wanted) / len(records)
-        return FakeState(state.centre, weights, state.velocity)
+    def repeatable(self, seed: int) -> AbstractContextManager[int]:
+        return nullcontext(seed)
+
+    def network(self, state: FakeState) -> Any:
+        import torch
+
+        layer = torch.nn.Linear(FEATURES + 1, LABELS, bias=False, dtype=torch.float64)
+        layer.load_state_dict({"weight": torch.from_numpy(state.weights.T.copy())})
+        return layer
+
+    def batches(self, state: FakeState, records: Records, *, size: int, generator: int) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
+        import torch
+
+        return repeat((torch.from_numpy(self._inputs(state, records.features)), torch.tensor(records.labels)))
+
+    def loss(self, logits: Any, labels: Any) -> Any:
+        import torch
+
+        return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+
+    def rebuild(self, state: FakeState, network: Any) -> FakeState:
+        return FakeState(state.centre, network.weight.detach().numpy().T.copy(), np.zeros_like(state.velocity))
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:

@@ -84,7 +84,14 @@ def columns(people: int = PEOPLE) -> dict[str, Any]:
     }
 
 
-def create(folder: Path, *, params: Mapping[str, Any] = PARAMS, people: int = PEOPLE, train: bool = True) -> Project:
+def create(
+    folder: Path,
+    *,
+    params: Mapping[str, Any] = PARAMS,
+    people: int = PEOPLE,
+    train: bool = True,
+    recipe: str = RECIPE,
+) -> Project:
     """A Git and DVC repository with a local remote and everything `unlearn init` writes; prepared, pushed, committed."""
     from unlearning.entrypoints.scaffold import scaffold
     from unlearning.stores.dvc import repository as data
@@ -95,7 +102,7 @@ def create(folder: Path, *, params: Mapping[str, Any] = PARAMS, people: int = PE
     project = Project(folder)
     project.configure(params, base={})
     (folder / "recipes/diagnosis.py").unlink()
-    (folder / "recipes/outcome.py").write_text(RECIPE)
+    (folder / "recipes/outcome.py").write_text(recipe)
     pipeline = folder / "dvc.yaml"
     pipeline.write_text(pipeline.read_text().replace("recipes/diagnosis.py", "recipes/outcome.py"))
     _fixed_keys(folder / ".unlearning/keys")

@@ -18,7 +18,8 @@ ROOMS = "domain | methods checks certificate | stores testing | learners project
 FLOORS = [floor.split() for floor in ROOMS.split(" | ")]
 
 HOMES = {
-    "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/"),
+    # The last is no part of a running project: it is copied beside a model and runs where MLflow loads that.
+    "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/", "learners/torch/serving.py"),
     "dvc": ("stores/dvc/",),
     "dvc_data": ("stores/dvc/",),
     "great_expectations": ("checks/data.py",),
@@ -96,6 +97,13 @@ def test_what_decides_imports_only_the_standard_library_and_numpy() -> None:
     for path in (PACKAGE / "domain").rglob("*.py"):
         tops = {found.split(".")[0] for found in imports(path)}
         assert tops - {"numpy"} <= set(sys.stdlib_module_names) | {"unlearning"}, path
+
+
+def test_torch_is_imported_at_the_top_of_its_learner_only() -> None:
+    """So that a project whose learner needs no torch runs where it is not installed."""
+    users = {name_of(path) for path in sources() if "torch" in {one.split(".")[0] for one in imports(path, top_only=True)}}
+    assert users
+    assert all(user.startswith("unlearning.learners.torch.") for user in users), users
 
 
 def test_no_import_cycles() -> None:

@@ -1,4 +1,4 @@
-"""Records → shards and slices → chains of keys, and the laws they keep."""
+"""Records → training or holdout → shards and slices → chains of keys, and the laws they keep."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import inspect
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -17,8 +19,9 @@ from unlearning.domain import partition as module
 from unlearning.domain.chain import Chain
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import digest, fingerprint, keyed
-from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice
+from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice, split
 from unlearning.domain.protocols import Records
+from unlearning.stores.tables import tables as files
 
 KEY = b"partition key of these tests...."
 RECIPE = "r" * 64
@@ -328,3 +331,83 @@ def test_nothing_in_the_partition_iterates_over_records() -> None:
         "range(bits.shape[1])",
         "zip(edges[::2], edges[1::2] + 1, strict=True)",
     }
+
+
+# --- training or holdout ---
+
+
+def row_places(path):
+    who = files.people(files.read(path, person="who"), "who")
+    (tokens,) = files.tokens_of(who, kind="text", keys=[KEY])
+    return places(tokens)[who.codes], np.array([str(value) for value in who.values])[who.codes]
+
+
+def prepare(source, folder):
+    """Both tables of the source, as `unlearn prepare` writes them."""
+    folder.mkdir(exist_ok=True)
+    held_out = split(row_places(source)[0], 0.4)
+    outs = [folder / f"{name}{source.suffix}" for name in ("train", "holdout")]
+    for out, mask in zip(outs, (~held_out, held_out), strict=True):
+        files.redact(source, out, mask)
+    return outs
+
+
+def without(path, gone, out):
+    files.redact(path, out, ~np.isin(row_places(path)[1], list(gone)))
+    return out
+
+
+def store(path, rows):
+    who, x = map(list, zip(*rows, strict=True))
+    if path.suffix == ".csv":
+        path.write_text("who,x\r\n" + "".join(f'"{name}",{value!r}\r\n' for name, value in rows), newline="")
+    else:
+        pq.write_table(pa.table({"who": pa.array(who).dictionary_encode(), "x": pa.array(x)}), path, compression="zstd")
+    return path
+
+
+WHO = st.sampled_from([f"p{i}" for i in range(12)])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    rows=st.lists(st.tuples(WHO, st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=30),
+    gone=st.sets(WHO),
+)
+def test_preparing_redacted_records_is_redacting_prepared_records_byte_for_byte(tmp_path, suffix, rows, gone):
+    source = store(tmp_path / f"source{suffix}", rows)
+    redacted_first = prepare(without(source, gone, tmp_path / f"less{suffix}"), tmp_path / "a")
+    prepared_first = [without(path, gone, path) for path in prepare(source, tmp_path / "b")]
+    assert [path.read_bytes() for path in redacted_first] == [path.read_bytes() for path in prepared_first]
+
+
+def test_no_person_is_on_both_sides(tmp_path):
+    source = store(tmp_path / "s.parquet", [(f"p{i % 50}", float(i)) for i in range(200)])
+    train, holdout = ({*row_places(path)[1]} for path in prepare(source, tmp_path))
+    assert train
+    assert holdout
+    assert not train & holdout
+
+
+def test_the_held_out_share_of_people_is_the_one_asked_for_and_does_not_lean_on_the_shard():
+    tokens = [hashlib.sha256(str(i).encode()).digest() for i in range(20_000)]
+    where = places(tokens)
+    held_out = split(where, 0.2)
+    shard, piece = shard_and_slice(where, shards=4, slices=2)
+    assert held_out.mean() == pytest.approx(0.2, abs=0.01)
+    for cell in range(8):
+        assert held_out[shard * 2 + piece == cell].mean() == pytest.approx(0.2, abs=0.03)
+
+
+def test_one_word_of_the_token_decides_at_the_exact_border():
+    quarter = np.uint64(1 << 62)
+    where = np.zeros((3, 4), dtype=np.uint64)
+    where[:, 2] = [quarter - np.uint64(1), quarter, np.uint64(2**64 - 1)]
+    assert split(where, 0.25).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, float("nan")])
+def test_a_share_that_leaves_one_side_empty_is_refused(share):
+    with pytest.raises(SettingsError, match=r"data\.holdout_share"):
+        split(np.zeros((1, 4), dtype=np.uint64), share)

@@ -14,7 +14,7 @@ from unlearning.domain.hashing import bytes_digest
 from unlearning.domain.protocols import Records
 from unlearning.methods import constituent
 from unlearning.methods.sisa import Sisa
-from unlearning.methods.whole_model import whole_model
+from unlearning.methods.whole_model import WholeModel, whole_model
 from unlearning.testing import Nonconforming, check_method, method_checks
 
 
@@ -242,6 +242,20 @@ def test_a_heuristic_that_changes_nothing_is_found():
     for method in (does_nothing, touches_only_the_optimiser):
         with pytest.raises(Nonconforming, match="lost records and"):
             heuristic("erasure_changes_the_model")(method, ClimbingLearner)
+
+
+class NamesTheRecipeByPlace(WholeModel):
+    """The file may say another loss by now, and the bytes of the old one are taken for the result."""
+
+    def plan(self, assignment):
+        return [replace(job, recipe_digest=job.recipe) for job in super().plan(assignment)]
+
+
+def test_a_heuristic_that_does_not_see_another_recipe_is_found():
+    broken = NamesTheRecipeByPlace(touches_only_the_optimiser.name, touches_only_the_optimiser.change)
+    with pytest.raises(Nonconforming, match="another recipe"):
+        heuristic("another_recipe_has_another_name")(broken, FakeLearner)
+    heuristic("another_recipe_has_another_name")(touches_only_the_optimiser, FakeLearner)
 
 
 def test_a_heuristic_that_gives_nan_is_found():

@@ -23,9 +23,10 @@ def test_negative_gradient_keeps_the_promises_of_a_heuristic(check):
     check(NegativeGradient, ClimbingLearner)
 
 
+@pytest.mark.parametrize("make_learner", [FakeLearner, ClimbingLearner])
 @pytest.mark.parametrize("check", learner_checks())
-def test_the_fake_learner_conforms(check):
-    check(FakeLearner)
+def test_the_fake_learners_conform(check, make_learner):
+    check(make_learner)
 
 
 def test_the_lists_run_as_one_call():

@@ -8,7 +8,7 @@ from tests.fakes import ClimbingLearner, FakeLearner
 from tests.small_torch import torch_learner
 from unlearning.domain.entities import Empirical
 from unlearning.domain.errors import NotFound, Refused, SettingsError, WouldEmptyData, WrongUse
-from unlearning.domain.protocols import Records
+from unlearning.domain.protocols import Differentiable, Records
 from unlearning.methods.negative_gradient import NegativeGradient
 from unlearning.methods.sisa import Sisa
 from unlearning.testing import Bench, method_checks, population
@@ -70,7 +70,7 @@ def test_a_hyperparameter_out_of_range_is_named(name, value):
 
 
 def test_an_ensemble_is_refused_with_the_way_out():
-    world = Bench(Sisa(), FakeLearner(), shards=3)
+    world = Bench(Sisa(), ClimbingLearner(), shards=3)
     asked, _ = world.assignment(PEOPLE, forget=PEOPLE.of([0]), parent=world.train(PEOPLE))
     with pytest.raises(WrongUse, match=r"3 shards; set unlearning\.partition\.shards to 1, or use the methods sisa or retrain"):
         NegativeGradient.plan(asked)
@@ -82,13 +82,20 @@ def test_without_a_trained_model_there_is_nothing_to_change():
         NegativeGradient.plan(asked)
 
 
-def test_a_learner_without_gradients_is_refused_and_nothing_is_stored():
-    world = bench(FakeLearner())
-    parent = world.train(PEOPLE)
-    before = world.stored()
-    with pytest.raises(WrongUse, match="FakeLearner has none; use the methods sisa or retrain"):
-        run(world, parent)
-    assert world.stored() == before
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_learner_without_gradients_is_refused_in_the_plan(shards):
+    """Before anything else is said of the model: one shard would not help."""
+    world = replace(bench(FakeLearner()), shards=shards)
+    with pytest.raises(
+        WrongUse, match=r"role Differentiable .*which FakeLearner does not play; use the methods sisa or retrain"
+    ):
+        planned(world, world.train(PEOPLE))
+
+
+def test_the_learners_in_the_tests_play_the_roles_that_they_say():
+    assert isinstance(ClimbingLearner(), Differentiable)
+    assert isinstance(torch_learner(), Differentiable)
+    assert not isinstance(FakeLearner(), Differentiable)
 
 
 def test_a_parent_that_was_purged_is_named():
@@ -131,6 +138,15 @@ def test_whatever_shapes_the_result_is_in_its_name():
     assert len(set(keys)) == len(keys)
 
 
+def test_another_recipe_in_the_same_file_has_another_name_and_is_trained_anew():
+    """An edited loss: file, attribute, parent and records are what they were."""
+    world = bench()
+    parent = world.train(PEOPLE)
+    first, second = run(world, parent), run(replace(world, recipe="another loss"), parent)
+    assert first.key != second.key
+    assert second.slices_trained == 1
+
+
 def test_the_forgotten_themselves_are_in_the_name():
     """The same retained records and parent, but others to forget."""
     world = bench()
@@ -171,13 +187,13 @@ def test_a_second_erasure_starts_from_the_first_ones_result():
 
 def test_what_diverges_is_refused_and_not_stored():
     class Diverges(ClimbingLearner):
-        def negate(self, *_, **__):
-            raise Refused("parameters are no longer finite")
+        def loss(self, logits, labels):
+            return super().loss(logits, labels) * float("inf")
 
     world = bench(Diverges())
     parent = world.train(PEOPLE)
     before = world.stored()
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="no longer finite"):
         run(world, parent)
     assert world.stored() == before
 

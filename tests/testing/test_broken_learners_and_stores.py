@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import pickle
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
-from tests.fakes import FakeLearner, FakeState
+from tests.fakes import ClimbingLearner, FakeLearner, FakeState
 from unlearning import testing
 from unlearning.domain.protocols import Records
 from unlearning.testing import (
@@ -142,7 +143,65 @@ class CentresWhenAsked(FakeLearner):
         return super().predict(state, features)
 
 
+class PacksAPickle(FakeLearner):
+    """Whoever loads it runs whatever it says."""
+
+    def package(self, states):
+        return replace(super().package(states), files={"model.bin": pickle.dumps(states)})
+
+
+class ServesWithThisPackage(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), code="def load():\n    from unlearning.learners import torch\n")
+
+
+class NamesNoVersions(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), requirements=("numpy>=1",))
+
+
+class WritesOutOfItsFolder(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), files={"../MLmodel": b""})
+
+
+class CountsItsEnvironment(FakeLearner):
+    def environment(self):
+        return {"threads": 2}
+
+
+class HandsOutItsOwnWeights(ClimbingLearner):
+    """What a method changes, it changes in the state that others go on from."""
+
+    def network(self, state):
+        import torch
+
+        layer = super().network(state)
+        layer.weight = torch.nn.Parameter(torch.from_numpy(state.weights).T)
+        return layer
+
+
+class RebuildsWithoutTheNetwork(ClimbingLearner):
+    """The optimiser starts anew, and the weights too."""
+
+    def rebuild(self, state, network):
+        return replace(super().rebuild(state, network), weights=np.zeros_like(state.weights))
+
+
+class MeansItsLoss(ClimbingLearner):
+    def loss(self, logits, labels):
+        return super().loss(logits, labels).mean()
+
+
 LEARNERS = [
+    (HandsOutItsOwnWeights, "a_network_taken_out_can_be_put_back"),
+    (RebuildsWithoutTheNetwork, "a_network_taken_out_can_be_put_back"),
+    (MeansItsLoss, "a_network_taken_out_can_be_put_back"),
+    (PacksAPickle, "what_is_packaged_stands_alone"),
+    (ServesWithThisPackage, "what_is_packaged_stands_alone"),
+    (NamesNoVersions, "what_is_packaged_stands_alone"),
+    (WritesOutOfItsFolder, "what_is_packaged_stands_alone"),
+    (CountsItsEnvironment, "the_environment_is_plain_words"),
     (DrawsFromTheProcess, "global_random_state_is_left_alone"),
     (SeedsTheProcess, "global_random_state_is_left_alone"),
     (SeedsTheProcess, None),

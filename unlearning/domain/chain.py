@@ -50,6 +50,8 @@ class Job:
     """The project folder; the recipe is resolved in it."""
     recipe: str
     """`path/to/file.py:attribute`, relative to root."""
+    recipe_digest: str
+    """What the recipe says, whatever its address: `Chain.recipe`."""
     device: str
     checkpoints: str
     """URL of the checkpoint store."""

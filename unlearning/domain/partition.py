@@ -1,4 +1,4 @@
-"""Records → shards and slices → chains of keys.
+"""Records → training or holdout → shards and slices → chains of keys.
 
 Sharding and slicing follow SISA (Bourtoule et al. 2021, arXiv:1912.03817), with one change: a record's place is chosen by
 a keyed hash of its person, never by position, so all records of a person share one shard and one slice and nobody else moves
@@ -50,6 +50,17 @@ def shard_and_slice(where: Places, *, shards: int, slices: int) -> tuple[NDArray
     if shards < 1 or slices < 1:
         raise SettingsError(f"partition: shards={shards}, slices={slices}; both must be at least 1")
     return (where[:, 0] % np.uint64(shards)).astype(np.int64), (where[:, 1] % np.uint64(slices)).astype(np.int64)
+
+
+def split(where: Places, share: float) -> NDArray[np.bool_]:
+    """(n,) True where a record is held out: about `share` of the people, each with all of their records.
+
+    share: in (0, 1). It depends on the person alone, so preparing a redacted table and redacting a prepared one give the same
+    files.
+    """
+    if not 0 < share < 1:
+        raise SettingsError(f"data.holdout_share is {share}; expected a number between 0 and 1, both excluded")
+    return where[:, 2] < np.uint64(int(share * (1 << 64)))  # words 0 and 1 choose shard and slice: independent of this
 
 
 def partition(records: Records, where: Places, *, shards: int, slices: int) -> Partition:

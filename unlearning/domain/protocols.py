@@ -7,8 +7,9 @@ Built-ins and plugins take the same road, the entry points `unlearning.methods`,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from unlearning.domain.chain import Chain, Job, Part, Trained
 from unlearning.domain.entities import CheckResult, Event, Guarantee
@@ -78,6 +79,21 @@ class Recipe(Protocol):
         """Everything that shapes training, as plain values: it is hashed into the chain's root."""
 
 
+@dataclass(frozen=True)
+class Served:
+    """A trained ensemble as it is registered: data and a small program that answers with it, no pickle and no record."""
+
+    kind: str
+    """What answers, in a word or two, such as `torch.export`; a tag of the registered version."""
+    code: str
+    """A Python file in MLflow's form "model from code": it calls `mlflow.models.set_model` with a `PythonModel` that finds the
+    files in the folder `context.artifacts["ensemble"]`, and imports what `requirements` name and nothing of this package."""
+    files: Mapping[str, bytes]
+    """File name → content."""
+    requirements: Sequence[str]
+    """Distributions with their versions, `name==version`."""
+
+
 class Learner(Protocol):
     """How to train: deterministic, step by step, one record set at a time."""
 
@@ -102,11 +118,38 @@ class Learner(Protocol):
     def loads(self, payload: bytes) -> State:
         """The inverse of dumps; raises Damaged."""
 
-    def served(self, state: State) -> Mapping[str, NDArray[Any]]:
-        """The tensors that a registered model needs to predict: no optimiser."""
+    def package(self, states: Mapping[int, State]) -> Served:
+        """What answers in place of these constituents (shard → state, at least one) where this package is not installed."""
 
-    def template(self) -> bytes:
-        """A program (torch.export) that predicts once those tensors are loaded into it, without this package."""
+    def environment(self) -> Mapping[str, str]:
+        """What the bits of a training depend on besides Python and the machine: libraries by version, instruction sets."""
+
+
+Batch = tuple[Any, Any]
+"""(size, …) preprocessed features and (size,) labels, as the learner's own tensors."""
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A learner whose model has gradients: what a method needs that moves the weights itself.
+
+    Networks, tensors and generators are torch's. They are opaque here, because what decides imports no torch.
+    """
+
+    def repeatable(self, seed: int) -> AbstractContextManager[Any]:
+        """Within: the seed decides whatever is drawn, and the bytes; yields a generator to draw batches with."""
+
+    def network(self, state: State) -> Any:
+        """The state's network as a copy of one's own, (n, …) preprocessed features → (n, labels) logits."""
+
+    def batches(self, state: State, records: Records, *, size: int, generator: Any) -> Iterator[Batch]:
+        """Batches of one size without end, of at least one record; a pass has a new order and fills up its last batch."""
+
+    def loss(self, logits: Any, labels: Any) -> Any:
+        """(n,) what training minimises, of each record."""
+
+    def rebuild(self, state: State, network: Any) -> State:
+        """The state with this network, and with an optimiser that starts anew; preprocessing stays as it was."""
 
 
 class Checkpoints(Protocol):
@@ -136,6 +179,8 @@ class Assignment:
     device: str
     checkpoints: str
     records: str
+    learner: Learner
+    """What trains the model: a plan asks which roles it plays; jobs do not take it along."""
     target: Chain
     bounds: tuple[tuple[int, ...], ...]
     """(S, R+1) offsets of each shard's slices in the spool."""
@@ -158,7 +203,7 @@ class Method(Protocol):
         """What it promises."""
 
     def plan(self, assignment: Assignment) -> Sequence[Job]:
-        """The independent jobs; pure. Raises WrongUse when the method cannot serve such a model."""
+        """The independent jobs; pure. Raises WrongUse when the method cannot serve such a model or learner."""
 
     def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
         """One job. `records` is the whole spool, memory-mapped; the job's bounds index it."""

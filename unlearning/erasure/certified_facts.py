@@ -184,7 +184,7 @@ def _unlearning(erasure: Erasure) -> facts.Unlearning:
         chain_after=record_of(erasure.workspace, new).chain,
         parent_data_digest=erasure.parent.data.digest,
         code_digest=code_digest(),
-        environment_digest=hashing.digest(environment()),
+        environment_digest=hashing.digest(environment(erasure.workspace.learner)),
         replay_equal=replay["equal"] if replay else None,
         replay_digest=hashing.digest(replay["digests"]) if replay else None,
     )

@@ -10,10 +10,10 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from unlearning.domain.chain import Job, Part, Trained
-from unlearning.domain.entities import Guarantee
+from unlearning.domain.entities import Exact, Guarantee
 from unlearning.domain.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
 from unlearning.domain.hashing import bytes_digest, seed_from
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records, State
@@ -29,6 +29,28 @@ class _Resumed:
     damaged: int
 
 
+@dataclass(frozen=True)
+class ByConstituent:
+    """A method that makes every constituent along its chain: exact, whatever checkpoints there are."""
+
+    name: str
+    reuse: bool
+    """Start from the longest stored prefix of each chain; False trains from scratch."""
+    guarantee: Guarantee = field(default_factory=Exact)
+
+    def plan(self, assignment: Assignment) -> Sequence[Job]:
+        """A job for every shard with records; with reuse, an untouched one finds its last checkpoint and trains nothing."""
+        return jobs(assignment, method=self.name, reuse=self.reuse)
+
+    def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
+        """Make what is missing of the shard's chain."""
+        return make(job, learner, records, checkpoints)
+
+    def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
+        """The ensemble; shards without records have no vote."""
+        return merged(assignment, parts, method=self.name, guarantee=self.guarantee)
+
+
 def jobs(assignment: Assignment, *, method: str, reuse: bool) -> list[Job]:
     """One job for every shard that still has records; raises WouldEmptyData when none has."""
     kept = [shard for shard in assignment.target.shards if not shard.empty]
@@ -39,6 +61,7 @@ def jobs(assignment: Assignment, *, method: str, reuse: bool) -> list[Job]:
             method=method,
             root=assignment.root,
             recipe=assignment.recipe,
+            recipe_digest=assignment.target.recipe,
             device=assignment.device,
             checkpoints=assignment.checkpoints,
             records=assignment.records,

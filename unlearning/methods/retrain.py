@@ -6,30 +6,14 @@ forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from unlearning.domain.chain import Job, Part, Trained
-from unlearning.domain.entities import Exact, Guarantee
-from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records
-from unlearning.methods import constituent
+from unlearning.methods.constituent import ByConstituent
 
 
 @dataclass(frozen=True)
-class Retrain:
+class Retrain(ByConstituent):
     """Train every constituent from scratch; stored checkpoints are written, never read."""
 
     name: str = "retrain"
-    guarantee: Guarantee = field(default_factory=Exact)
-
-    def plan(self, assignment: Assignment) -> Sequence[Job]:
-        """A job for every shard with records."""
-        return constituent.jobs(assignment, method=self.name, reuse=False)
-
-    def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
-        """Train the shard's whole chain."""
-        return constituent.make(job, learner, records, checkpoints)
-
-    def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
-        """The ensemble; shards without records have no vote."""
-        return constituent.merged(assignment, parts, method=self.name, guarantee=self.guarantee)
+    reuse: bool = False

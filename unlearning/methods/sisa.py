@@ -7,30 +7,14 @@ touched shard's stages from the touched slice on; every other constituent is onl
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from unlearning.domain.chain import Job, Part, Trained
-from unlearning.domain.entities import Exact, Guarantee
-from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records
-from unlearning.methods import constituent
+from unlearning.methods.constituent import ByConstituent
 
 
 @dataclass(frozen=True)
-class Sisa:
+class Sisa(ByConstituent):
     """Train again only what an erasure touches, from the last checkpoint that never saw the forgotten."""
 
     name: str = "sisa"
-    guarantee: Guarantee = field(default_factory=Exact)
-
-    def plan(self, assignment: Assignment) -> Sequence[Job]:
-        """A job for every shard with records; an untouched one finds its last checkpoint and trains nothing."""
-        return constituent.jobs(assignment, method=self.name, reuse=True)
-
-    def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
-        """Load the longest stored prefix of the shard's chain and train the rest."""
-        return constituent.make(job, learner, records, checkpoints)
-
-    def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
-        """The ensemble; shards without records have no vote."""
-        return constituent.merged(assignment, parts, method=self.name, guarantee=self.guarantee)
+    reuse: bool = True

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,8 @@ from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Record
 from unlearning.methods import constituent
 
 EMPIRICAL = Empirical()
-Change = Callable[[State, Records, Records, Learner, Mapping[str, float], int], State]
-"""(model, forget, retain, learner, params, seed) → model."""
+Change = Callable[[State, Records, Records, Any, Mapping[str, float], int], State]
+"""(model, forget, retain, learner, params, seed) → model; the learner in the role that the method needs."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,16 @@ class Knob:
         )
 
 
-def whole_model(*, knobs: Sequence[Knob] = (), guarantee: Guarantee = EMPIRICAL) -> Callable[[Change], WholeModel]:
-    """A decorator that makes a Method of one function; the method is called what the function is called."""
+def whole_model(
+    *, knobs: Sequence[Knob] = (), guarantee: Guarantee = EMPIRICAL, needs: type | None = None
+) -> Callable[[Change], WholeModel]:
+    """A decorator that makes a Method of one function; the method is called what the function is called.
+
+    needs: a role beyond `Learner` that the learner must play, such as `Differentiable`; a runtime-checkable protocol.
+    """
 
     def decorate(change: Change) -> WholeModel:
-        return WholeModel(name=change.__name__, change=change, knobs=tuple(knobs), guarantee=guarantee)
+        return WholeModel(name=change.__name__, change=change, knobs=tuple(knobs), guarantee=guarantee, needs=needs)
 
     return decorate
 
@@ -62,11 +68,18 @@ class WholeModel:
 
     name: str
     change: Change
-    knobs: tuple[Knob, ...]
-    guarantee: Guarantee
+    knobs: tuple[Knob, ...] = ()
+    guarantee: Guarantee = EMPIRICAL
+    needs: type | None = None
+    """The role beyond `Learner` that the learner must play."""
 
     def plan(self, assignment: Assignment) -> Sequence[Job]:
-        """One job; raises WrongUse for an ensemble, or without a parent and a forget set."""
+        """One job; raises WrongUse for a learner without the role, for an ensemble, or without a parent and a forget set."""
+        if self.needs and not isinstance(assignment.learner, self.needs):
+            raise WrongUse(
+                f"{self.name} needs a learner in the role {self.needs.__name__} (see docs/writing-a-learner.md), which"
+                f" {type(assignment.learner).__name__} does not play; use the methods sisa or retrain, which any learner serves"
+            )
         if len(assignment.target.shards) != 1:
             raise WrongUse(
                 f"{self.name} changes one model, this one has {len(assignment.target.shards)} shards; set"
@@ -119,9 +132,9 @@ class WholeModel:
 
 
 def result_key(job: Job, *, forget: Records, retain: Records) -> str:
-    """The name of a changed model: a digest of method, parent, records, hyperparameters and seed."""
+    """The name of a changed model: a digest of method, parent, records, hyperparameters, recipe and seed."""
     shaped = [_digest(forget), _digest(retain), [list(pair) for pair in job.params]]
-    return digest(["unlearning/whole-model/1", job.method, job.parent, *shaped, job.recipe, job.seed])
+    return digest(["unlearning/whole-model/2", job.method, job.parent, *shaped, job.recipe_digest, job.seed])
 
 
 def _digest(records: Records) -> str:

@@ -5,7 +5,9 @@ A check is a function `(make_learner)`; the learner is for records of 4 features
 
 from __future__ import annotations
 
+import ast
 import random
+import re
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from unlearning.domain.errors import Damaged
-from unlearning.domain.protocols import Learner, Records, State
+from unlearning.domain.protocols import Differentiable, Learner, Records, State
 from unlearning.testing.conformance import LearnerFactory, require, run_all
 from unlearning.testing.population import FEATURES, LABELS, population
 
@@ -185,6 +187,48 @@ def training_learns(make_learner: LearnerFactory) -> None:
     require(after < before, f"twenty epochs moved the mean loss from {before:.3f} to {after:.3f}")
 
 
+def what_is_packaged_stands_alone(make_learner: LearnerFactory) -> None:
+    """The same files every time, flat and no pickle; code that needs nothing of this package; libraries with their versions."""
+    learner = make_learner()
+    states = {0: _state(learner), 2: learner.fresh(3, _records())}
+    served = learner.package(states)
+    require(learner.package(states) == served, "two packages of the same states differ")
+    require(served.files, "there is no file to answer from")
+    for name, content in served.files.items():
+        require(re.fullmatch(r"[\w.-]+", name), f"the file name {name!r} has more than letters, digits, `_`, `.` and `-`")
+        require(not re.match(rb"\x80[\x02-\x05]", content), f"{name} is a pickle; store data, not objects")
+    require("unlearning" not in _imported(served.code), "the code that answers imports this package; it may not be there")
+    loose = [one for one in served.requirements if not re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[^\s=]+", one)]
+    require(not loose, f"requirements {loose} name no version; write name==version")
+
+
+def the_environment_is_plain_words(make_learner: LearnerFactory) -> None:
+    """Names and versions as text, the same each time: their digest is in certificates."""
+    said, again = make_learner().environment(), make_learner().environment()
+    plain = all(isinstance(word, str) for pair in said.items() for word in pair)
+    require(plain, f"environment() gave {dict(said)}; expected text by name")
+    require(dict(said) == dict(again), "two learners side by side name two environments")
+
+
+def a_network_taken_out_can_be_put_back(make_learner: LearnerFactory) -> None:
+    """In the role Differentiable: the network is a copy, a loss for each record, and the rebuilt state answers as before."""
+    learner, records = make_learner(), _records()
+    if not isinstance(learner, Differentiable):
+        return
+    state = _state(learner)
+    before, answers = learner.dumps(state), learner.predict(state, records.features)
+    with learner.repeatable(3) as generator:
+        network = learner.network(state)
+        features, labels = next(learner.batches(state, records, size=8, generator=generator))
+        losses = learner.loss(network(features), labels)
+        again = learner.predict(learner.rebuild(state, network), records.features)
+        for weights in network.parameters():
+            weights.data.add_(1)
+    require(tuple(losses.shape) == (len(labels),), f"loss gave shape {tuple(losses.shape)} for {len(labels)} records")
+    require(np.allclose(again, answers, atol=1e-5), "a state rebuilt with its own network gives other answers")
+    require(learner.dumps(state) == before, "changing the network that was handed out changed the state; hand out a copy")
+
+
 _CHECKS: tuple[LearnerCheck, ...] = (
     the_same_arguments_give_the_same_bytes,
     global_random_state_is_left_alone,
@@ -201,7 +245,18 @@ _CHECKS: tuple[LearnerCheck, ...] = (
     losses_are_in_nats,
     every_stage_trains,
     training_learns,
+    what_is_packaged_stands_alone,
+    the_environment_is_plain_words,
+    a_network_taken_out_can_be_put_back,
 )
+
+
+def _imported(code: str) -> set[str]:
+    """The packages that a program imports anywhere; raises SyntaxError for what is none."""
+    nodes = list(ast.walk(ast.parse(code)))
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
 
 
 def _records() -> Records:

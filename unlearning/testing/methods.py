@@ -67,6 +67,16 @@ def nothing_is_named_twice(method: Method, make_learner: LearnerFactory) -> None
             require(known == part.digest, f"the name {part.key[:12]}… stands for two contents")
 
 
+def another_recipe_has_another_name(method: Method, make_learner: LearnerFactory) -> None:
+    """The recipe is in the name by what it says, not by where it lies: an edited loss is trained, not looked up."""
+    bench, people, leaving, before, after = _erased(method, make_learner)
+    other = replace(bench, recipe="another recipe").erase(people, leaving, before)
+    names = {part.key for part in after.trained.parts} & {part.key for part in other.trained.parts}
+    require(not names, f"{len(names)} names are the same for another recipe")
+    idle = [part.shard for part in other.trained.parts if not part.slices_trained]
+    require(not idle, f"for another recipe shards {idle} trained nothing")
+
+
 def a_part_is_what_is_stored(method: Method, make_learner: LearnerFactory) -> None:
     """The digest of a part is that of the bytes under its name."""
     _, _, _, _, after = _erased(method, make_learner)
@@ -284,6 +294,7 @@ _ANY: tuple[MethodCheck, ...] = (
     erasure_changes_the_model,
     erasure_leaves_the_parent_alone,
     nothing_is_named_twice,
+    another_recipe_has_another_name,
     a_part_is_what_is_stored,
     the_same_work_gives_the_same_bytes,
     again_is_once,

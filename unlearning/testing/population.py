@@ -173,6 +173,7 @@ class Bench:
             device="cpu",
             checkpoints="memory://testing",
             records="spool",
+            learner=self.learner,
             target=target,
             bounds=tuple(tuple(int(edge) for edge in edges) for edges in placed.bounds),
             parent=tuple(heads.get(s.shard, s.head) for s in parent.chain.shards) if parent else (),

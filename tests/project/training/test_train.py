@@ -1,13 +1,17 @@
-"""What a replay compares, and what counts as another constituent."""
+"""What a replay compares, what counts as another constituent, and what is in a changed model's name."""
 
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from tests.small_project import RECIPE, TRAIN, Project
 from unlearning.domain.chain import Part, Trained
 from unlearning.domain.errors import WrongUse
 from unlearning.project.training import train
+from unlearning.project.training.registration import parent_of, record_of
+from unlearning.project.training.training_set import training_set
+from unlearning.stores.tables import tables
 
 
 def part(shard: int, key: str, *, slices_trained: int = 0) -> Part:
@@ -39,3 +43,28 @@ def test_a_replay_compares_every_shard_it_was_asked_for(monkeypatch: pytest.Monk
     found = train.replay(None, None, trained(part(0, "a"), part(1, "b")), shards={0})  # type: ignore[arg-type]
     assert found.equal is equal
     assert found.digests == {0: digest}
+
+
+def test_another_loss_in_the_recipe_is_another_name_and_another_model(whole_project: Project) -> None:
+    """The recipe's file and attribute, the parent and the records stay what they were."""
+    first = changed(whole_project)
+    assert changed(whole_project).parts[0].slices_trained == 0
+    recipe = whole_project.root / "recipes/outcome.py"
+    recipe.write_text(RECIPE.replace("    epochs=12,", "    loss=lambda *each: 3 * cross_entropy(*each),\n    epochs=12,"))
+    recipe.write_text(recipe.read_text().replace("import TorchRecipe,", "import TorchRecipe, cross_entropy,"))
+    second = changed(whole_project)
+    assert second.parts[0].slices_trained == 1
+    assert second.parts[0].key != first.parts[0].key
+    assert second.parts[0].digest != first.parts[0].digest
+
+
+def changed(project: Project) -> Trained:
+    """Two people forgotten by negative_gradient, as step 5 does it."""
+    workspace = project.workspace
+    table = tables.read(project.root / TRAIN, person="patient")
+    leaving = [project.token(one) for one in project.people(TRAIN)[:2]]
+    retain, everyone = training_set(workspace, table, exclude=leaving), training_set(workspace, table)
+    parent = record_of(workspace, parent_of(workspace)).trained
+    return train.make(
+        workspace, retain, method="negative_gradient", forget=everyone.records[:4], parent=[part.key for part in parent.parts]
+    )

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,14 +25,16 @@ import torch
 
 from tests.servers import free_port, mlflow_server
 from unlearning.domain.errors import NotFound, ParentMoved, ProjectError, Unavailable, WrongUse
+from unlearning.domain.protocols import Served
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.entrypoints.mlflow_hooks.dataset_source import DVCDatasetSource
+from unlearning.learners.torch.export import package
 from unlearning.stores.mlflow.connection import address, silence
 from unlearning.stores.mlflow.models import CANDIDATE_TAG, MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
 
 with silence():  # MLflow warns about its own type hints while it is imported
-    from unlearning.stores.mlflow import serving
+    from unlearning.learners.torch import serving
 
 # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
@@ -59,6 +61,13 @@ def vote(bias: float) -> dict[str, np.ndarray[Any, Any]]:
     """A constituent whose logits are (age + bias, 1 if the category is `b`)."""
     weight = np.array([[1, 0, 0], [0, 0, 1]], dtype=np.float32)
     return {"0.weight": weight, "0.bias": np.array([bias, 0], dtype=np.float32)}
+
+
+VOTES = {shard: vote(shard / 10) for shard in range(SHARDS)}
+
+
+def packaged(template: bytes, votes: Mapping[int, Any] = VOTES, wards: Sequence[str] = ("a", "b")) -> Served:
+    return package(template, votes, features=("age", "ward"), categories={"ward": wards}, labels=("ill", "well"))
 
 
 def by_hand(table: pd.DataFrame) -> np.ndarray[Any, Any]:
@@ -103,8 +112,7 @@ def candidate(template: bytes, tmp_path: Path) -> Candidate:
     return Candidate(
         model=f"diagnosis-{tmp_path.name}",
         idempotency=f"attempt-1-{tmp_path.name}",
-        template=template,
-        constituents={shard: vote(shard / 10) for shard in range(SHARDS)},
+        served=packaged(template),
         features=("age", "ward"),
         categories={"ward": ("a", "b")},
         labels=("ill", "well"),
@@ -210,17 +218,16 @@ def test_a_trained_ensemble_answers_as_its_learner_does(local: MlflowModels, can
     features = serving.encode(TABLE, recipe.features, recipe.categories)
     records = Records(features, np.array([0, 1, 0]))
     states = {shard: learner.fit(learner.fresh(shard, records), records, epochs=2, seed=shard) for shard in range(3)}
-    constituents = {shard: learner.served(state) for shard, state in states.items()}
-    version = registered(local, replace(candidate, template=learner.template(), constituents=constituents))
+    version = registered(local, replace(candidate, served=learner.package(states)))
     expected = np.mean([learner.predict(state, features) for state in states.values()], axis=0)
     np.testing.assert_allclose(local.predict(version, TABLE)[list(recipe.labels)], expected, atol=1e-6)
 
 
 def test_a_constituent_that_lacks_a_tensor_does_not_fall_back_to_the_template(
-    local: MlflowModels, candidate: Candidate
+    local: MlflowModels, candidate: Candidate, template: bytes
 ) -> None:
-    lacking = {shard: {"0.weight": tensors["0.weight"]} for shard, tensors in candidate.constituents.items()}
-    version = registered(local, replace(candidate, constituents=lacking))
+    lacking = {shard: {"0.weight": tensors["0.weight"]} for shard, tensors in VOTES.items()}
+    version = registered(local, replace(candidate, served=packaged(template, lacking)))
     with pytest.raises(ValueError, match=r"0\.bias"):
         local.predict(version, TABLE)
 
@@ -238,7 +245,7 @@ class Shifted(torch.nn.Module):
 
 
 def test_constants_of_the_network_come_with_the_template(local: MlflowModels, candidate: Candidate) -> None:
-    version = registered(local, replace(candidate, template=exported(Shifted(), 3)))
+    version = registered(local, replace(candidate, served=packaged(exported(Shifted(), 3))))
     np.testing.assert_allclose(local.predict(version, TABLE)["ill"], by_hand(TABLE), atol=1e-6)
 
 
@@ -335,8 +342,11 @@ def test_numbers_of_any_type_are_answered_through_mlflow(local: MlflowModels, ca
     np.testing.assert_allclose(local.load(registered(local, candidate)).predict(whole)["ill"], expected, atol=1e-6)
 
 
-def test_categories_coded_as_numbers_are_answered_through_mlflow(local: MlflowModels, candidate: Candidate) -> None:
-    version = registered(local, replace(candidate, categories={"ward": ("0", "1")}))
+def test_categories_coded_as_numbers_are_answered_through_mlflow(
+    local: MlflowModels, candidate: Candidate, template: bytes
+) -> None:
+    served = packaged(template, wards=("0", "1"))
+    version = registered(local, replace(candidate, served=served, categories={"ward": ("0", "1")}))
     coded = pd.DataFrame({"age": [0.5, -1.0], "ward": [0, 1]})
     spelled = coded.assign(ward=["a", "b"])
     np.testing.assert_allclose(local.load(version).predict(coded)["ill"], by_hand(spelled), atol=1e-6)
@@ -503,7 +513,7 @@ def test_a_model_may_have_a_quote_in_its_name(local: MlflowModels, candidate: Ca
 
 def test_a_candidate_that_cannot_answer_is_refused(local: MlflowModels, candidate: Candidate) -> None:
     with pytest.raises(WrongUse, match="one shard"):
-        local.log_candidate(replace(candidate, constituents={}))
+        local.log_candidate(replace(candidate, served=replace(candidate.served, files={})))
     with pytest.raises(WrongUse, match="prediction"):
         local.log_candidate(replace(candidate, labels=("ill", "prediction")))
 
@@ -581,7 +591,7 @@ def test_threads_find_the_environment_as_they_left_it(local: MlflowModels) -> No
 FIRST_USE = """
 import sys
 from pathlib import Path
-from unlearning.stores.models import MlflowModels
+from unlearning.stores.mlflow.models import MlflowModels
 print(MlflowModels(None, "unlearning", Path(sys.argv[1])).aliases("diagnosis"))
 """
 

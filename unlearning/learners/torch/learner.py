@@ -10,8 +10,10 @@ Method: SISA training, Bourtoule et al. 2021, arXiv:1912.03817.
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +23,10 @@ from torch import Tensor, nn
 
 from unlearning.domain.environ import CUBLAS_WORKSPACE
 from unlearning.domain.errors import Damaged, RecipeError, SettingsError
-from unlearning.domain.protocols import Records
+from unlearning.domain.protocols import Records, Served
 from unlearning.learners.torch.determinism import draws, job, seeded
-from unlearning.learners.torch.negative_gradient import negate
+from unlearning.learners.torch.export import Answering, package, program
 from unlearning.learners.torch.recipe import Standardize, TorchRecipe, cross_entropy, standardize
-from unlearning.learners.torch.serving import Served, program
 from unlearning.learners.torch.state import pack, unpack
 from unlearning.learners.torch.training import TorchState, check_finite, check_shapes, first_line, run_steps, weights
 
@@ -69,12 +70,6 @@ class TorchLearner:
             check_finite(trained.network)
         return trained
 
-    def negate(self, state: TorchState, retain: Records, forget: Records, *, seed: int, **params: Any) -> TorchState:
-        """The state after NegGrad+, see `torch_negative_gradient`; the hook of the method negative_gradient."""
-        copied = self.loads(self.dumps(state))
-        with self._job(), seeded(self._device, seed):
-            return negate(copied, self.recipe, retain, forget, seed=seed, **params)
-
     def stage_epochs(self, slices: int) -> list[int]:
         """(R,) passes e_r after slice r whose work Σ e_r·r/R is the recipe's e epochs; never less than one pass each.
 
@@ -95,9 +90,9 @@ class TorchLearner:
 
     def predict(self, state: TorchState, features: Features) -> Probabilities:
         """(n, labels) probabilities, in storage order of the features."""
-        served = Served(state.preprocessing, state.network).eval()
+        answering = Answering(state.preprocessing, state.network).eval()
         with self._job(), torch.no_grad():
-            return self._in_batches(served, _tensor(features)).cpu().double().numpy()
+            return self._in_batches(answering, _tensor(features)).cpu().double().numpy()
 
     def losses(self, state: TorchState, records: Records) -> NDArray[np.float64]:
         """(n,) cross-entropy of each record in nats, whatever the recipe's own loss is."""
@@ -119,10 +114,59 @@ class TorchLearner:
             except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
                 raise Damaged(f"a checkpoint does not fit the recipe: {error}; delete it and run `unlearn train`") from error
 
+    @contextmanager
+    def repeatable(self, seed: int) -> Iterator[torch.Generator]:
+        """Within: one thread, and global generators that start from the seed; yields one more, to draw batches with."""
+        with self._job(), seeded(self._device, seed):
+            yield torch.Generator().manual_seed(seed)
+
+    def network(self, state: TorchState) -> nn.Module:
+        """The state's network, (n, …) preprocessed features → (n, labels) logits; a copy that shares no memory with it."""
+        return self._rebuild(state.tree(), state.preprocessing).network
+
+    def batches(
+        self, state: TorchState, records: Records, *, size: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """(size, …) features and (size,) labels, without end; a pass has a new order, and its last batch is filled up."""
+        with torch.no_grad():
+            features = state.preprocessing(_tensor(records.features).to(self._device))
+        labels = torch.tensor(records.labels, device=self._device)
+        steps = -(-len(records) // size)
+        while True:
+            order = torch.randperm(len(records), generator=generator)
+            for rows in order[torch.arange(steps * size) % len(records)].view(steps, size).to(self._device):
+                yield features[rows], labels[rows]
+
+    def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """(n,) the recipe's loss of each record."""
+        return self.recipe.loss(logits, labels)
+
+    def rebuild(self, state: TorchState, network: nn.Module) -> TorchState:
+        """The state with this network, and with an optimiser that starts anew."""
+        return replace(state, network=network.eval(), optimizer=self.recipe.optimizer(network.parameters()))
+
     def served(self, state: TorchState) -> dict[str, NDArray[Any]]:
         """The tensors that answering needs (preprocessing and network, no optimiser), by name."""
-        tensors = Served(state.preprocessing, state.network).state_dict()
+        tensors = Answering(state.preprocessing, state.network).state_dict()
         return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items() if isinstance(value, Tensor)}
+
+    def package(self, states: Mapping[int, TorchState]) -> Served:
+        """The constituents' tensors, one program for all of them, and the file that answers with both.
+
+        Raises RecipeError when torch cannot export the network.
+        """
+        recipe = self.recipe
+        return package(
+            self.template(),
+            {shard: self.served(state) for shard, state in states.items()},
+            features=recipe.features,
+            categories=recipe.categories,
+            labels=recipe.labels,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """torch's version and the instruction set that it runs on."""
+        return {"torch": torch.__version__, "instructions": str(torch.backends.cpu.get_cpu_capability())}
 
     def template(self) -> bytes:
         """The served computation without its weights, as a torch.export (pt2) file: (n, features) → (n, labels) probabilities.
@@ -131,7 +175,7 @@ class TorchLearner:
         `served`. Raises RecipeError when torch cannot export the network.
         """
         blank = self._build(0, self._zeros())
-        return program(Served(blank.preprocessing, blank.network), self.recipe.width)
+        return program(Answering(blank.preprocessing, blank.network), self.recipe.width)
 
     def _job(self) -> AbstractContextManager[None]:
         return job(deterministic=self._device.type == "cuda")

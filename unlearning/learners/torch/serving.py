@@ -1,81 +1,97 @@
-"""What answers requests: preprocessing, network and softmax, and how they travel without code or weights."""
+"""The served model: the mean answer of an ensemble of constituents.
+
+MLflow keeps a copy of this file beside the weights ("model from code") and runs it wherever the model is loaded, so it imports
+nothing of this package. The folder it is given holds
+
+    ensemble.json              features in order, declared categories, labels
+    template.pt2               a torch.export program: (n, d) float32 → (n, labels) probabilities; its weights are never used
+    constituents.safetensors   `shard-003/<name>` → tensor, for every shard that votes
+"""
 
 from __future__ import annotations
 
-import io
-import warnings
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import mlflow
+import numpy as np
+import pandas as pd
 import torch
-from torch import Tensor, nn
+from mlflow.pyfunc.model import PythonModel
+from safetensors.torch import load_file
+from torch.func import functional_call
 
-from unlearning.domain.errors import RecipeError
-from unlearning.learners.torch.training import first_line
-
-
-class Served(nn.Module):
-    """(n, features) → (n, labels) probabilities."""
-
-    def __init__(self, preprocessing: nn.Module, network: nn.Module) -> None:
-        super().__init__()
-        self.preprocessing = preprocessing
-        self.network = network
-
-    def forward(self, features: Tensor) -> Tensor:
-        """The answer for each record."""
-        return torch.softmax(self.network(self.preprocessing(features)), dim=-1)
+PREDICTION = "prediction"
 
 
-def program(served: Served, width: int) -> bytes:
-    """`served` with all its weights zeroed, as a torch.export (pt2) file for any number of records.
+def encode(table: pd.DataFrame, features: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Any:
+    """Raw columns as (n, d) float32: numbers as they are, a categorical feature in place as one column a declared category.
 
-    Traced on zeros alone. Raises RecipeError when torch cannot export the network, or the file does not answer as it does.
+    A missing number is NaN; a category that is missing or was not declared is all zeros.
     """
-    served = served.cpu().eval()
-    served.load_state_dict({name: torch.zeros_like(value) for name, value in _tensors(served).items()}, strict=False)
-    try:
-        payload = _export(served, width)
-        same = _answers_alike(payload, served, width)
-    except Exception as error:
-        raise RecipeError(
-            "torch.export cannot export the recipe's network, so it could not be served: "
-            f"{type(error).__name__}: {first_line(error)}; take Python control flow that depends on values out of its forward"
-        ) from error
-    if not same:
-        raise RecipeError(
-            "the exported network does not answer as the recipe's does once weights are loaded into it; keep every weight in a "
-            "parameter or a persistent buffer"
-        )
-    return payload
+    blocks = [_one_hot(table[name], categories[name]) if name in categories else _number(table[name]) for name in features]
+    return np.ascontiguousarray(np.concatenate(blocks, axis=1))
 
 
-def _export(served: Served, width: int) -> bytes:
-    with warnings.catch_warnings():
-        # Recurrent layers keep a list of their weights; that the file follows its state dict is checked below.
-        warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export", UserWarning)
-        # Two records, because torch takes a dimension of size one for fixed.
-        exported = torch.export.export(served, (torch.zeros(2, width),), dynamic_shapes=({0: torch.export.Dim("records")},))
-    for node in exported.graph.nodes:
-        # Where the recipe lies on this machine is nobody's business on the server.
-        node.meta.pop("stack_trace", None)
-    stream = io.BytesIO()
-    torch.export.save(exported, stream)
-    return stream.getvalue()
+def _number(column: pd.Series[Any]) -> Any:
+    return column.to_numpy(dtype=np.float32, na_value=np.nan)[:, None]
 
 
-def _answers_alike(payload: bytes, served: Served, width: int) -> bool:
-    """What a server does, with weights that are nobody's: load the file, then the weights, then answer."""
-    generator = torch.Generator().manual_seed(0)
-    weights = {
-        name: torch.rand(value.shape, generator=generator).to(value.dtype) if value.is_floating_point() else value
-        for name, value in _tensors(served).items()
-    }
-    loaded = torch.export.load(io.BytesIO(payload)).module()
-    loaded.load_state_dict(weights)
-    served.load_state_dict(weights, strict=False)
-    records = torch.rand(3, width, generator=generator)
-    with torch.no_grad():
-        return torch.allclose(loaded(records), served(records), rtol=1e-4, atol=1e-5, equal_nan=True)
+def _one_hot(column: pd.Series[Any], declared: Sequence[str]) -> Any:
+    codes, values = pd.factorize(column)  # -1 where missing
+    known = {value: position for position, value in enumerate(declared)}
+    positions = np.array([*(known.get(_spelling(value, known), -1) for value in values.tolist()), -1])
+    rows = np.eye(len(declared) + 1, len(declared), dtype=np.float32)
+    return rows[positions[codes]]
 
 
-def _tensors(served: Served) -> dict[str, Tensor]:
-    return {name: value for name, value in served.state_dict().items() if isinstance(value, Tensor)}
+def _spelling(value: object, declared: Mapping[str, int]) -> str:
+    text = str(value)
+    if text not in declared and isinstance(value, float) and value.is_integer():
+        return str(int(value))  # tables turn integers with gaps into floats
+    return text
+
+
+def constituents(tensors: Mapping[str, torch.Tensor]) -> list[dict[str, torch.Tensor]]:
+    """One mapping of tensors a shard, in shard order, from names like `shard-003/<name>`."""
+    shards: dict[str, dict[str, torch.Tensor]] = {}
+    for name, tensor in sorted(tensors.items()):
+        shard, _, rest = name.partition("/")
+        shards.setdefault(shard, {})[rest] = tensor
+    return list(shards.values())
+
+
+class Ensemble(PythonModel):
+    """Every constituent votes with its probabilities; their mean is the answer."""
+
+    def load_context(self, context: Any) -> None:
+        """Open the template and the constituents, on the CPU."""
+        folder = Path(context.artifacts["ensemble"])
+        self.facts: dict[str, Any] = json.loads((folder / "ensemble.json").read_text("utf-8"))
+        self.network = torch.export.load(folder / "template.pt2").module()
+        self.votes = constituents(load_file(folder / "constituents.safetensors"))
+        expected = set(self.network.state_dict())
+        for vote in self.votes:  # or else the template's own weights would answer for what is missing
+            if strangers := expected ^ set(vote):
+                raise ValueError(f"constituents and template differ in tensors {sorted(strangers)}; register the model again")
+
+    def probabilities(self, features: Any) -> Any:
+        """(n, labels) float64 from (n, d) float32."""
+        inputs = torch.from_numpy(features)
+        with torch.inference_mode():
+            votes = [functional_call(self.network, vote, (inputs,)).double() for vote in self.votes]
+        return torch.stack(votes).mean(dim=0).numpy()
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+        """A probability per label and the predicted label, one row a record, with the index of the input."""
+        del context, params
+        labels = self.facts["labels"]
+        features = encode(model_input, self.facts["features"], self.facts["categories"])
+        chances = self.probabilities(features)
+        answer = pd.DataFrame(chances, columns=labels, index=model_input.index)
+        return answer.assign(**{PREDICTION: np.asarray(labels, dtype=object)[chances.argmax(axis=1)]})
+
+
+mlflow.models.set_model(Ensemble())

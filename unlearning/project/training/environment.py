@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import platform
 
+from unlearning.domain.protocols import Learner
 
-def environment() -> dict[str, str]:
+
+def environment(learner: Learner) -> dict[str, str]:
     """What the bits of a training depend on besides the recipe: a replay elsewhere may give other bits, not another model."""
-    import torch
-
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-        "instructions": str(torch.backends.cpu.get_cpu_capability()),
-    }
+    return {"python": platform.python_version(), "machine": platform.machine(), **learner.environment()}

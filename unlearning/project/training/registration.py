@@ -38,12 +38,11 @@ def register(
     from unlearning.stores.mlflow.packaging import Candidate
 
     idempotency = f"{erasure_id or 'train'}-{hashing.digest([workspace.recipe_digest, data.digest, head(trained)])[:24]}"
-    learner, recipe = workspace.learner, workspace.recipe
+    recipe, served = workspace.recipe, workspace.learner.package(Ensemble.of(workspace, trained).states)
     candidate = Candidate(
         model=workspace.own.model,
         idempotency=idempotency,
-        template=learner.template(),
-        constituents={shard: learner.served(state) for shard, state in Ensemble.of(workspace, trained).states.items()},
+        served=served,
         features=recipe.features,
         categories=recipe.categories,
         labels=recipe.labels,
@@ -54,7 +53,7 @@ def register(
             part.shard: {"rows": float(sum(retain.chain.shards[part.shard].rows)), "cpu_seconds": part.cpu_seconds}
             for part in trained.parts
         },
-        tags=_tags(workspace, trained, data, parent=parent, erasure_id=erasure_id),
+        tags={"unlearning.served": served.kind, **_tags(workspace, trained, data, parent=parent, erasure_id=erasure_id)},
         extra_artifacts={"chain.json": hashing.canonical(plain(retain.chain))},
     )
     logged = workspace.models.log_candidate(candidate)

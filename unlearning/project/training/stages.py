@@ -11,7 +11,7 @@ from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import ValidationRefused
 from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
-from unlearning.domain.preparation import split
+from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
 from unlearning.project import settings, suppression
 from unlearning.project.people import people_in

@@ -110,6 +110,7 @@ def assignment(
         device=workspace.settings.run.device,
         checkpoints=workspace.checkpoints_url,
         records=records,
+        learner=workspace.learner,
         target=target,
         bounds=tuple(tuple(int(edge) for edge in edges) for edges in bounds(target)),
         parent=tuple(parent),

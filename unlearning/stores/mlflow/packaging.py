@@ -1,4 +1,4 @@
-"""A candidate as an MLflow model folder: code, weights, signature, requirements, a synthetic example; no row, no pickle.
+"""A candidate as an MLflow model folder: code, served files, signature, requirements, a synthetic example; no row, no pickle.
 
 Part of the home of MLflow, with `stores/models.py`.
 """
@@ -9,21 +9,22 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.errors import WrongUse
+from unlearning.domain.protocols import Served
 from unlearning.domain.versions import DataVersion, Pin
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
     from mlflow.models import Model, ModelSignature
 
 PREDICTION = "prediction"
+CODE = "serving.py"
+"""The file that answers, in the model's folder."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,8 @@ class Candidate:
     """Name of the registered model it is for."""
     idempotency: str
     """Names this attempt: logging or registering it again gives the same run and version."""
-    template: bytes
-    """A torch.export program (`.pt2`), (n, d) float32 → (n, labels) probabilities, whose parameters and buffers are named as
-    the constituents' tensors; its own weights are never used."""
-    constituents: Mapping[int, Mapping[str, np.ndarray[Any, Any]]]
-    """Shard → served tensors by name."""
+    served: Served
+    """What answers, as its learner packaged it."""
     features: Sequence[str]
     categories: Mapping[str, Sequence[str]]
     """Categorical feature → declared categories, in order."""
@@ -49,7 +47,7 @@ class Candidate:
     shard_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     extra_artifacts: Mapping[str, bytes] = field(default_factory=dict)
-    """File name → content, stored beside the constituents; `chain.json` is the chain."""
+    """File name → content, stored beside the served files; `chain.json` is the chain."""
     types: Mapping[str, str] = field(default_factory=dict)
     """MLflow types of features, to be stricter than any number and any word, e.g. `long`."""
     remote: str | None = None
@@ -57,10 +55,11 @@ class Candidate:
 
 
 def refuse_unservable(candidate: Candidate) -> None:
-    """Raises WrongUse for a candidate that could not answer: nobody votes, or two columns would have one name."""
-    if not candidate.constituents:
+    """Raises WrongUse for a candidate that could not answer: there is no file, or two columns would have one name."""
+    if not candidate.served.files:
         raise WrongUse(
-            f"the candidate of model {candidate.model!r} has no constituent; expected at least one shard with records"
+            f"the candidate of model {candidate.model!r} has no file to answer from; expected what its learner packages of at "
+            "least one shard with records"
         )
     if PREDICTION in candidate.labels:
         raise WrongUse(f"a label is called {PREDICTION!r}, which is the column of the predicted label; rename the label")
@@ -83,48 +82,37 @@ def data_tags(data: DataVersion) -> dict[str, str]:
 
 
 def write_model(candidate: Candidate, scratch: Path, logged: LoggedModel) -> Path:
-    """The model's folder: code, weights, signature, requirements, a synthetic example, and no path of this machine."""
+    """The model's folder: code, served files, signature, requirements, a synthetic example, and no path of this machine."""
     from mlflow import pyfunc
     from mlflow.models import Model
 
     signature, example = _signature(candidate), _synthetic_example(candidate)
+    code = scratch / CODE
+    code.write_text(candidate.served.code, "utf-8")
     description = Model(run_id=logged.source_run_id, model_uuid=logged.model_id, model_id=logged.model_id)
     pyfunc.save_model(
         str(scratch / "model"),
         mlflow_model=description,
-        python_model=str(Path(__file__).with_name("serving.py")),
+        python_model=str(code),
         artifacts={"ensemble": str(_write_ensemble(candidate, scratch / "ensemble"))},
         signature=signature,
         input_example=example,
-        pip_requirements=[f"{name}=={installed(name).split('+')[0]}" for name in ("numpy", "pandas", "safetensors", "torch")],
+        pip_requirements=list(candidate.served.requirements),
     )
     _forget_paths(description, scratch / "model")
     return scratch / "model"
 
 
 def _write_ensemble(candidate: Candidate, folder: Path) -> Path:
-    from safetensors.numpy import save_file
-
     folder.mkdir()
-    tensors = {
-        f"shard-{shard:03d}/{name}": tensor for shard, vote in candidate.constituents.items() for name, tensor in vote.items()
-    }
-    save_file(tensors, folder / "constituents.safetensors")
-    facts = {"features": candidate.features, "categories": candidate.categories, "labels": candidate.labels}
-    plain = {key: _lists(value) for key, value in facts.items()}
-    (folder / "ensemble.json").write_text(json.dumps(plain, indent=1, ensure_ascii=False), "utf-8")
-    for name, content in {"template.pt2": candidate.template, **candidate.extra_artifacts}.items():
+    for name, content in {**candidate.served.files, **candidate.extra_artifacts}.items():
         (folder / name).write_bytes(content)
     return folder
 
 
-def _lists(value: Any) -> Any:
-    return {key: list(each) for key, each in value.items()} if isinstance(value, Mapping) else list(value)
-
-
 def _forget_paths(description: Model, folder: Path) -> None:
     flavor = description.flavors["python_function"]
-    flavor["model_code_path"] = "serving.py"
+    flavor["model_code_path"] = CODE
     flavor["artifacts"]["ensemble"]["uri"] = flavor["artifacts"]["ensemble"]["path"]
     description.save(str(folder / "MLmodel"))
 

@@ -1,0 +1,120 @@
+"""What answers requests: preprocessing, network and softmax, and how they travel without code or weights."""
+
+from __future__ import annotations
+
+import io
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save
+from torch import Tensor, nn
+
+from unlearning.domain.errors import RecipeError
+from unlearning.domain.protocols import Served
+from unlearning.learners.requirements import pinned
+from unlearning.learners.torch.training import first_line
+
+
+class Answering(nn.Module):
+    """(n, features) → (n, labels) probabilities."""
+
+    def __init__(self, preprocessing: nn.Module, network: nn.Module) -> None:
+        super().__init__()
+        self.preprocessing = preprocessing
+        self.network = network
+
+    def forward(self, features: Tensor) -> Tensor:
+        """The answer for each record."""
+        return torch.softmax(self.network(self.preprocessing(features)), dim=-1)
+
+
+def package(
+    template: bytes,
+    constituents: Mapping[int, Mapping[str, NDArray[Any]]],
+    *,
+    features: Sequence[str],
+    categories: Mapping[str, Sequence[str]],
+    labels: Sequence[str],
+) -> Served:
+    """The files that `serving.py` reads, and that file.
+
+    template: a torch.export program, (n, d) float32 → (n, labels) probabilities, whose parameters and buffers are named as the
+    tensors of the constituents (shard → tensors by name); its own weights are never used.
+    """
+    tensors = {
+        f"shard-{shard:03d}/{name}": np.asarray(value) for shard, vote in constituents.items() for name, value in vote.items()
+    }
+    declared = {name: list(values) for name, values in categories.items()}
+    facts = {"features": list(features), "categories": declared, "labels": list(labels)}
+    return Served(
+        kind="torch.export",
+        code=Path(__file__).with_name("serving.py").read_text("utf-8"),
+        files={
+            "constituents.safetensors": save(tensors),
+            "ensemble.json": json.dumps(facts, indent=1, ensure_ascii=False).encode(),
+            "template.pt2": template,
+        },
+        requirements=pinned("numpy", "pandas", "safetensors", "torch"),
+    )
+
+
+def program(served: Answering, width: int) -> bytes:
+    """`served` with all its weights zeroed, as a torch.export (pt2) file for any number of records.
+
+    Traced on zeros alone. Raises RecipeError when torch cannot export the network, or the file does not answer as it does.
+    """
+    served = served.cpu().eval()
+    served.load_state_dict({name: torch.zeros_like(value) for name, value in _tensors(served).items()}, strict=False)
+    try:
+        payload = _export(served, width)
+        same = _answers_alike(payload, served, width)
+    except Exception as error:
+        raise RecipeError(
+            "torch.export cannot export the recipe's network, so it could not be served: "
+            f"{type(error).__name__}: {first_line(error)}; take Python control flow that depends on values out of its forward"
+        ) from error
+    if not same:
+        raise RecipeError(
+            "the exported network does not answer as the recipe's does once weights are loaded into it; keep every weight in a "
+            "parameter or a persistent buffer"
+        )
+    return payload
+
+
+def _export(served: Answering, width: int) -> bytes:
+    with warnings.catch_warnings():
+        # Recurrent layers keep a list of their weights; that the file follows its state dict is checked below.
+        warnings.filterwarnings("ignore", "The tensor attributes? .* assigned during export", UserWarning)
+        # Two records, because torch takes a dimension of size one for fixed.
+        exported = torch.export.export(served, (torch.zeros(2, width),), dynamic_shapes=({0: torch.export.Dim("records")},))
+    for node in exported.graph.nodes:
+        # Where the recipe lies on this machine is nobody's business on the server.
+        node.meta.pop("stack_trace", None)
+    stream = io.BytesIO()
+    torch.export.save(exported, stream)
+    return stream.getvalue()
+
+
+def _answers_alike(payload: bytes, served: Answering, width: int) -> bool:
+    """What a server does, with weights that are nobody's: load the file, then the weights, then answer."""
+    generator = torch.Generator().manual_seed(0)
+    weights = {
+        name: torch.rand(value.shape, generator=generator).to(value.dtype) if value.is_floating_point() else value
+        for name, value in _tensors(served).items()
+    }
+    loaded = torch.export.load(io.BytesIO(payload)).module()
+    loaded.load_state_dict(weights)
+    served.load_state_dict(weights, strict=False)
+    records = torch.rand(3, width, generator=generator)
+    with torch.no_grad():
+        return torch.allclose(loaded(records), served(records), rtol=1e-4, atol=1e-5, equal_nan=True)
+
+
+def _tensors(served: Answering) -> dict[str, Tensor]:
+    return {name: value for name, value in served.state_dict().items() if isinstance(value, Tensor)}
