@@ -1,7 +1,7 @@
 """The project's Git and DVC repository: which version of a table is here, older versions, and recording a new one.
 
-The one home of dvc; Git is in `stores/git.py`. DVC's objects, lock and metadata files are used as DVC 3 documents them
-(https://dvc.org/doc/user-guide/project-structure); how recorded hashes are renewed is in `stores/dvc_files.py`.
+The one home of dvc; Git is in `stores/git/`. DVC's objects, lock and metadata files are used as DVC 3 documents them
+(https://dvc.org/doc/user-guide/project-structure); how recorded hashes are renewed is in `recorded_hashes.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores.dvc import recorded_hashes, snapshots, twin_map
 from unlearning.stores.dvc.snapshots import Snapshot
-from unlearning.stores.git import plumbing
+from unlearning.stores.git import command, plumbing
 from unlearning.stores.git import repository as git_repository
 from unlearning.stores.git.repository import Git
 from unlearning.stores.tables import parts, tables
@@ -251,6 +251,7 @@ class DvcData:
     @contextmanager
     def _open(self) -> Iterator[Repo]:
         """DVC's view of the repository, opened afresh (6 ms) so that it is never stale; its errors become ours."""
+        from dulwich.file import FileLocked
         from dvc.config import NoRemoteError, RemoteNotFoundError
         from dvc.exceptions import DvcException, NotDvcRepoError
         from dvc.lock import LockError
@@ -263,6 +264,8 @@ class DvcData:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
         except LockError as error:
             raise Unavailable(f"another DVC process holds {self.root}; run again when it is done") from error
+        except FileLocked as error:  # by `core.autostage`, without the command `git`
+            raise command.locked(self.root, os.fsdecode(error.lockfilename)) from error
         except (NoRemoteError, RemoteNotFoundError) as error:
             step = "run `dvc remote add --default NAME URL`, or set versioning.push: false in params.yaml"
             raise ProjectError(f"{self.root} has no such DVC remote, or no default one; {step}") from error
