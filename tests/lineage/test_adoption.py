@@ -20,6 +20,7 @@ from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.entrypoints.cli import main
 from unlearning.erasure import watch
 from unlearning.lineage import follow
+from unlearning.project.holdings import adoptions
 from unlearning.stores.dvc.snapshots import Snapshot
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
@@ -130,7 +131,7 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_recorded(
     before = theirs.kinds()
     assert says in adopt(theirs, model, *more, fails=2)["message"]
     assert theirs.kinds() == before
-    assert theirs.workspace.adoptions == {}
+    assert adoptions(theirs.workspace) == {}
 
 
 # --- erasing ---------------------------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ def test_an_erasure_carries_adopted_models_from_the_request_to_the_certificate(t
     assert (versions(theirs, "churn"), versions(theirs, "value")) == ([2], [2])
     assert models.aliases("churn") == {"live": 2}
     assert models.load(ModelVersion("churn", 2)) is not None
-    assert theirs.workspace.adoptions["churn"].model == ModelVersion("churn", 2)
+    assert adoptions(theirs.workspace)["churn"].model == ModelVersion("churn", 2)
     assert theirs.workspace.data.status() == []
 
     statement = _statement(theirs, report["certificate"])

@@ -15,6 +15,7 @@ from unlearning.domain.errors import NotFound
 from unlearning.domain.partition import Places
 from unlearning.domain.versions import DataVersion
 from unlearning.lineage.shaped import shaped_by
+from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
 from unlearning.project.tables import current_version, require_index_key
 from unlearning.stores.tables import tables
@@ -59,10 +60,10 @@ def search(
     """
     wanted = frozenset(tokens)
     require_index_key(workspace, wanted)
-    own = workspace.settings.own
+    own, holdings = workspace.settings.own, Holdings.of(workspace)
     current, holders, places, rows = [], {}, {}, {}
-    for path, column in workspace.tables.items():
-        present = current_version(workspace, path)
+    for path, column in holdings.tables.items():
+        present = current_version(workspace, path, column)
         version = made_from(present)
         file = workspace.path(path) if version == present else workspace.data.fetch(version)
         current.append(version)
@@ -70,7 +71,7 @@ def search(
         if own and path in own.data.tables:  # only these feed the shards of this project's model
             places.update(where)
         holders[version.digest] = frozenset(where)
-    adopted = {each.data.path for each in workspace.adoptions.values()} & rows.keys()
+    adopted = {each.data.path for each in holdings.adoptions.values()} & rows.keys()
     old = _old_holders(workspace, wanted, known=holders)
     holders |= {version.digest: held for version, held in old}
     fed = {record.data.digest for record in workspace.lineage.models(own.model, deleted=None)} if own else set()
@@ -82,7 +83,7 @@ def search(
             except NotFound:  # purged with an earlier erasure
                 lost |= held
             else:
-                places.update(_look(workspace, file, version.path, workspace.person_in(version.path), wanted)[1])
+                places.update(_look(workspace, file, version.path, holdings.person_in(version.path), wanted)[1])
     return Search(
         current=tuple(current),
         holders=holders,

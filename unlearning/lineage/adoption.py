@@ -15,6 +15,7 @@ from unlearning.domain.errors import NotFound, ProjectError, WrongUse
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.lineage import membership_proof, sources
 from unlearning.project import plugins
+from unlearning.project.holdings import Holdings, adoptions
 from unlearning.project.people import People, people_in
 from unlearning.stores.dvc import stages
 from unlearning.stores.git import plumbing
@@ -85,7 +86,7 @@ def record(workspace: Workspace, made: Adoption, *, now: datetime) -> None:
     """Keep an adoption: in the ledger, and in the lineage that following goes on with. Keeping it again changes nothing."""
     content = Tracked(made.data.path, made.data.object)
     workspace.followed.add_source(Source(made.model, content, HOW))
-    before = workspace.adoptions.get(made.model.name)
+    before = adoptions(workspace).get(made.model.name)
     if before != made:
         workspace.ledger.append(EVENT, str(made.model), plain(made), at=now)
 
@@ -111,7 +112,7 @@ def _registered(workspace: Workspace, named: str) -> Registered:
 
 def _check_column(workspace: Workspace, wish: Wish) -> None:
     path, _ = membership_proof.split(wish.data)
-    known = {name: column for name, column in workspace.tables.items() if column != wish.column}
+    known = {name: column for name, column in Holdings.of(workspace).tables.items() if column != wish.column}
     if path in known:
         raise WrongUse(f"in {path}, {known[path]!r} says whose record it is, not {wish.column!r}; a table has one such column")
 
@@ -231,7 +232,7 @@ def lines(told: Mapping[str, Any]) -> Sequence[str]:
     data, name = told["data_version"], f"{told['model']}/{told['version']}"
     how = f"makes it again with DVC stage {told['stage']!r}" if told["stage"] else "lists it as left"
     return [
-        f"{name} is adopted: {data['path']} trained it, {data['people']} people in {data['rows']} records",
+        f"{name} is adopted: {data['name']} trained it, {data['people']} people in {data['rows']} records",
         f"  an erasure redacts {', '.join(told['redacts']) or 'no current table'} and {how}",
         *(f"  least {metric} of a clean version: {least:g}" for metric, least in told["minimum"].items()),
         *(f"  not redacted, it has no such column: {path}" for path in told["not_redacted"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,11 @@ class Past:
         reached = objects | downstream(objects, edges)
         return frozenset(target.object for source, target, stage in self.made if source.object in reached and stage != PART)
 
+    @property
+    def first_paths(self) -> dict[str, str]:
+        """Object → the first path, in their order, that any revision gives it."""
+        return {content.object: content.path for content in sorted(self.contents, reverse=True)}
+
     def under(self, path: str) -> frozenset[str]:
         """Every object that a path, or a file below it, ever was."""
         return frozenset(one.object for one in self.contents if one.path == path or one.path.startswith(f"{path}/"))
@@ -64,12 +69,15 @@ def downstream(start: Iterable[str], edges: Mapping[str, Collection[str]]) -> fr
     return frozenset(seen - first)
 
 
-def kept(workspace: Workspace) -> dict[str, frozenset[str]]:
-    """Object → the people whom a legal hold on its data set keeps in it; a folder's files are kept with it."""
+def kept(workspace: Workspace, past: Callable[[], Past]) -> dict[str, frozenset[str]]:
+    """Object → the people whom a legal hold on its data set keeps in it; a folder's files are kept with it.
+
+    past: asked for only under a hold, because reading it takes long.
+    """
     held = lifecycle.kept(workspace.ledger.events())
     if not held:
         return {}
-    history, stores = Past.of(workspace), dvc_stores.stores(workspace.data)
+    history, stores = past(), dvc_stores.stores(workspace.data)
     found: dict[str, frozenset[str]] = {}
     for path in sorted(frozenset().union(*held.values())):
         people = frozenset(token for token, paths in held.items() if path in paths)

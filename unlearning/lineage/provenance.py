@@ -14,6 +14,7 @@ from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.lineage import drawing, index, membership_proof, shaped
 from unlearning.lineage import graph as atlases
 from unlearning.lineage.graph import Atlas
+from unlearning.project.holdings import adoptions
 from unlearning.stores.files import replacing
 from unlearning.stores.sql.followed import Gap
 from unlearning.stores.tables.tables import SUFFIXES
@@ -252,7 +253,7 @@ def draw(found: Mapping[str, Any], file: Path) -> None:
 def markdown(workspace: Workspace) -> str:
     """The picture of the project's own model, or of each adopted one, as Markdown; in words while there is nothing to draw."""
     own = workspace.settings.own
-    drawn = [_model_markdown(workspace, name) for name in ([own.model] if own else sorted(workspace.adoptions))]
+    drawn = [_model_markdown(workspace, name) for name in ([own.model] if own else sorted(adoptions(workspace)))]
     return "\n\n".join(drawn) or "No model is adopted yet: `unlearn adopt MODEL/VERSION` takes one under care."
 
 

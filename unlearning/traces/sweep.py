@@ -13,6 +13,7 @@ from unlearning.domain.traces import Place, Residual, Wanted
 from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
 from unlearning.traces.out_of_reach import out_of_reach
+from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -55,8 +56,9 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
 
     identifiers: raw, for a search by bytes too; they stay in memory.
     """
-    wanted = within_reach.wanted(workspace, tokens, identifiers=identifiers)
-    places = within_reach.places(workspace, by_bytes=bool(identifiers))
+    reach = Reach(workspace)
+    wanted = reach.wanted(tokens, identifiers=identifiers)
+    places = reach.places(by_bytes=bool(identifiers))
     looked = [row for place in places for row in _look(place, wanted)]
     return Sweep(len(wanted.tokens), tuple(looked), out_of_reach(workspace.settings))
 
