@@ -64,7 +64,7 @@ def test_adopting_records_who_shaped_a_version_and_how_it_is_made_again(theirs: 
         "churn/1": "adopted data/churn.csv"
     }
     nodes = {node["label"] for node in run(theirs, "lineage", "churn/1")["nodes"]}
-    assert {"churn/1", CHURN, "@live"} <= nodes
+    assert {"churn/1", told["data_version"]["name"], "@live"} <= nodes
 
 
 def test_adopting_twice_is_adopting_once(theirs: Project) -> None:
@@ -96,7 +96,7 @@ def test_adopting_with_another_version_of_the_table_than_the_run_read_warns_and_
         main, ["adopt", model, "--data", CHURN, "--subject-column", "customer", "--root", str(theirs.root)]
     )
 
-    assert f"the run of {model} read another version of {CHURN} ({read[:12]})" in warning
+    assert f"the run of {model} read {CHURN}@{read[:12]}, not the version that is here now" in warning
     assert warning.endswith(f"adopt it with --data {CHURN}@{rev[:12]}")
     assert f"warning: {warning}" in shown.output
     assert "only-a-customer" not in shown.output

@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+_SHOWN = 12
+"""Digits of DVC's hash in a name: what a person compares by eye, and enough among the versions of one table."""
+
+
+def data_name(path: str, object_hash: str) -> str:
+    """What a data version is called wherever people read of it: `data/train.parquet@4b2dfe6915ed`.
+
+    The digits are the first of its hash in `dvc.lock`; every version has one, also those of which only the history tells.
+    """
+    return f"{path}@{object_hash[:_SHOWN]}"
+
 
 @dataclass(frozen=True, slots=True)
 class DataVersion:
@@ -21,6 +32,11 @@ class DataVersion:
     """Git commit that names this object, or None while it is not committed."""
     rows: int
     people: int
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return data_name(self.path, self.object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +57,11 @@ class Tracked(NamedTuple):
     """Relative to the project, with `/`."""
     object: str
     """DVC's object hash (md5, with `.dir` for a folder)."""
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return data_name(self.path, self.object)
 
 
 SCHEME = "dvc"

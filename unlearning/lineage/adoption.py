@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.entities import Adoption, plain
-from unlearning.domain.errors import NotFound, ProjectError, WrongUse
-from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
+from unlearning.domain.errors import ProjectError, WrongUse
+from unlearning.domain.versions import DataVersion, ModelVersion, Tracked, data_name
 from unlearning.lineage import membership_proof, sources
 from unlearning.project import plugins
 from unlearning.project.holdings import Holdings, adoptions
@@ -186,8 +186,8 @@ def _other_version(workspace: Workspace, wish: Wish, version: DataVersion, run: 
     rev = next((commit.rev for commit in commits if Tracked(version.path, named) in commit.outs), None)
     step = f"adopt it with --data {version.path}@{rev[:12]}" if rev else "no commit names that one: find it and commit it"
     yield (
-        f"the run of {wish.model} read another version of {version.path} ({named[:12]}) than the one that is here now "
-        f"({version.object[:12]}), so whoever is in only one of them is counted wrongly; {step}"
+        f"the run of {wish.model} read {data_name(version.path, named)}, not the version that is here now, "
+        f"{version.name}, so whoever is in only one of them is counted wrongly; {step}"
     )
 
 
@@ -218,7 +218,7 @@ def _told(workspace: Workspace, made: Adoption, registered: Registered, column: 
         "version": made.model.version,
         "aliases": sorted(alias for alias, version in aliases.items() if version == made.model.version),
         "flavours": list(workspace.models.flavours(registered.model)),
-        "data_version": plain(made.data),
+        "data_version": {**plain(made.data), "name": made.data.name},
         "subject_column": column,
         "policy": made.policy,
         "stage": made.stage,

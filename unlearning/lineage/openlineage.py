@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unlearning import __version__
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.settings import OPENLINEAGE_KEY
+from unlearning.project.training.registration import record_of
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -170,9 +171,9 @@ def _namespace(workspace: Workspace) -> str:
 
 def tell_training(workspace: Workspace, told: Told, done: Mapping[str, Any]) -> None:
     """The training table went in, the registered version came out."""
-    version = workspace.lineage.data_version(done["data_version"], workspace.own.data.train)
-    told.inputs += [data(workspace, version)] if version else []
-    told.outputs.append(model(workspace, ModelVersion(done["model"], done["version"])))
+    made = record_of(workspace, ModelVersion(done["model"], done["version"]))
+    told.inputs.append(data(workspace, made.data))
+    told.outputs.append(model(workspace, made.model))
 
 
 def tell_erasure(workspace: Workspace, told: Told, report: Mapping[str, Any], redacted: Sequence[tuple[Any, Any]]) -> None:

@@ -58,13 +58,16 @@ def of_model(workspace: Workspace, named: str) -> dict[str, Any]:
     return {
         "model": name,
         "versions": [_version(model, atlas, aliases) for model in asked],
-        "data_versions": [plain(one) for one in dict.fromkeys(record.data for record in records)],
+        "data_versions": [{**plain(one), "name": one.name} for one in dict.fromkeys(record.data for record in records)],
         **_drawn(workspace, chosen, atlas, aliases),
     }
 
 
 def of_data(workspace: Workspace, named: str) -> dict[str, Any]:
-    """`PATH`, every known version of it, or `PATH@REV`: what it was made from, and what came of it. Raises NotFound."""
+    """What a data version was made from, and what came of it. Raises NotFound.
+
+    named: `PATH`, every known version of it; `PATH@REV`; or a version's own name, as every other answer says it.
+    """
     path, rev = membership_proof.split(named)
     atlas = atlases.load(workspace)
     asked = _contents(workspace, atlas, path, rev)
@@ -96,6 +99,8 @@ def _passes(content: Tracked, objects: Collection[str], atlas: Atlas) -> bool:
     return any(end.object in objects for end in index.resolved(content, atlas.opened, atlas.parents))
 
 
+    if called := {content for content in atlas.known if rev is not None and content.name == f"{path}@{rev}"}:
+        return frozenset(called)
 def _contents(workspace: Workspace, atlas: Atlas, path: str, rev: str | None) -> frozenset[Tracked]:
     if rev is not None:
         asked = [out for snapshot in workspace.data.snapshots([rev]) for out in snapshot.outs if out.path == path]
@@ -125,7 +130,10 @@ def _version(model: ModelVersion, atlas: Atlas, aliases: Mapping[str, Mapping[st
         "aliases": list(atlases.behind(model, aliases)),
         "deleted": model in atlas.deleted,
         "run_id": record.run_id if record else atlas.run_of(model),
-        "sources": [{**content._asdict(), "how": how} for content, how in sorted(atlas.contents.get(model, {}).items())],
+        "sources": [
+            {**content._asdict(), "name": content.name, "how": how}
+            for content, how in sorted(atlas.contents.get(model, {}).items())
+        ],
         "derived_from": [{"model": str(parent), "kind": kind} for parent, child, kind in atlas.edges if child == model],
     }
     return {**made, **_trained(record)}
@@ -219,8 +227,7 @@ def _data_node(content: Tracked, atlas: Atlas, version: DataVersion | None) -> d
     opened = atlas.opened.get(content)
     state = opened.state if opened else "unopened"
     said = f"{version.people} people" if version else "" if state in ("unopened", "no table") else state
-    detail = "  ·  ".join(filter(None, (content.object[:8], said)))
-    return drawing.Node(_data_id(content), "data", content.path, detail, gone=state == "gone")
+    return drawing.Node(_data_id(content), "data", content.name, said, gone=state == "gone")
 
 
 def _model_node(model: ModelVersion, atlas: Atlas) -> drawing.Node:
@@ -280,7 +287,7 @@ def lines(found: Mapping[str, Any]) -> Sequence[str]:
         of_kind = [node for node in found["nodes"] if node["kind"] == kind]
         rows += [f"{heading} ({len(of_kind)})"] if of_kind else []
         rows += [
-            f"  {node['label']:<34} {node['detail']:<28} {_origins(node, found['edges'], names)}".rstrip() for node in of_kind
+            f"  {node['label']:<34} {node['detail']:<24} {_origins(node, found['edges'], names)}".rstrip() for node in of_kind
         ]
     gaps = [f"  {gap['what']}: {gap['why']}\n      → {gap['how_to_close']}" for gap in found["gaps"]]
     return [found["title"], *rows, *([f"gaps ({len(gaps)}): this is not the whole answer", *gaps] if gaps else [])]

@@ -34,6 +34,7 @@ from unlearning.certificate.page.markup import (
 from unlearning.certificate.page.stylesheet import STYLE
 from unlearning.certificate.verification import Verification, made_again, verify
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.versions import data_name
 
 _VERDICTS = {"underpowered": "underpowered: too little data to tell"}
 
@@ -88,7 +89,7 @@ def _erased(predicate: Mapping[str, Any]) -> Iterator[Html]:
 def _not_found(predicate: Mapping[str, Any], checked: Verification) -> Iterator[Html]:
     rows = [
         (
-            code(item["data"]["path"]),
+            code(data_name(item["data"]["path"], item["data"]["dvcObject"])),
             number(item["data"]["rows"]),
             number(item["data"]["people"]),
             digest(item["data"]["digest"]),
@@ -253,7 +254,7 @@ def _touched(impact: Mapping[str, Any]) -> Html:
 def _tables(tables: Iterable[Mapping[str, Any]]) -> Html:
     rows = [
         (
-            code(table[when]["path"]),
+            code(data_name(table[when]["path"], table[when]["dvcObject"])),
             when,
             number(table[when]["rows"]),
             number(table[when]["people"]),

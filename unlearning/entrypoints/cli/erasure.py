@@ -40,6 +40,7 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     if not holdings.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
         holdings.require_tables()
     body = plain(found)
+    body["data_versions"] = [{**plain(one), "name": one.name} for one in found.data_versions]
     shards = body.pop("shards")
     body |= {
         "shards_touched": len(found.shards),

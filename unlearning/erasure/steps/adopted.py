@@ -97,7 +97,7 @@ def _data_check(
     said = _said(workspace, new)
     wrong = {one for one in (*read, *said) if one.path in redacted and one.object != redacted[one.path]}
     wrong |= {one for one in said if one not in wrong and _holds_people(workspace, one, adopted, redacted)}
-    names = ", ".join(sorted({f"{one.path} ({one.object[:12]})" for one in wrong}))
+    names = ", ".join(sorted({one.name for one in wrong}))
     spoke = "its run names them too" if said else "its run names no DVC data"
     return CheckResult(
         name=f"{new.model}: data version",

@@ -321,7 +321,7 @@ def _record_again(connection: sa.Connection, known: sa.Row[Any], version: DataVe
     """What is kept already, now with its Git commit if that came later."""
     if known.tokens != digest:
         raise WrongUse(
-            f"data version {version.digest[:12]}… of {version.path} is recorded with {known.people} people, now with others; "
+            f"data version {version.name} is recorded with {known.people} people, now with others; "
             "same content means same people: was another person column or another key used?"
         )
     if version.rev is not None and known.rev != version.rev:
