@@ -205,18 +205,6 @@ class SqlLineage:
             if connection.execute(models.update().where(where).values(deleted=True)).rowcount == 0:
                 raise NotFound(f"model version {model} is not in the lineage; expected one of `unlearn lineage`")
 
-    def models_fed_by(self, digests: Iterable[str], *, deleted: bool | None = False) -> list[ModelVersion]:
-        """Model versions trained on any of these data versions; see `models` for deleted."""
-        query = sa.select(models.c.name, models.c.version).order_by(models.c.name, models.c.version)
-        if deleted is not None:
-            query = query.where(models.c.deleted == deleted)
-        wanted, found = list(set(digests)), set()
-        with database.reading(self._engine) as connection:
-            for start in range(0, len(wanted), _CHUNK):
-                some = query.where(models.c.data_digest.in_(wanted[start : start + _CHUNK]))
-                found |= {(row.name, row.version) for row in connection.execute(some)}
-        return [ModelVersion(*key) for key in sorted(found)]
-
     # --- models that come from models
 
     def add_edge(self, parent: ModelVersion, child: ModelVersion, kind: str) -> None:
