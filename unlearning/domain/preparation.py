@@ -1,4 +1,4 @@
-"""Source table → training and holdout tables, by person. Pure; the rows themselves are moved by `stores/tables.py`.
+"""Source table → training and holdout tables, by person. Pure; the rows themselves are moved by `stores/tables/tables.py`.
 
 Whether a record is held out depends on its person alone, so preparing a redacted table and redacting a prepared one give
 the same files.

@@ -81,7 +81,7 @@ class Pin:
     object: str
     """DVC's object hash (md5, with `.dir` for a folder)."""
     digest: str
-    """SHA-256 of the content, as in `entities.DataVersion`."""
+    """SHA-256 of the content, as in `DataVersion`."""
     remote: str | None = None
     """The DVC remote that was named, or the repository's default one."""
     repo: str | None = None
