@@ -87,9 +87,9 @@ def columns(people: int = PEOPLE) -> dict[str, Any]:
 def create(folder: Path, *, params: Mapping[str, Any] = PARAMS, people: int = PEOPLE, train: bool = True) -> Project:
     """A Git and DVC repository with a local remote and everything `unlearn init` writes; prepared, pushed, committed."""
     from unlearning.entrypoints.scaffold import scaffold
-    from unlearning.stores.dvc import repository as data
+    from unlearning.stores.dvc import repository as dvc_repository
 
-    repository = data.create(folder, remote=".dvc-remote")
+    repository = dvc_repository.create(folder, remote=".dvc-remote")
     _relative_remote(folder)
     scaffold.init(folder, model=params["model"])
     project = Project(folder)

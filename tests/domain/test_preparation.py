@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unlearning.domain import partition
+from unlearning.domain import hashing, partition
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.preparation import split
 from unlearning.stores.tables import tables
@@ -17,7 +17,7 @@ KEY = b"p" * 32
 
 def row_places(path):
     who = tables.people(tables.read(path, person="who"), "who")
-    (tokens,) = tables.tokens_of(who, kind="text", keys=[KEY])
+    (tokens,) = hashing.tokens(who.values, "text", keys=[KEY])
     return partition.places(tokens)[who.codes], np.array([str(value) for value in who.values])[who.codes]
 
 

@@ -85,9 +85,9 @@ class Round:
     def tainted(self) -> dict[ModelVersion, str]:
         """Every version that an erased person shaped, deleted ones included → how, in words."""
         workspace = self.workspace
-        held = workspace.lineage.versions_holding(sorted(map(bytes.fromhex, self.tokens))).values()
         trained = [record.model for record in shaped.shaped(workspace, self.tokens)]
-        elsewhere = graph.shaped_elsewhere(workspace, {version.digest for versions in held for version in versions}, trained)
+        held = {version.digest for version in shaped.holding(workspace, self.tokens)}
+        elsewhere = graph.shaped_elsewhere(workspace, held, trained)
         return {
             **{model: "an erased person shaped it" for model in self.named},
             **{ModelVersion(one.name, one.version): f"an erased person shaped it: {one.via}" for one in elsewhere},

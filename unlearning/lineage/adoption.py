@@ -125,11 +125,9 @@ def _measured(workspace: Workspace, wish: Wish) -> tuple[DataVersion, People]:
         version = workspace.data.current(path, person=wish.column, identifier=kind)
         file = workspace.path(path)
     else:
-        at = [out for snapshot in workspace.data.snapshots([rev]) for out in snapshot.outs if out.path == path]
-        if not at:
-            raise NotFound(f"{path} is not tracked by DVC at {rev}; check `dvc list . --dvc-only -R --rev {rev}`")
-        file = workspace.data.content(*at[0])
-        version = DataVersion(path, tables.digest(file), at[0].object, plumbing.resolve(workspace.data.git, rev), 0, 0)
+        asked = workspace.data.tracked_at(path, rev)
+        file = workspace.data.content(*asked)
+        version = DataVersion(path, tables.digest(file), asked.object, plumbing.resolve(workspace.data.git, rev), 0, 0)
     people = people_in(workspace, tables.read(file, person=wish.column, named=path), wish.column)
     return replace(version, rows=len(people.codes), people=len(set(people.tokens))), people
 

@@ -88,9 +88,8 @@ def suppressed(events: Iterable[Event], upto: int) -> Listed:
 
 def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     """The suppression token of each identifier."""
-    kind = workspace.settings.subject.identifier
-    fingerprints = [hashing.fingerprint(one, kind) for one in people]
-    return [token.hex() for token in hashing.keyed(workspace.keys.suppression, fingerprints)]
+    (tokens,) = hashing.tokens(people, workspace.settings.subject.identifier, keys=[workspace.keys.suppression])
+    return [token.hex() for token in tokens]
 
 
 def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str) -> dict[str, str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import WrongUse
-from unlearning.project import settings as settings_file
-from unlearning.project.settings import Own, Settings
+from unlearning.project.settings import Own, Settings, load
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -169,4 +168,4 @@ class Workspace:
 def open_workspace(root: Path) -> Workspace:
     """The project in a folder. Raises ProjectError or SettingsError."""
     root = root.resolve()
-    return Workspace(root=root, settings=settings_file.load(root))
+    return Workspace(root=root, settings=load(root))

@@ -10,7 +10,7 @@ from unlearning.domain.clocks import utc_now
 from unlearning.domain.entities import plain
 from unlearning.domain.traces import Residual, Trace
 from unlearning.project.workspace import Workspace
-from unlearning.stores.dvc import objects as dvc_stores
+from unlearning.stores.dvc.objects import named_now
 from unlearning.traces import twins
 from unlearning.traces.out_of_reach import out_of_reach
 from unlearning.traces.places import checkpoints
@@ -34,7 +34,7 @@ def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), deri
         found.setdefault(remembered_as(place), set()).update(here.traces, here.derived if derived else ())
         made.update(trace.name for trace in here.derived)
     # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
-    present = dvc_stores.named_now(reach.workspace.data, tuple(reach.holdings.tables))
+    present = named_now(reach.workspace.data, tuple(reach.holdings.tables))
     found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
     traces = {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
     return {"traces": traces, "derived": sorted(made)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from unlearning.domain import hashing
 from unlearning.domain.entities import Level, plain
 from unlearning.domain.errors import Unavailable
 from unlearning.domain.traces import Place, Residual, Wanted
+from unlearning.project.people import index_tokens
 from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
 from unlearning.traces.out_of_reach import out_of_reach
@@ -65,8 +65,7 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
 
 def people(workspace: Workspace, requests: Sequence[str], subjects: Sequence[str]) -> frozenset[str]:
     """Tokens of the named requests and people; of everyone erased when neither is named. Raises NotFound."""
-    kind = workspace.settings.subject.identifier
-    tokens = {hashing.token(workspace.keys.index, one, kind) for one in subjects}
+    tokens = set(index_tokens(workspace, subjects))
     if requests or not subjects:
         known = [one.request_id for one in chosen(workspace, requests)] if requests else []
         tokens |= within_reach.erased(workspace, known)
@@ -102,8 +101,3 @@ def lines(done: Sweep) -> list[str]:
 
 def _count(row: Looked) -> str:
     return f"{'?' if row.count is None else row.count} of {row.searched}" if row.searched else row.how
-
-
-def as_table(rows: Iterable[Looked]) -> list[Mapping[str, Any]]:
-    """Rows for a report."""
-    return [plain(row) for row in rows]

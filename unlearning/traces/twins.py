@@ -22,9 +22,8 @@ from unlearning.domain.errors import DataError, NeedsReview, NotFound
 from unlearning.domain.versions import DataVersion
 from unlearning.project.people import People, people_in
 from unlearning.stores import spool
-from unlearning.stores.dvc import objects as dvc_stores
 from unlearning.stores.dvc import twin_map
-from unlearning.stores.dvc.objects import ObjectStore
+from unlearning.stores.dvc.objects import ObjectStore, object_stores
 from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
 from unlearning.stores.tables import tables
 from unlearning.traces.old_revisions import commit_twins, known
@@ -75,7 +74,7 @@ class _Maker:
     def __init__(self, reach: Reach, tokens: frozenset[str], objects: frozenset[str], stale: frozenset[str]) -> None:
         self.workspace, self.tokens, self.objects, self.stale = reach.workspace, tokens, objects, stale
         self.columns, self.names, self.kept = reach.holdings.people_columns, reach.past.first_paths, reach.kept
-        self.stores = dvc_stores.stores(reach.workspace.data)
+        self.stores = object_stores(reach.workspace.data)
         self.reader = reach.reader
         self.made: dict[str, Twin] = {}
         self.sizes: dict[str, int] = {}

@@ -63,13 +63,12 @@ class Reach:
     @cached_property
     def reader(self) -> Reader:
         """How to see who is in a file of this project."""
-        lineage = self.workspace.lineage
+        workspace = self.workspace
 
         @cache
         def indexed(tokens: frozenset[str]) -> Mapping[str, bool]:
-            held = lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).values()
-            holding = {version.object for versions in held for version in versions}
-            return {version.object: version.object in holding for version in lineage.data_versions()}
+            held = {version.object for version in shaped.holding(workspace, tokens)}
+            return {version.object: version.object in held for version in workspace.lineage.data_versions()}
 
         return Reader(
             people=self.holdings.people_columns,
@@ -193,9 +192,9 @@ def _label(workspace: Workspace) -> Callable[[str], str]:
 
 
 def _dvc(reach: Reach) -> list[Place]:
-    from unlearning.stores.dvc import objects as dvc_stores
+    from unlearning.stores.dvc.objects import object_stores
 
-    stores = dvc_stores.stores(reach.workspace.data)
+    stores = object_stores(reach.workspace.data)
     return [
         *(ObjectPlace(store, reach.reader) for store in stores),
         *(RunCachePlace(store) for store in stores),
@@ -209,10 +208,10 @@ def _last_redaction(workspace: Workspace) -> float:
 
 
 def _folders(reach: Reach) -> list[Place]:
-    from unlearning.stores.dvc import objects as dvc_stores
+    from unlearning.stores.dvc.objects import object_stores
 
     workspace = reach.workspace
-    inside = [Path(store.root) for store in dvc_stores.stores(workspace.data) if store.local]
+    inside = [Path(store.root) for store in object_stores(workspace.data) if store.local]
     own = [folder.relative_to(workspace.root).as_posix() for folder in inside if folder.is_relative_to(workspace.root)]
     name, elsewhere = "files of the project, MLflow and Prefect", (*own, *reach.holdings.tables, ".git")
     return [BytesPlace(name, workspace.root, reach.watch, without=elsewhere)]

@@ -12,8 +12,9 @@ from unlearning.domain.errors import ValidationRefused
 from unlearning.erasure.steps.redact import check_unmoved
 from unlearning.project import suppression
 from unlearning.project.holdings import Holdings
+from unlearning.project.people import index_tokens
 from unlearning.project.training import judging, train
-from unlearning.project.training.judging import _profile, check_table, frame, tokenise
+from unlearning.project.training.judging import check_table, frame, profile_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,7 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
                 before.path,
                 person,
                 redacted=erasure.plan.tokens,
-                before=_profile(workspace, old, before.path),
+                before=profile_of(workspace, old, before.path),
                 removed=removed[before.path],
                 canary=_who_stays(erasure, old[person]),
             )
@@ -51,7 +52,7 @@ def _who_stays(erasure: Erasure, before: pd.Series[Any]) -> object | None:
     workspace = erasure.workspace
     people = before.unique().tolist()
     gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
-    named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
+    named = zip(index_tokens(workspace, people), suppression.hidden(workspace, people), people, strict=True)
     staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
     return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
 

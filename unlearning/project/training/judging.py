@@ -12,11 +12,11 @@ import numpy as np
 
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
-from unlearning.domain import hashing
 from unlearning.domain.chain import Trained
 from unlearning.domain.entities import CheckResult, Guarantee, plain
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.project import plugins, suppression
+from unlearning.project.people import index_tokens
 from unlearning.project.training import ensemble, train
 from unlearning.stores.tables import tables
 
@@ -54,10 +54,10 @@ def check_table(
     staying = [] if canary is None else [canary]
 
     def named(people: Sequence[object]) -> list[str]:
-        return tokenise(workspace, people)
+        return index_tokens(workspace, people)
 
     def hidden(people: Sequence[object]) -> list[str]:
-        tokens = zip(suppression.hidden(workspace, people), tokenise(workspace, people), strict=True)
+        tokens = zip(suppression.hidden(workspace, people), index_tokens(workspace, people), strict=True)
         return [index if index in erased.index else token for token, index in tokens]
 
     question = DataQuestion(
@@ -79,12 +79,6 @@ def check_table(
     return check_data(question, folder=folder, name=name)
 
 
-def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:
-    """The index token of each identifier."""
-    kind = workspace.settings.subject.identifier
-    return [token.hex() for token in hashing.keyed(workspace.keys.index, [hashing.fingerprint(one, kind) for one in people])]
-
-
 def frame(file: Path, path: str, person: str) -> pd.DataFrame:
     """A table file as pandas; a person whom several columns name has a column of their own."""
     table = tables.read(file, person=person, named=path)
@@ -94,7 +88,8 @@ def frame(file: Path, path: str, person: str) -> pd.DataFrame:
     return made
 
 
-def _profile(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
+def profile_of(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
+    """What is compared of a table and its redacted version: no columns where nobody said what they mean."""
     own = workspace.settings.own
     if own is None or path not in own.data.tables:  # nobody has declared what its columns mean
         return profile(table, features=(), target=None)

@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from unlearning.stores.git import command
 
 _ALL = ("--exclude=refs/unlearning/*", "--all")
 """Every ref but our own: a twin of a commit is no history."""
-
-
-@dataclass(frozen=True)
-class Commit:
-    """One commit; among the commits that were asked for, those it follows."""
-
-    rev: str
-    parents: tuple[str, ...]
-    at: datetime
-    """Committer date, UTC."""
 
 
 class Git:
@@ -45,13 +33,11 @@ class Git:
         """The current commit holds this file as it is."""
         return not command.text(self.root, "status", "--porcelain", "--ignored", "--", str(file))
 
-    def commits(self, pathspecs: Sequence[str]) -> list[Commit]:
+    def commits(self, pathspecs: Sequence[str]) -> list[str]:
         """Every commit, on any branch or tag, that touched one of the paths; parents come before their children."""
         head = ["HEAD"] if self.head else []
-        order = ("--topo-order", "--reverse", "--full-history", "--parents", "--format=%H %P|%ct")
-        lines = command.text(self.root, "log", *_ALL, *head, *order, "--", *pathspecs).splitlines()
-        split = [(revs.split(), int(seconds)) for revs, seconds in (line.split("|") for line in lines)]
-        return [Commit(revs[0], tuple(revs[1:]), datetime.fromtimestamp(seconds, UTC)) for revs, seconds in split]
+        order = ("--topo-order", "--reverse", "--full-history", "--parents", "--format=%H")
+        return command.text(self.root, "log", *_ALL, *head, *order, "--", *pathspecs).split()
 
     def commit(self, message: str, files: Sequence[str]) -> None:
         """Commit these files or folders and nothing else that is staged; does nothing when they are committed already.
