@@ -28,7 +28,7 @@ from unlearning.entrypoints.scaffold.scaffold import init
 from unlearning.lineage import follow
 from unlearning.project.workspace import Workspace, open_workspace
 from unlearning.stores import keys
-from unlearning.stores.dvc import repository as data
+from unlearning.stores.dvc import repository as dvc_repository
 from unlearning.stores.tables import tables
 from unlearning.traces import deletion
 
@@ -130,7 +130,7 @@ def measure(size: Size) -> list[Measured]:
 
 def create(root: Path, size: Size) -> Made:
     """A project whose folder of partitions has this many versions, pushed and committed."""
-    repository = data.create(root, remote=".dvc-remote")
+    repository = dvc_repository.create(root, remote=".dvc-remote")
     init(root, model="visits")
     keys.create(root / ".unlearning/keys")
     with repository.opened() as repo, repo.config.edit() as config:

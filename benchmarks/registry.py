@@ -22,8 +22,7 @@ from tests.histories import History
 from tests.registry import Elsewhere
 from tests.servers import mlflow_server
 from unlearning.domain import hashing
-from unlearning.lineage import follow as following
-from unlearning.lineage import graph
+from unlearning.lineage import follow, graph
 from unlearning.project.workspace import Workspace
 
 FOLLOWED, ASKED = 5_000, 1_000
@@ -34,7 +33,7 @@ def section() -> Section:
     rows = [("impact of one person, warm", f"{ASKED:,}", "SQLite file", f"{impact(ASKED):.3f}", "≤ 1")]
     for kind, told in (("every version says its data", True), ("no version says its data", False)):
         for where in ("SQLite file", "server"):
-            first, second = follow(FOLLOWED, told=told, served=where == "server")
+            first, second = rounds(FOLLOWED, told=told, served=where == "server")
             rows += [
                 (f"follow, first round: {kind}", f"{FOLLOWED:,}", where, f"{first:.1f}", ""),
                 (f"follow, next round: {kind}", f"{FOLLOWED:,}", where, f"{second:.1f}", ""),
@@ -51,7 +50,7 @@ def impact(versions: int) -> float:
     """Seconds to say which of so many versions one person shaped; the best of five, the lineage having been read before."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         workspace = _filled(Path(folder), versions, told=True)
-        following.follow(workspace)
+        follow.follow(workspace)
         token = bytes.fromhex(hashing.token(workspace.keys.index, "person-7", "text"))
 
         def ask() -> None:
@@ -63,17 +62,17 @@ def impact(versions: int) -> float:
         return min(_timed(ask) for _ in range(6))
 
 
-def follow(versions: int, *, told: bool, served: bool) -> tuple[float, float]:
+def rounds(versions: int, *, told: bool, served: bool) -> tuple[float, float]:
     """Seconds of the first round and of the next one."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         workspace = _filled(Path(folder), versions, told=told)
         say(f"a registry of {versions:,} versions is there")
         if not served:
-            return _timed(lambda: following.follow(workspace)), _timed(lambda: following.follow(workspace))
+            return _timed(lambda: follow.follow(workspace)), _timed(lambda: follow.follow(workspace))
         with mlflow_server(Path(folder), database=workspace.models.uri) as address:
             asking = History(workspace.root)
             asking.use(address)
-            return _timed(lambda: following.follow(asking.workspace)), _timed(lambda: following.follow(asking.workspace))
+            return _timed(lambda: follow.follow(asking.workspace)), _timed(lambda: follow.follow(asking.workspace))
 
 
 def _timed(call: Callable[[], Any]) -> float:

@@ -14,8 +14,9 @@ from ruamel.yaml import YAML
 from tests.small_project import RECIPE, _fixed_keys
 from unlearning.domain.versions import Tracked
 from unlearning.project.workspace import Workspace, open_workspace
-from unlearning.stores.dvc import repository as data
+from unlearning.stores.dvc import repository as dvc_repository
 from unlearning.stores.dvc.repository import DvcData
+from unlearning.stores.git import command
 
 PARAMS = {"model": "outcome", "recipe": "recipes/outcome.py:recipe", "versioning": {"commit": True, "push": False}}
 
@@ -28,7 +29,7 @@ class History:
 
     @classmethod
     def create(cls, root: Path, mlflow: str | None = None) -> History:
-        repository = data.create(root, remote=".dvc-remote")
+        repository = dvc_repository.create(root, remote=".dvc-remote")
         (root / "recipes").mkdir()
         (root / "recipes/outcome.py").write_text(RECIPE)
         (root / ".gitignore").write_text("/.unlearning/\n/.dvc-remote/\n/mlflow.db\n/mlruns/\n")
@@ -66,7 +67,7 @@ class History:
         return DvcData(self.root)
 
     def git(self, *arguments: str) -> str:
-        return self.repository.git._run(*arguments, failing=f"git {arguments[0]}").strip()
+        return command.text(self.root, *arguments).strip()
 
     def table(self, path: str, people: Sequence[str], column: str = "patient") -> Tracked:
         """Write a table, one row a person, and track it."""

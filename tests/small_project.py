@@ -94,9 +94,9 @@ def create(
 ) -> Project:
     """A Git and DVC repository with a local remote and everything `unlearn init` writes; prepared, pushed, committed."""
     from unlearning.entrypoints.scaffold import scaffold
-    from unlearning.stores.dvc import repository as data
+    from unlearning.stores.dvc import repository as dvc_repository
 
-    repository = data.create(folder, remote=".dvc-remote")
+    repository = dvc_repository.create(folder, remote=".dvc-remote")
     _relative_remote(folder)
     scaffold.init(folder, model=params["model"])
     project = Project(folder)

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from unlearning.domain import hashing
 from unlearning.domain import partition as module
 from unlearning.domain.chain import Chain
 from unlearning.domain.errors import SettingsError
@@ -338,7 +339,7 @@ def test_nothing_in_the_partition_iterates_over_records() -> None:
 
 def row_places(path):
     who = files.people(files.read(path, person="who"), "who")
-    (tokens,) = files.tokens_of(who, kind="text", keys=[KEY])
+    (tokens,) = hashing.tokens(who.values, "text", keys=[KEY])
     return places(tokens)[who.codes], np.array([str(value) for value in who.values])[who.codes]
 
 

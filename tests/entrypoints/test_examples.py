@@ -18,7 +18,7 @@ from unlearning.entrypoints.scaffold import scaffold
 from unlearning.erasure.steps.receive import receive
 from unlearning.project.training import stages
 from unlearning.stores import keys
-from unlearning.stores.dvc import repository as data
+from unlearning.stores.dvc import repository as dvc_repository
 from unlearning.stores.tables import tables
 
 # DVC's own use of pygtrie; DvcData silences it, the scaffold's tests call DVC directly.
@@ -47,7 +47,7 @@ ECOMMERCE = Example("ecommerce", "customer", range(45, 46), ("sisa",))
 
 def create(example: Example, folder: Path) -> Project:
     """The commands of the example's README, without the command line."""
-    repository = data.create(folder, remote=".dvc-remote")
+    repository = dvc_repository.create(folder, remote=".dvc-remote")
     shutil.copytree(
         EXAMPLES / example.name, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("README.md", "__pycache__")
     )

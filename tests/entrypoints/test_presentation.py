@@ -14,7 +14,7 @@ REPORT: dict[str, Any] = {
     "requests": [{"token": TOKEN, "state": "completed", "certificate": ".unlearning/certificates/erasure-0856a081d780.json"}],
     "impact": {
         "records": 7,
-        "data_versions": [{"path": "data/records.parquet", "digest": "a4ac08d3ffff"}],
+        "data_versions": [{"name": "data/records.parquet@a4ac08d3ffff"}],
         "model_versions": [{"name": "diagnosis", "version": 1}],
         "shards": [{"shard": 1, "first_slice": 1, "slices": 4}, {"shard": 5, "first_slice": 2, "slices": 4}],
         "shards_total": 8,

@@ -18,6 +18,7 @@ from unlearning.domain.errors import SettingsError, ValidationRefused
 from unlearning.domain.versions import ModelVersion
 from unlearning.entrypoints.cli import main
 from unlearning.project import settings, suppression
+from unlearning.project.holdings import Holdings
 from unlearning.stores.dvc import repository
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
@@ -202,7 +203,7 @@ def test_erased_people_who_come_back_are_seen_by_the_check_and_by_watching(their
     (theirs.root / RAW).write_bytes(before)
     theirs.workspace.data.add([RAW])
     assert "1 person who was erased came back" in run(theirs, "check", fails=1)["message"]
-    assert suppression.look(theirs.workspace, RAW) is not None
+    assert suppression.look(theirs.workspace, RAW, "customer") is not None
     found = run(theirs, "watch", fails=1)["found"]
     assert {one["kind"] for one in found} >= {"data"}
     [report] = theirs.erase()
@@ -267,6 +268,6 @@ def test_settings_that_only_an_own_model_has_are_refused(theirs: Project, change
 
 def test_a_usual_column_is_used_where_nobody_named_another(theirs: Project) -> None:
     theirs.configure({"subject": {"column": "customer"}})
-    assert theirs.workspace.people_columns == ("customer",)
+    assert Holdings.of(theirs.workspace).people_columns == ("customer",)
     proof = run(theirs, "prove", "--subject", patient(4), "--data", CHURN)
     assert (proof["subject_column"], proof["kind"]) == ("customer", "inclusion")

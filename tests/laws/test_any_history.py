@@ -22,8 +22,8 @@ from tests.oracle import Truth, Weights
 from tests.registry import Elsewhere
 from unlearning.domain import hashing
 from unlearning.domain.versions import ModelVersion, Tracked
-from unlearning.lineage import follow as following
-from unlearning.lineage import graph
+from unlearning.lineage import follow, graph
+from unlearning.stores.git import command as git
 from unlearning.stores.tables import tables
 
 PEOPLE = ("ann", "bob", "cleo", "dan", "eve")
@@ -76,10 +76,9 @@ class World:
     def merge(self, which: int, *_: int) -> None:
         self.commit()
         branches = self.history.git("branch", "--format=%(refname:short)").split()
-        git = self.history.repository.git
-        git._run("merge", "-q", "--no-ff", "-X", "ours", "-m", "Merge", branches[which % len(branches)], failing=None)
-        if git._run("diff", "--name-only", "--diff-filter=U", failing=None).strip():
-            git._run("merge", "--abort", failing="merge --abort")
+        merge = ("merge", "-q", "--no-ff", "-X", "ours", "-m", "Merge", branches[which % len(branches)])
+        if git.ask(self.history.root, *merge) is None and self.history.git("diff", "--name-only", "--diff-filter=U"):
+            self.history.git("merge", "--abort")
         self._checkout()
 
     def derive(self, which: int, how: int, who: int) -> None:
@@ -128,7 +127,7 @@ class World:
     def name_column(self, which: int, *_: int) -> None:
         """Somebody says which column that is."""
         path = f"data/{'ab'[which % 2]}.csv"
-        following.add_column(self.history.workspace, f"{path}:member")
+        follow.add_column(self.history.workspace, f"{path}:member")
         self.truth.columns.setdefault(path, set()).add("member")
 
     def lose(self, which: int, *_: int) -> None:
@@ -231,7 +230,7 @@ class World:
             one, other = versions[child % len(versions)], versions[parent % len(versions)]
             if one != other:
                 said = ("fine_tuned", "quantised")[kind % 2]
-                following.add_edge(self.history.workspace, str(other), str(one), said)
+                follow.add_edge(self.history.workspace, str(other), str(one), said)
                 self.truth.said.add((other, one, said))
 
     # --- looking
@@ -241,7 +240,7 @@ class World:
 
     def agree(self, *, everything: bool) -> None:
         """One round, compared with the truth in everything it says."""
-        following.follow(self.history.workspace, everything=everything)
+        follow.follow(self.history.workspace, everything=everything)
         self.truth.follow(self.history.root, everything=everything)
         workspace = self.history.workspace
         for person in PEOPLE:

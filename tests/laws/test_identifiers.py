@@ -148,7 +148,8 @@ def test_data_with_a_row_of_two_people_does_not_pass_its_check(project: Project)
     table = tables.read(share_train)
     row = {**table.slice(0, 1).to_pylist()[0], "patient": "ann;bob"}
     pq.write_table(pa.concat_tables([table, pa.Table.from_pylist([row], schema=table.schema)]), share_train)
-    failed = [one.name for one in judging.check_table(open_workspace(project.root), TRAIN).results if not one.passed]
+    report = judging.check_table(open_workspace(project.root), TRAIN, "patient")
+    failed = [one.name for one in report.results if not one.passed]
     assert failed == ["data.people_alone"]
 
 

@@ -20,6 +20,7 @@ from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.entrypoints.cli import main
 from unlearning.erasure import watch
 from unlearning.lineage import follow
+from unlearning.project.holdings import adoptions
 from unlearning.stores.dvc.snapshots import Snapshot
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
@@ -63,7 +64,7 @@ def test_adopting_records_who_shaped_a_version_and_how_it_is_made_again(theirs: 
         "churn/1": "adopted data/churn.csv"
     }
     nodes = {node["label"] for node in run(theirs, "lineage", "churn/1")["nodes"]}
-    assert {"churn/1", CHURN, "@live"} <= nodes
+    assert {"churn/1", told["data_version"]["name"], "@live"} <= nodes
 
 
 def test_adopting_twice_is_adopting_once(theirs: Project) -> None:
@@ -95,7 +96,7 @@ def test_adopting_with_another_version_of_the_table_than_the_run_read_warns_and_
         main, ["adopt", model, "--data", CHURN, "--subject-column", "customer", "--root", str(theirs.root)]
     )
 
-    assert f"the run of {model} read another version of {CHURN} ({read[:12]})" in warning
+    assert f"the run of {model} read {CHURN}@{read[:12]}, not the version that is here now" in warning
     assert warning.endswith(f"adopt it with --data {CHURN}@{rev[:12]}")
     assert f"warning: {warning}" in shown.output
     assert "only-a-customer" not in shown.output
@@ -130,7 +131,7 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_recorded(
     before = theirs.kinds()
     assert says in adopt(theirs, model, *more, fails=2)["message"]
     assert theirs.kinds() == before
-    assert theirs.workspace.adoptions == {}
+    assert adoptions(theirs.workspace) == {}
 
 
 # --- erasing ---------------------------------------------------------------------------------------------------------
@@ -158,7 +159,7 @@ def test_an_erasure_carries_adopted_models_from_the_request_to_the_certificate(t
     assert (versions(theirs, "churn"), versions(theirs, "value")) == ([2], [2])
     assert models.aliases("churn") == {"live": 2}
     assert models.load(ModelVersion("churn", 2)) is not None
-    assert theirs.workspace.adoptions["churn"].model == ModelVersion("churn", 2)
+    assert adoptions(theirs.workspace)["churn"].model == ModelVersion("churn", 2)
     assert theirs.workspace.data.status() == []
 
     statement = _statement(theirs, report["certificate"])

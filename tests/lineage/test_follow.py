@@ -200,7 +200,7 @@ def test_a_table_whose_object_is_gone_is_a_gap_until_it_is_back(history: History
     history.lose(lost)
     report = follow.follow(history.workspace)
     [gap] = report["gaps"]
-    assert gap["what"] == f"data data/train.csv ({lost.object[:12]})"
+    assert gap["what"] == f"data {lost.name}"
     assert "gone" in gap["why"]
     assert "model/1" in gap["why"]
     (history.root / "data/train.csv").write_bytes(content)
@@ -518,7 +518,7 @@ def test_what_was_missing_about_a_deleted_parent_is_missing_while_its_child_live
     for name, parent in (("small", silent), ("smaller", known)):
         child = elsewhere.train(name)
         tag(elsewhere, child, derived_from=str(parent), derived_kind="quantised")
-    expected = {"model silent/1", f"data data/train.csv ({lost.object[:12]})"}
+    expected = {"model silent/1", f"data {lost.name}"}
     assert {gap["what"] for gap in follow.follow(history.workspace)["gaps"]} == expected
     for parent in (silent, known):
         elsewhere.client.delete_model_version(parent.name, "1")

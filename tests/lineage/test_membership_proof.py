@@ -14,19 +14,20 @@ from unlearning.domain import hashing, merkle
 from unlearning.domain.errors import DataError, NotFound, VerificationFailed, WrongUse
 from unlearning.entrypoints.cli import main
 from unlearning.lineage import membership_proof
-from unlearning.stores.dvc import repository as data
+from unlearning.stores.dvc import repository as dvc_repository
+from unlearning.stores.git import command
 from unlearning.stores.tables import tables
 
 
 @pytest.fixture
 def plain_repository(tmp_path: Path) -> Path:
     """No `unlearn init`: a table of three people at tag v1, of two now."""
-    repository = data.create(tmp_path / "repo", remote="remote")
+    repository = dvc_repository.create(tmp_path / "repo", remote="remote")
     for tag, people in (("v1", ["0042", "7", "0042", "bob"]), ("v2", ["0042", "7"])):
         (repository.root / "people.csv").write_text("who,x\n" + "".join(f"{one},1\n" for one in people))
         repository.add(["people.csv"])
         repository.git.commit(tag, ["."])
-        repository.git._run("tag", tag, failing="tag")
+        command.text(repository.root, "tag", tag)
     return repository.root
 
 

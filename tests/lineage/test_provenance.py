@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -44,12 +45,17 @@ def history(beginning: History, tmp_path: Path) -> History:
     return history
 
 
+def path_of(label: str) -> str:
+    """Of a data version, without what tells it from others of its path."""
+    return re.sub("@[0-9a-f]{12}$", "", label)
+
+
 def ids(found: dict[str, object], kind: str) -> set[str]:
-    return {node["label"] for node in found["nodes"] if node["kind"] == kind}
+    return {path_of(node["label"]) for node in found["nodes"] if node["kind"] == kind}
 
 
 def ways(found: dict[str, object]) -> set[tuple[str, str, str]]:
-    names = {node["id"]: node["label"] for node in found["nodes"]}
+    names = {node["id"]: path_of(node["label"]) for node in found["nodes"]}
     return {(names[edge["source"]], names[edge["target"]], edge["label"]) for edge in found["edges"]}
 
 

@@ -16,6 +16,7 @@ from unlearning.certificate.envelope import key_ids, public_key_id, signed_by, s
 from unlearning.domain import merkle
 from unlearning.domain.entities import MEMBERSHIP
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.versions import data_name
 
 PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate/v1"
 
@@ -220,7 +221,8 @@ def _absences(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Fi
             yield f"absence from {data['path']}: no proof was asked for"
             continue
         shown = [token for token in people if any(_absent(given[held], data, held) for held in _held(token, given))]
-        how = f"{len(shown)} of {len(people)} tokens shown absent from {data['path']} under root {data['root'][:12]}…"
+        name = data_name(data["path"], data["dvcObject"])
+        how = f"{len(shown)} of {len(people)} tokens shown absent from {name} under root {data['root'][:12]}…"
         yield Recomputation(f"absence from {data['path']}", len(shown) == len(people), how)
 
 

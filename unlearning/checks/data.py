@@ -2,7 +2,7 @@
 
 Great Expectations prints what it is given: the arguments of expectations stand in suites, results and Data Docs whatever the
 result format is. So it is given no identity and no old distribution: numbers stand for people, a random handle stands for a
-list of people or a profile, and it answers yes or no (`BOOLEAN_ONLY`). `questions.py` says what is asked.
+list of people or a profile, and it answers yes or no (`BOOLEAN_ONLY`). `data_questions.py` says what is asked.
 """
 
 from __future__ import annotations

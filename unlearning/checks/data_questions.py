@@ -1,6 +1,6 @@
 """What is asked of a new data version. Pure: the expectations are named here and put by `data.py`.
 
-No expectation holds an identity or a number from which one could be computed: see `profiling.py` for why means and shares
+No expectation holds an identity or a number from which one could be computed: see `data_profile.py` for why means and shares
 of the old version are handed over under `secret` and never as arguments.
 """
 

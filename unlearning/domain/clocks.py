@@ -32,11 +32,6 @@ def _months_after(moment: datetime, months: int) -> datetime:
     return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))
 
 
-def must_start_by(due_at: datetime | None, *, expected: timedelta, margin: timedelta = timedelta(days=1)) -> datetime | None:
-    """The latest start that keeps the promise: due − expected duration − margin for approval."""
-    return due_at - expected - margin if due_at else None
-
-
 Clock = Callable[[], datetime]
 
 

@@ -1,4 +1,4 @@
-"""Which model versions come from which. Pure.
+"""Which model versions come from which, and what a chain of such steps reaches. Pure.
 
 A copy has the very weights of what it was copied from, so what is said of either is true of both: `copied` leads both ways,
 every other kind from parent to child.
@@ -7,11 +7,14 @@ every other kind from parent to child.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 from unlearning.domain.versions import ModelVersion
+
+T = TypeVar("T")
 
 Edge = tuple[ModelVersion, ModelVersion, str]
 """(parent, child, kind)."""
@@ -33,21 +36,22 @@ class Family:
         """Everything made from these versions, directly or not, without themselves → from what, and how."""
         start = set(models)
         found: dict[ModelVersion, str] = {}
-        waiting = deque(sorted(start, key=str))
-        while waiting:
-            for child, how in self._made.get(waiting.popleft(), ()):
-                if child not in found and child not in start:
-                    found[child] = how
-                    waiting.append(child)
-        return found
+
+        def made(model: ModelVersion) -> Iterator[ModelVersion]:
+            for child, how in self._made.get(model, ()):
+                found.setdefault(child, how)
+                yield child
+
+        reached(sorted(start, key=str), made)
+        return {child: how for child, how in found.items() if child not in start}
 
     def ancestors(self, models: Collection[ModelVersion]) -> frozenset[ModelVersion]:
         """These versions and all they were made from."""
-        return _reached(self._made_from, models)
+        return frozenset(reached(models, lambda model: self._made_from.get(model, ())))
 
     def twins(self, model: ModelVersion) -> frozenset[ModelVersion]:
         """A version and all that have the same weights."""
-        return _reached(self._same, [model])
+        return frozenset(reached([model], lambda one: self._same.get(one, ())))
 
     @cached_property
     def _made(self) -> Mapping[ModelVersion, Sequence[tuple[ModelVersion, str]]]:
@@ -72,12 +76,16 @@ class Family:
         return Family([edge for edge in self.edges if edge[2] == SAME_WEIGHTS])._made_from
 
 
-def _reached(
-    following: Mapping[ModelVersion, Collection[ModelVersion]], start: Collection[ModelVersion]
-) -> frozenset[ModelVersion]:
-    found, waiting = set(start), list(start)
+def reached(start: Iterable[T], following: Callable[[T], Iterable[T]]) -> dict[T, None]:
+    """Everything that one thing after another leads to, where it starts included, nearest first.
+
+    following: asked once of each.
+    """
+    found = dict.fromkeys(start)
+    waiting = deque(found)
     while waiting:
-        fresh = set(following.get(waiting.pop(), ())) - found
-        found |= fresh
-        waiting += fresh
-    return frozenset(found)
+        for one in following(waiting.popleft()):
+            if one not in found:
+                found[one] = None
+                waiting.append(one)
+    return found

@@ -166,13 +166,6 @@ class ModelRecord:
     """The version this one replaces after an erasure."""
     erasure_id: str | None = None
 
-    @property
-    def held_keys(self) -> frozenset[str]:
-        """Checkpoint names behind this version's constituents; a method that leaves the chain has its own names."""
-        heads = {part.key for part in self.trained.parts}
-        on_chain = {key for shard in self.chain.shards if shard.head in heads for key in shard.keys[1:]}
-        return frozenset(on_chain | heads)
-
 
 # --- checks ---------------------------------------------------------------------------------------------------------
 

@@ -106,7 +106,5 @@ CUBLAS_WORKSPACE: Mapping[str, str] = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """With it the same training gives the same bytes on a GPU."""
 
 GIT_INDEX_FILE = "GIT_INDEX_FILE"
-GIT_NEVER_ASKS: Mapping[str, str] = {"GIT_TERMINAL_PROMPT": "0"}
-"""A remote that wants a password is an error and no question."""
-GIT_ONLY_READS: Mapping[str, str] = {"GIT_OPTIONAL_LOCKS": "0", **GIT_NEVER_ASKS}
-"""Looking at a repository takes no lock in it."""
+GIT_QUIETLY: Mapping[str, str] = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+"""Reading takes no lock that somebody else may want, and nothing waits for a password."""

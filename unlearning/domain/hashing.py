@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +120,12 @@ def fingerprint(identifier: object, kind: IdentifierKind) -> bytes:
 def keyed(key: bytes, fingerprints: Iterable[bytes]) -> list[bytes]:
     """HMAC-SHA256 of each fingerprint, 32 bytes each; about a million a second."""
     return [hmac.digest(key, inner, "sha256") for inner in fingerprints]
+
+
+def tokens(identifiers: Iterable[object], kind: IdentifierKind, *, keys: Sequence[bytes]) -> list[list[bytes]]:
+    """The 32-byte tokens of identifiers, one list for each key. Raises IdentifierError."""
+    fingerprints = [fingerprint(one, kind) for one in identifiers]
+    return [keyed(key, fingerprints) for key in keys]
 
 
 def token(key: bytes, identifier: object, kind: IdentifierKind) -> str:

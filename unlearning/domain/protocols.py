@@ -6,13 +6,13 @@ Built-ins and plugins take the same road, the entry points `unlearning.methods`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from unlearning.domain.chain import Chain, Job, Part, Trained
-from unlearning.domain.entities import CheckResult, Event, Guarantee
+from unlearning.domain.entities import CheckResult, Guarantee
 
 if TYPE_CHECKING:
     import numpy as np
@@ -234,13 +234,3 @@ class Check(Protocol):
 
     def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:
         """The judgement, with what it takes to repeat it."""
-
-
-class Ledger(Protocol):
-    """Append-only events."""
-
-    def append(self, kind: str, subject: str, body: Mapping[str, Any], *, at: Any) -> Event:
-        """Chain one event to the last."""
-
-    def events(self, *, subject: str | None = None, kinds: Iterable[str] | None = None) -> list[Event]:
-        """Events in order."""

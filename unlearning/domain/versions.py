@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+_SHOWN = 12
+"""Digits of DVC's hash in a name: what a person compares by eye, and enough among the versions of one table."""
+
+
+def data_name(path: str, object_hash: str) -> str:
+    """What a data version is called wherever people read of it: `data/train.parquet@4b2dfe6915ed`.
+
+    The digits are the first of its hash in `dvc.lock`; every version has one, also those of which only the history tells.
+    """
+    return f"{path}@{object_hash[:_SHOWN]}"
+
 
 @dataclass(frozen=True, slots=True)
 class DataVersion:
@@ -21,6 +32,11 @@ class DataVersion:
     """Git commit that names this object, or None while it is not committed."""
     rows: int
     people: int
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return data_name(self.path, self.object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +58,11 @@ class Tracked(NamedTuple):
     object: str
     """DVC's object hash (md5, with `.dir` for a folder)."""
 
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return data_name(self.path, self.object)
+
 
 SCHEME = "dvc"
 
@@ -60,7 +81,7 @@ class Pin:
     object: str
     """DVC's object hash (md5, with `.dir` for a folder)."""
     digest: str
-    """SHA-256 of the content, as in `entities.DataVersion`."""
+    """SHA-256 of the content, as in `DataVersion`."""
     remote: str | None = None
     """The DVC remote that was named, or the repository's default one."""
     repo: str | None = None

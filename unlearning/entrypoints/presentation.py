@@ -54,7 +54,7 @@ def _asked(request: Report) -> tuple[str, str, str]:
 def _touched(report: Report) -> Iterable[tuple[str, str]]:
     impact = report["impact"]
     yield "records", str(impact["records"])
-    yield "data versions", _listed(f"{v['path']} {v['digest'][:8]}" for v in impact["data_versions"])
+    yield "data versions", _listed(v["name"] for v in impact["data_versions"])
     yield "model versions", _listed(f"{v['name']}/{v['version']}" for v in impact["model_versions"])
     if impact["shards_total"]:
         yield "shards", shards(impact["shards"], impact["shards_total"])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.certificate import envelope, statement
 from unlearning.domain import hashing, merkle
 from unlearning.domain.errors import Damaged, Unavailable, VerificationFailed, WrongUse
+from unlearning.project.holdings import adoptions
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -85,7 +86,7 @@ def _serving(workspace: Workspace) -> list[Registered]:
     if own := workspace.settings.own:
         behind = workspace.models.alias(own.model, own.alias)
         return [workspace.models.version(behind.name, behind.version)] if behind else []
-    found = {each.model for each in workspace.adoptions.values()}
+    found = {each.model for each in adoptions(workspace).values()}
     return [one for model in found for one in workspace.models.versions(model.name) if one.model == model]
 
 

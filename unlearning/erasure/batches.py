@@ -10,8 +10,9 @@ from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.planning import plan as planning
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import plan
+from unlearning.project.holdings import Holdings
 from unlearning.project.requests import chosen
-from unlearning.project.tables import current_version, require_index_key, require_tables
+from unlearning.project.tables import current_version, require_index_key
 from unlearning.project.workspace import Workspace
 
 
@@ -22,7 +23,7 @@ def has_work(workspace: Workspace, request_ids: Sequence[str]) -> bool:
     """
     unended = _unended(workspace, request_ids)
     if unended and workspace.settings.own is None:
-        require_tables(workspace)
+        Holdings.of(workspace).require_tables()
     return bool(unended or _half_done(workspace, utc_now))
 
 
@@ -75,12 +76,13 @@ def _check_ready(workspace: Workspace) -> None:
 
     Not asked while an erasure is unfinished: a killed one may have left a table that only it can put right.
     """
-    for path in workspace.tables:
-        current_version(workspace, path)
+    holdings = Holdings.of(workspace)
+    for path, person in holdings.tables.items():
+        current_version(workspace, path, person)
     if workspace.settings.own:
         plan.check_ready(workspace)
     else:
-        require_tables(workspace)
+        holdings.require_tables()
 
 
 def start(erasure: Erasure, requests: Sequence[str]) -> None:

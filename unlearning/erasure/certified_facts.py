@@ -17,6 +17,7 @@ from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, report
 from unlearning.erasure.code_digest import code_digest
 from unlearning.erasure.erasure import Erasure
+from unlearning.project.holdings import Holdings
 from unlearning.project.tables import current_version, people_at
 from unlearning.project.training.environment import environment
 from unlearning.project.training.registration import record_of
@@ -107,14 +108,14 @@ def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now:
 
 def _scope(workspace: Workspace) -> facts.Scope:
     """Where was looked, how many of the known data versions the index covers, and what following could not say."""
-    followed = workspace.followed
+    followed, holdings = workspace.followed, Holdings.of(workspace)
     indexed = {(version.path, version.object) for version in workspace.lineage.data_versions()}
     tables = {(one.content.path, one.content.object) for one in followed.opened().values() if one.state != "no table"}
     gaps = [f"{gap.what}: {gap.why}" for gap in followed.gaps()]
     return facts.Scope(
         systems=(
-            "DVC tables " + ", ".join(workspace.tables),
-            "MLflow model " + ", ".join(workspace.looked_after),
+            "DVC tables " + ", ".join(holdings.tables),
+            "MLflow model " + ", ".join(holdings.models),
         ),
         out_of_reach=out_of_reach(workspace.settings),
         versions_indexed=len(indexed),
@@ -133,8 +134,11 @@ def _backups(workspace: Workspace, now: datetime) -> tuple[facts.Backup, ...]:
 
 def _trees(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree]]:
     """The current tables with the Merkle trees over their people's tokens."""
-    current = [current_version(workspace, path) for path in workspace.tables]
-    return [(version, _tree(people_at(workspace, version))) for version in current]
+    current = [(current_version(workspace, path, person), person) for path, person in Holdings.of(workspace).tables.items()]
+    return [
+        (version, _tree(people_at(workspace, version, workspace.path(version.path), person).tokens))
+        for version, person in current
+    ]
 
 
 def _tree(tokens: Sequence[str]) -> merkle.Tree:
@@ -148,10 +152,10 @@ def _absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, 
 
 def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
     """The tables as this erasure left them; another one may have redacted them again since."""
-    workspace = erasure.workspace
+    workspace, holdings = erasure.workspace, Holdings.of(erasure.workspace)
     before = {version.path: version for version in erasure.plan.before}
     left = [DataVersion(**after) for after in erasure.body("DataRedacted")["after"]]
-    trees = [(version, _tree(_people_left(workspace, version))) for version in left]
+    trees = [(version, _tree(_people_left(workspace, version, holdings.person_in(version.path)))) for version in left]
     return tuple(
         facts.Table(
             before=before[version.path],
@@ -164,11 +168,11 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
     )
 
 
-def _people_left(workspace: Workspace, version: DataVersion) -> Sequence[str]:
+def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Sequence[str]:
     """Everyone in a version: read again, or as it was indexed when a later erasure has put a twin in its place."""
     file = workspace.data.fetch(version)
     if file_digest(file) == version.digest:
-        return people_at(workspace, version, file)
+        return people_at(workspace, version, file, person).tokens
     return [token.hex() for token in workspace.lineage.holders(version.digest)]
 
 
@@ -234,7 +238,7 @@ def _targets(erasure: Erasure, kind: str) -> list[tuple[str, str | None]]:
         removed = erasure.body(kind)["removed"]
         return [(version.path, version.digest) for version in erasure.plan.before if removed.get(version.path)]
     found = erasure.progress.step_done("TracesFound") if kind == "Purged" else None
-    models = erasure.plan.own.model if erasure.plan.own else ", ".join(erasure.workspace.looked_after)
+    models = erasure.plan.own.model if erasure.plan.own else ", ".join(Holdings.of(erasure.workspace).models)
     return [(models, hashing.digest({**found}) if found else None)]
 
 

@@ -15,6 +15,7 @@ from unlearning.erasure.steps import certify
 from unlearning.erasure.steps.purge import purge_step
 from unlearning.project.requests import chosen
 from unlearning.traces import deletion, within_reach
+from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> dict[str, Any]:
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
     free, kept = _without_held(workspace, _purgeable(workspace, requests))
-    found = deletion.traces_from(deletion.find(workspace, _tokens(free), derived=derived))
+    found = deletion.traces_from(deletion.find(Reach(workspace), _tokens(free), derived=derived))
     going = [{"place": place, "count": len(traces), "names": [t.name for t in traces]} for place, traces in found.items()]
     return {"dry_run": True, "would_go": going, "went": [], "residuals": kept, "certificates": []}
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.lifecycle import PROMOTED, RETRAINED
+from unlearning.domain.versions import data_name
 
 if TYPE_CHECKING:
     from unlearning.domain.chain import Trained
@@ -38,7 +39,10 @@ def summarise(erasure: Erasure) -> dict[str, Any]:
             {"request_id": r.request_id, "token": r.token, "state": r.state, "certificate": r.certificate}
             for r in erasure.requests
         ],
-        "impact": {key: impact[key] for key in ("records", "data_versions", "model_versions", "shards", "shards_total")},
+        "impact": {
+            **{key: impact[key] for key in ("records", "model_versions", "shards", "shards_total")},
+            "data_versions": [{**one, "name": data_name(one["path"], one["object"])} for one in impact["data_versions"]],
+        },
         "checkpoints_stale": len(impact["checkpoints_stale"]),
         "models": [_model(erasure)] if erasure.promoted else [],
         "adopted": adopted_models(erasure),

@@ -14,7 +14,8 @@ from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound
 from unlearning.domain.partition import Places
 from unlearning.domain.versions import DataVersion
-from unlearning.lineage.shaped import shaped_by
+from unlearning.lineage.shaped import holding, shaped_by
+from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
 from unlearning.project.tables import current_version, require_index_key
 from unlearning.stores.tables import tables
@@ -59,10 +60,10 @@ def search(
     """
     wanted = frozenset(tokens)
     require_index_key(workspace, wanted)
-    own = workspace.settings.own
+    own, holdings = workspace.settings.own, Holdings.of(workspace)
     current, holders, places, rows = [], {}, {}, {}
-    for path, column in workspace.tables.items():
-        present = current_version(workspace, path)
+    for path, column in holdings.tables.items():
+        present = current_version(workspace, path, column)
         version = made_from(present)
         file = workspace.path(path) if version == present else workspace.data.fetch(version)
         current.append(version)
@@ -70,8 +71,9 @@ def search(
         if own and path in own.data.tables:  # only these feed the shards of this project's model
             places.update(where)
         holders[version.digest] = frozenset(where)
-    adopted = {each.data.path for each in workspace.adoptions.values()} & rows.keys()
-    old = _old_holders(workspace, wanted, known=holders)
+    adopted = {each.data.path for each in holdings.adoptions.values()} & rows.keys()
+    everywhere = sorted(holding(workspace, wanted).items(), key=lambda item: str(item[0]))
+    old = [(version, held) for version, held in everywhere if version.digest not in holders]
     holders |= {version.digest: held for version, held in old}
     fed = {record.data.digest for record in workspace.lineage.models(own.model, deleted=None)} if own else set()
     lost: set[str] = set()
@@ -82,7 +84,7 @@ def search(
             except NotFound:  # purged with an earlier erasure
                 lost |= held
             else:
-                places.update(_look(workspace, file, version.path, workspace.person_in(version.path), wanted)[1])
+                places.update(_look(workspace, file, version.path, holdings.person_in(version.path), wanted)[1])
     return Search(
         current=tuple(current),
         holders=holders,
@@ -108,21 +110,9 @@ def _look(workspace: Workspace, file: Path, path: str, column: str, wanted: froz
     return rows, {token: place for token, place in zip(people.tokens, people.where, strict=True) if token in wanted}
 
 
-def _old_holders(
-    workspace: Workspace, wanted: frozenset[str], *, known: Mapping[str, frozenset[str]]
-) -> list[tuple[DataVersion, frozenset[str]]]:
-    held: dict[DataVersion, set[str]] = {}
-    tokens = sorted(bytes.fromhex(token) for token in wanted)
-    for token, versions in workspace.lineage.versions_holding(tokens).items():
-        for version in versions:
-            if version.digest not in known:
-                held.setdefault(version, set()).add(token.hex())
-    return [(version, frozenset(tokens)) for version, tokens in sorted(held.items(), key=lambda item: str(item[0]))]
-
-
 def shaped_records(
     workspace: Workspace, found: Search, *, deleted: bool | None = False
 ) -> list[tuple[ModelRecord, frozenset[str]]]:
-    """Every version of this project's model that these people shaped, with the tokens that did; see `lineage.models`."""
+    """Every version of this project's model that these people shaped, with the tokens that did; see `SqlLineage.models`."""
     own = workspace.settings.own
     return shaped_by(workspace, found.holders, own.model, deleted=deleted) if own else []

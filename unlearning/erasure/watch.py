@@ -23,10 +23,12 @@ from unlearning.erasure import audit, decisions
 from unlearning.erasure.steps import receive
 from unlearning.lineage import follow, graph, shaped, sources
 from unlearning.project import suppression
+from unlearning.project.holdings import Holdings
 from unlearning.traces import deletion, within_reach
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.dvc_bookkeeping import RunCachePlace
 from unlearning.traces.places.dvc_objects import ObjectPlace
+from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
     from unlearning.domain.clocks import Clock
@@ -83,9 +85,9 @@ class Round:
     def tainted(self) -> dict[ModelVersion, str]:
         """Every version that an erased person shaped, deleted ones included → how, in words."""
         workspace = self.workspace
-        held = workspace.lineage.versions_holding(sorted(map(bytes.fromhex, self.tokens))).values()
         trained = [record.model for record in shaped.shaped(workspace, self.tokens)]
-        elsewhere = graph.shaped_elsewhere(workspace, {version.digest for versions in held for version in versions}, trained)
+        held = {version.digest for version in shaped.holding(workspace, self.tokens)}
+        elsewhere = graph.shaped_elsewhere(workspace, held, trained)
         return {
             **{model: "an erased person shaped it" for model in self.named},
             **{ModelVersion(one.name, one.version): f"an erased person shaped it: {one.via}" for one in elsewhere},
@@ -236,8 +238,8 @@ def _passed(workspace: Workspace, model: ModelVersion) -> bool:
 def _tables(this: Round) -> Iterator[Sighting]:
     """Erased people in a table get a new request each, so that the next erasure takes them out again."""
     workspace = this.workspace
-    for path in workspace.tables:
-        found = suppression.look(workspace, path)
+    for path, person in Holdings.of(workspace).tables.items():
+        found = suppression.look(workspace, path, person)
         if found is None:
             continue
         suppression.record(workspace, found, "reported", at=this.clock())
@@ -255,23 +257,22 @@ def _objects(this: Round) -> Iterator[Sighting]:
     if not gone:
         return
     with workspace.ledger.exclusive("purge"):
-        wanted = {
-            within_reach.remembered_as(place) for place in within_reach.places(workspace) if isinstance(place, _COMES_BACK)
-        }
-        inventory = deletion.find(workspace, gone)
+        reach = Reach(workspace)
+        wanted = {within_reach.remembered_as(place) for place in reach.places() if isinstance(place, _COMES_BACK)}
+        inventory = deletion.find(reach, gone)
         found = {place: traces for place, traces in deletion.traces_from(inventory).items() if place in wanted}
         if not found:
             return
         counts = {place: len(traces) for place, traces in found.items()}
         names = {place: [trace.name for trace in traces] for place, traces in found.items()}
         this.record("TracesReturned", "purge", {"count": counts, "names": names})
-        deletion.stand_ins(workspace, inventory, gone)
-        yield from _deleted(this, found)
+        deletion.stand_ins(reach, inventory, gone)
+        yield from _deleted(this, reach, found)
 
 
-def _deleted(this: Round, found: Mapping[str, Sequence[Trace]]) -> Iterator[Sighting]:
+def _deleted(this: Round, reach: Reach, found: Mapping[str, Sequence[Trace]]) -> Iterator[Sighting]:
     """Delete them again, after what stands in for new ones is stored."""
-    left = deletion.carry_out(this.workspace, found)["residuals"]
+    left = deletion.carry_out(reach, found)["residuals"]
     this.record("TracesErased", "purge", {"count": {place: len(traces) for place, traces in found.items()}, "residuals": left})
     for place, traces in found.items():
         why = f"{len(traces)} erased traces were there again and were deleted"

@@ -11,10 +11,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.entities import Adoption, plain
-from unlearning.domain.errors import NotFound, ProjectError, WrongUse
-from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
+from unlearning.domain.errors import ProjectError, WrongUse
+from unlearning.domain.versions import DataVersion, ModelVersion, Tracked, data_name
 from unlearning.lineage import membership_proof, sources
 from unlearning.project import plugins
+from unlearning.project.holdings import Holdings, adoptions
 from unlearning.project.people import People, people_in
 from unlearning.stores.dvc import stages
 from unlearning.stores.git import plumbing
@@ -85,7 +86,7 @@ def record(workspace: Workspace, made: Adoption, *, now: datetime) -> None:
     """Keep an adoption: in the ledger, and in the lineage that following goes on with. Keeping it again changes nothing."""
     content = Tracked(made.data.path, made.data.object)
     workspace.followed.add_source(Source(made.model, content, HOW))
-    before = workspace.adoptions.get(made.model.name)
+    before = adoptions(workspace).get(made.model.name)
     if before != made:
         workspace.ledger.append(EVENT, str(made.model), plain(made), at=now)
 
@@ -111,7 +112,7 @@ def _registered(workspace: Workspace, named: str) -> Registered:
 
 def _check_column(workspace: Workspace, wish: Wish) -> None:
     path, _ = membership_proof.split(wish.data)
-    known = {name: column for name, column in workspace.tables.items() if column != wish.column}
+    known = {name: column for name, column in Holdings.of(workspace).tables.items() if column != wish.column}
     if path in known:
         raise WrongUse(f"in {path}, {known[path]!r} says whose record it is, not {wish.column!r}; a table has one such column")
 
@@ -124,11 +125,9 @@ def _measured(workspace: Workspace, wish: Wish) -> tuple[DataVersion, People]:
         version = workspace.data.current(path, person=wish.column, identifier=kind)
         file = workspace.path(path)
     else:
-        at = [out for snapshot in workspace.data.snapshots([rev]) for out in snapshot.outs if out.path == path]
-        if not at:
-            raise NotFound(f"{path} is not tracked by DVC at {rev}; check `dvc list . --dvc-only -R --rev {rev}`")
-        file = workspace.data.content(*at[0])
-        version = DataVersion(path, tables.digest(file), at[0].object, plumbing.resolve(workspace.data.git, rev), 0, 0)
+        asked = workspace.data.tracked_at(path, rev)
+        file = workspace.data.content(*asked)
+        version = DataVersion(path, tables.digest(file), asked.object, plumbing.resolve(workspace.data.git, rev), 0, 0)
     people = people_in(workspace, tables.read(file, person=wish.column, named=path), wish.column)
     return replace(version, rows=len(people.codes), people=len(set(people.tokens))), people
 
@@ -185,8 +184,8 @@ def _other_version(workspace: Workspace, wish: Wish, version: DataVersion, run: 
     rev = next((commit.rev for commit in commits if Tracked(version.path, named) in commit.outs), None)
     step = f"adopt it with --data {version.path}@{rev[:12]}" if rev else "no commit names that one: find it and commit it"
     yield (
-        f"the run of {wish.model} read another version of {version.path} ({named[:12]}) than the one that is here now "
-        f"({version.object[:12]}), so whoever is in only one of them is counted wrongly; {step}"
+        f"the run of {wish.model} read {data_name(version.path, named)}, not the version that is here now, "
+        f"{version.name}, so whoever is in only one of them is counted wrongly; {step}"
     )
 
 
@@ -217,7 +216,7 @@ def _told(workspace: Workspace, made: Adoption, registered: Registered, column: 
         "version": made.model.version,
         "aliases": sorted(alias for alias, version in aliases.items() if version == made.model.version),
         "flavours": list(workspace.models.flavours(registered.model)),
-        "data_version": plain(made.data),
+        "data_version": {**plain(made.data), "name": made.data.name},
         "subject_column": column,
         "policy": made.policy,
         "stage": made.stage,
@@ -231,7 +230,7 @@ def lines(told: Mapping[str, Any]) -> Sequence[str]:
     data, name = told["data_version"], f"{told['model']}/{told['version']}"
     how = f"makes it again with DVC stage {told['stage']!r}" if told["stage"] else "lists it as left"
     return [
-        f"{name} is adopted: {data['path']} trained it, {data['people']} people in {data['rows']} records",
+        f"{name} is adopted: {data['name']} trained it, {data['people']} people in {data['rows']} records",
         f"  an erasure redacts {', '.join(told['redacts']) or 'no current table'} and {how}",
         *(f"  least {metric} of a clean version: {least:g}" for metric, least in told["minimum"].items()),
         *(f"  not redacted, it has no such column: {path}" for path in told["not_redacted"]),

@@ -33,7 +33,9 @@ COLOURS: Mapping[Kind, tuple[str, str]] = {
 }
 """Kind → (edge of the card, its ground); both give more than 4.5:1 against the text."""
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, HEAD = 228, 52, 84, 18, 28, 34
+WIDTH, HEIGHT, GAP_X, GAP_Y, MARGIN, HEAD = 288, 52, 84, 18, 28, 34
+_LETTERS = 32
+"""That fit on a card's first line in the widest of the usual fonts; the second is set smaller."""
 _SWEEPS = 12
 
 

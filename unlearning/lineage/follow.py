@@ -7,7 +7,7 @@ is new: versions that the registry changed or that had a gap, commits that were 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from unlearning.domain.derivation import Edge
 from unlearning.domain.errors import ProjectError, WrongUse
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import gaps, index, sources
+from unlearning.lineage.history import unwalked
 from unlearning.lineage.index import Derivation, Opening
 from unlearning.lineage.sources import Evidence, Registry, Seen
 from unlearning.stores.dvc.snapshots import Snapshot
@@ -94,18 +95,16 @@ class History:
 
 
 def _history(workspace: Workspace) -> History:
-    walked = workspace.followed.commits()
-    commits = [rev for rev in workspace.data.commits() if rev not in walked]
-    snapshots = workspace.data.snapshots(commits)
+    snapshots = unwalked(workspace)
     named: dict[Tracked, str] = {}
-    for snapshot in sorted(snapshots, key=lambda one: commits.index(one.rev)):
+    for snapshot in snapshots:
         for out in snapshot.outs:
             named.setdefault(out, snapshot.rev)
     fresh = list(dict.fromkeys(each for snapshot in snapshots for each in snapshot.derivations()))
     return History(
         derivations=[*workspace.followed.derivations(), *fresh],
         fresh=fresh,
-        commits=commits,
+        commits=[snapshot.rev for snapshot in snapshots],
         named=named,
         shallow=workspace.data.git.shallow,
     )
@@ -158,7 +157,7 @@ def _snapshots(workspace: Workspace) -> Any:
     @cache
     def at(rev: str) -> Snapshot | None:
         try:
-            return next(iter(workspace.data.snapshots([rev])), None)
+            return workspace.data.snapshot(rev)
         except ProjectError:
             return None
 
@@ -220,14 +219,14 @@ def _open(workspace: Workspace, history: History, fed: Mapping[ModelVersion, Seq
         set(history.named) | {content for origin, made, _ in history.derivations for content in (origin, made)} | set(opened)
     )
     wanted |= index.upwards(wanted, opening.parents)
-    opening.open(sorted(every | wanted if everything else wanted, key=lambda one: _age(one, revs, history)))
+    opening.open(_by_age(every | wanted if everything else wanted, revs, history))
     return opening
 
 
-def _age(content: Tracked, revs: Mapping[Tracked, str], history: History) -> tuple[int, Tracked]:
-    """Newest first, because what is opened is taken from the end: old versions are recorded before young ones."""
+def _by_age(contents: Iterable[Tracked], revs: Mapping[Tracked, str], history: History) -> list[Tracked]:
+    """Oldest first: old versions are recorded before young ones."""
     order = {rev: number for number, rev in enumerate(history.commits)}
-    return -order.get(revs.get(content, ""), len(order)), content
+    return sorted(contents, key=lambda one: (order.get(revs.get(one, ""), len(order)), one))
 
 
 # --- keeping ---------------------------------------------------------------------------------------------------------

@@ -116,7 +116,7 @@ def _doubt(content: Tracked, detail: str) -> Gap:
     """People of an indexed table whom somebody should look at: named together, or spelled in several ways."""
     column, _, doubts = detail.partition(index.DOUBT)
     remedy = f"make one row a person in {column!r}; if one spelling means two people, correct subject.identifier in params.yaml"
-    return Gap(f"data {content.path} ({content.object[:12]})", f"{doubts}: that needs review", remedy)
+    return Gap(f"data {content.name}", f"{doubts}: that needs review", remedy)
 
 
 def _data_gap(content: Tracked, opened: Opened | None, models: Collection[ModelVersion]) -> Gap:
@@ -132,4 +132,4 @@ def _data_gap(content: Tracked, opened: Opened | None, models: Collection[ModelV
         ),
         "no table": ("it is no table, and no commit says what it was made from", "make it in a DVC stage, and commit dvc.lock"),
     }[state]
-    return Gap(f"data {content.path} ({content.object[:12]})", why + fed, remedy)
+    return Gap(f"data {content.name}", why + fed, remedy)

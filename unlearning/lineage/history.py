@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from unlearning.domain import lifecycle
+from unlearning.domain.derivation import reached
 from unlearning.domain.versions import Tracked
 from unlearning.project import settings
-from unlearning.stores.dvc import objects as dvc_stores
-from unlearning.stores.dvc.snapshots import PART
+from unlearning.stores.dvc.objects import object_stores, with_files
+from unlearning.stores.dvc.snapshots import PART, Snapshot
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -27,8 +28,7 @@ class Past:
     @classmethod
     def of(cls, workspace: Workspace) -> Past:
         """What `unlearn follow` walked is remembered, and only commits since are read."""
-        walked = workspace.followed.commits()
-        fresh = workspace.data.snapshots([rev for rev in workspace.data.commits() if rev not in walked])
+        fresh = unwalked(workspace)
         made = {each for snapshot in fresh for each in snapshot.derivations()} | set(workspace.followed.derivations())
         contents = {out for snapshot in fresh for out in snapshot.outs} | set(workspace.followed.opened())
         contents |= {Tracked(version.path, version.object) for version in workspace.lineage.data_versions()}
@@ -45,34 +45,37 @@ class Past:
         edges: dict[str, set[str]] = {}
         for source, target, _ in self.made:
             edges.setdefault(source.object, set()).add(target.object)
-        reached = objects | downstream(objects, edges)
-        return frozenset(target.object for source, target, stage in self.made if source.object in reached and stage != PART)
+        made = reached(objects, lambda one: edges.get(one, ()))
+        return frozenset(target.object for source, target, stage in self.made if source.object in made and stage != PART)
+
+    @property
+    def first_paths(self) -> dict[str, str]:
+        """Object → the first path, in their order, that any revision gives it."""
+        return {content.object: content.path for content in sorted(self.contents, reverse=True)}
 
     def under(self, path: str) -> frozenset[str]:
         """Every object that a path, or a file below it, ever was."""
         return frozenset(one.object for one in self.contents if one.path == path or one.path.startswith(f"{path}/"))
 
 
-def downstream(start: Iterable[str], edges: Mapping[str, Collection[str]]) -> frozenset[str]:
-    """Everything that can be reached over edges, without where it started."""
-    first = set(start)
-    seen, waiting = set(first), list(first)
-    while waiting:
-        fresh = set(edges.get(waiting.pop(), ())) - seen
-        seen |= fresh
-        waiting += fresh
-    return frozenset(seen - first)
+def unwalked(workspace: Workspace) -> list[Snapshot]:
+    """What DVC says at every commit that no round of following has walked, parents before their children."""
+    walked = workspace.followed.commits()
+    return workspace.data.snapshots([rev for rev in workspace.data.commits() if rev not in walked])
 
 
-def kept(workspace: Workspace) -> dict[str, frozenset[str]]:
-    """Object → the people whom a legal hold on its data set keeps in it; a folder's files are kept with it."""
+def kept(workspace: Workspace, past: Callable[[], Past]) -> dict[str, frozenset[str]]:
+    """Object → the people whom a legal hold on its data set keeps in it; a folder's files are kept with it.
+
+    past: asked for only under a hold, because reading it takes long.
+    """
     held = lifecycle.kept(workspace.ledger.events())
     if not held:
         return {}
-    history, stores = Past.of(workspace), dvc_stores.stores(workspace.data)
+    history, stores = past(), object_stores(workspace.data)
     found: dict[str, frozenset[str]] = {}
     for path in sorted(frozenset().union(*held.values())):
         people = frozenset(token for token, paths in held.items() if path in paths)
-        for name in dvc_stores.with_files(history.under(path), stores):
+        for name in with_files(history.under(path), stores):
             found[name] = found.get(name, frozenset()) | people
     return found

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unlearning.domain import hashing
+from unlearning.domain.derivation import reached
 from unlearning.domain.errors import Damaged, DataError, IdentifierError, NotFound, Unavailable
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores.dvc.snapshots import PART
@@ -45,18 +47,15 @@ class Opening:
 
     def open(self, wanted: Iterable[Tracked]) -> None:
         """Open these contents; those that cannot say who is in them lead on to what they were made from."""
-        waiting, seen = list(wanted), set()
-        while waiting:
-            content = waiting.pop()
-            if content in seen:
-                continue
-            seen.add(content)
-            before = self.known.get(content)
-            if before is None or self._may_differ(before):
-                self.known[content] = self._open(content)
-                self.fresh.append(self.known[content])
-            if self.known[content].state != "indexed":
-                waiting += self.parents.get(content, ())
+        reached(wanted, self._leads_to)
+
+    def _leads_to(self, content: Tracked) -> Collection[Tracked]:
+        """Open one content, unless it is known; what it was made from, when it cannot say who is in it."""
+        before = self.known.get(content)
+        if before is None or self._may_differ(before):
+            self.known[content] = self._open(content)
+            self.fresh.append(self.known[content])
+        return () if self.known[content].state == "indexed" else self.parents.get(content, ())
 
     def _may_differ(self, before: Opened) -> bool:
         asked = before.detail.rpartition(LOOKED_FOR)[2].split(", ")
@@ -96,7 +95,7 @@ class Opening:
             return self._said(content, "no person column", f"it has {tables.said_columns(table)}{asked}")
         who = tables.people(tables.read(file, person=column, named=content.path), column)
         kind, key = self.workspace.settings.subject.identifier, self.workspace.keys.index
-        [tokens] = tables.tokens_of(who, kind=kind, keys=[key])
+        (tokens,) = hashing.tokens(who.values, kind, keys=[key])
         shared = tables.shared_tokens(who, kind=kind, key=key)
         version = DataVersion(
             content.path, tables.digest(file), content.object, self.revs.get(content), len(who.codes), len(set(tokens))
@@ -125,48 +124,31 @@ def resolved(
     content: Tracked, opened: Mapping[Tracked, Opened], parents: Mapping[Tracked, Collection[Tracked]]
 ) -> frozenset[Tracked]:
     """The indexed contents that say who is in one: itself, or all that it was made from. Empty when nobody can say."""
-    found: set[Tracked] = set()
-    waiting, seen = [content], set[Tracked]()
-    while waiting:
-        one = waiting.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        if one in opened and opened[one].state == "indexed":
-            found.add(one)
-        else:
-            waiting += parents.get(one, ())
-    return frozenset(found)
+    return frozenset(one for one in _asked(content, opened, parents) if _indexed(one, opened))
 
 
 def loose_ends(
     content: Tracked, opened: Mapping[Tracked, Opened], parents: Mapping[Tracked, Collection[Tracked]]
 ) -> frozenset[Tracked]:
     """What keeps the answer about one content from being whole: gone or unreadable on the way, or made from nothing known."""
-    ends: set[Tracked] = set()
-    waiting, seen = [content], set[Tracked]()
-    while waiting:
-        one = waiting.pop()
-        if one in seen or (one in opened and opened[one].state == "indexed"):
-            continue
-        seen.add(one)
-        state = opened[one].state if one in opened else "gone"
-        if state in _AGAIN or not parents.get(one):
-            ends.add(one)
-        waiting += parents.get(one, ())
-    return frozenset(ends)
+    silent = (one for one in _asked(content, opened, parents) if not _indexed(one, opened))
+    return frozenset(one for one in silent if one not in opened or opened[one].state in _AGAIN or not parents.get(one))
+
+
+def _asked(
+    content: Tracked, opened: Mapping[Tracked, Opened], parents: Mapping[Tracked, Collection[Tracked]]
+) -> Iterable[Tracked]:
+    """A content and all that it was made from, up to those that say who is in them."""
+    return reached([content], lambda one: () if _indexed(one, opened) else parents.get(one, ()))
+
+
+def _indexed(content: Tracked, opened: Mapping[Tracked, Opened]) -> bool:
+    return content in opened and opened[content].state == "indexed"
 
 
 def upwards(contents: Iterable[Tracked], parents: Mapping[Tracked, Iterable[Tracked]]) -> frozenset[Tracked]:
     """These contents and all they were made from."""
-    found: set[Tracked] = set()
-    waiting = list(contents)
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += parents.get(one, ())
-    return frozenset(found)
+    return frozenset(reached(contents, lambda one: parents.get(one, ())))
 
 
 def parents_of(derivations: Iterable[Derivation]) -> dict[Tracked, set[Tracked]]:

@@ -25,6 +25,7 @@ from unlearning.domain.environ import OPENLINEAGE_API_KEY
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.settings import OpenLineage as Target
+from unlearning.project.training.registration import record_of
 
 if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
@@ -205,9 +206,9 @@ def _post(url: str, text: str) -> None:
 
 def tell_training(workspace: Workspace, told: Told, done: Mapping[str, Any]) -> None:
     """The training table went in, the registered version came out."""
-    version = workspace.lineage.data_version(done["data_version"], workspace.own.data.train)
-    told.inputs += [data(workspace, version)] if version else []
-    told.outputs.append(model(workspace, ModelVersion(done["model"], done["version"])))
+    made = record_of(workspace, ModelVersion(done["model"], done["version"]))
+    told.inputs.append(data(workspace, made.data))
+    told.outputs.append(model(workspace, made.model))
 
 
 def tell_erasure(workspace: Workspace, told: Told, report: Mapping[str, Any], redacted: Sequence[tuple[Any, Any]]) -> None:

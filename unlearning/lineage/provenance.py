@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain import hashing
 from unlearning.domain.entities import ModelRecord, plain
 from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
-from unlearning.lineage import drawing, index, membership_proof, shaped
-from unlearning.lineage import graph as atlases
+from unlearning.lineage import drawing, graph, index, membership_proof, shaped
 from unlearning.lineage.graph import Atlas
+from unlearning.project.holdings import adoptions
+from unlearning.project.people import index_tokens
 from unlearning.stores.files import replacing
 from unlearning.stores.sql.followed import Gap
 from unlearning.stores.tables.tables import SUFFIXES
@@ -43,7 +43,7 @@ DRAWN_AT_MOST = 100
 def of_model(workspace: Workspace, named: str) -> dict[str, Any]:
     """`MODEL` or `MODEL/VERSION`: what fed it, what it was made from, what was made from it. Raises NotFound."""
     name, version = _parse(named)
-    atlas = atlases.load(workspace)
+    atlas = graph.load(workspace)
     asked = [one for one in atlas.models if one.name == name and version in (None, one.version)]
     if not asked:
         raise NotFound(
@@ -57,15 +57,18 @@ def of_model(workspace: Workspace, named: str) -> dict[str, Any]:
     return {
         "model": name,
         "versions": [_version(model, atlas, aliases) for model in asked],
-        "data_versions": [plain(one) for one in dict.fromkeys(record.data for record in records)],
+        "data_versions": [{**plain(one), "name": one.name} for one in dict.fromkeys(record.data for record in records)],
         **_drawn(workspace, chosen, atlas, aliases),
     }
 
 
 def of_data(workspace: Workspace, named: str) -> dict[str, Any]:
-    """`PATH`, every known version of it, or `PATH@REV`: what it was made from, and what came of it. Raises NotFound."""
+    """What a data version was made from, and what came of it. Raises NotFound.
+
+    named: `PATH`, every known version of it; `PATH@REV`; or a version's own name, as every other answer says it.
+    """
     path, rev = membership_proof.split(named)
-    atlas = atlases.load(workspace)
+    atlas = graph.load(workspace)
     asked = _contents(workspace, atlas, path, rev)
     below = atlas.downwards(asked)
     fed = [model for model, contents in atlas.contents.items() if below & contents.keys()]
@@ -75,10 +78,10 @@ def of_data(workspace: Workspace, named: str) -> dict[str, Any]:
 
 def of_subject(workspace: Workspace, identifier: str) -> dict[str, Any]:
     """A person: every data version that holds them, every model version they shaped, and what was made from those."""
-    token = hashing.token(workspace.keys.index, identifier, workspace.settings.subject.identifier)
-    found = workspace.lineage.versions_holding([bytes.fromhex(token)])[bytes.fromhex(token)]
-    atlas = atlases.load(workspace)
-    holders = {one.digest: frozenset({token}) for one in found}
+    (token,) = index_tokens(workspace, [identifier])
+    found = shaped.holding(workspace, [token])
+    atlas = graph.load(workspace)
+    holders = {one.digest: people for one, people in found.items()}
     trained = {record.model for record, _ in shaped.shaped_by(workspace, holders)}
     objects = {one.object for one in found}
     fed = {model for model in atlas.fed_by(objects) if model not in atlas.records} | trained
@@ -96,11 +99,10 @@ def _passes(content: Tracked, objects: Collection[str], atlas: Atlas) -> bool:
 
 
 def _contents(workspace: Workspace, atlas: Atlas, path: str, rev: str | None) -> frozenset[Tracked]:
+    if called := {content for content in atlas.known if rev is not None and content.name == f"{path}@{rev}"}:
+        return frozenset(called)
     if rev is not None:
-        asked = [out for snapshot in workspace.data.snapshots([rev]) for out in snapshot.outs if out.path == path]
-        if not asked:
-            raise NotFound(f"{path} is not tracked by DVC at {rev}; check `dvc list . --dvc-only -R --rev {rev}`")
-        return frozenset(asked)
+        return frozenset({workspace.data.tracked_at(path, rev)})
     asked = [content for content in atlas.known if content.path == path]
     if not asked:
         raise NotFound(f"no lineage of {path}; `unlearn follow` reads it from the DVC history")
@@ -121,10 +123,13 @@ def _version(model: ModelVersion, atlas: Atlas, aliases: Mapping[str, Mapping[st
     record = atlas.records.get(model)
     made = {
         "version": model.version,
-        "aliases": list(atlases.behind(model, aliases)),
+        "aliases": list(graph.behind(model, aliases)),
         "deleted": model in atlas.deleted,
         "run_id": record.run_id if record else atlas.run_of(model),
-        "sources": [{**content._asdict(), "how": how} for content, how in sorted(atlas.contents.get(model, {}).items())],
+        "sources": [
+            {**content._asdict(), "name": content.name, "how": how}
+            for content, how in sorted(atlas.contents.get(model, {}).items())
+        ],
         "derived_from": [{"model": str(parent), "kind": kind} for parent, child, kind in atlas.edges if child == model],
     }
     return {**made, **_trained(record)}
@@ -174,7 +179,7 @@ def _picture(chosen: Chosen, atlas: Atlas, aliases: Mapping[str, Mapping[str, in
         *(
             drawing.Node(f"alias:{model.name}@{alias}", "alias", f"@{alias}", model.name)
             for model in models
-            for alias in atlases.behind(model, aliases)
+            for alias in graph.behind(model, aliases)
         ),
     ]
     known = {node.id for node in nodes}
@@ -205,7 +210,7 @@ def _edges(
             yield drawing.Edge(_data_id(content), via, "" if how in ("trained here", "dataset input", "tag") else how)
         if model in runs:
             yield drawing.Edge(via, f"model:{model}")
-        yield from (drawing.Edge(f"model:{model}", f"alias:{model.name}@{one}") for one in atlases.behind(model, aliases))
+        yield from (drawing.Edge(f"model:{model}", f"alias:{model.name}@{one}") for one in graph.behind(model, aliases))
     for parent, child, kind in atlas.edges:
         yield drawing.Edge(f"model:{parent}", f"model:{child}", kind.replace("_", "-"))
 
@@ -218,8 +223,7 @@ def _data_node(content: Tracked, atlas: Atlas, version: DataVersion | None) -> d
     opened = atlas.opened.get(content)
     state = opened.state if opened else "unopened"
     said = f"{version.people} people" if version else "" if state in ("unopened", "no table") else state
-    detail = "  ·  ".join(filter(None, (content.object[:8], said)))
-    return drawing.Node(_data_id(content), "data", content.path, detail, gone=state == "gone")
+    return drawing.Node(_data_id(content), "data", content.name, said, gone=state == "gone")
 
 
 def _model_node(model: ModelVersion, atlas: Atlas) -> drawing.Node:
@@ -252,7 +256,7 @@ def draw(found: Mapping[str, Any], file: Path) -> None:
 def markdown(workspace: Workspace) -> str:
     """The picture of the project's own model, or of each adopted one, as Markdown; in words while there is nothing to draw."""
     own = workspace.settings.own
-    drawn = [_model_markdown(workspace, name) for name in ([own.model] if own else sorted(workspace.adoptions))]
+    drawn = [_model_markdown(workspace, name) for name in ([own.model] if own else sorted(adoptions(workspace)))]
     return "\n\n".join(drawn) or "No model is adopted yet: `unlearn adopt MODEL/VERSION` takes one under care."
 
 
@@ -279,7 +283,7 @@ def lines(found: Mapping[str, Any]) -> Sequence[str]:
         of_kind = [node for node in found["nodes"] if node["kind"] == kind]
         rows += [f"{heading} ({len(of_kind)})"] if of_kind else []
         rows += [
-            f"  {node['label']:<34} {node['detail']:<28} {_origins(node, found['edges'], names)}".rstrip() for node in of_kind
+            f"  {node['label']:<34} {node['detail']:<24} {_origins(node, found['edges'], names)}".rstrip() for node in of_kind
         ]
     gaps = [f"  {gap['what']}: {gap['why']}\n      → {gap['how_to_close']}" for gap in found["gaps"]]
     return [found["title"], *rows, *([f"gaps ({len(gaps)}): this is not the whole answer", *gaps] if gaps else [])]

@@ -9,11 +9,20 @@ from unlearning.domain import lifecycle
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.lifecycle import PROMOTED, SUPPRESSION_EVENTS
 from unlearning.domain.planning import impact
-from unlearning.domain.versions import ModelVersion
+from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.stores.mlflow.models import Registered
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
+
+
+def holding(workspace: Workspace, tokens: Iterable[str]) -> dict[DataVersion, frozenset[str]]:
+    """Every indexed data version with somebody of these people in it → who."""
+    held: dict[DataVersion, set[str]] = {}
+    for token, versions in workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).items():
+        for version in versions:
+            held.setdefault(version, set()).add(token.hex())
+    return {version: frozenset(people) for version, people in held.items()}
 
 
 def shaped_by(
@@ -38,20 +47,11 @@ def to_go(workspace: Workspace, tokens: frozenset[str]) -> list[tuple[ModelVersi
 
 def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
     """The lineage of every version that these people shaped, and of what was made from those; deleted ones included."""
-    holders: dict[str, set[str]] = {}
-    for token, versions in workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).items():
-        for version in versions:
-            holders.setdefault(version.digest, set()).add(token.hex())
-    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
-    records = workspace.lineage.models(deleted=None)
-    found = [
-        record
-        for record in records
-        if holders.get(record.data.digest)
-        and impact.shaped_by(record, holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto))
-    ]
-    made: set[ModelVersion] = set(workspace.lineage.descendants(record.model for record in found))
-    return [*found, *(record for record in records if record.model in made and record not in found)]
+    holders = {version.digest: held for version, held in holding(workspace, tokens).items()}
+    found = [record for record, _ in shaped_by(workspace, holders)]
+    made = set(workspace.lineage.descendants(record.model for record in found))
+    every = workspace.lineage.models(deleted=None)
+    return [*found, *(record for record in every if record.model in made and record not in found)]
 
 
 def superseded(workspace: Workspace) -> dict[ModelVersion, tuple[str | None, frozenset[str]]]:

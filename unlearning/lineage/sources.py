@@ -6,11 +6,11 @@ the DVC stage it ran in; everything that lay beside it when it began. What nobod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from unlearning.domain.derivation import EDGE_KINDS
+from unlearning.domain.derivation import EDGE_KINDS, reached
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.mlflow.bulk_reader import Input, LoggedFacts, RunFacts
@@ -120,16 +120,13 @@ def run_of(version: Registered, seen: Seen) -> str | None:
 
 def started_from(run: RunFacts, seen: Seen) -> list[str]:
     """Registered models that a run started from, also through models that nobody registered; sorted."""
-    found: set[str] = set()
-    waiting = list(run.models)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            between = seen.logged.get(name) if name not in seen.registered else None
-            made = seen.runs.get((between and between.run_id) or "")
-            waiting += made.models if made else ()
-    return sorted(found & seen.registered)
+
+    def before(name: str) -> Iterable[str]:
+        between = seen.logged.get(name) if name not in seen.registered else None
+        made = seen.runs.get((between and between.run_id) or "")
+        return made.models if made else ()
+
+    return sorted(reached(run.models, before).keys() & seen.registered)
 
 
 def evidence(version: Registered, seen: Seen) -> Evidence:

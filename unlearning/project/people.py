@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -52,13 +52,19 @@ class People:
         return np.fromiter((token in wanted for token in self.tokens), bool, len(self.tokens))[self.codes]
 
 
+def index_tokens(workspace: Workspace, identifiers: Iterable[object]) -> list[str]:
+    """The index token of each identifier. Raises IdentifierError."""
+    (tokens,) = hashing.tokens(identifiers, workspace.settings.subject.identifier, keys=[workspace.keys.index])
+    return [token.hex() for token in tokens]
+
+
 def people_in(workspace: Workspace, table: pa.Table, column: str) -> People:
     """The people of a table; raises DataError when the column is missing or holds nulls."""
     who, kind = tables.people(table, column), workspace.settings.subject.identifier
-    inner = [hashing.fingerprint(identifier, kind) for identifier in who.values]
+    index, partition = hashing.tokens(who.values, kind, keys=[workspace.keys.index, workspace.keys.partition])
     return People(
-        tokens=tuple(token.hex() for token in hashing.keyed(workspace.keys.index, inner)),
-        where=places(hashing.keyed(workspace.keys.partition, inner)),
+        tokens=tuple(token.hex() for token in index),
+        where=places(partition),
         codes=who.codes,
         shared=frozenset(token.hex() for token in tables.shared_tokens(who, kind=kind, key=workspace.keys.index)),
     )

@@ -88,9 +88,8 @@ def suppressed(events: Iterable[Event], upto: int) -> Listed:
 
 def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     """The suppression token of each identifier."""
-    kind = workspace.settings.subject.identifier
-    fingerprints = [hashing.fingerprint(one, kind) for one in people]
-    return [token.hex() for token in hashing.keyed(workspace.keys.suppression, fingerprints)]
+    (tokens,) = hashing.tokens(people, workspace.settings.subject.identifier, keys=[workspace.keys.suppression])
+    return [token.hex() for token in tokens]
 
 
 def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str) -> dict[str, str]:
@@ -100,17 +99,19 @@ def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str
     return {index: token for index, token in pairs if people.has(token, index)}
 
 
-def look(workspace: Workspace, path: str) -> Return | None:
-    """The erased people in a table as it lies in the project folder; None when there are none, or no such table."""
+def look(workspace: Workspace, path: str, person: str) -> Return | None:
+    """The erased people in a table as it lies in the project folder; None when there are none, or no such table.
+
+    person: the column that says whose record it is.
+    """
     file = workspace.path(path)
     wanted = erased(workspace.ledger.events())
     if not wanted or not file.exists():
         return None
-    column = workspace.person_in(path)
-    table = tables.read(file, person=column, named=path)
+    table = tables.read(file, person=person, named=path)
     with tables.about(path):
-        here = listed(workspace, table, wanted, column=column)
-    return _return(workspace, path, here, people_in(workspace, table, column).mask(here)) if here else None
+        here = listed(workspace, table, wanted, column=person)
+    return _return(workspace, path, here, people_in(workspace, table, person).mask(here)) if here else None
 
 
 def _return(workspace: Workspace, path: str, here: Mapping[str, str], rows: NDArray[np.bool_]) -> Return:
@@ -122,12 +123,14 @@ def _return(workspace: Workspace, path: str, here: Mapping[str, str], rows: NDAr
     )
 
 
-def admit(workspace: Workspace, paths: Sequence[str], *, clock: Callable[[], datetime]) -> list[Return]:
+def admit(workspace: Workspace, loaded: Mapping[str, str], *, clock: Callable[[], datetime]) -> list[Return]:
     """What `policy.on_return` says of erased people in these tables: those to leave out, each return recorded.
+
+    loaded: path → person column.
 
     Raises SubjectsReturned when the policy is `fail`: how many came back, never who.
     """
-    found = [one for path in paths if (one := look(workspace, path)) is not None]
+    found = [one for path, person in loaded.items() if (one := look(workspace, path, person)) is not None]
     answer: Answer = "dropped" if workspace.settings.policy.on_return == "drop" else "refused"
     for one in found:
         record(workspace, one, answer, at=clock())

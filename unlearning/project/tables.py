@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
-from unlearning.domain.errors import KeyFileError, WrongUse
+from unlearning.domain.errors import KeyFileError
 from unlearning.domain.versions import DataVersion
-from unlearning.project.people import people_in
+from unlearning.project.people import People, people_in
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -33,36 +33,25 @@ def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
         )
 
 
-def current_version(workspace: Workspace, path: str) -> DataVersion:
-    """The version of a table in the workspace. Raises ProjectError when it is missing, untracked or dirty."""
+def current_version(workspace: Workspace, path: str, person: str) -> DataVersion:
+    """The version of a table in the workspace. Raises ProjectError when it is missing, untracked or dirty.
+
+    person: here and below, the column that says whose record it is.
+    """
     with tables.about(path):
-        return workspace.data.current(path, person=workspace.person_in(path), identifier=workspace.settings.subject.identifier)
+        return workspace.data.current(path, person=person, identifier=workspace.settings.subject.identifier)
 
 
-def index_table(workspace: Workspace, version: DataVersion, file: Path, *, parent: str | None = None) -> None:
+def index_table(workspace: Workspace, version: DataVersion, file: Path, person: str, *, parent: str | None = None) -> None:
     """Remember who is in a data version; knowing it already changes nothing."""
     if workspace.lineage.data_version(version.digest, version.path) is not None:
         return
-    column = workspace.person_in(version.path)
-    table = tables.read(file, person=column, named=version.path)
-    with tables.about(version.path):
-        people = people_in(workspace, table, column)
+    people = people_at(workspace, version, file, person)
     workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.everyone], parent=parent)
 
 
-def people_at(workspace: Workspace, version: DataVersion, file: Path | None = None) -> tuple[str, ...]:
-    """The index tokens of everyone in a table: the current one, or a version whose content is in `file`."""
-    column = workspace.person_in(version.path)
-    table = tables.read(file or workspace.path(version.path), person=column, named=version.path)
+def people_at(workspace: Workspace, version: DataVersion, file: Path, person: str) -> People:
+    """Everyone in a version whose content is in `file`."""
+    table = tables.read(file, person=person, named=version.path)
     with tables.about(version.path):
-        return people_in(workspace, table, column).tokens
-
-
-def require_tables(workspace: Workspace) -> None:
-    """Raises WrongUse for a project that trains nothing and looks after no table: there would be nothing to erase from."""
-    if not any(each.tables for each in workspace.adoptions.values()):
-        raise WrongUse(
-            "nothing to erase from: this project trains no model of its own, and no model with a table that DVC tracks here is "
-            "adopted; adopt the registered models first, for example "
-            "`unlearn adopt fraud/3 --data data/fraud.csv --subject-column customer`"
-        )
+        return people_in(workspace, table, person)

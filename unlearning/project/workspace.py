@@ -8,11 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import Adoption
 from unlearning.domain.environ import MLFLOW_BACKEND_STORE_URI, MLFLOW_TRACKING_URI
 from unlearning.domain.errors import WrongUse
-from unlearning.project import settings as settings_file
-from unlearning.project.settings import Own, Settings
+from unlearning.project.settings import Own, Settings, load
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -26,10 +24,6 @@ if TYPE_CHECKING:
     from unlearning.stores.sql.followed import SqlFollowed
     from unlearning.stores.sql.ledger import SqlLedger
     from unlearning.stores.sql.lineage import SqlLineage
-
-
-ALIAS = "identifier"
-"""The column of the table of aliases that says whose row it is; `person` says which rows mean the same person."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +88,6 @@ class Workspace:
         return DvcData(self.root)
 
     @property
-    def adoptions(self) -> dict[str, Adoption]:
-        """Registered model → how it is looked after, of models that were trained elsewhere; the newest adoption counts."""
-        events = self.ledger.events(kinds=["ModelAdopted"])
-        return {event.body["model"]["name"]: Adoption.from_body(event.body) for event in events}
-
-    @property
     def own(self) -> Own:
         """The model that this project trains. Raises WrongUse where every model is adopted."""
         if (own := self.settings.own) is None:
@@ -111,41 +99,9 @@ class Workspace:
         return own
 
     @property
-    def looked_after(self) -> tuple[str, ...]:
-        """Every registered model that erasures make a clean version of: the project's own first, then adopted ones."""
-        own = self.settings.own
-        return (*((own.model,) if own else ()), *self.adoptions)
-
-    @property
-    def tables(self) -> dict[str, str]:
-        """Path → person column of every table that an erasure redacts: declared ones, aliases, those of adopted models."""
-        declared = dict.fromkeys(own.data.tables, self.recipe.person) if (own := self.settings.own) else {}
-        if self.settings.subject.aliases:
-            declared[self.settings.subject.aliases] = ALIAS
-        return {path: column for each in self.adoptions.values() for path, column in each.tables} | declared
-
-    @property
     def person(self) -> str | None:
         """The column that says whose record it is where nobody said another: the recipe's, or `subject.column`."""
         return self.recipe.person if self.settings.own else self.settings.subject.column
-
-    def person_in(self, path: str) -> str:
-        """The column that says whose record it is, in a table."""
-        return self.tables.get(path) or self.people_columns[0]
-
-    @property
-    def people_columns(self) -> tuple[str, ...]:
-        """Every such column, the usual one first: what to look for in a file whose table nobody knows.
-
-        Raises WrongUse where nobody has named one: a search would find nothing and prove nothing.
-        """
-        usual = [self.person] if self.person else []
-        if not (columns := tuple(dict.fromkeys((*usual, *self.tables.values())))):
-            raise WrongUse(
-                "no column is known that says whose record it is: adopt a model with `unlearn adopt`, or name the usual one as "
-                "subject.column in params.yaml"
-            )
-        return columns
 
     @cached_property
     def models(self) -> MlflowModels:
@@ -213,4 +169,4 @@ class Workspace:
 def open_workspace(root: Path) -> Workspace:
     """The project in a folder. Raises ProjectError or SettingsError."""
     root = root.resolve()
-    return Workspace(root=root, settings=settings_file.load(root))
+    return Workspace(root=root, settings=load(root))

@@ -49,8 +49,6 @@ class Keys:
     """(32,) makes the tokens of the suppression list."""
     signing: bytes = field(repr=False)
     """Ed25519 private key, PKCS8 PEM."""
-    retired: tuple[bytes, ...] = field(default=(), repr=False)
-    """Public keys of signing keys that were rotated away, SubjectPublicKeyInfo PEM."""
 
     def __repr__(self) -> str:
         ids = ", ".join(f"{name}={key_id(getattr(self, name))}" for name in TOKEN_KEYS)
@@ -60,11 +58,6 @@ class Keys:
     def public(self) -> bytes:
         """The Ed25519 public key, SubjectPublicKeyInfo PEM: what others verify with."""
         return _public_pem(_signing_key(self.signing, "the signing key"))
-
-    @property
-    def trusted(self) -> tuple[bytes, ...]:
-        """Every public key that this project ever signed with, the present one first."""
-        return (self.public, *self.retired)
 
 
 def create(folder: Path) -> list[Path]:
@@ -100,7 +93,7 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
     given = environ.get(SIGNING_KEY)
     signing = given.encode() if given else read_private(folder / SIGNING)
     _signing_key(signing, SIGNING_KEY if given else str(folder / SIGNING))
-    return Keys(**found, signing=signing, retired=_retired(folder))
+    return Keys(**found, signing=signing)
 
 
 def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | None:
@@ -111,7 +104,10 @@ def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | Non
 
 
 def load_trusted(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, ...]:
-    """`Keys.trusted`, also in a clone with public keys alone; empty without any. Raises KeyFileError as `load` does."""
+    """Every public key that this project ever signed with, the present one first; in a clone without keys, what lies there.
+
+    Raises KeyFileError as `load` does.
+    """
     given, retired = environ.get(SIGNING_KEY), _retired(folder)
     if given or (folder / SIGNING).exists():
         where = SIGNING_KEY if given else str(folder / SIGNING)

@@ -10,72 +10,70 @@ from unlearning.domain.clocks import utc_now
 from unlearning.domain.entities import plain
 from unlearning.domain.traces import Residual, Trace
 from unlearning.project.workspace import Workspace
-from unlearning.stores.dvc import objects as dvc_stores
-from unlearning.traces import twins, within_reach
+from unlearning.stores.dvc.objects import named_now
+from unlearning.traces import twins
 from unlearning.traces.out_of_reach import out_of_reach
 from unlearning.traces.places import checkpoints
 from unlearning.traces.places.dvc_objects import OBJECTS
+from unlearning.traces.within_reach import Reach, remembered_as
 
 
-def find(workspace: Workspace, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> dict[str, Any]:
+def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> dict[str, Any]:
     """Every trace of these people within reach, by place, as plain values; changes nothing.
 
     stale: names of checkpoints that hold them, which nobody can work out once their data is gone.
     derived: also what stages made from their data and nobody can read.
     """
-    wanted = within_reach.wanted(workspace, tokens, trust_index=True)
+    wanted = reach.wanted(tokens, trust_index=True)
     found: dict[str, set[Trace]] = {checkpoints.NAME: set(map(Trace, stale))}
     made: set[str] = set()
-    for place in within_reach.places(workspace):
+    for place in reach.places():
         # An object that was found in one store is erased in all, and so is what names it.
         known = {name: frozenset(found.get(name, ())) | wanted.known.get(name, frozenset()) for name in {*wanted.known, *found}}
         here = place.find(replace(wanted, known=known))
-        found.setdefault(within_reach.remembered_as(place), set()).update(here.traces, here.derived if derived else ())
+        found.setdefault(remembered_as(place), set()).update(here.traces, here.derived if derived else ())
         made.update(trace.name for trace in here.derived)
     # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
-    present = dvc_stores.named_now(workspace.data, tuple(workspace.tables))
+    present = named_now(reach.workspace.data, tuple(reach.holdings.tables))
     found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
     traces = {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
     return {"traces": traces, "derived": sorted(made)}
 
 
 def twins_then_deletion(
-    workspace: Workspace, inventory: Mapping[str, Any], tokens: Collection[str], more: Iterable[Residual]
+    reach: Reach, inventory: Mapping[str, Any], tokens: Collection[str], more: Iterable[Residual]
 ) -> dict[str, Any]:
     """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes."""
-    made = stand_ins(workspace, inventory, tokens)
-    done = carry_out(workspace, traces_from(inventory))
+    made = stand_ins(reach, inventory, tokens)
+    done = carry_out(reach, traces_from(inventory))
     residuals = [*done["residuals"], *(plain(residual) for residual in more)]
     said = {"twins": len(made.twins), "twin_commits": made.commits, "without_twin": list(made.without)}
     return {**done, "residuals": residuals, **said}
 
 
-def stand_ins(workspace: Workspace, inventory: Mapping[str, Any], tokens: Collection[str]) -> twins.Made:
+def stand_ins(reach: Reach, inventory: Mapping[str, Any], tokens: Collection[str]) -> twins.Made:
     """The twins of every object in an inventory."""
     objects = [trace.name for trace in traces_from(inventory).get(OBJECTS, ())]
-    return twins.make(workspace, objects, tokens, stale=inventory.get("derived", ()))
+    return twins.make(reach, objects, tokens, stale=inventory.get("derived", ()))
 
 
 def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> dict[str, Any]:
     """Search and delete once more for people who were erased: what came back, what could not be reached then."""
     with workspace.ledger.exclusive("purge"):
-        found = find(workspace, tokens, derived=derived)
+        reach = Reach(workspace)
+        found = find(reach, tokens, derived=derived)
         if found["traces"]:
             workspace.ledger.append("TracesFound", "purge", found, at=utc_now())
-        return twins_then_deletion(workspace, found, tokens, ())
+        return twins_then_deletion(reach, found, tokens, ())
 
 
-def carry_out(workspace: Workspace, found: Mapping[str, Sequence[Trace]]) -> dict[str, Any]:
+def carry_out(reach: Reach, found: Mapping[str, Sequence[Trace]]) -> dict[str, Any]:
     """Delete what was found. What is gone already is no error, so a killed purge is finished by running it again."""
-    residuals = [
-        residual
-        for place in within_reach.places(workspace)
-        for residual in place.erase(found.get(within_reach.remembered_as(place), ()))
-    ]
+    residuals = [residual for place in reach.places() for residual in place.erase(found.get(remembered_as(place), ()))]
     return {
         "removed": [{"place": name, "count": len(traces), "names": [t.name for t in traces]} for name, traces in found.items()],
         "residuals": [plain(residual) for residual in residuals],
-        "out_of_reach": [plain(residual) for residual in out_of_reach(workspace.settings)],
+        "out_of_reach": [plain(residual) for residual in out_of_reach(reach.workspace.settings)],
     }
 
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.entities import plain
 from unlearning.domain.errors import ProjectError
-from unlearning.stores.dvc import objects as dvc_stores
 from unlearning.stores.dvc import twin_files, twin_map
-from unlearning.stores.dvc.objects import ObjectStore
+from unlearning.stores.dvc.objects import ObjectStore, object_stores
 from unlearning.stores.dvc.twin_map import Twin, TwinMap
 from unlearning.stores.git import plumbing
 from unlearning.stores.keys import PUBLIC
@@ -115,7 +114,7 @@ def listing(workspace: Workspace) -> dict[str, Any]:
 def verify(workspace: Workspace) -> list[str]:
     """What is wrong with the map, in words: a twin that is nowhere or is another file, an erased object that came back."""
     twins = known(workspace)
-    stores = dvc_stores.stores(workspace.data)
+    stores = object_stores(workspace.data)
     where = f"{workspace.settings.stores.keys}/{PUBLIC}"
     unsigned = [f"the signature was not checked, for want of a key; copy the project's {PUBLIC} to {where}"]
     return [

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from unlearning.domain import hashing
 from unlearning.domain.entities import Level, plain
 from unlearning.domain.errors import Unavailable
 from unlearning.domain.traces import Place, Residual, Wanted
+from unlearning.project.people import index_tokens
 from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
 from unlearning.traces.out_of_reach import out_of_reach
+from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -55,16 +56,16 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
 
     identifiers: raw, for a search by bytes too; they stay in memory.
     """
-    wanted = within_reach.wanted(workspace, tokens, identifiers=identifiers)
-    places = within_reach.places(workspace, by_bytes=bool(identifiers))
+    reach = Reach(workspace)
+    wanted = reach.wanted(tokens, identifiers=identifiers)
+    places = reach.places(by_bytes=bool(identifiers))
     looked = [row for place in places for row in _look(place, wanted)]
     return Sweep(len(wanted.tokens), tuple(looked), out_of_reach(workspace.settings))
 
 
 def people(workspace: Workspace, requests: Sequence[str], subjects: Sequence[str]) -> frozenset[str]:
     """Tokens of the named requests and people; of everyone erased when neither is named. Raises NotFound."""
-    kind = workspace.settings.subject.identifier
-    tokens = {hashing.token(workspace.keys.index, one, kind) for one in subjects}
+    tokens = set(index_tokens(workspace, subjects))
     if requests or not subjects:
         known = [one.request_id for one in chosen(workspace, requests)] if requests else []
         tokens |= within_reach.erased(workspace, known)
@@ -100,8 +101,3 @@ def lines(done: Sweep) -> list[str]:
 
 def _count(row: Looked) -> str:
     return f"{'?' if row.count is None else row.count} of {row.searched}" if row.searched else row.how
-
-
-def as_table(rows: Iterable[Looked]) -> list[Mapping[str, Any]]:
-    """Rows for a report."""
-    return [plain(row) for row in rows]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,16 +20,14 @@ import numpy as np
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview, NotFound
 from unlearning.domain.versions import DataVersion
-from unlearning.lineage.history import Past, kept
 from unlearning.project.people import People, people_in
 from unlearning.stores import spool
-from unlearning.stores.dvc import objects as dvc_stores
 from unlearning.stores.dvc import twin_map
-from unlearning.stores.dvc.objects import ObjectStore
+from unlearning.stores.dvc.objects import ObjectStore, object_stores
 from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
 from unlearning.stores.tables import tables
-from unlearning.traces import within_reach
 from unlearning.traces.old_revisions import commit_twins, known
+from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -47,13 +45,14 @@ class Made:
     """Objects that have none, because they are no tables: revisions that name them make them again with `dvc repro`."""
 
 
-def make(workspace: Workspace, objects: Collection[str], tokens: Collection[str], *, stale: Collection[str] = ()) -> Made:
+def make(reach: Reach, objects: Collection[str], tokens: Collection[str], *, stale: Collection[str] = ()) -> Made:
     """Twins of these objects, stored, mapped and committed beside the history; again is once. Raises Unavailable.
 
     objects: hashes that hold people of `tokens`. stale: of what stages made of those, and nobody can redact.
     """
+    workspace = reach.workspace
     before = known(workspace)
-    maker = _Maker(workspace, frozenset(tokens), frozenset(objects), _names(workspace), before.stale.union(stale))
+    maker = _Maker(reach, frozenset(tokens), frozenset(objects), before.stale.union(stale))
     missing = sorted(set(objects) - before.twins.keys(), key=lambda one: (one.endswith(".dir"), one))
     without = [name for name in missing if not maker.add(name, before)]
     after = before.with_twins(maker.made.values(), maker.stale)
@@ -69,27 +68,14 @@ def _write(workspace: Workspace, twins: TwinMap) -> None:
         workspace.data.git.commit("Keep old revisions reproducible without erased people", [str(workspace.root / FILE)])
 
 
-def _names(workspace: Workspace) -> dict[str, str]:
-    """Object → the first path, in their order, that any revision gives it."""
-    return {content.object: content.path for content in sorted(Past.of(workspace).contents, reverse=True)}
-
-
 class _Maker:
     """Makes the twins of one purge; files before the folders that hold them."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        tokens: frozenset[str],
-        objects: frozenset[str],
-        names: Mapping[str, str],
-        stale: frozenset[str],
-    ) -> None:
-        self.workspace, self.tokens, self.objects, self.names = workspace, tokens, objects, names
-        self.stale = stale
-        self.stores = dvc_stores.stores(workspace.data)
-        self.reader = within_reach.reader(workspace)
-        self.kept = kept(workspace)
+    def __init__(self, reach: Reach, tokens: frozenset[str], objects: frozenset[str], stale: frozenset[str]) -> None:
+        self.workspace, self.tokens, self.objects, self.stale = reach.workspace, tokens, objects, stale
+        self.columns, self.names, self.kept = reach.holdings.people_columns, reach.past.first_paths, reach.kept
+        self.stores = object_stores(reach.workspace.data)
+        self.reader = reach.reader
         self.made: dict[str, Twin] = {}
         self.sizes: dict[str, int] = {}
 
@@ -126,7 +112,7 @@ class _Maker:
 
     def _people(self, file: Path, named: str) -> list[People]:
         """Who is in a table, by each person column that it has."""
-        columns = self.workspace.people_columns
+        columns = self.columns
         if len(columns) > 1:
             here = tables.read(file, named=named).column_names
             columns = tuple(one for one in columns if tables.names_people(here, one)) or columns[:1]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing, lifecycle
 from unlearning.domain.traces import Place, Trace, Wanted
 from unlearning.lineage import shaped
 from unlearning.lineage.history import Past, kept
 from unlearning.lineage.shaped import to_go
+from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.current_tables import TablePlace
@@ -34,49 +36,97 @@ PURGED = frozenset({"purging", "completed", "completed_with_residuals"})
 """States of a request from its purge on: nothing of the person is needed any more."""
 
 
-def places(workspace: Workspace, *, by_bytes: bool = False) -> list[Place]:
-    """Every place within reach, objects before what names them.
+@dataclass(frozen=True)
+class Reach:
+    """What one search, with the deletion that follows it, stands on: each part is read once, at its first use.
 
-    by_bytes: also whole folders, which only a search for raw identifiers can look into. Raises Unavailable.
+    Raises Unavailable where a service does not answer.
     """
-    return [
-        *_tables(workspace),
-        CheckpointPlace(workspace.checkpoints),
-        _mlflow(workspace),
-        _mentions(workspace),
-        *_dvc(workspace),
-        SpoolPlace(workspace.path(SCRATCH)),
-        ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
-        DocsPlace(workspace.path(workspace.settings.stores.reports), since=_last_redaction(workspace)),
-        GxPlace(workspace.root, watch(workspace), label=_label(workspace)),
-        GitPlace(workspace.data.git, reader(workspace)),
-        EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{PREFECT_HOME}/storage")),
-        DatabasePlace("ledger database", workspace.ledger.engine),
-        DatabasePlace("lineage database", workspace.lineage.engine),
-        *(_folders(workspace) if by_bytes else ()),
-    ]
 
+    workspace: Workspace
 
-def wanted(
-    workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[str] = (), trust_index: bool = False
-) -> Wanted:
-    """Who is searched for, with everything that an earlier purge found of anybody: none of it may come back.
+    @cached_property
+    def holdings(self) -> Holdings:
+        """The tables and person columns."""
+        return Holdings.of(self.workspace)
 
-    Raises KeyFileError when another index key made their tokens: a search by them would find nothing and prove nothing.
-    """
-    tokens = frozenset(tokens)
-    require_index_key(workspace, tokens)
-    known: dict[str, set[Trace]] = {}
-    for event in workspace.ledger.events(kinds=["TracesFound"]):
-        for place, traces in event.body["traces"].items():
-            known.setdefault(place, set()).update(Trace(**trace) for trace in traces)
-    return Wanted(
-        tokens=tokens,
-        known={place: frozenset(traces) for place, traces in known.items()},
-        identifiers=tuple(identifiers),
-        trust_index=trust_index,
-        kept=kept(workspace),
-    )
+    @cached_property
+    def past(self) -> Past:
+        """The whole DVC history."""
+        return Past.of(self.workspace)
+
+    @cached_property
+    def kept(self) -> dict[str, frozenset[str]]:
+        """Object → the people whom a legal hold keeps in it."""
+        return kept(self.workspace, lambda: self.past)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """How to see who is in a file of this project."""
+        workspace = self.workspace
+
+        @cache
+        def indexed(tokens: frozenset[str]) -> Mapping[str, bool]:
+            held = {version.object for version in shaped.holding(workspace, tokens)}
+            return {version.object: version.object in held for version in workspace.lineage.data_versions()}
+
+        return Reader(
+            people=self.holdings.people_columns,
+            kind=self.workspace.settings.subject.identifier,
+            key=self.workspace.keys.index,
+            indexed=indexed,
+            derived=lambda objects: self.past.derived(objects) if objects else objects,
+            reports=lambda: self.past.reports,
+        )
+
+    @cached_property
+    def watch(self) -> Watch:
+        """How a person is recognised in a text of this project."""
+        from unlearning.stores.scans.words import Watch
+
+        return Watch(self.holdings.people_columns, self.workspace.settings.subject.identifier, self.workspace.keys.index)
+
+    def places(self, *, by_bytes: bool = False) -> list[Place]:
+        """Every place within reach, objects before what names them.
+
+        by_bytes: also whole folders, which only a search for raw identifiers can look into.
+        """
+        workspace = self.workspace
+        return [
+            *_tables(self),
+            CheckpointPlace(workspace.checkpoints),
+            _mlflow(workspace),
+            _mentions(self),
+            *_dvc(self),
+            SpoolPlace(workspace.path(SCRATCH)),
+            ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
+            DocsPlace(workspace.path(workspace.settings.stores.reports), since=_last_redaction(workspace)),
+            GxPlace(workspace.root, self.watch, label=_label(workspace)),
+            GitPlace(workspace.data.git, self.reader),
+            EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{PREFECT_HOME}/storage")),
+            DatabasePlace("ledger database", workspace.ledger.engine),
+            DatabasePlace("lineage database", workspace.lineage.engine),
+            *(_folders(self) if by_bytes else ()),
+        ]
+
+    def wanted(self, tokens: Iterable[str], *, identifiers: Sequence[str] = (), trust_index: bool = False) -> Wanted:
+        """Who is searched for, with everything that an earlier purge found of anybody: none of it may come back.
+
+        Raises KeyFileError when another index key made their tokens: a search by them would find nothing and prove nothing.
+        """
+        tokens = frozenset(tokens)
+        require_index_key(self.workspace, tokens)
+        known: dict[str, set[Trace]] = {}
+        for event in self.workspace.ledger.events(kinds=["TracesFound"]):
+            for place, traces in event.body["traces"].items():
+                known.setdefault(place, set()).update(Trace(**trace) for trace in traces)
+        return Wanted(
+            tokens=tokens,
+            known={place: frozenset(traces) for place, traces in known.items()},
+            identifiers=tuple(identifiers),
+            trust_index=trust_index,
+            kept=self.kept,
+        )
 
 
 def remembered_as(place: Place) -> str:
@@ -90,14 +140,14 @@ def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset
     return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in PURGED))
 
 
-def _tables(workspace: Workspace) -> list[Place]:
+def _tables(reach: Reach) -> list[Place]:
     """Every table in the project folder, one file or a folder: those that are declared, and whatever else DVC tracks."""
-    columns, usual = workspace.tables, workspace.people_columns[0]
+    workspace, holdings = reach.workspace, reach.holdings
     kind, key = workspace.settings.subject.identifier, workspace.keys.index
     here = [path for path in workspace.data.outputs() if workspace.path(path).exists()]
     return [
-        TablePlace(path, workspace.path(path), person=columns.get(path, usual), kind=kind, key=key)
-        for path in dict.fromkeys((*columns, *here))
+        TablePlace(path, workspace.path(path), person=holdings.person_in(path), kind=kind, key=key)
+        for path in dict.fromkeys((*holdings.tables, *here))
     ]
 
 
@@ -122,16 +172,17 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
     )
 
 
-def _mentions(workspace: Workspace) -> MentionsPlace:
+def _mentions(reach: Reach) -> MentionsPlace:
     from unlearning.stores.mlflow.garbage import MlflowGarbage
     from unlearning.stores.mlflow.mentions import MlflowMentions
 
+    workspace = reach.workspace
     mentions = MlflowMentions(
         garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
         runs=lambda: [record.run_id for record in workspace.lineage.models(deleted=None)],
         label=_label(workspace),
     )
-    return MentionsPlace(mentions, watch(workspace), lambda: erased(workspace))
+    return MentionsPlace(mentions, reach.watch, lambda: erased(workspace))
 
 
 def _label(workspace: Workspace) -> Callable[[str], str]:
@@ -140,45 +191,15 @@ def _label(workspace: Workspace) -> Callable[[str], str]:
     return lambda text: hashing.label(key, text)
 
 
-def watch(workspace: Workspace) -> Watch:
-    """How a person is recognised in a text of this project."""
-    from unlearning.stores.scans.words import Watch
+def _dvc(reach: Reach) -> list[Place]:
+    from unlearning.stores.dvc.objects import object_stores
 
-    return Watch(workspace.people_columns, workspace.settings.subject.identifier, workspace.keys.index)
-
-
-def _dvc(workspace: Workspace) -> list[Place]:
-    from unlearning.stores.dvc import objects as dvc_stores
-
-    stores, read = dvc_stores.stores(workspace.data), reader(workspace)
+    stores = object_stores(reach.workspace.data)
     return [
-        *(ObjectPlace(store, read) for store in stores),
+        *(ObjectPlace(store, reach.reader) for store in stores),
         *(RunCachePlace(store) for store in stores),
-        SiteCachePlace(workspace.data),
+        SiteCachePlace(reach.workspace.data),
     ]
-
-
-def reader(workspace: Workspace) -> Reader:
-    """How to see who is in a file of this project."""
-
-    @cache
-    def indexed(tokens: frozenset[str]) -> Mapping[str, bool]:
-        held = workspace.lineage.versions_holding(sorted(map(bytes.fromhex, tokens))).values()
-        holding = {version.object for versions in held for version in versions}
-        return {version.object: version.object in holding for version in workspace.lineage.data_versions()}
-
-    @cache
-    def history() -> Past:
-        return Past.of(workspace)
-
-    return Reader(
-        people=workspace.people_columns,
-        kind=workspace.settings.subject.identifier,
-        key=workspace.keys.index,
-        indexed=indexed,
-        derived=lambda objects: history().derived(objects) if objects else objects,
-        reports=lambda: history().reports,
-    )
 
 
 def _last_redaction(workspace: Workspace) -> float:
@@ -186,14 +207,11 @@ def _last_redaction(workspace: Workspace) -> float:
     return events[-1].at.timestamp() if events else 0.0
 
 
-def _folders(workspace: Workspace) -> list[Place]:
-    from unlearning.stores.dvc import objects as dvc_stores
+def _folders(reach: Reach) -> list[Place]:
+    from unlearning.stores.dvc.objects import object_stores
 
-    inside = [Path(store.root) for store in dvc_stores.stores(workspace.data) if store.local]
+    workspace = reach.workspace
+    inside = [Path(store.root) for store in object_stores(workspace.data) if store.local]
     own = [folder.relative_to(workspace.root).as_posix() for folder in inside if folder.is_relative_to(workspace.root)]
-    name, elsewhere = "files of the project, MLflow and Prefect", (*own, *_declared(workspace), ".git")
-    return [BytesPlace(name, workspace.root, watch(workspace), without=elsewhere)]
-
-
-def _declared(workspace: Workspace) -> tuple[Any, ...]:
-    return tuple(workspace.tables)
+    name, elsewhere = "files of the project, MLflow and Prefect", (*own, *reach.holdings.tables, ".git")
+    return [BytesPlace(name, workspace.root, reach.watch, without=elsewhere)]

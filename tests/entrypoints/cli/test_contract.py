@@ -44,7 +44,8 @@ REQUEST = {
     "holds": list,
     "extension": (dict, type(None)),
 }
-DATA = {"path": TEXT, "digest": TEXT, "object": TEXT, "rev": MAYBE, "rows": int, "people": int}
+PROVED = {"path": TEXT, "digest": TEXT, "object": TEXT, "rev": MAYBE, "rows": int, "people": int}
+DATA = {**PROVED, "name": TEXT}
 MODEL = {"name": TEXT, "version": int, "aliases": [TEXT], "data_digest": MAYBE, "via": MAYBE}
 SHARD = {"shard": int, "first_slice": int, "slices": int, "records": int}
 PLACE = {"place": TEXT, "level": TEXT, "outcome": TEXT, "how": TEXT, "count": (int, type(None)), "searched": int}
@@ -163,7 +164,7 @@ SHAPES: Mapping[str, Any] = {
         "token": TEXT,
         "root": TEXT,
         "proof": dict,
-        "data_version": DATA,
+        "data_version": PROVED,
         "subject_column": TEXT,
         "identifier": TEXT,
         "key": {"id": TEXT, "origin": TEXT},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from unlearning.stores.dvc import objects
-from unlearning.stores.dvc import repository as data
+from unlearning.stores.dvc import repository as dvc_repository
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.dvc.repository import DvcData
 
@@ -42,13 +42,13 @@ def remote(s3: tuple[str, Any], tmp_path: Any) -> tuple[ObjectStore, str, DvcDat
     bucket = f"{BUCKET}-{os.urandom(4).hex()}"
     client.create_bucket(Bucket=bucket)
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-    repository = data.create(tmp_path / "project", remote=".dvc-remote")
+    repository = dvc_repository.create(tmp_path / "project", remote=".dvc-remote")
     config = repository.root / ".dvc/config"
     config.write_text(f"{config.read_text()}['remote \"s3\"']\n    url = s3://{bucket}/store\n    endpointurl = {address}\n")
     (repository.root / "table.csv").write_text("patient,x\nZq-1,1\n")
     repository.add(["table.csv"])
     repository.push(["table.csv"], remote="s3")
-    store = next(one for one in objects.stores(repository) if one.name == "DVC remote 's3'")
+    store = next(one for one in objects.object_stores(repository) if one.name == "DVC remote 's3'")
     ((name, _),) = store.objects()
     return store, name, repository, client
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import io
 import json
 import logging
@@ -379,18 +380,13 @@ def test_run_model_and_version_are_found_from_the_data_version(models: MlflowMod
     assert tags["unlearning.method"] == "sisa"
 
 
-def test_the_files_are_digested_and_the_chain_comes_back(models: MlflowModels, candidate: Candidate) -> None:
+def test_the_files_are_digested_and_the_chain_is_one_of_them(models: MlflowModels, candidate: Candidate) -> None:
     logged = models.log_candidate(candidate)
     version = models.register(logged, candidate.model, tags={}, idempotency=candidate.idempotency)
     assert models.files_digest(version) == logged.files_digest
-    assert models.chain_artifact(version) == b'{"seed":0}'
-    assert "artifacts/ensemble/constituents.safetensors" in models.manifest(version)
-
-
-def test_a_version_without_a_chain_says_so(models: MlflowModels, candidate: Candidate) -> None:
-    version = registered(models, replace(candidate, extra_artifacts={}))
-    with pytest.raises(NotFound, match=r"chain\.json"):
-        models.chain_artifact(version)
+    manifest = models.manifest(version)
+    assert manifest["artifacts/ensemble/chain.json"] == hashlib.sha256(b'{"seed":0}').hexdigest()
+    assert "artifacts/ensemble/constituents.safetensors" in manifest
 
 
 @pytest.mark.services
@@ -399,7 +395,7 @@ def test_files_that_a_server_lost_are_not_found(server: str, candidate: Candidat
     version = registered(models, candidate)
     model_id = models.version(version.name, version.version).source.removeprefix("models:/")
     client(models)._tracking_client._get_artifact_repo(model_id, resource="logged_model").delete_artifacts()
-    for reading in (models.manifest, models.load, models.chain_artifact):
+    for reading in (models.manifest, models.load):
         with pytest.raises(NotFound, match="model version"):
             reading(version)
 

@@ -379,19 +379,8 @@ def test_a_deleted_model_stays_in_the_lineage_marked(lineage: SqlLineage) -> Non
     assert lineage.models(deleted=True) == [first]
     assert lineage.models(deleted=None) == [first, second]
     assert lineage.model("diagnosis", 1) == first
-    assert lineage.models_fed_by([first.data.digest]) == [second.model]
-    assert lineage.models_fed_by([first.data.digest], deleted=None) == [first.model, second.model]
     with pytest.raises(NotFound, match="diagnosis/9"):
         lineage.mark_deleted(ModelVersion("diagnosis", 9))
-
-
-def test_models_are_found_by_the_data_that_fed_them(lineage: SqlLineage) -> None:
-    first, second = version("1"), version("2")
-    for item in (record(1, first), record(2, second), record(3, second), record(1, first, name="triage")):
-        lineage.record_model(item)
-    assert lineage.models_fed_by([first.digest]) == [ModelVersion("diagnosis", 1), ModelVersion("triage", 1)]
-    assert lineage.models_fed_by([first.digest, second.digest, "unheard"])[-1] == ModelVersion("triage", 1)
-    assert lineage.models_fed_by([]) == []
 
 
 def model(text: str) -> ModelVersion:

@@ -103,13 +103,13 @@ def test_chunks_share_one_numbering():
 )
 def test_one_person_has_one_token_however_the_column_is_stored(column):
     who = tables.people(pa.table({"who": column}), "who")
-    (tokens,) = tables.tokens_of(who, kind="text", keys=[KEY])
+    (tokens,) = hashing.tokens(who.values, "text", keys=[KEY])
     assert tokens[who.codes[0]].hex() == hashing.token(KEY, "4711", "text")
 
 
 def test_each_key_has_its_own_tokens():
     who = tables.people(pa.table({"who": ["a", "b"]}), "who")
-    first, second = tables.tokens_of(who, kind="text", keys=[KEY, b"j" * 32])
+    first, second = hashing.tokens(who.values, "text", keys=[KEY, b"j" * 32])
     assert len({*first, *second}) == 4
 
 

@@ -17,6 +17,7 @@ from unlearning.certificate.page import chain_picture
 from unlearning.certificate.page.templating import NOT_RECORDED, Templates
 from unlearning.certificate.verification import Verification, made_again, verify
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.versions import data_name
 
 
 def render(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> str:
@@ -212,6 +213,7 @@ def _replay(replay: Any) -> str:
 _TEMPLATES = Templates(
     Path(__file__).with_name("templates"),
     {
+        "data_name": lambda data: data_name(data["path"], data["dvcObject"]),
         "guarantee": _guarantee,
         "listed": _listed,
         "moment": moment,

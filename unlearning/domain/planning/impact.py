@@ -56,8 +56,3 @@ def shard_impacts(where: Places, *, shards: int, slices: int) -> tuple[ShardImpa
         )
         for one in np.unique(shard)
     )
-
-
-def unique_places(where: Places) -> NDArray[np.uint64]:
-    """(people, 4) places without repetition."""
-    return np.unique(where, axis=0)

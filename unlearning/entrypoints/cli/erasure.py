@@ -28,17 +28,19 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     from unlearning.domain.entities import plain
     from unlearning.erasure import search
     from unlearning.erasure.steps import assess, receive
+    from unlearning.project.holdings import Holdings
     from unlearning.project.requests import chosen
-    from unlearning.project.tables import require_tables
 
     workspace = open_project(root)
     tokens = {token.hex() for token in hashing.keyed(workspace.keys.index, receive.known_as(workspace, people(subjects)))}
     if requests or not subjects:
         tokens |= {one.token for one in chosen(workspace, requests)}
     found = assess.assess(workspace, sorted(tokens), search.search(workspace, tokens))
-    if not workspace.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
-        require_tables(workspace)
+    holdings = Holdings.of(workspace)
+    if not holdings.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
+        holdings.require_tables()
     body = plain(found)
+    body["data_versions"] = [{**plain(one), "name": one.name} for one in found.data_versions]
     shards = body.pop("shards")
     body |= {
         "shards_touched": len(found.shards),
@@ -95,7 +97,7 @@ def _impact_lines(body: Mapping[str, Any]) -> list[str]:
     return [
         f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}; "
         f"{counted(len(body['not_found']), 'person')} not found",
-        *(f"  data    {v['path']}  {v['digest'][:12]}" for v in body["data_versions"]),
+        *(f"  data    {v['name']}" for v in body["data_versions"]),
         *(f"  model   {v['name']}/{v['version']}  {' '.join('@' + a for a in v['aliases'])}" for v in body["model_versions"]),
         *(_own_lines(body) if body["method"] else ()),
     ]

@@ -98,10 +98,11 @@ def lineage(root: Path, as_json: bool, model: str | None, data: str | None, subj
 def _own(workspace: Workspace) -> str:
     """The model that is meant when none is named."""
     from unlearning.domain.errors import WrongUse
+    from unlearning.project.holdings import adoptions
 
     if own := workspace.settings.own:
         return own.model
-    adopted = ", ".join(sorted(workspace.adoptions)) or "none yet"
+    adopted = ", ".join(sorted(adoptions(workspace))) or "none yet"
     raise WrongUse(f"this project trains no model of its own: name one, as in `unlearn lineage MODEL` (adopted: {adopted})")
 
 

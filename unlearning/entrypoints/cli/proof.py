@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from unlearning.domain.versions import data_name
 from unlearning.entrypoints.cli.shared import answer, person, project
 
 
@@ -40,7 +41,7 @@ def _lines(made: dict[str, Any]) -> list[str]:
     thrown_away = ", made for this proof and thrown away" if key["origin"] == "one-off" else ""
     verb = "is" if made["kind"] == "inclusion" else "is not"
     return [
-        f"{made['kind']}: tok_{made['token'][:12]} {verb} in {version['path']}{at}",
+        f"{made['kind']}: tok_{made['token'][:12]} {verb} in {data_name(version['path'], version['object'])}{at}",
         f"  root {made['root']} over {version['people']} people",
         f"  key  {key['id']} ({key['origin']}{thrown_away})",
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from unlearning.domain.versions import data_name
 from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project
 
 
@@ -68,7 +69,7 @@ def twins(root: Path, as_json: bool, check: bool) -> None:
     workspace = open_project(root)
     document = old_revisions.listing(workspace)
     findings = old_revisions.verify(workspace) if check else []
-    lines = [f"{twin['old'][:12]} → {twin['new'][:12]}  {twin['path']}" for twin in document["twins"]]
+    lines = [f"{data_name(twin['path'], twin['old'])} → {data_name(twin['path'], twin['new'])}" for twin in document["twins"]]
     lines += [f"{name[:12]} made of erased data, no twin: `dvc repro` makes it again" for name in document["stale"]]
     said = f"{document['commits']} commits have a twin; signature of the map: {document['signature']}"
     answer(as_json, {**document, "findings": findings}, [*lines, said, *findings])

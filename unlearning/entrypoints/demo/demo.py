@@ -83,10 +83,10 @@ def make_project(folder: Path) -> Workspace:
     from unlearning.project.training import stages
     from unlearning.project.workspace import open_workspace
     from unlearning.stores import keys
-    from unlearning.stores.dvc import repository as data
+    from unlearning.stores.dvc import repository as dvc_repository
     from unlearning.stores.tables import tables
 
-    repository = data.create(folder, remote=REMOTE)
+    repository = dvc_repository.create(folder, remote=REMOTE)
     scaffold.init(folder, model="diagnosis")
     keys.create(folder / ".unlearning/keys")
     with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:

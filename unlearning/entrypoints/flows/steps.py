@@ -19,6 +19,7 @@ from prefect.futures import as_completed
 from unlearning.domain.chain import Job, Part
 from unlearning.domain.errors import Unavailable
 from unlearning.entrypoints.flows import embedded
+from unlearning.project.holdings import Holdings
 from unlearning.project.training.jobs import run_job
 
 if TYPE_CHECKING:
@@ -66,7 +67,11 @@ def warm(workspace: Workspace) -> None:
     """
     from unlearning.checks import data
 
-    _ = workspace.settings.own and workspace.recipe, workspace.data, [*map(workspace.models.aliases, workspace.looked_after)]
+    _ = (
+        workspace.settings.own and workspace.recipe,
+        workspace.data,
+        [*map(workspace.models.aliases, Holdings.of(workspace).models)],
+    )
     data.warm()
     embedded.ready()
 

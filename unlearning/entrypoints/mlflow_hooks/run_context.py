@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,8 @@ from typing import Any
 from mlflow.tracking.context.abstract_context import RunContextProvider
 
 from unlearning.domain.environ import DVC_STAGE, ERASURE
+from unlearning.domain.errors import UnlearningError
+from unlearning.stores.git import command
 
 TAGGED_OUTPUTS = 50
 """A run takes 100 tags at once; beyond this many outputs the rest is only in `dvc.outs_digest`."""
@@ -63,18 +64,11 @@ def _root(folder: Path) -> Path | None:
 
 def _git(root: Path) -> dict[str, str]:
     try:
-        rev = _ask_git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-        changed = _ask_git(root, "status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
+        rev = command.ask(root, "rev-parse", "--verify", "--quiet", "HEAD", patience_s=_PATIENCE_S)
+        changed = command.ask(root, "status", "--porcelain", "--untracked-files=no", patience_s=_PATIENCE_S)
+    except UnlearningError:
         return {}
-    return {"dvc.git_rev": rev, "dvc.git_dirty": "true" if changed else "false"}
-
-
-def _ask_git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(
-        ["git", "--no-optional-locks", *arguments], cwd=root, capture_output=True, text=True, timeout=_PATIENCE_S, check=True
-    )
-    return done.stdout.strip()
+    return {"dvc.git_rev": rev, "dvc.git_dirty": "true" if changed else "false"} if rev else {}
 
 
 def _params(root: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.erasure.steps import validate
 from unlearning.lineage import adoption, graph, sources
 from unlearning.lineage.sources import Seen
+from unlearning.project.holdings import adoptions
 from unlearning.stores.dvc import stages as dvc_stages
 from unlearning.stores.mlflow.models import Registered
 
@@ -36,7 +37,7 @@ def remake_step(erasure: Erasure, name: str) -> Mapping[str, Any]:
 
     Killed between the stage and its record, it runs again: the version in between was made of redacted data and stays unused.
     """
-    return erasure.once(RETRAINED, lambda: _remake(erasure, erasure.workspace.adoptions[name]), model=name)
+    return erasure.once(RETRAINED, lambda: _remake(erasure, adoptions(erasure.workspace)[name]), model=name)
 
 
 def _remake(erasure: Erasure, adopted: Adoption) -> Mapping[str, Any]:
@@ -97,7 +98,7 @@ def _data_check(
     said = _said(workspace, new)
     wrong = {one for one in (*read, *said) if one.path in redacted and one.object != redacted[one.path]}
     wrong |= {one for one in said if one not in wrong and _holds_people(workspace, one, adopted, redacted)}
-    names = ", ".join(sorted({f"{one.path} ({one.object[:12]})" for one in wrong}))
+    names = ", ".join(sorted({one.name for one in wrong}))
     spoke = "its run names them too" if said else "its run names no DVC data"
     return CheckResult(
         name=f"{new.model}: data version",
@@ -178,7 +179,7 @@ def _promote(erasure: Erasure, made: Mapping[str, Any]) -> Mapping[str, Any]:
         workspace.models.tag(version, {"unlearning.superseded_by": str(new)})
     workspace.models.tag(new, _tags(erasure, made))
     data = DataVersion(**made["data"])
-    adoption.succeed(workspace, workspace.adoptions[name], new, data, now=erasure.clock())
+    adoption.succeed(workspace, adoptions(workspace)[name], new, data, now=erasure.clock())
     runs = {one.model: one.run_id for one in workspace.models.versions(name)}
     return {
         "model": name,

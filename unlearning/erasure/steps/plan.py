@@ -15,6 +15,7 @@ from unlearning.erasure.search import Search, shaped_records
 from unlearning.lineage import adoption
 from unlearning.lineage.shaped import superseded
 from unlearning.project import plugins
+from unlearning.project.holdings import adoptions
 from unlearning.project.training import train
 from unlearning.project.training.registration import parent_of, record_of
 
@@ -74,7 +75,7 @@ def plan_step(erasure: Erasure) -> Mapping[str, Any]:
 def _check_something_remains(erasure: Erasure) -> None:
     """Raises WouldEmptyData when a table that trains a model would have no record left; the attempt is over then."""
     own, found = erasure.workspace.settings.own, erasure.found
-    trains = {each.data.path for each in erasure.workspace.adoptions.values()} | ({own.data.train} if own else set())
+    trains = {each.data.path for each in adoptions(erasure.workspace).values()} | ({own.data.train} if own else set())
     try:
         for table in (version for version in found.current if version.path in trains):
             planning.check_something_remains(table=table.path, rows=table.rows, removed=found.removed[table.path])
@@ -85,7 +86,7 @@ def _check_something_remains(erasure: Erasure) -> None:
 
 def wanted(workspace: Workspace, shaped: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The adopted models that have to be made again. shaped: the model versions of an impact."""
-    adoptions, gone = workspace.adoptions, superseded(workspace)
+    adopted, gone = adoptions(workspace), superseded(workspace)
     tainted = (one for one in shaped if one.get("via") and ModelVersion(one["name"], one["version"]) not in gone)
-    named = {one["name"] for one in tainted if one["name"] in adoptions}
-    return tuple(sorted(name for name in named if adoptions[name].policy == adoption.RETRAIN))
+    named = {one["name"] for one in tainted if one["name"] in adopted}
+    return tuple(sorted(name for name in named if adopted[name].policy == adoption.RETRAIN))

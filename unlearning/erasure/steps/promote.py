@@ -41,7 +41,7 @@ def _register(erasure: Erasure, trained: Trained, metrics: Mapping[str, float]) 
         workspace,
         trained,
         erasure.retain,
-        data=current_version(workspace, plan.train),
+        data=current_version(workspace, plan.train, workspace.recipe.person),
         metrics=metrics,
         suppressed_upto=erasure.plan.suppressed_upto,
         parent=plan.parent,

@@ -13,7 +13,9 @@ from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.search import shaped_records
 from unlearning.erasure.steps import promote
 from unlearning.lineage.shaped import made_elsewhere, superseded
+from unlearning.project.holdings import adoptions
 from unlearning.traces.deletion import find, twins_then_deletion
+from unlearning.traces.within_reach import Reach
 
 
 def purge(erasure: Erasure) -> Mapping[str, Any]:
@@ -23,8 +25,9 @@ def purge(erasure: Erasure) -> Mapping[str, Any]:
     """
     workspace = erasure.workspace
     with workspace.ledger.exclusive("purge"):
-        inventory = erasure.once("TracesFound", lambda: find(workspace, erasure.plan.tokens, stale=_stale(erasure)))
-        return twins_then_deletion(workspace, inventory, erasure.plan.tokens, _elsewhere(erasure))
+        reach = Reach(workspace)
+        inventory = erasure.once("TracesFound", lambda: find(reach, erasure.plan.tokens, stale=_stale(erasure)))
+        return twins_then_deletion(reach, inventory, erasure.plan.tokens, _elsewhere(erasure))
 
 
 def _stale(erasure: Erasure) -> frozenset[str]:
@@ -87,10 +90,10 @@ def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
 
 def _unexplained(erasure: Erasure) -> Iterable[Residual]:
     """Versions of adopted models of which nobody knows the data: what came after an adoption may have seen these people."""
-    workspace = erasure.workspace
+    workspace, adopted = erasure.workspace, adoptions(erasure.workspace)
     known = {source.model for source in workspace.followed.sources()} | {child for _, child, _ in workspace.lineage.edges()}
-    known |= superseded(workspace).keys() | {adopted.model for adopted in workspace.adoptions.values()}
-    every = [version for name in workspace.adoptions for version in workspace.models.versions(name)]
+    known |= superseded(workspace).keys() | {each.model for each in adopted.values()}
+    every = [version for name in adopted for version in workspace.models.versions(name)]
     if unknown := made_elsewhere(workspace, [version for version in every if version.model not in known]):
         yield Residual(
             place=f"versions of adopted models whose data nobody knows: {', '.join(map(str, unknown))}",

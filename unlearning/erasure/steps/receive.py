@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.domain import clocks, hashing, lifecycle
 from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.errors import IdentifierError, NeedsReview, NotFound
-from unlearning.project.workspace import ALIAS
+from unlearning.project.holdings import ALIAS
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from unlearning.domain.entities import plain
 from unlearning.domain.errors import NotFound, ParentMoved
 from unlearning.domain.versions import DataVersion
 from unlearning.erasure import decisions
+from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores import spool
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 def check_unmoved(erasure: Erasure) -> None:
     """Raises ParentMoved when another erasure, or a user, changed a table after this erasure redacted it."""
+    holdings = Holdings.of(erasure.workspace)
     for after in erasure.body("DataRedacted")["after"]:
-        if current_version(erasure.workspace, after["path"]).digest != after["digest"]:
+        if current_version(erasure.workspace, after["path"], holdings.person_in(after["path"])).digest != after["digest"]:
             raise ParentMoved(f"{after['path']} changed since {erasure.erasure_id} redacted it; it will be planned again")
 
 
@@ -49,13 +51,14 @@ def _check_batch(erasure: Erasure) -> None:
 def _redact(erasure: Erasure) -> Mapping[str, Any]:
     workspace, plan = erasure.workspace, erasure.plan
     with workspace.ledger.exclusive("data"):
-        keep = {before.path: _keep(erasure, before) for before in plan.before}
+        holdings = Holdings.of(workspace)
+        keep = {before.path: _keep(erasure, before, holdings.person_in(before.path)) for before in plan.before}
         changed = [before for before in plan.before if not keep[before.path].all()]
         for before in plan.before:
-            index_table(workspace, before, _planned(erasure, before))
+            index_table(workspace, before, _planned(erasure, before), holdings.person_in(before.path))
         for before in changed:
             _write_redacted(erasure, before, keep[before.path])
-        after = _record_tables(erasure, changed)
+        after = _record_tables(erasure, changed, holdings)
     return {
         "removed": {path: int((~kept).sum()) for path, kept in keep.items()},
         "after": [plain(version) for version in after],
@@ -70,12 +73,10 @@ def _planned(erasure: Erasure, before: DataVersion) -> Path:
         raise ParentMoved(f"{before.path} was purged since the erasure was planned; it will be planned again") from error
 
 
-def _keep(erasure: Erasure, before: DataVersion) -> NDArray[np.bool_]:
+def _keep(erasure: Erasure, before: DataVersion, person: str) -> NDArray[np.bool_]:
     """(n,) true for the rows of a planned version that stay."""
-    workspace = erasure.workspace
-    column = workspace.person_in(before.path)
-    table = tables.read(_planned(erasure, before), person=column, named=before.path)
-    return ~people_in(workspace, table, column).mask(erasure.plan.tokens)
+    table = tables.read(_planned(erasure, before), person=person, named=before.path)
+    return ~people_in(erasure.workspace, table, person).mask(erasure.plan.tokens)
 
 
 def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
@@ -88,7 +89,7 @@ def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool
             raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
 
 
-def _record_tables(erasure: Erasure, changed: Sequence[DataVersion]) -> list[DataVersion]:
+def _record_tables(erasure: Erasure, changed: Sequence[DataVersion], holdings: Holdings) -> list[DataVersion]:
     workspace, versioning = erasure.workspace, erasure.workspace.settings.versioning
     paths = [before.path for before in changed]
     if paths:
@@ -97,7 +98,8 @@ def _record_tables(erasure: Erasure, changed: Sequence[DataVersion]) -> list[Dat
             workspace.data.commit(f"Redact data for {erasure.erasure_id}", paths)
         if versioning.push:
             workspace.data.push(paths, remote=versioning.remote)
-    after = [current_version(workspace, before.path) for before in erasure.plan.before]
+    person = {before.path: holdings.person_in(before.path) for before in erasure.plan.before}
+    after = [current_version(workspace, path, column) for path, column in person.items()]
     for before, version in zip(erasure.plan.before, after, strict=True):
-        index_table(workspace, version, workspace.path(version.path), parent=before.digest)
+        index_table(workspace, version, workspace.path(version.path), person[version.path], parent=before.digest)
     return after

@@ -11,8 +11,10 @@ from unlearning.domain.entities import CheckResult, plain
 from unlearning.domain.errors import ValidationRefused
 from unlearning.erasure.steps.redact import check_unmoved
 from unlearning.project import suppression
+from unlearning.project.holdings import Holdings
+from unlearning.project.people import index_tokens
 from unlearning.project.training import judging, train
-from unlearning.project.training.judging import _profile, check_table, frame, tokenise
+from unlearning.project.training.judging import check_table, frame, profile_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,31 +25,34 @@ if TYPE_CHECKING:
 def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
     """Great Expectations on those of these tables that the erasure rewrote, against the version each was made from."""
     workspace, removed = erasure.workspace, erasure.body("DataRedacted")["removed"]
+    holdings = Holdings.of(workspace)
     results: list[CheckResult] = []
     for before in erasure.plan.before:
         if removed[before.path] and before.path in paths:
-            old = frame(workspace, workspace.data.fetch(before), before.path)
+            person = holdings.person_in(before.path)
+            old = frame(workspace.data.fetch(before), before.path, person)
             report = check_table(
                 workspace,
                 before.path,
+                person,
                 redacted=erasure.plan.tokens,
-                before=_profile(workspace, old, before.path),
+                before=profile_of(workspace, old, before.path),
                 removed=removed[before.path],
-                canary=_who_stays(erasure, old, before.path),
+                canary=_who_stays(erasure, old[person]),
             )
             results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
     return tuple(results)
 
 
-def _who_stays(erasure: Erasure, old: pd.DataFrame, path: str) -> object | None:
+def _who_stays(erasure: Erasure, before: pd.Series[Any]) -> object | None:
     """Someone of the old version who must be found in the new one: shows that the search spells people as the index does.
 
     Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
     """
     workspace = erasure.workspace
-    people = old[workspace.person_in(path)].unique().tolist()
+    people = before.unique().tolist()
     gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
-    named = zip(tokenise(workspace, people), suppression.hidden(workspace, people), people, strict=True)
+    named = zip(index_tokens(workspace, people), suppression.hidden(workspace, people), people, strict=True)
     staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
     return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
 

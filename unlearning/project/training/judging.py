@@ -12,11 +12,11 @@ import numpy as np
 
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
-from unlearning.domain import hashing
 from unlearning.domain.chain import Trained
 from unlearning.domain.entities import CheckResult, Guarantee, plain
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.project import plugins, suppression
+from unlearning.project.people import index_tokens
 from unlearning.project.training import ensemble, train
 from unlearning.stores.tables import tables
 
@@ -32,6 +32,7 @@ MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
 def check_table(
     workspace: Workspace,
     path: str,
+    person: str,
     *,
     redacted: Collection[str] = (),
     before: Profile | None = None,
@@ -40,11 +41,12 @@ def check_table(
 ) -> DataReport:
     """The judgement on one current table; people who were erased must not have come back.
 
+    person: the column that says whose record it is.
     canary: the identifier, in memory only, of somebody who must still be there.
     """
     settings, own = workspace.settings, workspace.settings.own
     recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
-    table = frame(workspace, workspace.path(path), path)
+    table = frame(workspace.path(path), path, person)
     erased = suppression.erased(workspace.ledger.events())
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
     admitted = settings.policy.on_return == "drop" and own is not None and path == own.data.source
@@ -52,15 +54,15 @@ def check_table(
     staying = [] if canary is None else [canary]
 
     def named(people: Sequence[object]) -> list[str]:
-        return tokenise(workspace, people)
+        return index_tokens(workspace, people)
 
     def hidden(people: Sequence[object]) -> list[str]:
-        tokens = zip(suppression.hidden(workspace, people), tokenise(workspace, people), strict=True)
+        tokens = zip(suppression.hidden(workspace, people), index_tokens(workspace, people), strict=True)
         return [index if index in erased.index else token for token, index in tokens]
 
     question = DataQuestion(
         table=table,
-        person=workspace.person_in(path),
+        person=person,
         features=recipe.features if recipe else (),
         target=recipe.target if recipe else None,
         labels=recipe.labels if recipe else (),
@@ -77,23 +79,17 @@ def check_table(
     return check_data(question, folder=folder, name=name)
 
 
-def tokenise(workspace: Workspace, people: Sequence[object]) -> list[str]:
-    """The index token of each identifier."""
-    kind = workspace.settings.subject.identifier
-    return [token.hex() for token in hashing.keyed(workspace.keys.index, [hashing.fingerprint(one, kind) for one in people])]
-
-
-def frame(workspace: Workspace, file: Path, path: str) -> pd.DataFrame:
+def frame(file: Path, path: str, person: str) -> pd.DataFrame:
     """A table file as pandas; a person whom several columns name has a column of their own."""
-    column = workspace.person_in(path)
-    table = tables.read(file, person=column, named=path)
-    if len(tables.columns_of(column)) > 1:
-        table = table.append_column(column, tables.named(table, column))
+    table = tables.read(file, person=person, named=path)
+    if len(tables.columns_of(person)) > 1:
+        table = table.append_column(person, tables.named(table, person))
     made: pd.DataFrame = table.to_pandas()
     return made
 
 
-def _profile(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
+def profile_of(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
+    """What is compared of a table and its redacted version: no columns where nobody said what they mean."""
     own = workspace.settings.own
     if own is None or path not in own.data.tables:  # nobody has declared what its columns mean
         return profile(table, features=(), target=None)

@@ -14,8 +14,9 @@ from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
 from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
 from unlearning.project import settings, suppression
+from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
-from unlearning.project.tables import current_version, index_table, require_tables
+from unlearning.project.tables import current_version, index_table
 from unlearning.project.training import ensemble, judging, registration, stage_reports, train
 from unlearning.project.training.registration import parent_of, record_of
 from unlearning.project.training.train import Map
@@ -31,7 +32,7 @@ def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
     """
     data, column = workspace.own.data, workspace.recipe.person
     source = workspace.path(data.source)
-    back = suppression.admit(workspace, [data.source], clock=clock)
+    back = suppression.admit(workspace, {data.source: column}, clock=clock)
     table = tables.read(source, person=column, named=data.source)
     with tables.about(data.source):
         people = people_in(workspace, table, column)
@@ -52,12 +53,11 @@ def check(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, Any]:
     Training and holdout of the own model; without one, every table of adopted models. Raises SubjectsReturned when erased
     people are back in any table and the policy is to refuse them, WrongUse when there is no table.
     """
-    own = workspace.settings.own
-    loaded = own.data.tables if own else _adopted_tables(workspace)
+    own, person = workspace.settings.own, _tables_to_check(workspace)
     if workspace.settings.policy.on_return == "fail":
-        suppression.admit(workspace, loaded, clock=clock)
-    judged = (own.data.train, own.data.holdout) if own else loaded
-    results = {path: judging.check_table(workspace, path).results for path in judged}
+        suppression.admit(workspace, person, clock=clock)
+    judged = (own.data.train, own.data.holdout) if own else tuple(person)
+    results = {path: judging.check_table(workspace, path, person[path]).results for path in judged}
     report = stage_reports.data_report(results)
     stage_reports.write(workspace, settings.DATA, report)
     if failed := [f"{path}: {r.name} ({r.how})" for path, checks in results.items() for r in checks if not r.passed]:
@@ -65,9 +65,13 @@ def check(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, Any]:
     return report
 
 
-def _adopted_tables(workspace: Workspace) -> tuple[str, ...]:
-    require_tables(workspace)
-    return tuple(dict.fromkeys(path for each in workspace.adoptions.values() for path, _ in each.tables))
+def _tables_to_check(workspace: Workspace) -> dict[str, str]:
+    """Path → person column of the tables that feed the own model or, without one, those of adopted models."""
+    if own := workspace.settings.own:
+        return dict.fromkeys(own.data.tables, workspace.recipe.person)
+    holdings = Holdings.of(workspace)
+    holdings.require_tables()
+    return {path: holdings.person_in(path) for each in holdings.adoptions.values() for path, _ in each.tables}
 
 
 @dataclass(frozen=True)
@@ -98,15 +102,15 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
 
     Raises SubjectsReturned when erased people are back in it and the policy is to refuse them.
     """
-    own = workspace.own
-    suppression.admit(workspace, [own.data.train], clock=clock)
-    version = current_version(workspace, own.data.train)
+    own, person = workspace.own, workspace.recipe.person
+    suppression.admit(workspace, {own.data.train: person}, clock=clock)
+    version = current_version(workspace, own.data.train, person)
     for path in own.data.tables:
-        index_table(workspace, current_version(workspace, path), workspace.path(path))
+        index_table(workspace, current_version(workspace, path, person), workspace.path(path), person)
     position = workspace.ledger.head()[0]
     events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
-    table = tables.read(workspace.path(version.path), person=workspace.recipe.person, named=version.path)
-    left_out = suppression.listed(workspace, table, suppression.suppressed(events, position), column=workspace.recipe.person)
+    table = tables.read(workspace.path(version.path), person=person, named=version.path)
+    left_out = suppression.listed(workspace, table, suppression.suppressed(events, position), column=person)
     with tables.about(version.path):
         retain = training_set(workspace, table, exclude=left_out.keys())
     behind = workspace.models.alias(own.model, own.alias)
@@ -131,7 +135,7 @@ def judge(work: Training, trained: Trained) -> judging.ModelReport:
 def register(work: Training, trained: Trained, report: judging.ModelReport, *, clock: Clock = utc_now) -> dict[str, Any]:
     """Register the version, and point the alias at it when every check passed."""
     workspace = work.workspace
-    data = current_version(workspace, workspace.own.data.train)
+    data = current_version(workspace, workspace.own.data.train, workspace.recipe.person)
     record = work.done or registration.register(
         workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
     )
@@ -157,7 +161,7 @@ def summary(work: Training, record: ModelRecord, report: judging.ModelReport, *,
         "model": record.model.name,
         "version": record.model.version,
         "alias": alias,
-        "data_version": record.data.digest,
+        "data_version": record.data.name,
         "records": len(work.retain.records),
         "people": work.retain.people,
         "excluded_records": work.retain.excluded,

@@ -1,6 +1,6 @@
 """Where DVC keeps objects: the local cache and every configured remote, file by file.
 
-Part of the home of DVC, with `stores/data.py`. DVC itself deletes by reference only (`dvc gc` keeps or drops whole revisions);
+Part of the home of DVC, with `repository.py`. DVC itself deletes by reference only (`dvc gc` keeps or drops whole revisions);
 here an object is found and deleted by its hash. Layout: `files/md5/ab/cdef…` (DVC 3), `ab/cdef…` (DVC 2), `runs/` (run cache).
 """
 
@@ -214,7 +214,7 @@ def _linked(file: Path, name: Path) -> bool:
     return True
 
 
-def stores(data: DvcData) -> list[ObjectStore]:
+def object_stores(data: DvcData) -> list[ObjectStore]:
     """The local cache and every configured remote that keeps objects by hash, reachable or not."""
     with data.opened() as repo:
         made = [ObjectStore(CACHE, repo.cache.legacy.fs, str(repo.cache.legacy.path).rstrip("/"), local=True)]
@@ -246,7 +246,7 @@ def named_now(data: DvcData, paths: Collection[str]) -> frozenset[str]:
     wanted = {str(data.root / path) for path in paths}
     with data.opened() as repo:
         named = {str(out.hash_info.value) for out in repo.index.outs if out.fs_path in wanted and out.hash_info}
-    return with_files(named, stores(data))
+    return with_files(named, object_stores(data))
 
 
 def with_files(objects: Iterable[str], where: Collection[ObjectStore]) -> frozenset[str]:

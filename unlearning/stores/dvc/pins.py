@@ -1,6 +1,6 @@
 """One DVC-tracked file or folder at one revision of any repository, described so that any clone can bring it back.
 
-Beside `stores/data.py`, which changes the project's own repository, the only place that opens DVC; nothing is changed here.
+Beside `repository.py`, which changes the project's own repository, the only place that opens DVC; nothing is changed here.
 """
 
 from __future__ import annotations

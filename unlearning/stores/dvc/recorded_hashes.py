@@ -2,7 +2,7 @@
 
 `dvc commit` rewrites a whole stage, and with it whatever else made the stage stale disappears from `dvc status`; and it
 rewrites the file in place, so a killed process leaves a torn one. Stages and entries are DVC's own objects (dvc 3: `Stage`,
-`Output`), from `stores/data.py`.
+`Output`), from `repository.py`.
 """
 
 from __future__ import annotations

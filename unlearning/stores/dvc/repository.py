@@ -1,7 +1,7 @@
 """The project's Git and DVC repository: which version of a table is here, older versions, and recording a new one.
 
-The one home of dvc; Git is in `stores/git.py`. DVC's objects, lock and metadata files are used as DVC 3 documents them
-(https://dvc.org/doc/user-guide/project-structure); how recorded hashes are renewed is in `stores/dvc_files.py`.
+The one home of dvc; Git is in `stores/git/`. DVC's objects, lock and metadata files are used as DVC 3 documents them
+(https://dvc.org/doc/user-guide/project-structure); how recorded hashes are renewed is in `recorded_hashes.py`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ import re
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +20,7 @@ from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores.dvc import recorded_hashes, snapshots, twin_map
 from unlearning.stores.dvc.snapshots import Snapshot
-from unlearning.stores.git import plumbing
+from unlearning.stores.git import command, plumbing
 from unlearning.stores.git import repository as git_repository
 from unlearning.stores.git.repository import Git
 from unlearning.stores.tables import parts, tables
@@ -36,17 +34,6 @@ _CHATTY = ("dvc", "dvc_data", "dvc_objects")
 """Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _METADATA = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml")
-
-
-@dataclass(frozen=True)
-class Revision:
-    """A Git commit that changed which object a table is."""
-
-    rev: str
-    object: str | None
-    """DVC's object hash; None when the commit dropped the table, or its DVC files cannot be read."""
-    at: datetime
-    """Committer date, UTC."""
 
 
 class DvcData:
@@ -76,9 +63,10 @@ class DvcData:
                 )
             _must_be_clean(out, path, exists=file.exists(), maker=self.stage_name(out.stage))
             held: str = out.hash_info.value
-            rev = self.git.head
-            if rev is not None and not self.git.committed(recorded_hashes.holder(out.stage)):
-                rev = rev if self._object_at(repo, rev, path) == held else None
+            holder = recorded_hashes.holder(out.stage)
+        rev = self.git.head
+        if rev is not None and not self.git.committed(holder):
+            rev = rev if Tracked(path, held) in self.snapshot(rev).outs else None
         digest, rows, people = self._measure(file, held, person=person, identifier=identifier)
         return DataVersion(path=path, digest=digest, object=held, rev=rev, rows=rows, people=people)
 
@@ -130,11 +118,22 @@ class DvcData:
                 inside = self.root.relative_to(repo.scm.root_dir).as_posix()
                 read = snapshots.read(repo, missing, "" if inside == "." else f"{inside}/")
                 self._snapshots |= {snapshot.rev: snapshot for snapshot in read}
-        return [self._snapshots[rev] for rev in commits if rev in self._snapshots]
+        return [self._snapshots[rev] for rev in commits]
+
+    def snapshot(self, rev: str) -> Snapshot:
+        """The same of one commit. Raises NotFound."""
+        return self.snapshots([rev])[0]
+
+    def tracked_at(self, path: str, rev: str) -> Tracked:
+        """What a path was at a commit. Raises NotFound where DVC did not track it then."""
+        for out in self.snapshot(rev).outs:
+            if out.path == path:
+                return out
+        raise NotFound(f"{path} is not tracked by DVC at {rev}; check `dvc list . --dvc-only -R --rev {rev}`")
 
     def commits(self) -> list[str]:
         """Every commit, on any branch or tag, that changed what DVC tracks; parents come before their children."""
-        return [commit.rev for commit in self.git.commits(_METADATA)]
+        return self.git.commits(_METADATA)
 
     def record(self, paths: Sequence[str]) -> list[str]:
         """Tell DVC that these tables, or other outputs, were rewritten: objects go into the cache, hashes into DVC's files.
@@ -200,17 +199,6 @@ class DvcData:
                 for line in _differences(stage)
             ]
 
-    def history(self, path: str) -> list[Revision]:
-        """Every commit, on any branch or tag, that changed which object a table is; oldest first."""
-        commits = self.git.commits(_METADATA)
-        with self._open() as repo:
-            objects = self._objects_at(repo, [commit.rev for commit in commits], path)
-        return [
-            Revision(rev=commit.rev, object=objects[commit.rev], at=commit.at)
-            for commit in commits
-            if objects[commit.rev] not in ([objects.get(parent) for parent in commit.parents] or [None])
-        ]
-
     def outputs(self) -> list[str]:
         """Every file or folder that DVC caches, whether a stage makes it or not."""
         with self._open() as repo:
@@ -251,6 +239,7 @@ class DvcData:
     @contextmanager
     def _open(self) -> Iterator[Repo]:
         """DVC's view of the repository, opened afresh (6 ms) so that it is never stale; its errors become ours."""
+        from dulwich.file import FileLocked
         from dvc.config import NoRemoteError, RemoteNotFoundError
         from dvc.exceptions import DvcException, NotDvcRepoError
         from dvc.lock import LockError
@@ -263,6 +252,8 @@ class DvcData:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
         except LockError as error:
             raise Unavailable(f"another DVC process holds {self.root}; run again when it is done") from error
+        except FileLocked as error:  # by `core.autostage`, without the command `git`
+            raise command.locked(self.root, os.fsdecode(error.lockfilename)) from error
         except (NoRemoteError, RemoteNotFoundError) as error:
             step = "run `dvc remote add --default NAME URL`, or set versioning.push: false in params.yaml"
             raise ProjectError(f"{self.root} has no such DVC remote, or no default one; {step}") from error
@@ -288,18 +279,6 @@ class DvcData:
             people = {fingerprint(value, identifier) for value in who.values}
             self._measured[key] = (tables.digest(file), len(who.codes), len(people))
         return self._measured[key]
-
-    def _object_at(self, repo: Repo, rev: str, path: str) -> str | None:
-        return self._objects_at(repo, [rev], path)[rev]
-
-    def _objects_at(self, repo: Repo, revs: Sequence[str], path: str) -> dict[str, str | None]:
-        """Commit → object of the table there. A DVC file that cannot be read at a commit says nothing about it."""
-        inside = (self.root / path).relative_to(repo.scm.root_dir).as_posix()
-        repo.stage_collection_error_handler = lambda _file, _error: None
-        found: dict[str, str | None] = dict.fromkeys(revs)
-        for rev in repo.brancher(revs=list(revs), workspace=False, sha_only=True) if revs else ():
-            found[rev] = next((out.hash_info.value for out in repo.index.outs if out.fs_path == f"/{inside}"), None)
-        return found
 
     def stage_name(self, stage: Stage) -> str:
         """As `dvc repro` takes it in `root`; DVC's own addressing depends on the current folder."""

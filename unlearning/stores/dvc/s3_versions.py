@@ -1,6 +1,6 @@
 """Versions that a versioned S3 bucket keeps of what was deleted or overwritten: DVC and plain listings do not show them.
 
-Part of the home of DVC, with `stores/dvc_stores.py`; spoken to through the file system that DVC opened.
+Part of the home of DVC, with `stores/py`; spoken to through the file system that DVC opened.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What DVC says at a Git commit: which objects there are, and which were made from which.
 
-Part of the home of DVC, with `stores/data.py`. A stage whose lock names no hash, or a DVC file that cannot be read at a commit,
+Part of the home of DVC, with `repository.py`. A stage whose lock names no hash, or a DVC file that cannot be read at a commit,
 says nothing about it.
 """
 

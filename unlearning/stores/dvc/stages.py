@@ -1,6 +1,6 @@
 """The user's own DVC stages: what they read, which have to run when a table changed, and running them.
 
-Part of the home of DVC, with `stores/data.py`.
+Part of the home of DVC, with `repository.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""DVC's files of one commit, naming twins instead of erased objects. Part of the home of DVC, with `stores/dvc_files.py`."""
+"""DVC's files of one commit, naming twins instead of erased objects. Part of the home of DVC, with `recorded_hashes.py`."""
 
 from __future__ import annotations
 

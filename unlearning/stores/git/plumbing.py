@@ -1,19 +1,18 @@
 """Commits made beside the history: other contents for some files of a commit, under a ref of its own.
 
-Part of the home of Git, with `stores/git.py`. Nothing here touches the work tree, the index, a branch or HEAD, except `switch`
+Nothing here touches the work tree, the index, a branch or HEAD, except `switch`
 and `link`, which are told to.
 """
 
 from __future__ import annotations
 
-import os
-import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from unlearning.domain.environ import GIT_INDEX_FILE, GIT_NEVER_ASKS
-from unlearning.domain.errors import NotFound, ProjectError
+from unlearning.domain.environ import GIT_INDEX_FILE
+from unlearning.domain.errors import NotFound
+from unlearning.stores.git import command
 from unlearning.stores.git.repository import Git
 
 TWINS = "refs/unlearning/twins"
@@ -28,106 +27,90 @@ _AUTHOR = {"NAME": "unlearn", "EMAIL": "unlearn@localhost"}
 def everywhere(git: Git) -> list[str]:
     """Every commit on any branch, tag or other ref, twins aside; parents come before their children."""
     head = ["HEAD"] if git.head else []
-    out = _git(git, "rev-list", "--topo-order", "--reverse", "--exclude=refs/unlearning/*", "--all", *head)
+    out = command.text(git.root, "rev-list", "--topo-order", "--reverse", "--exclude=refs/unlearning/*", "--all", *head)
     made = set(twins(git).values())
     return [rev for rev in out.split() if rev not in made]
 
 
 def resolve(git: Git, rev: str) -> str:
     """The commit that a name stands for. Raises NotFound."""
-    try:
-        return _git(git, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}").strip()
-    except ProjectError:
-        raise NotFound(f"no commit {rev!r} in {git.root}; name a branch, a tag or a commit") from None
+    commit = command.ask(git.root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}")
+    if commit is None:
+        raise NotFound(f"no commit {rev!r} in {git.root}; name a branch, a tag or a commit")
+    return commit
 
 
 def files(git: Git, rev: str) -> dict[str, str]:
     """Path, from the top of the repository → blob, of every file of a commit."""
-    lines = _git(git, "ls-tree", "-r", "-z", "--full-tree", rev).split("\0")
+    lines = command.text(git.root, "ls-tree", "-r", "-z", "--full-tree", rev).split("\0")
     split = (line.split("\t", 1) for line in lines if line)
     return {path: facts.split()[2] for facts, path in split}
 
 
 def blob(git: Git, name: str) -> bytes:
     """The content of a blob."""
-    return _run(git, ["cat-file", "blob", name]).stdout
+    return command.output(git.root, "cat-file", "blob", name)
 
 
 def commit_beside(git: Git, rev: str, changed: Mapping[str, bytes], *, message: str) -> str:
     """A commit that follows `rev` and differs from it in these files; the same one every time."""
     with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
         index = {GIT_INDEX_FILE: str(Path(scratch) / "index")}
-        _git(git, "read-tree", rev, **index)
+        command.text(git.root, "read-tree", rev, **index)
         for path, content in sorted(changed.items()):
-            mode = _git(git, "ls-files", "--stage", "--full-name", "--", f":(top){path}", **index).split()[0]
-            name = _run(git, ["hash-object", "-w", "--stdin"], content=content).stdout.decode().strip()
-            _git(git, "update-index", "--cacheinfo", f"{mode},{name},{path}", **index)
-        tree = _git(git, "write-tree", **index).strip()
-    at = _git(git, "show", "--no-patch", "--format=%cI", rev).strip()
+            mode = command.text(git.root, "ls-files", "--stage", "--full-name", "--", f":(top){path}", **index).split()[0]
+            name = _write(git, content)
+            command.text(git.root, "update-index", "--cacheinfo", f"{mode},{name},{path}", **index)
+        tree = command.text(git.root, "write-tree", **index).strip()
+    at = command.text(git.root, "show", "--no-patch", "--format=%cI", rev).strip()
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in (*_AUTHOR.items(), ("DATE", at))}
-    return _git(git, "commit-tree", tree, "-p", rev, "-m", message, **who).strip()
+    return command.text(git.root, "commit-tree", tree, "-p", rev, "-m", message, **who).strip()
 
 
 def set_twin(git: Git, rev: str, commit: str) -> None:
     """Name the twin of a commit."""
-    _git(git, "update-ref", f"{TWINS}/{rev}", commit)
+    command.text(git.root, "update-ref", f"{TWINS}/{rev}", commit)
 
 
 def twins(git: Git) -> dict[str, str]:
     """Commit → its twin."""
-    lines = _git(git, "for-each-ref", "--format=%(refname) %(objectname)", TWINS).splitlines()
+    lines = command.text(git.root, "for-each-ref", "--format=%(refname) %(objectname)", TWINS).splitlines()
     return {name.rpartition("/")[2]: commit for name, commit in (line.split() for line in lines)}
 
 
 def keep(git: Git, name: str, content: bytes, *, message: str) -> None:
     """A new version of one file under `MAP`, after those before it."""
-    blob_name = _run(git, ["hash-object", "-w", "--stdin"], content=content).stdout.decode().strip()
+    blob_name = _write(git, content)
     line = f"100644 blob {blob_name}\t{name}\n".encode()
-    tree = _run(git, ["mktree"], content=line).stdout.decode().strip()
-    before = _git(git, "for-each-ref", "--format=%(objectname)", MAP).strip()
+    tree = command.output(git.root, "mktree", content=line).decode().strip()
+    before = command.text(git.root, "for-each-ref", "--format=%(objectname)", MAP).strip()
     who = {f"GIT_{role}_{what}": value for role in ("AUTHOR", "COMMITTER") for what, value in _AUTHOR.items()}
-    commit = _git(git, "commit-tree", tree, *(("-p", before) if before else ()), "-m", message, **who).strip()
-    _git(git, "update-ref", MAP, commit, *((before,) if before else ()))
+    commit = command.text(git.root, "commit-tree", tree, *(("-p", before) if before else ()), "-m", message, **who).strip()
+    command.text(git.root, "update-ref", MAP, commit, *((before,) if before else ()))
 
 
 def kept(git: Git, name: str) -> bytes | None:
     """The newest version of that file; None before the first."""
-    if not _git(git, "for-each-ref", MAP):
+    if not command.text(git.root, "for-each-ref", MAP):
         return None
     return blob(git, f"{MAP}:{name}")
 
 
 def changes(git: Git) -> list[str]:
     """Tracked files that differ from HEAD, one line each."""
-    return _git(git, "status", "--porcelain", "--untracked-files=no").splitlines()
+    return command.text(git.root, "status", "--porcelain", "--untracked-files=no").splitlines()
 
 
 def switch(git: Git, rev: str) -> None:
-    """Check a revision out in the work tree: on its branch when it is one. Raises ProjectError with Git's own words."""
-    _git(git, "checkout", "--quiet", rev, "--")
+    """Check a revision out in the work tree: on its branch when it is one. Raises as `command.output` does."""
+    command.text(git.root, "checkout", "--quiet", rev, "--")
 
 
 def link(git: Git, commit: str, folder: Path) -> None:
-    """Check a commit out in a linked work tree. Raises ProjectError with Git's own words."""
-    _git(git, "worktree", "add", "--quiet", "--detach", str(folder), commit)
+    """Check a commit out in a linked work tree. Raises as `command.output` does."""
+    command.text(git.root, "worktree", "add", "--quiet", "--detach", str(folder), commit)
 
 
-def _git(git: Git, *arguments: str, **environment: str) -> str:
-    return _run(git, arguments, environment=environment).stdout.decode("utf-8", "surrogateescape")
-
-
-def _run(
-    git: Git, arguments: Sequence[str], *, content: bytes = b"", environment: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[bytes]:
-    done = subprocess.run(
-        ["git", *arguments],
-        cwd=git.root,
-        env={**os.environ, **GIT_NEVER_ASKS, **(environment or {})},
-        input=content,
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip()
-        raise ProjectError(f"`git {arguments[0]}` failed in {git.root}: {said or done.returncode}")
-    return done
+def _write(git: Git, content: bytes) -> str:
+    """The name of a blob that holds this."""
+    return command.output(git.root, "hash-object", "-w", "--stdin", content=content).decode().strip()

@@ -1,4 +1,4 @@
-"""People in a Git history: names of files at any commit, and every object's content. Part of the home of Git."""
+"""People in a Git history: names of files at any commit, and every object's content."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unlearning.domain.errors import ProjectError
+from unlearning.stores.git import command
 from unlearning.stores.git.repository import Git
 
 
 def names(git: Git) -> Iterator[str]:
     """The path of every file and folder at any commit, and the name of every ref."""
-    for line in _run(git, "rev-list", "--all", "--objects").splitlines():
+    for line in command.text(git.root, "rev-list", "--all", "--objects").splitlines():
         _, _, path = line.partition(" ")
         if path:
             yield path
-    yield from _run(git, "for-each-ref", "--format=%(refname)").splitlines()
+    yield from command.text(git.root, "for-each-ref", "--format=%(refname)").splitlines()
 
 
 def holding(git: Git, wanted: re.Pattern[bytes]) -> tuple[int, int]:
@@ -33,10 +34,3 @@ def holding(git: Git, wanted: re.Pattern[bytes]) -> tuple[int, int]:
     if process.returncode:
         raise ProjectError(f"`git cat-file` failed in {Path(git.root)}; run `git fsck` there")
     return found, read
-
-
-def _run(git: Git, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=git.root, capture_output=True, check=False)
-    if done.returncode:
-        raise ProjectError(f"`git {arguments[0]}` failed in {git.root}: {done.stderr.decode('utf-8', 'replace').strip()}")
-    return done.stdout.decode("utf-8", "surrogateescape")

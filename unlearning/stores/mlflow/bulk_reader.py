@@ -1,6 +1,6 @@
 """The whole MLflow registry at once: every version, and the runs behind those that are asked for.
 
-Part of the home of MLflow, with `stores/models.py`. MLflow answers a search for runs without their input models, so a run is
+Part of the home of MLflow, with `models.py`. MLflow answers a search for runs without their input models, so a run is
 asked for alone, several at a time; and again only when a search shows that it changed.
 """
 

@@ -1,6 +1,6 @@
 """How MLflow is spoken to: its address, its silence, its patience, and its first database.
 
-Part of the home of MLflow, with `stores/models.py`.
+Part of the home of MLflow, with `models.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Files that MLflow keeps below an address: listed, read and deleted. Part of the home of MLflow, with `stores/models.py`.
+"""Files that MLflow keeps below an address: listed, read and deleted. Part of the home of MLflow, with `models.py`.
 
 Elsewhere than on this machine every folder and every file is a request of its own, so several are made at once. A file that
 is read comes to this disk, goes as soon as it was read, and no more than `AT_ONCE` lie there at a time.

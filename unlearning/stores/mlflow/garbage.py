@@ -1,4 +1,4 @@
-"""Leaving nothing of a model version in MLflow: part of the home of MLflow, with `stores/models.py`.
+"""Leaving nothing of a model version in MLflow: part of the home of MLflow, with `models.py`.
 
 MLflow's own deletion leaves version tags, inputs and data sets, and a version that still loads. The order that leaves nothing:
 aliases away, the version's tags, the version, its logged models, its run, then `mlflow gc` of those, then our clean-up of

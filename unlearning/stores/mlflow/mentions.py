@@ -15,6 +15,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from unlearning.domain import hashing
 from unlearning.domain.errors import DataError
 from unlearning.domain.traces import Trace
 from unlearning.stores import spool
@@ -147,7 +148,7 @@ class MlflowMentions:
 def _rows_of(file: Path, person: str, watch: Watch) -> NDArray[np.bool_]:
     """(n,) true where one person column names somebody who is looked for."""
     people = tables.people(tables.read(file, person=person), person)
-    (tokens,) = tables.tokens_of(people, kind=watch.kind, keys=[watch.key])
+    (tokens,) = hashing.tokens(people.values, watch.kind, keys=[watch.key])
     gone = np.array([token.hex() in watch.tokens for token in tokens], dtype=bool)
     found: NDArray[np.bool_] = gone[people.codes]
     return found

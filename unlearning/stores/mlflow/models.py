@@ -42,13 +42,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
 
-__all__ = ["CANDIDATE_TAG", "CHAIN", "FILES_TAG", "Candidate", "Logged", "MlflowModels", "Registered"]
+__all__ = ["CANDIDATE_TAG", "FILES_TAG", "Candidate", "Logged", "MlflowModels", "Registered"]
 
 CANDIDATE_TAG = "unlearning.candidate"
 FILES_TAG = "unlearning.files_digest"
-CHAIN = "chain.json"
 
-_FOLDER = "artifacts/ensemble"
 _PAGE = 1000
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 
@@ -244,11 +242,6 @@ class MlflowModels:
     def files_digest(self, version: ModelVersion) -> str:
         """SHA-256 over the sorted manifest: equal to what was logged unless a file changed."""
         return digest(sorted(self.manifest(version).items()))
-
-    def chain_artifact(self, version: ModelVersion) -> bytes:
-        """The chain of keys stored with the version. Raises NotFound for a version that has none."""
-        with self._files(version, f"{_FOLDER}/{CHAIN}") as path:
-            return path.read_bytes()
 
     @contextlib.contextmanager
     def _files(self, version: ModelVersion, part: str = "") -> Iterator[Path]:

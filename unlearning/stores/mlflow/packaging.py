@@ -1,6 +1,6 @@
 """A candidate as an MLflow model folder: code, served files, signature, requirements, a synthetic example; no row, no pickle.
 
-Part of the home of MLflow, with `stores/models.py`.
+Part of the home of MLflow, with `models.py`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rows in MLflow's database that its own deletion leaves: part of the home of MLflow, with `stores/models.py`.
+"""Rows in MLflow's database that its own deletion leaves: part of the home of MLflow, with `models.py`.
 
 MLflow deletes neither `inputs`, `input_tags` and `datasets` of a collected run, nor the tags of a deleted version, nor the
 bytes on free pages (mlflow 3.17). The rows are reached through MLflow's own tables, so they follow its schema.

@@ -14,7 +14,7 @@ from sqlalchemy import event, exc
 
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
 from unlearning.domain.hashing import seed_from
-from unlearning.stores.sql.schema import MIGRATIONS, _migrations
+from unlearning.stores.sql.schema import MIGRATIONS, migrations_done
 
 _BUSY_MS = 30_000
 
@@ -155,8 +155,8 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 def _migrate(engine: sa.Engine) -> None:
     with writing(engine, "migrations") as connection:
-        _migrations.create(connection, checkfirst=True)
-        done = set(connection.scalars(sa.select(_migrations.c.number)))
+        migrations_done.create(connection, checkfirst=True)
+        done = set(connection.scalars(sa.select(migrations_done.c.number)))
     newest = MIGRATIONS[-1][0]
     if done and max(done) > newest:
         raise SettingsError(
@@ -166,7 +166,7 @@ def _migrate(engine: sa.Engine) -> None:
         if number not in done:
             with writing(engine, "migrations") as connection:
                 migrate(connection)
-                connection.execute(_migrations.insert().values(number=number, name=name))
+                connection.execute(migrations_done.insert().values(number=number, name=name))
 
 
 def _lock_number(name: str) -> int:

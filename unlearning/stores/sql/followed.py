@@ -1,6 +1,6 @@
 """What following found: registered model versions, what fed each, what was made from what, and what nobody can say.
 
-Beside `stores/lineage.py`, which knows the people and the full record of versions trained here; one database may hold both.
+Beside `stores/sql/lineage.py`, which knows the people and the full record of versions trained here; one database may hold both.
 """
 
 from __future__ import annotations

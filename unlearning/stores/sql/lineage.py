@@ -205,18 +205,6 @@ class SqlLineage:
             if connection.execute(models.update().where(where).values(deleted=True)).rowcount == 0:
                 raise NotFound(f"model version {model} is not in the lineage; expected one of `unlearn lineage`")
 
-    def models_fed_by(self, digests: Iterable[str], *, deleted: bool | None = False) -> list[ModelVersion]:
-        """Model versions trained on any of these data versions; see `models` for deleted."""
-        query = sa.select(models.c.name, models.c.version).order_by(models.c.name, models.c.version)
-        if deleted is not None:
-            query = query.where(models.c.deleted == deleted)
-        wanted, found = list(set(digests)), set()
-        with database.reading(self._engine) as connection:
-            for start in range(0, len(wanted), _CHUNK):
-                some = query.where(models.c.data_digest.in_(wanted[start : start + _CHUNK]))
-                found |= {(row.name, row.version) for row in connection.execute(some)}
-        return [ModelVersion(*key) for key in sorted(found)]
-
     # --- models that come from models
 
     def add_edge(self, parent: ModelVersion, child: ModelVersion, kind: str) -> None:
@@ -321,7 +309,7 @@ def _record_again(connection: sa.Connection, known: sa.Row[Any], version: DataVe
     """What is kept already, now with its Git commit if that came later."""
     if known.tokens != digest:
         raise WrongUse(
-            f"data version {version.digest[:12]}… of {version.path} is recorded with {known.people} people, now with others; "
+            f"data version {version.name} is recorded with {known.people} people, now with others; "
             "same content means same people: was another person column or another key used?"
         )
     if version.rev is not None and known.rev != version.rev:

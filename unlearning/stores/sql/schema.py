@@ -183,7 +183,7 @@ gaps = sa.Table(
     sa.Column("remedy", sa.Text, nullable=False),
 )
 
-_migrations = sa.Table(
+migrations_done = sa.Table(
     "unlearning_migration",
     sa.MetaData(),
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),

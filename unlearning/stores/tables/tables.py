@@ -153,7 +153,7 @@ def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
 def shared_tokens(who: People, *, kind: IdentifierKind, key: bytes) -> list[bytes]:
     """The tokens of everyone who is named only together with others: whose record such a row is, nobody can guess."""
     named_together = dict.fromkeys(part for value in who.values for part in hashing.several(value))
-    return hashing.keyed(key, [hashing.fingerprint(part, kind) for part in named_together])
+    return hashing.tokens(named_together, kind, keys=[key])[0]
 
 
 def collisions(who: People, kind: IdentifierKind) -> int:
@@ -163,12 +163,6 @@ def collisions(who: People, kind: IdentifierKind) -> int:
         inner = hashing.fingerprint(value, kind)
         seen[inner] = seen.get(inner, 0) + 1
     return sum(count > 1 for count in seen.values())
-
-
-def tokens_of(who: People, *, kind: IdentifierKind, keys: Sequence[bytes]) -> list[list[bytes]]:
-    """The 32-byte tokens of `who.values`, one list for each key; loops over people, never over rows."""
-    fingerprints = [hashing.fingerprint(value, kind) for value in who.values]
-    return [hashing.keyed(key, fingerprints) for key in keys]
 
 
 def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None = None) -> None:

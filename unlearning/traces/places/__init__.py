@@ -1,1 +1,1 @@
-"""Where people leave traces: one kind of place a file, each a `protocols.Place`."""
+"""Where people leave traces: one kind of place a file, each a `domain.traces.Place`."""

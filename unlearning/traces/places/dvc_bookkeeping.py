@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
-from unlearning.stores.dvc import objects as dvc_stores
-from unlearning.stores.dvc.objects import ObjectStore
+from unlearning.stores.dvc.objects import ObjectStore, drop_site_cache, site_cache
 from unlearning.stores.scans import raw_bytes
 from unlearning.traces.places.dvc_objects import OBJECTS
 
@@ -61,7 +60,7 @@ class SiteCachePlace:
 
     def find(self, wanted: Wanted) -> Found:
         """Files that name an erased object, or one of the people."""
-        asked, folder = _pattern(wanted), dvc_stores.site_cache(self.data)
+        asked, folder = _pattern(wanted), site_cache(self.data)
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
         found = []
         for file in files if asked else ():
@@ -71,7 +70,7 @@ class SiteCachePlace:
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Remove the whole index, whatever was found: making twins may have named objects in it since. DVC makes it again."""
-        dvc_stores.drop_site_cache(self.data)
+        drop_site_cache(self.data)
         return ()
 
 

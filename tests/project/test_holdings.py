@@ -1,0 +1,67 @@
+"""What a project looks after is a value: read once, the same until somebody reads it anew."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from tests.small_project import TABLES, Project
+from unlearning.domain.clocks import utc_now
+from unlearning.domain.entities import Adoption, plain
+from unlearning.domain.errors import WrongUse
+from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.project.holdings import Holdings
+from unlearning.project.workspace import Workspace
+from unlearning.stores.sql.ledger import SqlLedger
+
+CHURN = Adoption(
+    model=ModelVersion("churn", 1),
+    data=DataVersion("data/churn.csv", "0" * 64, "0" * 32, None, 1, 1),
+    tables=(("data/churn.csv", "customer"),),
+    policy="none",
+    stage=None,
+)
+
+
+def adopt(workspace: Workspace) -> None:
+    workspace.ledger.append("ModelAdopted", str(CHURN.model), plain(CHURN), at=utc_now())
+
+
+def test_what_is_adopted_counts_from_the_next_reading_on(project: Project) -> None:
+    workspace = project.workspace
+    before = Holdings.of(workspace)
+    adopt(workspace)
+    after = Holdings.of(workspace)
+
+    assert (before.models, tuple(before.tables)) == (("outcome",), TABLES)
+    assert after.models == ("outcome", "churn")
+    assert after.tables == {**before.tables, "data/churn.csv": "customer"}
+    assert after.people_columns == ("patient", "customer")
+    assert [after.person_in(path) for path in (TABLES[0], "data/churn.csv", "unknown.csv")] == [
+        "patient",
+        "customer",
+        "patient",
+    ]
+    with pytest.raises(FrozenInstanceError):
+        after.usual = "other"  # type: ignore[misc]
+
+
+def test_one_reading_folds_the_ledger_once(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    events = SqlLedger.events
+    monkeypatch.setattr(SqlLedger, "events", lambda *asked, **how: read.append(how) or events(*asked, **how))
+    holdings = Holdings.of(project.workspace)
+    for path in (*TABLES, "unknown.csv"):
+        assert holdings.person_in(path) == "patient"
+    assert (holdings.models, holdings.people_columns) == (("outcome",), ("patient",))
+    assert read == [{"kinds": ["ModelAdopted"]}]
+
+
+def test_without_a_known_column_nobody_is_searched_for() -> None:
+    nobody = Holdings(adoptions={}, tables={})
+    with pytest.raises(WrongUse, match="no column is known"):
+        nobody.person_in("data/churn.csv")
+    with pytest.raises(WrongUse, match="nothing to erase from"):
+        nobody.require_tables()
+    Holdings(adoptions={"churn": CHURN}, tables=dict(CHURN.tables)).require_tables()

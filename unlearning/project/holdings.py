@@ -1,0 +1,83 @@
+"""What a project looks after: its tables, the columns that say whose rows they hold, and its registered models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from unlearning.domain.entities import Adoption
+from unlearning.domain.errors import WrongUse
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+ALIAS = "identifier"
+"""The column of the table of aliases that says whose row it is; `person` says which rows mean the same person."""
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a project looks after, as of one reading of its ledger: a command or step reads it once and hands it on."""
+
+    adoptions: Mapping[str, Adoption]
+    """Registered model → how it is looked after, of models that were trained elsewhere."""
+    tables: Mapping[str, str]
+    """Path → person column of every table that an erasure redacts: declared ones, aliases, those of adopted models."""
+    own_model: str | None = None
+    """The model that the project trains itself."""
+    usual: str | None = None
+    """The column that says whose record it is where nobody said another."""
+
+    @classmethod
+    def of(cls, workspace: Workspace) -> Holdings:
+        """What is looked after now; whoever adopts a model reads it anew."""
+        own, adopted = workspace.settings.own, adoptions(workspace)
+        declared = dict.fromkeys(own.data.tables, workspace.recipe.person) if own else {}
+        if workspace.settings.subject.aliases:
+            declared[workspace.settings.subject.aliases] = ALIAS
+        return cls(
+            adoptions=adopted,
+            tables={path: column for each in adopted.values() for path, column in each.tables} | declared,
+            own_model=own.model if own else None,
+            usual=workspace.person,
+        )
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every registered model that erasures make a clean version of: the project's own first, then adopted ones."""
+        return (*((self.own_model,) if self.own_model else ()), *self.adoptions)
+
+    def person_in(self, path: str) -> str:
+        """The column that says whose record it is, in a table. Raises WrongUse as `people_columns` does."""
+        return self.tables.get(path) or self.people_columns[0]
+
+    @cached_property
+    def people_columns(self) -> tuple[str, ...]:
+        """Every such column, the usual one first: what to look for in a file whose table nobody knows.
+
+        Raises WrongUse where nobody has named one: a search would find nothing and prove nothing.
+        """
+        usual = [self.usual] if self.usual else []
+        if not (columns := tuple(dict.fromkeys((*usual, *self.tables.values())))):
+            raise WrongUse(
+                "no column is known that says whose record it is: adopt a model with `unlearn adopt`, or name the usual one as "
+                "subject.column in params.yaml"
+            )
+        return columns
+
+    def require_tables(self) -> None:
+        """Raises WrongUse where no adopted model has a table here: without an own model nothing could be erased from."""
+        if not any(each.tables for each in self.adoptions.values()):
+            raise WrongUse(
+                "nothing to erase from: this project trains no model of its own, and no model with a table that DVC tracks "
+                "here is adopted; adopt the registered models first, for example "
+                "`unlearn adopt fraud/3 --data data/fraud.csv --subject-column customer`"
+            )
+
+
+def adoptions(workspace: Workspace) -> dict[str, Adoption]:
+    """The newest adoption of each registered model."""
+    events = workspace.ledger.events(kinds=["ModelAdopted"])
+    return {event.body["model"]["name"]: Adoption.from_body(event.body) for event in events}
