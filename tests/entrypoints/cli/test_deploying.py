@@ -84,7 +84,7 @@ def test_what_was_deployed_is_said_with_the_next_step(answering: Path, monkeypat
         "created  work pool mine",
         "updated  erase  on the schedule 0 * * * *, on the event unlearning.erasure.requested",
         "         was different: schedule",
-        "         paused, and stays so until it is resumed in Prefect",
+        "         its schedule is paused, and stays so until it is resumed in Prefect",
         "kept     watch  on the schedule */15 * * * *, on the event unlearning.registry.changed",
         "removed  train",
         "next: prefect worker start --pool mine",

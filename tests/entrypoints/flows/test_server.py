@@ -83,6 +83,23 @@ def test_what_differs_is_put_right_and_named(empty: Server, wanted: list[Deploym
     assert [name for name, _ in empty.automations()] == ["erasure-requested", "registry-changed"]
 
 
+def test_an_automation_of_somebody_s_own_that_starts_a_flow_of_ours_is_theirs(empty: Server, wanted: list[Deployment]) -> None:
+    from prefect.events import DeploymentEventTrigger
+
+    deploy(empty, wanted)
+    theirs = DeploymentEventTrigger(name="at our release", expect={"release"})
+    theirs.set_deployment_id(empty.deployments()["erase"].id)
+    made = theirs.as_automation()
+    made.owner_resource = None
+    known = empty.ask("create_automation", automation=made)
+    try:
+        assert deploy(empty, wanted) == dict.fromkeys(NAMES, "kept")
+        assert set(deploy(empty, wanted, pool="another").values()) == {"updated"}
+        assert [name for name, _ in empty.automations()] == ["at our release", "erasure-requested", "registry-changed"]
+    finally:
+        empty.ask("delete_automation", automation_id=known)
+
+
 def test_the_training_of_a_project_that_stopped_to_train_is_removed(empty: Server, wanted: list[Deployment]) -> None:
     deploy(empty, wanted)
     without = [one for one in wanted if one.name != TRAIN.name]

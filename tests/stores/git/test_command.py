@@ -96,3 +96,10 @@ def test_no_git_on_the_machine_is_said(data: DvcData, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ProjectError, match="`git` is not installed"):
         Git(data.root)
+
+
+def test_what_is_too_long_for_memory_comes_as_a_stream_and_a_failure_is_said_at_its_end(data: DvcData) -> None:
+    with command.stream(data.root, "log", "--format=%s", failing="unread") as lines:
+        assert lines.read() == b"One\n"
+    with pytest.raises(ProjectError, match="unread"), command.stream(data.root, "log", "nothing", failing="unread") as lines:
+        assert lines.read() == b""

@@ -114,7 +114,7 @@ def _deploy_lines(document: Mapping[str, Any]) -> Iterator[str]:
         if one["differs"]:
             yield f"         was different: {', '.join(one['differs'])}"
         if one["paused"]:
-            yield "         paused, and stays so until it is resumed in Prefect"
+            yield "         its schedule is paused, and stays so until it is resumed in Prefect"
     yield "nothing was changed: a dry run" if document["dry_run"] else f"next: {document['next']}"
 
 

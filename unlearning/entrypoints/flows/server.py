@@ -24,6 +24,8 @@ from unlearning.domain.errors import Unavailable, WrongUse
 from unlearning.entrypoints.flows import embedded
 from unlearning.entrypoints.flows.deployments import ALL, Deployment, Trigger
 
+_TRIGGERS = {one.trigger.name for one in ALL if one.trigger}
+
 Result = Literal["created", "updated", "kept", "removed"]
 
 
@@ -36,7 +38,7 @@ class Change:
     differs: tuple[str, ...] = ()
     """What is not as declared, of one that is updated."""
     paused: bool = False
-    """Somebody paused it, and it stays so: it neither runs on its schedule nor by its event."""
+    """Somebody paused its schedule, and it stays so."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,7 @@ def _as_found(client: SyncPrefectClient, there: DeploymentResponse) -> dict[str,
         "trigger": [
             _said(getattr(one.trigger, "expect", ()), getattr(one.trigger, "match", None), getattr(action, "parameters", None))
             for one in automations
+            if one.name in _TRIGGERS  # others are somebody's own, which may start our flows too
             for action in one.actions
         ],
         "work pool": there.work_pool_name,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, cast
 
 from unlearning.domain.environ import GIT_QUIETLY
 from unlearning.domain.errors import ProjectError, Unavailable, UnlearningError
@@ -36,6 +38,18 @@ def output(
     own words, for anything else.
     """
     return _checked(root, arguments, _run(root, *arguments, content=content, environment=environment), failing)
+
+
+@contextmanager
+def stream(root: Path, *arguments: str, failing: str) -> Iterator[IO[bytes]]:
+    """What Git prints, as it comes: for more than fits in memory. Raises ProjectError at the end, when Git says it failed."""
+    command = ["git", *arguments]
+    with subprocess.Popen(
+        command, cwd=root, env={**os.environ, **_ENVIRONMENT}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as process:
+        yield cast("IO[bytes]", process.stdout)
+    if process.returncode:
+        raise ProjectError(failing)
 
 
 def locked(root: Path, lock: str | Path) -> Unavailable:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
-from unlearning.domain.errors import ProjectError
 from unlearning.stores.git import command
 from unlearning.stores.git.repository import Git
 
@@ -24,13 +21,10 @@ def names(git: Git) -> Iterator[str]:
 def holding(git: Git, wanted: re.Pattern[bytes]) -> tuple[int, int]:
     """(objects in which something is found, objects that were read), unreachable ones included; one at a time in memory."""
     found = read = 0
-    command = ["git", "cat-file", "--batch", "--batch-all-objects", "--unordered"]
-    with subprocess.Popen(command, cwd=git.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        stream = process.stdout
-        while stream is not None and (head := stream.readline()):
-            size = int(head.split()[2])
-            content = stream.read(size + 1)
+    everything = ("cat-file", "--batch", "--batch-all-objects", "--unordered")
+    failing = f"`git cat-file` failed in {git.root}; run `git fsck` there"
+    with command.stream(git.root, *everything, failing=failing) as objects:
+        while head := objects.readline():
+            content = objects.read(int(head.split()[2]) + 1)
             read, found = read + 1, found + bool(wanted.search(content))
-    if process.returncode:
-        raise ProjectError(f"`git cat-file` failed in {Path(git.root)}; run `git fsck` there")
     return found, read
