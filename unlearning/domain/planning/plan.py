@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from unlearning.domain.codec import BESIDE
 from unlearning.domain.entities import plain
 from unlearning.domain.errors import WouldEmptyData
 from unlearning.domain.hashing import digest
@@ -44,7 +45,7 @@ class Plan:
     """The tables as they are now, upstream first."""
     suppressed_upto: int
     """Ledger position as of which suppressed people are left out of the training."""
-    own: OwnPlan | None
+    own: OwnPlan | None = field(metadata=BESIDE)
     """None where the project trains nothing: every model is adopted."""
     adopted: tuple[str, ...] = ()
     """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again."""

@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from unlearning.domain.chain import Trained
+from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.errors import ParentMoved, Refused, needing_room
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
@@ -19,7 +19,6 @@ from unlearning.erasure import batches, decisions, report
 from unlearning.erasure.erasure import Erasure, trained_from
 from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
 from unlearning.lineage import openlineage
-from unlearning.project.training.train import Replay
 from unlearning.project.training.train import replay as train_again
 from unlearning.project.workspace import Workspace, open_workspace
 

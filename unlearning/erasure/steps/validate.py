@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.chain import Trained
+from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, plain
 from unlearning.domain.errors import ValidationRefused
 from unlearning.erasure.steps.redact import check_unmoved
 from unlearning.project import suppression
-from unlearning.project.training import judging, train
+from unlearning.project.training import judging
 from unlearning.project.training.judging import _profile, check_table, frame, tokenise
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _who_stays(erasure: Erasure, old: pd.DataFrame, path: str) -> object | None:
     return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
 
 
-def validate_step(erasure: Erasure, trained: Trained, replay: train.Replay | None = None) -> Mapping[str, Any]:
+def validate_step(erasure: Erasure, trained: Trained, replay: Replay | None = None) -> Mapping[str, Any]:
     """6: judge the new data and the candidate; says whether it may be promoted and, if not, why."""
 
     def body() -> Mapping[str, Any]:

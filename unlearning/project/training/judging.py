@@ -13,11 +13,11 @@ import numpy as np
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
 from unlearning.domain import hashing
-from unlearning.domain.chain import Trained
+from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, Guarantee, plain
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.project import plugins, suppression
-from unlearning.project.training import ensemble, train
+from unlearning.project.training import ensemble
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def model_checks(
     *,
     forget: Records,
     parent: Trained | None,
-    replay: train.Replay | None = None,
+    replay: Replay | None = None,
     only: Sequence[str] = MODEL_CHECKS,
 ) -> tuple[CheckResult, ...]:
     """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
