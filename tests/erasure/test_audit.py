@@ -20,6 +20,7 @@ from tests.stores.conftest import database_url, postgres_server, postgres_url  #
 from unlearning.certificate import envelope
 from unlearning.certificate import statement as certificate
 from unlearning.domain.errors import KeyFileError, NotFound, VerificationFailed, WrongUse
+from unlearning.domain.events import Unknown
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.merkle import ordered_root
 from unlearning.erasure import audit, countersign
@@ -116,7 +117,7 @@ def test_a_chain_written_anew_is_seen_by_whoever_noted_a_head(ledger: SqlLedger,
 
 def test_a_note_from_before_still_holds_when_the_ledger_has_grown(ledger: SqlLedger) -> None:
     kept = noted(ledger)
-    ledger.append("Counted", "later", {}, at=NOON)
+    ledger.append("later", Unknown("Counted", {}), at=NOON)
     assert audit.check(ledger, [kept, Note("a tag", kept.head)]) == []
 
 

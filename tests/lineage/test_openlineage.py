@@ -156,7 +156,7 @@ def test_a_dead_endpoint_is_said_aloud_and_recorded_and_stops_nothing(
     with caplog.at_level("WARNING", logger="unlearning.progress"):
         project.erase()
     assert project.champion == 2
-    missed = [event.body for event in project.events() if event.kind == openlineage.NOT_SENT]
+    missed = [event.body for event in project.events() if event.kind == "LineageNotSent"]
     assert [(one["state"], one["why"]) for one in missed] == [("START", "URLError"), ("COMPLETE", "URLError")]
     assert "was not sent (URLError)" in caplog.text
 

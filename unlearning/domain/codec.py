@@ -9,7 +9,7 @@ raises Damaged: a newer version said something there, and whoever acts on the re
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
@@ -30,28 +30,29 @@ _DERIVED = {CheckResult: ("passed",)}
 
 def write(value: Any) -> Any:
     """A value as plain JSON values. Raises ValueError for a moment without a time zone."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return _written(value)
-    if isinstance(value, Mapping):
-        return {str(key): write(item) for key, item in value.items()}
+    if value is None or isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, (tuple, list)):
         return [write(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(key): write(item) for key, item in value.items()}
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError(f"the moment {value.isoformat()} has no time zone; expected an aware datetime")
         return value.isoformat()
-    return value
+    return _written(value) if is_dataclass(value) else value
 
 
 def _written(value: Any) -> dict[str, Any]:
+    kind: Any = type(value)
     found: dict[str, Any] = {}
-    for one in fields(value):
+    for one in _parts(kind):
         item = getattr(value, one.name)
-        if _says(one, BESIDE):
+        if one.beside is not None:
             found |= {} if item is None else write(item)
-        elif not (_says(one, LEFT_OUT) and item == one.default):
-            found[_key(one)] = write(item)
-    return found | {name: getattr(value, name) for name in _DERIVED.get(type(value), ())}
+        elif not (one.left_out and item == one.default):
+            found[one.key] = write(item)
+    return found | {name: getattr(value, name) for name in _DERIVED.get(kind, ())}
 
 
 def read(kind: type[T], value: Any, *, of: str = "") -> T:
@@ -86,6 +87,7 @@ def _reader(hint: Any) -> Reader:
     return _leaf((int, float) if hint is float else (hint,))
 
 
+@cache
 def _leaf(kinds: tuple[type, ...]) -> Reader:
     def reader(value: Any) -> Any:
         if type(value) not in kinds:
@@ -144,45 +146,63 @@ def _mapping(key: Any, item: Reader) -> Reader:
 
 
 def _object(kind: Any) -> Reader:
-    hints, described = get_type_hints(kind), fields(kind)
-    readers = {
-        one.name: _reader(_without_none(hints[one.name]) if _says(one, BESIDE) else hints[one.name]) for one in described
-    }
-    known = _keys(kind)
+    parts, known = _parts(kind), _keys(kind)
+    readers = {one.name: _reader(one.hint if one.beside is None else one.beside) for one in parts}
 
     def reader(value: Any) -> Any:
         body: Mapping[str, Any] = _leaf((dict,))(value)
-        if strange := body.keys() - known:
-            names = ", ".join(sorted(strange))
-            raise _Unreadable(f"this version knows no {names}; a newer mlflow-unlearning wrote it, install that")
-        return kind(**{one.name: item for one in described for item in _taken(one, hints[one.name], body, readers[one.name])})
+        if strange := sorted(body.keys() - known):
+            raise _Unreadable(f"this version knows no {', '.join(strange)}; a newer mlflow-unlearning wrote it, install that")
+        made: dict[str, Any] = {}
+        for one in parts:
+            if one.beside is not None:
+                inside = {key: body[key] for key in _keys(one.beside) & body.keys()}
+                made[one.name] = readers[one.name](inside) if inside or one.beside is one.hint else None
+            elif one.key in body:
+                made[one.name] = _within(one.key, readers[one.name], body[one.key])
+            elif one.required:
+                raise _Unreadable(f"{one.key} is missing")
+        return kind(**made)
 
     return reader
 
 
-def _taken(one: Field[Any], hint: Any, body: Mapping[str, Any], reader: Reader) -> list[Any]:
-    """What a body says of a field: one value, or none where its default counts."""
-    if _says(one, BESIDE):
-        kind = _without_none(hint)
-        if kind is not hint and _keys(kind).isdisjoint(body):
-            return [None]
-        return [reader({key: item for key, item in body.items() if key in _keys(kind)})]
-    if _key(one) in body:
-        try:
-            return [reader(body[_key(one)])]
-        except _Unreadable as error:
-            raise _Unreadable(f"{_key(one)}: {error}") from None
-    if one.default is MISSING and one.default_factory is MISSING:
-        raise _Unreadable(f"{_key(one)} is missing")
-    return []
+def _within(key: str, reader: Reader, value: Any) -> Any:
+    try:
+        return reader(value)
+    except _Unreadable as error:
+        raise _Unreadable(f"{key}: {error}") from None
 
 
-def _says(one: Field[Any], what: Mapping[str, bool]) -> bool:
-    return what.items() <= one.metadata.items()
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A field, and what its metadata says."""
+
+    name: str
+    key: str
+    hint: Any
+    beside: Any
+    """The type whose keys stand among those around it, if that is asked for."""
+    left_out: bool
+    default: Any
+    required: bool
 
 
-def _key(one: Field[Any]) -> str:
-    return str(one.metadata.get(AS, one.name))
+@cache
+def _parts(kind: Any) -> tuple[_Part, ...]:
+    hints = get_type_hints(kind)
+    return tuple(
+        _Part(
+            name=one.name,
+            key=str(one.metadata.get(AS, one.name)),
+            hint=hints[one.name],
+            beside=_without_none(hints[one.name]) if BESIDE.items() <= one.metadata.items() else None,
+            left_out=LEFT_OUT.items() <= one.metadata.items(),
+            default=one.default,
+            required=one.default is MISSING and one.default_factory is MISSING,
+        )
+        for one in fields(kind)
+    )
 
 
 def _without_none(hint: Any) -> Any:
@@ -192,7 +212,7 @@ def _without_none(hint: Any) -> Any:
 
 @cache
 def _keys(kind: Any) -> frozenset[str]:
-    hints = get_type_hints(kind)
-    beside = (_keys(_without_none(hints[one.name])) for one in fields(kind) if _says(one, BESIDE))
-    here = frozenset(_key(one) for one in fields(kind) if not _says(one, BESIDE))
-    return here.union(_DERIVED.get(kind, ()), *beside)
+    """Every key that a value of this type is written with."""
+    inside = (_keys(one.beside) for one in _parts(kind) if one.beside is not None)
+    here = frozenset(one.key for one in _parts(kind) if one.beside is None)
+    return here.union(_DERIVED.get(kind, ()), *inside)

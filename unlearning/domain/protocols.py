@@ -6,12 +6,12 @@ Built-ins and plugins take the same road, the entry points `unlearning.methods`,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from unlearning.domain.chain import Chain, Job, Part, Trained
-from unlearning.domain.entities import CheckResult, Event, Guarantee
+from unlearning.domain.entities import CheckResult, Guarantee
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,13 +189,3 @@ class Check(Protocol):
 
     def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:
         """The judgement, with what it takes to repeat it."""
-
-
-class Ledger(Protocol):
-    """Append-only events."""
-
-    def append(self, kind: str, subject: str, body: Mapping[str, Any], *, at: Any) -> Event:
-        """Chain one event to the last."""
-
-    def events(self, *, subject: str | None = None, kinds: Iterable[str] | None = None) -> list[Event]:
-        """Events in order."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.certificate import envelope, statement
 from unlearning.domain import hashing, merkle
 from unlearning.domain.errors import Damaged, Unavailable, VerificationFailed, WrongUse
+from unlearning.domain.events import CertificateIssued
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -147,15 +148,15 @@ def _certificates(workspace: Workspace) -> tuple[list[Note], list[str]]:
 def _issued(workspace: Workspace) -> Iterator[str]:
     """Certificates that the ledger issued and that are not what they were."""
     try:
-        events = workspace.ledger.events(kinds=["CertificateIssued"])
+        events = workspace.ledger.of(CertificateIssued)
     except Damaged as error:
         yield str(error)
         return
-    latest = {event.body["path"]: event for event in events if event.body.get("path")}
+    latest = {event.fact.path: event for event in events if event.fact.path}
     for path, event in latest.items():
         if not workspace.path(path).is_file():
             yield f"certificate {path}, issued by event {event.seq}, is gone"
-        elif event.body.get("digest") not in _digests(workspace.path(path)):
+        elif event.fact.digest not in _digests(workspace.path(path)):
             yield f"certificate {path} is not the one that event {event.seq} issued: one of the two was changed"
 
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unlearning.domain import lifecycle
 from unlearning.domain.versions import Tracked
 from unlearning.project import settings
 from unlearning.stores.dvc import objects as dvc_stores
@@ -66,7 +65,7 @@ def downstream(start: Iterable[str], edges: Mapping[str, Collection[str]]) -> fr
 
 def kept(workspace: Workspace) -> dict[str, frozenset[str]]:
     """Object → the people whom a legal hold on its data set keeps in it; a folder's files are kept with it."""
-    held = lifecycle.kept(workspace.ledger.events())
+    held = workspace.ledger.state().kept
     if not held:
         return {}
     history, stores = Past.of(workspace), dvc_stores.stores(workspace.data)

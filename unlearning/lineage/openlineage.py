@@ -20,15 +20,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning import __version__
+from unlearning.domain.events import LineageNotSent
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.settings import OPENLINEAGE_KEY
 
 if TYPE_CHECKING:
+    from unlearning.domain.events import AdoptedPromoted, AdoptedRetrained
     from unlearning.project.workspace import Workspace
 
 SPEC = "https://openlineage.io/spec"
 PRODUCER = f"https://pypi.org/project/mlflow-unlearning/{__version__}"
-NOT_SENT = "LineageNotSent"
 
 _PATIENCE_S = 5
 _FACETS = {
@@ -140,8 +141,8 @@ def send(workspace: Workspace, told: Mapping[str, Any]) -> None:
     except OSError as error:  # urllib's errors are OSErrors too
         why = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else type(error).__name__
         progress.warning("OpenLineage: %s of %s was not sent (%s)", told["eventType"], told["job"]["name"], why)
-        body = {"job": told["job"]["name"], "run": told["run"]["runId"], "state": told["eventType"], "why": why}
-        workspace.ledger.append(NOT_SENT, "openlineage", body, at=datetime.now(UTC))
+        missed = LineageNotSent(job=told["job"]["name"], run=told["run"]["runId"], state=told["eventType"], why=why)
+        workspace.ledger.append("openlineage", missed, at=datetime.now(UTC))
 
 
 def _append(workspace: Workspace, file: str, told: Mapping[str, Any]) -> None:
@@ -190,11 +191,11 @@ def tell_erasure(workspace: Workspace, told: Told, report: Mapping[str, Any], re
         told.outputs += [data(workspace, after) for _, after in redacted]
 
 
-def tell_remade(workspace: Workspace, told: Told, made: Mapping[str, Any], moved: Mapping[str, Any]) -> None:
+def tell_remade(workspace: Workspace, told: Told, made: AdoptedRetrained, moved: AdoptedPromoted) -> None:
     """An adopted model: the redacted table and the old versions went in, the new one came out."""
-    told.inputs.append(data(workspace, DataVersion(**made["data"])))
-    told.inputs += [model(workspace, ModelVersion(made["model"], one["version"])) for one in moved["from"]]
-    told.outputs.append(model(workspace, ModelVersion(made["model"], made["to"])))
+    told.inputs.append(data(workspace, made.data))
+    told.inputs += [model(workspace, version) for version in moved.versions]
+    told.outputs.append(model(workspace, ModelVersion(made.model, made.version)))
 
 
 def tell_followed(workspace: Workspace, before: frozenset[Any]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import Adoption
 from unlearning.domain.errors import WrongUse
+from unlearning.domain.events import ModelAdopted
 from unlearning.project import settings as settings_file
 from unlearning.project.settings import Own, Settings
 
@@ -95,8 +96,8 @@ class Workspace:
     @property
     def adoptions(self) -> dict[str, Adoption]:
         """Registered model → how it is looked after, of models that were trained elsewhere; the newest adoption counts."""
-        events = self.ledger.events(kinds=["ModelAdopted"])
-        return {event.body["model"]["name"]: Adoption.from_body(event.body) for event in events}
+        found = (event.fact.adoption for event in self.ledger.of(ModelAdopted))
+        return {adoption.model.name: adoption for adoption in found}
 
     @property
     def own(self) -> Own:

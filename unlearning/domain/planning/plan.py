@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from unlearning.domain.codec import BESIDE
-from unlearning.domain.entities import plain
 from unlearning.domain.errors import WouldEmptyData
 from unlearning.domain.hashing import digest
 from unlearning.domain.versions import DataVersion, ModelVersion
@@ -27,12 +25,6 @@ class OwnPlan:
     """Path of the table that trains the model."""
     retrain_model: bool
     """False when nobody to forget shaped the version behind the alias: the data is redacted, the model stays."""
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> OwnPlan:
-        """The inverse of `entities.plain`."""
-        facts = {name: body[name] for name in ("model", "alias", "train", "retrain_model")}
-        return cls(**facts, parent=ModelVersion(**body["parent"]), methods=tuple(body["methods"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +46,6 @@ class Plan:
     def retrains_own(self) -> bool:
         """The project's own model is to be replaced."""
         return self.own is not None and self.own.retrain_model
-
-    def body(self) -> dict[str, Any]:
-        """As plain values, those about the own model beside the others."""
-        body: dict[str, Any] = plain(self)
-        own = body.pop("own") or {}
-        return {**body, **own}
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Plan:
-        """The inverse of `body`."""
-        return cls(
-            erasure_id=body["erasure_id"],
-            tokens=tuple(body["tokens"]),
-            before=tuple(DataVersion(**version) for version in body["before"]),
-            suppressed_upto=body["suppressed_upto"],
-            own=OwnPlan.from_body(body) if "parent" in body else None,
-            adopted=tuple(body.get("adopted", ())),
-        )
 
 
 def erasure_id(request_ids: Sequence[str]) -> str:

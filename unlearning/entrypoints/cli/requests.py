@@ -55,14 +55,13 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
     \b
     Example:  unlearn status request-0123456789abcdef
     """
-    from unlearning.domain import lifecycle
     from unlearning.project.requests import chosen
 
     workspace = open_project(root)
     if request_id:
         _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
         return
-    known = lifecycle.fold(workspace.ledger.events()).values()
+    known = workspace.ledger.state().requests.values()
     _show(workspace, sorted(known, key=_urgency), as_json=as_json)
 
 
@@ -232,7 +231,7 @@ def _documents(workspace: Workspace, requests: Sequence[ErasureRequest]) -> list
     from unlearning.domain.entities import plain
     from unlearning.erasure import decisions
 
-    late = {one.request_id for one in lifecycle.overdue(lifecycle.fold(workspace.ledger.events()), utc_now())}
+    late = {one.request_id for one in lifecycle.overdue(workspace.ledger.state().requests, utc_now())}
     held, extended = decisions.on_record(workspace, {one.group for one in requests})
     return [
         {
