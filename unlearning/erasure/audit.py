@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.certificate import envelope, statement
 from unlearning.domain import hashing, merkle
@@ -37,7 +37,22 @@ class Note:
     """Of the event; None where only its hash was noted."""
 
 
-def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found."""
+
+    intact: bool
+    events: int
+    head: str
+    root: str
+    notes: tuple[str, ...]
+    """Where heads were noted that the ledger was compared with."""
+    unchecked: tuple[str, ...]
+    findings: tuple[str, ...]
+    """What is wrong, in words."""
+
+
+def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> Audit:
     """Everything that is wrong with the ledger, in words, and the head and root to note for the next time.
 
     expected: heads that somebody kept.
@@ -50,15 +65,15 @@ def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> dict[str, Any]
     certificates, broken = _certificates(workspace)
     findings = [*check(workspace.ledger, [*notes, *certificates]), *broken, *_issued(workspace)]
     position, head = workspace.ledger.head()
-    return {
-        "intact": not findings,
-        "events": position,
-        "head": head,
-        "root": root(workspace.ledger),
-        "notes": [note.where for note in (*notes, *certificates)],
-        "unchecked": unchecked,
-        "findings": findings,
-    }
+    return Audit(
+        intact=not findings,
+        events=position,
+        head=head,
+        root=root(workspace.ledger),
+        notes=tuple(note.where for note in (*notes, *certificates)),
+        unchecked=tuple(unchecked),
+        findings=tuple(findings),
+    )
 
 
 def check(ledger: SqlLedger, notes: Iterable[Note]) -> list[str]:
@@ -98,15 +113,15 @@ def parse(text: str) -> Note:
     return Note("the head you gave", head, int(position))
 
 
-def lines(report: Mapping[str, Any]) -> list[str]:
+def lines(report: Audit) -> list[str]:
     """An audit for people."""
-    verdict = "intact" if report["intact"] else f"{len(report['findings'])} findings"
+    verdict = "intact" if report.intact else f"{len(report.findings)} findings"
     return [
-        f"{verdict}: {report['events']} events, compared with {len(report['notes'])} notes of its head",
-        f"  head  {report['events']}:{report['head']}",
-        f"  root  {report['root']}",
-        *(f"  FOUND  {finding}" for finding in report["findings"]),
-        *(f"  not compared  {what}" for what in report["unchecked"]),
+        f"{verdict}: {report.events} events, compared with {len(report.notes)} notes of its head",
+        f"  head  {report.events}:{report.head}",
+        f"  root  {report.root}",
+        *(f"  FOUND  {finding}" for finding in report.findings),
+        *(f"  not compared  {what}" for what in report.unchecked),
     ]
 
 

@@ -7,12 +7,14 @@ purged, and the certificate lists what was kept. Reasons are written by people, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from unlearning.certificate.facts import Extension, Hold, Recipient
 from unlearning.domain import clocks, hashing, lifecycle
+from unlearning.domain.codec import BESIDE
 from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import AwaitsApproval, IdentifierError, OnHold, Refused, WrongUse
 from unlearning.domain.events import (
@@ -225,6 +227,31 @@ def on_record(workspace: Workspace, request_ids: Iterable[str]) -> tuple[tuple[H
             case RequestExtended(due_at=due_at, reason=reason):
                 extensions.append(Extension(event.subject, event.at, due_at, reason))
     return tuple(one for holds in made.values() for one in holds), tuple(extensions)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A request with what was decided about it, as `unlearn status` answers."""
+
+    request: ErasureRequest = field(metadata=BESIDE)
+    overdue: bool
+    holds: tuple[Hold, ...]
+    extension: Extension | None
+
+
+def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
+    """These requests, each with the holds and the extension of its group."""
+    late = {one.request_id for one in lifecycle.overdue(workspace.ledger.state().requests, now)}
+    held, extended = on_record(workspace, {one.group for one in requests})
+    return [
+        Shown(
+            request=one,
+            overdue=one.request_id in late,
+            holds=tuple(each for each in held if each.request_id == one.group),
+            extension=next((each for each in extended if each.request_id == one.group), None),
+        )
+        for one in requests
+    ]
 
 
 def _decide(workspace: Workspace, request_id: str, made: RequestFact, *, now: datetime, check: Check) -> ErasureRequest:

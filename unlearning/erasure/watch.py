@@ -110,7 +110,7 @@ def watch(workspace: Workspace, *, clock: Clock) -> list[Sighting]:
     """One round: everything that was found, reversed where it can be. Nothing is decided by a ledger that was tampered with."""
     damaged = [
         Sighting("ledger", "the ledger", "reported", finding, "restore it from a backup; until then nothing is reversed")
-        for finding in audit.audit(workspace)["findings"]
+        for finding in audit.audit(workspace).findings
     ]
     this = Round(workspace, clock)
     found = damaged or [sighting for name, look in LOOKS.items() for sighting in _guarded(name, look, this)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,8 +100,3 @@ def lines(done: Sweep) -> list[str]:
 
 def _count(row: Looked) -> str:
     return f"{'?' if row.count is None else row.count} of {row.searched}" if row.searched else row.how
-
-
-def as_table(rows: Iterable[Looked]) -> list[Mapping[str, Any]]:
-    """Rows for a report."""
-    return [plain(row) for row in rows]
