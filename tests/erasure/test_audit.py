@@ -43,7 +43,7 @@ def engine(database_url: str, tmp_path: Path) -> Iterator[sa.Engine]:  # noqa: F
 def ledger(engine: sa.Engine) -> SqlLedger:
     made = SqlLedger(engine)
     for number in range(1, EVENTS + 1):
-        made.append("Counted", f"subject-{number % 2}", {"number": number}, at=NOON)
+        made.append(f"subject-{number % 2}", Unknown("Counted", {"number": number}), at=NOON)
     return made
 
 
