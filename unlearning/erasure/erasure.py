@@ -1,4 +1,7 @@
-"""One batch of requests on its way through the steps: what its events say, and how a step runs only once."""
+"""One batch of requests on its way through the steps: what its events say, and how a step runs only once.
+
+What the steps read of data and lineage stands in `record_sets`.
+"""
 
 from __future__ import annotations
 
