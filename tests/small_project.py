@@ -16,7 +16,8 @@ from ruamel.yaml import YAML
 
 from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
-from unlearning.domain.entities import ErasureRequest, Event
+from unlearning.domain.entities import ErasureRequest
+from unlearning.domain.events import Event, Fact
 from unlearning.domain.partition import places, shard_and_slice
 from unlearning.erasure.steps.receive import receive
 from unlearning.project.training import stages
@@ -230,7 +231,7 @@ class Project:
             done: list[dict[str, Any]] = flow.erase.fn(root=str(self.root), requests=list(requests), replay=replay)
             return done
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[Event[Fact]]:
         """The ledger."""
         return self.workspace.ledger.events()
 
@@ -242,7 +243,7 @@ class Project:
         """Request → state."""
         from unlearning.domain import lifecycle
 
-        return {name: request.state for name, request in lifecycle.fold(self.events()).items()}
+        return {name: request.state for name, request in lifecycle.fold(self.events()).requests.items()}
 
     @property
     def champion(self) -> int | None:

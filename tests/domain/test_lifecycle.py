@@ -11,58 +11,84 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import example
 from unlearning.domain import clocks, lifecycle
-from unlearning.domain.entities import ErasureRequest, Event, Regulation
+from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.errors import Refused
+from unlearning.domain.events import (
+    AliasMoved,
+    ApprovalRequested,
+    CandidateTrained,
+    CandidateValidated,
+    CertificateIssued,
+    DataRedacted,
+    ErasureQueued,
+    ErasureRefused,
+    ErasureStarted,
+    Event,
+    Fact,
+    ImpactAssessed,
+    PlanMade,
+    Purged,
+    RequestCancelled,
+    RequestExempted,
+    RequestHeld,
+    RequestReceived,
+    RequestReleased,
+    SubjectNotFound,
+    SubjectSuppressed,
+    Unknown,
+    VersionRegistered,
+)
 from unlearning.domain.lifecycle import Progress, fold
 
+STATES = lifecycle.ACTIVE | lifecycle.ENDED | {"on_hold", "duplicate"}
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Said:
-    kind: str
     subject: str
-    body: dict[str, Any]
+    fact: Fact
 
 
-def said(kind: str, subject: str, **body: Any) -> Said:
-    return Said(kind, subject, body)
+def said(kind: type[Any], subject: str, **facts: Any) -> Said:
+    return Said(subject, example(kind, **facts))
 
 
 def received(request: str, person: str, group: str | None = None, due: datetime | None = None) -> Said:
     return said(
-        "RequestReceived",
+        RequestReceived,
         request,
         token=f"index:{person}",
         suppression_token=f"list:{person}",
         regulation="gdpr",
-        due_at=(due or NOON + timedelta(days=30)).isoformat(),
+        due_at=due or NOON + timedelta(days=30),
         group=group or request,
     )
 
 
-def ledger(*lines: Said) -> list[Event]:
-    return [Event(seq, NOON, line.kind, line.subject, line.body, "", "") for seq, line in enumerate(lines, start=1)]
+def ledger(*lines: Said) -> list[Event[Fact]]:
+    return [Event(seq, NOON, line.subject, line.fact, {}, "", "") for seq, line in enumerate(lines, start=1)]
 
 
 def requests(*lines: Said) -> dict[str, ErasureRequest]:
-    return fold(ledger(*lines))
+    return fold(ledger(*lines)).requests
 
 
 def states(*lines: Said) -> dict[str, str]:
     return {name: request.state for name, request in requests(*lines).items()}
 
 
-ASKED = (received("r", "ada"), said("SubjectSuppressed", "r"))
-STARTED = (*ASKED, said("ErasureStarted", "e", requests=["r"]), said("ImpactAssessed", "e"))
-PLANNED = (*STARTED, said("PlanMade", "e"))
-REDACTED = (*PLANNED, said("DataRedacted", "e"))
-TRAINED = (*REDACTED, said("CandidateTrained", "e", method="sisa"))
-VALIDATED = (*TRAINED, said("CandidateValidated", "e", method="sisa", passed=True))
-PROMOTED = (*VALIDATED, said("VersionRegistered", "e"), said("AliasMoved", "e"))
-PURGED = (*PROMOTED, said("Purged", "e"))
-CERTIFIED = (*PURGED, said("CertificateIssued", "e", path="c.json", residuals=[]))
+ASKED = (received("r", "ada"), said(SubjectSuppressed, "r"))
+STARTED = (*ASKED, said(ErasureStarted, "e", requests=("r",)), said(ImpactAssessed, "e"))
+PLANNED = (*STARTED, said(PlanMade, "e"))
+REDACTED = (*PLANNED, said(DataRedacted, "e"))
+TRAINED = (*REDACTED, said(CandidateTrained, "e", method="sisa"))
+VALIDATED = (*TRAINED, said(CandidateValidated, "e", method="sisa", passed=True))
+PROMOTED = (*VALIDATED, said(VersionRegistered, "e"), said(AliasMoved, "e"))
+PURGED = (*PROMOTED, said(Purged, "e"))
+CERTIFIED = (*PURGED, said(CertificateIssued, "e", path="c.json", residuals=0))
 
 
 @pytest.mark.parametrize(
@@ -101,8 +127,8 @@ def test_ccpa_gives_45_days_and_no_law_no_deadline(regulation: Regulation, days:
         (ASKED, "suppressed"),
         (STARTED, "suppressed"),
         (PLANNED, "planned"),
-        ((*PLANNED, said("ApprovalRequested", "e")), "awaiting_approval"),
-        ((*PLANNED, said("ErasureQueued", "e")), "queued"),
+        ((*PLANNED, said(ApprovalRequested, "e")), "awaiting_approval"),
+        ((*PLANNED, said(ErasureQueued, "e")), "queued"),
         (REDACTED, "erasing"),
         (TRAINED, "validating"),
         (VALIDATED, "promoting"),
@@ -122,38 +148,38 @@ def test_a_completed_request_names_its_erasure_and_certificate() -> None:
 
 
 def test_residuals_in_the_certificate_show_in_the_state_until_a_later_one_has_none() -> None:
-    left = said("CertificateIssued", "e", path="c1.json", residuals=[{"place": "old object"}])
+    left = said(CertificateIssued, "e", path="c1.json", residuals=1)
     assert states(*PURGED, left) == {"r": "completed_with_residuals"}
-    later = requests(*PURGED, left, said("CertificateIssued", "e", path="c2.json", residuals=[]))["r"]
+    later = requests(*PURGED, left, said(CertificateIssued, "e", path="c2.json", residuals=0))["r"]
     assert (later.state, later.certificate) == ("completed", "c2.json")
 
 
 def test_a_failed_validation_lets_the_next_method_try() -> None:
-    lines = (*TRAINED, said("CandidateValidated", "e", method="sisa", passed=False))
+    lines = (*TRAINED, said(CandidateValidated, "e", method="sisa", passed=False))
     assert states(*lines) == {"r": "erasing"}
     assert states(
-        *lines, said("CandidateTrained", "e", method="retrain"), said("CandidateValidated", "e", method="retrain", passed=True)
+        *lines, said(CandidateTrained, "e", method="retrain"), said(CandidateValidated, "e", method="retrain", passed=True)
     ) == {"r": "promoting"}
 
 
 def test_a_refused_erasure_leaves_its_request_open_and_can_be_taken_up_again() -> None:
-    lines = (*TRAINED, said("CandidateValidated", "e", method="sisa", passed=False), said("ErasureRefused", "e", reason="auc"))
+    lines = (*TRAINED, said(CandidateValidated, "e", method="sisa", passed=False), said(ErasureRefused, "e", reason="auc"))
     assert states(*lines) == {"r": "failed"}
     assert [item.request_id for item in lifecycle.open_requests(requests(*lines))] == ["r"]
-    assert states(*lines, said("CandidateTrained", "e", method="retrain")) == {"r": "validating"}
-    again = (*lines, said("ErasureStarted", "e2", requests=["r"]))
+    assert states(*lines, said(CandidateTrained, "e", method="retrain")) == {"r": "validating"}
+    again = (*lines, said(ErasureStarted, "e2", requests=("r",)))
     assert requests(*again)["r"].erasure_id == "e2"
-    assert states(*again, said("PlanMade", "e2"), said("DataRedacted", "e2")) == {"r": "erasing"}
+    assert states(*again, said(PlanMade, "e2"), said(DataRedacted, "e2")) == {"r": "erasing"}
 
 
 def test_an_erasure_that_another_has_replaced_no_longer_moves_the_request() -> None:
-    assert states(*PLANNED, said("ErasureStarted", "e2", requests=["r"]), said("DataRedacted", "e")) == {"r": "suppressed"}
+    assert states(*PLANNED, said(ErasureStarted, "e2", requests=("r",)), said(DataRedacted, "e")) == {"r": "suppressed"}
 
 
 def test_a_person_who_is_in_no_data_is_not_found_and_gets_a_certificate_that_says_so() -> None:
-    lines = (*STARTED, said("SubjectNotFound", "r"))
+    lines = (*STARTED, said(SubjectNotFound, "r"))
     assert states(*lines) == {"r": "not_found"}
-    request = requests(*lines, said("CertificateIssued", "r", path="c.json", residuals=[]))["r"]
+    request = requests(*lines, said(CertificateIssued, "r", path="c.json", residuals=0))["r"]
     assert (request.state, request.certificate) == ("not_found", "c.json")
 
 
@@ -161,100 +187,98 @@ def test_one_erasure_ends_differently_for_those_found_and_those_not() -> None:
     lines = (
         received("a", "ada"),
         received("b", "bob"),
-        said("SubjectSuppressed", "a"),
-        said("SubjectSuppressed", "b"),
-        said("ErasureStarted", "e", requests=["a", "b"]),
-        said("SubjectNotFound", "b"),
-        said("PlanMade", "e"),
-        said("DataRedacted", "e"),
-        said("Purged", "e"),
-        said("CertificateIssued", "e", path="c.json", residuals=[]),
+        said(SubjectSuppressed, "a"),
+        said(SubjectSuppressed, "b"),
+        said(ErasureStarted, "e", requests=("a", "b")),
+        said(SubjectNotFound, "b"),
+        said(PlanMade, "e"),
+        said(DataRedacted, "e"),
+        said(Purged, "e"),
+        said(CertificateIssued, "e", path="c.json", residuals=0),
     )
     assert states(*lines) == {"a": "completed", "b": "not_found"}
     assert [item.certificate for item in requests(*lines).values()] == ["c.json", None]
 
 
 def test_an_erasure_started_anew_may_name_who_left_it_and_another_may_not() -> None:
-    lines = (*STARTED, received("b", "bob"), said("SubjectSuppressed", "b"))
-    batch = (*lines, said("ErasureStarted", "e", requests=["r", "b"]), said("SubjectNotFound", "b"))
-    assert states(*batch, said("ErasureStarted", "e", requests=["r", "b"])) == {"r": "suppressed", "b": "not_found"}
+    lines = (*STARTED, received("b", "bob"), said(SubjectSuppressed, "b"))
+    batch = (*lines, said(ErasureStarted, "e", requests=("r", "b")), said(SubjectNotFound, "b"))
+    assert states(*batch, said(ErasureStarted, "e", requests=("r", "b"))) == {"r": "suppressed", "b": "not_found"}
     with pytest.raises(Refused, match="b is not_found"):
-        fold(ledger(*batch, said("ErasureStarted", "e2", requests=["r", "b"])))
+        fold(ledger(*batch, said(ErasureStarted, "e2", requests=("r", "b"))))
 
 
 def test_data_alone_can_be_purged_but_never_between_training_and_promotion() -> None:
-    assert states(*REDACTED, said("Purged", "e")) == {"r": "purging"}
+    assert states(*REDACTED, said(Purged, "e")) == {"r": "purging"}
     for lines in (TRAINED, VALIDATED):
         with pytest.raises(Refused, match="Purged of e"):
-            fold(ledger(*lines, said("Purged", "e")))
+            fold(ledger(*lines, said(Purged, "e")))
 
 
 def test_a_request_can_be_cancelled_until_redaction_begins() -> None:
     for lines in (ASKED[:1], ASKED, PLANNED):
-        assert states(*lines, said("RequestCancelled", "r")) == {"r": "cancelled"}
-    for lines in (REDACTED, TRAINED, CERTIFIED, (*REDACTED, said("ErasureRefused", "e", reason="x"))):
+        assert states(*lines, said(RequestCancelled, "r")) == {"r": "cancelled"}
+    for lines in (REDACTED, TRAINED, CERTIFIED, (*REDACTED, said(ErasureRefused, "e", reason="x"))):
         with pytest.raises(Refused, match="RequestCancelled of r"):
-            fold(ledger(*lines, said("RequestCancelled", "r")))
+            fold(ledger(*lines, said(RequestCancelled, "r")))
 
 
 def test_an_erasure_started_again_after_redaction_does_not_make_the_request_cancellable() -> None:
-    lines = (*REDACTED, said("ErasureStarted", "e2", requests=["r"]))
+    lines = (*REDACTED, said(ErasureStarted, "e2", requests=("r",)))
     assert states(*lines) == {"r": "erasing"}
     with pytest.raises(Refused):
-        fold(ledger(*lines, said("RequestCancelled", "r")))
+        fold(ledger(*lines, said(RequestCancelled, "r")))
 
 
 def test_the_rest_of_an_erasure_goes_on_without_a_cancelled_request() -> None:
     lines = (
         received("a", "ada"),
         received("b", "bob"),
-        said("SubjectSuppressed", "a"),
-        said("SubjectSuppressed", "b"),
-        said("ErasureStarted", "e", requests=["a", "b"]),
-        said("RequestCancelled", "a"),
-        said("PlanMade", "e"),
+        said(SubjectSuppressed, "a"),
+        said(SubjectSuppressed, "b"),
+        said(ErasureStarted, "e", requests=("a", "b")),
+        said(RequestCancelled, "a"),
+        said(PlanMade, "e"),
     )
     assert states(*lines) == {"a": "cancelled", "b": "planned"}
 
 
 def test_an_exempt_request_is_ended() -> None:
-    assert states(*ASKED, said("RequestExempted", "r", reason="legal duty to keep")) == {"r": "exempt"}
+    assert states(*ASKED, said(RequestExempted, "r", reason="legal duty to keep")) == {"r": "exempt"}
 
 
 def test_a_legal_hold_blocks_the_purge_and_nothing_before_it() -> None:
-    held = (ASKED[0], said("RequestHeld", "r"), *PROMOTED[1:])
+    held = (ASKED[0], said(RequestHeld, "r"), *PROMOTED[1:])
     assert states(*held) == {"r": "on_hold"}
     with pytest.raises(Refused, match="on hold"):
-        fold(ledger(*held, said("Purged", "e")))
-    assert states(*held, said("RequestReleased", "r")) == {"r": "purging"}
-    assert states(*held, said("RequestReleased", "r"), said("Purged", "e")) == {"r": "purging"}
-    assert lifecycle.suppressed(ledger(*held)) == {"list:ada"}
+        fold(ledger(*held, said(Purged, "e")))
+    assert states(*held, said(RequestReleased, "r")) == {"r": "purging"}
+    assert states(*held, said(RequestReleased, "r"), said(Purged, "e")) == {"r": "purging"}
+    assert fold(ledger(*held)).suppressed() == {"list:ada"}
 
 
-@pytest.mark.parametrize("kind", ["RequestReleased", "SubjectNotFound"])
-def test_an_impossible_event_is_named_with_what_was_expected(kind: str) -> None:
-    with pytest.raises(Refused, match=rf"event {len(PLANNED) + 1} \({kind} of r\) cannot follow"):
+@pytest.mark.parametrize("kind", [RequestReleased, SubjectNotFound])
+def test_an_impossible_event_is_named_with_what_was_expected(kind: type[Any]) -> None:
+    with pytest.raises(Refused, match=rf"event {len(PLANNED) + 1} \({kind.__name__} of r\) cannot follow"):
         fold(ledger(*PLANNED, said(kind, "r")))
 
 
 def test_events_about_requests_nobody_made_are_refused() -> None:
     with pytest.raises(Refused, match="never received"):
-        fold(ledger(said("SubjectSuppressed", "x")))
+        fold(ledger(said(SubjectSuppressed, "x")))
     with pytest.raises(Refused, match="never received"):
-        fold(ledger(said("ErasureStarted", "e", requests=["x"])))
-    with pytest.raises(Refused, match="never received"):
-        lifecycle.suppressed(ledger(said("SubjectSuppressed", "x")))
+        fold(ledger(said(ErasureStarted, "e", requests=("x",))))
     with pytest.raises(Refused, match="received before"):
         fold(ledger(ASKED[0], ASKED[0]))
 
 
 def test_events_of_other_kinds_and_of_trainings_are_passed_over() -> None:
-    assert states(*ASKED, said("TrainingFinished", "m/1"), said("VersionRegistered", "m/1")) == {"r": "suppressed"}
+    assert states(*ASKED, Said("m/1", Unknown("TrainingFinished", {})), said(VersionRegistered, "m/1")) == {"r": "suppressed"}
 
 
 def test_a_second_request_of_a_person_joins_the_first_and_brings_its_deadline() -> None:
     soon = NOON + timedelta(days=3)
-    found = requests(*ASKED, received("d", "ada", group="r", due=soon), said("SubjectSuppressed", "d"))
+    found = requests(*ASKED, received("d", "ada", group="r", due=soon), said(SubjectSuppressed, "d"))
     assert (found["r"].state, found["d"].state) == ("suppressed", "duplicate")
     assert found["r"].due_at == found["d"].due_at == soon
     assert [item.request_id for item in lifecycle.open_requests(found)] == ["r"]
@@ -263,12 +287,12 @@ def test_a_second_request_of_a_person_joins_the_first_and_brings_its_deadline() 
 def test_a_duplicate_is_decided_by_its_group_alone() -> None:
     lines = (*ASKED, received("d", "ada", group="r"))
     with pytest.raises(Refused, match="its group r decides"):
-        fold(ledger(*lines, said("RequestCancelled", "d")))
-    assert states(*lines, said("RequestCancelled", "r")) == {"r": "cancelled", "d": "cancelled"}
+        fold(ledger(*lines, said(RequestCancelled, "d")))
+    assert states(*lines, said(RequestCancelled, "r")) == {"r": "cancelled", "d": "cancelled"}
 
 
 def test_naming_a_duplicate_in_an_erasure_means_its_group() -> None:
-    lines = (*ASKED, received("d", "ada", group="r"), said("ErasureStarted", "e", requests=["d", "r"]), said("PlanMade", "e"))
+    lines = (*ASKED, received("d", "ada", group="r"), said(ErasureStarted, "e", requests=("d", "r")), said(PlanMade, "e"))
     assert states(*lines) == {"r": "planned", "d": "duplicate"}
 
 
@@ -295,18 +319,18 @@ def test_a_person_may_ask_again_once_the_first_request_has_ended() -> None:
 
 
 def test_people_stay_suppressed_after_the_erasure_and_no_longer_after_a_cancellation() -> None:
-    events = ledger(*CERTIFIED, received("b", "bob"), said("SubjectSuppressed", "b"), said("RequestCancelled", "b"))
+    events = ledger(*CERTIFIED, received("b", "bob"), said(SubjectSuppressed, "b"), said(RequestCancelled, "b"))
     end = len(events)
-    assert lifecycle.suppressed(events) == {"list:ada"}
-    assert lifecycle.suppressed(events, end - 1) == {"list:ada", "list:bob"}
-    assert lifecycle.suppressed(events, 1) == frozenset()
-    assert lifecycle.suppressed(events, 2) == {"list:ada"}
-    assert lifecycle.suppressed_index_tokens(events, end - 1) == {"index:ada", "index:bob"}
+    assert fold(events).suppressed() == {"list:ada"}
+    assert fold(events).suppressed(end - 1) == {"list:ada", "list:bob"}
+    assert fold(events).suppressed(1) == frozenset()
+    assert fold(events).suppressed(2) == {"list:ada"}
+    assert fold(events).suppressed_index_tokens(end - 1) == {"index:ada", "index:bob"}
 
 
 def test_a_cancelled_second_request_does_not_lift_the_suppression_of_the_first() -> None:
-    events = ledger(*CERTIFIED, received("b", "ada"), said("SubjectSuppressed", "b"), said("RequestCancelled", "b"))
-    assert lifecycle.suppressed(events) == {"list:ada"}
+    events = ledger(*CERTIFIED, received("b", "ada"), said(SubjectSuppressed, "b"), said(RequestCancelled, "b"))
+    assert fold(events).suppressed() == {"list:ada"}
 
 
 def test_open_requests_come_by_deadline_and_overdue_ones_are_those_past_it() -> None:
@@ -321,53 +345,54 @@ def test_open_requests_come_by_deadline_and_overdue_ones_are_those_past_it() -> 
     assert [item.request_id for item in lifecycle.overdue(found, NOON + timedelta(days=1))] == ["soon", "late"]
 
 
-def test_progress_finds_the_newest_event_of_a_step_by_method_and_facts() -> None:
+def test_progress_finds_the_newest_event_of_a_step_by_what_it_says() -> None:
     lines = (
         *TRAINED,
-        said("CandidateTrained", "e", method="retrain", from_version=1),
-        said("CandidateTrained", "e", method="retrain", from_version=2),
-        said("CandidateTrained", "other", method="x"),
+        said(CandidateTrained, "e", method="retrain", head="first"),
+        said(CandidateTrained, "e", method="retrain", head="second"),
     )
-    progress = Progress.of(ledger(*lines), "e")
-    assert progress.started
-    assert progress.step_done("CandidateTrained") == {"method": "retrain", "from_version": 2}
-    assert progress.step_done("CandidateTrained", method="sisa") == {"method": "sisa"}
-    assert progress.step_done("CandidateTrained", method="retrain", from_version=1) == {"method": "retrain", "from_version": 1}
-    assert progress.step_done("CandidateTrained", method="x") is None
-    assert progress.step_done("Purged") is None
-    assert not Progress.of([], "e").started
+    progress = Progress(tuple(ledger(*lines)))
+    newest = progress.done(CandidateTrained)
+    assert newest is not None
+    assert (newest.method, newest.head) == ("retrain", "second")
+    assert progress.done(CandidateTrained, method="sisa") == example(CandidateTrained, method="sisa")
+    assert progress.done(CandidateTrained, method="retrain", head="first") == example(
+        CandidateTrained, method="retrain", head="first"
+    )
+    assert progress.done(CandidateTrained, method="x") is None
+    assert progress.done(Purged) is None
 
 
 def story(person: int, ending: str, duplicates: int) -> list[Said]:
     """One person's whole way through the ledger, by how it ends."""
     request, erasure = f"r{person}", f"e{person}"
-    opening = [received(request, f"p{person}"), said("SubjectSuppressed", request)]
+    opening = [received(request, f"p{person}"), said(SubjectSuppressed, request)]
     opening += [
         received(f"{request}-{number}", f"p{person}", group=request, due=NOON + timedelta(days=number))
         for number in range(duplicates)
     ]
-    started = [said("ErasureStarted", erasure, requests=[request]), said("PlanMade", erasure), said("DataRedacted", erasure)]
-    trained = [said("CandidateTrained", erasure, method="sisa")]
+    started = [said(ErasureStarted, erasure, requests=(request,)), said(PlanMade, erasure), said(DataRedacted, erasure)]
+    trained = [said(CandidateTrained, erasure, method="sisa")]
     passed = [
-        said("CandidateValidated", erasure, method="sisa", passed=True),
-        said("VersionRegistered", erasure),
-        said("AliasMoved", erasure),
-        said("Purged", erasure),
+        said(CandidateValidated, erasure, method="sisa", passed=True),
+        said(VersionRegistered, erasure),
+        said(AliasMoved, erasure),
+        said(Purged, erasure),
     ]
     endings = {
         "suppressed": [],
-        "cancelled": [said("RequestCancelled", request)],
-        "not_found": [said("SubjectNotFound", request)],
-        "on_hold": [said("RequestHeld", request), *started],
+        "cancelled": [said(RequestCancelled, request)],
+        "not_found": [said(SubjectNotFound, request)],
+        "on_hold": [said(RequestHeld, request), *started],
         "validating": [*started, *trained],
         "failed": [
             *started,
             *trained,
-            said("CandidateValidated", erasure, method="sisa", passed=False),
-            said("ErasureRefused", erasure, reason="utility"),
+            said(CandidateValidated, erasure, method="sisa", passed=False),
+            said(ErasureRefused, erasure, reason="utility"),
         ],
-        "completed": [*started, *trained, *passed, said("CertificateIssued", erasure, path="c", residuals=[])],
-        "completed_with_residuals": [*started, *trained, *passed, said("CertificateIssued", erasure, path="c", residuals=[1])],
+        "completed": [*started, *trained, *passed, said(CertificateIssued, erasure, path="c", residuals=0)],
+        "completed_with_residuals": [*started, *trained, *passed, said(CertificateIssued, erasure, path="c", residuals=1)],
     }
     return opening + endings[ending]
 
@@ -383,9 +408,9 @@ def test_how_requests_of_different_people_interleave_does_not_matter(
     stories = [story(number, *person) for number, person in enumerate(people)]
     turns = data.draw(st.permutations([number for number, lines in enumerate(stories) for _ in lines]))
     queues = [iter(lines) for lines in stories]
-    mixed = fold(ledger(*(next(queues[turn]) for turn in turns)))
-    assert mixed == fold(ledger(*(line for lines in stories for line in lines)))
-    assert mixed == fold(ledger(*(line for lines in reversed(stories) for line in lines)))
+    mixed = requests(*(next(queues[turn]) for turn in turns))
+    assert mixed == requests(*(line for lines in stories for line in lines))
+    assert mixed == requests(*(line for lines in reversed(stories) for line in lines))
 
 
 @given(people=people)
@@ -399,7 +424,7 @@ def test_a_story_ends_in_its_state_and_its_duplicates_with_it(people: list[tuple
             assert found[name].due_at == found[f"r{number}"].due_at
 
 
-KINDS = sorted({*lifecycle.REQUEST_EVENTS, *lifecycle.ERASURE_EVENTS, "RequestReceived"})
+KINDS = [*lifecycle.REQUEST_EVENTS, *lifecycle.ERASURE_EVENTS, RequestReceived]
 
 
 @given(
@@ -408,21 +433,30 @@ KINDS = sorted({*lifecycle.REQUEST_EVENTS, *lifecycle.ERASURE_EVENTS, "RequestRe
     )
 )
 def test_whatever_happens_a_person_has_one_active_group_and_duplicates_end_with_theirs(
-    attempts: list[tuple[str, int, int, int, bool]],
+    attempts: list[tuple[type[Any], int, int, int, bool]],
 ) -> None:
-    events: list[Event] = []
+    lines: list[Said] = []
     for kind, request, person, group, yes in attempts:
-        subject = f"r{request}" if kind in lifecycle.REQUEST_EVENTS else f"e{request % 2}"
-        line = said(kind, subject, requests=[f"r{group}"], passed=yes, path="c", residuals=[1] if yes else [])
-        if kind == "RequestReceived":
-            line = received(f"r{request}", f"p{person}", group=f"r{group}")
+        line = attempted(kind, request, person, group, yes)
         try:
-            found = fold(candidate := ledger(*(Said(e.kind, e.subject, dict(e.body)) for e in events), line))
+            found = fold(ledger(*lines, line)).requests
         except Refused:
             continue
-        events = candidate
+        lines.append(line)
         check_invariants(found)
-        assert found == fold(events)
+        assert found == requests(*lines)
+
+
+def attempted(kind: type[Any], request: int, person: int, group: int, yes: bool) -> Said:
+    if kind is RequestReceived:
+        return received(f"r{request}", f"p{person}", group=f"r{group}")
+    said_besides: dict[type[Any], dict[str, Any]] = {
+        ErasureStarted: {"requests": (f"r{group}",)},
+        CandidateValidated: {"passed": yes},
+        CertificateIssued: {"path": "c", "residuals": int(yes)},
+    }
+    subject = f"r{request}" if kind in lifecycle.REQUEST_EVENTS else f"e{request % 2}"
+    return said(kind, subject, **said_besides.get(kind, {}))
 
 
 def check_invariants(found: dict[str, ErasureRequest]) -> None:
@@ -430,7 +464,7 @@ def check_invariants(found: dict[str, ErasureRequest]) -> None:
     active = [item.token for item in leaders if item.state not in lifecycle.ENDED]
     assert len(active) == len(set(active))
     for item in found.values():
-        assert item.state in lifecycle.STATES
+        assert item.state in STATES
         leader = found[item.group]
         assert leader.token == item.token
         if item is not leader:
@@ -439,6 +473,6 @@ def check_invariants(found: dict[str, ErasureRequest]) -> None:
 
 def test_every_state_can_be_reached_and_left_by_the_table() -> None:
     rules = [*lifecycle.REQUEST_EVENTS.values(), *lifecycle.ERASURE_EVENTS.values()]
-    assert {state for allowed, _ in rules for state in allowed} <= lifecycle.STATES
+    assert {state for allowed, _ in rules for state in allowed} <= STATES
     targets = {target for _, target in rules} - {lifecycle.STAYS}
-    assert targets | {"received", "on_hold", "duplicate", "completed_with_residuals"} == lifecycle.STATES
+    assert targets | {"received", "on_hold", "duplicate", "completed_with_residuals"} == STATES

@@ -20,6 +20,7 @@ from tests.stores.conftest import database_url, postgres_server, postgres_url  #
 from unlearning.certificate import envelope
 from unlearning.certificate import statement as certificate
 from unlearning.domain.errors import KeyFileError, NotFound, VerificationFailed, WrongUse
+from unlearning.domain.events import Unknown
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.merkle import ordered_root
 from unlearning.erasure import audit, countersign
@@ -42,7 +43,7 @@ def engine(database_url: str, tmp_path: Path) -> Iterator[sa.Engine]:  # noqa: F
 def ledger(engine: sa.Engine) -> SqlLedger:
     made = SqlLedger(engine)
     for number in range(1, EVENTS + 1):
-        made.append("Counted", f"subject-{number % 2}", {"number": number}, at=NOON)
+        made.append(f"subject-{number % 2}", Unknown("Counted", {"number": number}), at=NOON)
     return made
 
 
@@ -116,7 +117,7 @@ def test_a_chain_written_anew_is_seen_by_whoever_noted_a_head(ledger: SqlLedger,
 
 def test_a_note_from_before_still_holds_when_the_ledger_has_grown(ledger: SqlLedger) -> None:
     kept = noted(ledger)
-    ledger.append("Counted", "later", {}, at=NOON)
+    ledger.append("later", Unknown("Counted", {}), at=NOON)
     assert audit.check(ledger, [kept, Note("a tag", kept.head)]) == []
 
 
@@ -174,18 +175,18 @@ def certificates(project: Project) -> list[Path]:
 
 def test_an_untouched_ledger_agrees_with_its_tags_and_certificates(erased: Project) -> None:
     report = audit.audit(erased.workspace)
-    assert report["findings"] == []
-    assert report["intact"] is True
-    assert report["events"] == len(erased.events())
-    assert any("unlearning.ledger_head of outcome/2" in where for where in report["notes"])
-    assert any(where.startswith("certificate erasure-") for where in report["notes"])
+    assert report.findings == ()
+    assert report.intact is True
+    assert report.events == len(erased.events())
+    assert any("unlearning.ledger_head of outcome/2" in where for where in report.notes)
+    assert any(where.startswith("certificate erasure-") for where in report.notes)
 
 
 def test_events_cut_off_after_a_certificate_are_missed_by_its_version(erased: Project) -> None:
     issued = next(event for event in erased.events() if event.kind == "Purged")
     tamper(erased, f"DELETE FROM ledger_event WHERE seq >= {issued.seq}")
 
-    findings = audit.audit(erased.workspace)["findings"]
+    findings = audit.audit(erased.workspace).findings
 
     assert any("outcome/2" in finding for finding in findings)
     assert any("it was cut off" in finding and "certificate" in finding for finding in findings)
@@ -194,17 +195,17 @@ def test_events_cut_off_after_a_certificate_are_missed_by_its_version(erased: Pr
 def test_what_came_after_the_last_certificate_is_kept_by_a_note(erased: Project) -> None:
     erased.request("somebody else")
     audit.note(erased.workspace)
-    assert audit.audit(erased.workspace)["intact"] is True
+    assert audit.audit(erased.workspace).intact is True
     tamper(erased, f"DELETE FROM ledger_event WHERE seq > {len(erased.events()) - 2}")
 
-    assert any(audit.NOTED in finding for finding in audit.audit(erased.workspace)["findings"])
+    assert any(audit.NOTED in finding for finding in audit.audit(erased.workspace).findings)
 
 
 def test_a_head_that_somebody_kept_is_compared(erased: Project) -> None:
     position, head = erased.workspace.ledger.head()
-    assert audit.audit(erased.workspace, [audit.parse(f"{position}:{head}")])["intact"] is True
+    assert audit.audit(erased.workspace, [audit.parse(f"{position}:{head}")]).intact is True
     other = audit.parse(f"{position}:{'0' * 64}")
-    assert "the head you gave" in audit.audit(erased.workspace, [other])["findings"][0]
+    assert "the head you gave" in audit.audit(erased.workspace, [other]).findings[0]
 
 
 def test_a_certificate_that_was_changed_or_removed_is_named(erased: Project) -> None:
@@ -212,12 +213,12 @@ def test_a_certificate_that_was_changed_or_removed_is_named(erased: Project) -> 
     content = json.loads(file.read_text())
     file.write_text(json.dumps(content))
     # An envelope is written in one way: another spelling of the same signed bytes is no change of the certificate.
-    assert audit.audit(erased.workspace)["findings"] == []
+    assert audit.audit(erased.workspace).findings == ()
     content["signatures"][0]["sig"] = content["signatures"][0]["sig"][::-1].lstrip("=") + "=="
     file.write_text(json.dumps(content))
-    assert any(file.name in finding for finding in audit.audit(erased.workspace)["findings"])
+    assert any(file.name in finding for finding in audit.audit(erased.workspace).findings)
     file.unlink()
-    assert any("is gone" in finding for finding in audit.audit(erased.workspace)["findings"])
+    assert any("is gone" in finding for finding in audit.audit(erased.workspace).findings)
 
 
 # --- several signatures ---------------------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ def test_an_officer_signs_too_and_both_keys_verify(erased: Project, tmp_path: Pa
     for one in (operator, public):
         found = certificate.verify(signed, one)
         assert (found.verdict, found.claimed_keyids) == ("verified", ids)
-    assert audit.audit(erased.workspace)["findings"] == []
+    assert audit.audit(erased.workspace).findings == ()
     assert ids[1] in file.with_suffix(".html").read_text()
 
 

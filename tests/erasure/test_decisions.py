@@ -85,7 +85,7 @@ def test_a_hold_comes_too_late_once_the_purge_has_begun(project: Project) -> Non
     project.erase()
     with pytest.raises(Refused, match="purge has begun"):
         held(project, request.request_id)
-    assert lifecycle.holds(project.events()) == {}
+    assert lifecycle.fold(project.events()).holds == {}
     assert project.states()[request.request_id].startswith("completed")
 
 
@@ -127,7 +127,7 @@ def test_who_withdraws_or_is_exempt_is_trained_on_again(project: Project, decide
 
     assert decide(project.workspace, request.request_id, reason="a contract runs", now=utc_now()).state == state
 
-    assert lifecycle.suppressed_index_tokens(project.events()) == frozenset()
+    assert lifecycle.fold(project.events()).suppressed_index_tokens() == frozenset()
     assert project.erase() == []
 
 
@@ -328,7 +328,7 @@ def test_a_hold_on_what_no_revision_tracks_is_wrong_use(project: Project) -> Non
     (request,) = project.request(project.people(TRAIN)[0])
     with pytest.raises(WrongUse, match="no revision tracks"):
         held(project, request.request_id, data=["data/billing.csv"])
-    assert lifecycle.holds(project.events()) == {}
+    assert lifecycle.fold(project.events()).holds == {}
 
 
 def test_a_hold_on_a_data_set_ends_after_its_last_day_though_the_rest_is_erased(project: Project) -> None:
@@ -338,7 +338,7 @@ def test_a_hold_on_a_data_set_ends_after_its_last_day_though_the_rest_is_erased(
     project.erase()
 
     assert decisions.expire(project.workspace, now=now + timedelta(days=1)) == [request.request_id]
-    assert lifecycle.kept(project.events()) == {}
+    assert lifecycle.fold(project.events()).kept == {}
 
 
 # --- approval, and who was told -------------------------------------------------------------------------------------

@@ -57,7 +57,7 @@ def certificates(project: Project) -> list[str]:
 def _requests(project: Project) -> list[Any]:
     from unlearning.domain import lifecycle
 
-    return list(lifecycle.fold(project.events()).values())
+    return list(lifecycle.fold(project.events()).requests.values())
 
 
 def _git(root: Path, *arguments: str) -> str:

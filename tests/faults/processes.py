@@ -48,13 +48,14 @@ class Death:
 
     def arm(self) -> None:
         """Make every ledger of this process deadly."""
+        from unlearning.domain.events import kind_of
         from unlearning.stores.sql.ledger import SqlLedger
 
         append_all = SqlLedger.append_all
 
         def appending(ledger: SqlLedger, lines: Any, *, at: Any) -> Any:
             wanted = list(lines)
-            strikes = any(kind == self.kind for kind, _, _ in wanted)
+            strikes = any(kind_of(fact) == self.kind for _, fact in wanted)
             if strikes and self.when == "before":
                 die()
             events = append_all(ledger, wanted, at=at)

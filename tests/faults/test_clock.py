@@ -30,7 +30,7 @@ def test_a_clock_that_goes_backwards_breaks_neither_ledger_nor_deadline_nor_cert
     project.erase()
 
     assert project.workspace.ledger.verify() == []
-    (done,) = lifecycle.fold(project.events()).values()
+    (done,) = lifecycle.fold(project.events()).requests.values()
     assert (done.state, done.due_at, done.received_at) == ("completed", request.due_at, request.received_at)
     assert certificates(project)  # each of them verified
 

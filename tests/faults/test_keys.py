@@ -10,6 +10,7 @@ import pytest
 from tests.faults.endings import certificates
 from tests.small_project import SOURCE, TRAIN, Project, columns, snapshot
 from unlearning.domain.errors import KeyFileError, SubjectsReturned
+from unlearning.domain.events import CertificateIssued
 from unlearning.erasure import purge_again
 from unlearning.project.training import stages
 from unlearning.stores import keys
@@ -116,14 +117,14 @@ def test_after_a_rotation_of_the_signing_key_erasures_go_on_and_old_twins_stay(p
     cells = project.cells()
     project.request(cells[0, 1][0])
     project.erase()
-    first = project.workspace.ledger.events(kinds=["CertificateIssued"])[-1].body["path"]
+    first = project.workspace.ledger.of(CertificateIssued)[-1].fact.path
     old = rotate_signing(project)
 
     project.request(cells[1, 0][0])
     project.erase()
 
     assert list(project.states().values()) == ["completed", "completed"]
-    last = project.workspace.ledger.events(kinds=["CertificateIssued"])[-1].body["path"]
+    last = project.workspace.ledger.of(CertificateIssued)[-1].fact.path
     assert verdict(project, first, old) == verdict(project, last, project.workspace.keys.public)
 
 

@@ -12,6 +12,7 @@ from tests.faults.disks import missing, read_only
 from tests.faults.endings import CACHE, REMOTE, certificates, ending, objects
 from tests.faults.processes import Death, erase, finish, purge, run, started
 from tests.small_project import Project, copy
+from unlearning.domain.events import TracesFound
 from unlearning.domain.versions import ModelVersion
 from unlearning.traces import sweep
 
@@ -50,8 +51,8 @@ def test_two_purges_at_once_end_as_one(do: object, ready: Project, undisturbed: 
 
 def holding(ready: Project) -> list[str]:
     """The objects that a purge found, as paths below a cache or remote."""
-    [event] = ready.workspace.ledger.events(kinds=["TracesFound"])
-    names = [trace["name"] for trace in event.body["traces"]["DVC objects"]]
+    [event] = ready.workspace.ledger.of(TracesFound)
+    names = [trace.name for trace in event.fact.inventory.traces["DVC objects"]]
     return [f"{name[:2]}/{name[2:]}" for name in names]
 
 

@@ -161,7 +161,7 @@ def test_a_dead_endpoint_is_said_aloud_and_recorded_and_stops_nothing(
     with caplog.at_level("WARNING", logger="unlearning.progress"):
         project.erase()
     assert project.champion == 2
-    missed = [event.body for event in project.events() if event.kind == openlineage.NOT_SENT]
+    missed = [event.body for event in project.events() if event.kind == "LineageNotSent"]
     assert [(one["state"], one["why"]) for one in missed] == [("START", "URLError"), ("COMPLETE", "URLError")]
     assert "was not sent (URLError)" in caplog.text
 
@@ -336,4 +336,4 @@ def test_without_a_target_nothing_is_told_and_nothing_needed(project: Project, m
     with openlineage.reported(project.workspace, "train"):
         pass
     assert not (project.root / FILE).exists()
-    assert openlineage.NOT_SENT not in project.kinds()
+    assert "LineageNotSent" not in project.kinds()

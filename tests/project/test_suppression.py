@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests.examples import example
 from tests.small_project import HOLDOUT, SOURCE, TRAIN, Project, columns
 from unlearning.domain import lifecycle
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import SubjectsReturned
+from unlearning.domain.events import CertificateIssued, ErasureStarted, PlanMade, Purged
 from unlearning.project import suppression
 from unlearning.project.training import stages
 from unlearning.stores.tables import tables
@@ -30,10 +31,8 @@ def forget(project: Project, people: Sequence[str]) -> None:
     names = [request.request_id for request in requests]
     workspace = project.workspace
     workspace.data.record([SOURCE, TRAIN, HOLDOUT])
-    workspace.ledger.append("ErasureStarted", "erasure-1", {"requests": names}, at=utc_now())
-    workspace.ledger.append("PlanMade", "erasure-1", {}, at=utc_now())
-    workspace.ledger.append("Purged", "erasure-1", {}, at=utc_now())
-    workspace.ledger.append("CertificateIssued", "erasure-1", {"path": "c.json", "residuals": 0}, at=utc_now())
+    told = [ErasureStarted(requests=tuple(names)), example(PlanMade), example(Purged), example(CertificateIssued, residuals=0)]
+    workspace.ledger.append_all([("erasure-1", fact) for fact in told], at=utc_now())
 
 
 def bring_back(project: Project, path: str = SOURCE) -> None:
@@ -143,7 +142,7 @@ def test_nobody_is_stopped_before_their_erasure_has_ended(project: Project) -> N
 
 def test_who_is_erased_is_told_by_both_keys(project: Project, erased: list[str]) -> None:
     events = project.events()
-    assert lifecycle.erased_index_tokens(events) == {project.token(one) for one in erased}
-    assert lifecycle.erased(events) == set(suppression.hidden(project.workspace, erased))
-    still_open = [replace(event, kind="Passed") if event.kind == "Purged" else event for event in events[:-1]]
-    assert lifecycle.erased(still_open) == frozenset()
+    assert lifecycle.fold(events).erased_index_tokens == {project.token(one) for one in erased}
+    assert lifecycle.fold(events).erased == set(suppression.hidden(project.workspace, erased))
+    still_open = [event for event in events[:-1] if event.kind != "Purged"]
+    assert lifecycle.fold(still_open).erased == frozenset()

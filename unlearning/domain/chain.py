@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -117,3 +118,16 @@ class Trained:
     def cpu_seconds(self) -> float:
         """Training time, summed over jobs."""
         return sum(part.cpu_seconds for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The same training again from nothing, stored nowhere."""
+
+    equal: bool
+    """Whether every constituent came out with the same bytes."""
+    digests: Mapping[int, str]
+    """Shard → digest of what came out."""
+    seconds: float
+    """Wall time of the replay."""
+    cpu_seconds: float

@@ -97,6 +97,11 @@ class ShapedVersion:
     via: str | None = None
     """How the people came into a version that was not trained here: `fine_tuned from fraud/3`, `dataset input data/a.csv`."""
 
+    @property
+    def model(self) -> ModelVersion:
+        """The version itself."""
+        return ModelVersion(self.name, self.version)
+
 
 @dataclass(frozen=True, slots=True)
 class Impact:
@@ -133,18 +138,6 @@ class Adoption:
     stage: str | None
     minimum: tuple[tuple[str, float], ...] = ()
     """(metric, least value) that the run of a clean version must have logged."""
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Adoption:
-        """The inverse of `plain`."""
-        return cls(
-            model=ModelVersion(**body["model"]),
-            data=DataVersion(**body["data"]),
-            tables=tuple((path, column) for path, column in body["tables"]),
-            policy=body["policy"],
-            stage=body["stage"],
-            minimum=tuple((metric, least) for metric, least in body["minimum"]),
-        )
 
 
 # --- jobs -----------------------------------------------------------------------------------------------------------
@@ -187,24 +180,6 @@ class CheckResult:
     def passed(self) -> bool:
         """True only for a verdict of passed: underpowered is no pass."""
         return self.verdict == "passed"
-
-
-# --- ledger ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line of the ledger, chained to the one before."""
-
-    seq: int
-    at: datetime
-    kind: str
-    """Past tense: `RequestReceived`, `DataRedacted`, …"""
-    subject: str
-    """The id of what the event is about: a request, an erasure, a model version."""
-    body: Mapping[str, Any]
-    previous: str
-    hash: str
 
 
 def plain(value: Any) -> Any:

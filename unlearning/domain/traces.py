@@ -81,3 +81,36 @@ class Residual:
     count: int | None
     why: str
     remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What is to be deleted, listed before anything is."""
+
+    traces: Mapping[str, tuple[Trace, ...]]
+    """Place → what holds the people there."""
+    derived: tuple[str, ...] = ()
+    """Objects made from their data that nobody can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was deleted in one place."""
+
+    place: str
+    count: int
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a purge did, and what it left."""
+
+    removed: tuple[Removed, ...]
+    residuals: tuple[Residual, ...]
+    out_of_reach: tuple[Residual, ...]
+    twins: int = 0
+    """Objects that stand in for erased ones."""
+    twin_commits: int = 0
+    without_twin: tuple[str, ...] = ()
+    """Erased objects that nothing stands in for, with the reason."""

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.certificate import envelope, statement
 from unlearning.domain import hashing, merkle
 from unlearning.domain.errors import Damaged, Unavailable, VerificationFailed, WrongUse
+from unlearning.domain.events import CertificateIssued
 from unlearning.project.holdings import adoptions
 
 if TYPE_CHECKING:
@@ -37,7 +38,22 @@ class Note:
     """Of the event; None where only its hash was noted."""
 
 
-def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found."""
+
+    intact: bool
+    events: int
+    head: str
+    root: str
+    notes: tuple[str, ...]
+    """Where heads were noted that the ledger was compared with."""
+    unchecked: tuple[str, ...]
+    findings: tuple[str, ...]
+    """What is wrong, in words."""
+
+
+def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> Audit:
     """Everything that is wrong with the ledger, in words, and the head and root to note for the next time.
 
     expected: heads that somebody kept.
@@ -50,15 +66,15 @@ def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> dict[str, Any]
     certificates, broken = _certificates(workspace)
     findings = [*check(workspace.ledger, [*notes, *certificates]), *broken, *_issued(workspace)]
     position, head = workspace.ledger.head()
-    return {
-        "intact": not findings,
-        "events": position,
-        "head": head,
-        "root": root(workspace.ledger),
-        "notes": [note.where for note in (*notes, *certificates)],
-        "unchecked": unchecked,
-        "findings": findings,
-    }
+    return Audit(
+        intact=not findings,
+        events=position,
+        head=head,
+        root=root(workspace.ledger),
+        notes=tuple(note.where for note in (*notes, *certificates)),
+        unchecked=tuple(unchecked),
+        findings=tuple(findings),
+    )
 
 
 def check(ledger: SqlLedger, notes: Iterable[Note]) -> list[str]:
@@ -98,15 +114,15 @@ def parse(text: str) -> Note:
     return Note("the head you gave", head, int(position))
 
 
-def lines(report: Mapping[str, Any]) -> list[str]:
+def lines(report: Audit) -> list[str]:
     """An audit for people."""
-    verdict = "intact" if report["intact"] else f"{len(report['findings'])} findings"
+    verdict = "intact" if report.intact else f"{len(report.findings)} findings"
     return [
-        f"{verdict}: {report['events']} events, compared with {len(report['notes'])} notes of its head",
-        f"  head  {report['events']}:{report['head']}",
-        f"  root  {report['root']}",
-        *(f"  FOUND  {finding}" for finding in report["findings"]),
-        *(f"  not compared  {what}" for what in report["unchecked"]),
+        f"{verdict}: {report.events} events, compared with {len(report.notes)} notes of its head",
+        f"  head  {report.events}:{report.head}",
+        f"  root  {report.root}",
+        *(f"  FOUND  {finding}" for finding in report.findings),
+        *(f"  not compared  {what}" for what in report.unchecked),
     ]
 
 
@@ -148,15 +164,15 @@ def _certificates(workspace: Workspace) -> tuple[list[Note], list[str]]:
 def _issued(workspace: Workspace) -> Iterator[str]:
     """Certificates that the ledger issued and that are not what they were."""
     try:
-        events = workspace.ledger.events(kinds=["CertificateIssued"])
+        events = workspace.ledger.of(CertificateIssued)
     except Damaged as error:
         yield str(error)
         return
-    latest = {event.body["path"]: event for event in events if event.body.get("path")}
+    latest = {event.fact.path: event for event in events if event.fact.path}
     for path, event in latest.items():
         if not workspace.path(path).is_file():
             yield f"certificate {path}, issued by event {event.seq}, is gone"
-        elif event.body.get("digest") not in _digests(workspace.path(path)):
+        elif event.fact.digest not in _digests(workspace.path(path)):
             yield f"certificate {path} is not the one that event {event.seq} issued: one of the two was changed"
 
 

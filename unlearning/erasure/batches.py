@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from unlearning.domain import lifecycle
 from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.entities import ErasureRequest
+from unlearning.domain.events import ErasureStarted
 from unlearning.domain.planning import plan as planning
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import plan
@@ -43,7 +44,7 @@ def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = 
         started = list({erasure.erasure_id: erasure for erasure in started}.values())
         for erasure in started:
             if erasure.refused:
-                start(erasure, erasure.started["requests"])
+                start(erasure, erasure.started.requests)
         if fresh:
             if not started:
                 _check_ready(workspace)
@@ -57,7 +58,7 @@ def _half_done(workspace: Workspace, clock: Clock) -> list[Erasure]:
 
     Nothing else can be planned while a table is not what DVC recorded, and a certificate is about the tables of its erasure.
     """
-    requests = lifecycle.fold(workspace.ledger.events()).values()
+    requests = workspace.ledger.state().requests.values()
     waiting = dict.fromkeys(
         request.erasure_id
         for request in requests
@@ -88,6 +89,7 @@ def _check_ready(workspace: Workspace) -> None:
 def start(erasure: Erasure, requests: Sequence[str]) -> None:
     """Open a batch, or open it anew: steps done before this event no longer count, they are decided again."""
     ledger, own = erasure.workspace.ledger, erasure.workspace.settings.own
-    body = {"requests": list(requests), **({"model": own.model, "alias": own.alias} if own else {})}
-    received = [event.at for event in ledger.events(kinds=["RequestReceived"]) if event.subject in requests]
-    ledger.append("ErasureStarted", erasure.erasure_id, body, at=erasure.now(after=received))
+    started = ErasureStarted(requests=tuple(requests), model=own.model if own else None, alias=own.alias if own else None)
+    known = ledger.state().requests
+    received = [known[request].received_at for request in requests if request in known]
+    ledger.append(erasure.erasure_id, started, at=erasure.now(after=received))

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unlearning import __version__
 from unlearning.certificate import facts
-from unlearning.domain import hashing, lifecycle, merkle
+from unlearning.domain import hashing, merkle
+from unlearning.domain.codec import write
 from unlearning.domain.entities import ErasureRequest
-from unlearning.domain.events import check_from, impact_from
-from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
-from unlearning.domain.traces import Residual
+from unlearning.domain.events import (
+    AdoptedPromoted,
+    AdoptedRetrained,
+    AliasMoved,
+    CandidateTrained,
+    CandidateValidated,
+    DataRedacted,
+    Event,
+    Fact,
+    ImpactAssessed,
+    PlanMade,
+    Purged,
+    PurgedAgain,
+    TracesFound,
+    VersionRegistered,
+)
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, report
 from unlearning.erasure.code_digest import code_digest
-from unlearning.erasure.erasure import Erasure
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import current_version, people_at
 from unlearning.project.training.environment import environment
@@ -25,6 +38,12 @@ from unlearning.project.workspace import Workspace
 from unlearning.stores.tables.tables import digest as file_digest
 from unlearning.traces import sweep
 from unlearning.traces.out_of_reach import out_of_reach
+
+if TYPE_CHECKING:
+    from unlearning.domain.chain import Trained
+    from unlearning.domain.traces import Deleted
+    from unlearning.erasure.erasure import Erasure
+    from unlearning.erasure.record_sets import RecordSets
 
 NEVER_FOLLOWED = "the registry and the Git history were not followed: versions known only there are not counted"
 """Gap of a project where `unlearn follow` never ran."""
@@ -36,43 +55,48 @@ MERKLE_BYTES = 16
 
 def _promoted(erasure: Erasure) -> list[ModelVersion]:
     """The clean versions that serve since this erasure: of the own model and of adopted ones."""
-    own = [ModelVersion(erasure.own.model, erasure.body("AliasMoved")["to"])] if erasure.promoted else []
-    return [*own, *(ModelVersion(one["name"], one["to_version"]) for one in report.adopted_models(erasure))]
+    own = [ModelVersion(erasure.own.model, erasure.done(AliasMoved).to_version)] if erasure.candidate else []
+    return [*own, *(ModelVersion(made.model, made.version) for made, _ in report.adopted_models(erasure))]
 
 
-def _facts(erasure: Erasure) -> facts.CertificateFacts:
+def _facts(erasure: Erasure, sets: RecordSets) -> facts.CertificateFacts:
     now, workspace = erasure.now(), erasure.workspace
     trained = erasure.promoted
-    report = erasure.body("CandidateValidated") if trained else {"checks": []}
+    checks = erasure.done(CandidateValidated).checks if trained else ()
     return facts.CertificateFacts(
         frame=_frame(erasure, _erased(erasure), erasure.erasure_id, now),
-        impact=impact_from(erasure.body("ImpactAssessed")),
+        impact=erasure.done(ImpactAssessed).impact,
         tables=_tables(erasure),
-        unlearning=_unlearning(erasure) if trained else None,
+        unlearning=_unlearning(erasure, sets, trained) if trained else None,
         promotion=_promotion(erasure) if trained else None,
         trains_own=erasure.plan.own is not None,
-        validation=tuple(check_from(check) for check in [*report["checks"], *_adopted_checks(erasure)]),
+        validation=(*checks, *(check for made, _ in report.adopted_models(erasure) for check in made.checks)),
         actions=(*_actions(erasure), *_adopted_actions(erasure)),
         findings=_findings(erasure, now),
-        residuals=tuple(Residual(**item) for item in _purged(erasure)["residuals"]),
-        plan_digest=hashing.digest({**erasure.body("PlanMade")}),
+        residuals=_purged(erasure).residuals,
+        plan_digest=_digest(erasure.progress.event(PlanMade)),
         approved_by=decisions.approved_by(erasure),
-        recipients=decisions.told(workspace, erasure.started["requests"]),
+        recipients=decisions.told(workspace, erasure.started.requests),
         backups=_backups(workspace, now),
         children=len(workspace.lineage.descendants(_replaced(erasure))),
     )
+
+
+def _digest(event: Event[Any] | None) -> str | None:
+    """SHA-256 of an event's body as it was written, whatever this version would write in its place."""
+    return hashing.digest(event.body) if event else None
 
 
 def _replaced(erasure: Erasure) -> list[ModelVersion]:
     """The version that the own model was made from; in a project without one, the adopted versions that were replaced."""
     if erasure.plan.own:
         return [erasure.plan.own.parent]
-    return [ModelVersion(one["name"], old) for one in report.adopted_models(erasure) for old in one["from_versions"]]
+    return [version for _, moved in report.adopted_models(erasure) for version in moved.versions]
 
 
-def _purged(erasure: Erasure) -> Mapping[str, Any]:
+def _purged(erasure: Erasure) -> Deleted:
     """The last purge of these people: a later one may have reached what the first could not."""
-    return erasure.progress.step_done("PurgedAgain") or erasure.body("Purged")
+    return (erasure.progress.done(PurgedAgain) or erasure.done(Purged)).deleted
 
 
 def _erased(erasure: Erasure) -> list[ErasureRequest]:
@@ -81,8 +105,7 @@ def _erased(erasure: Erasure) -> list[ErasureRequest]:
 
 def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: datetime) -> facts.Frame:
     workspace = erasure.workspace
-    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
-    listed = sorted(bytes.fromhex(token) for token in lifecycle.suppressed(events))
+    listed = sorted(bytes.fromhex(token) for token in workspace.ledger.state().suppressed())
     position, head = workspace.ledger.head()
     held, extended = decisions.on_record(workspace, [request.request_id for request in requests])
     return facts.Frame(
@@ -154,7 +177,7 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
     """The tables as this erasure left them; another one may have redacted them again since."""
     workspace, holdings = erasure.workspace, Holdings.of(erasure.workspace)
     before = {version.path: version for version in erasure.plan.before}
-    left = [DataVersion(**after) for after in erasure.body("DataRedacted")["after"]]
+    left = erasure.done(DataRedacted).after
     trees = [(version, _tree(_people_left(workspace, version, holdings.person_in(version.path)))) for version in left]
     return tuple(
         facts.Table(
@@ -176,43 +199,40 @@ def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Seq
     return [token.hex() for token in workspace.lineage.holders(version.digest)]
 
 
-def _unlearning(erasure: Erasure) -> facts.Unlearning:
-    trained = erasure.promoted
-    if trained is None:
-        raise RuntimeError("no candidate was promoted")
-    replay = erasure.body("CandidateValidated")["replay"]
-    new = ModelVersion(erasure.own.model, erasure.body("AliasMoved")["to"])
+def _unlearning(erasure: Erasure, sets: RecordSets, trained: Trained) -> facts.Unlearning:
+    replay = erasure.done(CandidateValidated).replay
+    new = ModelVersion(erasure.own.model, erasure.done(AliasMoved).to_version)
     return facts.Unlearning(
         trained=trained,
-        chain_before=erasure.parent.chain,
+        chain_before=sets.parent.chain,
         chain_after=record_of(erasure.workspace, new).chain,
-        parent_data_digest=erasure.parent.data.digest,
+        parent_data_digest=sets.parent.data.digest,
         code_digest=code_digest(),
         environment_digest=hashing.digest(environment(erasure.workspace.learner)),
-        replay_equal=replay["equal"] if replay else None,
-        replay_digest=hashing.digest(replay["digests"]) if replay else None,
+        replay_equal=replay.equal if replay else None,
+        replay_digest=hashing.digest(write(replay.digests)) if replay else None,
     )
 
 
 def _promotion(erasure: Erasure) -> facts.Promotion:
     workspace, plan = erasure.workspace, erasure.own
-    new = ModelVersion(plan.model, erasure.body("AliasMoved")["to"])
+    moved = erasure.done(AliasMoved)
     return facts.Promotion(
         registry=workspace.models.shown,
         alias=plan.alias,
         old=plan.parent,
-        new=new,
-        model_digest=erasure.body("VersionRegistered")["files_digest"],
-        served_digest=erasure.body("AliasMoved")["served_digest"],
+        new=ModelVersion(plan.model, moved.to_version),
+        model_digest=erasure.done(VersionRegistered).files_digest,
+        served_digest=moved.served_digest,
     )
 
 
-_ACTIONS: Mapping[str, tuple[facts.Operation, str]] = {
-    "DataRedacted": ("redacted", "rewritten without the people"),
-    "CandidateTrained": ("trained", "constituents trained on the retained records"),
-    "VersionRegistered": ("registered", "registered as a new version"),
-    "AliasMoved": ("promoted", "alias moved to the new version"),
-    "Purged": ("deleted", "everything within reach that held them; a search of every place follows"),
+_ACTIONS: Mapping[type[Fact], tuple[facts.Operation, str]] = {
+    DataRedacted: ("redacted", "rewritten without the people"),
+    CandidateTrained: ("trained", "constituents trained on the retained records"),
+    VersionRegistered: ("registered", "registered as a new version"),
+    AliasMoved: ("promoted", "alias moved to the new version"),
+    Purged: ("deleted", "everything within reach that held them; a search of every place follows"),
 }
 
 
@@ -220,53 +240,48 @@ def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
     return tuple(
         facts.Action(
             target=target,
-            operation=_ACTIONS[kind][0],
+            operation=_ACTIONS[type(event.fact)][0],
             digest_before=before,
             started_at=began,
-            finished_at=ended,
-            result=_ACTIONS[kind][1],
+            finished_at=event.at,
+            result=_ACTIONS[type(event.fact)][1],
         )
-        for kind, began, ended in erasure.steps()
-        if kind in _ACTIONS
-        for target, before in _targets(erasure, kind)
+        for event, began in erasure.timed()
+        if type(event.fact) in _ACTIONS
+        for target, before in _targets(erasure, event.fact)
     )
 
 
-def _targets(erasure: Erasure, kind: str) -> list[tuple[str, str | None]]:
+def _targets(erasure: Erasure, done: Fact) -> list[tuple[str, str | None]]:
     """What a step changed, with the digest of what was there; the list of what was to be deleted for a purge."""
-    if kind == "DataRedacted":
-        removed = erasure.body(kind)["removed"]
-        return [(version.path, version.digest) for version in erasure.plan.before if removed.get(version.path)]
-    found = erasure.progress.step_done("TracesFound") if kind == "Purged" else None
+    if isinstance(done, DataRedacted):
+        return [(version.path, version.digest) for version in erasure.plan.before if done.removed.get(version.path)]
+    found = erasure.progress.event(TracesFound) if isinstance(done, Purged) else None
     models = erasure.plan.own.model if erasure.plan.own else ", ".join(Holdings.of(erasure.workspace).models)
-    return [(models, hashing.digest({**found}) if found else None)]
-
-
-def _adopted_checks(erasure: Erasure) -> list[Mapping[str, Any]]:
-    return [check for made in report.adopted_models(erasure) for check in made["checks"]]
+    return [(models, _digest(found))]
 
 
 def _adopted_actions(erasure: Erasure) -> tuple[facts.Action, ...]:
     """What was done to models that were trained elsewhere, and how sure that is."""
-    made = {one["name"]: one for one in report.adopted_models(erasure)}
-    told: Mapping[str, tuple[facts.Operation, str]] = {
-        lifecycle.RETRAINED: ("trained", "{guarantee}; DVC stage {stage}"),
-        lifecycle.PROMOTED: ("promoted", "in place of {replaced}; aliases moved: {moved}"),
-    }
-    for one in made.values():
-        one["replaced"] = ", ".join(f"{one['name']}/{old}" for old in one["from_versions"])
-        one["moved"] = " ".join(f"@{alias}" for alias in one["aliases"]) or "none"
+    done = {made.model: (made, moved) for made, moved in report.adopted_models(erasure)}
     return tuple(
         facts.Action(
-            target=f"{name}/{made[name]['to_version']}",
-            operation=told[event.kind][0],
+            target=f"{event.fact.model}/{done[event.fact.model][0].version}",
+            operation="trained" if isinstance(event.fact, AdoptedRetrained) else "promoted",
             started_at=began,
             finished_at=event.at,
-            result=told[event.kind][1].format(**made[name]),
+            result=_said(event.fact, *done[event.fact.model]),
         )
-        for event, began in erasure.timed(told)
-        if (name := event.body["model"]) in made
+        for event, began in erasure.timed()
+        if isinstance(event.fact, (AdoptedRetrained, AdoptedPromoted)) and event.fact.model in done
     )
+
+
+def _said(step: Fact, made: AdoptedRetrained, moved: AdoptedPromoted) -> str:
+    if isinstance(step, AdoptedRetrained):
+        return f"{made.guarantee}; DVC stage {made.stage}"
+    aliases = " ".join(f"@{alias}" for alias in moved.aliases) or "none"
+    return f"in place of {', '.join(map(str, moved.versions))}; aliases moved: {aliases}"
 
 
 def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:

@@ -7,14 +7,32 @@ purged, and the certificate lists what was kept. Reasons are written by people, 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.certificate.facts import Extension, Hold, Recipient
 from unlearning.domain import clocks, hashing, lifecycle
-from unlearning.domain.entities import ErasureRequest, Event
+from unlearning.domain.codec import BESIDE
+from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import AwaitsApproval, IdentifierError, OnHold, Refused, WrongUse
+from unlearning.domain.events import (
+    ApprovalRequested,
+    DataRedacted,
+    ErasureQueued,
+    ErasureStarted,
+    ImpactAssessed,
+    Purged,
+    RecipientTold,
+    RequestCancelled,
+    RequestExempted,
+    RequestExtended,
+    RequestFact,
+    RequestHeld,
+    RequestReleased,
+    TracesFound,
+)
 from unlearning.lineage.history import Past
 from unlearning.project import requests
 
@@ -28,8 +46,8 @@ LOCK = "decisions"
 EXPIRED = "its last day has passed"
 """Reason of the release of a hold that expired."""
 
-_PURGE_BEGAN = ("TracesFound", "Purged")
-_EVENTS = ("RequestHeld", "RequestReleased", "RequestExtended")
+Check = Callable[[ErasureRequest], None]
+"""Raises Refused, in words, for a request that cannot be decided so; the ledger refuses what slips through."""
 
 
 def hold(
@@ -52,17 +70,16 @@ def hold(
     if ends is not None and ends <= now:
         raise WrongUse(f"the hold would end on {until}, which has passed; expected today or a later day")
     paths = sorted({path.strip("/") for path in data})
-    body: dict[str, Any] = {"reason": _said(reason), "until": ends.isoformat() if ends else None, "scope": scope}
-    body |= {"data": paths} if paths else {}
+    held = RequestHeld(reason=_said(reason), until=ends, scope=scope, data=tuple(paths))
 
-    def check(request: ErasureRequest, events: Iterable[Event]) -> None:
+    def check(request: ErasureRequest) -> None:
         _check_tracked(workspace, paths)
-        if request.request_id in lifecycle.holds(events):
+        if request_id in workspace.ledger.state().holds:
             raise OnHold(f"{request_id} is on hold already; `unlearn release {request_id}` ends the hold")
-        if request.state in lifecycle.ENDED or _purging(events, request.erasure_id):
+        if request.state in lifecycle.ENDED or _purging(workspace, request.erasure_id):
             raise Refused(f"{request_id} cannot be held: its purge has begun or is over, so there is nothing left to keep")
 
-    return _decide(workspace, request_id, "RequestHeld", body, now=now, check=check)
+    return _decide(workspace, request_id, held, now=now, check=check)
 
 
 def release(workspace: Workspace, request_id: str, *, now: datetime, reason: str = "released") -> ErasureRequest:
@@ -72,21 +89,23 @@ def release(workspace: Workspace, request_id: str, *, now: datetime, reason: str
     `unlearn purge`.
     """
 
-    def check(request: ErasureRequest, events: Iterable[Event]) -> None:
-        if request.request_id not in lifecycle.holds(events):
+    def check(_request: ErasureRequest) -> None:
+        if request_id not in workspace.ledger.state().holds:
             raise OnHold(f"{request_id} is not on hold; `unlearn status` lists the requests that are")
 
-    return _decide(workspace, request_id, "RequestReleased", {"reason": _said(reason)}, now=now, check=check)
+    return _decide(workspace, request_id, RequestReleased(reason=_said(reason)), now=now, check=check)
 
 
 def exempt(workspace: Workspace, request_id: str, *, reason: str, now: datetime) -> ErasureRequest:
     """Refuse a request because the law exempts the data; the person is trained on again. Raises Refused after redaction."""
-    return _decide(workspace, request_id, "RequestExempted", {"reason": _said(reason)}, now=now, check=_check_not_redacted)
+    exempted = RequestExempted(reason=_said(reason))
+    return _decide(workspace, request_id, exempted, now=now, check=_not_redacted(workspace))
 
 
 def cancel(workspace: Workspace, request_id: str, *, now: datetime, reason: str = "withdrawn") -> ErasureRequest:
     """Withdraw a request until redaction begins; the person is trained on again. Raises Refused after that."""
-    return _decide(workspace, request_id, "RequestCancelled", {"reason": _said(reason)}, now=now, check=_check_not_redacted)
+    cancelled = RequestCancelled(reason=_said(reason))
+    return _decide(workspace, request_id, cancelled, now=now, check=_not_redacted(workspace))
 
 
 def extend(workspace: Workspace, request_id: str, *, reason: str, now: datetime) -> ErasureRequest:
@@ -96,14 +115,13 @@ def extend(workspace: Workspace, request_id: str, *, reason: str, now: datetime)
     if due is None:
         raise WrongUse(f"{request_id} is under regulation {known.regulation!r}, which sets no deadline that could be extended")
 
-    def check(request: ErasureRequest, events: Iterable[Event]) -> None:
-        if any(event.kind == "RequestExtended" and event.subject == request_id for event in events):
+    def check(request: ErasureRequest) -> None:
+        if workspace.ledger.of(RequestExtended, subject=request_id):
             raise Refused(f"the deadline of {request_id} was extended before; the law lets it be once")
         if request.due_at is not None and request.due_at < now:
             raise Refused(f"{request_id} was due on {request.due_at:%Y-%m-%d}; only a deadline still to come can be extended")
 
-    body = {"reason": _said(reason), "due_at": due.isoformat()}
-    return _decide(workspace, request_id, "RequestExtended", body, now=now, check=check)
+    return _decide(workspace, request_id, RequestExtended(reason=_said(reason), due_at=due), now=now, check=check)
 
 
 def approve(workspace: Workspace, request_id: str, *, by: str, now: datetime) -> ErasureRequest:
@@ -112,14 +130,14 @@ def approve(workspace: Workspace, request_id: str, *, by: str, now: datetime) ->
     by: who approves, in words, for ledger and certificate.
     """
     known = _request(workspace, request_id)
-    for each in lifecycle.fold(workspace.ledger.events()).values():
+    for each in workspace.ledger.state().requests.values():
         if each.erasure_id == known.erasure_id:
             _require_unnamed(workspace, each, by)
     with workspace.ledger.exclusive(LOCK):
         state = _request(workspace, request_id).state
         if state != "awaiting_approval" or known.erasure_id is None:
             raise Refused(f"{request_id} is {state}; only a planned erasure that awaits approval can be approved")
-        workspace.ledger.append("ErasureQueued", known.erasure_id, {"approved_by": _said(by)}, at=now)
+        workspace.ledger.append(known.erasure_id, ErasureQueued(approved_by=_said(by)), at=now)
     return _request(workspace, request_id)
 
 
@@ -129,21 +147,21 @@ def require_approved(erasure: Erasure) -> None:
     A plan that is made anew, because data or alias moved, is approved anew.
     """
     workspace, progress = erasure.workspace, erasure.progress
-    if not workspace.settings.policy.approval or approved_by(erasure) or progress.step_done("DataRedacted"):
+    if not workspace.settings.policy.approval or approved_by(erasure) or progress.done(DataRedacted):
         return
-    erasure.once("ApprovalRequested", dict)
-    impact, [first, *_] = erasure.body("ImpactAssessed"), erasure.started["requests"]
+    erasure.once(ApprovalRequested, ApprovalRequested)
+    impact, [first, *_] = erasure.done(ImpactAssessed).impact, erasure.started.requests
     raise AwaitsApproval(
-        f"{erasure.erasure_id} is planned and waits: {len(erasure.plan.tokens)} people, {impact['records']} records, "
-        f"{len(impact['model_versions'])} model versions. Look with `unlearn impact --request {first}`, then "
+        f"{erasure.erasure_id} is planned and waits: {len(erasure.plan.tokens)} people, {impact.records} records, "
+        f"{len(impact.model_versions)} model versions. Look with `unlearn impact --request {first}`, then "
         f"`unlearn approve {first} --by NAME` and `unlearn erase`"
     )
 
 
 def approved_by(erasure: Erasure) -> str | None:
     """Who approved the present plan."""
-    approval = erasure.progress.step_done("ErasureQueued")
-    return str(approval["approved_by"]) if approval else None
+    approval = erasure.progress.done(ErasureQueued)
+    return approval.approved_by if approval else None
 
 
 def tell(workspace: Workspace, request_id: str, *, recipient: str, now: datetime) -> ErasureRequest:
@@ -153,24 +171,24 @@ def tell(workspace: Workspace, request_id: str, *, recipient: str, now: datetime
     """
     ended = lifecycle.ENDED - {"completed_with_residuals"}
 
-    def check(request: ErasureRequest, _events: Iterable[Event]) -> None:
+    def check(request: ErasureRequest) -> None:
         if request.state in ended:
             raise Refused(f"{request_id} is {request.state}: its certificate is issued, so it can state no further recipient")
 
-    return _decide(workspace, request_id, "RecipientTold", {"recipient": _said(recipient)}, now=now, check=check)
+    return _decide(workspace, request_id, RecipientTold(recipient=_said(recipient)), now=now, check=check)
 
 
 def told(workspace: Workspace, request_ids: Iterable[str]) -> tuple[Recipient, ...]:
     """Who was told about these requests, as a certificate states them."""
     wanted = set(request_ids)
-    events = (event for event in workspace.ledger.events(kinds=["RecipientTold"]) if event.subject in wanted)
-    return tuple(Recipient(event.body["recipient"], event.at) for event in events)
+    events = (event for event in workspace.ledger.of(RecipientTold) if event.subject in wanted)
+    return tuple(Recipient(event.fact.recipient, event.at) for event in events)
 
 
 def expire(workspace: Workspace, *, now: datetime) -> list[str]:
     """Release every hold whose last day has passed; the requests that go on."""
-    held = lifecycle.holds(workspace.ledger.events())
-    over = [name for name, event in held.items() if event.body.get("until") and _moment(event.body["until"]) <= now]
+    held = workspace.ledger.state().holds
+    over = [name for name, hold in held.items() if hold.until is not None and hold.until <= now]
     for name in over:
         release(workspace, name, now=now, reason=EXPIRED)
     return over
@@ -188,47 +206,66 @@ def require_free(erasure_id: str, requests: Iterable[ErasureRequest]) -> None:
 def on_record(workspace: Workspace, request_ids: Iterable[str]) -> tuple[tuple[Hold, ...], tuple[Extension, ...]]:
     """The holds and extensions of these requests, as a certificate states them."""
     wanted, made, extensions = set(request_ids), dict[str, list[Hold]](), []
-    for event in workspace.ledger.events(kinds=_EVENTS):
+    for event in workspace.ledger.events(kinds=(RequestHeld, RequestReleased, RequestExtended)):
         if event.subject not in wanted:
             continue
         holds = made.setdefault(event.subject, [])
-        if event.kind == "RequestHeld":
-            until = event.body.get("until")
-            holds.append(
-                Hold(
-                    request_id=event.subject,
-                    held_at=event.at,
-                    reason=event.body["reason"],
-                    scope=event.body.get("scope"),
-                    data=tuple(event.body.get("data", ())),
-                    until=_moment(until) if until else None,
+        match event.fact:
+            case RequestHeld() as held:
+                holds.append(
+                    Hold(
+                        request_id=event.subject,
+                        held_at=event.at,
+                        reason=held.reason,
+                        scope=held.scope,
+                        data=held.data,
+                        until=held.until,
+                    )
                 )
-            )
-        elif event.kind == "RequestReleased" and holds:
-            holds[-1] = holds[-1].ended(event.at, event.body["reason"])
-        elif event.kind == "RequestExtended":
-            extensions.append(Extension(event.subject, event.at, _moment(event.body["due_at"]), event.body["reason"]))
+            case RequestReleased(reason=reason) if holds:
+                holds[-1] = holds[-1].ended(event.at, reason)
+            case RequestExtended(due_at=due_at, reason=reason):
+                extensions.append(Extension(event.subject, event.at, due_at, reason))
     return tuple(one for holds in made.values() for one in holds), tuple(extensions)
 
 
-def _decide(
-    workspace: Workspace, request_id: str, kind: str, body: Mapping[str, Any], *, now: datetime, check: Any
-) -> ErasureRequest:
+@dataclass(frozen=True)
+class Shown:
+    """A request with what was decided about it, as `unlearn status` answers."""
+
+    request: ErasureRequest = field(metadata=BESIDE)
+    overdue: bool
+    holds: tuple[Hold, ...]
+    extension: Extension | None
+
+
+def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
+    """These requests, each with the holds and the extension of its group."""
+    late = {one.request_id for one in lifecycle.overdue(workspace.ledger.state().requests, now)}
+    held, extended = on_record(workspace, {one.group for one in requests})
+    return [
+        Shown(
+            request=one,
+            overdue=one.request_id in late,
+            holds=tuple(each for each in held if each.request_id == one.group),
+            extension=next((each for each in extended if each.request_id == one.group), None),
+        )
+        for one in requests
+    ]
+
+
+def _decide(workspace: Workspace, request_id: str, made: RequestFact, *, now: datetime, check: Check) -> ErasureRequest:
     """Append the decision, unless the check or the life of the request forbids it, or its words name the person."""
-    _require_unnamed(workspace, _request(workspace, request_id), " ".join(_words(body)))
+    _require_unnamed(workspace, _request(workspace, request_id), _words(made))
     with workspace.ledger.exclusive(LOCK):
-        events = workspace.ledger.events()
-        check(lifecycle.fold(events)[request_id], events)
-        position, head = workspace.ledger.head()
-        made = Event(position + 1, now, kind, request_id, body, head, "")
-        lifecycle.fold([*events, made])  # what could not be read afterwards is not written
-        workspace.ledger.append(kind, request_id, body, at=now)
+        check(_request(workspace, request_id))
+        workspace.ledger.append(request_id, made, at=now)
     return _request(workspace, request_id)
 
 
 def _request(workspace: Workspace, request_id: str) -> ErasureRequest:
     """The request; raises WrongUse for a duplicate, whose group decides."""
-    known = lifecycle.fold(workspace.ledger.events())
+    known = workspace.ledger.state().requests
     if request_id not in known:
         raise requests.unknown([request_id])
     if known[request_id].group != request_id:
@@ -249,18 +286,20 @@ def _require_unnamed(workspace: Workspace, request: ErasureRequest, words: str) 
                 raise WrongUse("the words name the person; they go into ledger and certificate, so say it without")
 
 
-def _check_not_redacted(request: ErasureRequest, events: Iterable[Event]) -> None:
-    redacted = any(event.kind == "DataRedacted" and event.subject == request.erasure_id for event in events)
-    if request.state in lifecycle.ENDED or redacted:
-        raise Refused(f"{request.request_id} is {request.state}: once its data is redacted it can only be finished")
+def _not_redacted(workspace: Workspace) -> Check:
+    def check(request: ErasureRequest) -> None:
+        redacted = request.erasure_id is not None and workspace.ledger.of(DataRedacted, subject=request.erasure_id)
+        if request.state in lifecycle.ENDED or redacted:
+            raise Refused(f"{request.request_id} is {request.state}: once its data is redacted it can only be finished")
+
+    return check
 
 
-def _purging(events: Iterable[Event], erasure_id: str | None) -> bool:
+def _purging(workspace: Workspace, erasure_id: str | None) -> bool:
     """The purge of the current attempt of an erasure has begun."""
     began = False
-    for event in events:
-        if erasure_id is not None and event.subject == erasure_id:
-            began = event.kind in _PURGE_BEGAN or (began and event.kind != "ErasureStarted")
+    for event in workspace.ledger.events(subject=erasure_id) if erasure_id else ():
+        began = isinstance(event.fact, (TracesFound, Purged)) or (began and not isinstance(event.fact, ErasureStarted))
     return began
 
 
@@ -273,16 +312,19 @@ def _check_tracked(workspace: Workspace, paths: Collection[str]) -> None:
         )
 
 
-def _words(body: Mapping[str, Any]) -> Iterator[str]:
-    yield from (str(body[name] or "") for name in ("reason", "scope", "recipient") if name in body)
-    yield from (part for path in body.get("data", ()) for part in path.split("/"))
+def _words(made: RequestFact) -> str:
+    """Whatever people wrote in a decision."""
+    match made:
+        case RequestHeld(reason=reason, scope=scope, data=data):
+            return " ".join([reason, scope or "", *(part for path in data for part in path.split("/"))])
+        case RecipientTold(recipient=recipient):
+            return recipient
+        case RequestReleased() | RequestExempted() | RequestCancelled() | RequestExtended():
+            return made.reason
+    return ""
 
 
 def _said(words: str) -> str:
     if not words.strip():
         raise WrongUse("the words are empty; say in a few words why or who, without naming the person")
     return words.strip()
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

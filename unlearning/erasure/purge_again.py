@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain import lifecycle
 from unlearning.domain.clocks import Clock, utc_now
-from unlearning.domain.entities import ErasureRequest, plain
+from unlearning.domain.codec import write
+from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import WrongUse
-from unlearning.domain.traces import Residual
+from unlearning.domain.events import PurgedAgain
+from unlearning.domain.traces import Removed, Residual
 from unlearning.erasure.erasure import Erasure
+from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import certify
 from unlearning.erasure.steps.purge import purge_step
 from unlearning.project.requests import chosen
@@ -24,9 +26,8 @@ if TYPE_CHECKING:
 def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> dict[str, Any]:
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
     free, kept = _without_held(workspace, _purgeable(workspace, requests))
-    found = deletion.traces_from(deletion.find(Reach(workspace), _tokens(free), derived=derived))
-    going = [{"place": place, "count": len(traces), "names": [t.name for t in traces]} for place, traces in found.items()]
-    return {"dry_run": True, "would_go": going, "went": [], "residuals": kept, "certificates": []}
+    going = deletion.listed(deletion.find(Reach(workspace), _tokens(free), derived=derived).traces)
+    return {"dry_run": True, "would_go": write(going), "went": [], "residuals": write(kept), "certificates": []}
 
 
 def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = False, clock: Clock = utc_now) -> dict[str, Any]:
@@ -36,39 +37,36 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
     Raises WrongUse for a request that is not erased yet, NotFound, Unavailable: run again when the place answers.
     """
     people = _purgeable(workspace, requests)
-    went: list[Mapping[str, Any]] = []
+    went: list[Removed] = []
     certificates = []
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and one.state == "purging"):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):
-            went += purge_step(erasure)["removed"]
-            certificates.append(certify.certify_step(erasure)["path"])
+            sets = RecordSets(erasure)
+            went += purge_step(erasure, sets).removed
+            certificates.append(certify.certify_step(erasure, sets).path)
     free, kept = _without_held(workspace, people)
     done = deletion.again(workspace, _tokens(free), derived=derived)
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and _left_something(one)):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):
-            workspace.ledger.append("PurgedAgain", erasure_id, done, at=erasure.now())
-            certificates.append(_renew(erasure)["path"])
+            workspace.ledger.append(erasure_id, PurgedAgain(deleted=done), at=erasure.now())
+            issued = certify.issue(erasure, RecordSets(erasure))
+            workspace.ledger.append(erasure_id, issued, at=erasure.now())
+            certificates.append(issued.path)
     return {
         "dry_run": False,
         "would_go": [],
-        "went": [*went, *done["removed"]],
-        "residuals": [*done["residuals"], *kept],
+        "went": write([*went, *done.removed]),
+        "residuals": write([*done.residuals, *kept]),
         "certificates": certificates,
     }
-
-
-def _renew(erasure: Erasure) -> Mapping[str, Any]:
-    body = certify.issue(erasure)
-    erasure.workspace.ledger.append("CertificateIssued", erasure.erasure_id, body, at=erasure.now())
-    return body
 
 
 def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureRequest]:
     """The named requests, or all whose erasure reached its purge."""
     if not requests:
-        everyone = lifecycle.fold(workspace.ledger.events()).values()
+        everyone = workspace.ledger.state().requests.values()
         return [one for one in everyone if one.state in within_reach.PURGED]
     named = chosen(workspace, requests)
     if early := [one for one in named if one.state not in within_reach.PURGED]:
@@ -77,9 +75,9 @@ def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureReq
     return named
 
 
-def _without_held(workspace: Workspace, people: Sequence[ErasureRequest]) -> tuple[list[ErasureRequest], list[dict[str, Any]]]:
+def _without_held(workspace: Workspace, people: Sequence[ErasureRequest]) -> tuple[list[ErasureRequest], list[Residual]]:
     """Those whose data may go, and what is said of the others: they came back, and their new request is on hold."""
-    held = {one.token for one in lifecycle.fold(workspace.ledger.events()).values() if one.state == "on_hold"}
+    held = {one.token for one in workspace.ledger.state().requests.values() if one.state == "on_hold"}
     kept = {one.token for one in people} & held
     said = Residual(
         place="people with a legal hold",
@@ -89,7 +87,7 @@ def _without_held(workspace: Workspace, people: Sequence[ErasureRequest]) -> tup
         why="they were erased and came back, and their new request is on hold: nothing of theirs is deleted until its release",
         remedy="`unlearn release` their requests, then `unlearn erase`",
     )
-    return [one for one in people if one.token not in held], [plain(said)] if kept else []
+    return [one for one in people if one.token not in held], [said] if kept else []
 
 
 def _left_something(request: ErasureRequest) -> bool:

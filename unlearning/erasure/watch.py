@@ -17,6 +17,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from unlearning.domain import lifecycle
 from unlearning.domain.entities import plain
 from unlearning.domain.errors import ParentMoved, Unavailable
+from unlearning.domain.events import (
+    AliasReverted,
+    Fact,
+    ImpactAssessed,
+    ModelTrained,
+    RequestOverdue,
+    TracesErased,
+    TracesReturned,
+    VersionFlagged,
+)
 from unlearning.domain.traces import Trace
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import audit, decisions
@@ -71,16 +81,15 @@ class Round:
     @cached_property
     def tokens(self) -> frozenset[str]:
         """Index tokens of everyone who was erased."""
-        return lifecycle.erased_index_tokens(self.workspace.ledger.events())
+        return self.workspace.ledger.state().erased_index_tokens
 
     @cached_property
     def named(self) -> frozenset[ModelVersion]:
         """Versions that an erasure found when it began: its plan, its purge and its certificate speak of them."""
-        events = self.workspace.ledger.events()
-        finished = {request.erasure_id for request in lifecycle.erased_requests(events)}
-        latest = {e.subject: e.body for e in events if e.kind == "ImpactAssessed" and e.subject in finished}
-        found = (one for body in latest.values() for one in body["model_versions"])
-        return frozenset(ModelVersion(one["name"], one["version"]) for one in found)
+        ledger = self.workspace.ledger
+        finished = {request.erasure_id for request in ledger.state().erased_requests}
+        latest = {event.subject: event.fact.impact for event in ledger.of(ImpactAssessed) if event.subject in finished}
+        return frozenset(one.model for impact in latest.values() for one in impact.model_versions)
 
     def tainted(self) -> dict[ModelVersion, str]:
         """Every version that an erased person shaped, deleted ones included → how, in words."""
@@ -94,16 +103,16 @@ class Round:
             **{model: "an erased person was in its training" for model in trained},
         }
 
-    def record(self, kind: str, subject: str, body: Mapping[str, Any]) -> None:
+    def record(self, subject: str, fact: Fact) -> None:
         """Write an event."""
-        self.workspace.ledger.append(kind, subject, plain(body), at=self.clock())
+        self.workspace.ledger.append(subject, fact, at=self.clock())
 
 
 def watch(workspace: Workspace, *, clock: Clock) -> list[Sighting]:
     """One round: everything that was found, reversed where it can be. Nothing is decided by a ledger that was tampered with."""
     damaged = [
         Sighting("ledger", "the ledger", "reported", finding, "restore it from a backup; until then nothing is reversed")
-        for finding in audit.audit(workspace)["findings"]
+        for finding in audit.audit(workspace).findings
     ]
     this = Round(workspace, clock)
     found = damaged or [sighting for name, look in LOOKS.items() for sighting in _guarded(name, look, this)]
@@ -135,10 +144,10 @@ def _holds(this: Round) -> Iterator[Sighting]:
 
 
 def _deadlines(this: Round) -> Iterator[Sighting]:
-    known = lifecycle.fold(this.workspace.ledger.events())
+    known = this.workspace.ledger.state().requests
     for request in lifecycle.overdue(known, this.clock()):
-        if not this.workspace.ledger.events(subject=request.request_id, kinds=["RequestOverdue"]):
-            this.record("RequestOverdue", request.request_id, {"due_at": request.due_at, "state": request.state})
+        if not this.workspace.ledger.of(RequestOverdue, subject=request.request_id):
+            this.record(request.request_id, RequestOverdue(due_at=request.due_at, state=request.state))
         why = f"due {request.due_at:%Y-%m-%d}, and still {request.state}"
         yield Sighting("deadline", request.request_id, "reported", why, "run `unlearn erase` now, and tell the person")
 
@@ -177,13 +186,13 @@ def _registry(this: Round) -> Iterator[Sighting]:
 
 def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:
     """Versions that are there now and that no erasure found when it began."""
-    flagged = {event.subject for event in this.workspace.ledger.events(kinds=["VersionFlagged"])}
+    flagged = {event.subject for event in this.workspace.ledger.of(VersionFlagged)}
     for version in this.workspace.models.every_version():
         if version.model not in tainted or version.model in this.named:
             continue
         why = f"registered, or first followed, after the erasure; {tainted[version.model]}"
         if str(version.model) not in flagged:
-            this.record("VersionFlagged", str(version.model), {"tag": SHAPED, "reason": why})
+            this.record(str(version.model), VersionFlagged(tag=SHAPED, reason=why))
         if version.tags.get(SHAPED) != "true":
             this.workspace.models.tag(version.model, {SHAPED: "true"})
         yield Sighting("version", str(version.model), "reported", why, f"tagged {SHAPED}; delete it with `unlearn purge`")
@@ -203,8 +212,9 @@ def _revert(this: Round, version: ModelVersion, alias: str, tainted: Mapping[Mod
                 models.move_alias(version.name, alias, expected=version, to=clean)
         except ParentMoved:
             return
-        body = {"alias": alias, "from": version.version, "to": clean.version if clean else None, "reason": tainted[version]}
-        this.record("AliasReverted", version.name, body)
+        to_version, reason = clean.version if clean else None, tainted[version]
+        reverted = AliasReverted(alias=alias, from_version=version.version, to_version=to_version, reason=reason)
+        this.record(version.name, reverted)
     done = f"moved to {clean}" if clean else "withdrawn, since the model has no clean version"
     what = f"alias {alias!r} of {version.name!r}"
     step = "" if clean else "train or register a clean version, then set the alias"
@@ -228,8 +238,8 @@ def _newest_clean(workspace: Workspace, name: str, tainted: Mapping[ModelVersion
 def _passed(workspace: Workspace, model: ModelVersion) -> bool:
     """A version trained here passed its checks: an erasure registers no other, a training says so."""
     record = workspace.lineage.model(model.name, model.version)
-    said = workspace.ledger.events(subject=str(model), kinds=["ModelTrained"])
-    return bool(record and record.erasure_id) or any(event.body["passed"] for event in said)
+    said = workspace.ledger.of(ModelTrained, subject=str(model))
+    return bool(record and record.erasure_id) or any(event.fact.passed for event in said)
 
 
 # --- data -----------------------------------------------------------------------------------------------------------
@@ -260,30 +270,31 @@ def _objects(this: Round) -> Iterator[Sighting]:
         reach = Reach(workspace)
         wanted = {within_reach.remembered_as(place) for place in reach.places() if isinstance(place, _COMES_BACK)}
         inventory = deletion.find(reach, gone)
-        found = {place: traces for place, traces in deletion.traces_from(inventory).items() if place in wanted}
+        found = {place: traces for place, traces in inventory.traces.items() if place in wanted}
         if not found:
             return
         counts = {place: len(traces) for place, traces in found.items()}
-        names = {place: [trace.name for trace in traces] for place, traces in found.items()}
-        this.record("TracesReturned", "purge", {"count": counts, "names": names})
+        names = {place: tuple(trace.name for trace in traces) for place, traces in found.items()}
+        this.record(lifecycle.EVERY_PURGE, TracesReturned(count=counts, names=names))
         deletion.stand_ins(reach, inventory, gone)
         yield from _deleted(this, reach, found)
 
 
 def _deleted(this: Round, reach: Reach, found: Mapping[str, Sequence[Trace]]) -> Iterator[Sighting]:
     """Delete them again, after what stands in for new ones is stored."""
-    left = deletion.carry_out(reach, found)["residuals"]
-    this.record("TracesErased", "purge", {"count": {place: len(traces) for place, traces in found.items()}, "residuals": left})
+    left = deletion.carry_out(reach, found).residuals
+    counts = {place: len(traces) for place, traces in found.items()}
+    this.record(lifecycle.EVERY_PURGE, TracesErased(count=counts, residuals=left))
     for place, traces in found.items():
         why = f"{len(traces)} erased traces were there again and were deleted"
         yield Sighting("objects", place, "reversed", why, "have every clone and backup delete them, or they come back")
     for one in left:
-        yield Sighting("objects", one["place"], "reported", one["why"], one["remedy"])
+        yield Sighting("objects", one.place, "reported", one.why, one.remedy)
 
 
 def _purged_tokens(this: Round) -> frozenset[str]:
     """Who may be deleted everywhere: their purge is over, and no newer request of theirs is open or on hold."""
-    known = lifecycle.fold(this.workspace.ledger.events()).values()
+    known = this.workspace.ledger.state().requests.values()
     waiting = {request.token for request in known if request.state not in lifecycle.ENDED}
     return frozenset(r.token for r in known if r.state.startswith("completed")) - waiting
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.entities import Adoption, plain
 from unlearning.domain.errors import ProjectError, WrongUse
+from unlearning.domain.events import ModelAdopted
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked, data_name
 from unlearning.lineage import membership_proof, sources
 from unlearning.project import plugins
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from unlearning.stores.mlflow.models import Registered
 
 RETRAIN, NONE = POLICIES = ("retrain", "none")
-EVENT = "ModelAdopted"
 HOW = "adopted"
 
 
@@ -88,7 +88,7 @@ def record(workspace: Workspace, made: Adoption, *, now: datetime) -> None:
     workspace.followed.add_source(Source(made.model, content, HOW))
     before = adoptions(workspace).get(made.model.name)
     if before != made:
-        workspace.ledger.append(EVENT, str(made.model), plain(made), at=now)
+        workspace.ledger.append(str(made.model), ModelAdopted(adoption=made), at=now)
 
 
 def succeed(workspace: Workspace, adoption: Adoption, model: ModelVersion, data: DataVersion, *, now: datetime) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unlearning.domain import lifecycle
 from unlearning.domain.derivation import reached
 from unlearning.domain.versions import Tracked
 from unlearning.project import settings
@@ -69,7 +68,7 @@ def kept(workspace: Workspace, past: Callable[[], Past]) -> dict[str, frozenset[
 
     past: asked for only under a hold, because reading it takes long.
     """
-    held = lifecycle.kept(workspace.ledger.events())
+    held = workspace.ledger.state().kept
     if not held:
         return {}
     history, stores = past(), object_stores(workspace.data)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from unlearning import __version__
 from unlearning.domain.environ import OPENLINEAGE_API_KEY
 from unlearning.domain.errors import SettingsError
+from unlearning.domain.events import LineageNotSent
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.settings import OpenLineage as Target
 from unlearning.project.training.registration import record_of
@@ -31,10 +32,10 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import RunEvent
     from openlineage.client.facet_v2 import DatasetFacet, RunFacet
 
+    from unlearning.domain.events import AdoptedPromoted, AdoptedRetrained
     from unlearning.project.workspace import Workspace
 
 PRODUCER = f"https://pypi.org/project/mlflow-unlearning/{__version__}"
-NOT_SENT = "LineageNotSent"
 
 _PATIENCE_S = 5
 
@@ -154,8 +155,8 @@ def tell(workspace: Workspace, state: State, told: Told, *, error: str | None = 
     except (OSError, HTTPException, ValueError) as wrong:  # the network, an answer that is no HTTP, a key no header can hold
         why = f"HTTP {wrong.code}" if isinstance(wrong, urllib.error.HTTPError) else type(wrong).__name__
         progress.warning("OpenLineage: %s of %s was not sent (%s)", state, told.job, why)
-        body = {"job": told.job, "run": told.run_id, "state": state, "why": why}
-        workspace.ledger.append(NOT_SENT, "openlineage", body, at=now)
+        missed = LineageNotSent(job=told.job, run=told.run_id, state=state, why=why)
+        workspace.ledger.append("openlineage", missed, at=now)
 
 
 def _require_client() -> None:
@@ -226,11 +227,11 @@ def tell_erasure(workspace: Workspace, told: Told, report: Mapping[str, Any], re
         told.outputs += [data(workspace, after) for _, after in redacted]
 
 
-def tell_remade(workspace: Workspace, told: Told, made: Mapping[str, Any], moved: Mapping[str, Any]) -> None:
+def tell_remade(workspace: Workspace, told: Told, made: AdoptedRetrained, moved: AdoptedPromoted) -> None:
     """An adopted model: the redacted table and the old versions went in, the new one came out."""
-    told.inputs.append(data(workspace, DataVersion(**made["data"])))
-    told.inputs += [model(workspace, ModelVersion(made["model"], one["version"])) for one in moved["from"]]
-    told.outputs.append(model(workspace, ModelVersion(made["model"], made["to"])))
+    told.inputs.append(data(workspace, made.data))
+    told.inputs += [model(workspace, version) for version in moved.versions]
+    told.outputs.append(model(workspace, ModelVersion(made.model, made.version)))
 
 
 def tell_followed(workspace: Workspace, before: frozenset[Any]) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from unlearning.domain import lifecycle
 from unlearning.domain.entities import ModelRecord
-from unlearning.domain.lifecycle import PROMOTED, SUPPRESSION_EVENTS
+from unlearning.domain.events import AdoptedPromoted
 from unlearning.domain.planning import impact
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.stores.mlflow.models import Registered
@@ -29,9 +28,9 @@ def shaped_by(
     workspace: Workspace, holders: Mapping[str, frozenset[str]], model: str | None = None, *, deleted: bool | None = None
 ) -> list[tuple[ModelRecord, frozenset[str]]]:
     """Every version trained here, of one model or of any, that people shaped. holders: data digest → tokens found in it."""
-    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
+    state = workspace.ledger.state()
     shaped = (
-        (record, impact.shaped_by(record, holders, lifecycle.suppressed_index_tokens(events, record.suppressed_upto)))
+        (record, impact.shaped_by(record, holders, state.suppressed_index_tokens(record.suppressed_upto)))
         for record in workspace.lineage.models(model, deleted=deleted)
         if holders.get(record.data.digest)
     )
@@ -57,9 +56,9 @@ def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
 def superseded(workspace: Workspace) -> dict[ModelVersion, tuple[str | None, frozenset[str]]]:
     """Adopted versions that a clean one has replaced → (the run that made each, the people it was replaced for)."""
     found: dict[ModelVersion, tuple[str | None, frozenset[str]]] = {}
-    for event in workspace.ledger.events(kinds=[PROMOTED]):
-        for one in event.body["from"]:
-            found[ModelVersion(event.body["model"], one["version"])] = one["run_id"], frozenset(event.body["tokens"])
+    for event in workspace.ledger.of(AdoptedPromoted):
+        for one in event.fact.replaced:
+            found[ModelVersion(event.fact.model, one.version)] = one.run_id, frozenset(event.fact.tokens)
     return found
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import Adoption
 from unlearning.domain.errors import WrongUse
+from unlearning.domain.events import ModelAdopted
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -79,5 +80,5 @@ class Holdings:
 
 def adoptions(workspace: Workspace) -> dict[str, Adoption]:
     """The newest adoption of each registered model."""
-    events = workspace.ledger.events(kinds=["ModelAdopted"])
-    return {event.body["model"]["name"]: Adoption.from_body(event.body) for event in events}
+    found = (event.fact.adoption for event in workspace.ledger.of(ModelAdopted))
+    return {adoption.model.name: adoption for adoption in found}

@@ -25,7 +25,7 @@ def unknown(request_ids: Iterable[str]) -> NotFound:
 
 def chosen(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
     """The named requests, or every open one; raises NotFound for an unknown id."""
-    known = lifecycle.fold(workspace.ledger.events())
+    known = workspace.ledger.state().requests
     if not request_ids:
         return list(lifecycle.open_requests(known))
     if missing := [one for one in request_ids if one not in known]:

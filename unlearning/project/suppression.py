@@ -7,13 +7,14 @@ list goes on working when the index is retired, and when either key is rotated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from unlearning.domain import hashing, lifecycle
+from unlearning.domain import hashing
 from unlearning.domain.errors import SubjectsReturned
+from unlearning.domain.events import SubjectReturned
 from unlearning.project.people import people_in
 from unlearning.stores.tables import tables
 
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-    from unlearning.domain.entities import Event
+    from unlearning.domain.events import Event
+    from unlearning.domain.lifecycle import State
     from unlearning.project.workspace import Workspace
 
-EVENT = "SubjectReturned"
 Answer = Literal["refused", "dropped", "reported"]
 
 progress = logging.getLogger("unlearning.progress")
@@ -74,16 +75,14 @@ class Listed:
         return hidden in self.hidden or index in self.index
 
 
-def erased(events: Iterable[Event]) -> Listed:
+def erased(state: State) -> Listed:
     """Everyone who was erased."""
-    known = list(events)
-    return Listed(lifecycle.erased(known), lifecycle.erased_index_tokens(known))
+    return Listed(state.erased, state.erased_index_tokens)
 
 
-def suppressed(events: Iterable[Event], upto: int) -> Listed:
+def suppressed(state: State, upto: int) -> Listed:
     """Everyone to be left out of training, as of ledger position `upto`."""
-    known = list(events)
-    return Listed(lifecycle.suppressed(known, upto), lifecycle.suppressed_index_tokens(known, upto))
+    return Listed(state.suppressed(upto), state.suppressed_index_tokens(upto))
 
 
 def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
@@ -105,7 +104,7 @@ def look(workspace: Workspace, path: str, person: str) -> Return | None:
     person: the column that says whose record it is.
     """
     file = workspace.path(path)
-    wanted = erased(workspace.ledger.events())
+    wanted = erased(workspace.ledger.state())
     if not wanted or not file.exists():
         return None
     table = tables.read(file, person=person, named=path)
@@ -142,18 +141,17 @@ def admit(workspace: Workspace, loaded: Mapping[str, str], *, clock: Callable[[]
     return found
 
 
-def record(workspace: Workspace, found: Return, answer: Answer, *, at: datetime) -> Event | None:
+def record(workspace: Workspace, found: Return, answer: Answer, *, at: datetime) -> Event[SubjectReturned] | None:
     """Write a return down and say it aloud; the same return with the same answer is written down once."""
-    body: dict[str, Any] = {
-        "path": found.path,
-        "digest": found.digest,
-        "people": len(found.people),
-        "rows": found.rows,
-        "tokens": list(found.tokens),
-        "answer": answer,
-    }
+    returned = SubjectReturned(
+        path=found.path,
+        digest=found.digest,
+        people=len(found.people),
+        rows=found.rows,
+        tokens=found.tokens,
+        answer=answer,
+    )
     progress.warning("%s: %s", found, answer)
-    before = workspace.ledger.events(subject=found.path, kinds=[EVENT])
-    if any(event.body == body for event in before):
+    if any(event.fact == returned for event in workspace.ledger.of(SubjectReturned, subject=found.path)):
         return None
-    return workspace.ledger.append(EVENT, found.path, body, at=at)
+    return workspace.ledger.append(found.path, returned, at=at)

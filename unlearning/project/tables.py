@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import KeyFileError
+from unlearning.domain.events import RequestReceived
 from unlearning.domain.versions import DataVersion
 from unlearning.project.people import People, people_in
 from unlearning.stores.tables import tables
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
 def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
     """Raises KeyFileError when these tokens, or those of the index, were made with another key: nobody would be found."""
     here = hashing.key_id(workspace.keys.index)
-    received = workspace.ledger.events(kinds=["RequestReceived"])
-    made = {event.subject: event.body.get("index_key", here) for event in received if event.body["token"] in tokens}
-    if others := sorted(request for request, key in made.items() if key != here):
+    received = [event for event in workspace.ledger.of(RequestReceived) if event.fact.token in tokens]
+    if others := sorted(event.subject for event in received if event.fact.index_key not in (None, here)):
         raise KeyFileError(
             f"{', '.join(others)}: came under another index key than the present one, {here}, which finds nobody by it. "
             "Restore that key; or take the request back with `unlearn cancel` and record the person again"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from unlearning.domain.clocks import utc_now
-from unlearning.domain.entities import plain
-from unlearning.domain.traces import Residual, Trace
+from unlearning.domain.events import TracesFound
+from unlearning.domain.lifecycle import EVERY_PURGE
+from unlearning.domain.traces import Deleted, Inventory, Removed, Residual, Trace
 from unlearning.project.workspace import Workspace
 from unlearning.stores.dvc.objects import named_now
 from unlearning.traces import twins
@@ -18,8 +18,8 @@ from unlearning.traces.places.dvc_objects import OBJECTS
 from unlearning.traces.within_reach import Reach, remembered_as
 
 
-def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> dict[str, Any]:
-    """Every trace of these people within reach, by place, as plain values; changes nothing.
+def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> Inventory:
+    """Every trace of these people within reach, by place; changes nothing.
 
     stale: names of checkpoints that hold them, which nobody can work out once their data is gone.
     derived: also what stages made from their data and nobody can read.
@@ -36,50 +36,48 @@ def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), deri
     # A declared table that holds them now is redacted by an erasure, never pulled from under its project.
     present = named_now(reach.workspace.data, tuple(reach.holdings.tables))
     found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
-    traces = {name: plain(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
-    return {"traces": traces, "derived": sorted(made)}
+    traces = {name: tuple(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
+    return Inventory(traces, tuple(sorted(made)))
 
 
-def twins_then_deletion(
-    reach: Reach, inventory: Mapping[str, Any], tokens: Collection[str], more: Iterable[Residual]
-) -> dict[str, Any]:
+def twins_then_deletion(reach: Reach, inventory: Inventory, tokens: Collection[str], more: Iterable[Residual]) -> Deleted:
     """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes."""
     made = stand_ins(reach, inventory, tokens)
-    done = carry_out(reach, traces_from(inventory))
-    residuals = [*done["residuals"], *(plain(residual) for residual in more)]
-    said = {"twins": len(made.twins), "twin_commits": made.commits, "without_twin": list(made.without)}
-    return {**done, "residuals": residuals, **said}
+    done = carry_out(reach, inventory.traces)
+    return replace(
+        done,
+        residuals=(*done.residuals, *more),
+        twins=len(made.twins),
+        twin_commits=made.commits,
+        without_twin=made.without,
+    )
 
 
-def stand_ins(reach: Reach, inventory: Mapping[str, Any], tokens: Collection[str]) -> twins.Made:
+def stand_ins(reach: Reach, inventory: Inventory, tokens: Collection[str]) -> twins.Made:
     """The twins of every object in an inventory."""
-    objects = [trace.name for trace in traces_from(inventory).get(OBJECTS, ())]
-    return twins.make(reach, objects, tokens, stale=inventory.get("derived", ()))
+    objects = [trace.name for trace in inventory.traces.get(OBJECTS, ())]
+    return twins.make(reach, objects, tokens, stale=inventory.derived)
 
 
-def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> dict[str, Any]:
+def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> Deleted:
     """Search and delete once more for people who were erased: what came back, what could not be reached then."""
     with workspace.ledger.exclusive("purge"):
         reach = Reach(workspace)
         found = find(reach, tokens, derived=derived)
-        if found["traces"]:
-            workspace.ledger.append("TracesFound", "purge", found, at=utc_now())
+        if found.traces:
+            workspace.ledger.append(EVERY_PURGE, TracesFound(inventory=found), at=utc_now())
         return twins_then_deletion(reach, found, tokens, ())
 
 
-def carry_out(reach: Reach, found: Mapping[str, Sequence[Trace]]) -> dict[str, Any]:
+def carry_out(reach: Reach, found: Mapping[str, Sequence[Trace]]) -> Deleted:
     """Delete what was found. What is gone already is no error, so a killed purge is finished by running it again."""
-    residuals = [residual for place in reach.places() for residual in place.erase(found.get(remembered_as(place), ()))]
-    return {
-        "removed": [{"place": name, "count": len(traces), "names": [t.name for t in traces]} for name, traces in found.items()],
-        "residuals": [plain(residual) for residual in residuals],
-        "out_of_reach": [plain(residual) for residual in out_of_reach(reach.workspace.settings)],
-    }
+    residuals = tuple(residual for place in reach.places() for residual in place.erase(found.get(remembered_as(place), ())))
+    return Deleted(removed=listed(found), residuals=residuals, out_of_reach=out_of_reach(reach.workspace.settings))
 
 
-def traces_from(inventory: Mapping[str, Any]) -> dict[str, tuple[Trace, ...]]:
-    """The inverse of `find`."""
-    return {name: tuple(Trace(**trace) for trace in traces) for name, traces in inventory["traces"].items()}
+def listed(found: Mapping[str, Sequence[Trace]]) -> tuple[Removed, ...]:
+    """What goes with these traces, place by place."""
+    return tuple(Removed(name, len(traces), tuple(trace.name for trace in traces)) for name, traces in found.items())
 
 
 def _order(trace: Trace) -> tuple[str, str, str]:

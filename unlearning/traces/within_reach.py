@@ -8,7 +8,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain import hashing, lifecycle
+from unlearning.domain import hashing
+from unlearning.domain.events import DataRedacted, TracesFound
 from unlearning.domain.traces import Place, Trace, Wanted
 from unlearning.lineage import shaped
 from unlearning.lineage.history import Past, kept
@@ -117,9 +118,9 @@ class Reach:
         tokens = frozenset(tokens)
         require_index_key(self.workspace, tokens)
         known: dict[str, set[Trace]] = {}
-        for event in self.workspace.ledger.events(kinds=["TracesFound"]):
-            for place, traces in event.body["traces"].items():
-                known.setdefault(place, set()).update(Trace(**trace) for trace in traces)
+        for event in self.workspace.ledger.of(TracesFound):
+            for place, traces in event.fact.inventory.traces.items():
+                known.setdefault(place, set()).update(traces)
         return Wanted(
             tokens=tokens,
             known={place: frozenset(traces) for place, traces in known.items()},
@@ -136,7 +137,7 @@ def remembered_as(place: Place) -> str:
 
 def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset[str]:
     """Tokens of everyone whose erasure reached its purge, or of the named requests."""
-    requests = lifecycle.fold(workspace.ledger.events()).values()
+    requests = workspace.ledger.state().requests.values()
     return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in PURGED))
 
 
@@ -203,7 +204,7 @@ def _dvc(reach: Reach) -> list[Place]:
 
 
 def _last_redaction(workspace: Workspace) -> float:
-    events = workspace.ledger.events(kinds=["DataRedacted"])
+    events = workspace.ledger.of(DataRedacted)
     return events[-1].at.timestamp() if events else 0.0
 
 

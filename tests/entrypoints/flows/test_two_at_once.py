@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from tests.entrypoints.flows.conftest import Server, unlearn
 from tests.small_project import Project
+from unlearning.domain.events import AliasMoved
 from unlearning.entrypoints.flows import erase
 from unlearning.erasure.steps import promote
 
@@ -22,7 +22,7 @@ def test_an_erasure_that_another_process_overtakes_plans_again_from_its_version(
     ours, theirs = project.request(slow, quick)
     undisturbed, overtaken = promote.promote_step, []
 
-    def overtaken_once(*arguments: Any) -> Mapping[str, Any]:
+    def overtaken_once(*arguments: Any) -> AliasMoved:
         if not overtaken:
             overtaken.append(unlearn(project.root, "erase", "--request", theirs.request_id, environment=server.environment))
         return undisturbed(*arguments)

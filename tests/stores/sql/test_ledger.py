@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
+from unlearning.domain.events import LineageNotSent, Unknown, VersionFlagged
 from unlearning.domain.hashing import digest
 from unlearning.stores.sql import database, schema
 from unlearning.stores.sql.followed import SqlFollowed
@@ -41,7 +42,7 @@ def ledger(engine: sa.Engine) -> SqlLedger:
 
 def three_events(ledger: SqlLedger) -> None:
     for number in (1, 2, 3):
-        ledger.append("Counted", f"subject-{number % 2}", {"number": number}, at=NOON + timedelta(minutes=number))
+        ledger.append(f"subject-{number % 2}", Unknown("Counted", {"number": number}), at=NOON + timedelta(minutes=number))
 
 
 def tamper(engine: sa.Engine, statement: str) -> None:
@@ -50,13 +51,11 @@ def tamper(engine: sa.Engine, statement: str) -> None:
 
 
 def test_an_event_names_the_hash_of_the_one_before(ledger: SqlLedger) -> None:
-    first = ledger.append("RequestReceived", "r1", {"token": "ab", "due_at": None}, at=NOON)
-    second = ledger.append("SubjectSuppressed", "r1", {}, at=NOON)
+    first = ledger.append("r1", Unknown("Asked", {"token": "ab", "due_at": None}), at=NOON)
+    second = ledger.append("r1", Unknown("Heard", {}), at=NOON)
     assert (first.seq, first.previous) == (1, GENESIS)
     assert (second.seq, second.previous) == (2, first.hash)
-    assert first.hash == digest(
-        [1, "2026-03-01T12:00:00+00:00", "RequestReceived", "r1", {"token": "ab", "due_at": None}, GENESIS]
-    )
+    assert first.hash == digest([1, "2026-03-01T12:00:00+00:00", "Asked", "r1", {"token": "ab", "due_at": None}, GENESIS])
     assert ledger.head() == (2, second.hash)
     assert ledger.events() == [first, second]
 
@@ -68,29 +67,31 @@ def test_an_empty_ledger_has_a_head_and_nothing_wrong_with_it(ledger: SqlLedger)
 
 
 def test_several_events_are_recorded_together_or_not_at_all(ledger: SqlLedger) -> None:
-    ledger.append("Counted", "s", {}, at=NOON)
-    made = ledger.append_all([("RequestReceived", "r", {"token": "a"}), ("SubjectSuppressed", "r", {})], at=NOON)
+    ledger.append("s", Unknown("Counted", {}), at=NOON)
+    made = ledger.append_all([("r", Unknown("Asked", {"token": "a"})), ("r", Unknown("Heard", {}))], at=NOON)
     assert [event.seq for event in made] == [2, 3]
     assert ledger.events()[1:] == made
     assert ledger.append_all([], at=NOON) == []
     with pytest.raises(TypeError):
-        ledger.append_all([("RequestReceived", "r2", {}), ("SubjectSuppressed", "r2", {"when": NOON})], at=NOON)
+        ledger.append_all([("r2", Unknown("Asked", {})), ("r2", Unknown("Heard", {"when": NOON}))], at=NOON)
     assert ledger.head() == (3, made[1].hash)
     assert ledger.verify() == []
 
 
 def test_events_are_found_by_subject_and_by_kind(ledger: SqlLedger) -> None:
     three_events(ledger)
-    ledger.append("Stopped", "subject-1", {}, at=NOON)
+    flagged = VersionFlagged(tag="t", reason="r")
+    ledger.append("subject-1", flagged, at=NOON)
+    ledger.append("subject-0", flagged, at=NOON)
     assert [event.seq for event in ledger.events(subject="subject-1")] == [1, 3, 4]
-    assert [event.seq for event in ledger.events(kinds=["Stopped", "Unheard"])] == [4]
-    assert [event.seq for event in ledger.events(subject="subject-0", kinds=["Counted"])] == [2]
+    assert [event.seq for event in ledger.events(kinds=[VersionFlagged, LineageNotSent])] == [4, 5]
+    assert [event.seq for event in ledger.of(VersionFlagged, subject="subject-0")] == [5]
     assert ledger.events(kinds=[]) == []
 
 
 def test_moments_are_kept_in_utc_to_the_microsecond(ledger: SqlLedger) -> None:
     there = datetime(2026, 3, 1, 14, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
-    event = ledger.append("Counted", "s", {}, at=there)
+    event = ledger.append("s", Unknown("Counted", {}), at=there)
     assert event.at == there
     assert event.at.utcoffset() == timedelta(0)
     assert ledger.events() == [event]
@@ -98,7 +99,7 @@ def test_moments_are_kept_in_utc_to_the_microsecond(ledger: SqlLedger) -> None:
 
 def test_a_moment_without_a_time_zone_is_refused(ledger: SqlLedger) -> None:
     with pytest.raises(ValueError, match="no time zone"):
-        ledger.append("Counted", "s", {}, at=NOON.replace(tzinfo=None))
+        ledger.append("s", Unknown("Counted", {}), at=NOON.replace(tzinfo=None))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_moment_without_a_time_zone_is_refused(ledger: SqlLedger) -> None:
 )
 def test_a_body_that_json_would_change_is_refused_and_nothing_is_written(ledger: SqlLedger, body: dict[Any, Any]) -> None:
     with pytest.raises((TypeError, ValueError)):
-        ledger.append("Counted", "s", body, at=NOON)
+        ledger.append("s", Unknown("Counted", body), at=NOON)
     assert ledger.head() == (0, GENESIS)
 
 
@@ -121,7 +122,7 @@ json_values = st.recursive(
 @given(bodies=st.lists(st.dictionaries(text, json_values), min_size=1, max_size=3))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_plain_body_comes_back_as_it_was(ledger: SqlLedger, bodies: list[dict[str, Any]]) -> None:
-    written = [ledger.append("Noted", "s", body, at=NOON) for body in bodies]
+    written = [ledger.append("s", Unknown("Noted", body), at=NOON) for body in bodies]
     assert ledger.events()[-len(bodies) :] == written
     assert [event.body for event in written] == bodies
     assert ledger.verify(expected=ledger.head()) == []
@@ -183,7 +184,7 @@ def test_a_chain_written_anew_is_found_by_whoever_kept_a_hash(ledger: SqlLedger,
     head = ledger.head()
     tamper(engine, "DELETE FROM ledger_event")
     for _ in range(4):
-        ledger.append("Forged", "s", {}, at=NOON)
+        ledger.append("s", Unknown("Forged", {}), at=NOON)
     assert ledger.verify() == []
     assert ["not the one that was expected" in finding for finding in ledger.verify(expected=head)] == [True]
 
@@ -192,7 +193,7 @@ def append_many(url: str, root: Path, writer: int, count: int) -> None:
     engine = database.connect(url, root)
     ledger = SqlLedger(engine)
     for number in range(count):
-        ledger.append("Counted", f"writer-{writer}", {"number": number}, at=NOON)
+        ledger.append(f"writer-{writer}", Unknown("Counted", {"number": number}), at=NOON)
     engine.dispose()
 
 
@@ -230,12 +231,12 @@ def test_a_lock_excludes_other_processes_lets_them_append_and_dies_with_its_hold
         with pytest.raises(Unavailable, match="'model'"), ledger.exclusive("model", timeout=0.2):
             pytest.fail("two hold the same lock")
         with ledger.exclusive("another model", timeout=0.2):
-            ledger.append("Counted", "s", {}, at=NOON)
+            ledger.append("s", Unknown("Counted", {}), at=NOON)
     finally:
         os.kill(holder.pid or 0, signal.SIGKILL)
         holder.join(10)
     with ledger.exclusive("model", timeout=10):
-        ledger.append("Counted", "s", {}, at=NOON)
+        ledger.append("s", Unknown("Counted", {}), at=NOON)
     assert ledger.head()[0] == 2
     engine.dispose()
 
@@ -248,13 +249,13 @@ def test_a_lock_is_free_again_after_an_error_inside_it(ledger: SqlLedger) -> Non
 
 
 def test_a_process_killed_while_it_writes_leaves_no_half_event(engine: sa.Engine, ledger: SqlLedger) -> None:
-    ledger.append("Counted", "s", {}, at=NOON)
+    ledger.append("s", Unknown("Counted", {}), at=NOON)
     connection = engine.connect()
     connection.begin()
     connection.execute(schema.events.insert().values(seq=2, at="", kind="Half", subject="", body="{}", previous="", hash=""))
     connection.invalidate()
     connection.close()
-    assert ledger.append("Counted", "s", {}, at=NOON).seq == 2
+    assert ledger.append("s", Unknown("Counted", {}), at=NOON).seq == 2
     assert ledger.verify() == []
 
 
@@ -310,15 +311,15 @@ def test_a_database_of_a_newer_package_is_left_alone(database_url: str, tmp_path
 def test_a_full_disk_is_said_and_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
     engine = database.connect("sqlite:///store.db", tmp_path)
     ledger = SqlLedger(engine)
-    ledger.append("Counted", "s", {}, at=NOON)
+    ledger.append("s", Unknown("Counted", {}), at=NOON)
     with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
     with pytest.raises(Unavailable, match=r"store\.db does not answer: database or disk is full"):
-        ledger.append("Counted", "s", {"much": "x" * 100_000}, at=NOON)
+        ledger.append("s", Unknown("Counted", {"much": "x" * 100_000}), at=NOON)
     with engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count=1000000")
-    assert ledger.append("Counted", "s", {"much": "x" * 100_000}, at=NOON).seq == 2
+    assert ledger.append("s", Unknown("Counted", {"much": "x" * 100_000}), at=NOON).seq == 2
     assert ledger.verify() == []
     engine.dispose()
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from unlearning.domain.entities import plain
+from unlearning.domain.codec import BESIDE
 from unlearning.domain.errors import WouldEmptyData
 from unlearning.domain.hashing import digest
 from unlearning.domain.versions import DataVersion, ModelVersion
@@ -27,12 +26,6 @@ class OwnPlan:
     retrain_model: bool
     """False when nobody to forget shaped the version behind the alias: the data is redacted, the model stays."""
 
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> OwnPlan:
-        """The inverse of `entities.plain`."""
-        facts = {name: body[name] for name in ("model", "alias", "train", "retrain_model")}
-        return cls(**facts, parent=ModelVersion(**body["parent"]), methods=tuple(body["methods"]))
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -44,7 +37,7 @@ class Plan:
     """The tables as they are now, upstream first."""
     suppressed_upto: int
     """Ledger position as of which suppressed people are left out of the training."""
-    own: OwnPlan | None
+    own: OwnPlan | None = field(metadata=BESIDE)
     """None where the project trains nothing: every model is adopted."""
     adopted: tuple[str, ...] = ()
     """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again."""
@@ -53,24 +46,6 @@ class Plan:
     def retrains_own(self) -> bool:
         """The project's own model is to be replaced."""
         return self.own is not None and self.own.retrain_model
-
-    def body(self) -> dict[str, Any]:
-        """As plain values, those about the own model beside the others."""
-        body: dict[str, Any] = plain(self)
-        own = body.pop("own") or {}
-        return {**body, **own}
-
-    @classmethod
-    def from_body(cls, body: Mapping[str, Any]) -> Plan:
-        """The inverse of `body`."""
-        return cls(
-            erasure_id=body["erasure_id"],
-            tokens=tuple(body["tokens"]),
-            before=tuple(DataVersion(**version) for version in body["before"]),
-            suppressed_upto=body["suppressed_upto"],
-            own=OwnPlan.from_body(body) if "parent" in body else None,
-            adopted=tuple(body.get("adopted", ())),
-        )
 
 
 def erasure_id(request_ids: Sequence[str]) -> str:

@@ -73,11 +73,12 @@ def audit(root: Path, as_json: bool, heads: Sequence[str]) -> None:
     \b
     Example:  unlearn audit --head 41:5c0d…
     """
+    from unlearning.domain.codec import write
     from unlearning.erasure import audit as auditing
 
     report = auditing.audit(open_project(root), [auditing.parse(head) for head in heads])
-    answer(as_json, report, auditing.lines(report))
-    if not report["intact"]:
+    answer(as_json, write(report), auditing.lines(report))
+    if not report.intact:
         raise click.exceptions.Exit(1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import click
 from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project
 
 if TYPE_CHECKING:
+    from unlearning.domain.entities import Impact
     from unlearning.project.workspace import Workspace
 
 
@@ -48,7 +49,7 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
         "slices": {str(shard["shard"]): shard["first_slice"] for shard in shards},
         "checkpoints_stale": len(found.checkpoints_stale),
     }
-    answer(as_json, body, _impact_lines(body))
+    answer(as_json, body, _impact_lines(found))
 
 
 @click.command()
@@ -91,24 +92,25 @@ def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -
     return flow.run(workspace, list(requests), replay=replay)
 
 
-def _impact_lines(body: Mapping[str, Any]) -> list[str]:
+def _impact_lines(found: Impact) -> list[str]:
     from unlearning.erasure.report import counted
 
     return [
-        f"{counted(body['records'], 'record')} of {counted(len(body['tokens']), 'person')}; "
-        f"{counted(len(body['not_found']), 'person')} not found",
-        *(f"  data    {v['name']}" for v in body["data_versions"]),
-        *(f"  model   {v['name']}/{v['version']}  {' '.join('@' + a for a in v['aliases'])}" for v in body["model_versions"]),
-        *(_own_lines(body) if body["method"] else ()),
+        f"{counted(found.records, 'record')} of {counted(len(found.tokens), 'person')}; "
+        f"{counted(len(found.not_found), 'person')} not found",
+        *(f"  data    {one.name}" for one in found.data_versions),
+        *(f"  model   {one.model}  {' '.join('@' + alias for alias in one.aliases)}" for one in found.model_versions),
+        *(_own_lines(found) if found.method else ()),
     ]
 
 
-def _own_lines(body: Mapping[str, Any]) -> list[str]:
+def _own_lines(found: Impact) -> list[str]:
     """What it would mean for the model that the project trains itself."""
+    from unlearning.domain.codec import write
     from unlearning.entrypoints.presentation import shards
 
     return [
-        f"  shards  {shards(body['shards'], body['shards_total'])}",
-        f"  stale checkpoints: {body['checkpoints_stale']}",
-        f"  method {body['method']}, about {body['estimated_seconds']:.1f} s of training",
+        f"  shards  {shards(write(found.shards), found.shards_total)}",
+        f"  stale checkpoints: {len(found.checkpoints_stale)}",
+        f"  method {found.method}, about {found.estimated_seconds:.1f} s of training",
     ]

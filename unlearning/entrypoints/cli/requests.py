@@ -14,7 +14,9 @@ from unlearning.domain.environ import PREFECT_API_URL
 from unlearning.entrypoints.cli.shared import answer, open_project, project, standard_input
 
 if TYPE_CHECKING:
+    from unlearning.certificate.facts import Hold
     from unlearning.domain.entities import ErasureRequest
+    from unlearning.erasure.decisions import Shown
     from unlearning.project.workspace import Workspace
 
 REASON = "In words, for ledger and certificate; it names no person."
@@ -56,14 +58,13 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
     \b
     Example:  unlearn status request-0123456789abcdef
     """
-    from unlearning.domain import lifecycle
     from unlearning.project.requests import chosen
 
     workspace = open_project(root)
     if request_id:
         _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
         return
-    known = lifecycle.fold(workspace.ledger.events()).values()
+    known = workspace.ledger.state().requests.values()
     _show(workspace, sorted(known, key=_urgency), as_json=as_json)
 
 
@@ -223,49 +224,36 @@ def _urgency(one: ErasureRequest) -> tuple[Any, ...]:
 
 def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: bool, one: bool = False) -> None:
     """Requests as every command answers them; one: a single document instead of a list."""
-    documents = _documents(workspace, list(requests))
-    answer(as_json, documents[0] if one else documents, [_line(each) for each in documents] or ["no request yet"])
-
-
-def _documents(workspace: Workspace, requests: Sequence[ErasureRequest]) -> list[dict[str, Any]]:
-    from unlearning.domain import lifecycle
     from unlearning.domain.clocks import utc_now
-    from unlearning.domain.entities import plain
+    from unlearning.domain.codec import write
     from unlearning.erasure import decisions
 
-    late = {one.request_id for one in lifecycle.overdue(lifecycle.fold(workspace.ledger.events()), utc_now())}
-    held, extended = decisions.on_record(workspace, {one.group for one in requests})
-    return [
-        {
-            **plain(one),
-            "overdue": one.request_id in late,
-            "holds": [plain(each) for each in held if each.request_id == one.group],
-            "extension": next((plain(each) for each in extended if each.request_id == one.group), None),
-        }
-        for one in requests
-    ]
+    shown = decisions.shown(workspace, list(requests), now=utc_now())
+    documents = write(shown)
+    answer(as_json, documents[0] if one else documents, [_line(each) for each in shown] or ["no request yet"])
 
 
-def _line(one: dict[str, Any]) -> str:
-    due = f"due {one['due_at'][:10]}" if one["due_at"] else "no deadline"
-    said = ["extended"] if one["extension"] else []
-    said += ["OVERDUE"] if one["overdue"] else []
-    said += [_held(each) for each in one["holds"] if _in_force(each, one["state"])]
-    return "  ".join([f"{one['request_id']}  tok_{one['token'][:12]}  {one['state']:<24} {due}", *said])
+def _line(shown: Shown) -> str:
+    one = shown.request
+    due = f"due {one.due_at:%Y-%m-%d}" if one.due_at else "no deadline"
+    said = ["extended"] if shown.extension else []
+    said += ["OVERDUE"] if shown.overdue else []
+    said += [_held(each) for each in shown.holds if _in_force(each, one.state)]
+    return "  ".join([f"{one.request_id}  tok_{one.token[:12]}  {one.state:<24} {due}", *said])
 
 
-def _in_force(hold: dict[str, Any], state: str) -> bool:
+def _in_force(hold: Hold, state: str) -> bool:
     from unlearning.domain import lifecycle
 
-    kept = hold["data"] and state not in lifecycle.LEFT
-    return hold["released_at"] is None and bool(kept or state == "on_hold")
+    kept = hold.data and state not in lifecycle.LEFT
+    return hold.released_at is None and bool(kept or state == "on_hold")
 
 
-def _held(hold: dict[str, Any]) -> str:
-    what = f"{', '.join(hold['data'])} " if hold["data"] else ""
-    return f"{what}held until {_last_day(hold['until'])}: {hold['reason']}"
+def _held(hold: Hold) -> str:
+    what = f"{', '.join(hold.data)} " if hold.data else ""
+    return f"{what}held until {_last_day(hold.until)}: {hold.reason}"
 
 
-def _last_day(until: str | None) -> str:
+def _last_day(until: datetime | None) -> str:
     """A hold ends at midnight after its last day."""
-    return f"{datetime.fromisoformat(until) - timedelta(days=1):%Y-%m-%d}" if until else "released"
+    return f"{until - timedelta(days=1):%Y-%m-%d}" if until else "released"

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from unlearning.domain.chain import Trained
+from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.errors import ParentMoved, Refused, needing_room
+from unlearning.domain.events import CandidateValidated
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
 from unlearning.entrypoints.flows.steps import mapped, progress, step, warm
 from unlearning.erasure import batches, decisions, report
-from unlearning.erasure.erasure import Erasure, trained_from
+from unlearning.erasure.erasure import Erasure
+from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
 from unlearning.lineage import openlineage
-from unlearning.project.training.train import Replay
 from unlearning.project.training.train import replay as train_again
 from unlearning.project.workspace import Workspace, open_workspace
 
@@ -79,62 +79,63 @@ def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_sh
             return _steps(erasure, replay=replay, every_shard=every_shard)
         except ParentMoved as moved:
             progress.info("planning again: %s", moved)
-            batches.start(erasure, erasure.started["requests"])
+            batches.start(erasure, erasure.started.requests)
             erasure = Erasure(workspace, erasure.erasure_id, erasure.clock)
     return _steps(erasure, replay=replay, every_shard=every_shard)
 
 
 def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
-    step("2 assess", lambda: assess.assess_step(erasure), say=report.say_impact)
-    step("3 plan", lambda: plan.plan_step(erasure), say=report.say_plan)
+    sets = RecordSets(erasure)
+    step("2 assess", lambda: assess.assess_step(erasure, sets), say=report.say_impact)
+    step("3 plan", lambda: plan.plan_step(erasure, sets), say=report.say_plan)
     if erasure.plan.tokens:
         decisions.require_approved(erasure)
         step("4 redact", lambda: redact.redact_step(erasure), say=report.say_redacted)
         if erasure.plan.retrains_own:
-            trained, judged = _climb(erasure, replay=replay, every_shard=every_shard)
-            step("7 promote", lambda: promote.promote_step(erasure, trained, judged["metrics"]), say=report.say_promoted)
+            trained, judged = _climb(erasure, sets, replay=replay, every_shard=every_shard)
+            step("7 promote", lambda: promote.promote_step(erasure, sets, trained, judged.metrics), say=report.say_promoted)
         for name in erasure.plan.adopted:
-            _remake(erasure, name)
+            _remake(erasure, sets, name)
         step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
-        step("8 purge", lambda: purge.purge_step(erasure), say=report.say_purged)
-    step("9 certify", lambda: certify.certify_step(erasure), say=lambda body: str(body["path"] or ""))
-    return report.summarise(erasure)
+        step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)
+    step("9 certify", lambda: certify.certify_step(erasure, sets), say=lambda issued: issued.path or "")
+    return report.summarise(erasure, sets)
 
 
-def _remake(erasure: Erasure, name: str) -> None:
+def _remake(erasure: Erasure, sets: RecordSets, name: str) -> None:
     """A model that was trained elsewhere, by its own stage; raises ValidationRefused when no clean version came of it."""
     workspace = erasure.workspace
     with openlineage.reported(workspace, f"erase.{name}", erasure=erasure.erasure_id) as told:
         made = step(f"5 retrain {name}", lambda: adopted.remake_step(erasure, name), say=report.say_remade)
-        moved = step(f"7 promote {name}", lambda: adopted.promote_step(erasure, name), say=report.say_adopted_promoted)
+        moved = step(f"7 promote {name}", lambda: adopted.promote_step(erasure, sets, name), say=report.say_adopted_promoted)
         openlineage.tell_remade(workspace, told, made, moved)
 
 
-def _climb(erasure: Erasure, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
+def _climb(erasure: Erasure, sets: RecordSets, *, replay: bool, every_shard: bool) -> tuple[Trained, CandidateValidated]:
     """Methods of the policy in order, until a candidate passes; raises ValidationRefused when none does."""
-    judged: Mapping[str, Any] = {}
     for method in erasure.own.methods:
-        trained, judged = _attempt(erasure, method, replay=replay, every_shard=every_shard)
-        if judged["passed"]:
+        trained, judged = _attempt(erasure, sets, method, replay=replay, every_shard=every_shard)
+        if judged.passed:
             return trained, judged
     raise validate.refuse(erasure, judged)
 
 
-def _attempt(erasure: Erasure, method: str, *, replay: bool, every_shard: bool) -> tuple[Trained, Mapping[str, Any]]:
+def _attempt(
+    erasure: Erasure, sets: RecordSets, method: str, *, replay: bool, every_shard: bool
+) -> tuple[Trained, CandidateValidated]:
     name = f"5 unlearn ({method})"
-    body = step(name, lambda: unlearn.unlearn_step(erasure, method, map=mapped), say=report.say_trained)
-    trained = trained_from(body["trained"])
-    again = _replay(erasure, trained, every_shard=every_shard) if replay else None
-    judged = step("6 validate", lambda: validate.validate_step(erasure, trained, again), say=report.say_validated)
+    trained = step(name, lambda: unlearn.unlearn_step(erasure, sets, method, map=mapped), say=report.say_fitted)
+    again = _replay(erasure, sets, trained, every_shard=every_shard) if replay else None
+    judged = step("6 validate", lambda: validate.validate_step(erasure, sets, trained, again), say=report.say_validated)
     return trained, judged
 
 
-def _replay(erasure: Erasure, trained: Trained, *, every_shard: bool) -> Replay | None:
+def _replay(erasure: Erasure, sets: RecordSets, trained: Trained, *, every_shard: bool) -> Replay | None:
     """Only an exact method claims that training from scratch gives the same bytes; a shard that left the vote has none."""
-    shards = {part.shard for part in trained.parts} if every_shard else trained.changed_from(erasure.parent.trained)
+    shards = {part.shard for part in trained.parts} if every_shard else trained.changed_from(sets.parent.trained)
     if trained.guarantee != "exact" or not shards:
         return None
-    workspace, retain = erasure.workspace, erasure.retain
+    workspace, retain = erasure.workspace, sets.retain
     return step(
         "  replay from scratch",
         lambda: train_again(workspace, retain, trained, shards=shards, map=mapped),

@@ -8,12 +8,12 @@ cannot be: the guarantee says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import Adoption, CheckResult, plain
+from unlearning.domain.entities import Adoption, CheckResult
 from unlearning.domain.environ import ERASURE, MLFLOW_TRACKING_URI
 from unlearning.domain.errors import NotFound, Refused, ValidationRefused
-from unlearning.domain.lifecycle import PROMOTED, RETRAINED
+from unlearning.domain.events import AdoptedPromoted, AdoptedRetrained, DataRedacted, ImpactAssessed, Superseded
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.erasure.steps import validate
 from unlearning.lineage import adoption, graph, sources
@@ -24,6 +24,7 @@ from unlearning.stores.mlflow.models import Registered
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
+    from unlearning.erasure.record_sets import RecordSets
     from unlearning.project.workspace import Workspace
 
 GUARANTEE = "exact if the stage reads only what it declares (retrained by the user's stage; determinism not verified)"
@@ -32,15 +33,15 @@ GUARANTEE = "exact if the stage reads only what it declares (retrained by the us
 # --- 5 unlearn, 6 validate -------------------------------------------------------------------------------------------
 
 
-def remake_step(erasure: Erasure, name: str) -> Mapping[str, Any]:
+def remake_step(erasure: Erasure, name: str) -> AdoptedRetrained:
     """5 and 6: run the user's stage on the redacted data and judge what came of it. Raises ValidationRefused.
 
     Killed between the stage and its record, it runs again: the version in between was made of redacted data and stays unused.
     """
-    return erasure.once(RETRAINED, lambda: _remake(erasure, adoptions(erasure.workspace)[name]), model=name)
+    return erasure.once(AdoptedRetrained, lambda: _remake(erasure, adoptions(erasure.workspace)[name]), model=name)
 
 
-def _remake(erasure: Erasure, adopted: Adoption) -> Mapping[str, Any]:
+def _remake(erasure: Erasure, adopted: Adoption) -> AdoptedRetrained:
     workspace, data, name = erasure.workspace, erasure.workspace.data, adopted.model.name
     after = _after(erasure)
     paths = [path for path, _ in adopted.tables]
@@ -56,21 +57,20 @@ def _remake(erasure: Erasure, adopted: Adoption) -> Mapping[str, Any]:
     if failed := [one for one in checks if not one.passed]:
         raise _refuse(erasure, adopted, "; ".join(f"{one.name}: {one.how}, expected {one.threshold}" for one in failed))
     _keep(erasure, stages)
-    return {
-        "model": name,
-        "to": new.model.version,
-        "stage": adopted.stage,
-        "stages": stages,
-        "guarantee": GUARANTEE,
-        "data": plain(after[adopted.data.path]),
-        "checks": [{**plain(one), "passed": one.passed} for one in checks],
-    }
+    return AdoptedRetrained(
+        model=name,
+        version=new.model.version,
+        stage=adopted.stage,
+        stages=tuple(stages),
+        guarantee=GUARANTEE,
+        data=after[adopted.data.path],
+        checks=tuple(checks),
+    )
 
 
 def _after(erasure: Erasure) -> dict[str, DataVersion]:
     """Path → the redacted version of each table."""
-    found = (DataVersion(**one) for one in erasure.body("DataRedacted")["after"])
-    return {one.path: one for one in found}
+    return {one.path: one for one in erasure.done(DataRedacted).after}
 
 
 def _new_version(erasure: Erasure, adopted: Adoption, before: set[ModelVersion]) -> Registered:
@@ -160,52 +160,50 @@ def _keep(erasure: Erasure, stages: Sequence[str]) -> None:
 # --- 7 promote -------------------------------------------------------------------------------------------------------
 
 
-def promote_step(erasure: Erasure, name: str) -> Mapping[str, Any]:
+def promote_step(erasure: Erasure, sets: RecordSets, name: str) -> AdoptedPromoted:
     """7: every alias of a version that they shaped goes to the clean one, which is looked after from now on."""
-    workspace, made = erasure.workspace, erasure.progress.step_done(RETRAINED, model=name)
+    workspace, made = erasure.workspace, erasure.progress.done(AdoptedRetrained, model=name)
     if made is None:
         raise RuntimeError(f"{name} was to be promoted before it was made")
     with workspace.ledger.exclusive(f"promote:{name}"), workspace.ledger.exclusive("data"):
-        return erasure.once(PROMOTED, lambda: _promote(erasure, made), model=name)
+        return erasure.once(AdoptedPromoted, lambda: _promote(erasure, sets, made), model=name)
 
 
-def _promote(erasure: Erasure, made: Mapping[str, Any]) -> Mapping[str, Any]:
-    workspace, name = erasure.workspace, made["model"]
-    new, old = ModelVersion(name, made["to"]), _tainted(erasure, name)
+def _promote(erasure: Erasure, sets: RecordSets, made: AdoptedRetrained) -> AdoptedPromoted:
+    workspace, name = erasure.workspace, made.model
+    new, old = ModelVersion(name, made.version), _tainted(erasure, sets, name)
     moved = [alias for alias, version in workspace.models.aliases(name).items() if ModelVersion(name, version) in old]
     for alias in moved:
         workspace.models.move_alias(name, alias, expected=workspace.models.alias(name, alias), to=new)
     for version in old:
         workspace.models.tag(version, {"unlearning.superseded_by": str(new)})
     workspace.models.tag(new, _tags(erasure, made))
-    data = DataVersion(**made["data"])
-    adoption.succeed(workspace, adoptions(workspace)[name], new, data, now=erasure.clock())
+    adoption.succeed(workspace, adoptions(workspace)[name], new, made.data, now=erasure.clock())
     runs = {one.model: one.run_id for one in workspace.models.versions(name)}
-    return {
-        "model": name,
-        "to": new.version,
-        "from": [{"version": version.version, "run_id": runs.get(version)} for version in old],
-        "aliases": sorted(moved),
-        "tokens": sorted(erasure.plan.tokens),
-    }
+    return AdoptedPromoted(
+        model=name,
+        version=new.version,
+        replaced=tuple(Superseded(version.version, runs.get(version)) for version in old),
+        aliases=tuple(sorted(moved)),
+        tokens=tuple(sorted(erasure.plan.tokens)),
+    )
 
 
-def _tainted(erasure: Erasure, name: str) -> list[ModelVersion]:
+def _tainted(erasure: Erasure, sets: RecordSets, name: str) -> list[ModelVersion]:
     """The living versions of a model that these people shaped, as they are now: one may have come since the plan."""
-    digests = [digest for digest, held in erasure.before.holders.items() if held]
+    digests = [digest for digest, held in sets.before.holders.items() if held]
     shaped = graph.shaped_elsewhere(erasure.workspace, digests, [])
-    impact = [one for one in erasure.body("ImpactAssessed")["model_versions"] if one.get("via")]
-    named = {*((one.name, one.version) for one in shaped), *((one["name"], one["version"]) for one in impact)}
+    impact = [one for one in erasure.done(ImpactAssessed).impact.model_versions if one.via]
+    named = {(one.name, one.version) for one in (*shaped, *impact)}
     here = {one.model.version for one in erasure.workspace.models.versions(name)}
     return [ModelVersion(name, version) for other, version in sorted(named) if other == name and version in here]
 
 
-def _tags(erasure: Erasure, made: Mapping[str, Any]) -> dict[str, str]:
-    data = made["data"]
+def _tags(erasure: Erasure, made: AdoptedRetrained) -> dict[str, str]:
     return {
         "unlearning.erasure": erasure.erasure_id,
         "unlearning.guarantee": GUARANTEE,
-        "unlearning.data": data["digest"],
-        "unlearning.data_path": data["path"],
-        "unlearning.data_object": data["object"],
+        "unlearning.data": made.data.digest,
+        "unlearning.data_path": made.data.path,
+        "unlearning.data_object": made.data.object,
     }

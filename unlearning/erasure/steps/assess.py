@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.domain.chain import Trained
-from unlearning.domain.entities import Impact, ModelRecord, ShapedVersion, ShardImpact, plain
+from unlearning.domain.entities import Impact, ModelRecord, ShapedVersion, ShardImpact
+from unlearning.domain.events import ImpactAssessed, SubjectNotFound
 from unlearning.domain.planning import cost, impact
-from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.search import Search, shaped_records
 from unlearning.lineage import graph
 from unlearning.lineage.shaped import shaped_by
 
 if TYPE_CHECKING:
+    from unlearning.erasure.erasure import Erasure
+    from unlearning.erasure.record_sets import RecordSets
     from unlearning.project.workspace import Workspace
 
 
@@ -68,15 +70,15 @@ def _rows(trained: Trained) -> int:
     return sum(part.rows_trained for part in trained.parts)
 
 
-def assess_step(erasure: Erasure) -> Mapping[str, Any]:
+def assess_step(erasure: Erasure, sets: RecordSets) -> Impact:
     """2: find everything the people are in; nothing is changed. People of whom there is no record leave the batch here."""
 
-    def body() -> dict[str, Any]:
-        return dict(plain(assess(erasure.workspace, erasure.tokens, erasure.found)))
+    def body() -> ImpactAssessed:
+        return ImpactAssessed(impact=assess(erasure.workspace, erasure.tokens, sets.found))
 
-    impact = erasure.once("ImpactAssessed", body)
-    unknown = [request for request in erasure.requests if request.token in impact["not_found"]]
+    impact = erasure.once(ImpactAssessed, body).impact
+    unknown = [request for request in erasure.requests if request.token in impact.not_found]
     for request in unknown:
         if request.state != "not_found":
-            erasure.workspace.ledger.append("SubjectNotFound", request.request_id, {}, at=erasure.now())
+            erasure.workspace.ledger.append(request.request_id, SubjectNotFound(), at=erasure.now())
     return impact

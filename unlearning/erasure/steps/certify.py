@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from unlearning.certificate import facts, statement
 from unlearning.certificate.page.page import render
 from unlearning.domain import hashing
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.events import CertificateIssued
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure.audit import LEDGER_HEAD
 from unlearning.erasure.certified_facts import _absences, _facts, _frame, _promoted, _trees
 from unlearning.erasure.erasure import Erasure
-from unlearning.erasure.steps import certify
+from unlearning.erasure.record_sets import RecordSets
 from unlearning.project.workspace import Workspace
 from unlearning.stores.files import replacing
 
 
-def issue(erasure: Erasure) -> Mapping[str, Any]:
-    """The certificate of an erasure, written and signed; the body of its event."""
+def issue(erasure: Erasure, sets: RecordSets) -> CertificateIssued:
+    """The certificate of an erasure, written and signed."""
     workspace = erasure.workspace
     if not erasure.plan.tokens:
-        return {"path": None, "residuals": 0, "decision": "not_found"}
-    gathered = _facts(erasure)
+        return CertificateIssued(path=None, residuals=0, decision="not_found")
+    gathered = _facts(erasure, sets)
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
     for made in _promoted(erasure):
         _note(workspace, made, digest)
     left = len(gathered.residuals) + sum(finding.outcome in ("residual", "unverified") for finding in gathered.findings)
-    return {"path": path, "digest": digest, "residuals": left, "decision": "erased"}
+    return CertificateIssued(path=path, digest=digest, residuals=left, decision="erased")
 
 
 def _note(workspace: Workspace, made: ModelVersion, digest: str) -> None:
@@ -45,7 +44,7 @@ def issue_not_found(erasure: Erasure) -> None:
     """A certificate for each request whose person is in no known data version."""
     workspace = erasure.workspace
     for request in erasure.requests:
-        if request.state != "not_found" or workspace.ledger.events(subject=request.request_id, kinds=["CertificateIssued"]):
+        if request.state != "not_found" or workspace.ledger.of(CertificateIssued, subject=request.request_id):
             continue
         now = erasure.now()
         searched = tuple(
@@ -54,8 +53,8 @@ def issue_not_found(erasure: Erasure) -> None:
         )
         gathered = facts.NotFoundFacts(frame=_frame(erasure, [request], request.request_id, now), searched=searched)
         path, digest = _sign(workspace, gathered, request.request_id)
-        body = {"path": path, "digest": digest, "residuals": 0, "decision": "not_found"}
-        workspace.ledger.append("CertificateIssued", request.request_id, body, at=now)
+        issued = CertificateIssued(path=path, digest=digest, residuals=0, decision="not_found")
+        workspace.ledger.append(request.request_id, issued, at=now)
 
 
 def _sign(workspace: Workspace, gathered: facts.CertificateFacts | facts.NotFoundFacts, name: str) -> tuple[str, str]:
@@ -79,7 +78,7 @@ def _write(target: Path, content: bytes) -> None:
         stream.write(content)
 
 
-def certify_step(erasure: Erasure) -> Mapping[str, Any]:
+def certify_step(erasure: Erasure, sets: RecordSets) -> CertificateIssued:
     """9: sign what was done and measured; people of whom no record was found get a certificate that says so."""
-    certify.issue_not_found(erasure)
-    return erasure.once("CertificateIssued", lambda: certify.issue(erasure))
+    issue_not_found(erasure)
+    return erasure.once(CertificateIssued, lambda: issue(erasure, sets))

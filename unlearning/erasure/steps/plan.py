@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import ModelRecord
+from unlearning.domain.entities import ModelRecord, ShapedVersion
 from unlearning.domain.errors import WouldEmptyData
+from unlearning.domain.events import ImpactAssessed, PlanMade
 from unlearning.domain.planning import plan as planning
 from unlearning.domain.planning.plan import OwnPlan, Plan
 from unlearning.domain.versions import ModelVersion
-from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.search import Search, shaped_records
 from unlearning.lineage import adoption
 from unlearning.lineage.shaped import superseded
@@ -20,6 +20,8 @@ from unlearning.project.training import train
 from unlearning.project.training.registration import parent_of, record_of
 
 if TYPE_CHECKING:
+    from unlearning.erasure.erasure import Erasure
+    from unlearning.erasure.record_sets import RecordSets
     from unlearning.project.workspace import Workspace
 
 
@@ -52,29 +54,30 @@ def _usable_methods(workspace: Workspace, parent: ModelRecord) -> tuple[str, ...
     return tuple(workspace.settings.policy.methods)
 
 
-def plan_step(erasure: Erasure) -> Mapping[str, Any]:
+def plan_step(erasure: Erasure, sets: RecordSets) -> Plan:
     """3: decide what will be done, of the own model and of adopted ones; still nothing is changed."""
     workspace = erasure.workspace
 
-    def body() -> Mapping[str, Any]:
-        found, own = erasure.found, workspace.settings.own
+    def body() -> PlanMade:
+        found, own = sets.found, workspace.settings.own
         made = own_plan(workspace, found, withdrawn=erasure.withdrawn) if own else None
-        _check_something_remains(erasure)
-        return Plan(
+        _check_something_remains(erasure, found)
+        plan = Plan(
             erasure_id=erasure.erasure_id,
             tokens=tuple(sorted(found.found)),
             before=found.current,
             suppressed_upto=workspace.ledger.head()[0],
             own=made,
-            adopted=wanted(workspace, erasure.body("ImpactAssessed")["model_versions"]),
-        ).body()
+            adopted=wanted(workspace, erasure.done(ImpactAssessed).impact.model_versions),
+        )
+        return PlanMade(plan=plan)
 
-    return erasure.once("PlanMade", body)
+    return erasure.once(PlanMade, body).plan
 
 
-def _check_something_remains(erasure: Erasure) -> None:
+def _check_something_remains(erasure: Erasure, found: Search) -> None:
     """Raises WouldEmptyData when a table that trains a model would have no record left; the attempt is over then."""
-    own, found = erasure.workspace.settings.own, erasure.found
+    own = erasure.workspace.settings.own
     trains = {each.data.path for each in adoptions(erasure.workspace).values()} | ({own.data.train} if own else set())
     try:
         for table in (version for version in found.current if version.path in trains):
@@ -84,9 +87,9 @@ def _check_something_remains(erasure: Erasure) -> None:
         raise
 
 
-def wanted(workspace: Workspace, shaped: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+def wanted(workspace: Workspace, shaped: Iterable[ShapedVersion]) -> tuple[str, ...]:
     """The adopted models that have to be made again. shaped: the model versions of an impact."""
     adopted, gone = adoptions(workspace), superseded(workspace)
-    tainted = (one for one in shaped if one.get("via") and ModelVersion(one["name"], one["version"]) not in gone)
-    named = {one["name"] for one in tainted if one["name"] in adopted}
+    tainted = (one for one in shaped if one.via and one.model not in gone)
+    named = {one.name for one in tainted if one.name in adopted}
     return tuple(sorted(name for name in named if adopted[name].policy == adoption.RETRAIN))

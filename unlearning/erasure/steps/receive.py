@@ -6,14 +6,15 @@ The raw identifier exists in memory only, until it is a token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.domain import clocks, hashing, lifecycle
 from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.errors import IdentifierError, NeedsReview, NotFound
+from unlearning.domain.events import Fact, RequestReceived, SubjectSuppressed
 from unlearning.project.holdings import ALIAS
 from unlearning.stores.tables import tables
 
@@ -53,13 +54,13 @@ def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Reg
     index, suppression = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
     with workspace.ledger.exclusive("receive"):
         groups = _open_groups(workspace)
-        events: list[tuple[str, str, Mapping[str, Any]]] = []
+        events: list[tuple[str, Fact]] = []
         for token, hidden in zip(index, suppression, strict=True):
             group = groups.get(token.hex())
             events += _received(workspace, token.hex(), hidden.hex(), group=group, regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
-    state = lifecycle.fold(workspace.ledger.events())
-    return [state[subject] for kind, subject, _ in events if kind == "RequestReceived"]
+    requests = workspace.ledger.state().requests
+    return [requests[subject] for subject, fact in events if isinstance(fact, RequestReceived)]
 
 
 def known_as(workspace: Workspace, identifiers: Iterable[str]) -> list[bytes]:
@@ -91,32 +92,30 @@ def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulatio
     """
     with workspace.ledger.exclusive("receive"):
         groups = _open_groups(workspace)
-        events: list[tuple[str, str, Mapping[str, Any]]] = []
+        events: list[tuple[str, Fact]] = []
         for hidden, token in people:
             if token not in groups:
                 events += _received(workspace, token, hidden, group=None, regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
-    return [subject for kind, subject, _ in events if kind == "RequestReceived"]
+    return [subject for subject, fact in events if isinstance(fact, RequestReceived)]
 
 
 def _open_groups(workspace: Workspace) -> dict[str, str]:
-    return {r.token: r.group for r in lifecycle.open_requests(lifecycle.fold(workspace.ledger.events()))}
+    return {r.token: r.group for r in lifecycle.open_requests(workspace.ledger.state().requests)}
 
 
 def _received(
     workspace: Workspace, token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime
-) -> list[tuple[str, str, Mapping[str, Any]]]:
+) -> list[tuple[str, Fact]]:
     """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all."""
     request_id = f"request-{secrets.token_hex(8)}"
-    due_at = clocks.due_at(now, regulation)
-    body = {
-        "token": token,
-        "suppression_token": hidden,
-        "index_key": hashing.key_id(workspace.keys.index),
-        "regulation": regulation,
-        "due_at": due_at.isoformat() if due_at else None,
-        "group": group or request_id,
-    }
-    received = ("RequestReceived", request_id, body)
-    suppressed = ("SubjectSuppressed", request_id, {"token": token, "suppression_token": hidden})
-    return [received] if group else [received, suppressed]
+    received = RequestReceived(
+        token=token,
+        suppression_token=hidden,
+        index_key=hashing.key_id(workspace.keys.index),
+        regulation=regulation,
+        due_at=clocks.due_at(now, regulation),
+        group=group or request_id,
+    )
+    suppressed = SubjectSuppressed(token=token, suppression_token=hidden)
+    return [(request_id, received)] if group else [(request_id, received), (request_id, suppressed)]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.entities import plain
 from unlearning.domain.errors import NotFound, ParentMoved
+from unlearning.domain.events import DataRedacted
 from unlearning.domain.versions import DataVersion
 from unlearning.erasure import decisions
 from unlearning.project.holdings import Holdings
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 def check_unmoved(erasure: Erasure) -> None:
     """Raises ParentMoved when another erasure, or a user, changed a table after this erasure redacted it."""
     holdings = Holdings.of(erasure.workspace)
-    for after in erasure.body("DataRedacted")["after"]:
-        if current_version(erasure.workspace, after["path"], holdings.person_in(after["path"])).digest != after["digest"]:
-            raise ParentMoved(f"{after['path']} changed since {erasure.erasure_id} redacted it; it will be planned again")
+    for after in erasure.done(DataRedacted).after:
+        if current_version(erasure.workspace, after.path, holdings.person_in(after.path)).digest != after.digest:
+            raise ParentMoved(f"{after.path} changed since {erasure.erasure_id} redacted it; it will be planned again")
 
 
-def redact_step(erasure: Erasure) -> Mapping[str, Any]:
+def redact_step(erasure: Erasure) -> DataRedacted:
     """4: the tables without the people, as new DVC versions. Made from the planned versions, so that it can run again."""
     with erasure.workspace.ledger.exclusive(decisions.LOCK):
 
-        def body() -> Mapping[str, Any]:
+        def body() -> DataRedacted:
             _check_batch(erasure)
             return _redact(erasure)
 
-        return erasure.once("DataRedacted", body)
+        return erasure.once(DataRedacted, body)
 
 
 def _check_batch(erasure: Erasure) -> None:
@@ -48,7 +48,7 @@ def _check_batch(erasure: Erasure) -> None:
         raise ParentMoved(f"{len(left)} requests left {erasure.erasure_id} since it was planned; it will be planned again")
 
 
-def _redact(erasure: Erasure) -> Mapping[str, Any]:
+def _redact(erasure: Erasure) -> DataRedacted:
     workspace, plan = erasure.workspace, erasure.plan
     with workspace.ledger.exclusive("data"):
         holdings = Holdings.of(workspace)
@@ -59,10 +59,7 @@ def _redact(erasure: Erasure) -> Mapping[str, Any]:
         for before in changed:
             _write_redacted(erasure, before, keep[before.path])
         after = _record_tables(erasure, changed, holdings)
-    return {
-        "removed": {path: int((~kept).sum()) for path, kept in keep.items()},
-        "after": [plain(version) for version in after],
-    }
+    return DataRedacted(removed={path: int((~kept).sum()) for path, kept in keep.items()}, after=tuple(after))
 
 
 def _planned(erasure: Erasure, before: DataVersion) -> Path:

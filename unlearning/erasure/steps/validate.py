@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.chain import Trained
-from unlearning.domain.entities import CheckResult, plain
+from unlearning.domain.chain import Replay, Trained
+from unlearning.domain.entities import CheckResult
 from unlearning.domain.errors import ValidationRefused
+from unlearning.domain.events import CandidateValidated, DataRedacted
 from unlearning.erasure.steps.redact import check_unmoved
 from unlearning.project import suppression
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import index_tokens
-from unlearning.project.training import judging, train
+from unlearning.project.training import judging
 from unlearning.project.training.judging import check_table, frame, profile_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from unlearning.erasure.erasure import Erasure
+    from unlearning.erasure.record_sets import RecordSets
 
 
 def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
     """Great Expectations on those of these tables that the erasure rewrote, against the version each was made from."""
-    workspace, removed = erasure.workspace, erasure.body("DataRedacted")["removed"]
+    workspace, removed = erasure.workspace, erasure.done(DataRedacted).removed
     holdings = Holdings.of(workspace)
     results: list[CheckResult] = []
     for before in erasure.plan.before:
@@ -51,45 +53,43 @@ def _who_stays(erasure: Erasure, before: pd.Series[Any]) -> object | None:
     """
     workspace = erasure.workspace
     people = before.unique().tolist()
-    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.events())
+    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.state())
     named = zip(index_tokens(workspace, people), suppression.hidden(workspace, people), people, strict=True)
     staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
     return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
 
 
-def validate_step(erasure: Erasure, trained: Trained, replay: train.Replay | None = None) -> Mapping[str, Any]:
+def validate_step(erasure: Erasure, sets: RecordSets, trained: Trained, replay: Replay | None = None) -> CandidateValidated:
     """6: judge the new data and the candidate; says whether it may be promoted and, if not, why."""
 
-    def body() -> Mapping[str, Any]:
+    def body() -> CandidateValidated:
         check_unmoved(erasure)
         results = (
             *data_checks(erasure, erasure.workspace.own.data.tables),
-            *judging.model_checks(
-                erasure.workspace, trained, forget=erasure.forget, parent=erasure.parent.trained, replay=replay
-            ),
+            *judging.model_checks(erasure.workspace, trained, forget=sets.forget, parent=sets.parent.trained, replay=replay),
         )
         blocking = judging.blocking(results, trained)
-        return {
-            "method": trained.method,
-            "passed": not blocking,
-            "blocking": [result.name for result in blocking],
-            "checks": [{**plain(result), "passed": result.passed} for result in results],
-            "metrics": judging.metrics(results),
-            "replay": plain(replay) if replay else None,
-        }
+        return CandidateValidated(
+            method=trained.method,
+            passed=not blocking,
+            blocking=tuple(result.name for result in blocking),
+            checks=results,
+            metrics=judging.metrics(results),
+            replay=replay,
+        )
 
-    return erasure.once("CandidateValidated", body, method=trained.method)
+    return erasure.once(CandidateValidated, body, method=trained.method)
 
 
-def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
+def refuse(erasure: Erasure, judged: CandidateValidated) -> ValidationRefused:
     """No method of the ladder passed: the requests stay open, the alias does what the policy says; the error to raise."""
-    own, answer = erasure.own, erasure.workspace.settings.policy.on_failure
-    if answer == "withdraw":
+    own, withdraw = erasure.own, erasure.workspace.settings.policy.on_failure == "withdraw"
+    if withdraw:
         erasure.workspace.models.withdraw_alias(own.model, own.alias)
-    forbade = [check for check in report["checks"] if check["name"] in report["blocking"]]
-    reason = "; ".join(f"{one['name']} is {_measured(one)}, expected {one['threshold']}" for one in forbade)
-    erasure.refuse(reason, alias=answer)
-    where = "withdrawn" if answer == "withdraw" else "where it was"
+    forbade = [check for check in judged.checks if check.name in judged.blocking]
+    reason = "; ".join(f"{one.name} is {_measured(one)}, expected {one.threshold}" for one in forbade)
+    erasure.refuse(reason, withdrawn=withdraw)
+    where = "withdrawn" if withdraw else "where it was"
     return ValidationRefused(
         f"{erasure.erasure_id}: no method of {', '.join(own.methods)} passed the checks ({reason}); "
         f"the requests stay open and alias {own.alias!r} is {where}. "
@@ -97,7 +97,7 @@ def refuse(erasure: Erasure, report: Mapping[str, Any]) -> ValidationRefused:
     )
 
 
-def _measured(check: Mapping[str, Any]) -> str:
+def _measured(check: CheckResult) -> str:
     """A check's value, with its sampling error where it has one: it shows when a threshold is finer than the holdout."""
-    error = check["details"].get("standard_error")
-    return f"{check['value']:.4g} ± {error:.2g} (standard error)" if error else str(check["value"])
+    error = check.details.get("standard_error")
+    return f"{check.value:.4g} ± {error:.2g} (standard error)" if error else str(check.value)

@@ -12,12 +12,12 @@ import numpy as np
 
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
-from unlearning.domain.chain import Trained
+from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, Guarantee, plain
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.project import plugins, suppression
 from unlearning.project.people import index_tokens
-from unlearning.project.training import ensemble, train
+from unlearning.project.training import ensemble
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def check_table(
     settings, own = workspace.settings, workspace.settings.own
     recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
     table = frame(workspace.path(path), path, person)
-    erased = suppression.erased(workspace.ledger.events())
+    erased = suppression.erased(workspace.ledger.state())
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
     admitted = settings.policy.on_return == "drop" and own is not None and path == own.data.source
     forbidden_here = frozenset() if admitted else erased.hidden | erased.index
@@ -103,7 +103,7 @@ def model_checks(
     *,
     forget: Records,
     parent: Trained | None,
-    replay: train.Replay | None = None,
+    replay: Replay | None = None,
     only: Sequence[str] = MODEL_CHECKS,
 ) -> tuple[CheckResult, ...]:
     """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""

@@ -10,7 +10,7 @@ from unlearning.domain.chain import Trained
 from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import ValidationRefused
-from unlearning.domain.lifecycle import SUPPRESSION_EVENTS
+from unlearning.domain.events import ModelTrained
 from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
 from unlearning.project import settings, suppression
@@ -108,9 +108,9 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
     for path in own.data.tables:
         index_table(workspace, current_version(workspace, path, person), workspace.path(path), person)
     position = workspace.ledger.head()[0]
-    events = workspace.ledger.events(kinds=SUPPRESSION_EVENTS)
     table = tables.read(workspace.path(version.path), person=person, named=version.path)
-    left_out = suppression.listed(workspace, table, suppression.suppressed(events, position), column=person)
+    people = suppression.suppressed(workspace.ledger.state(), position)
+    left_out = suppression.listed(workspace, table, people, column=person)
     with tables.about(version.path):
         retain = training_set(workspace, table, exclude=left_out.keys())
     behind = workspace.models.alias(own.model, own.alias)
@@ -139,9 +139,9 @@ def register(work: Training, trained: Trained, report: judging.ModelReport, *, c
     record = work.done or registration.register(
         workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
     )
-    body = {"data": data.digest, "chain_head": registration.head(trained), "passed": report.passed}
-    if not workspace.ledger.events(subject=str(record.model), kinds=["ModelTrained"]):
-        workspace.ledger.append("ModelTrained", str(record.model), body, at=clock())
+    if not workspace.ledger.of(ModelTrained, subject=str(record.model)):
+        done = ModelTrained(data=data.digest, chain_head=registration.head(trained), passed=report.passed)
+        workspace.ledger.append(str(record.model), done, at=clock())
     alias = _promote(work, record.model) if report.passed else None
     stage_reports.write(workspace, settings.TRAIN, stage_reports.train_report(record))
     return summary(work, record, report, alias=alias)

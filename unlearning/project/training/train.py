@@ -6,14 +6,13 @@ Training and unlearning are this same module; what differs is the records and wh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.chain import Chain, Job, Part, Trained
+from unlearning.domain.chain import Chain, Job, Part, Replay, Trained
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.protocols import Assignment, Records
 from unlearning.project import plugins
@@ -26,19 +25,6 @@ if TYPE_CHECKING:
 
 Map = Callable[[Callable[[Job], Part], Iterable[Job]], Iterable[Part]]
 """`map` itself, or a task runner's."""
-
-
-@dataclass(frozen=True)
-class Replay:
-    """The same training again from nothing, stored nowhere."""
-
-    equal: bool
-    """Whether every constituent came out with the same bytes."""
-    digests: Mapping[int, str]
-    """Shard → digest of what came out."""
-    seconds: float
-    """Wall time of the replay."""
-    cpu_seconds: float
 
 
 def make(

@@ -45,7 +45,7 @@ def stream(root: Path, *arguments: str, failing: str) -> Iterator[IO[bytes]]:
     """What Git prints, as it comes: for more than fits in memory. Raises ProjectError at the end, when Git says it failed."""
     command = ["git", *arguments]
     with subprocess.Popen(
-        command, cwd=root, env={**os.environ, **_ENVIRONMENT}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        command, cwd=root, env={**os.environ, **GIT_QUIETLY}, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:
         yield cast("IO[bytes]", process.stdout)
     if process.returncode:

@@ -12,19 +12,34 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from unlearning.domain.entities import Event
 from unlearning.domain.errors import Damaged
+from unlearning.domain.events import Event, Fact, decode, encode, kind_of
 from unlearning.domain.hashing import canonical, digest
+from unlearning.domain.lifecycle import FOLDED, State
 from unlearning.stores.sql import database
 from unlearning.stores.sql.schema import events as table
 
 GENESIS = "0" * 64
 """What the first event names as the one before it."""
+
+F = TypeVar("F", bound=Fact)
+_FOLDED = tuple(kind.__name__ for kind in FOLDED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """How far the ledger was folded."""
+
+    position: int
+    head: str
+    """Hash of that event."""
+    state: State
 
 
 class SqlLedger:
@@ -32,47 +47,73 @@ class SqlLedger:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+        self._seen = _Seen(0, GENESIS, State())
 
     @property
     def engine(self) -> sa.Engine:
         """The database, for what looks after its free pages."""
         return self._engine
 
-    def append(self, kind: str, subject: str, body: Mapping[str, Any], *, at: datetime) -> Event:
-        """Chain one event to the last; it is durable when this returns.
+    def append(self, subject: str, fact: F, *, at: datetime) -> Event[F]:
+        """Chain one event to the last; it is durable when this returns. Raises Refused when it cannot follow.
 
-        at: aware. body: plain JSON values only, else TypeError or ValueError: what is hashed must come back as it was.
+        at: aware, else ValueError. What a fact holds is plain, else TypeError or ValueError: it must come back as it was.
         """
-        [event] = self.append_all([(kind, subject, body)], at=at)
-        return event
+        [event] = self.append_all([(subject, fact)], at=at)
+        return cast("Event[F]", event)
 
-    def append_all(self, lines: Iterable[tuple[str, str, Mapping[str, Any]]], *, at: datetime) -> list[Event]:
-        """Chain several events (kind, subject, body) in one transaction: all of them are recorded, or none."""
-        wanted = [(kind, subject, dict(body)) for kind, subject, body in lines]
-        for kind, _, body in wanted:
-            _require_plain(body, kind)
+    def append_all(self, lines: Iterable[tuple[str, Fact]], *, at: datetime) -> list[Event[Fact]]:
+        """Chain several events (subject, fact) in one transaction: all of them are recorded, or none.
+
+        The one door to the ledger: what could not be folded afterwards is not written. No other process writes meanwhile.
+        """
+        wanted = [(subject, kind_of(fact), _body(fact)) for subject, fact in lines]
         if at.tzinfo is None:
             raise ValueError(f"the moment {at.isoformat()} has no time zone; expected an aware datetime")
         moment, events = at.astimezone(UTC), []
         with database.writing(self._engine, "ledger") as connection:
-            last, previous = _head(connection)
-            for seq, (kind, subject, body) in enumerate(wanted, start=last + 1):
+            seen = self._caught_up(connection)
+            previous = seen.head
+            for seq, (subject, kind, body) in enumerate(wanted, start=seen.position + 1):
                 sealed = _seal(seq, moment.isoformat(), kind, subject, body, previous)
-                events.append(Event(seq, moment, kind, subject, body, previous, sealed))
+                events.append(Event(seq, moment, subject, decode(kind, body, seq=seq), body, previous, sealed))
                 previous = sealed
+            after = seen.state.after(events, fresh=True)
             if events:
                 connection.execute(table.insert(), [_row(event) for event in events])
+        self._seen = _Seen(seen.position + len(events), previous, after)
         return events
 
-    def events(self, *, subject: str | None = None, kinds: Iterable[str] | None = None) -> list[Event]:
+    def state(self) -> State:
+        """Where every request stands now. Raises Damaged for an event that cannot be read."""
+        with database.reading(self._engine) as connection:
+            self._seen = self._caught_up(connection)
+        return self._seen.state
+
+    def _caught_up(self, connection: sa.Connection) -> _Seen:
+        """What was folded, with the events since; from the beginning when what was folded is not what is stored now."""
+        seen, (position, head) = self._seen, _head(connection)
+        if (position, head) == (seen.position, seen.head):
+            return seen
+        stored = connection.scalar(sa.select(table.c.hash).where(table.c.seq == seen.position))
+        if stored != seen.head:
+            seen = _Seen(0, GENESIS, State())
+        fresh = sa.select(table).where(table.c.seq > seen.position, table.c.kind.in_(_FOLDED)).order_by(table.c.seq)
+        return _Seen(position, head, seen.state.after(map(_event, connection.execute(fresh))))
+
+    def events(self, *, subject: str | None = None, kinds: Iterable[type] | None = None) -> list[Event[Fact]]:
         """Events in order, of one subject and of these kinds when given. Raises Damaged for one that cannot be read."""
         query = sa.select(table).order_by(table.c.seq)
         if subject is not None:
             query = query.where(table.c.subject == subject)
         if kinds is not None:
-            query = query.where(table.c.kind.in_(list(kinds)))
+            query = query.where(table.c.kind.in_([kind.__name__ for kind in kinds]))
         with database.reading(self._engine) as connection:
             return [_event(row) for row in connection.execute(query)]
+
+    def of(self, kind: type[F], *, subject: str | None = None) -> list[Event[F]]:
+        """Events of one kind in order, of one subject when given. Raises Damaged for one that cannot be read."""
+        return cast("list[Event[F]]", self.events(subject=subject, kinds=[kind]))
 
     def head(self) -> tuple[int, str]:
         """Position and hash of the last event; (0, 64 zeros) while there is none."""
@@ -112,19 +153,25 @@ def _seal(seq: int, at: str, kind: str, subject: str, body: Any, previous: str) 
     return digest([seq, at, kind, subject, body, previous])
 
 
-def _row(event: Event) -> dict[str, Any]:
+def _body(fact: Fact) -> dict[str, Any]:
+    body = encode(fact)
+    _require_plain(body, kind_of(fact))
+    return body
+
+
+def _row(event: Event[Fact]) -> dict[str, Any]:
     body, at = canonical(event.body).decode(), event.at.isoformat()
     return {column.name: getattr(event, column.name) for column in table.c} | {"body": body, "at": at}
 
 
-def _event(row: sa.Row[Any]) -> Event:
+def _event(row: sa.Row[Any]) -> Event[Fact]:
     try:
         body, at = json.loads(row.body), datetime.fromisoformat(row.at)
     except ValueError as error:
         raise Damaged(
             f"ledger event {row.seq} ({row.kind}) cannot be read: {error}; verify the ledger, restore a backup"
         ) from error
-    return Event(row.seq, at, row.kind, row.subject, body, row.previous, row.hash)
+    return Event(row.seq, at, row.subject, decode(row.kind, body, seq=row.seq), body, row.previous, row.hash)
 
 
 def _findings(rows: Iterable[sa.Row[Any]], expected: tuple[int, str] | None) -> Iterator[str]:

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 import json
 
-from unlearning.domain.chain import Chain, Part, ShardChain, Trained
-from unlearning.domain.entities import ModelRecord, plain
+from unlearning.domain.chain import Chain
+from unlearning.domain.codec import read, write
+from unlearning.domain.entities import ModelRecord
 from unlearning.domain.hashing import canonical
-from unlearning.domain.versions import DataVersion, ModelVersion
 
 
 def dumps(record: ModelRecord) -> str:
     """The record as canonical JSON."""
-    return canonical(plain(record)).decode()
+    return canonical(write(record)).decode()
 
 
 def loads(text: str) -> ModelRecord:
-    """The record that `dumps` was given."""
-    value = json.loads(text)
-    chain, trained = value["chain"], value["trained"]
-    shards = tuple(ShardChain(item["shard"], tuple(item["keys"]), tuple(item["rows"])) for item in chain["shards"])
-    parts = tuple(Part(**item) for item in trained["parts"])
-    return ModelRecord(
-        **value
-        | {
-            "model": ModelVersion(**value["model"]),
-            "data": DataVersion(**value["data"]),
-            "chain": Chain(**chain | {"shards": shards}),
-            "trained": Trained(**trained | {"parts": parts, "dropped": tuple(trained["dropped"])}),
-            "parent": value["parent"] and ModelVersion(**value["parent"]),
-        }
-    )
+    """The record that `dumps` was given. Raises Damaged."""
+    return read(ModelRecord, json.loads(text), of="a model's lineage")
 
 
 def same_model(one: ModelRecord, other: ModelRecord) -> bool:

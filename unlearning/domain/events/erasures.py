@@ -1,0 +1,237 @@
+"""What an erasure does, step by step; the event's subject is the erasure.
+
+Each step says how long it took: `seconds`, which nobody measured for what is no step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from unlearning.domain.chain import Replay, Trained
+from unlearning.domain.codec import AS, BESIDE, LEFT_OUT
+from unlearning.domain.entities import CheckResult, Impact
+from unlearning.domain.planning.plan import Plan
+from unlearning.domain.traces import Deleted, Inventory
+from unlearning.domain.versions import DataVersion, ModelVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureStarted:
+    """A batch of requests is carried out from here on; steps done before no longer count."""
+
+    requests: tuple[str, ...]
+    model: str | None = field(default=None, metadata=LEFT_OUT)
+    """The project's own model, where it trains one."""
+    alias: str | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImpactAssessed:
+    """Step 2: what the erasure touches is known."""
+
+    impact: Impact = field(metadata=BESIDE)
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMade:
+    """Step 3: what will be done is decided."""
+
+    plan: Plan = field(metadata=BESIDE)
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested:
+    """The plan waits for somebody's yes."""
+
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureQueued:
+    """Somebody approved the plan."""
+
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRedacted:
+    """Step 4: the tables are without the people."""
+
+    removed: Mapping[str, int]
+    """Path → rows taken out."""
+    after: tuple[DataVersion, ...]
+    """The tables as they are now, also those that held nobody."""
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateTrained:
+    """Step 5: a candidate that never saw the people, by one method."""
+
+    method: str
+    trained: Trained
+    head: str
+    """Digest over its constituents."""
+    training_seconds: float
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateValidated:
+    """Step 6: tables and candidate are judged."""
+
+    method: str
+    passed: bool
+    blocking: tuple[str, ...]
+    """Names of the checks that forbid promotion."""
+    checks: tuple[CheckResult, ...]
+    metrics: Mapping[str, float]
+    replay: Replay | None
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRegistered:
+    """Step 7: the candidate is a version of the registered model."""
+
+    version: int
+    run_id: str
+    files_digest: str
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasMoved:
+    """Step 7: the new version serves."""
+
+    alias: str
+    from_version: int = field(metadata={AS: "from"})
+    to_version: int = field(metadata={AS: "to"})
+    served_digest: str
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptedRetrained:
+    """Steps 5 and 6 of a model that was trained elsewhere: its own stage made a version that passed its checks."""
+
+    model: str
+    version: int = field(metadata={AS: "to"})
+    stage: str | None
+    stages: tuple[str, ...]
+    guarantee: str
+    data: DataVersion
+    checks: tuple[CheckResult, ...]
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """A version that a clean one replaced."""
+
+    version: int
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptedPromoted:
+    """Step 7 of a model that was trained elsewhere: every alias of a version that they shaped points at the clean one."""
+
+    model: str
+    version: int = field(metadata={AS: "to"})
+    replaced: tuple[Superseded, ...] = field(metadata={AS: "from"})
+    aliases: tuple[str, ...]
+    tokens: tuple[str, ...]
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+    @property
+    def versions(self) -> tuple[ModelVersion, ...]:
+        """The versions that were replaced."""
+        return tuple(ModelVersion(self.model, one.version) for one in self.replaced)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracesFound:
+    """Step 8: what is to be deleted, listed before anything is; also of a later purge, whose subject is `purge`."""
+
+    inventory: Inventory = field(metadata=BESIDE)
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """Step 8: what holds the people is deleted."""
+
+    deleted: Deleted = field(metadata=BESIDE)
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgedAgain:
+    """A later purge went over the same people."""
+
+    deleted: Deleted = field(metadata=BESIDE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateIssued:
+    """Step 9: the certificate is signed; its subject is the request where the person was in no data."""
+
+    path: str | None
+    """Relative to the project; None for an erasure of nobody."""
+    digest: str | None = field(default=None, metadata=LEFT_OUT)
+    residuals: int
+    decision: Literal["erased", "not_found"]
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErasureRefused:
+    """The attempt is over; the requests stay open."""
+
+    reason: str
+    alias: Literal["keep", "withdraw"]
+    """What the own model's alias did."""
+
+
+ErasureFact = (
+    ErasureStarted
+    | ImpactAssessed
+    | PlanMade
+    | ApprovalRequested
+    | ErasureQueued
+    | DataRedacted
+    | CandidateTrained
+    | CandidateValidated
+    | VersionRegistered
+    | AliasMoved
+    | AdoptedRetrained
+    | AdoptedPromoted
+    | TracesFound
+    | Purged
+    | PurgedAgain
+    | CertificateIssued
+    | ErasureRefused
+)
+"""Any of these."""
+
+StepFact = (
+    ImpactAssessed
+    | PlanMade
+    | ApprovalRequested
+    | DataRedacted
+    | CandidateTrained
+    | CandidateValidated
+    | VersionRegistered
+    | AliasMoved
+    | AdoptedRetrained
+    | AdoptedPromoted
+    | TracesFound
+    | Purged
+    | CertificateIssued
+)
+"""Those that say how long they took."""

@@ -1,0 +1,101 @@
+"""What happens to models and tables outside of an erasure, and what watching saw and undid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from unlearning.domain.codec import AS, BESIDE
+from unlearning.domain.entities import Adoption
+from unlearning.domain.traces import Residual
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTrained:
+    """A training registered a version, the event's subject."""
+
+    data: str
+    """Digest of the training table."""
+    chain_head: str
+    passed: bool
+    """Whether its checks let it serve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAdopted:
+    """A version that was trained elsewhere, the event's subject, is looked after from now on."""
+
+    adoption: Adoption = field(metadata=BESIDE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectReturned:
+    """Erased people are in a table again, the event's subject."""
+
+    path: str
+    digest: str
+    people: int
+    rows: int
+    tokens: tuple[str, ...]
+    """Suppression tokens."""
+    answer: Literal["refused", "dropped", "reported"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionFlagged:
+    """Watching tagged a version, the event's subject, that an erased person shaped."""
+
+    tag: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AliasReverted:
+    """Watching moved an alias of a model, the event's subject, away from a version that an erased person shaped."""
+
+    alias: str
+    from_version: int = field(metadata={AS: "from"})
+    to_version: int | None = field(metadata={AS: "to"})
+    """None when the alias was withdrawn: no version is clean."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracesReturned:
+    """Watching found erased objects in a cache, a remote or the checkpoint store."""
+
+    count: Mapping[str, int]
+    """Place → how many."""
+    names: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracesErased:
+    """Watching deleted them again."""
+
+    count: Mapping[str, int]
+    residuals: tuple[Residual, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineageNotSent:
+    """An OpenLineage event did not reach its target."""
+
+    job: str
+    run: str
+    state: str
+    why: str
+
+
+OtherFact = (
+    ModelTrained
+    | ModelAdopted
+    | SubjectReturned
+    | VersionFlagged
+    | AliasReverted
+    | TracesReturned
+    | TracesErased
+    | LineageNotSent
+)
+"""Any of these."""

@@ -1,0 +1,109 @@
+"""What happens to a request; the event's subject is the request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from unlearning.domain.codec import LEFT_OUT
+from unlearning.domain.entities import Regulation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReceived:
+    """Somebody asked to be erased."""
+
+    token: str
+    """Of the index key."""
+    suppression_token: str
+    regulation: Regulation
+    due_at: datetime | None
+    group: str | None = field(default=None, metadata=LEFT_OUT)
+    """The request that this one joins, or its own id."""
+    index_key: str | None = field(default=None, metadata=LEFT_OUT)
+    """Public name of the key that made `token`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectSuppressed:
+    """The person is left out of every training from now on."""
+
+    token: str
+    suppression_token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectNotFound:
+    """No known data version holds the person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestExempted:
+    """The law exempts the data; the person is trained on again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestCancelled:
+    """The request was withdrawn; the person is trained on again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestHeld:
+    """A legal hold: nothing of the person may be purged until its release."""
+
+    reason: str
+    until: datetime | None
+    """When it ends by itself."""
+    scope: str | None
+    """What has to be kept, in words."""
+    data: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    """The data sets that it is about; empty for everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestReleased:
+    """The legal hold ended."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestExtended:
+    """The deadline was extended, once, as the law allows."""
+
+    reason: str
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientTold:
+    """Somebody who received the person's data was told to erase it."""
+
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOverdue:
+    """Watching saw that the deadline passed."""
+
+    due_at: datetime | None
+    state: str
+
+
+RequestFact = (
+    RequestReceived
+    | SubjectSuppressed
+    | SubjectNotFound
+    | RequestExempted
+    | RequestCancelled
+    | RequestHeld
+    | RequestReleased
+    | RequestExtended
+    | RecipientTold
+    | RequestOverdue
+)
+"""Any of these."""
