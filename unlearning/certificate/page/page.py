@@ -144,12 +144,12 @@ def _decisions(request: Document) -> Iterator[tuple[str, str]]:
         yield request["reference"], until
 
 
-def _checks(checks: Iterable[Document]) -> dict[str, list[tuple[str, object, Document]]]:
+def _checks(checks: Iterable[Document]) -> dict[str, list[tuple[str, object, object]]]:
     """The checks of the model first, then those of each table under its path: name, value, and what was stated."""
-    groups: dict[str, list[tuple[str, object, Document]]] = {"": []}
+    groups: dict[str, list[tuple[str, object, object]]] = {"": []}
     for one in checks:
         path, _, name = one["name"].rpartition(": ")
-        groups.setdefault(path, []).append((name.removeprefix("data.").replace("_", " "), _measured(one), one))
+        groups.setdefault(path, []).append((name.removeprefix("data.").replace("_", " "), _measured(one), one.said))
     return {path or "The model": rows for path, rows in groups.items() if rows}
 
 
