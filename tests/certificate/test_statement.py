@@ -42,6 +42,7 @@ from unlearning.certificate.statement import (
     Frame,
     Issuer,
     LedgerLink,
+    Lineage,
     NotFoundFacts,
     Promotion,
     Recipient,
@@ -153,8 +154,7 @@ def frame(certificate_id: str, requests: tuple[ErasureRequest, ...]) -> Frame:
         scope=Scope(
             systems=("MLflow registry", "DVC cache and remote `origin`", "checkpoint store"),
             out_of_reach=OUT_OF_REACH,
-            versions_indexed=7,
-            versions_known=8,
+            lineage=Lineage(indexed=7, known=8),
             gaps=("model version diagnosis/2 has no known data version",),
         ),
         ledger=LedgerLink(41, hashing.digest("event 40"), hashing.digest("event 41")),
