@@ -186,7 +186,7 @@ def _request(request: ErasureRequest, frame: Frame) -> dict[str, Any]:
 
 
 def _hold(hold: Hold) -> dict[str, Any]:
-    return {**_stated(hold), "scope": _stated(hold.scope, "these data sets" if hold.data else "not limited")}
+    return {**_fields(hold), "scope": _stated(hold.scope, "these data sets" if hold.data else "not limited")}
 
 
 def _impact(facts: CertificateFacts) -> dict[str, Any]:
@@ -208,7 +208,7 @@ def _impact(facts: CertificateFacts) -> dict[str, Any]:
 
 def _action(action: Action) -> dict[str, Any]:
     before = _stated(action.digest_before, "nothing was there" if action.operation in _MAKES else "not recorded")
-    return {**_stated(action), "digestBefore": before}
+    return {**_fields(action), "digestBefore": before}
 
 
 def _unlearning(done: Unlearning) -> dict[str, Any]:
