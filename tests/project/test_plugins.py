@@ -35,7 +35,7 @@ def test_the_torch_learner_is_found_like_any_plugin() -> None:
 
 
 def test_importing_the_plugin_road_imports_no_plugin() -> None:
-    code = "import sys, unlearning.plugins; assert not {'torch', 'mlflow', 'numpy'} & set(sys.modules)"
+    code = "import sys, unlearning.project.plugins; assert not {'torch', 'mlflow', 'numpy'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

@@ -574,7 +574,7 @@ def test_stages_in_a_subfolder_with_a_working_folder_or_a_loop_are_recorded_too(
 
 KILLED = """
 import os, pathlib, sys
-from unlearning.stores.data import DvcData, create
+from unlearning.stores.dvc.repository import DvcData
 steps, replace = iter(range(99)), pathlib.Path.replace
 
 def dying(self, target):

@@ -581,7 +581,7 @@ def test_threads_find_the_environment_as_they_left_it(local: MlflowModels) -> No
 FIRST_USE = """
 import sys
 from pathlib import Path
-from unlearning.stores.models import MlflowModels
+from unlearning.stores.mlflow.models import MlflowModels
 print(MlflowModels(None, "unlearning", Path(sys.argv[1])).aliases("diagnosis"))
 """
 

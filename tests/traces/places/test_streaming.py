@@ -15,10 +15,10 @@ LIMIT_MB = 120
 
 SEARCH = """
 import json, resource, sys
-from unlearning import hashing
+from unlearning.domain import hashing
 from unlearning.traces.places.dvc_objects import ObjectPlace, Reader
 from unlearning.domain.traces import Wanted
-from unlearning.stores.dvc_stores import ObjectStore
+from unlearning.stores.dvc.objects import ObjectStore
 from dvc.fs import LocalFileSystem
 import pyarrow.csv, pyarrow.parquet
 
