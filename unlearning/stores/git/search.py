@@ -26,11 +26,11 @@ def holding(git: Git, wanted: re.Pattern[bytes]) -> tuple[int, int]:
     command = ["git", "cat-file", "--batch", "--batch-all-objects", "--unordered"]
     with subprocess.Popen(command, cwd=git.root, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         stream = process.stdout
-        while stream is not None and (head := stream.readline()):
-            size = int(head.split()[2])
-            content = stream.read(size + 1)
+        # Of an object that it cannot read Git says `<name> missing`, and goes on.
+        while stream is not None and (head := stream.readline().split()) and head[-1] != b"missing":
+            content = stream.read(int(head[2]) + 1)
             read, found = read + 1, found + bool(wanted.search(content))
-    if process.returncode:
+    if head or process.returncode:
         raise ProjectError(f"`git cat-file` failed in {Path(git.root)}; run `git fsck` there")
     return found, read
 
