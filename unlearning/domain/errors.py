@@ -14,6 +14,7 @@
     │  ├─ SubjectsReturned      people who were erased are in the data again
     │  ├─ NeedsReview           a row names several people; somebody must decide whose it is
     │  ├─ OnHold                a legal hold is on a request, or was not on it
+    │  ├─ AwaitsApproval        an erasure is planned, and somebody has to let it begin
     │  ├─ WouldEmptyData        the erasure would leave nothing to train on
     │  └─ VerificationFailed    a certificate, proof or ledger does not verify
     ├─ Damaged                  exit code 1: stored bytes do not match their digest
