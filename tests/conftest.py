@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import clones
 from tests.histories import History
 from tests.small_project import PARAMS, Project, copy, create
 
@@ -112,3 +113,16 @@ def whole_template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Pro
 def whole_project(whole_template: Project, tmp_path: Path) -> Project:
     """A project of the test's own whose model is one network."""
     return copy(whole_template, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's repository with two versions of a table and a stage; to be cloned, never to be changed."""
+    return clones.create(tmp_path_factory.mktemp("origin"), remote=tmp_path_factory.mktemp("remote"))
+
+
+@pytest.fixture
+def clone(origin: Path, tmp_path: Path) -> Path:
+    """A fresh clone: no data in the working folder, none in the cache."""
+    clones.run(tmp_path, "git", "clone", "-q", str(origin), "clone")
+    return tmp_path / "clone"
