@@ -9,26 +9,23 @@ from tests.small_project import HOLDOUT, Project
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import OnHold
 from unlearning.erasure import decisions
+from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import purge
 from unlearning.erasure.steps.redact import redact_step
 
 
-def test_a_legal_hold_keeps_everything_where_it_is(project: Project) -> None:
-    erasure = planned(project, project.cells()[0, 1][0])
-    redact_step(erasure)
+def test_a_legal_hold_keeps_everything_where_it_is(redacted: Project, erasure: Erasure) -> None:
     [request] = erasure.requests
-    decisions.hold(project.workspace, request.request_id, reason="a case", now=utc_now())
-    stored = set(project.workspace.checkpoints.keys())
+    decisions.hold(redacted.workspace, request.request_id, reason="a case", now=utc_now())
+    stored = set(redacted.workspace.checkpoints.keys())
     with pytest.raises(OnHold):
         purge.purge_step(erasure)
-    assert set(project.workspace.checkpoints.keys()) == stored
-    assert {"TracesFound", "Purged"}.isdisjoint(project.kinds())
+    assert set(redacted.workspace.checkpoints.keys()) == stored
+    assert {"TracesFound", "Purged"}.isdisjoint(redacted.kinds())
 
 
-def test_stale_are_the_states_that_saw_them_and_no_state_that_a_clean_version_needs(project: Project) -> None:
-    erasure = planned(project, project.cells()[0, 1][0])
-    redact_step(erasure)
-    chain = project.workspace.lineage.model("outcome", 1).chain
+def test_stale_are_the_states_that_saw_them_and_no_state_that_a_clean_version_needs(erasure: Erasure) -> None:
+    chain = erasure.workspace.lineage.model("outcome", 1).chain
     assert purge._stale(erasure) == {chain.shards[0].head}
 
 

@@ -9,6 +9,7 @@ from tests.small_project import HOLDOUT, SOURCE, TABLES, TRAIN, Project, columns
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import ParentMoved
 from unlearning.erasure import decisions
+from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps.redact import check_unmoved, redact_step
 from unlearning.stores.tables import tables
 
@@ -27,23 +28,19 @@ def test_every_row_of_the_person_goes_and_every_other_stays_as_it_was(project: P
     assert {before.path for before, _ in erasure.redacted} == {SOURCE, TRAIN}
 
 
-def test_redacting_again_changes_nothing(project: Project) -> None:
-    erasure = planned(project, project.cells()[0, 1][0])
-    first = redact_step(erasure)
-    objects, events = {path: tracked(project.root, path) for path in TABLES}, project.kinds()
-    assert redact_step(erasure) == first
-    assert {path: tracked(project.root, path) for path in TABLES} == objects
-    assert project.kinds() == events
+def test_redacting_again_changes_nothing(redacted: Project, erasure: Erasure) -> None:
+    objects, events = {path: tracked(redacted.root, path) for path in TABLES}, redacted.kinds()
+    assert redact_step(erasure) == erasure.body("DataRedacted")
+    assert {path: tracked(redacted.root, path) for path in TABLES} == objects
+    assert redacted.kinds() == events
 
 
-def test_a_table_that_changed_since_is_planned_for_again(project: Project) -> None:
-    erasure = planned(project, project.cells()[0, 1][0])
-    redact_step(erasure)
+def test_a_table_that_changed_since_is_planned_for_again(redacted: Project, erasure: Erasure) -> None:
     check_unmoved(erasure)
-    keep = [True] * tables.read(project.root / TRAIN).num_rows
+    keep = [True] * tables.read(redacted.root / TRAIN).num_rows
     keep[0] = False
-    tables.redact(project.root / TRAIN, project.root / TRAIN, keep)
-    project.workspace.data.record([TRAIN])
+    tables.redact(redacted.root / TRAIN, redacted.root / TRAIN, keep)
+    redacted.workspace.data.record([TRAIN])
     with pytest.raises(ParentMoved, match=f"{TRAIN} changed since {erasure.erasure_id} redacted it"):
         check_unmoved(erasure)
 
