@@ -91,9 +91,9 @@ def _words(train: Population, test: Population, lines: Sequence[Line]) -> str:
         f"units on {adult.recipe().width} features, Adam, {adult.EPOCHS} epochs, batches of {adult.BATCH}, one thread, "
         "checkpoints in a folder. *Work* is a share of the full training of the same S and R: what the formula "
         "(`unlearning.domain.planning.cost.expected_share`) says, records shown to the learner, CPU seconds. A single request "
-        "is averaged over one person of every slice, eight over three draws of people, a hundred over one. Reading every untouched "
-        "constituent back is part of the CPU seconds; *naming* (tokens, partition and keys of all records) comes on top, once "
-        "for all requests of a batch.\n\n"
+        "is averaged over one person of every slice, eight over three draws of people, a hundred over one. Reading every "
+        "untouched constituent back is part of the CPU seconds; *naming* (tokens, partition and keys of all records) comes "
+        "on top, once for all requests of a batch.\n\n"
         f"One request at S = {aimed.shards}, R = {aimed.slices} costs {ratio:.2f} × the formula's work in CPU time "
         f"({aimed.costs[0].rows / formula:.2f} × in records); aim: at most {AIM} ×."
     )
