@@ -1,4 +1,4 @@
-"""`unlearn watch`: what it says, and how it ends when something was found."""
+"""`unlearn watch` and `purge`: what they say, and how they end when something was found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import TRAIN, Project
 from unlearning.domain.clocks import utc_now
+from unlearning.entrypoints.cli.traces import _counts, _sighting
 from unlearning.erasure import decisions
 
 
@@ -45,3 +46,15 @@ def test_a_ledger_that_was_tampered_with_is_reported_and_decides_nothing(project
     assert watched.code == 1
     assert {one["kind"] for one in watched.document["found"]} == {"ledger"}
     assert watched.document["reversed"] == 0
+
+
+def test_a_sighting_says_what_why_and_the_next_step_where_there_is_one() -> None:
+    found = {"outcome": "reversed", "what": "request-1", "why": "its hold is over", "next_step": "run `unlearn erase`"}
+    assert _sighting(found) == "reversed  request-1: its hold is over → run `unlearn erase`"
+    assert _sighting({**found, "outcome": "left", "next_step": ""}) == "left      request-1: its hold is over"
+
+
+def test_what_would_go_and_what_went_are_counted_alike() -> None:
+    one, other = {"place": "DVC cache", "count": 2}, {"place": "MLflow", "count": 1}
+    assert _counts({"would_go": [one], "went": []}) == [one]
+    assert _counts({"would_go": [], "went": [other, one]}) == [other, one]

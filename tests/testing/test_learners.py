@@ -1,4 +1,4 @@
-"""The lists for learners and stores can fail: each class here has one defect and is caught by the check made for it."""
+"""The list for learners can fail: each learner here has one defect and is caught by the check made for it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,9 @@ from tests.fakes import ClimbingLearner, FakeLearner, FakeState
 from unlearning import testing
 from unlearning.domain.protocols import Records
 from unlearning.testing import (
-    MemoryCheckpoints,
     Nonconforming,
     check_learner,
-    check_store,
     learner_checks,
-    method_checks,
-    store_checks,
 )
 
 
@@ -232,97 +228,3 @@ def test_a_defect_of_a_learner_is_found(broken, check):
     (found,) = (one for one in learner_checks() if one.__name__ == check)
     with pytest.raises(Nonconforming):
         found(broken)
-
-
-class KeepsListing(MemoryCheckpoints):
-    """A cached listing."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = set()
-
-    def put(self, key, payload):
-        self.seen.add(key)
-        return super().put(key, payload)
-
-    def keys(self):
-        return iter(tuple(self.seen))
-
-
-class KeepsTheFirst(MemoryCheckpoints):
-    def put(self, key, payload):
-        return super().put(key, self.payloads.get(key, payload))
-
-
-class DeletesInSilence(MemoryCheckpoints):
-    def delete(self, key):
-        super().delete(key)
-        return True
-
-
-class ChangesLineEnds(MemoryCheckpoints):
-    """A file opened as text."""
-
-    def get(self, key):
-        payload = super().get(key)
-        return payload and payload.replace(b"\r\n", b"\n")
-
-
-class TakesAnyName(MemoryCheckpoints):
-    def put(self, key, payload):
-        self.payloads[key] = payload
-        return ""
-
-
-class RaisesForWhatIsMissing(MemoryCheckpoints):
-    def get(self, key):
-        super().get(key)
-        return self.payloads[key]
-
-
-class GivesAnotherReceipt(MemoryCheckpoints):
-    def put(self, key, payload):
-        super().put(key, payload)
-        return key
-
-
-STORES = [
-    (KeepsListing, "deleted_is_gone"),
-    (KeepsListing, "every_name_is_listed_once"),
-    (KeepsTheFirst, "putting_again_replaces"),
-    (DeletesInSilence, "what_is_not_there_is_none"),
-    (ChangesLineEnds, "what_was_put_comes_back"),
-    (TakesAnyName, "names_that_are_no_digest_are_refused"),
-    (RaisesForWhatIsMissing, "what_is_not_there_is_none"),
-    (GivesAnotherReceipt, "writers_side_by_side_agree"),
-]
-
-
-@pytest.mark.parametrize(("broken", "check"), STORES)
-def test_a_defect_of_a_store_is_found(broken, check):
-    (found,) = (one for one in store_checks() if one.__name__ == check)
-    with pytest.raises((Nonconforming, KeyError)):
-        found(broken())
-    with pytest.raises(Nonconforming, match=check):
-        check_store(broken())
-
-
-def test_the_store_that_methods_are_tried_with_conforms():
-    check_store(MemoryCheckpoints())
-
-
-def test_a_check_leaves_the_store_as_empty_as_it_was():
-    store = MemoryCheckpoints()
-    check_store(store)
-    assert not list(store.keys())
-
-
-@pytest.mark.parametrize("checks", [method_checks(), learner_checks(), store_checks()], ids=["methods", "learners", "stores"])
-def test_every_check_says_what_it_checks_under_a_name_of_its_own(checks):
-    assert len({check.__name__ for check in checks}) == len(checks)
-    assert all(check.__doc__ for check in checks)
-
-
-def test_what_is_exported_is_what_is_there():
-    assert len(testing.__all__) == len(set(testing.__all__))
-    assert all(hasattr(testing, name) for name in testing.__all__)

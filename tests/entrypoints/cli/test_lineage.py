@@ -9,6 +9,8 @@ import pytest
 from tests.entrypoints.cli.commands import unlearn
 from tests.histories import History
 from tests.registry import Elsewhere
+from unlearning.domain.errors import WrongUse
+from unlearning.entrypoints.cli.lineage import _minimum
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
@@ -57,3 +59,24 @@ def test_whatever_cannot_be_read_is_a_gap_with_a_next_step_until_it_can(beginnin
     kept = unlearn(history.root, "lineage", "old/1", "--json").document
     assert [node["label"] for node in kept["nodes"] if node["kind"] == "model"] == ["old/1"]
     assert "deleted" in str(kept["nodes"])
+
+
+@pytest.mark.parametrize("given", ["auc", "=0.7", "auc=", "auc=much", "auc=nan", "auc=inf"])
+def test_what_is_no_metric_with_a_value_is_named_with_an_example(given: str) -> None:
+    with pytest.raises(WrongUse, match=r"is no METRIC=VALUE; expected for example auc=0\.7"):
+        _minimum([given])
+
+
+def test_a_minimum_is_a_number_by_the_name_of_its_metric_whatever_signs_that_has() -> None:
+    assert _minimum(["auc=0.7", "a=b=-1", "auc=0.8"]) == {"auc": 0.8, "a=b": -1.0}
+    assert _minimum([]) == {}
+
+
+def test_an_edge_is_said_by_a_command_of_its_own_and_anything_else_is_asked_about(beginning: History, tmp_path: Path) -> None:
+    root = beginning.copy(tmp_path / "project").root
+    said = unlearn(root, "lineage", "add-edge", "--help")
+    assert "add-edge" in said.out.splitlines()[0]
+    assert "--kind" in said.out
+    asked = unlearn(root, "lineage", "add-edge/1", "--json")
+    assert asked.code == 2
+    assert "add-edge/1" in asked.document["message"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+V1, V2 = "age\n1\n2\n", "age\n1\n2\n3\n"
 
 
 def run(folder: Path, *command: str) -> str:
@@ -15,23 +16,21 @@ def run(folder: Path, *command: str) -> str:
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 
-@pytest.fixture(scope="session")
-def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def create(folder: Path, *, remote: Path) -> Path:
     """Tag v1: two rows; HEAD: three rows, a folder, and a stage that copies the table. Everything is pushed."""
-    folder = tmp_path_factory.mktemp("origin")
     run(folder, "git", "init", "-q", "-b", "main")
     run(folder, "git", "config", "user.email", "tester@example.org")
     run(folder, "git", "config", "user.name", "tester")
     run(folder, "dvc", "init", "-q")
-    run(folder, "dvc", "remote", "add", "-q", "-d", "store", str(tmp_path_factory.mktemp("remote")))
+    run(folder, "dvc", "remote", "add", "-q", "-d", "store", str(remote))
     table = folder / "data" / "train.csv"
     table.parent.mkdir()
-    table.write_text("age\n1\n2\n")
+    table.write_text(V1)
     run(folder, "dvc", "add", "-q", "data/train.csv")
     run(folder, "git", "add", "-A")
     run(folder, "git", "commit", "-q", "-m", "two rows")
     run(folder, "git", "tag", "v1")
-    table.write_text("age\n1\n2\n3\n")
+    table.write_text(V2)
     (folder / "data" / "notes").mkdir()
     (folder / "data" / "notes" / "a.txt").write_text("a")
     run(folder, "dvc", "add", "-q", "data/train.csv", "data/notes")
@@ -57,8 +56,9 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def clone(origin: Path, tmp_path: Path) -> Path:
-    """A fresh clone: no data in the working folder, none in the cache."""
-    run(tmp_path, "git", "clone", "-q", str(origin), "clone")
-    return tmp_path / "clone"
+def sha(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def md5(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()

@@ -202,23 +202,6 @@ def test_a_defect_is_found_by_the_check_made_for_it(broken, check):
         found(broken(), FakeLearner)
 
 
-def test_all_findings_come_in_one_message():
-    with pytest.raises(Nonconforming) as caught:
-        check_method(ReturnsTheParent(), FakeLearner)
-    assert "method sisa" in str(caught.value)
-    assert "erasure_changes_the_model" in str(caught.value)
-    assert "a_second_request_keeps_the_first_one_forgotten" in str(caught.value)
-
-
-def test_a_crash_in_a_check_is_a_finding():
-    class Crashes(Broken):
-        def run(self, *_):
-            raise ZeroDivisionError("division by zero")
-
-    with pytest.raises(Nonconforming, match="ZeroDivisionError: division by zero"):
-        check_method(Crashes(), FakeLearner)
-
-
 def heuristic(name):
     return next(one for one in method_checks(does_nothing.guarantee) if one.__name__ == name)
 
@@ -271,3 +254,20 @@ def test_a_method_that_overwrites_records_is_stopped_by_the_records():
 
     with pytest.raises(Nonconforming, match="read-only"):
         check_method(Overwrites(), FakeLearner)
+
+
+def test_all_findings_come_in_one_message():
+    with pytest.raises(Nonconforming) as caught:
+        check_method(ReturnsTheParent(), FakeLearner)
+    assert "method sisa" in str(caught.value)
+    assert "erasure_changes_the_model" in str(caught.value)
+    assert "a_second_request_keeps_the_first_one_forgotten" in str(caught.value)
+
+
+def test_a_crash_in_a_check_is_a_finding():
+    class Crashes(Broken):
+        def run(self, *_):
+            raise ZeroDivisionError("division by zero")
+
+    with pytest.raises(Nonconforming, match="ZeroDivisionError: division by zero"):
+        check_method(Crashes(), FakeLearner)

@@ -112,10 +112,3 @@ def test_an_argument_that_nobody_expected_is_not_repeated(project: Project) -> N
     assert answer.code == 2
     assert person not in answer.said
     assert answer.document["error"] == "WrongUse"
-
-
-def test_an_erasure_of_nobody_starts_no_prefect(project: Project, request_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")  # nobody answers there
-    unlearn(project.root, "cancel", request_id, "--reason", "a mistake")
-    assert unlearn(project.root, "erase").out == "no open request; nothing to do\n"
-    assert unlearn(project.root, "erase", "--request", request_id, "--json").document["models"] == []
