@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from unlearning.domain.chain import Chain, Part, ShardChain, Trained
-from unlearning.domain.entities import Adoption, Certified, CheckResult, Empirical, Exact, ModelRecord, plain
+from unlearning.domain import codec
+from unlearning.domain.entities import Adoption, Certified, CheckResult, Empirical, Exact, plain
 from unlearning.domain.versions import DataVersion, ModelVersion
 
 DATA = DataVersion("data/a.csv", "d" * 64, "0" * 32, None, 4, 3)
@@ -38,16 +38,9 @@ def test_plain_values_are_what_json_gives_back() -> None:
 
 def test_an_adoption_comes_back_from_its_plain_values() -> None:
     for one in (ADOPTION, replace(ADOPTION, policy="none", stage=None, minimum=())):
-        assert Adoption.from_body(json.loads(json.dumps(plain(one)))) == one
+        assert codec.read(Adoption, json.loads(json.dumps(codec.write(one)))) == one
 
 
 @pytest.mark.parametrize(("verdict", "passed"), [("passed", True), ("failed", False), ("underpowered", False)])
 def test_a_check_that_was_too_weak_to_tell_did_not_pass(verdict: str, passed: bool) -> None:
     assert CheckResult("membership", 0.5, "≤ 0.6", verdict, "attacked").passed is passed  # type: ignore[arg-type]
-
-
-def test_a_version_is_behind_the_checkpoints_of_its_constituents_and_no_others() -> None:
-    chain = Chain("recipe", 1, (ShardChain(0, ("s0", "a1", "a2"), (2, 2)), ShardChain(1, ("s1", "b1", "b2"), (1, 1))))
-    on_chain, left = Part(0, "a2", "d", 1, 4, 0.1), Part(1, "changed", "d", 1, 2, 0.1)
-    record = ModelRecord(ModelVersion("m", 1), "run", DATA, chain, Trained("sisa", "exact", (on_chain, left)), 0)
-    assert record.held_keys == {"a1", "a2", "changed"}

@@ -36,5 +36,5 @@ def test_whose_new_request_is_on_hold_is_left_and_said(workspace: Workspace) -> 
     decisions.hold(workspace, held.request_id, reason="a case", now=utc_now())
     going, said = purge_again._without_held(workspace, [held, free])
     assert going == [free]
-    assert [(one["outcome"], one["count"]) for one in said] == [("residual", 1)]
+    assert [(one.outcome, one.count) for one in said] == [("residual", 1)]
     assert purge_again._without_held(workspace, [free]) == ([free], [])

@@ -71,7 +71,7 @@ def test_tags_that_cannot_be_are_a_gap() -> None:
 def test_every_way_in_which_content_stays_closed_has_its_words_and_its_remedy(state: State | None, says: str) -> None:
     opened = None if state is None else Opened(CONTENT, None, state, "said")
     gap = gaps._data_gap(CONTENT, opened, [])
-    assert gap.what == "data data/a.csv (aaaaaaaaaaaa)"
+    assert gap.what == "data data/a.csv@aaaaaaaaaaaa"
     assert says in gap.why
     assert gap.remedy
 

@@ -64,7 +64,7 @@ def test_one_reading_folds_the_ledger_once(project: Project, monkeypatch: pytest
     for path in (*TABLES, "unknown.csv"):
         assert holdings.person_in(path) == "patient"
     assert (holdings.models, holdings.people_columns) == (("outcome",), ("patient",))
-    assert read == [{"kinds": [ModelAdopted]}]
+    assert [one["kinds"] for one in read] == [[ModelAdopted]]
 
 
 def test_without_a_known_column_nobody_is_searched_for() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unlearning.domain import codec
 from unlearning.domain.errors import WouldEmptyData
 from unlearning.domain.planning.plan import OwnPlan, Plan, check_something_remains, erasure_id
 from unlearning.domain.versions import DataVersion, ModelVersion
@@ -20,12 +21,12 @@ PLAN = Plan("erasure-1", ("ab", "cd"), (DATA, replace(DATA, rev=None)), 7, OWN, 
 
 @pytest.mark.parametrize("plan", [PLAN, replace(PLAN, own=None), replace(PLAN, adopted=(), tokens=(), before=())])
 def test_a_plan_comes_back_from_what_the_ledger_keeps(plan: Plan) -> None:
-    assert Plan.from_body(json.loads(json.dumps(plan.body()))) == plan
+    assert codec.read(Plan, json.loads(json.dumps(codec.write(plan)))) == plan
 
 
 def test_a_plan_from_before_models_were_adopted_adopts_none() -> None:
-    old = {name: value for name, value in PLAN.body().items() if name != "adopted"}
-    assert Plan.from_body(old) == replace(PLAN, adopted=())
+    old = {name: value for name, value in codec.write(PLAN).items() if name != "adopted"}
+    assert codec.read(Plan, old) == replace(PLAN, adopted=())
 
 
 def test_the_own_model_is_replaced_only_where_there_is_one_and_somebody_shaped_it() -> None:

@@ -27,6 +27,7 @@ def test_a_job_runs_from_its_plain_values_alone_and_the_second_time_only_verifie
         method="sisa",
         root=str(tmp_path),
         recipe="recipes/outcome.py:recipe",
+        recipe_digest=digest("recipe"),
         device="cpu",
         checkpoints=str(tmp_path / "checkpoints"),
         records=str(tmp_path / "spool"),
