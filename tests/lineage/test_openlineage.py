@@ -24,6 +24,7 @@ from tests.registry import Elsewhere
 from tests.servers import free_port
 from tests.small_project import TRAIN, Project, patient, tracked
 from unlearning.domain.errors import SettingsError
+from unlearning.domain.events import LineageNotSent
 from unlearning.domain.versions import Tracked
 from unlearning.lineage import openlineage
 
@@ -198,7 +199,7 @@ def tell_once(project: Project, url: str) -> list[dict[str, Any]]:
     project.configure({"openlineage": {"url": url, "namespace": "clinic"}})
     with openlineage.reported(project.workspace, "train"):
         pass
-    return [dict(event.body) for event in project.events() if event.kind == openlineage.NOT_SENT]
+    return [dict(event.body) for event in project.workspace.ledger.of(LineageNotSent)]
 
 
 def test_a_lineage_server_gets_each_event_where_it_expects_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

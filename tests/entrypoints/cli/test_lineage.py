@@ -42,11 +42,11 @@ def test_whatever_cannot_be_read_is_a_gap_with_a_next_step_until_it_can(beginnin
 
     assert said.code == 0, said.said
     found = {gap["what"].split()[1]: gap["why"] for gap in said.document["gaps"]}
-    assert set(found) == {"data/spelled.csv", "data/people.csv", "data/broken.csv", "data/gone.csv"}
-    assert "needs review" in found["data/spelled.csv"]
-    assert "no known person column" in found["data/people.csv"]
-    assert "cannot be read" in found["data/broken.csv"]
-    assert "it fed gone/1" in found["data/gone.csv"]
+    assert found.keys() == {one.name for one in (spelled, renamed, other, broken, gone)}
+    assert "needs review" in found[spelled.name]
+    assert "no known person column" in found[other.name]
+    assert "cannot be read" in found[broken.name]
+    assert "it fed gone/1" in found[gone.name]
     assert all(gap["how_to_close"] for gap in said.document["gaps"])
     assert not [one for one in (*PEOPLE, "cleo@zq3.example") if one in said.said]
 
@@ -55,7 +55,7 @@ def test_whatever_cannot_be_read_is_a_gap_with_a_next_step_until_it_can(beginnin
     history.table("data/gone.csv", ["bob@zq2.example"])
     again = unlearn(history.root, "follow", "--subject-column", "data/people.csv:member", "--json")
 
-    assert {gap["what"].split()[1] for gap in again.document["gaps"]} == {"data/spelled.csv", "data/broken.csv"}
+    assert {gap["what"].split()[1] for gap in again.document["gaps"]} == {spelled.name, broken.name}
     kept = unlearn(history.root, "lineage", "old/1", "--json").document
     assert [node["label"] for node in kept["nodes"] if node["kind"] == "model"] == ["old/1"]
     assert "deleted" in str(kept["nodes"])
