@@ -38,21 +38,6 @@ HOMES = {
 """Service → where it may be imported; annotations may name a service's types anywhere."""
 
 
-UNMIRRORED = {
-    # Being rewritten while the tests were sorted; their tests stand in files of other names in the same folder.
-    "certificate/page/chain_picture.py": "test_page.py",
-    "certificate/page/markup.py": "test_page.py",
-    "certificate/page/stylesheet.py": "test_page.py",
-    "domain/events.py": "test_lifecycle.py",
-    # A flow is run by every task runner, by commands and by deployments, each with a file of its own.
-    "entrypoints/flows/deployed.py": "test_deployments.py",
-    "entrypoints/flows/erase.py": "test_runners.py",
-    "entrypoints/flows/train.py": "test_runners.py",
-    "entrypoints/flows/watch.py": "test_deployments.py",
-}
-"""Module → where it is tested instead of in a file of its name."""
-
-
 def sources() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py") if "templates" not in path.parts)
 
@@ -102,13 +87,9 @@ def test_a_room_imports_only_from_what_stands_to_its_left(path: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in sources() if path.name != "__init__.py"], ids=name_of)
 def test_every_module_has_a_test_file_of_its_name(path: Path) -> None:
     inside = path.relative_to(PACKAGE)
-    named, instead = ROOT / "tests" / inside.parent / f"test_{inside.name}", UNMIRRORED.get(inside.as_posix())
-    if instead is None:
-        assert named.is_file(), f"{named.relative_to(ROOT)} is missing"
-    else:
-        assert not named.exists(), f"{named.relative_to(ROOT)} is there: UNMIRRORED needs no line for it"
-    found = named if instead is None else named.parent / instead
-    assert any(cases_in(found)), f"nothing is tested in {found}"
+    named = ROOT / "tests" / inside.parent / f"test_{inside.name}"
+    assert named.is_file(), f"{named.relative_to(ROOT)} is missing"
+    assert any(cases_in(named)), f"nothing is tested in {named.relative_to(ROOT)}"
 
 
 def cases_in(file: Path) -> Iterator[str]:
