@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import get_args
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from tests.examples import example
 from unlearning.domain.events import AdoptedPromoted, AliasMoved, ErasureFact, ImpactAssessed, PlanMade, Superseded, encode
 from unlearning.domain.events.erasures import StepFact
+from unlearning.domain.planning.plan import OwnPlan
 from unlearning.domain.versions import ModelVersion
 
 
@@ -34,4 +35,8 @@ def test_versions_stand_under_from_and_to() -> None:
 
 def test_an_impact_and_a_plan_stand_among_the_other_keys() -> None:
     assert {"records", "tokens", "shards"} <= encode(example(ImpactAssessed)).keys()
-    assert {"erasure_id", "before", "parent", "methods"} <= encode(example(PlanMade)).keys()
+    plan, own = example(PlanMade).plan, OwnPlan("m", "champion", ModelVersion("m", 1), ("sisa",), "data/a.csv", True)
+    for one, more in ((None, False), (own, True)):
+        body = encode(example(PlanMade, plan=replace(plan, own=one)))
+        assert {"erasure_id", "before", "adopted"} <= body.keys()
+        assert ({"parent", "methods", "train"} <= body.keys()) == more
