@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests import clones
 from tests.histories import History
+from tests.servers import mlflow_server
 from tests.small_project import PARAMS, Project, copy, create
 
 QUIET = {
@@ -112,3 +114,34 @@ def whole_template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Pro
 def whole_project(whole_template: Project, tmp_path: Path) -> Project:
     """A project of the test's own whose model is one network."""
     return copy(whole_template, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def blank_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database with nothing in it, made once; to be copied, never to be changed."""
+    from unlearning.stores.mlflow.models import MlflowModels
+
+    root = tmp_path_factory.mktemp("blank")
+    MlflowModels(None, "unlearning", root).names()
+    return root / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def registry_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of an MLflow server that lives as long as the session, and of its database."""
+    folder = tmp_path_factory.mktemp("server")
+    with mlflow_server(folder) as address:
+        yield address, f"sqlite:///{folder / 'server.db'}"
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Somebody's repository with two versions of a table and a stage; to be cloned, never to be changed."""
+    return clones.create(tmp_path_factory.mktemp("origin"), remote=tmp_path_factory.mktemp("remote"))
+
+
+@pytest.fixture
+def clone(origin: Path, tmp_path: Path) -> Path:
+    """A fresh clone: no data in the working folder, none in the cache."""
+    clones.run(tmp_path, "git", "clone", "-q", str(origin), "clone")
+    return tmp_path / "clone"

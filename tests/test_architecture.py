@@ -84,6 +84,21 @@ def test_a_room_imports_only_from_what_stands_to_its_left(path: Path) -> None:
             assert same or floor_of(name) < floor_of(module), f"{module} imports {name}, which does not stand to its left"
 
 
+@pytest.mark.parametrize("path", [path for path in sources() if path.name != "__init__.py"], ids=name_of)
+def test_every_module_has_a_test_file_of_its_name(path: Path) -> None:
+    inside = path.relative_to(PACKAGE)
+    named = ROOT / "tests" / inside.parent / f"test_{inside.name}"
+    assert named.is_file(), f"{named.relative_to(ROOT)} is missing"
+    assert any(cases_in(named)), f"nothing is tested in {named.relative_to(ROOT)}"
+
+
+def cases_in(file: Path) -> Iterator[str]:
+    """The tests that a file defines."""
+    for node in ast.parse(file.read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield node.name
+
+
 @pytest.mark.parametrize("service", HOMES)
 def test_each_outside_service_has_one_home(service: str) -> None:
     allowed = tuple(str(PACKAGE / home) for home in HOMES[service])

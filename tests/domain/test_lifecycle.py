@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.examples import example
-from unlearning.domain import clocks, lifecycle
-from unlearning.domain.entities import ErasureRequest, Regulation
+from unlearning.domain import lifecycle
+from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import Refused
 from unlearning.domain.events import (
     AliasMoved,
@@ -89,35 +89,6 @@ VALIDATED = (*TRAINED, said(CandidateValidated, "e", method="sisa", passed=True)
 PROMOTED = (*VALIDATED, said(VersionRegistered, "e"), said(AliasMoved, "e"))
 PURGED = (*PROMOTED, said(Purged, "e"))
 CERTIFIED = (*PURGED, said(CertificateIssued, "e", path="c.json", residuals=0))
-
-
-@pytest.mark.parametrize(
-    ("start", "end"),
-    [
-        ("2026-01-15T12:00:00", "2026-02-15T12:00:00"),
-        ("2026-01-31T12:00:00", "2026-02-28T12:00:00"),
-        ("2028-01-31T12:00:00", "2028-02-29T12:00:00"),
-        ("2026-03-31T23:59:59", "2026-04-30T23:59:59"),
-        ("2026-12-31T00:00:00", "2027-01-31T00:00:00"),
-        ("2026-11-30T00:00:00", "2026-12-30T00:00:00"),
-    ],
-)
-def test_a_gdpr_month_ends_on_the_same_day_or_the_months_last(start: str, end: str) -> None:
-    moment = datetime.fromisoformat(start).replace(tzinfo=UTC)
-    assert clocks.due_at(moment, "gdpr") == datetime.fromisoformat(end).replace(tzinfo=UTC)
-
-
-@given(st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)))
-def test_a_gdpr_month_lasts_28_to_31_days_and_ends_in_the_next_month(moment: datetime) -> None:
-    due = clocks.due_at(moment, "gdpr")
-    assert due is not None
-    assert timedelta(days=28) <= due - moment <= timedelta(days=31)
-    assert (due.year * 12 + due.month) - (moment.year * 12 + moment.month) == 1
-
-
-@pytest.mark.parametrize(("regulation", "days"), [("ccpa", 45), ("none", None)])
-def test_ccpa_gives_45_days_and_no_law_no_deadline(regulation: Regulation, days: int | None) -> None:
-    assert clocks.due_at(NOON, regulation) == (None if days is None else NOON + timedelta(days=days))
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
 
 import pytest
 
+from tests.histories import History
 from tests.small_project import TABLES, Project
 from unlearning.domain.clocks import utc_now
-from unlearning.domain.entities import Adoption, plain
+from unlearning.domain.entities import Adoption
 from unlearning.domain.errors import WrongUse
+from unlearning.domain.events import ModelAdopted
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.holdings import Holdings
+from unlearning.project.settings import Subject
 from unlearning.project.workspace import Workspace
 from unlearning.stores.sql.ledger import SqlLedger
 
@@ -24,8 +28,13 @@ CHURN = Adoption(
 )
 
 
-def adopt(workspace: Workspace) -> None:
-    workspace.ledger.append("ModelAdopted", str(CHURN.model), plain(CHURN), at=utc_now())
+@pytest.fixture
+def workspace(beginning: History, tmp_path: Path) -> Workspace:
+    return beginning.copy(tmp_path / "project").workspace
+
+
+def adopt(workspace: Workspace, adoption: Adoption = CHURN) -> None:
+    workspace.ledger.append(str(adoption.model), ModelAdopted(adoption=adoption), at=utc_now())
 
 
 def test_what_is_adopted_counts_from_the_next_reading_on(project: Project) -> None:
@@ -55,13 +64,29 @@ def test_one_reading_folds_the_ledger_once(project: Project, monkeypatch: pytest
     for path in (*TABLES, "unknown.csv"):
         assert holdings.person_in(path) == "patient"
     assert (holdings.models, holdings.people_columns) == (("outcome",), ("patient",))
-    assert read == [{"kinds": ["ModelAdopted"]}]
+    assert [one["kinds"] for one in read] == [[ModelAdopted]]
 
 
 def test_without_a_known_column_nobody_is_searched_for() -> None:
     nobody = Holdings(adoptions={}, tables={})
     with pytest.raises(WrongUse, match="no column is known"):
         nobody.person_in("data/churn.csv")
-    with pytest.raises(WrongUse, match="nothing to erase from"):
+    with pytest.raises(WrongUse, match=r"nothing to erase from.*`unlearn adopt "):
         nobody.require_tables()
     Holdings(adoptions={"churn": CHURN}, tables=dict(CHURN.tables)).require_tables()
+
+
+def test_what_is_redacted_are_the_declared_tables_those_of_adopted_models_and_aliases(workspace: Workspace) -> None:
+    assert dict.fromkeys(workspace.own.data.tables, "patient") == Holdings.of(workspace).tables
+    adopt(workspace)
+    aliased = replace(workspace, settings=workspace.settings.model_copy(update={"subject": Subject(aliases="data/ids.csv")}))
+    tables = Holdings.of(aliased).tables
+    assert (tables["data/churn.csv"], tables["data/ids.csv"]) == ("customer", "identifier")
+
+
+def test_the_newest_adoption_of_a_model_counts_and_the_own_model_comes_first(workspace: Workspace) -> None:
+    for version in (1, 2):
+        adopt(workspace, replace(CHURN, model=ModelVersion("churn", version)))
+    holdings = Holdings.of(workspace)
+    assert holdings.adoptions["churn"].model.version == 2
+    assert holdings.models == ("outcome", "churn")

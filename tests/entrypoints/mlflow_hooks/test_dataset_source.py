@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -13,62 +12,16 @@ import pandas as pd
 import pytest
 from mlflow.exceptions import MlflowException
 
-from unlearning.domain.errors import Damaged, NotFound, ProjectError, WrongUse
+from tests.clones import V1, V2, md5, run, sha
+from unlearning.domain.errors import Damaged
 from unlearning.domain.versions import Pin
 from unlearning.entrypoints.mlflow_hooks.dataset_source import DVCDatasetSource
-from unlearning.stores.dvc.pins import pin
-
-from .conftest import run
 
 # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates, and calls `all` as pandas 4 will not allow.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0 all arguments of all:DeprecationWarning"),
 ]
-
-V1, V2 = "age\n1\n2\n", "age\n1\n2\n3\n"
-
-
-def sha(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def md5(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-def test_a_revision_means_its_commit_object_and_full_content_digest(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(clone)
-    commit = run(clone, "git", "rev-parse", "v1")
-    expected = Pin("data/train.csv", commit, md5(V1), sha(V1), remote="store")
-    assert pin("dvc://data/train.csv?rev=v1") == expected
-    assert pin(expected.uri).digest == sha(V1)
-
-
-def test_without_a_revision_the_working_content_counts_and_head_is_named_only_when_it_is_that_content(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(clone)
-    with pytest.raises(NotFound, match="dvc pull"):
-        pin("dvc://data/train.csv")
-    run(clone, "dvc", "pull", "-q")
-    assert pin("dvc://data/train.csv") == Pin(
-        "data/train.csv", run(clone, "git", "rev-parse", "HEAD"), md5(V2), sha(V2), "store"
-    )
-    (clone / "data" / "train.csv").unlink()
-    (clone / "data" / "train.csv").write_text("age\n9\n")
-    assert pin("dvc://data/train.csv") == Pin("data/train.csv", None, md5("age\n9\n"), sha("age\n9\n"), "store")
-
-
-def test_a_folder_is_pinned_by_the_digest_that_the_project_gives_it(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from unlearning.stores.tables import tables
-
-    monkeypatch.chdir(clone)
-    run(clone, "dvc", "pull", "-q")
-    found = pin("dvc://data/notes?rev=HEAD")
-    assert found.object.endswith(".dir")
-    assert len(found.object) == 36  # MLflow's limit for a dataset digest
-    assert found.digest == tables.digest(clone / "data" / "notes") == pin("dvc://data/notes").digest
 
 
 def test_a_pinned_version_loads_again_in_any_clone(origin: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,37 +60,6 @@ def test_content_that_is_not_what_was_pinned_is_refused(origin: Path, tmp_path: 
     wrong = Pin("data/train.csv", "v1", md5(V1), sha(V2))
     with pytest.raises(Damaged, match="expected"):
         DVCDatasetSource(wrong).load(str(tmp_path))
-
-
-@pytest.mark.parametrize(
-    ("uri", "error", "says"),
-    [
-        ("dvc://data/train.csv?version=1", WrongUse, "rev="),
-        ("dvc://", WrongUse, "dvc://path"),
-        ("dvc://data/other.csv?rev=v1", NotFound, "not tracked"),
-        ("dvc://data/train.csv?rev=nowhere", NotFound, "nowhere"),
-    ],
-)
-def test_an_address_that_means_nothing_says_what_was_expected(
-    origin: Path, monkeypatch: pytest.MonkeyPatch, uri: str, error: type[Exception], says: str
-) -> None:
-    monkeypatch.chdir(origin)
-    with pytest.raises(error, match=says):
-        pin(uri)
-
-
-def test_outside_a_repository_the_next_step_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ProjectError, match="repo="):
-        pin("dvc://data/train.csv")
-
-
-def test_a_version_whose_object_is_gone_everywhere_is_not_found(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run(clone, "dvc", "remote", "modify", "store", "url", str(clone.parent / "empty"))
-    run(clone, "git", "-c", "user.email=t@example.org", "-c", "user.name=t", "commit", "-q", "-am", "move")
-    monkeypatch.chdir(clone)
-    with pytest.raises(NotFound, match="dvc push"):
-        pin("dvc://data/train.csv?rev=HEAD")
 
 
 def test_mlflow_resolves_a_dvc_address_and_gives_the_source_back_from_a_run(

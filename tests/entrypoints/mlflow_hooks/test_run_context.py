@@ -9,9 +9,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from tests.clones import run
 from unlearning.entrypoints.mlflow_hooks.run_context import TAGGED_OUTPUTS, DvcRunContext
-
-from .conftest import run
 
 # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")

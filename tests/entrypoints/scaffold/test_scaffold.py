@@ -293,8 +293,3 @@ def test_flows_of_the_user_s_own_that_are_called_the_same_are_left_alone(project
     (project / "flows/deployed.py").write_text("train = None\n")
 
     assert [line.entrypoint for line in scaffold.to_change(project)] == ["flows.watch.watch"]
-
-
-def test_every_former_entrypoint_has_a_flow_today():
-    declared = {one["entrypoint"] for one in plain(scaffold.TEMPLATES / "prefect.yaml")["deployments"]}
-    assert set(former.ENTRYPOINTS.values()) == declared

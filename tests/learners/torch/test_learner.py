@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import random
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,72 +19,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from tests.learners.torch.recipes import adam, busy, busy_network, plain_network, recipe, sgd, some_records, trained
 from unlearning.domain.errors import Damaged, RecipeError, SettingsError
 from unlearning.domain.partition import partition, places
 from unlearning.domain.protocols import Records
 from unlearning.learners.torch import TorchLearner, TorchRecipe, cross_entropy, standardize
 from unlearning.learners.torch.state import pack
-from unlearning.learners.torch.training import TorchState
-
-FEATURES = ("a", "b", "c")
-
-
-def plain_network(width: int, labels: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(width, 8), nn.ReLU(), nn.Linear(8, labels))
-
-
-def busy_network(width: int, labels: int) -> nn.Module:
-    """Everything that has tripped exact retraining: dropout, batch normalisation, a tied weight."""
-    first = nn.Linear(width, 8)
-    tied = nn.Linear(8, 8)
-    return nn.Sequential(first, nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.4), tied, nn.ReLU(), tied, nn.Linear(8, labels))
-
-
-def adam(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.Adam(parameters, lr=0.01, weight_decay=1e-3)
-
-
-def sgd(parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, lr=0.1, momentum=0.9)
-
-
-def recipe(
-    network: Callable[[int, int], nn.Module] = plain_network,
-    optimizer: Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer] = sgd,
-    batch_size: int = 16,
-    **others: object,
-) -> TorchRecipe:
-    return TorchRecipe(
-        network=network,
-        features=FEATURES,
-        target="label",
-        person="person",
-        labels=("no", "yes"),
-        optimizer=optimizer,
-        epochs=4,
-        batch_size=batch_size,
-        preprocessing=standardize,
-        **others,  # type: ignore[arg-type]
-    )
-
-
-def busy(batch_size: int = 16) -> TorchRecipe:
-    return recipe(busy_network, adam, batch_size)
-
-
-def some_records(count: int, seed: int = 0) -> Records:
-    draw = np.random.default_rng(seed)
-    features = draw.normal(size=(count, 3)).astype(np.float32)
-    features[draw.random(features.shape) < 0.05] = np.nan
-    return Records(features, (np.nan_to_num(features).sum(1) > 0).astype(np.int64))
-
-
-def trained(learner: TorchLearner, count: int = 75) -> bytes:
-    """Two stages, with a checkpoint between them that is not used."""
-    data = some_records(count)
-    state = learner.fresh(7, data[: count // 2])
-    state = learner.fit(state, data[: count // 2], epochs=2, seed=11)
-    return learner.dumps(learner.fit(state, data, epochs=2, seed=12))
 
 
 def digest(payload: bytes) -> str:
@@ -141,13 +80,14 @@ def test_a_random_network_and_a_plain_one_side_by_side_give_their_own_bytes() ->
 
 def test_another_process_gives_the_same_bytes() -> None:
     code = (
-        "import importlib.util, sys, torch\n"
+        "import hashlib, torch\n"
         "torch.set_num_threads(1); torch.manual_seed(99)\n"
-        f"spec = importlib.util.spec_from_file_location('here', {str(Path(__file__))!r})\n"
-        "here = sys.modules['here'] = importlib.util.module_from_spec(spec); spec.loader.exec_module(here)\n"
-        "print(here.digest(here.trained(here.TorchLearner(here.busy()))))\n"
+        "from tests.learners.torch.recipes import busy, trained\n"
+        "from unlearning.learners.torch import TorchLearner\n"
+        "print(hashlib.sha256(trained(TorchLearner(busy()))).hexdigest())\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    root, command = Path(__file__).parents[3], [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120, cwd=root)
     assert done.stdout.strip() == digest(trained(TorchLearner(busy())))
 
 
@@ -240,77 +180,6 @@ def test_storage_order_changes_no_bit(order: list[int]) -> None:
 # --- what training computes ---
 
 
-def test_a_full_batch_is_the_step_a_plain_loop_makes() -> None:
-    """The fast path against the slow truth: one epoch of one batch equals torch's own mean loss and step."""
-    learner = TorchLearner(recipe(batch_size=8))
-    data = some_records(8)
-    start = learner.fresh(1, data)
-    fast = learner.fit(start, data, epochs=1, seed=5)
-
-    slow = learner.loads(learner.dumps(start))
-    order = torch.randperm(8, generator=torch.Generator().manual_seed(5))
-    features = slow.preprocessing(torch.tensor(data.features))[order]
-    slow.network.train()
-    nn.functional.cross_entropy(slow.network(features), torch.tensor(data.labels)[order]).backward()
-    slow.optimizer.step()
-    for got, expected in zip(fast.network.parameters(), slow.network.parameters(), strict=True):
-        torch.testing.assert_close(got, expected)
-
-
-@pytest.mark.parametrize("count", [1, 3, 5, 11])
-def test_records_that_only_fill_up_the_last_batch_count_nothing(count: int) -> None:
-    """A padded stage equals a plain loop over ragged batches, for a network without batch statistics."""
-    learner = TorchLearner(recipe(batch_size=8))
-    data = some_records(count)
-    start = learner.fresh(1, some_records(30))
-    padded = learner.fit(start, data, epochs=2, seed=5)
-
-    ragged = learner.loads(learner.dumps(start))
-    generator = torch.Generator().manual_seed(5)
-    features, labels = ragged.preprocessing(torch.tensor(data.features)), torch.tensor(data.labels)
-    for _ in range(2):
-        for batch in torch.randperm(count, generator=generator).split(8):
-            ragged.optimizer.zero_grad()
-            nn.functional.cross_entropy(ragged.network(features[batch]), labels[batch]).backward()
-            ragged.optimizer.step()
-    for got, expected in zip(padded.network.parameters(), ragged.network.parameters(), strict=True):
-        torch.testing.assert_close(got, expected)
-
-
-def test_every_step_has_the_same_shape() -> None:
-    shapes = []
-
-    class Spy(nn.Linear):
-        def forward(self, features: Tensor) -> Tensor:
-            if self.training:
-                shapes.append(tuple(features.shape))
-            return super().forward(features)
-
-    learner = TorchLearner(recipe(Spy, batch_size=8))
-    for count in (3, 8, 21):
-        learner.fit(learner.fresh(1, some_records(count)), some_records(count), epochs=2, seed=1)
-    assert set(shapes) == {(8, 3)}
-
-
-@pytest.mark.parametrize("count", [3, 5, 21])
-def test_the_last_batch_is_filled_up_with_records_of_the_same_epoch(count: int) -> None:
-    seen: list[Tensor] = []
-
-    class Spy(nn.Linear):
-        def forward(self, features: Tensor) -> Tensor:
-            if self.training:
-                seen.append(features[:, 0].clone())
-            return super().forward(features)
-
-    data = Records(np.arange(1, 3 * count + 1, dtype=np.float32).reshape(count, 3), np.zeros(count, np.int64))
-    learner = TorchLearner(replace(recipe(Spy, batch_size=8), preprocessing=None))
-    learner.fit(learner.fresh(1, data), data, epochs=1, seed=5)
-    shown = torch.cat([batch for batch in seen if batch.any()])
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(5)).tolist()
-    expected = [data.features[order[place % count], 0] for place in range(-(-count // 8) * 8)]
-    assert shown.tolist() == expected
-
-
 def test_training_learns() -> None:
     learner = TorchLearner(recipe())
     data = some_records(400)
@@ -336,13 +205,6 @@ def test_a_prediction_does_not_depend_on_the_records_beside_it(count: int) -> No
     state = learner.fresh(1, some_records(300))
     everyone = learner.predict(state, some_records(300).features)
     assert np.array_equal(learner.predict(state, some_records(300).features[:count]), everyone[:count])
-
-
-def test_a_stage_that_diverges_says_so() -> None:
-    learner = TorchLearner(recipe(optimizer=lambda parameters: torch.optim.SGD(parameters, lr=1e30)))
-    data = some_records(40)
-    with pytest.raises(RecipeError, match="not finite"):
-        learner.fit(learner.fresh(1, data), data, epochs=4, seed=1)
 
 
 # --- law 2 ---
@@ -463,82 +325,6 @@ def test_a_checkpoint_is_no_pickle() -> None:
     assert b"torch._utils" not in payload
 
 
-# --- serving ---
-
-
-def test_a_server_without_recipe_or_package_predicts_the_same(tmp_path: Path) -> None:
-    learner = TorchLearner(busy())
-    data = some_records(75)
-    state = learner.fit(learner.fresh(7, data), data, epochs=2, seed=11)
-    (tmp_path / "template.pt2").write_bytes(learner.template())
-    np.savez(tmp_path / "shard.npz", **learner.served(state))
-    np.save(tmp_path / "features.npy", data.features)
-    server = (
-        "import sys, numpy, torch\n"
-        "module = torch.export.load('template.pt2').module()\n"
-        "module.load_state_dict({k: torch.from_numpy(v) for k, v in numpy.load('shard.npz').items()}, strict=True)\n"
-        "answer = module(torch.from_numpy(numpy.load('features.npy')))\n"
-        "assert not [name for name in sys.modules if name.startswith('unlearning')]\n"
-        "numpy.save('answer.npy', answer.detach().numpy())\n"
-    )
-    subprocess.run([sys.executable, "-c", server], cwd=tmp_path, check=True, timeout=120)
-    np.testing.assert_allclose(np.load(tmp_path / "answer.npy"), learner.predict(state, data.features), rtol=1e-5, atol=1e-6)
-
-
-def test_the_template_holds_no_weights_and_no_place() -> None:
-    learner = TorchLearner(busy())
-    template = learner.template()
-    program = torch.export.load(io.BytesIO(template))
-    assert set(program.state_dict) == set(learner.served(learner.fresh(1, some_records(20))))
-    assert not any(value.any() for value in program.state_dict.values())
-    assert str(Path(__file__).parent).encode() not in template
-    assert template == learner.template()
-
-
-@pytest.mark.parametrize("count", [1, 2, 9])
-def test_the_template_takes_any_number_of_records(count: int) -> None:
-    module = torch.export.load(io.BytesIO(TorchLearner(recipe()).template())).module()
-    assert module(torch.zeros(count, 3)).shape == (count, 2)
-
-
-def test_a_recurrent_network_can_be_served() -> None:
-    class Recurrent(nn.Module):
-        def __init__(self, _: int, labels: int) -> None:
-            super().__init__()
-            self.steps = nn.LSTM(1, 4, batch_first=True)
-            self.head = nn.Linear(4, labels)
-
-        def forward(self, features: Tensor) -> Tensor:
-            answer: Tensor = self.head(self.steps(features.unsqueeze(-1))[0][:, -1])
-            return answer
-
-    learner = TorchLearner(recipe(Recurrent))
-    data = some_records(30)
-    state = learner.fit(learner.fresh(1, data), data, epochs=1, seed=1)
-    module = torch.export.load(io.BytesIO(learner.template())).module()
-    module.load_state_dict({name: torch.from_numpy(value) for name, value in learner.served(state).items()})
-    answer = module(torch.from_numpy(data.features)).detach().numpy()
-    np.testing.assert_allclose(answer, learner.predict(state, data.features), rtol=1e-5, atol=1e-6)
-
-
-def test_a_network_with_a_weight_outside_its_state_dict_cannot_be_served() -> None:
-    class Hidden(nn.Linear):
-        def forward(self, features: Tensor) -> Tensor:
-            return super().forward(features) + float(self.bias.detach().sum())
-
-    with pytest.raises(RecipeError, match=r"cannot export|does not answer as"):
-        TorchLearner(recipe(Hidden)).template()
-
-
-def test_a_network_that_cannot_be_exported_says_so() -> None:
-    class Branching(nn.Linear):
-        def forward(self, features: Tensor) -> Tensor:
-            return super().forward(features if features.sum() > 0 else -features)
-
-    with pytest.raises(RecipeError, match=r"torch\.export cannot export"):
-        TorchLearner(recipe(Branching)).template()
-
-
 # --- randomness, found by a rehearsal ---
 
 
@@ -569,18 +355,6 @@ def test_networks_that_draw_by_hand_are_repeatable_side_by_side(network: type[nn
 
 
 # --- recipes that cannot be trained ---
-
-
-def test_a_loss_that_is_one_number_is_refused() -> None:
-    learner = TorchLearner(recipe(loss=nn.functional.cross_entropy))
-    with pytest.raises(RecipeError, match='reduction="none"'):
-        learner.fit(learner.fresh(1, some_records(20)), some_records(20), epochs=1, seed=1)
-
-
-def test_a_network_with_the_wrong_number_of_logits_is_refused() -> None:
-    learner = TorchLearner(recipe(lambda width, labels: nn.Linear(width, labels + 1)))
-    with pytest.raises(RecipeError, match=r"gives \(16, 3\) logits.*expected \(16, 2\)"):
-        learner.fit(learner.fresh(1, some_records(20)), some_records(20), epochs=1, seed=1)
 
 
 def test_a_network_that_fails_is_named_with_its_cause() -> None:
@@ -708,9 +482,3 @@ def test_slicing_costs_what_plain_epochs_cost(epochs: int, slices: int) -> None:
 def test_the_default_loss_is_cross_entropy_in_nats() -> None:
     losses = cross_entropy(torch.tensor([[0.0, 0.0], [0.0, 100.0]]), torch.tensor([0, 1]))
     torch.testing.assert_close(losses, torch.tensor([float(np.log(2)), 0.0]))
-
-
-def test_a_state_says_what_it_is() -> None:
-    state = TorchLearner(recipe()).fresh(5, some_records(20))
-    assert isinstance(state, TorchState)
-    assert state.seed == 5

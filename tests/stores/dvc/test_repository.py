@@ -6,12 +6,12 @@ import threading
 import time
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from dvc.repo import Repo
 
+from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, dvc, forget, git
 from unlearning.domain import hashing
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
 from unlearning.stores.dvc.repository import DvcData, create
@@ -19,87 +19,6 @@ from unlearning.stores.tables import tables
 
 # DVC's own use of pygtrie; DvcData silences it, the fixture below calls DVC directly.
 pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-
-SOURCE, TRAIN = "data/records.parquet", "data/train.parquet"
-PIPELINE = f"""\
-# the user's own comment
-stages:
-  prepare:
-    cmd: cp {SOURCE} {TRAIN}
-    deps: [{SOURCE}]
-    outs: [{TRAIN}]
-  train:
-    cmd: mkdir -p reports && echo {{}} > reports/train.json
-    deps: [{TRAIN}]
-    outs:
-    - reports/train.json:
-        cache: false
-"""
-
-
-def git(root, *arguments):
-    return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def dvc(root, *arguments):
-    command = [sys.executable, "-m", "dvc", *arguments]
-    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.strip()
-
-
-@pytest.fixture(autouse=True)
-def _own_home(tmp_path, monkeypatch):
-    _settle(tmp_path, monkeypatch)
-
-
-def _settle(home, monkeypatch):
-    config = home / "gitconfig"
-    config.write_text("[user]\n  name = Ada\n  email = ada@example.org\n[init]\n  defaultBranch = main\n")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(home / "site-cache"))
-    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory):
-    """A project and its remote, made with DVC itself; each test gets a copy."""
-    home = tmp_path_factory.mktemp("original")
-    root = home / "project"
-    (root / "data").mkdir(parents=True)
-    pq.write_table(pa.table({"who": ["ann", "bob", "bob", "cid"], "x": [1, 2, 3, 4]}), root / SOURCE)
-    (root / "dvc.yaml").write_text(PIPELINE)
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        _settle(home, monkeypatch)
-        monkeypatch.chdir(root)
-        git(root, "init", "--quiet")
-        with Repo.init() as repo:
-            with repo.config.edit() as config:
-                config["core"]["remote"] = "store"
-                config["remote"] = {"store": {"url": "../remote"}}
-            repo.add(SOURCE)
-            repo.reproduce()
-            repo.push()
-        git(root, "add", "--all")
-        git(root, "commit", "--quiet", "--message", "one")
-    return home
-
-
-@pytest.fixture
-def project(original, tmp_path, monkeypatch):
-    for name in ("project", "remote"):
-        shutil.copytree(original / name, tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "project"
-
-
-def current(data, path=TRAIN):
-    return data.current(path, person="who", identifier="text")
-
-
-def forget(root, *people, paths=(SOURCE, TRAIN)):
-    for path in paths:
-        file = root / path
-        tables.redact(file, file, ~np.isin(pq.read_table(file)["who"].to_numpy(), people))
 
 
 def test_a_data_version_pins_content_object_and_commit(project):
@@ -171,61 +90,6 @@ def test_a_folder_without_git_or_dvc_is_refused_with_the_next_step(tmp_path):
     git(tmp_path, "init", "--quiet")
     with pytest.raises(ProjectError, match="dvc init"):
         DvcData(tmp_path)
-
-
-def test_recording_a_redaction_leaves_dvc_status_clean_and_every_other_entry_alone(project):
-    data = DvcData(project)
-    before = (project / "dvc.yaml").read_text()
-    forget(project, "bob")
-    assert data.status() != []
-    assert data.record([SOURCE, TRAIN]) == ["data/records.parquet.dvc", "dvc.lock"]
-    assert data.status() == []
-    assert dvc(project, "status") == "Data and pipelines are up to date."
-    assert (project / "dvc.yaml").read_text() == before
-    assert git(project, "status", "--porcelain").split() == ["M", "data/records.parquet.dvc", "M", "dvc.lock"]
-
-
-def test_recorded_metadata_is_byte_for_byte_what_dvc_writes(project):
-    forget(project, "bob")
-    DvcData(project).record([SOURCE, TRAIN])
-    ours = [(project / name).read_bytes() for name in ("dvc.lock", "data/records.parquet.dvc")]
-    git(project, "checkout", "--quiet", "--", "dvc.lock", "data/records.parquet.dvc")
-    dvc(project, "commit", "--force", "--quiet")
-    assert ours == [(project / name).read_bytes() for name in ("dvc.lock", "data/records.parquet.dvc")]
-
-
-def test_recording_does_not_hide_that_a_stage_is_stale_for_another_reason(project):
-    (project / "dvc.yaml").write_text(PIPELINE.replace("cmd: cp", "cmd: cp --archive"))
-    forget(project, "bob")
-    data = DvcData(project)
-    data.record([SOURCE, TRAIN])
-    assert data.status() == ["prepare: command or stage definition changed"]
-    assert "changed command" in dvc(project, "status")
-
-
-def test_a_rewritten_report_that_dvc_does_not_cache_is_recorded_as_well(project):
-    (project / "reports/train.json").write_text('{"version": 2}\n')
-    data = DvcData(project)
-    assert data.record(["reports/train.json"]) == ["dvc.lock"]
-    assert data.status() == []
-
-
-def test_recording_twice_is_recording_once(project):
-    data = DvcData(project)
-    forget(project, "bob")
-    data.record([SOURCE, TRAIN])
-    before = (project / "dvc.lock").read_bytes()
-    assert data.record([SOURCE, TRAIN]) == []
-    assert (project / "dvc.lock").read_bytes() == before
-
-
-def test_a_recording_that_was_cut_short_finishes_on_the_next_run(project):
-    data = DvcData(project)
-    forget(project, "bob")
-    data.record([SOURCE])
-    assert any("train" in line for line in data.status())
-    assert data.record([SOURCE, TRAIN]) == ["dvc.lock"]
-    assert data.status() == []
 
 
 def test_a_commit_holds_the_dvc_files_and_nothing_else(project):
@@ -541,70 +405,6 @@ def test_status_names_a_changed_parameter(project):
     data.adopt(["train"])
     (project / "params.yaml").write_text("lr: 2\n")
     assert data.status() == ["train: dependency params.yaml lr modified"]
-
-
-@pytest.mark.parametrize("link", ["hardlink", "symlink"])
-def test_linked_workspaces_are_rewritten_without_touching_the_old_object(project, link):
-    with Repo(str(project)) as repo, repo.config.edit() as config:
-        config["cache"]["type"] = link
-    dvc(project, "checkout", "--relink", "--quiet")
-    data = DvcData(project)
-    old = current(data)
-    forget(project, "bob")
-    data.record([SOURCE, TRAIN])
-    assert data.status() == []
-    assert current(data).people == 2
-    assert tables.digest(data.fetch(old)) == old.digest
-
-
-def test_stages_in_a_subfolder_with_a_working_folder_or_a_loop_are_recorded_too(project):
-    (project / "sub").mkdir()
-    (project / "sub/dvc.yaml").write_text(
-        "stages:\n"
-        "  copy:\n"
-        "    foreach: [a, b]\n"
-        "    do:\n"
-        "      wdir: ..\n"
-        f"      cmd: cp {TRAIN} data/${{item}}.parquet\n"
-        f"      deps: [{TRAIN}]\n"
-        "      outs: ['data/${item}.parquet']\n"
-    )
-    dvc(project, "repro", "--quiet", "--all-pipelines")
-    paths = [SOURCE, TRAIN, "data/a.parquet", "data/b.parquet"]
-    forget(project, "bob", paths=paths)
-    data = DvcData(project)
-    assert data.outputs() == sorted(paths)
-    assert data.record(paths) == ["data/records.parquet.dvc", "dvc.lock", "sub/dvc.lock"]
-    assert dvc(project, "status") == "Data and pipelines are up to date."
-
-
-KILLED = """
-import os, pathlib, sys
-from unlearning.stores.dvc.repository import DvcData, create
-steps, replace = iter(range(99)), pathlib.Path.replace
-
-def dying(self, target):
-    if next(steps) == int(sys.argv[1]):
-        os._exit(9)
-    return replace(self, target)
-
-pathlib.Path.replace = dying
-DvcData(pathlib.Path.cwd()).record(["data/records.parquet", "data/train.parquet"])
-"""
-
-
-@pytest.mark.parametrize("files_written", [0, 1])
-def test_a_process_killed_while_recording_leaves_whole_files_and_the_next_one_finishes(project, files_written):
-    forget(project, "bob")
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
-    command = [sys.executable, "-c", KILLED, str(files_written)]
-    assert subprocess.run(command, cwd=project, env=environment, check=False).returncode == 9
-    data = DvcData(project)
-    assert data.status() != []
-    assert data.record([SOURCE, TRAIN]) != []
-    assert data.status() == []
-    assert git(project, "status", "--porcelain").split() == ["M", "data/records.parquet.dvc", "M", "dvc.lock"]
-    assert current(data).people == 2
 
 
 def test_a_history_of_two_hundred_commits_is_read_in_seconds(project):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,10 @@ from typing import Any
 import mlflow
 import pandas as pd
 import pytest
-from mlflow.store.artifact import http_artifact_repo
-from mlflow.utils import rest_utils
 
-from tests.servers import mlflow_server
 from unlearning.domain import hashing
-from unlearning.domain.traces import Trace, Wanted
-from unlearning.stores.mlflow.files import AT_ONCE
-from unlearning.stores.mlflow.garbage import RUN, MlflowGarbage
+from unlearning.domain.traces import Wanted
+from unlearning.stores.mlflow.garbage import MlflowGarbage
 from unlearning.stores.mlflow.mentions import MlflowMentions
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.scans.words import Watch
@@ -48,13 +43,6 @@ def place(uri: str, database: str | None, folder: Path) -> MentionsPlace:
     return MentionsPlace(mentions, Watch(("patient",), "text", KEY), lambda: frozenset({TOKEN}))
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    folder = tmp_path_factory.mktemp("server")
-    with mlflow_server(folder) as address:
-        yield address, f"sqlite:///{folder / 'server.db'}"
-
-
 @pytest.fixture(
     params=[
         "sqlite",
@@ -69,7 +57,7 @@ def here(request: pytest.FixtureRequest, tmp_path: Path) -> Here:
     elif request.param == "postgresql":
         uri, database = request.getfixturevalue("postgres_url"), None
     else:
-        uri, found = request.getfixturevalue("server")
+        uri, found = request.getfixturevalue("registry_server")
         database = found if "database" in request.param else None
     return Here(uri, database, place(uri, database, tmp_path))
 
@@ -142,76 +130,3 @@ def test_weights_that_hold_an_identifier_are_told_and_left(tmp_path: Path) -> No
     (told,) = found.unclear
     assert (told.outcome, told.count) == ("residual", 1)
     assert run_id in told.remedy
-
-
-@pytest.fixture
-def served(server: tuple[str, str], tmp_path: Path) -> MlflowGarbage:
-    return MlflowGarbage(MlflowModels(server[0], "unlearning", tmp_path))
-
-
-def with_files(garbage: MlflowGarbage, count: int) -> tuple[mlflow.MlflowClient, str, str]:
-    """A run with as many small files in folders of three; client, run and address of its files."""
-    client = mlflow.MlflowClient(garbage.models.uri)
-    found = client.get_experiment_by_name("files")
-    run = client.create_run(found.experiment_id if found else client.create_experiment("files"))
-    for number in range(count):
-        client.log_text(run.info.run_id, f"text {number}", f"part{number // 3}/{number}.txt")
-    return client, run.info.run_id, str(run.info.artifact_uri)
-
-
-@pytest.mark.services
-def test_files_of_a_server_are_read_in_order_with_a_bounded_number_on_disk(served: MlflowGarbage) -> None:
-    _, _, location = with_files(served, 12)
-    paths, most, read = served.files.paths(location), 0, {}
-    assert len(paths) == 12
-    with served.files.reading(location, paths) as files:
-        for path, stream in files:
-            most = max(most, sum(one.is_file() and one.name != ".owner" for one in served.files.scratch.glob("spool-*/*")))
-            read[path] = stream.read().decode()
-    assert read == {f"part{number // 3}/{number}.txt": f"text {number}" for number in range(12)}
-    assert 1 <= most <= AT_ONCE
-    assert [one.name for one in served.files.scratch.iterdir()] == [".gate"]
-
-
-@pytest.mark.services
-def test_a_file_that_vanishes_from_a_server_while_it_is_searched_is_empty_and_no_error(served: MlflowGarbage) -> None:
-    _, _, location = with_files(served, 3)
-    paths = served.files.paths(location)
-    with served.files.repository(location) as artifacts:
-        artifacts.delete_artifacts(paths[1])
-    with served.files.reading(location, paths) as files:
-        assert [stream.read() for _, stream in files] == [b"text 0", b"", b"text 2"]
-
-
-@pytest.mark.services
-def test_what_was_deleted_costs_no_request_each_and_leaves_no_empty_folder(
-    served: MlflowGarbage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = [with_files(served, 1) for _ in range(6)]
-    traces = [Trace(run, RUN, location) for _, run, location in made]
-    assert served.still(traces) == traces
-    client, _, location = made[0]
-    for trace in traces:
-        served.files.delete(trace.location)
-    with served.files.repository(location.rpartition("/")[0].rpartition("/")[0]) as artifacts:
-        assert {one.path for one in artifacts.list_artifacts()}.isdisjoint(trace.name for trace in traces)
-    assert client.get_run(traces[0].name).info.lifecycle_stage == "active"
-
-    def asked(traces: list[Trace]) -> int:
-        calls: list[str] = []
-        with monkeypatch.context() as patch:
-            for module in (rest_utils, http_artifact_repo):
-                patch.setattr(module, "http_request", counting(module.http_request, calls))
-            assert served.still(traces) == []
-        return len(calls)
-
-    gone = [Trace(f"{number:032}", RUN, location.replace(made[0][1], f"{number:032}")) for number in range(6)]
-    assert asked(gone) == asked(gone[:1]) > 0
-
-
-def counting(call: Any, calls: list[str]) -> Any:
-    def counted(*arguments: Any, **named: Any) -> Any:
-        calls.append("")
-        return call(*arguments, **named)
-
-    return counted

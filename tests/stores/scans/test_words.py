@@ -25,6 +25,8 @@ def watch(*people, kind="text", raw=False):
         '{"a": ["x", "MRN-4711"]}',
         json.dumps({"request": json.dumps({"patient": "MRN-4711"})}),
         "<td>MRN-4711</td>",
+        "scans/MRN-4711.png",
+        "MRN-4711.csv.gz",
     ],
 )
 def test_an_identifier_is_a_word_of_a_text(text):

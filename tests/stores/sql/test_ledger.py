@@ -5,9 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import stat
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -17,22 +15,15 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unlearning.domain.errors import Damaged, SettingsError, Unavailable
+from tests.stores.sql.examples import tamper
+from unlearning.domain.errors import Damaged, Unavailable
 from unlearning.domain.events import LineageNotSent, Unknown, VersionFlagged
 from unlearning.domain.hashing import digest
 from unlearning.stores.sql import database, schema
-from unlearning.stores.sql.followed import SqlFollowed
 from unlearning.stores.sql.ledger import GENESIS, SqlLedger
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def engine(database_url: str, tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = database.connect(database_url, tmp_path)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -43,11 +34,6 @@ def ledger(engine: sa.Engine) -> SqlLedger:
 def three_events(ledger: SqlLedger) -> None:
     for number in (1, 2, 3):
         ledger.append(f"subject-{number % 2}", Unknown("Counted", {"number": number}), at=NOON + timedelta(minutes=number))
-
-
-def tamper(engine: sa.Engine, statement: str) -> None:
-    with engine.begin() as connection:
-        connection.exec_driver_sql(statement)
 
 
 def test_an_event_names_the_hash_of_the_one_before(ledger: SqlLedger) -> None:
@@ -259,55 +245,6 @@ def test_a_process_killed_while_it_writes_leaves_no_half_event(engine: sa.Engine
     assert ledger.verify() == []
 
 
-def test_a_relative_sqlite_path_is_below_the_project_and_private(tmp_path: Path) -> None:
-    engine = database.connect("sqlite:///.unlearning/ledger.db", tmp_path)
-    folder = tmp_path / ".unlearning"
-    assert (folder / "ledger.db").is_file()
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    SqlLedger(engine).append("Counted", "s", {}, at=NOON)
-    assert {path.name for path in folder.iterdir()} >= {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
-    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
-    engine.dispose()
-
-
-def test_sqlite_zeroes_what_is_deleted_and_waits_for_others(tmp_path: Path) -> None:
-    engine = database.connect("sqlite:///store.db", tmp_path)
-    with engine.connect() as connection:
-        values = {
-            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "secure_delete", "foreign_keys", "busy_timeout", "synchronous")
-        }
-    assert values == {"journal_mode": "wal", "secure_delete": 1, "foreign_keys": 1, "busy_timeout": 30000, "synchronous": 2}
-    engine.dispose()
-
-
-def test_opening_a_database_twice_applies_each_migration_once(database_url: str, tmp_path: Path) -> None:
-    for _ in range(2):
-        engine = database.connect(database_url, tmp_path)
-        with engine.connect() as connection:
-            rows = connection.exec_driver_sql("SELECT number, name FROM unlearning_migration").fetchall()
-        assert [tuple(row) for row in rows] == [(1, "first tables"), (2, "keys of the index"), (3, "runs that following read")]
-        engine.dispose()
-
-
-def test_a_database_of_an_older_package_gets_the_tables_it_lacks(database_url: str, tmp_path: Path) -> None:
-    engine = database.connect(database_url, tmp_path)
-    tamper(engine, "DROP TABLE followed_run")
-    tamper(engine, "DELETE FROM unlearning_migration WHERE number = 3")
-    engine.dispose()
-    engine = database.connect(database_url, tmp_path)
-    assert SqlFollowed(engine).runs() == {}
-    engine.dispose()
-
-
-def test_a_database_of_a_newer_package_is_left_alone(database_url: str, tmp_path: Path) -> None:
-    engine = database.connect(database_url, tmp_path)
-    tamper(engine, "INSERT INTO unlearning_migration VALUES (99, 'from the future')")
-    engine.dispose()
-    with pytest.raises(SettingsError, match="schema 99"):
-        database.connect(database_url, tmp_path)
-
-
 def test_a_full_disk_is_said_and_leaves_the_chain_as_it_was(tmp_path: Path) -> None:
     engine = database.connect("sqlite:///store.db", tmp_path)
     ledger = SqlLedger(engine)
@@ -322,38 +259,3 @@ def test_a_full_disk_is_said_and_leaves_the_chain_as_it_was(tmp_path: Path) -> N
     assert ledger.append("s", Unknown("Counted", {"much": "x" * 100_000}), at=NOON).seq == 2
     assert ledger.verify() == []
     engine.dispose()
-
-
-@pytest.mark.services
-def test_a_postgresql_address_without_a_driver_means_the_one_that_is_installed(postgres_url: str, tmp_path: Path) -> None:
-    engine = database.connect(postgres_url.replace("+psycopg2", ""), tmp_path)
-    assert engine.dialect.driver == "psycopg2"
-    engine.dispose()
-
-
-def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=r"127\.0\.0\.1") as caught:
-        database.connect("postgresql+psycopg2://me:hunter2@127.0.0.1:1/unlearning", tmp_path)
-    assert "hunter2" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://u:hunter2@host/db", "postgresql+nonesuch://u:hunter2@host/db"],
-)
-def test_an_address_that_cannot_be_meant_is_refused(url: str, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="expected") as caught:
-        database.connect(url, tmp_path)
-    assert "hunter2" not in str(caught.value)
-
-
-def test_a_path_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(Unavailable, match=r"file/store\.db cannot be opened: (Not a directory|File exists)"):
-        database.connect("sqlite:///file/store.db", tmp_path)
-
-
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "store.db").write_bytes(b"not a database, but long enough to be taken for one" * 50)
-    with pytest.raises(Damaged, match=r"store\.db"):
-        database.connect("sqlite:///store.db", tmp_path)

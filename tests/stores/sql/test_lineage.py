@@ -17,21 +17,13 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unlearning.domain.chain import Chain, Part, ShardChain, Trained
-from unlearning.domain.entities import ModelRecord
+from tests.stores.sql.examples import record, version
 from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.stores.sql import database, membership, schema
 from unlearning.stores.sql.lineage import SqlLineage
 
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture
-def engine(database_url: str, tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = database.connect(database_url, tmp_path)
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
@@ -45,10 +37,6 @@ def token(person: object) -> bytes:
 
 def tokens(people: Iterator[object] | Sequence[object]) -> list[bytes]:
     return [token(person) for person in people]
-
-
-def version(name: str, people: int = 0, path: str = "data/train.csv", rev: str | None = None) -> DataVersion:
-    return DataVersion(path, hashlib.sha256(f"{path} {name}".encode()).hexdigest(), f"md5-{name}", rev, 2 * people, people)
 
 
 def history(lineage: SqlLineage, *versions: str) -> list[DataVersion]:
@@ -323,21 +311,6 @@ def test_who_stays_costs_nothing(lineage: SqlLineage, engine: sa.Engine) -> None
 
 
 # --- models -----------------------------------------------------------------------------------------------------------
-
-
-def record(number: int, data: DataVersion, *, name: str = "diagnosis", digest: str = "d0") -> ModelRecord:
-    shard = ShardChain(shard=0, keys=("k0", f"k{number}"), rows=(3,))
-    part = Part(0, f"k{number}", digest, slices_trained=1, rows_trained=30, cpu_seconds=0.123456789)
-    return ModelRecord(
-        model=ModelVersion(name, number),
-        run_id="run",
-        data=data,
-        chain=Chain("recipe", 7, (shard,)),
-        trained=Trained("sisa", "exact", (part,), dropped=(1, 2)),
-        suppressed_upto=4,
-        parent=ModelVersion(name, number - 1) if number > 1 else None,
-        erasure_id="e1" if number > 1 else None,
-    )
 
 
 def test_a_model_record_comes_back_equal(lineage: SqlLineage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from unlearning.domain.errors import ProjectError
 from unlearning.stores.git import command
 from unlearning.stores.git.repository import Git
 
@@ -24,7 +25,10 @@ def holding(git: Git, wanted: re.Pattern[bytes]) -> tuple[int, int]:
     everything = ("cat-file", "--batch", "--batch-all-objects", "--unordered")
     failing = f"`git cat-file` failed in {git.root}; run `git fsck` there"
     with command.stream(git.root, *everything, failing=failing) as objects:
-        while head := objects.readline():
-            content = objects.read(int(head.split()[2]) + 1)
+        # Of an object that it cannot read Git says `<name> missing`, and goes on.
+        while (head := objects.readline().split()) and head[-1] != b"missing":
+            content = objects.read(int(head[2]) + 1)
             read, found = read + 1, found + bool(wanted.search(content))
+    if head:
+        raise ProjectError(failing)
     return found, read

@@ -93,7 +93,10 @@ class Watch:
         for quoted in _QUOTED.findall(text):
             yield _unescaped(quoted)
         yield from (word.strip(".") for word in text.split())
-        yield from (word.strip(".") for word in _BETWEEN.split(text))
+        for word in _BETWEEN.split(text):
+            yield (plain := word.strip("."))
+            if "." in plain:  # a file may be called after a person: `patient-4711.png`
+                yield from (plain.partition(".")[0], plain.rpartition(".")[0])
 
     def _telling(self, word: str) -> bool:
         if self.kind == "integer":

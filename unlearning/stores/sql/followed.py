@@ -179,7 +179,8 @@ class SqlFollowed:
             _insert(connection, followed_sources, (_source_row(one) for each in found.sources.values() for one in each))
             _insert(connection, followed_objects, map(_opened_row, found.opened))
             _insert_new(connection, followed_derivations, {(*to, *origin): stage for origin, to, stage in found.derivations})
-            _insert(connection, followed_commits, ({"rev": rev} for rev in found.commits))
+            walked = set(connection.scalars(sa.select(followed_commits.c.rev)))
+            _insert(connection, followed_commits, ({"rev": rev} for rev in set(found.commits) - walked))
             _insert(connection, gaps, ({"number": number, **asdict(gap)} for number, gap in enumerate(found.gaps)))
 
     def add_column(self, path: str, name: str) -> None:

@@ -1,0 +1,310 @@
+"""What can be worked out again in an honest certificate, and lies that contradict the rest."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.certificate.examples import (
+    CERTIFICATES,
+    LEAVING,
+    PEOPLE,
+    SHARDS,
+    SIGNED,
+    SLICES,
+    TOKENS,
+    Lie,
+    agreements,
+    difference,
+    envelope_of,
+    facts,
+    keys,
+    put,
+)
+from unlearning.certificate.envelope import Envelope, public_key_id
+from unlearning.certificate.statement import (
+    Absence,
+    CertificateFacts,
+    NotFoundFacts,
+    dump,
+    encode,
+    sign,
+    statement,
+    verify,
+)
+from unlearning.domain import hashing, partition
+from unlearning.domain.chain import Chain
+from unlearning.domain.entities import plain
+from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.merkle import Tree
+from unlearning.domain.protocols import Records
+
+
+def test_an_outcome_is_plain_enough_for_json() -> None:
+    outcome = json.loads(json.dumps(plain(verify(SIGNED, keys().public))))
+    assert outcome["verdict"] == "verified"
+    assert outcome["recomputed"][0] == {
+        "name": "limits",
+        "agrees": True,
+        "how": "says what is out of reach and what it does not prove",
+    }
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_a_certificate_verifies_with_its_key_and_is_integrity_only_without(name: str) -> None:
+    envelope = envelope_of(CERTIFICATES[name]())
+    pinned, alone = verify(envelope, keys().public), verify(envelope)
+    assert (pinned.signature, pinned.verdict) == ("valid", "verified")
+    assert (alone.signature, alone.verdict) == ("unchecked", "integrity only")
+    assert pinned.keyid == public_key_id(keys().public) == envelope.signatures[0].keyid
+    assert pinned.recomputed == alone.recomputed
+    assert not pinned.refused
+    assert not alone.refused
+
+
+def test_another_key_makes_the_certificate_invalid_and_nothing_in_it_is_shown() -> None:
+    outcome = verify(envelope_of(facts()), keys(2).public)
+    assert (outcome.signature, outcome.verdict, outcome.refused) == ("invalid", "invalid", True)
+    assert outcome.subjects == ()
+    assert outcome.predicate == {}
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_the_absence_script_of_the_documentation_agrees(name: str, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "certificate.md").read_text("utf-8")
+    script = text.split("```python\n")[1].split("```")[0]
+
+    def run(made: CertificateFacts | NotFoundFacts) -> list[str]:
+        (tmp_path / "certificate.json").write_bytes(dump(envelope_of(made)))
+        done = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=30, check=True
+        )
+        return done.stdout.splitlines()
+
+    made = CERTIFICATES[name]()
+    lines = run(made)
+    assert len(lines) == len(made.frame.requests)
+    assert all("absent from data/train.parquet" in line for line in lines)
+    if isinstance(made, CertificateFacts):
+        other = replace(made, tables=(replace(made.tables[0], root_after="0" * 64),))
+        assert all("NOT SHOWN" in line for line in run(other))
+
+
+def test_everything_that_can_be_worked_out_again_agrees_in_an_honest_certificate() -> None:
+    outcome = agreements(facts())
+    assert set(outcome) == {
+        "limits", "ledger link", "dates", "absence from data/train.parquet", "subjects", "state", "promotion", "served model",
+        "chain of keys", "heads", "search after deletion",
+    }  # fmt: skip
+    assert all(outcome.values())
+
+
+@given(st.sets(st.integers(0, PEOPLE - 1), min_size=1, max_size=PEOPLE - 1))
+def test_the_real_chain_of_any_erasure_agrees(leaving: set[int]) -> None:
+    staying = [person for person in range(PEOPLE) if person not in leaving]
+    before, after = real_chain(list(range(PEOPLE))), real_chain(staying)
+    assert agreements(with_chains(facts(), before, after, people=len(staying)))["chain of keys"]
+
+
+def with_chains(whole: CertificateFacts, before: Chain, after: Chain, *, people: int) -> CertificateFacts:
+    """The same certificate over other chains, with everything that follows from them."""
+    return replace(
+        whole,
+        unlearning=replace(whole.unlearning, chain_before=before, chain_after=after),
+        impact=replace(whole.impact, shards=difference(before, after)),
+        tables=(replace(whole.tables[0], after=replace(whole.tables[0].after, rows=2 * people)),),
+    )
+
+
+def real_chain(people: list[int]) -> Chain:
+    owners = [person for person in people for _ in range(2)]
+    features = np.array([[person, row % 2] for row, person in enumerate(owners)], dtype=np.float32)
+    records = Records(features, np.array([person % 2 for person in owners], dtype=np.int64))
+    where = partition.places([bytes.fromhex(hashing.token(b"p" * 32, person, "integer")) for person in owners])
+    made = partition.partition(records, where, shards=SHARDS, slices=SLICES)
+    ordered = Records(records.features[made.order], records.labels[made.order])
+    return partition.chain(hashing.digest("recipe"), 7, ordered, where[made.order], made.bounds)
+
+
+def _swap_keys(predicate: dict[str, Any]) -> None:
+    """A checkpoint that the person shaped is kept in use."""
+    impact = predicate["impact"]["shards"][0]
+    before, after = (predicate["unlearning"][name]["shards"][impact["shard"]] for name in ("chainBefore", "chainAfter"))
+    after["keys"][impact["first_slice"]] = before["keys"][impact["first_slice"]]
+
+
+def _touch_another_shard(predicate: dict[str, Any]) -> None:
+    touched = {impact["shard"] for impact in predicate["impact"]["shards"]}
+    other = next(shard for shard in range(SHARDS) if shard not in touched)
+    predicate["unlearning"]["chainAfter"]["shards"][other]["keys"][-1] = hashing.digest("something else")
+
+
+LIES: list[tuple[str, Lie]] = [
+    ("chain of keys", _swap_keys),
+    ("chain of keys", _touch_another_shard),
+    ("chain of keys", put("impact.shards", [])),
+    ("chain of keys", put("impact.shards.0.first_slice", 2)),
+    ("chain of keys", put("impact.shards.0.records", 1)),
+    ("heads", put("unlearning.constituents.1.key", "0" * 64)),
+    ("heads", put("unlearning.constituents", [])),
+    ("heads", put("unlearning.dropped", [0])),
+    ("absence from data/train.parquet", put("tables.0.after.root", "0" * 64)),
+    ("absence from data/train.parquet", put("tables.0.after.people", 23)),
+    ("absence from data/train.parquet", put("requests.0.token", TOKENS[5].hex())),
+    ("state", put("residuals", [{"place": "cache", "outcome": "residual"}])),
+    ("state", put("verification.0.outcome", "residual")),
+    ("state", put("verification", "not searched again yet")),
+    ("promotion", put("validation.0.verdict", "failed")),
+    ("served model", put("promotion.servedDigest", "0" * 64)),
+    ("subjects", put("promotion.to", "diagnosis/9")),
+    ("subjects", put("tables.0.after.digest", "0" * 64)),
+    ("dates", put("requests.0.receivedAt", "2026-11-03T12:00:00+00:00")),
+    ("dates", put("requests.0.dueAt", "2026-11-01T12:00:00+00:00")),
+    ("dates", put("validUntil", "2026-11-01T12:00:00+00:00")),
+    ("dates", put("actions.0.finishedAt", "2026-11-02T11:00:00+00:00")),
+    ("dates", put("verification.0.at", "2026-11-02T23:00:00+00:00")),
+    ("search after deletion", put("verification.0.at", "2026-11-02T13:01:00+00:00")),
+    ("ledger link", put("chain.position", -1)),
+    ("ledger link", put("chain.head", "00")),
+    ("limits", put("scope.outOfReach", [])),
+    ("limits", put("doesNotProve", [])),
+]
+
+
+@pytest.mark.parametrize(("name", "lie"), LIES, ids=[f"{name}-{number}" for number, (name, _) in enumerate(LIES)])
+def test_a_signed_lie_that_contradicts_the_rest_is_found(name: str, lie: Lie) -> None:
+    document = json.loads(encode(statement(facts())))
+    lie(document["predicate"])
+    outcome = verify(sign(encode(document), keys().private), keys().public)
+    assert outcome.signature == "valid"
+    assert (outcome.verdict, outcome.refused) == ("contradictory", True)
+    assert name in {item.name for item in outcome.recomputed if not item.agrees}
+
+
+@pytest.mark.parametrize(("guarantee", "agrees"), [("exact", True), ("empirical", False)])
+def test_a_failed_membership_attack_contradicts_only_the_promotion_of_a_method_without_proof(
+    guarantee: str, agrees: bool
+) -> None:
+    document = json.loads(encode(statement(facts())))
+    predicate = document["predicate"]
+    predicate["unlearning"]["guarantee"] = guarantee
+    predicate["validation"] = [{**predicate["validation"][0], "name": "membership", "verdict": "failed"}]
+    outcome = verify(sign(encode(document), keys().private), keys().public)
+    assert [item.agrees for item in outcome.recomputed if item.name == "promotion"] == [agrees]
+
+
+def test_an_inclusion_proof_is_not_taken_for_absence() -> None:
+    whole, tree = facts(), Tree(TOKENS)
+    present = tuple(Absence(TOKENS[person].hex(), tree.prove(TOKENS[person])) for person in LEAVING)
+    table_of_lies = replace(whole.tables[0], root_after=tree.root, absences=present)
+    table_of_lies = replace(table_of_lies, after=replace(table_of_lies.after, people=PEOPLE))
+    assert not agreements(replace(whole, tables=(table_of_lies,)))["absence from data/train.parquet"]
+
+
+def test_an_erasure_that_states_no_table_shows_no_absence() -> None:
+    outcome = verify(envelope_of(replace(facts(), tables=())), keys().public)
+    assert "absence from the data: no table was stated" in outcome.not_recomputed
+
+
+def grown(whole: CertificateFacts) -> CertificateFacts:
+    return replace(whole, tables=(replace(whole.tables[0], after=replace(whole.tables[0].after, rows=99)),))
+
+
+def edited(whole: CertificateFacts) -> CertificateFacts:
+    return replace(whole, unlearning=replace(whole.unlearning, parent_data_digest=hashing.digest("as it was before an edit")))
+
+
+def retuned(whole: CertificateFacts) -> CertificateFacts:
+    chain = replace(whole.unlearning.chain_before, recipe=hashing.digest("another recipe"))
+    return replace(whole, unlearning=replace(whole.unlearning, chain_before=chain))
+
+
+@pytest.mark.parametrize("change", [grown, edited, retuned])
+def test_when_more_than_the_people_changed_the_chain_is_said_to_be_not_recomputed(
+    change: Callable[..., CertificateFacts],
+) -> None:
+    outcome = verify(envelope_of(change(facts())), keys().public)
+    assert outcome.verdict == "verified"
+    assert "chain of keys" not in {item.name for item in outcome.recomputed}
+    assert any(reason.startswith("which keys changed") for reason in outcome.not_recomputed)
+
+
+def test_absence_is_shown_in_a_tree_that_holds_only_half_of_each_token() -> None:
+    staying = [token[:16] for person, token in enumerate(TOKENS) if person not in LEAVING]
+    tree, whole = Tree(staying), facts()
+    absences = tuple(Absence(TOKENS[person][:16].hex(), tree.prove(TOKENS[person][:16])) for person in LEAVING)
+    halved = replace(whole, tables=(replace(whole.tables[0], root_after=tree.root, absences=absences),))
+    assert agreements(halved)["absence from data/train.parquet"]
+    one_short = replace(whole, tables=(replace(whole.tables[0], root_after=tree.root, absences=absences[:1]),))
+    assert not agreements(one_short)["absence from data/train.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("guarantee", "replayed", "words"),
+    [
+        ("exact", True, "replayed by the issuer with equal bytes"),
+        ("exact", None, "open to replay, not replayed"),
+        ("exact", False, "open to replay, not replayed"),
+        ("certified (ε=1, δ=0.0001)", None, "certified (ε=1, δ=0.0001) under its published assumptions"),
+        ("empirical", None, "a heuristic method"),
+    ],
+)
+def test_the_grade_says_how_strong_the_evidence_is(guarantee: str, replayed: bool | None, words: str) -> None:
+    done = facts().unlearning
+    done = replace(done, trained=replace(done.trained, guarantee=guarantee), replay_equal=replayed)
+    outcome = verify(envelope_of(replace(facts(), unlearning=done)), keys().public)
+    assert words in outcome.grade
+
+
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_no_outcome_ever_claims_compliance(name: str) -> None:
+    outcome = verify(envelope_of(CERTIFICATES[name]()), keys().public)
+    said = " ".join([outcome.grade, outcome.verdict, *map(str, outcome.recomputed), *outcome.not_recomputed])
+    assert "complian" not in said
+    assert outcome.verdict not in ("pass", "passed", "ok")
+    assert outcome.not_recomputed
+
+
+def signed_with(change: Lie) -> Envelope:
+    document = json.loads(encode(statement(facts())))
+    change(document)
+    return sign(encode(document), keys().private)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (put("_type", "https://in-toto.io/Statement/v0.1"), "_type is"),
+        (put("subject", []), "subject is not a list"),
+        (put("subject.0", {"name": "x", "digest": {"md5": "1"}}), "subject is not a list"),
+        (put("predicate", None), "no predicate"),
+        (put("predicateType", "https://slsa.dev/provenance/v1"), "predicateType is"),
+        (put("predicate.decision", "pardoned"), "decision is 'pardoned'"),
+        (lambda document: document["predicate"].pop("chain"), "no field chain"),
+        (lambda document: document["predicate"]["unlearning"].pop("chainAfter"), "no field unlearning.chainAfter"),
+        (put("predicate.issuedAt", "2026-13-01"), "malformed where dates"),
+        (put("predicate.requests", 7), "malformed where dates"),
+        (lambda document: document["predicate"].update(unlearning="not needed", residuals="x"), "its evidence is graded"),
+        (put("predicate.tables.0.absence.0.proof", {}), "a proof is malformed"),
+    ],
+)
+def test_a_signed_file_that_is_no_certificate_is_refused_by_name(change: Lie, message: str) -> None:
+    with pytest.raises(VerificationFailed, match=message):
+        verify(signed_with(change), keys().public)
+
+
+@pytest.mark.parametrize("value", [b"9" * 5000, b"-1e400", b"NaN", b'"\\udfff"', b'1, "decision": "erased"'])
+def test_a_signed_payload_that_two_readers_could_read_differently_is_refused(value: bytes) -> None:
+    payload = encode(statement(facts())).replace(b'"predicate":{', b'"predicate":{"beside":' + value + b",", 1)
+    with pytest.raises(VerificationFailed, match=r"not JSON|no JSON number|stands twice"):
+        verify(sign(payload, keys().private), keys().public)

@@ -1,0 +1,50 @@
+"""What people touch, worked out from their places alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from unlearning.domain.chain import Chain, Part, ShardChain, Trained
+from unlearning.domain.entities import ModelRecord, ShardImpact
+from unlearning.domain.partition import Places
+from unlearning.domain.planning.impact import shaped_by, shard_impacts, stale_in_chain, stale_keys
+from unlearning.domain.versions import DataVersion, ModelVersion
+
+CHAIN = Chain(
+    "recipe", 1, (ShardChain(0, ("s0", "a1", "a2", "a3"), (1, 1, 1)), ShardChain(1, ("s1", "b1", "b2", "b3"), (1, 1, 1)))
+)
+DATA = DataVersion("data/a.csv", "d" * 64, "0" * 32, None, 6, 6)
+PARTS = (Part(0, "a3", "x", 1, 3, 0.1), Part(1, "b3", "y", 1, 3, 0.1))
+RECORD = ModelRecord(ModelVersion("m", 1), "run", DATA, CHAIN, Trained("sisa", "exact", PARTS), 5)
+
+
+def at(*cells: tuple[int, int]) -> Places:
+    """(shard, slice), both 0-based, of two shards of three slices."""
+    return np.array([(shard, piece, 0, 0) for shard, piece in cells], dtype=np.uint64).reshape(-1, 4)
+
+
+def test_stale_are_the_checkpoints_from_the_person_s_slice_on_in_one_shard() -> None:
+    assert stale_in_chain(CHAIN, at((0, 1))) == {"a2", "a3"}
+    assert stale_in_chain(CHAIN, at((0, 1), (0, 2), (1, 0))) == {"a2", "a3", "b1", "b2", "b3"}
+    assert stale_in_chain(CHAIN, at()) == frozenset()
+
+
+def test_a_constituent_that_left_the_chain_is_stale_with_its_shard() -> None:
+    changed = replace(RECORD, trained=replace(RECORD.trained, parts=(replace(PARTS[0], key="negated"), PARTS[1])))
+    assert stale_keys(RECORD, at((0, 2))) == {"a3"}
+    assert stale_keys(changed, at((0, 2))) == {"a3", "negated"}
+    assert stale_keys(changed, at((1, 2))) == {"b3"}
+
+
+def test_each_touched_shard_begins_again_at_its_first_touched_slice_and_loses_each_record() -> None:
+    found = shard_impacts(at((1, 2), (1, 1), (1, 1), (0, 0)), shards=2, slices=3)
+    assert found == (ShardImpact(0, 1, 3, 1), ShardImpact(1, 2, 3, 3))
+    assert shard_impacts(at(), shards=2, slices=3) == ()
+
+
+def test_people_shaped_a_version_who_were_in_its_data_and_not_left_out() -> None:
+    holders = {DATA.digest: ["ann", "bob"], "another table": ["cid"]}
+    assert shaped_by(RECORD, holders, ["bob", "eve"]) == {"ann"}
+    assert shaped_by(RECORD, {}, []) == frozenset()

@@ -1,0 +1,25 @@
+"""Commands about a project: how `unlearn train` prints a check, and what `unlearn init` refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.entrypoints.cli.commands import unlearn
+from unlearning.entrypoints.cli.project import check_line
+
+
+def test_a_measured_check_shows_its_value() -> None:
+    check = {"name": "utility", "verdict": "passed", "value": 0.94974, "threshold": "> 0.653"}
+    assert check_line(check) == "  utility: passed 0.950, > 0.653"
+
+
+def test_a_check_without_a_value_says_that_nothing_was_measured() -> None:
+    check = {"name": "agreement", "verdict": "underpowered", "value": None, "threshold": "≥ 0.85"}
+    assert check_line(check) == "  agreement: underpowered not measured, ≥ 0.85"
+
+
+def test_a_project_either_trains_a_model_or_only_adopts(tmp_path: Path) -> None:
+    refused = unlearn(tmp_path, "init", "--model", "churn", "--adopt-only", "--json")
+    assert refused.code == 2
+    assert "expected one" in refused.err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,100 @@
+"""What every command shares: errors with an exit code, answers in two forms, identifiers that stay out of the history."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from unlearning.domain.errors import Damaged, NotFound, Refused, UnlearningError, WrongUse
+from unlearning.entrypoints.cli.shared import Commands, answer, content, json_option, people, person
+
+
+def invoke(error: Exception | None, *words: str) -> Result:
+    """A command that ends with this error."""
+
+    @click.group(cls=Commands)
+    def group() -> None:
+        """A group of commands."""
+
+    @group.command()
+    @json_option
+    def act(as_json: bool) -> None:
+        """Act."""
+        if error is not None:
+            raise error
+        answer(as_json, {"ä": 1}, ["one line", "another"])
+
+    return CliRunner().invoke(group, words)
+
+
+@pytest.mark.parametrize("kind", [WrongUse, NotFound, Refused, Damaged])
+def test_an_error_of_ours_is_one_line_for_people_a_document_for_programs_and_its_exit_code(
+    kind: type[UnlearningError],
+) -> None:
+    plain, asked = invoke(kind("what came; what was expected"), "act"), invoke(kind("what came"), "act", "--json")
+    assert (plain.exit_code, plain.stdout, plain.stderr) == (kind.exit_code, "", "unlearn: what came; what was expected\n")
+    assert json.loads(asked.stdout) == {"error": kind.__name__, "message": "what came"}
+    assert asked.stderr == "unlearn: what came\n"
+
+
+def test_a_full_disk_is_a_service_that_is_not_available() -> None:
+    result = invoke(OSError(errno.ENOSPC, "No space left on device", "ledger.db"), "act", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["error"] == "Unavailable"
+
+
+def test_a_bug_shows_as_one() -> None:
+    result = invoke(ZeroDivisionError("a bug"), "act")
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize("words", [("act", "--wrong", "--json"), ("act", "Zq-9999", "--json")])
+def test_wrong_use_is_a_document_too_and_repeats_no_argument_that_may_name_a_person(words: tuple[str, ...]) -> None:
+    result = invoke(None, *words)
+    assert result.exit_code == 2
+    assert json.loads(result.stdout)["error"] == "WrongUse"
+    assert "Zq-9999" not in result.output
+
+
+def test_an_answer_is_a_document_or_lines_and_never_both() -> None:
+    assert json.loads(invoke(None, "act", "--json").stdout) == {"ä": 1}
+    assert "ä" in invoke(None, "act", "--json").stdout
+    assert invoke(None, "act").stdout == "one line\nanother\n"
+
+
+def given(function: object, *named: object, stdin: str) -> object:
+    """What a function gives while this stands on standard input."""
+    found: list[object] = []
+
+    @click.command()
+    def read() -> None:
+        found.append(function(*named))  # type: ignore[operator]
+
+    result = CliRunner().invoke(read, [], input=stdin)
+    if result.exception is not None:
+        raise result.exception
+    return found[0]
+
+
+def test_a_dash_stands_for_the_lines_of_standard_input() -> None:
+    assert given(people, ["ann", "-"], stdin="bob\n\n cid \n") == ["ann", "bob", "cid"]
+    assert given(people, ["ann"], stdin="bob") == ["ann"]
+    assert given(person, "-", stdin="bob\n") == "bob"
+
+
+def test_one_person_is_not_two() -> None:
+    with pytest.raises(WrongUse, match="holds 2 identifiers; expected one"):
+        given(person, "-", stdin="ann\nbob")
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"\xff")
+    assert content(tmp_path / "file") == b"\xff"
+    for path in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(NotFound, match="name an existing file"):
+            content(path)

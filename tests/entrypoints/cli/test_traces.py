@@ -1,0 +1,60 @@
+"""`unlearn watch` and `purge`: what they say, and how they end when something was found."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from tests.entrypoints.cli.commands import unlearn
+from tests.small_project import TRAIN, Project
+from unlearning.domain.clocks import utc_now
+from unlearning.entrypoints.cli.traces import _counts, _sighting
+from unlearning.erasure import decisions
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_what_was_reversed_exits_1_once_and_says_what_is_left_to_do(project: Project) -> None:
+    [request] = project.request(project.people(TRAIN)[0])
+    then = utc_now() - timedelta(days=3)
+    decisions.hold(project.workspace, request.request_id, reason="an old case", now=then, until=then.date())
+
+    found = unlearn(project.root, "watch")
+
+    assert found.code == 1
+    assert "1 reversed of 1 found" in found.out
+    assert f"reversed  {request.request_id}: its legal hold was released" in found.out
+    assert "→ run `unlearn erase`" in found.out
+    assert f"watch  reversed: {request.request_id}" in found.err
+    again = unlearn(project.root, "watch", "--json")
+    assert (again.code, again.document["clean"], again.document["found"]) == (0, True, [])
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_a_ledger_that_was_tampered_with_is_reported_and_decides_nothing(project: Project) -> None:
+    project.request(project.people(TRAIN)[0])
+    head = unlearn(project.root, "audit", "--json").document
+    noted = f"{head['events']}:{head['head']}"
+    assert unlearn(project.root, "audit", "--head", noted).code == 0
+    with project.workspace.ledger.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE ledger_event SET at = '2001-01-01T00:00:00+00:00' WHERE seq = 1")
+
+    audited = unlearn(project.root, "audit", "--head", noted, "--json")
+    watched = unlearn(project.root, "watch", "--json")
+
+    assert (audited.code, audited.document["intact"]) == (1, False)
+    assert watched.code == 1
+    assert {one["kind"] for one in watched.document["found"]} == {"ledger"}
+    assert watched.document["reversed"] == 0
+
+
+def test_a_sighting_says_what_why_and_the_next_step_where_there_is_one() -> None:
+    found = {"outcome": "reversed", "what": "request-1", "why": "its hold is over", "next_step": "run `unlearn erase`"}
+    assert _sighting(found) == "reversed  request-1: its hold is over → run `unlearn erase`"
+    assert _sighting({**found, "outcome": "left", "next_step": ""}) == "left      request-1: its hold is over"
+
+
+def test_what_would_go_and_what_went_are_counted_alike() -> None:
+    one, other = {"place": "DVC cache", "count": 2}, {"place": "MLflow", "count": 1}
+    assert _counts({"would_go": [one], "went": []}) == [one]
+    assert _counts({"would_go": [], "went": [other, one]}) == [other, one]

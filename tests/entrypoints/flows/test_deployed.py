@@ -1,0 +1,47 @@
+"""The flows that deployments start: by a project's folder, for a request that an event announced."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.histories import History
+from unlearning.domain.clocks import utc_now
+from unlearning.domain.errors import NotFound
+from unlearning.entrypoints.flows import deployed
+from unlearning.erasure.steps.receive import receive
+from unlearning.project.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(beginning: History, tmp_path: Path) -> Workspace:
+    return beginning.copy(tmp_path / "project").workspace
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the flows were asked for, instead of running them."""
+    asked: list[Any] = []
+    monkeypatch.setattr(deployed.erasing, "run", lambda one, requests, **how: asked.append((one.root, requests, how)) or [])
+    monkeypatch.setattr(deployed.training, "run", lambda one: asked.append(one.root) or {})
+    return asked
+
+
+def test_an_event_starts_every_open_request_of_the_project_not_its_own_alone(workspace: Workspace, ran: list[Any]) -> None:
+    [made, _] = receive(workspace, ["ann-1", "bob-2"], regulation="gdpr", now=utc_now())
+    for request_id in (made.request_id, None):
+        assert deployed.erase.fn(root=str(workspace.root), request_id=request_id, replay=True) == []
+    assert ran == [(workspace.root, [], {"replay": True})] * 2
+
+
+def test_a_request_that_the_ledger_does_not_know_fails_the_run(workspace: Workspace, ran: list[Any]) -> None:
+    with pytest.raises(NotFound, match="request-0000000000000000"):
+        deployed.erase.fn(root=str(workspace.root), request_id="request-0000000000000000")
+    assert ran == []
+
+
+def test_training_is_that_of_the_project_in_the_folder(workspace: Workspace, ran: list[Any]) -> None:
+    assert deployed.train.fn(root=str(workspace.root)) == {}
+    assert ran == [workspace.root]

@@ -1,0 +1,63 @@
+"""Current versions of tables, and the index of who is in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.histories import History
+from unlearning.domain import hashing
+from unlearning.domain.clocks import utc_now
+from unlearning.domain.errors import KeyFileError, ProjectError
+from unlearning.erasure.steps.receive import receive
+from unlearning.project.tables import current_version, index_table, people_at, require_index_key
+
+PATH = "data/train.csv"
+
+
+@pytest.fixture
+def history(beginning: History, tmp_path: Path) -> History:
+    history = beginning.copy(tmp_path / "project")
+    history.table(PATH, ["ann-1", "bob-2", "bob-2"])
+    history.commit()
+    return history
+
+
+def token(history: History, name: str) -> str:
+    return hashing.token(history.workspace.keys.index, name, "text")
+
+
+def test_the_version_here_is_what_dvc_recorded_and_a_table_that_differs_is_refused(history: History) -> None:
+    version = current_version(history.workspace, PATH, "patient")
+    assert (version.rows, version.people, version.rev) == (3, 2, history.repository.git.head)
+    (history.root / PATH).unlink()
+    (history.root / PATH).write_text("patient,x\nann-1,1\n")
+    with pytest.raises(ProjectError, match=r"data/train\.csv differs"):
+        current_version(history.workspace, PATH, "patient")
+
+
+def test_a_version_is_indexed_once_and_then_known_by_the_people_in_it(history: History) -> None:
+    workspace = history.workspace
+    version = current_version(workspace, PATH, "patient")
+    for _ in range(2):
+        index_table(workspace, version, history.root / PATH, "patient")
+        assert workspace.lineage.data_versions() == [version]
+    found = workspace.lineage.versions_holding([bytes.fromhex(token(history, name)) for name in ("ann-1", "cid-3")])
+    assert [versions for _, versions in sorted(found.items(), key=lambda one: len(one[1]))] == [[], [version]]
+    assert people_at(workspace, version, history.root / PATH, "patient").everyone == {
+        token(history, "ann-1"),
+        token(history, "bob-2"),
+    }
+
+
+def test_tokens_of_another_key_are_refused_before_they_find_nobody(history: History) -> None:
+    made = receive(history.workspace, ["ann-1"], regulation="gdpr", now=utc_now())
+    workspace = history.workspace
+    index_table(workspace, current_version(workspace, PATH, "patient"), history.root / PATH, "patient")
+    require_index_key(workspace, [made[0].token])
+    (history.root / ".unlearning/keys/index.key").write_text("ab" * 32 + "\n")
+    with pytest.raises(KeyFileError, match=f"{made[0].request_id}: came under another index key"):
+        require_index_key(history.workspace, [made[0].token])
+    with pytest.raises(KeyFileError, match="the lineage was made with index key"):
+        require_index_key(history.workspace, [])

@@ -1,0 +1,70 @@
+"""Addresses that are meant, refused and hidden; and how a SQLite file is opened."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from unlearning.domain.errors import Damaged, SettingsError, Unavailable
+from unlearning.stores.sql import database
+from unlearning.stores.sql.ledger import SqlLedger
+
+
+def test_a_relative_sqlite_path_is_below_the_project_and_private(tmp_path: Path) -> None:
+    engine = database.connect("sqlite:///.unlearning/ledger.db", tmp_path)
+    folder = tmp_path / ".unlearning"
+    assert (folder / "ledger.db").is_file()
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    SqlLedger(engine).append("Counted", "s", {}, at=datetime(2026, 3, 1, tzinfo=UTC))
+    assert {path.name for path in folder.iterdir()} >= {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
+    assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
+    engine.dispose()
+
+
+def test_sqlite_zeroes_what_is_deleted_and_waits_for_others(tmp_path: Path) -> None:
+    engine = database.connect("sqlite:///store.db", tmp_path)
+    with engine.connect() as connection:
+        values = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "secure_delete", "foreign_keys", "busy_timeout", "synchronous")
+        }
+    assert values == {"journal_mode": "wal", "secure_delete": 1, "foreign_keys": 1, "busy_timeout": 30000, "synchronous": 2}
+    engine.dispose()
+
+
+@pytest.mark.services
+def test_a_postgresql_address_without_a_driver_means_the_one_that_is_installed(postgres_url: str, tmp_path: Path) -> None:
+    engine = database.connect(postgres_url.replace("+psycopg2", ""), tmp_path)
+    assert engine.dialect.driver == "psycopg2"
+    engine.dispose()
+
+
+def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"127\.0\.0\.1") as caught:
+        database.connect("postgresql+psycopg2://me:hunter2@127.0.0.1:1/unlearning", tmp_path)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ledger.db", "sqlite://", "sqlite:///:memory:", "mysql://u:hunter2@host/db", "postgresql+nonesuch://u:hunter2@host/db"],
+)
+def test_an_address_that_cannot_be_meant_is_refused(url: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="expected") as caught:
+        database.connect(url, tmp_path)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_path_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Unavailable, match=r"file/store\.db cannot be opened: (Not a directory|File exists)"):
+        database.connect("sqlite:///file/store.db", tmp_path)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "store.db").write_bytes(b"not a database, but long enough to be taken for one" * 50)
+    with pytest.raises(Damaged, match=r"store\.db"):
+        database.connect("sqlite:///store.db", tmp_path)

@@ -1,0 +1,58 @@
+"""What is deleted from our databases cannot be read from their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from unlearning.stores.sql import database, vacuum
+
+SECRET = b"Zq-9999 was here"
+
+
+def written_and_deleted(engine: sa.Engine) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE note (text TEXT)")
+        connection.exec_driver_sql(f"INSERT INTO note VALUES ('{SECRET.decode()}')")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM note")
+
+
+def bytes_of(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir() if file.is_file())
+
+
+def test_a_database_of_ours_leaves_no_deleted_row_once_it_is_compacted(tmp_path: Path) -> None:
+    engine = database.connect("sqlite:///store.db", tmp_path)
+    written_and_deleted(engine)
+    assert SECRET in bytes_of(tmp_path)  # the log still has it
+    assert not vacuum.leaves_bytes(engine)
+    vacuum.compact(engine)
+    assert SECRET not in bytes_of(tmp_path)
+    engine.dispose()
+
+
+def test_a_database_that_does_not_zero_its_pages_leaves_bytes_until_it_is_compacted(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path}/store.db")
+    sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete = OFF"))
+    written_and_deleted(engine)
+    assert vacuum.leaves_bytes(engine)
+    assert SECRET in bytes_of(tmp_path)
+    vacuum.compact(engine)
+    assert SECRET not in bytes_of(tmp_path)
+    engine.dispose()
+
+
+@pytest.mark.services
+def test_postgresql_is_compacted_and_what_it_keeps_is_said(postgres_url: str, tmp_path: Path) -> None:
+    engine = database.connect(postgres_url, tmp_path)
+    written_and_deleted(engine)
+    vacuum.compact(engine)
+    assert not vacuum.leaves_bytes(engine)
+    kept = vacuum.postgres_keeps("ledger database")
+    assert (kept.outcome, kept.level, kept.count) == ("out_of_reach", "physical", None)
+    assert kept.place.startswith("ledger database")
+    assert "VACUUM FULL" in kept.remedy
+    engine.dispose()

@@ -1,0 +1,230 @@
+"""The list for learners can fail: each learner here has one defect and is caught by the check made for it."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+
+from tests.fakes import ClimbingLearner, FakeLearner, FakeState
+from unlearning import testing
+from unlearning.domain.protocols import Records
+from unlearning.testing import (
+    Nonconforming,
+    check_learner,
+    learner_checks,
+)
+
+
+class DrawsFromTheProcess(FakeLearner):
+    """Batch order from the global generator."""
+
+    def fit(self, state, records, *, epochs, seed):
+        return super().fit(state, records, epochs=epochs, seed=seed + np.random.randint(1 << 30))
+
+
+class SeedsTheProcess(FakeLearner):
+    """The same bytes each time, at the cost of everyone else's random numbers."""
+
+    def fit(self, state, records, *, epochs, seed):
+        np.random.seed(seed % (1 << 32))
+        return super().fit(state, records, epochs=epochs, seed=seed)
+
+
+class ForgetsItsMomentum(FakeLearner):
+    """Half of the state is not in the checkpoint."""
+
+    def dumps(self, state):
+        return super().dumps(replace(state, velocity=np.zeros_like(state.velocity)))
+
+
+@dataclass(frozen=True)
+class KeepsMomentumToItself(FakeLearner):
+    """State that lives in the learner is lost between processes, and shared between threads."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "_calls", [])
+
+    def fit(self, state, records, *, epochs, seed):
+        self._calls.append(1)
+        return super().fit(state, records, epochs=epochs, seed=seed + len(self._calls))
+
+
+class TrainsInPlace(FakeLearner):
+    def fit(self, state, records, *, epochs, seed):
+        state.weights[:] = super().fit(state, records, epochs=epochs, seed=seed).weights
+        return FakeState(state.centre, state.weights.copy(), state.velocity)
+
+
+class DropsTheRaggedBatch(FakeLearner):
+    """Whole batches of 4 only."""
+
+    def fit(self, state, records, *, epochs, seed):
+        return super().fit(state, records[: len(records) // 4 * 4], epochs=epochs, seed=seed)
+
+
+class DividesByTheRaggedBatch(FakeLearner):
+    """A batch of one record has no variance."""
+
+    def fit(self, state, records, *, epochs, seed):
+        state = super().fit(state, records, epochs=epochs, seed=seed)
+        spread = 1.0 if len(records) > 1 else float("nan")
+        return replace(state, weights=state.weights * spread)
+
+
+class TakesAnythingForAState(FakeLearner):
+    def loads(self, payload):
+        try:
+            return super().loads(payload)
+        except Exception:
+            return super().fresh(0, Records(np.zeros((1, testing.FEATURES), np.float32), np.zeros(1, np.int64)))
+
+
+class GivesLogits(FakeLearner):
+    def predict(self, state, features):
+        return np.log(super().predict(state, features))
+
+
+class GivesBits(FakeLearner):
+    """Losses to the base of 2."""
+
+    def losses(self, state, records):
+        return super().losses(state, records) / np.log(2)
+
+
+class NeverTrainsTheLastSlice(FakeLearner):
+    def stage_epochs(self, slices):
+        return [*super().stage_epochs(slices)[:-1], 0]
+
+
+class IgnoresTheSeed(FakeLearner):
+    def fresh(self, _, first_slice):
+        return super().fresh(0, first_slice)
+
+
+class TrainsWithoutEpochs(FakeLearner):
+    def fit(self, state, records, *, epochs, seed):
+        return super().fit(state, records, epochs=max(1, epochs), seed=seed)
+
+
+class Ascends(FakeLearner):
+    """A sign error."""
+
+    def fit(self, state, records, *, epochs, seed):
+        return replace(self, learning_rate=-self.learning_rate)._fit(state, records, epochs, seed)
+
+    def _fit(self, state, records, epochs, seed):
+        return FakeLearner.fit(self, state, records, epochs=epochs, seed=seed)
+
+
+class StampsTheTime(FakeLearner):
+    """Bytes that differ each time, as zip archives with dates do."""
+
+    def dumps(self, state):
+        stream = io.BytesIO(super().dumps(state))
+        return stream.getvalue() + np.random.default_rng().bytes(4)
+
+    def loads(self, payload):
+        return super().loads(payload[:-4])
+
+
+class CentresWhenAsked(FakeLearner):
+    """predict leaves a trace in the state."""
+
+    def predict(self, state, features):
+        state.centre[:] += 1e-9
+        return super().predict(state, features)
+
+
+class PacksAPickle(FakeLearner):
+    """Whoever loads it runs whatever it says."""
+
+    def package(self, states):
+        return replace(super().package(states), files={"model.bin": pickle.dumps(states)})
+
+
+class ServesWithThisPackage(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), code="def load():\n    from unlearning.learners import torch\n")
+
+
+class NamesNoVersions(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), requirements=("numpy>=1",))
+
+
+class WritesOutOfItsFolder(FakeLearner):
+    def package(self, states):
+        return replace(super().package(states), files={"../MLmodel": b""})
+
+
+class CountsItsEnvironment(FakeLearner):
+    def environment(self):
+        return {"threads": 2}
+
+
+class HandsOutItsOwnWeights(ClimbingLearner):
+    """What a method changes, it changes in the state that others go on from."""
+
+    def network(self, state):
+        import torch
+
+        layer = super().network(state)
+        layer.weight = torch.nn.Parameter(torch.from_numpy(state.weights).T)
+        return layer
+
+
+class RebuildsWithoutTheNetwork(ClimbingLearner):
+    """The optimiser starts anew, and the weights too."""
+
+    def rebuild(self, state, network):
+        return replace(super().rebuild(state, network), weights=np.zeros_like(state.weights))
+
+
+class MeansItsLoss(ClimbingLearner):
+    def loss(self, logits, labels):
+        return super().loss(logits, labels).mean()
+
+
+LEARNERS = [
+    (HandsOutItsOwnWeights, "a_network_taken_out_can_be_put_back"),
+    (RebuildsWithoutTheNetwork, "a_network_taken_out_can_be_put_back"),
+    (MeansItsLoss, "a_network_taken_out_can_be_put_back"),
+    (PacksAPickle, "what_is_packaged_stands_alone"),
+    (ServesWithThisPackage, "what_is_packaged_stands_alone"),
+    (NamesNoVersions, "what_is_packaged_stands_alone"),
+    (WritesOutOfItsFolder, "what_is_packaged_stands_alone"),
+    (CountsItsEnvironment, "the_environment_is_plain_words"),
+    (DrawsFromTheProcess, "global_random_state_is_left_alone"),
+    (SeedsTheProcess, "global_random_state_is_left_alone"),
+    (SeedsTheProcess, None),
+    (ForgetsItsMomentum, "a_stored_state_is_the_whole_state"),
+    (KeepsMomentumToItself, "threads_do_not_disturb_each_other"),
+    (KeepsMomentumToItself, "a_stored_state_is_the_whole_state"),
+    (TrainsInPlace, "fit_leaves_its_arguments_alone"),
+    (DropsTheRaggedBatch, "every_record_shapes_the_state"),
+    (DividesByTheRaggedBatch, "any_number_of_records_can_be_trained"),
+    (TakesAnythingForAState, "bytes_that_are_no_state_are_damaged"),
+    (GivesLogits, "probabilities_are_probabilities"),
+    (GivesBits, "losses_are_in_nats"),
+    (NeverTrainsTheLastSlice, "every_stage_trains"),
+    (IgnoresTheSeed, "preprocessing_is_fitted_on_the_first_slice"),
+    (TrainsWithoutEpochs, "no_epochs_change_nothing"),
+    (Ascends, "training_learns"),
+    (StampsTheTime, "the_same_arguments_give_the_same_bytes"),
+    (CentresWhenAsked, "asking_changes_nothing"),
+]
+
+
+@pytest.mark.parametrize(("broken", "check"), LEARNERS)
+def test_a_defect_of_a_learner_is_found(broken, check):
+    if check is None:
+        with pytest.raises(Nonconforming, match=f"learner {broken.__name__}: 1 of {len(learner_checks())} checks failed"):
+            check_learner(broken)
+        return
+    (found,) = (one for one in learner_checks() if one.__name__ == check)
+    with pytest.raises(Nonconforming):
+        found(broken)

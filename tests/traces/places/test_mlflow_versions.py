@@ -1,0 +1,50 @@
+"""Versions that people shaped, as a place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.histories import History
+from tests.registry import Elsewhere
+from unlearning.domain.traces import Trace, Wanted
+from unlearning.stores.mlflow.garbage import RUN, VERSION, MlflowGarbage
+from unlearning.stores.mlflow.models import MlflowModels
+from unlearning.traces.places.mlflow_versions import NAME, MlflowPlace
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, where a test calls it itself
+
+
+def test_a_version_they_shaped_goes_and_its_alias_and_the_lineage_are_told(beginning: History, tmp_path: Path) -> None:
+    history = beginning.copy(tmp_path / "project")
+    models = history.workspace.models
+    elsewhere = Elsewhere.at(models.uri, tmp_path)
+    old, clean = elsewhere.train("fraud"), elsewhere.train("fraud")
+    elsewhere.client.set_registered_model_alias("fraud", "live", "1")
+    run, told = models.version("fraud", 1).run_id, list[str]()
+    people = frozenset({"token"})
+    place = MlflowPlace(
+        MlflowGarbage(models),
+        shaped=lambda tokens: [(old, run)] if tokens == people else [],
+        replacement=lambda: clean,
+        forgotten=told.extend,
+    )
+    assert place.find(Wanted(frozenset())).traces == ()
+    found = place.find(Wanted(people))
+    assert {(trace.kind, trace.name) for trace in found.traces} >= {(VERSION, str(old)), (RUN, str(run))}
+    assert list(found.traces) == sorted(found.traces, key=lambda trace: (trace.kind, trace.name, trace.location))
+
+    assert place.erase(found.traces) == ()
+
+    assert place.find(Wanted(people, known={NAME: frozenset(found.traces)})).traces == ()
+    assert models.every_alias()["fraud"] == {"live": 2}
+    assert str(old) in told
+
+
+def test_where_nothing_was_found_nobody_is_asked(tmp_path: Path) -> None:
+    garbage = MlflowGarbage(MlflowModels("http://127.0.0.1:9", "unlearning", tmp_path))  # nobody answers there
+    place = MlflowPlace(garbage, shaped=lambda _: [], replacement=lambda: None, forgotten=lambda _: None)
+    assert place.erase(()) == ()
+    assert place.find(Wanted(frozenset({"token"}))).traces == ()
+    assert Trace("fraud/1", VERSION) not in place.find(Wanted(frozenset())).traces

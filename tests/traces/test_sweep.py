@@ -1,0 +1,93 @@
+"""The search for traces: what looking shows, and what could not be looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.histories import History
+from unlearning.domain import hashing
+from unlearning.domain.clocks import utc_now
+from unlearning.domain.entities import Level
+from unlearning.domain.errors import NotFound, Unavailable
+from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.erasure.steps.receive import receive
+from unlearning.traces import sweep
+from unlearning.traces.out_of_reach import OUT_OF_REACH
+from unlearning.traces.sweep import Looked, Sweep
+
+NOBODY = Wanted(frozenset())
+LEFT = Residual("cache: models", "model", "unverified", 2, "nobody can say", "run `dvc repro`")
+
+
+@dataclass(frozen=True)
+class Here:
+    """A place that holds this."""
+
+    found: Found | Unavailable
+    name: str = "cache"
+    level: Level = "physical"
+    how: str = "every object opened"
+
+    def find(self, _wanted: Wanted) -> Found:
+        if isinstance(self.found, Unavailable):
+            raise self.found
+        return self.found
+
+    def erase(self, _traces: Sequence[Trace]) -> Sequence[Residual]:
+        return ()
+
+
+def looked(found: Found | Unavailable) -> list[Looked]:
+    return list(sweep._look(Here(found), NOBODY))
+
+
+def test_a_place_with_a_trace_is_residual_and_one_without_is_verified() -> None:
+    [clean] = looked(Found(searched=7))
+    assert (clean.outcome, clean.count, clean.searched, clean.remedy) == ("verified", 0, 7, "")
+    [left] = looked(Found((Trace("a"), Trace("b")), searched=7))
+    assert (left.outcome, left.count) == ("residual", 2)
+    assert "unlearn purge" in left.remedy
+
+
+def test_what_nobody_can_say_is_a_row_of_its_own() -> None:
+    clean, unclear = looked(Found(searched=7, unclear=(LEFT,)))
+    assert clean.outcome == "verified"
+    assert (unclear.place, unclear.outcome, unclear.count, unclear.remedy) == (LEFT.place, "unverified", 2, LEFT.remedy)
+
+
+def test_a_place_that_does_not_answer_is_not_a_clean_one() -> None:
+    [silent] = looked(Unavailable("MLflow did not answer"))
+    assert (silent.outcome, silent.count) == ("unverified", None)
+    assert "MLflow did not answer" in silent.how
+
+
+def test_a_search_is_clean_when_nothing_within_reach_was_found() -> None:
+    for found, clean in ((Found(), True), (Found(unclear=(LEFT,)), True), (Found((Trace("a"),)), False)):
+        assert Sweep(1, tuple(looked(found)), OUT_OF_REACH).clean is clean
+
+
+def test_it_is_told_in_one_document_and_in_lines_that_name_every_place_and_every_limit() -> None:
+    done = Sweep(2, tuple(looked(Found((Trace("a"),), searched=7, unclear=(LEFT,)))), OUT_OF_REACH)
+    document = sweep.document(done)
+    assert json.loads(json.dumps(document)) == document
+    assert (document["people"], document["clean"], len(document["places"])) == (2, False, 2)
+    lines = sweep.lines(done)
+    assert lines[0] == "searched for 2 people"
+    assert lines[1].split() == ["residual", "physical", "cache", "1", "of", "7"]
+    assert [line for line in lines if line.startswith("to do") and "run `dvc repro`" in line]
+    assert sum(line.startswith("out of reach") for line in lines) == len(OUT_OF_REACH)
+
+
+def test_everyone_who_was_erased_is_searched_for_unless_somebody_is_named(beginning: History, tmp_path: Path) -> None:
+    workspace = beginning.copy(tmp_path / "project").workspace
+    [open_one] = receive(workspace, ["ann-1"], regulation="gdpr", now=utc_now())
+    assert sweep.people(workspace, [], []) == frozenset()  # nobody is erased yet
+    assert sweep.people(workspace, [open_one.request_id], []) == {open_one.token}
+    assert sweep.people(workspace, [], ["bob-2"]) == {hashing.token(workspace.keys.index, "bob-2", "text")}
+    with pytest.raises(NotFound):
+        sweep.people(workspace, ["request-0000000000000000"], [])
