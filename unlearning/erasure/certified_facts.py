@@ -53,18 +53,19 @@ MERKLE_BYTES = 16
 """Tokens are cut to this length in the index and in Merkle trees; 128 bits keep a million people apart."""
 
 
-def _promoted(erasure: Erasure) -> list[ModelVersion]:
+def promoted_versions(erasure: Erasure) -> list[ModelVersion]:
     """The clean versions that serve since this erasure: of the own model and of adopted ones."""
     own = [ModelVersion(erasure.own.model, erasure.done(AliasMoved).to_version)] if erasure.candidate else []
     return [*own, *(ModelVersion(made.model, made.version) for made, _ in report.adopted_models(erasure))]
 
 
-def _facts(erasure: Erasure, sets: RecordSets) -> facts.CertificateFacts:
+def erasure_facts(erasure: Erasure, sets: RecordSets) -> facts.CertificateFacts:
+    """Everything that the certificate of an erasure states."""
     now, workspace = erasure.now(), erasure.workspace
     trained = erasure.promoted
     checks = erasure.done(CandidateValidated).checks if trained else ()
     return facts.CertificateFacts(
-        frame=_frame(erasure, _erased(erasure), erasure.erasure_id, now),
+        frame=frame(erasure, _erased(erasure), erasure.erasure_id, now),
         impact=erasure.done(ImpactAssessed).impact,
         tables=_tables(erasure),
         unlearning=_unlearning(erasure, sets, trained) if trained else None,
@@ -103,7 +104,8 @@ def _erased(erasure: Erasure) -> list[ErasureRequest]:
     return [request for request in erasure.requests if request.token in erasure.plan.tokens]
 
 
-def _frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: datetime) -> facts.Frame:
+def frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: datetime) -> facts.Frame:
+    """What every certificate states, whatever came of the requests."""
     workspace = erasure.workspace
     listed = sorted(bytes.fromhex(token) for token in workspace.ledger.state().suppressed())
     position, head = workspace.ledger.head()
@@ -154,7 +156,7 @@ def _backups(workspace: Workspace, now: datetime) -> tuple[facts.Backup, ...]:
     )
 
 
-def _trees(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree]]:
+def trees_of_tables(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree]]:
     """The current tables with the Merkle trees over their people's tokens."""
     current = [(current_version(workspace, path, person), person) for path, person in Holdings.of(workspace).tables.items()]
     return [
@@ -167,7 +169,8 @@ def _tree(tokens: Sequence[str]) -> merkle.Tree:
     return merkle.Tree(bytes.fromhex(token)[:MERKLE_BYTES] for token in tokens)
 
 
-def _absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, ...]:
+def absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, ...]:
+    """That each of these people is in no row of a table."""
     cut = [bytes.fromhex(token)[:MERKLE_BYTES] for token in tokens]
     return tuple(facts.Absence(token=token.hex(), proof=tree.prove(token)) for token in cut)
 
@@ -184,7 +187,7 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
             after=version,
             root_before=workspace.lineage.root(before[version.path]),
             root_after=tree.root,
-            absences=_absences(tree, erasure.plan.tokens),
+            absences=absences(tree, erasure.plan.tokens),
         )
         for version, tree in trees
     )

@@ -11,7 +11,7 @@ from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.events import CertificateIssued
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure.audit import LEDGER_HEAD
-from unlearning.erasure.certified_facts import _absences, _facts, _frame, _promoted, _trees
+from unlearning.erasure.certified_facts import absences, erasure_facts, frame, promoted_versions, trees_of_tables
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.project.workspace import Workspace
@@ -23,9 +23,9 @@ def issue(erasure: Erasure, sets: RecordSets) -> CertificateIssued:
     workspace = erasure.workspace
     if not erasure.plan.tokens:
         return CertificateIssued(path=None, residuals=0, decision="not_found")
-    gathered = _facts(erasure, sets)
+    gathered = erasure_facts(erasure, sets)
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
-    for made in _promoted(erasure):
+    for made in promoted_versions(erasure):
         _note(workspace, made, digest)
     left = len(gathered.residuals) + sum(finding.outcome in ("residual", "unverified") for finding in gathered.findings)
     return CertificateIssued(path=path, digest=digest, residuals=left, decision="erased")
@@ -48,10 +48,10 @@ def issue_not_found(erasure: Erasure) -> None:
             continue
         now = erasure.now()
         searched = tuple(
-            facts.SearchedTable(data=version, root=tree.root, absences=_absences(tree, [request.token]))
-            for version, tree in _trees(workspace)
+            facts.SearchedTable(data=version, root=tree.root, absences=absences(tree, [request.token]))
+            for version, tree in trees_of_tables(workspace)
         )
-        gathered = facts.NotFoundFacts(frame=_frame(erasure, [request], request.request_id, now), searched=searched)
+        gathered = facts.NotFoundFacts(frame=frame(erasure, [request], request.request_id, now), searched=searched)
         path, digest = _sign(workspace, gathered, request.request_id)
         issued = CertificateIssued(path=path, digest=digest, residuals=0, decision="not_found")
         workspace.ledger.append(request.request_id, issued, at=now)
