@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
+from unlearning.domain.codec import write
 from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.events import Event, Fact
 from unlearning.domain.partition import places, shard_and_slice
@@ -213,7 +214,7 @@ class Project:
         stages.evaluate(workspace)
         workspace.data.adopt(STAGES)
         workspace.data.git.commit("Train", ["."])
-        return made
+        return dict(write(made))
 
     def erase(self, *requests: str, replay: bool = False, before: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
         """The steps of the erasure flow in their order, without Prefect; `before` is called with the name of each first."""
@@ -228,8 +229,8 @@ class Project:
             patch.setattr(flow, "step", step)
             patch.setattr(flow, "mapped", lambda run, jobs: [run(job) for job in jobs])
             patch.setattr(flow, "create_markdown_artifact", lambda *_args, **_named: None)
-            done: list[dict[str, Any]] = flow.erase.fn(root=str(self.root), requests=list(requests), replay=replay)
-            return done
+            done = flow.erase.fn(root=str(self.root), requests=list(requests), replay=replay)
+            return list(write(done))
 
     def events(self) -> list[Event[Fact]]:
         """The ledger."""
@@ -278,7 +279,7 @@ class _Passed:
 
     passed = True
     metrics: Mapping[str, float] = {}
-    checks: Sequence[Any] = ()
+    results: Sequence[Any] = ()
 
 
 def tracked(root: Path, path: str) -> str:

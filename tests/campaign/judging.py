@@ -172,7 +172,7 @@ def _old_revision_lives(world: World) -> bool:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DVC_SITE_CACHE_DIR", str(world.home / "dvc-site"))
         done = old_revisions.checkout(world.project.workspace, world.ids["old"], into=world.home / "old")
-    if done["missing"]:
+    if done.missing:
         return False
     text = (world.home / "old/data/extra.csv").read_text()
     return world.others[0] in text and world.person not in text

@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from unlearning.domain.entities import CheckResult, ShapedVersion, ShardImpact
+from unlearning.domain.named import NamedData
+from unlearning.domain.traces import Residual
+from unlearning.domain.versions import DataVersion
 from unlearning.entrypoints import presentation
+from unlearning.erasure.report import Answered, ErasureReport, Forgot, Gone, Touched
 
 TOKEN = "9c4087ff1d8b" + "0" * 52
-REPORT: dict[str, Any] = {
-    "erasure_id": "erasure-0856a081d780",
-    "requests": [{"token": TOKEN, "state": "completed", "certificate": ".unlearning/certificates/erasure-0856a081d780.json"}],
-    "impact": {
-        "records": 7,
-        "data_versions": [{"name": "data/records.parquet@a4ac08d3ffff"}],
-        "model_versions": [{"name": "diagnosis", "version": 1}],
-        "shards": [{"shard": 1, "first_slice": 1, "slices": 4}, {"shard": 5, "first_slice": 2, "slices": 4}],
-        "shards_total": 8,
-    },
-    "checkpoints_stale": 7,
-    "models": [
-        {
-            "name": "diagnosis",
-            "method": "sisa",
-            "guarantee": "exact",
-            "shards_retrained": 2,
-            "shards_total": 8,
-            "shards_dropped": [3],
-            "alias": "champion",
-            "from_version": 1,
-            "to_version": 2,
-            "replay_equal": True,
-            "checks": [
-                {"name": "data/train.parquet: data.rows", "value": 444, "threshold": "= 444 | 451 - 7", "verdict": "passed"},
-                {"name": "data/train.parquet: data.types", "value": None, "threshold": "as before", "verdict": "passed"},
-                {"name": "membership", "value": 0.3317, "threshold": "within 0.50 ± 0.10", "verdict": "underpowered"},
-            ],
-        }
+CHECKS = (
+    CheckResult("data/train.parquet: data.rows", 444, "= 444 | 451 - 7", "passed", ""),
+    CheckResult("data/train.parquet: data.types", None, "as before", "passed", ""),
+    CheckResult("membership", 0.3317, "within 0.50 ± 0.10", "underpowered", ""),
+)
+BACKUPS = Residual(
+    place="backups and snapshots",
+    level="physical",
+    outcome="out_of_reach",
+    count=None,
+    why="they are not part of this project",
+    remedy="replay the suppression list after any restore, and record when they expire",
+)
+REPORT = ErasureReport(
+    erasure_id="erasure-0856a081d780",
+    requests=[Answered("request", TOKEN, "completed", ".unlearning/certificates/erasure-0856a081d780.json")],
+    impact=Touched(
+        records=7,
+        data_versions=[NamedData.of(DataVersion("data/records.parquet", "", "a4ac08d3ffff", None, 451, 100))],
+        model_versions=[ShapedVersion("diagnosis", 1, ("champion",), "")],
+        shards=[ShardImpact(1, 1, 4, 3), ShardImpact(5, 2, 4, 4)],
+        shards_total=8,
+    ),
+    checkpoints_stale=7,
+    models=[
+        Forgot(
+            name="diagnosis",
+            from_version=1,
+            to_version=2,
+            method="sisa",
+            guarantee="exact",
+            shards_retrained=2,
+            shards_total=8,
+            shards_dropped=[3],
+            checks=CHECKS,
+            alias="champion",
+            replay_equal=True,
+            training_seconds=3.0,
+            replay=None,
+            seconds={},
+        )
     ],
-    "purged": [{"place": "DVC objects", "count": 2}],
-    "residuals": [],
-    "out_of_reach": [
-        {
-            "place": "backups and snapshots",
-            "why": "they are not part of this project",
-            "remedy": "replay the suppression list after any restore, and record when they expire",
-        }
-    ],
-    "seconds": {"redact": 2.34, "purge": 5.1},
-}
+    adopted=[],
+    alias="champion",
+    certificate=None,
+    purged=[Gone("DVC objects", 2)],
+    residuals=[],
+    out_of_reach=[BACKUPS],
+    seconds={"redact": 2.34, "purge": 5.1},
+)
 
 
 @pytest.mark.parametrize("width", [80, 120])

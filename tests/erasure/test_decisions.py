@@ -280,7 +280,7 @@ def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_th
     assert release(project, request_id) == "completed_with_residuals"
     done_again = purge_again.purge(project.workspace, [])
 
-    assert done_again["certificates"]
+    assert done_again.certificates
     assert project.states() == {request_id: "completed"}
     assert source not in remote_objects(project.root)
     assert person not in people_of(project, old_revisions.known(project.workspace).twins[source].new)

@@ -86,7 +86,7 @@ def test_an_erasure_rewrites_the_parts_that_hold_the_person_and_no_other(project
     )
     assert sweep.sweep(project.workspace, within_reach.erased(project.workspace)).clean
     shown = old_revisions.checkout(project.workspace, str(rev), into=project.root.parent / "old")
-    assert (shown["twin"], shown["missing"]) == (True, [])
+    assert (shown.twin, shown.missing) == (True, [])
     assert len(tables.read(project.root.parent / "old" / FOLDER)) == len(tables.read(project.root / FOLDER))
 
 

@@ -242,8 +242,8 @@ def test_purge_leaves_alone_whoever_came_back_and_is_on_hold(erased: Erased) -> 
 
     shown, done = purge_again.preview(project.workspace, []), purge_again.purge(project.workspace, [])
 
-    assert [one["place"] for one in done["residuals"]] == ["people with a legal hold"]
-    assert shown["residuals"] == done["residuals"]
+    assert [one.place for one in done.residuals] == ["people with a legal hold"]
+    assert shown.residuals == done.residuals
     assert (project.root / ".dvc/cache/files/md5" / held[:2] / held[2:]).exists()
 
 

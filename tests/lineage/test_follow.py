@@ -56,8 +56,8 @@ def shaped(history: History, person: str) -> dict[str, str | None]:
     return {f"{one.name}/{one.version}": one.via for one in shaped_elsewhere(workspace, digests, [])}
 
 
-def whys(report: dict[str, object]) -> str:
-    return "\n".join(f"{gap['what']}: {gap['why']} → {gap['how_to_close']}" for gap in report["gaps"])
+def whys(report: follow.Round) -> str:
+    return "\n".join(f"{gap.what}: {gap.why} → {gap.remedy}" for gap in report.gaps)
 
 
 # --- against a started server ----------------------------------------------------------------------------------------
@@ -84,13 +84,13 @@ def test_every_way_of_saying_what_fed_a_version_is_read_from_a_server(server: st
 
     report = follow.follow(history.workspace)
 
-    assert report["model_versions"] == 7
+    assert report.model_versions == 7
     assert set(shaped(history, "bob")) == {str(by_input), str(by_tag), str(copied), str(tuned)}
     assert set(shaped(history, "ann")) == {str(by_input), str(by_tag), str(copied), str(tuned), str(newer)}
-    assert {gap["what"] for gap in report["gaps"]} == {f"model {foreign}", f"model {silent}"}
+    assert {gap.what for gap in report.gaps} == {f"model {foreign}", f"model {silent}"}
     assert "type 'local', not from DVC" in whys(report)
     again = follow.follow(history.workspace)
-    assert (again["new"], again["gaps"]) == (0, report["gaps"])
+    assert (again.new, again.gaps) == (0, report.gaps)
 
 
 @pytest.mark.services
@@ -136,7 +136,7 @@ def test_people_are_followed_through_three_stages_to_a_model(history: History, e
         str(beside): "beside the run data/clean.csv",
     }
     assert shaped(history, "eve") == {}
-    assert [gap["what"] for gap in report["gaps"]] == [f"model {beside}"]
+    assert [gap.what for gap in report.gaps] == [f"model {beside}"]
 
 
 def test_who_was_filtered_out_on_the_way_did_not_shape_the_model(history: History, elsewhere: Elsewhere) -> None:
@@ -162,7 +162,7 @@ def test_the_stage_is_read_with_the_hashes_of_the_moment_and_not_of_the_commit(h
     elsewhere.train("model", tags=tags)
     history.commit()
     report = follow.follow(history.workspace)
-    assert report["gaps"] == []
+    assert report.gaps == []
     assert set(shaped(history, "bob")) == {"model/1"}
     assert shaped(history, "ann") == {}
 
@@ -180,14 +180,14 @@ def test_branches_tags_and_renamed_tables_are_all_indexed_by_a_backfill(history:
     pointer = history.root / "data/people.csv.dvc"
     pointer.write_text(pointer.read_text().replace("train.csv", "people.csv"))
     history.commit()
-    assert follow.follow(history.workspace)["data_versions"] == 0
+    assert follow.follow(history.workspace).data_versions == 0
     report = follow.follow(history.workspace, everything=True)
     renamed = Tracked("data/people.csv", first.object)
-    assert report["gaps"] == []
+    assert report.gaps == []
     assert holding(history, "ann") >= {first, side}
     assert holding(history, "cleo") == {side}
     assert renamed in holding(history, "bob") or first in holding(history, "bob")
-    assert follow.follow(history.workspace, everything=True)["new"] == 0
+    assert follow.follow(history.workspace, everything=True).new == 0
 
 
 def test_a_table_whose_object_is_gone_is_a_gap_until_it_is_back(history: History, elsewhere: Elsewhere) -> None:
@@ -199,13 +199,13 @@ def test_a_table_whose_object_is_gone_is_a_gap_until_it_is_back(history: History
     elsewhere.train("model", data=[lost])
     history.lose(lost)
     report = follow.follow(history.workspace)
-    [gap] = report["gaps"]
-    assert gap["what"] == f"data {lost.name}"
-    assert "gone" in gap["why"]
-    assert "model/1" in gap["why"]
+    [gap] = report.gaps
+    assert gap.what == f"data {lost.name}"
+    assert "gone" in gap.why
+    assert "model/1" in gap.why
     (history.root / "data/train.csv").write_bytes(content)
     history.repository.add(["data/train.csv"])
-    assert follow.follow(history.workspace)["gaps"] == []
+    assert follow.follow(history.workspace).gaps == []
     assert set(shaped(history, "ann")) == {"model/1"}
 
 
@@ -213,10 +213,10 @@ def test_a_column_with_another_name_is_a_gap_until_it_is_named(history: History,
     old = history.table("data/train.csv", ["ann"], column="person_id")
     elsewhere.train("model", data=[old])
     history.commit()
-    [gap] = follow.follow(history.workspace)["gaps"]
-    assert "no known person column (it has 2 columns in its first line; looked for patient)" in gap["why"]
+    [gap] = follow.follow(history.workspace).gaps
+    assert "no known person column (it has 2 columns in its first line; looked for patient)" in gap.why
     follow.add_column(history.workspace, "data/train.csv:person_id")
-    assert follow.follow(history.workspace)["gaps"] == []
+    assert follow.follow(history.workspace).gaps == []
     assert set(shaped(history, "ann")) == {"model/1"}
 
 
@@ -231,9 +231,9 @@ def test_a_table_that_cannot_be_read_is_a_gap_that_quotes_no_cell(
     (history.root / "data/train.csv").write_text(content)
     history.repository.add(["data/train.csv"])
     elsewhere.train("model", data=[history.tracked("data/train.csv")])
-    [gap] = follow.follow(history.workspace)["gaps"]
-    assert why in gap["why"]
-    assert "zoe" not in json.dumps(gap)
+    [gap] = follow.follow(history.workspace).gaps
+    assert why in gap.why
+    assert "zoe" not in str(gap)
 
 
 def test_a_tracked_folder_is_opened_file_by_file(history: History, elsewhere: Elsewhere) -> None:
@@ -245,7 +245,7 @@ def test_a_tracked_folder_is_opened_file_by_file(history: History, elsewhere: El
     history.commit()
     elsewhere.train("model", data=[history.tracked("data/parts")])
     report = follow.follow(history.workspace)
-    assert report["gaps"] == []
+    assert report.gaps == []
     assert set(shaped(history, "ann")) == set(shaped(history, "bob")) == {"model/1"}
 
 
@@ -343,7 +343,7 @@ def test_data_that_is_logged_later_closes_the_gap(history: History, elsewhere: E
     content = history.table("data/train.csv", ["ann"])
     assert "logged no data set" in whys(follow.follow(history.workspace))
     elsewhere.client.log_inputs(run, _inputs(content))
-    assert follow.follow(history.workspace)["gaps"] == []
+    assert follow.follow(history.workspace).gaps == []
     assert set(shaped(history, "ann")) == {"model/1"}
 
 
@@ -376,12 +376,12 @@ def test_a_run_behind_a_gap_is_asked_for_alone_only_when_something_of_it_changed
     first = follow.follow(history.workspace)
     assert sorted(asked) == sorted([*silent, running])
     asked.clear()
-    assert follow.follow(history.workspace)["gaps"] == first["gaps"]
+    assert follow.follow(history.workspace).gaps == first.gaps
     assert asked == [running]
     asked.clear()
     elsewhere.client.log_inputs(silent[1], _inputs(content))
     elsewhere.client.update_model_version("model", "3", "somebody looks at it")
-    gaps = {gap["what"] for gap in follow.follow(history.workspace)["gaps"]}
+    gaps = {gap.what for gap in follow.follow(history.workspace).gaps}
     assert gaps == {"model model/1", "model model/3", "model model/4"}
     assert sorted(asked) == sorted([silent[1], silent[2], running])
     assert set(shaped(history, "ann")) == {"model/2"}
@@ -403,7 +403,7 @@ def test_a_model_that_a_run_named_after_it_ended_is_found(history: History, else
     if how == "said with something else":
         elsewhere.client.set_terminated(run)
     else:
-        assert [gap["what"] for gap in follow.follow(history.workspace)["gaps"]] == [f"model {tuned}"]
+        assert [gap.what for gap in follow.follow(history.workspace).gaps] == [f"model {tuned}"]
     follow.follow(history.workspace, everything=how == "asked for everything")
     assert history.workspace.lineage.edges() == [(base, tuned, "fine_tuned")]
     assert set(shaped(history, "ann")) == {str(base), str(tuned)}
@@ -445,14 +445,14 @@ def test_a_run_that_goes_while_its_version_has_a_gap_is_gone_in_the_next_round(
 
 def test_versions_trained_here_are_followed_like_any_other(project: Project) -> None:
     report = follow.follow(project.workspace)
-    assert (report["model_versions"], report["gaps"]) == (1, [])
+    assert (report.model_versions, report.gaps) == (1, [])
     assert [one.model for one in project.workspace.followed.sources()] == [ModelVersion(PARAMS["model"], 1)]
 
 
 def test_a_folder_whose_name_is_a_number_is_no_version_that_was_copied(history: History, elsewhere: Elsewhere) -> None:
     elsewhere.client.create_registered_model("model")
     elsewhere.client.create_model_version("model", "s3://bucket/fraud/3", elsewhere.run())
-    assert [gap["what"] for gap in follow.follow(history.workspace)["gaps"]] == ["model model/1"]
+    assert [gap.what for gap in follow.follow(history.workspace).gaps] == ["model model/1"]
     assert history.workspace.lineage.edges() == []
 
 
@@ -460,8 +460,8 @@ def test_a_folder_whose_name_is_a_number_is_no_version_that_was_copied(history: 
 def test_tags_that_cannot_be_are_a_gap_and_stop_nobody(history: History, elsewhere: Elsewhere, parent: str, kind: str) -> None:
     version = elsewhere.train("model", data=[history.table("data/train.csv", ["ann"])])
     tag(elsewhere, version, derived_from=parent, derived_kind=kind)
-    [gap] = follow.follow(history.workspace)["gaps"]
-    assert (gap["what"], parent in gap["why"], kind in gap["why"]) == ("model model/1", True, True)
+    [gap] = follow.follow(history.workspace).gaps
+    assert (gap.what, parent in gap.why, kind in gap.why) == ("model model/1", True, True)
     assert set(shaped(history, "ann")) == {"model/1"}
 
 
@@ -473,8 +473,8 @@ def tag(elsewhere: Elsewhere, version: ModelVersion, **tags: str) -> None:
 def test_a_parent_that_no_round_ever_saw_is_a_gap(history: History, elsewhere: Elsewhere) -> None:
     child = elsewhere.train("child", data=[history.table("data/train.csv", ["ann"])])
     tag(elsewhere, child, derived_from="base/1")
-    [gap] = follow.follow(history.workspace)["gaps"]
-    assert (gap["what"], gap["why"]) == ("model child/1", "it was made from base/1, of which nothing is known")
+    [gap] = follow.follow(history.workspace).gaps
+    assert (gap.what, gap.why) == ("model child/1", "it was made from base/1, of which nothing is known")
 
 
 def test_tags_that_come_later_are_read_though_mlflow_says_that_nothing_changed(history: History, elsewhere: Elsewhere) -> None:
@@ -503,8 +503,8 @@ def test_what_an_edge_names_and_nobody_followed_before_it_was_deleted_is_gone(hi
     for gone in (child, lost):
         elsewhere.client.delete_model_version(gone.name, "1")
     for _ in range(2):
-        [gap] = follow.follow(history.workspace)["gaps"]
-        assert (gap["what"], gap["why"]) == (f"model {base}", f"it was made from {lost}, of which nothing is known")
+        [gap] = follow.follow(history.workspace).gaps
+        assert (gap.what, gap.why) == (f"model {base}", f"it was made from {lost}, of which nothing is known")
         assert set(shaped(history, "ann")) == {str(base)}
 
 
@@ -519,13 +519,13 @@ def test_what_was_missing_about_a_deleted_parent_is_missing_while_its_child_live
         child = elsewhere.train(name)
         tag(elsewhere, child, derived_from=str(parent), derived_kind="quantised")
     expected = {"model silent/1", f"data {lost.name}"}
-    assert {gap["what"] for gap in follow.follow(history.workspace)["gaps"]} == expected
+    assert {gap.what for gap in follow.follow(history.workspace).gaps} == expected
     for parent in (silent, known):
         elsewhere.client.delete_model_version(parent.name, "1")
     for _ in range(2):
-        assert {gap["what"] for gap in follow.follow(history.workspace)["gaps"]} == expected
+        assert {gap.what for gap in follow.follow(history.workspace).gaps} == expected
     elsewhere.client.delete_model_version("small", "1")
-    assert {gap["what"] for gap in follow.follow(history.workspace)["gaps"]} == expected - {"model silent/1"}
+    assert {gap.what for gap in follow.follow(history.workspace).gaps} == expected - {"model silent/1"}
 
 
 def test_what_a_run_said_stands_when_the_run_is_gone(history: History, elsewhere: Elsewhere) -> None:
@@ -535,7 +535,7 @@ def test_what_a_run_said_stands_when_the_run_is_gone(history: History, elsewhere
     follow.follow(history.workspace)
     elsewhere.client.update_model_version("model", "1", "now described, so it is read again")
     _collect(history, run)
-    assert follow.follow(history.workspace)["gaps"] == []
+    assert follow.follow(history.workspace).gaps == []
     assert set(shaped(history, "ann")) == {"model/1"}
 
 
@@ -554,7 +554,7 @@ def test_a_stage_read_the_table_of_the_commit_and_not_that_of_its_last_run(histo
     history.table("data/raw.csv", ["ann", "bob"])
     rev = history.commit()
     elsewhere.train("model", tags={"dvc.git_rev": rev, "dvc.git_dirty": "false", "dvc.stage": "clean"})
-    assert follow.follow(history.workspace)["gaps"] == []
+    assert follow.follow(history.workspace).gaps == []
     assert set(shaped(history, "bob")) == {"model/1"}
 
 
@@ -573,7 +573,7 @@ def test_a_copy_of_what_was_deleted_before_anybody_followed_it_stands_alone(hist
     copy = elsewhere.copy(original, "production")
     elsewhere.client.delete_model_version("original", "1")
     history.commit()
-    assert follow.follow(history.workspace)["gaps"] == []
+    assert follow.follow(history.workspace).gaps == []
     assert set(shaped(history, "ann")) == {str(copy)}
 
 

@@ -25,7 +25,7 @@ from tests.servers import free_port
 from tests.small_project import TRAIN, Project, patient, tracked
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.events import LineageNotSent
-from unlearning.domain.versions import Tracked
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import openlineage
 
 FACETS = {
@@ -127,7 +127,7 @@ def test_a_training_takes_the_table_to_the_version(telling: Project) -> None:
     made = telling.train()
     workspace = telling.workspace
     with openlineage.reported(workspace, "train") as report:
-        openlineage.tell_training(workspace, report, made)
+        openlineage.tell_training(workspace, report, ModelVersion("outcome", made["version"]))
     [complete] = ended(telling)
     assert named(complete["inputs"]) == {(TRAIN, "FILE", tracked(telling.root, TRAIN))}
     assert named(complete["outputs"]) == {("outcome", "MODEL", str(made["version"]))}

@@ -14,6 +14,7 @@ from tests.histories import History
 from tests.registry import Elsewhere
 from tests.small_project import TRAIN, Project
 from unlearning.domain import hashing
+from unlearning.domain.codec import write
 from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.entrypoints.cli import main
 from unlearning.erasure import search
@@ -50,13 +51,13 @@ def path_of(label: str) -> str:
     return re.sub("@[0-9a-f]{12}$", "", label)
 
 
-def ids(found: dict[str, object], kind: str) -> set[str]:
-    return {path_of(node["label"]) for node in found["nodes"] if node["kind"] == kind}
+def ids(found: provenance.Answer, kind: str) -> set[str]:
+    return {path_of(node.label) for node in found.drawn.picture.nodes if node.kind == kind}
 
 
-def ways(found: dict[str, object]) -> set[tuple[str, str, str]]:
-    names = {node["id"]: path_of(node["label"]) for node in found["nodes"]}
-    return {(names[edge["source"]], names[edge["target"]], edge["label"]) for edge in found["edges"]}
+def ways(found: provenance.Answer) -> set[tuple[str, str, str]]:
+    names = {node.id: path_of(node.label) for node in found.drawn.picture.nodes}
+    return {(names[edge.source], names[edge.target], edge.label) for edge in found.drawn.picture.edges}
 
 
 def test_from_a_person_to_everything_they_shaped(history: History) -> None:
@@ -65,30 +66,30 @@ def test_from_a_person_to_everything_they_shaped(history: History) -> None:
     assert ids(found, "model") == {"fraud/1", "fraud-mobile/1"}
     assert ids(found, "alias") == {"@champion"}
     assert {("data/raw.csv", "data/clean.csv", "clean"), ("fraud/1", "fraud-mobile/1", "copied")} <= ways(found)
-    assert "ann" not in json.dumps(found).replace("cannot", "")
+    assert "ann" not in json.dumps(write(found)).replace("cannot", "")
 
 
 def test_what_was_never_opened_is_said_to_who_asks_about_a_person(history: History) -> None:
-    assert [gap["what"] for gap in provenance.of_subject(history.workspace, "bob")["gaps"]] == ["the DVC history"]
+    assert [gap.what for gap in provenance.of_subject(history.workspace, "bob").drawn.gaps] == ["the DVC history"]
     follow.follow(history.workspace, everything=True)
     found = provenance.of_subject(history.workspace, "bob")
-    assert found["gaps"] == []
+    assert found.drawn.gaps == []
     assert "data/unused.csv" in ids(found, "data")
 
 
 def test_a_stranger_is_nowhere(history: History) -> None:
     found = provenance.of_subject(history.workspace, "eve")
-    assert [node["kind"] for node in found["nodes"]] == ["person"]
+    assert [node.kind for node in found.drawn.picture.nodes] == ["person"]
 
 
 def test_from_a_model_back_to_the_raw_data_and_on_to_its_copies(history: History) -> None:
     found = provenance.of_model(history.workspace, "fraud/1")
     assert ids(found, "data") == {"data/raw.csv", "data/clean.csv", "data/features.csv"}
     assert ids(found, "model") == {"fraud/1", "fraud-mobile/1"}
-    assert found["versions"][0]["aliases"] == ["champion"]
+    assert found.versions[0].aliases == ("champion",)
     copy = provenance.of_model(history.workspace, "fraud-mobile")
     assert ids(copy, "model") == {"fraud/1", "fraud-mobile/1"}
-    assert copy["versions"][0]["derived_from"] == [{"model": "fraud/1", "kind": "copied"}]
+    assert copy.versions[0].derived_from == [provenance.From("fraud/1", "copied")]
 
 
 @pytest.mark.parametrize("named", ["data/clean.csv@v1", "data/clean.csv"])
@@ -133,7 +134,7 @@ def test_an_edge_that_somebody_states_taints_the_child(history: History) -> None
 
 
 def test_versions_trained_here_keep_the_keys_they_always_had(project: Project) -> None:
-    found = provenance.of_model(project.workspace, "outcome/1")
+    found = write(provenance.of_model(project.workspace, "outcome/1"))
     [version] = found["versions"]
     assert {"version", "aliases", "data_digest", "method", "guarantee", "parent", "erasure_id", "run_id", "deleted"} <= set(
         version

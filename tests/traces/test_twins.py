@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +18,7 @@ from tests import long_history
 from tests.long_history import CLEAN, PARTS, TOTALS, LongHistory, Past, made, read_totals, totals, without
 from tests.small_project import SOURCE, TABLES, Project, copy, patient
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.traces import Deleted
 from unlearning.entrypoints.cli import main
 from unlearning.project.training import stages
 from unlearning.project.workspace import open_workspace
@@ -52,7 +52,7 @@ def redact(project: Project, people: Sequence[str]) -> None:
     workspace.data.commit("Redact", TABLES)
 
 
-def purge(project: Project, *people: str) -> dict[str, Any]:
+def purge(project: Project, *people: str) -> Deleted:
     """Step 8 for people whose tables are redacted."""
     redact(project, people)
     return deletion.again(project.workspace, [project.token(one) for one in people])
@@ -97,7 +97,7 @@ def test_an_old_revision_holds_everybody_else_byte_for_byte_and_dvc_works_there(
         root = tmp_path / f"revision-{number}"
         done = old_revisions.checkout(history.project.workspace, past.rev, into=root)
         check_data(root, past, ERASED[:2])
-        assert (done["twin"], done["missing"], done["stale"]) == (True, [], ["totals"])
+        assert (done.twin, done.missing, done.stale) == (True, [], ["totals"])
         assert stale(root) == ["totals"]
     assert run(history.project.root, "git", "fsck", "--full", "--no-dangling") == ""
     assert run(history.project.root, "git", "rev-list", "HEAD").splitlines()[-len(revs) :] == revs
@@ -148,9 +148,9 @@ def test_a_clone_without_keys_checks_a_twin_out_and_says_that_nobody_checked_the
 
     done = old_revisions.checkout(theirs, history.past[0].rev, into=tmp_path / "old")
 
-    assert done["twin"]
+    assert done.twin
     check_data(tmp_path / "old", history.past[0], ERASED[:1])
-    assert old_revisions.listing(theirs)["signature"] == "unchecked"
+    assert old_revisions.listing(theirs).signature == "unchecked"
     assert [one for one in old_revisions.verify(theirs) if "signing.pub" in one]
 
 
@@ -160,7 +160,7 @@ def test_a_clone_with_the_public_key_alone_checks_the_map(history: LongHistory, 
     (root / ".unlearning/keys").mkdir(parents=True)
     shutil.copy(history.project.root / ".unlearning/keys/signing.pub", root / ".unlearning/keys/signing.pub")
 
-    assert old_revisions.listing(open_workspace(root))["signature"] == "valid"
+    assert old_revisions.listing(open_workspace(root)).signature == "valid"
     assert old_revisions.verify(open_workspace(root)) == []
 
 
@@ -182,7 +182,7 @@ def test_an_object_that_vanishes_from_the_cache_during_the_purge_gets_its_twin_f
     done = purge(history.project, ERASED[0])
 
     assert vanished
-    assert done["without_twin"] == []
+    assert done.without_twin == ()
     old_revisions.checkout(history.project.workspace, history.past[0].rev, into=tmp_path / "old")
     check_data(tmp_path / "old", history.past[0], ERASED[:1])
 
@@ -190,7 +190,7 @@ def test_an_object_that_vanishes_from_the_cache_during_the_purge_gets_its_twin_f
 def test_a_tracked_folder_of_now_that_still_holds_them_is_listed(history: LongHistory) -> None:
     done = purge(history.project, ERASED[0])
 
-    left = {one["place"] for one in done["residuals"]}
+    left = {one.place for one in done.residuals}
     assert f"table {PARTS}, current version" in left
 
 
@@ -243,8 +243,8 @@ def test_the_map_is_in_git_with_its_earlier_versions(history: LongHistory) -> No
 def test_a_twin_that_is_lost_or_is_another_file_is_found(history: LongHistory) -> None:
     purge(history.project, ERASED[0])
     assert old_revisions.verify(history.project.workspace) == []
-    source = next(one for one in old_revisions.listing(history.project.workspace)["twins"] if one["path"] == SOURCE)
-    name = f"files/md5/{source['new'][:2]}/{source['new'][2:]}"
+    source = next(one for one in old_revisions.listing(history.project.workspace).twins if one.path == SOURCE)
+    name = f"files/md5/{source.new[:2]}/{source.new[2:]}"
     lost, changed = (history.project.root / place / name for place in (".dvc/cache", ".dvc-remote"))
     lost.unlink()
     changed.chmod(0o600)
@@ -253,9 +253,9 @@ def test_a_twin_that_is_lost_or_is_another_file_is_found(history: LongHistory) -
     found = old_revisions.verify(history.project.workspace)
     changed.unlink()
 
-    assert found == [f"DVC remote 'store' holds another file under the name of the twin {source['new']}"]
+    assert found == [f"DVC remote 'store' holds another file under the name of the twin {source.new}"]
     assert old_revisions.verify(history.project.workspace) == [
-        f"the twin {source['new']} of {source['old']} is in no cache or remote"
+        f"the twin {source.new} of {source.old} is in no cache or remote"
     ]
 
 

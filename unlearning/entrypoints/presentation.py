@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from unlearning.domain.codec import write
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-Report = Mapping[str, Any]
+    from unlearning.domain.entities import CheckResult, ShardImpact
+    from unlearning.erasure.report import Answered, ErasureReport, Forgot, MadeAgain
+    from unlearning.project.training.stages import TrainingReport
 
 _WIDTH_WITHOUT_TERMINAL = 120
 
@@ -24,63 +28,62 @@ class Section:
     header: Sequence[str] = ()
 
 
-def sections(report: Report) -> list[Section]:
+def sections(report: ErasureReport) -> list[Section]:
     """What an erasure did, in the order in which a reader asks."""
     made = [
-        Section("Who asked", [_asked(request) for request in report["requests"]], ("person", "outcome", "certificate")),
+        Section("Who asked", [_asked(request) for request in report.requests], ("person", "outcome", "certificate")),
         Section("What they were in", list(_touched(report))),
     ]
-    for model in report["models"]:
-        made.append(Section(f"How {model['name']} forgot", list(_forgot(model))))
-        made.append(Section("Checks", [_check(check) for check in model["checks"]], ("check", "value", "threshold", "verdict")))
-    for model in report.get("adopted", ()):
-        made.append(Section(f"How {model['name']} was made again", list(_made_again(model))))
-        made.append(Section("Checks", [_check(check) for check in model["checks"]], ("check", "value", "threshold", "verdict")))
-    if report["purged"]:
-        made.append(Section("Deleted", [(item["place"], str(item["count"])) for item in report["purged"]]))
-    left = [(item["place"], item["why"], item["remedy"]) for item in (*report["residuals"], *report["out_of_reach"])]
+    for model in report.models:
+        made += [Section(f"How {model.name} forgot", list(_forgot(model))), _checks(model.checks)]
+    for adopted in report.adopted:
+        made += [Section(f"How {adopted.name} was made again", list(_made_again(adopted))), _checks(adopted.checks)]
+    if report.purged:
+        made.append(Section("Deleted", [(one.place, str(one.count)) for one in report.purged]))
+    left = [(one.place, one.why, one.remedy) for one in (*report.residuals, *report.out_of_reach)]
     if left:
-        made.append(
-            Section(f"Left: {len(report['residuals'])} within reach, the rest out of reach", left, ("place", "why", "remedy"))
-        )
-    made.append(Section("Seconds", [(step, f"{value:.1f}") for step, value in report["seconds"].items()]))
+        title = f"Left: {len(report.residuals)} within reach, the rest out of reach"
+        made.append(Section(title, left, ("place", "why", "remedy")))
+    made.append(Section("Seconds", [(step, f"{value:.1f}") for step, value in report.seconds.items()]))
     return made
 
 
-def _asked(request: Report) -> tuple[str, str, str]:
-    return short(request["token"]), request["state"].replace("_", " "), PurePosixPath(request["certificate"] or "").name
+def _asked(request: Answered) -> tuple[str, str, str]:
+    return short(request.token), request.state.replace("_", " "), PurePosixPath(request.certificate or "").name
 
 
-def _touched(report: Report) -> Iterable[tuple[str, str]]:
-    impact = report["impact"]
-    yield "records", str(impact["records"])
-    yield "data versions", _listed(v["name"] for v in impact["data_versions"])
-    yield "model versions", _listed(f"{v['name']}/{v['version']}" for v in impact["model_versions"])
-    if impact["shards_total"]:
-        yield "shards", shards(impact["shards"], impact["shards_total"])
-        yield "stale checkpoints", str(report["checkpoints_stale"])
+def _touched(report: ErasureReport) -> Iterable[tuple[str, str]]:
+    impact = report.impact
+    yield "records", str(impact.records)
+    yield "data versions", _listed(one.name for one in impact.data_versions)
+    yield "model versions", _listed(str(one.model) for one in impact.model_versions)
+    if impact.shards_total:
+        yield "shards", shards(impact.shards, impact.shards_total)
+        yield "stale checkpoints", str(report.checkpoints_stale)
 
 
-def _forgot(model: Report) -> Iterable[tuple[str, str]]:
-    yield "method, guarantee", f"{model['method']}, {model['guarantee']}"
-    yield "shards retrained", f"{model['shards_retrained']} of {model['shards_total']}"
-    if model["shards_dropped"]:
-        yield "shards left empty", _listed(map(str, model["shards_dropped"]))
-    yield f"alias {model['alias']}", f"{model['name']}/{model['from_version']} → {model['name']}/{model['to_version']}"
-    if model["replay_equal"] is not None:
-        yield "training again without them", "gave the same bytes" if model["replay_equal"] else "GAVE OTHER BYTES"
+def _forgot(model: Forgot) -> Iterable[tuple[str, str]]:
+    before, after = model.moved
+    yield "method, guarantee", f"{model.method}, {model.guarantee}"
+    yield "shards retrained", f"{model.shards_retrained} of {model.shards_total}"
+    if model.shards_dropped:
+        yield "shards left empty", _listed(map(str, model.shards_dropped))
+    yield f"alias {model.alias}", f"{before} → {after}"
+    if model.replay_equal is not None:
+        yield "training again without them", "gave the same bytes" if model.replay_equal else "GAVE OTHER BYTES"
 
 
-def _made_again(model: Report) -> Iterable[tuple[str, str]]:
+def _made_again(model: MadeAgain) -> Iterable[tuple[str, str]]:
     """A model that was trained elsewhere."""
-    yield "DVC stages", _listed(model["stages"])
-    yield "guarantee", model["guarantee"]
-    yield "versions", f"{_listed(map(str, model['from_versions']))} → {model['to_version']}"
-    yield "aliases moved", _listed(model["aliases"])
+    yield "DVC stages", _listed(model.stages)
+    yield "guarantee", model.guarantee
+    yield "versions", f"{_listed(map(str, model.from_versions))} → {model.to_version}"
+    yield "aliases moved", _listed(model.aliases)
 
 
-def _check(check: Report) -> tuple[str, str, str, str]:
-    return check["name"].replace(": data.", "  "), _number(check["value"]), check["threshold"], check["verdict"]
+def _checks(results: Iterable[CheckResult]) -> Section:
+    rows = [(one.name.replace(": data.", "  "), _number(one.value), one.threshold, one.verdict) for one in results]
+    return Section("Checks", rows, ("check", "value", "threshold", "verdict"))
 
 
 def _number(value: float | None) -> str:
@@ -94,9 +97,9 @@ def short(token: str) -> str:
     return f"tok_{token[:12]}"
 
 
-def shards(touched: Sequence[Report], total: int) -> str:
+def shards(touched: Sequence[ShardImpact], total: int) -> str:
     """Which shards are touched, and from which slice on."""
-    where = "; ".join(f"shard {s['shard']} from slice {s['first_slice']} of {s['slices']}" for s in touched)
+    where = "; ".join(f"shard {one.shard} from slice {one.first_slice} of {one.slices}" for one in touched)
     return f"{len(touched)} of {total}" + (f": {where}" if where else "")
 
 
@@ -104,7 +107,7 @@ def _listed(items: Iterable[str]) -> str:
     return ", ".join(items) or "none"
 
 
-def show(report: Report, *more: Section) -> None:
+def show(report: ErasureReport, *more: Section) -> None:
     """Print a report on standard output, as wide as the terminal."""
     from rich.console import Console
 
@@ -137,9 +140,9 @@ def _coloured(cell: str) -> str:
     return f"[{style}]{cell}[/]" if style else escape(cell)
 
 
-def markdown(report: Report) -> str:
+def markdown(report: ErasureReport) -> str:
     """The same as a page of Markdown, for a Prefect artifact."""
-    parts = [f"# {report['erasure_id']}"]
+    parts = [f"# {report.erasure_id}"]
     for section in sections(report):
         width = len(section.header) or max(map(len, section.rows), default=1)
         head = section.header or ("",) * width
@@ -152,10 +155,8 @@ def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def training_markdown(report: Report) -> str:
+def training_markdown(report: TrainingReport) -> str:
     """What a training did, for people."""
-    plainly = {key: value for key, value in report.items() if key not in ("checks", "metrics")}
-    rows = [(key, str(value)) for key, value in (*plainly.items(), *report["metrics"].items())]
-    return "\n".join(
-        [f"# {report['model']}/{report['version']}", "", _row(("what", "")), _row(("---", "---")), *map(_row, rows)]
-    )
+    plainly = {key: value for key, value in write(report).items() if key not in ("checks", "metrics")}
+    rows = [(key, str(value)) for key, value in (*plainly.items(), *report.metrics.items())]
+    return "\n".join([f"# {report.made}", "", _row(("what", "")), _row(("---", "---")), *map(_row, rows)])

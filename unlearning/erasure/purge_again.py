@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from unlearning.domain.clocks import Clock, utc_now
-from unlearning.domain.codec import write
 from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.events import PurgedAgain
@@ -23,14 +23,25 @@ if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
 
-def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Outcome:
+    """What a purge did, or would do."""
+
+    dry_run: bool
+    would_go: Sequence[Removed]
+    went: Sequence[Removed]
+    residuals: Sequence[Residual]
+    certificates: Sequence[str | None]
+
+
+def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> Outcome:
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
     free, kept = _without_held(workspace, _purgeable(workspace, requests))
     going = deletion.listed(deletion.find(Reach(workspace), _tokens(free), derived=derived).traces)
-    return {"dry_run": True, "would_go": write(going), "went": [], "residuals": write(kept), "certificates": []}
+    return Outcome(dry_run=True, would_go=going, went=[], residuals=kept, certificates=[])
 
 
-def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = False, clock: Clock = utc_now) -> dict[str, Any]:
+def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = False, clock: Clock = utc_now) -> Outcome:
     """Finish open purges, search and delete once more, and renew the certificates of what had residuals.
 
     derived: also delete what stages made from their data and nobody can read; `dvc repro` makes it again.
@@ -54,13 +65,8 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
             issued = certify.issue(erasure, RecordSets(erasure))
             workspace.ledger.append(erasure_id, issued, at=erasure.now())
             certificates.append(issued.path)
-    return {
-        "dry_run": False,
-        "would_go": [],
-        "went": write([*went, *done.removed]),
-        "residuals": write([*done.residuals, *kept]),
-        "certificates": certificates,
-    }
+    residuals = [*done.residuals, *kept]
+    return Outcome(dry_run=False, would_go=[], went=[*went, *done.removed], residuals=residuals, certificates=certificates)
 
 
 def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureRequest]:

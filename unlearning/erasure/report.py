@@ -1,11 +1,13 @@
-"""What an erasure or a training did, as one JSON document and as half-sentences for the log."""
+"""What an erasure or a training did, as one value and as half-sentences for the log."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from unlearning.domain.codec import write
+from unlearning.domain.chain import Replay, Trained
+from unlearning.domain.entities import CheckResult, ShapedVersion, ShardImpact
 from unlearning.domain.events import (
     AdoptedPromoted,
     AdoptedRetrained,
@@ -20,10 +22,11 @@ from unlearning.domain.events import (
     Purged,
     VersionRegistered,
 )
-from unlearning.domain.traces import Deleted
+from unlearning.domain.named import NamedData
+from unlearning.domain.traces import Deleted, Residual
+from unlearning.domain.versions import DataVersion, ModelVersion
 
 if TYPE_CHECKING:
-    from unlearning.domain.chain import Trained
     from unlearning.domain.entities import Impact
     from unlearning.domain.planning.plan import Plan
     from unlearning.erasure.erasure import Erasure
@@ -46,67 +49,147 @@ STEPS: dict[type[Fact], str] = {
 """Ledger event → the step that wrote it."""
 
 
-def summarise(erasure: Erasure, sets: RecordSets) -> dict[str, Any]:
-    """The outcome of one batch as a JSON document, read from its events alone."""
+@dataclass(frozen=True)
+class Answered:
+    """A request, and what came of it."""
+
+    request_id: str
+    token: str
+    state: str
+    certificate: str | None
+
+
+@dataclass(frozen=True)
+class Touched:
+    """What the people were in."""
+
+    records: int
+    data_versions: Sequence[NamedData]
+    model_versions: Sequence[ShapedVersion]
+    shards: Sequence[ShardImpact]
+    shards_total: int
+
+
+@dataclass(frozen=True)
+class Forgot:
+    """How the project's own model forgot."""
+
+    name: str
+    from_version: int
+    to_version: int
+    method: str
+    guarantee: str
+    shards_retrained: int
+    shards_total: int
+    shards_dropped: Sequence[int]
+    checks: Sequence[CheckResult]
+    alias: str
+    replay_equal: bool | None
+    training_seconds: float
+    replay: Replay | None
+    seconds: Mapping[str, float]
+
+    @property
+    def moved(self) -> tuple[ModelVersion, ModelVersion]:
+        """The version before, and the one after."""
+        return ModelVersion(self.name, self.from_version), ModelVersion(self.name, self.to_version)
+
+
+@dataclass(frozen=True)
+class MadeAgain:
+    """How a model that was trained elsewhere was made again."""
+
+    name: str
+    from_versions: Sequence[int]
+    to_version: int
+    aliases: Sequence[str]
+    stage: str | None
+    stages: Sequence[str]
+    guarantee: str
+    checks: Sequence[CheckResult]
+    data: DataVersion
+
+
+@dataclass(frozen=True)
+class Gone:
+    """How much was deleted in one place."""
+
+    place: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ErasureReport:
+    """The outcome of one batch."""
+
+    erasure_id: str
+    requests: Sequence[Answered]
+    impact: Touched
+    checkpoints_stale: int
+    models: Sequence[Forgot]
+    """The project's own, if it was made again."""
+    adopted: Sequence[MadeAgain]
+    alias: str | None
+    certificate: str | None
+    purged: Sequence[Gone]
+    residuals: Sequence[Residual]
+    out_of_reach: Sequence[Residual]
+    seconds: Mapping[str, float]
+
+
+def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
+    """The outcome of one batch, read from its events alone."""
     impact, plan, purged = erasure.done(ImpactAssessed).impact, erasure.plan, erasure.progress.done(Purged)
     deleted = purged.deleted if purged else Deleted((), (), ())
-    return {
-        "erasure_id": erasure.erasure_id,
-        "requests": [
-            {"request_id": r.request_id, "token": r.token, "state": r.state, "certificate": r.certificate}
-            for r in erasure.requests
-        ],
-        "impact": {
-            "records": impact.records,
-            "data_versions": [{**write(one), "name": one.name} for one in impact.data_versions],
-            "model_versions": write(impact.model_versions),
-            "shards": write(impact.shards),
-            "shards_total": impact.shards_total,
-        },
-        "checkpoints_stale": len(impact.checkpoints_stale),
-        "models": [_model(erasure, sets, trained)] if (trained := erasure.candidate) else [],
-        "adopted": [_adopted(made, moved) for made, moved in adopted_models(erasure)],
-        "alias": plan.own.alias if plan.own else None,
-        "certificate": erasure.done(CertificateIssued).path,
-        "purged": [{"place": one.place, "count": one.count} for one in deleted.removed],
-        "residuals": write(deleted.residuals),
-        "out_of_reach": write(deleted.out_of_reach),
-        "seconds": seconds(erasure),
-    }
+    data = [NamedData.of(one) for one in impact.data_versions]
+    return ErasureReport(
+        erasure_id=erasure.erasure_id,
+        requests=[Answered(one.request_id, one.token, one.state, one.certificate) for one in erasure.requests],
+        impact=Touched(impact.records, data, impact.model_versions, impact.shards, impact.shards_total),
+        checkpoints_stale=len(impact.checkpoints_stale),
+        models=[_forgot(erasure, sets, trained)] if (trained := erasure.candidate) else [],
+        adopted=[_made_again(made, moved) for made, moved in adopted_models(erasure)],
+        alias=plan.own.alias if plan.own else None,
+        certificate=erasure.done(CertificateIssued).path,
+        purged=[Gone(one.place, one.count) for one in deleted.removed],
+        residuals=deleted.residuals,
+        out_of_reach=deleted.out_of_reach,
+        seconds=seconds(erasure),
+    )
 
 
-def _model(erasure: Erasure, sets: RecordSets, candidate: CandidateTrained) -> dict[str, Any]:
+def _forgot(erasure: Erasure, sets: RecordSets, candidate: CandidateTrained) -> Forgot:
     trained, moved, judged = candidate.trained, erasure.done(AliasMoved), erasure.done(CandidateValidated)
-    return {
-        "name": erasure.own.model,
-        "from_version": moved.from_version,
-        "to_version": moved.to_version,
-        "method": trained.method,
-        "guarantee": trained.guarantee,
-        "shards_retrained": max(trained.shards_trained, len(trained.changed_from(sets.parent.trained))),
-        "shards_total": len(sets.retain.chain.shards),
-        "shards_dropped": list(trained.dropped),
-        "checks": write(judged.checks),
-        "alias": moved.alias,
-        "replay_equal": judged.replay.equal if judged.replay else None,
-        "training_seconds": candidate.training_seconds,
-        "replay": write(judged.replay),
-        "seconds": seconds(erasure),
-    }
+    return Forgot(
+        name=erasure.own.model,
+        from_version=moved.from_version,
+        to_version=moved.to_version,
+        method=trained.method,
+        guarantee=trained.guarantee,
+        shards_retrained=max(trained.shards_trained, len(trained.changed_from(sets.parent.trained))),
+        shards_total=len(sets.retain.chain.shards),
+        shards_dropped=trained.dropped,
+        checks=judged.checks,
+        alias=moved.alias,
+        replay_equal=judged.replay.equal if judged.replay else None,
+        training_seconds=candidate.training_seconds,
+        replay=judged.replay,
+        seconds=seconds(erasure),
+    )
 
 
-def _adopted(made: AdoptedRetrained, moved: AdoptedPromoted) -> dict[str, Any]:
-    return {
-        "name": made.model,
-        "from_versions": [version.version for version in moved.versions],
-        "to_version": made.version,
-        "aliases": list(moved.aliases),
-        "stage": made.stage,
-        "stages": list(made.stages),
-        "guarantee": made.guarantee,
-        "checks": write(made.checks),
-        "data": write(made.data),
-    }
+def _made_again(made: AdoptedRetrained, moved: AdoptedPromoted) -> MadeAgain:
+    return MadeAgain(
+        name=made.model,
+        from_versions=[version.version for version in moved.versions],
+        to_version=made.version,
+        aliases=moved.aliases,
+        stage=made.stage,
+        stages=made.stages,
+        guarantee=made.guarantee,
+        checks=made.checks,
+        data=made.data,
+    )
 
 
 def seconds(erasure: Erasure) -> dict[str, float]:

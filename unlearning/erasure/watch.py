@@ -12,10 +12,9 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain import lifecycle
-from unlearning.domain.entities import plain
 from unlearning.domain.errors import ParentMoved, Unavailable
 from unlearning.domain.events import (
     AliasReverted,
@@ -69,6 +68,25 @@ class Sighting:
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.what}: {self.why}" + (f" → {self.next_step}" if self.next_step else "")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What one round found."""
+
+    clean: bool
+    found: Sequence[Sighting]
+    reversed: int
+    checked: Sequence[str]
+
+    @classmethod
+    def of(cls, found: Sequence[Sighting]) -> Report:
+        """That of a round."""
+        return cls(not found, found, _reversed(found), ["ledger", *LOOKS])
+
+
+def _reversed(found: Sequence[Sighting]) -> int:
+    return sum(sighting.outcome == "reversed" for sighting in found)
 
 
 @dataclass(frozen=True)
@@ -314,20 +332,9 @@ LOOKS: Mapping[str, Callable[[Round], Iterator[Sighting]]] = {
 # --- for people -----------------------------------------------------------------------------------------------------
 
 
-def report(found: Sequence[Sighting]) -> dict[str, Any]:
-    """One round as a JSON document."""
-    return {
-        "clean": not found,
-        "found": [plain(sighting) for sighting in found],
-        "reversed": sum(sighting.outcome == "reversed" for sighting in found),
-        "checked": ["ledger", *LOOKS],
-    }
-
-
 def say(found: Sequence[Sighting]) -> str:
     """Half a sentence on one round."""
-    undone = sum(sighting.outcome == "reversed" for sighting in found)
-    return f"{len(found)} found, {undone} reversed" if found else "nothing came back"
+    return f"{len(found)} found, {_reversed(found)} reversed" if found else "nothing came back"
 
 
 def markdown(found: Sequence[Sighting]) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import Adoption, plain
+from unlearning.domain.entities import Adoption
 from unlearning.domain.errors import ProjectError, WrongUse
 from unlearning.domain.events import ModelAdopted
+from unlearning.domain.named import NamedData
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked, data_name
 from unlearning.lineage import membership_proof, sources
 from unlearning.project import plugins
@@ -49,7 +50,28 @@ class Wish:
     """Metric → least value that the run of a clean version must have logged."""
 
 
-def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Told:
+    """What `unlearn adopt` says."""
+
+    model: str
+    version: int
+    aliases: Sequence[str]
+    flavours: Sequence[str]
+    data_version: NamedData
+    subject_column: str
+    policy: str
+    stage: str | None
+    redacts: Sequence[str]
+    minimum: Mapping[str, float]
+    not_redacted: Sequence[str]
+    """What it is made from and has no such column."""
+    shared: int
+    """People who are named in one cell with others."""
+    warnings: Sequence[str]
+
+
+def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> Told:
     """Record where a version comes from and who shaped it, and how a clean version will be made; nothing is trained.
 
     Raises, before anything is recorded: WrongUse for a version that was trained here, a policy that cannot be kept, a stage
@@ -75,11 +97,22 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> dict[str, Any]:
     for path in {version.path, *above}:
         workspace.followed.add_column(path, wish.column)
     record(workspace, made, now=now)
-    told = {**_told(workspace, made, registered, wish.column), "not_redacted": list(unnamed), "shared": len(people.shared)}
-    return {
-        **told,
-        "warnings": [] if membership_proof.split(wish.data)[1] else list(_other_version(workspace, wish, version, run)),
-    }
+    aliases = workspace.models.aliases(made.model.name)
+    return Told(
+        model=made.model.name,
+        version=made.model.version,
+        aliases=sorted(alias for alias, number in aliases.items() if number == made.model.version),
+        flavours=workspace.models.flavours(registered.model),
+        data_version=NamedData.of(version),
+        subject_column=wish.column,
+        policy=made.policy,
+        stage=made.stage,
+        redacts=[path for path, _ in made.tables],
+        minimum=dict(made.minimum),
+        not_redacted=unnamed,
+        shared=len(people.shared),
+        warnings=[] if membership_proof.split(wish.data)[1] else list(_other_version(workspace, wish, version, run)),
+    )
 
 
 def record(workspace: Workspace, made: Adoption, *, now: datetime) -> None:
@@ -209,31 +242,16 @@ def _above(workspace: Workspace, path: str, column: str) -> tuple[tuple[str, ...
 # --- for people ------------------------------------------------------------------------------------------------------
 
 
-def _told(workspace: Workspace, made: Adoption, registered: Registered, column: str) -> dict[str, Any]:
-    aliases = workspace.models.aliases(made.model.name)
-    return {
-        "model": made.model.name,
-        "version": made.model.version,
-        "aliases": sorted(alias for alias, version in aliases.items() if version == made.model.version),
-        "flavours": list(workspace.models.flavours(registered.model)),
-        "data_version": {**plain(made.data), "name": made.data.name},
-        "subject_column": column,
-        "policy": made.policy,
-        "stage": made.stage,
-        "redacts": [path for path, _ in made.tables],
-        "minimum": dict(made.minimum),
-    }
-
-
-def lines(told: Mapping[str, Any]) -> Sequence[str]:
+def lines(told: Told) -> Sequence[str]:
     """An adoption for people."""
-    data, name = told["data_version"], f"{told['model']}/{told['version']}"
-    how = f"makes it again with DVC stage {told['stage']!r}" if told["stage"] else "lists it as left"
+    data = told.data_version
+    how = f"makes it again with DVC stage {told.stage!r}" if told.stage else "lists it as left"
     return [
-        f"{name} is adopted: {data['name']} trained it, {data['people']} people in {data['rows']} records",
-        f"  an erasure redacts {', '.join(told['redacts']) or 'no current table'} and {how}",
-        *(f"  least {metric} of a clean version: {least:g}" for metric, least in told["minimum"].items()),
-        *(f"  not redacted, it has no such column: {path}" for path in told["not_redacted"]),
-        *(f"  warning: {warning}" for warning in told["warnings"]),
-        *([f"  needs review: {told['shared']} people are named in one cell with others"] if told["shared"] else []),
+        f"{told.model}/{told.version} is adopted: {data.name} trained it, "
+        f"{data.version.people} people in {data.version.rows} records",
+        f"  an erasure redacts {', '.join(told.redacts) or 'no current table'} and {how}",
+        *(f"  least {metric} of a clean version: {least:g}" for metric, least in told.minimum.items()),
+        *(f"  not redacted, it has no such column: {path}" for path in told.not_redacted),
+        *(f"  warning: {warning}" for warning in told.warnings),
+        *([f"  needs review: {told.shared} people are named in one cell with others"] if told.shared else []),
     ]

@@ -29,7 +29,18 @@ if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
 
-def follow(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Round:
+    """What one round found."""
+
+    model_versions: int
+    data_versions: int
+    new: int
+    gaps: Sequence[Gap]
+    seconds: float
+
+
+def follow(workspace: Workspace, *, everything: bool = False) -> Round:
     """One round. everything: also index every table of every commit whose object can still be had (backfill), and ask for
     the run of every version with a gap again, though MLflow shows no change of it."""
     began = time.perf_counter()
@@ -48,13 +59,13 @@ def follow(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
     workspace.followed.keep(_findings(registry, read, history, opening, found, fed, missing))
     _mark_deleted(workspace, registry)
     after = workspace.lineage.data_versions()
-    return {
-        "model_versions": len(registry.versions),
-        "data_versions": len(after),
-        "new": sum(one.model not in known for one in registry.versions) + len(after) - before,
-        "gaps": [{"what": gap.what, "why": gap.why, "how_to_close": gap.remedy} for gap in missing],
-        "seconds": round(time.perf_counter() - began, 3),
-    }
+    return Round(
+        model_versions=len(registry.versions),
+        data_versions=len(after),
+        new=sum(one.model not in known for one in registry.versions) + len(after) - before,
+        gaps=missing,
+        seconds=round(time.perf_counter() - began, 3),
+    )
 
 
 def add_column(workspace: Workspace, named: str) -> None:
@@ -289,20 +300,19 @@ def _mark_deleted(workspace: Workspace, registry: Registry) -> None:
 # --- for people ------------------------------------------------------------------------------------------------------
 
 
-def say(report: Mapping[str, Any]) -> str:
+def say(found: Round) -> str:
     """Half a sentence on one round."""
-    gaps = f"{len(report['gaps'])} gaps" if report["gaps"] else "no gap"
-    return f"{report['model_versions']} model versions, {report['data_versions']} data versions, {report['new']} new, {gaps}"
+    gaps = f"{len(found.gaps)} gaps" if found.gaps else "no gap"
+    return f"{found.model_versions} model versions, {found.data_versions} data versions, {found.new} new, {gaps}"
 
 
-def lines(report: Mapping[str, Any]) -> list[str]:
+def lines(found: Round) -> list[str]:
     """One round for people: the numbers, then each gap with the way to close it."""
-    told = [f"  {gap['what']}: {gap['why']}\n      → {gap['how_to_close']}" for gap in report["gaps"]]
-    return [f"{say(report)}, {report['seconds']} s", *told]
+    return [f"{say(found)}, {found.seconds} s", *(gap.line for gap in found.gaps)]
 
 
-def markdown(report: Mapping[str, Any]) -> str:
+def markdown(found: Round) -> str:
     """One round as a Prefect artifact."""
-    rows = [f"| {gap['what']} | {gap['why']} | {gap['how_to_close']} |" for gap in report["gaps"]]
+    rows = [f"| {gap.what} | {gap.why} | {gap.remedy} |" for gap in found.gaps]
     table = ["| what | why | how to close it |", "|---|---|---|", *rows] if rows else ["Nothing is missing."]
-    return "\n".join([f"# {say(report)}", "", *table])
+    return "\n".join([f"# {say(found)}", "", *table])

@@ -205,24 +205,28 @@ def _post(url: str, text: str) -> None:
 # --- what the flows tell ---------------------------------------------------------------------------------------------
 
 
-def tell_training(workspace: Workspace, told: Told, done: Mapping[str, Any]) -> None:
+def tell_training(workspace: Workspace, told: Told, version: ModelVersion) -> None:
     """The training table went in, the registered version came out."""
-    made = record_of(workspace, ModelVersion(done["model"], done["version"]))
+    made = record_of(workspace, version)
     told.inputs.append(data(workspace, made.data))
     told.outputs.append(model(workspace, made.model))
 
 
-def tell_erasure(workspace: Workspace, told: Told, report: Mapping[str, Any], redacted: Sequence[tuple[Any, Any]]) -> None:
+def tell_erasure(
+    workspace: Workspace,
+    told: Told,
+    moved: Sequence[tuple[ModelVersion, ModelVersion]],
+    redacted: Sequence[tuple[DataVersion, DataVersion]],
+) -> None:
     """The new data and the old model went in, the new model came out; without a new model, old data became new data.
 
-    redacted: (before, after) of every table that was rewritten.
+    moved: (before, after) of the project's own model. redacted: the same of every table that was rewritten.
     """
-    for made in report["models"]:
-        train = [after for _, after in redacted if after.path == workspace.own.data.train]
-        told.inputs += [data(workspace, one) for one in train]
-        told.inputs.append(model(workspace, ModelVersion(made["name"], made["from_version"])))
-        told.outputs.append(model(workspace, ModelVersion(made["name"], made["to_version"])))
-    if not report["models"]:
+    for before, after in moved:
+        told.inputs += [data(workspace, one) for _, one in redacted if one.path == workspace.own.data.train]
+        told.inputs.append(model(workspace, before))
+        told.outputs.append(model(workspace, after))
+    if not moved:
         told.inputs += [data(workspace, before) for before, _ in redacted]
         told.outputs += [data(workspace, after) for _, after in redacted]
 

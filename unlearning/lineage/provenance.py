@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import ModelRecord, plain
+from unlearning.domain.codec import BESIDE
+from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound, WrongUse
+from unlearning.domain.named import NamedData
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.lineage import drawing, graph, index, membership_proof, shaped
 from unlearning.lineage.graph import Atlas
@@ -33,6 +35,100 @@ class Chosen:
     """Token of a person that was asked about → contents that hold them."""
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What an answer shows of the lineage, and what it cannot say."""
+
+    title: str
+    picture: drawing.Picture = field(metadata=BESIDE)
+    gaps: Sequence[Gap]
+
+    @property
+    def note(self) -> str:
+        """What a picture says of the gaps."""
+        count = len(self.gaps)
+        return f"Not the whole answer: {count} gap{'s' if count > 1 else ''}, listed by `unlearn lineage`." if count else ""
+
+
+@dataclass(frozen=True)
+class Fed:
+    """A content that a version was trained on, and how that is known."""
+
+    path: str
+    object: str
+    name: str
+    how: str
+
+
+@dataclass(frozen=True)
+class From:
+    """A version that another one was made from."""
+
+    model: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class TrainedHere:
+    """What is known of a version that was trained here; of any other, nothing."""
+
+    data_digest: str | None = None
+    method: str | None = None
+    guarantee: str | None = None
+    parent: int | None = None
+    erasure_id: str | None = None
+
+    @classmethod
+    def of(cls, record: ModelRecord | None) -> TrainedHere:
+        """Of a version with this record."""
+        if record is None:
+            return cls()
+        trained, parent = record.trained, record.parent.version if record.parent else None
+        return cls(record.data.digest, trained.method, trained.guarantee, parent, record.erasure_id)
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version that was asked about."""
+
+    version: int
+    aliases: Sequence[str]
+    deleted: bool
+    run_id: str | None
+    sources: Sequence[Fed]
+    derived_from: Sequence[From]
+    trained: TrainedHere = field(metadata=BESIDE)
+
+
+@dataclass(frozen=True)
+class OfModel:
+    """What fed a model, what it was made from, what was made from it."""
+
+    model: str
+    versions: Sequence[Version]
+    data_versions: Sequence[NamedData]
+    drawn: Drawn = field(metadata=BESIDE)
+
+
+@dataclass(frozen=True)
+class OfData:
+    """What a data version was made from, and what came of it."""
+
+    data: str
+    drawn: Drawn = field(metadata=BESIDE)
+
+
+@dataclass(frozen=True)
+class OfSubject:
+    """What holds a person, and what they shaped."""
+
+    subject: str
+    drawn: Drawn = field(metadata=BESIDE)
+
+
+Answer = OfModel | OfData | OfSubject
+
+
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
@@ -40,7 +136,7 @@ DRAWN_AT_MOST = 100
 """Parts of a picture that somebody can still read on a page."""
 
 
-def of_model(workspace: Workspace, named: str) -> dict[str, Any]:
+def of_model(workspace: Workspace, named: str) -> OfModel:
     """`MODEL` or `MODEL/VERSION`: what fed it, what it was made from, what was made from it. Raises NotFound."""
     name, version = _parse(named)
     atlas = graph.load(workspace)
@@ -54,15 +150,15 @@ def of_model(workspace: Workspace, named: str) -> dict[str, Any]:
     chosen = Chosen(f"lineage of {named}", frozenset({*made_from, *atlas.children_of(asked)}), fed)
     aliases = workspace.models.every_alias()
     records = [record for model, record in sorted(atlas.records.items(), key=lambda one: str(one[0])) if model in asked]
-    return {
-        "model": name,
-        "versions": [_version(model, atlas, aliases) for model in asked],
-        "data_versions": [{**plain(one), "name": one.name} for one in dict.fromkeys(record.data for record in records)],
-        **_drawn(workspace, chosen, atlas, aliases),
-    }
+    return OfModel(
+        name,
+        [_version(model, atlas, aliases) for model in asked],
+        [NamedData.of(one) for one in dict.fromkeys(record.data for record in records)],
+        _drawn(workspace, chosen, atlas, aliases),
+    )
 
 
-def of_data(workspace: Workspace, named: str) -> dict[str, Any]:
+def of_data(workspace: Workspace, named: str) -> OfData:
     """What a data version was made from, and what came of it. Raises NotFound.
 
     named: `PATH`, every known version of it; `PATH@REV`; or a version's own name, as every other answer says it.
@@ -73,10 +169,10 @@ def of_data(workspace: Workspace, named: str) -> dict[str, Any]:
     below = atlas.downwards(asked)
     fed = [model for model, contents in atlas.contents.items() if below & contents.keys()]
     chosen = Chosen(f"lineage of {named}", frozenset({*fed, *atlas.children_of(fed)}), atlas.upwards(asked) | below)
-    return {"data": named, **_drawn(workspace, chosen, atlas, workspace.models.every_alias())}
+    return OfData(named, _drawn(workspace, chosen, atlas, workspace.models.every_alias()))
 
 
-def of_subject(workspace: Workspace, identifier: str) -> dict[str, Any]:
+def of_subject(workspace: Workspace, identifier: str) -> OfSubject:
     """A person: every data version that holds them, every model version they shaped, and what was made from those."""
     (token,) = index_tokens(workspace, [identifier])
     found = shaped.holding(workspace, [token])
@@ -91,7 +187,7 @@ def of_subject(workspace: Workspace, identifier: str) -> dict[str, Any]:
     }
     shown = f"tok_{token[:12]}"
     chosen = Chosen(f"lineage of {shown}", frozenset({*fed, *atlas.children_of(fed)}), holding | passing, {shown: holding})
-    return {"subject": shown, **_drawn(workspace, chosen, atlas, workspace.models.every_alias())}
+    return OfSubject(shown, _drawn(workspace, chosen, atlas, workspace.models.every_alias()))
 
 
 def _passes(content: Tracked, objects: Collection[str], atlas: Atlas) -> bool:
@@ -119,43 +215,23 @@ def _parse(named: str) -> tuple[str, int | None]:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-def _version(model: ModelVersion, atlas: Atlas, aliases: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def _version(model: ModelVersion, atlas: Atlas, aliases: Mapping[str, Mapping[str, int]]) -> Version:
     record = atlas.records.get(model)
-    made = {
-        "version": model.version,
-        "aliases": list(graph.behind(model, aliases)),
-        "deleted": model in atlas.deleted,
-        "run_id": record.run_id if record else atlas.run_of(model),
-        "sources": [
-            {**content._asdict(), "name": content.name, "how": how}
-            for content, how in sorted(atlas.contents.get(model, {}).items())
-        ],
-        "derived_from": [{"model": str(parent), "kind": kind} for parent, child, kind in atlas.edges if child == model],
-    }
-    return {**made, **_trained(record)}
+    return Version(
+        version=model.version,
+        aliases=graph.behind(model, aliases),
+        deleted=model in atlas.deleted,
+        run_id=record.run_id if record else atlas.run_of(model),
+        sources=[Fed(*content, content.name, how) for content, how in sorted(atlas.contents.get(model, {}).items())],
+        derived_from=[From(str(parent), kind) for parent, child, kind in atlas.edges if child == model],
+        trained=TrainedHere.of(record),
+    )
 
 
-def _trained(record: ModelRecord | None) -> dict[str, Any]:
-    """What is known of a version that was trained here; of any other, nothing."""
-    return {
-        "data_digest": record.data.digest if record else None,
-        "method": record.trained.method if record else None,
-        "guarantee": record.trained.guarantee if record else None,
-        "parent": record.parent.version if record and record.parent else None,
-        "erasure_id": record.erasure_id if record else None,
-    }
-
-
-def _drawn(workspace: Workspace, chosen: Chosen, atlas: Atlas, aliases: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def _drawn(workspace: Workspace, chosen: Chosen, atlas: Atlas, aliases: Mapping[str, Mapping[str, int]]) -> Drawn:
     """Nodes, edges and gaps of what was chosen."""
-    picture = _picture(chosen, atlas, aliases)
-    gaps = [*workspace.followed.gaps(), *_unopened(atlas)] if chosen.holders else workspace.followed.gaps()
-    return {
-        "title": chosen.title,
-        "nodes": [plain(node) for node in picture.nodes],
-        "edges": [plain(edge) for edge in picture.edges],
-        "gaps": [{"what": gap.what, "why": gap.why, "how_to_close": gap.remedy} for gap in gaps],
-    }
+    gaps = [*workspace.followed.gaps(), *(_unopened(atlas) if chosen.holders else ())]
+    return Drawn(chosen.title, _picture(chosen, atlas, aliases), gaps)
 
 
 def _unopened(atlas: Atlas) -> list[Gap]:
@@ -236,17 +312,18 @@ def _model_node(model: ModelVersion, atlas: Atlas) -> drawing.Node:
 # --- for people ------------------------------------------------------------------------------------------------------
 
 
-def picture(found: Mapping[str, Any]) -> drawing.Picture:
+def picture(found: Drawn) -> drawing.Picture:
     """The picture of an answer. A person leads to the first data versions that hold them; what was made from those follows."""
-    nodes, edges = [drawing.Node(**node) for node in found["nodes"]], [drawing.Edge(**edge) for edge in found["edges"]]
+    edges = found.picture.edges
     held = {edge.target for edge in edges if edge.source.startswith("person:")}
     later = {edge.target for edge in edges if edge.source in held and edge.target in held}
-    return drawing.Picture(nodes, [e for e in edges if not (e.source.startswith("person:") and e.target in later)])
+    shown = [e for e in edges if not (e.source.startswith("person:") and e.target in later)]
+    return drawing.Picture(found.picture.nodes, shown)
 
 
-def draw(found: Mapping[str, Any], file: Path) -> None:
+def draw(found: Drawn, file: Path) -> None:
     """Write the picture of an answer, in the form that the file's suffix names. Raises WrongUse for another suffix."""
-    drawn = drawing.document(picture(found), file.suffix.lower(), found["title"], _note(found))
+    drawn = drawing.document(picture(found), file.suffix.lower(), found.title, found.note)
     if drawn is None:
         raise WrongUse(f"{file} cannot be drawn; expected a name that ends in .svg, .mmd or .md")
     with replacing(file) as stream:
@@ -262,37 +339,26 @@ def markdown(workspace: Workspace) -> str:
 
 def _model_markdown(workspace: Workspace, name: str) -> str:
     try:
-        found = of_model(workspace, name)
+        found = of_model(workspace, name).drawn
     except NotFound as error:
         return str(error)
-    if len(found["nodes"]) > DRAWN_AT_MOST:
-        return f"The {found['title']} has {len(found['nodes'])} parts; `unlearn lineage MODEL/VERSION --graph FILE` draws some."
-    return drawing.document(picture(found), ".md", found["title"], _note(found)) or ""
+    if (count := len(found.picture.nodes)) > DRAWN_AT_MOST:
+        return f"The {found.title} has {count} parts; `unlearn lineage MODEL/VERSION --graph FILE` draws some."
+    return drawing.document(picture(found), ".md", found.title, found.note) or ""
 
 
-def _note(found: Mapping[str, Any]) -> str:
-    count = len(found["gaps"])
-    return f"Not the whole answer: {count} gap{'s' if count > 1 else ''}, listed by `unlearn lineage`." if count else ""
-
-
-def lines(found: Mapping[str, Any]) -> Sequence[str]:
+def lines(found: Drawn) -> Sequence[str]:
     """An answer for people: one line a thing, with what it came from."""
-    names = {node["id"]: node["label"] for node in found["nodes"]}
-    rows = []
+    nodes, rows = found.picture.nodes, []
+    names = {node.id: node.label for node in nodes}
     for kind, heading in drawing.HEADINGS.items():
-        of_kind = [node for node in found["nodes"] if node["kind"] == kind]
+        of_kind = [node for node in nodes if node.kind == kind]
         rows += [f"{heading} ({len(of_kind)})"] if of_kind else []
-        rows += [
-            f"  {node['label']:<34} {node['detail']:<24} {_origins(node, found['edges'], names)}".rstrip() for node in of_kind
-        ]
-    gaps = [f"  {gap['what']}: {gap['why']}\n      → {gap['how_to_close']}" for gap in found["gaps"]]
-    return [found["title"], *rows, *([f"gaps ({len(gaps)}): this is not the whole answer", *gaps] if gaps else [])]
+        rows += [f"  {one.label:<34} {one.detail:<24} {_origins(one, found.picture.edges, names)}".rstrip() for one in of_kind]
+    gaps = [gap.line for gap in found.gaps]
+    return [found.title, *rows, *([f"gaps ({len(gaps)}): this is not the whole answer", *gaps] if gaps else [])]
 
 
-def _origins(node: Mapping[str, Any], edges: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> str:
-    told = [
-        names[edge["source"]] + (f" ({edge['label']})" if edge["label"] else "")
-        for edge in edges
-        if edge["target"] == node["id"]
-    ]
+def _origins(node: drawing.Node, edges: Sequence[drawing.Edge], names: Mapping[str, str]) -> str:
+    told = [names[edge.source] + (f" ({edge.label})" if edge.label else "") for edge in edges if edge.target == node.id]
     return f"←  {', '.join(told)}" if told else ""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import plain
 from unlearning.domain.errors import ProjectError
 from unlearning.stores.dvc import twin_files, twin_map
 from unlearning.stores.dvc.objects import ObjectStore, object_stores
@@ -59,11 +59,36 @@ def _commit_twin(git: Git, rev: str, rename: Callable[[str], bytes | None], pres
     return commit
 
 
-def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class CheckedOut:
+    """An old revision that was brought back."""
+
+    rev: str
+    commit: str
+    twin: bool
+    """Whether `commit` is a twin of `rev`."""
+    folder: str
+    missing: Sequence[str]
+    """Outputs that are nowhere."""
+    stale: Sequence[str]
+    """Stages that made something of erased people which nobody could take out."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The map of twins, and whether its signature was checked."""
+
+    signature: str
+    twins: Sequence[Twin]
+    stale: Sequence[str]
+    commits: int
+    """That have a twin."""
+
+
+def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> CheckedOut:
     """Bring back an old revision, or its twin when it named erased objects.
 
-    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. `missing` names outputs that are nowhere,
-    `stale` stages that made something of erased people which nobody could take out: `dvc repro` makes both again.
+    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. `dvc repro` makes what is missing or stale.
     Raises NotFound, ProjectError.
     """
     git = workspace.data.git
@@ -79,7 +104,7 @@ def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> dic
     missing = twin_files.checkout(data)
     stale = sorted({line.split(_READ)[0] for line in data.status() if _READ in line}) if chosen != commit else []
     folder = str(into or workspace.root)
-    return {"rev": commit, "commit": chosen, "twin": chosen != commit, "folder": folder, "missing": missing, "stale": stale}
+    return CheckedOut(commit, chosen, chosen != commit, folder, missing, stale)
 
 
 def _refuse_dirty(workspace: Workspace) -> None:
@@ -100,15 +125,15 @@ def _link(workspace: Workspace, commit: str, folder: Path) -> DvcData:
     return DvcData(folder)
 
 
-def listing(workspace: Workspace) -> dict[str, Any]:
+def listing(workspace: Workspace) -> Listing:
     """The map, whether its signature was checked, and how many commits have a twin. Raises VerificationFailed."""
     twins = known(workspace)
-    return {
-        "signature": "unchecked" if not workspace.trusted_keys else "valid",
-        "twins": [plain(twin) for twin in sorted(twins.twins.values(), key=lambda twin: (twin.path, twin.old))],
-        "stale": sorted(twins.stale),
-        "commits": len(plumbing.twins(workspace.data.git)),
-    }
+    return Listing(
+        signature="unchecked" if not workspace.trusted_keys else "valid",
+        twins=sorted(twins.twins.values(), key=lambda twin: (twin.path, twin.old)),
+        stale=sorted(twins.stale),
+        commits=len(plumbing.twins(workspace.data.git)),
+    )
 
 
 def verify(workspace: Workspace) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from unlearning.domain.entities import Level, plain
+from unlearning.domain.entities import Level
 from unlearning.domain.errors import Unavailable
 from unlearning.domain.traces import Place, Residual, Wanted
 from unlearning.project.people import index_tokens
@@ -83,11 +83,6 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
     yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
     for unclear in found.unclear:
         yield Looked(unclear.place, unclear.level, unclear.outcome, unclear.why, unclear.count, 0, unclear.remedy)
-
-
-def document(done: Sweep) -> dict[str, Any]:
-    """The search as plain values."""
-    return {"people": done.people, "places": plain(done.places), "out_of_reach": plain(done.out_of_reach), "clean": done.clean}
 
 
 def lines(done: Sweep) -> list[str]:

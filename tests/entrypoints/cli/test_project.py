@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.entrypoints.cli.commands import unlearn
+from unlearning.domain.entities import CheckResult
 from unlearning.entrypoints.cli.project import check_line
 
 
 def test_a_measured_check_shows_its_value() -> None:
-    check = {"name": "utility", "verdict": "passed", "value": 0.94974, "threshold": "> 0.653"}
+    check = CheckResult("utility", 0.94974, "> 0.653", "passed", "")
     assert check_line(check) == "  utility: passed 0.950, > 0.653"
 
 
 def test_a_check_without_a_value_says_that_nothing_was_measured() -> None:
-    check = {"name": "agreement", "verdict": "underpowered", "value": None, "threshold": "≥ 0.85"}
+    check = CheckResult("agreement", None, "≥ 0.85", "underpowered", "")
     assert check_line(check) == "  agreement: underpowered not measured, ≥ 0.85"
 
 

@@ -11,7 +11,7 @@ def test_following_leaves_what_it_found_and_a_picture_of_the_lineage_as_an_artif
 
     report = follow.run(project.workspace)
 
-    assert report["model_versions"] == 1
+    assert report.model_versions == 1
     (page,) = [text for text in server.artifacts("lineage") if "```mermaid" in text]
     assert 'n0[("data/' in page
     assert '"outcome/1' in page

@@ -14,6 +14,7 @@ from tests.entrypoints.flows.conftest import Server
 from tests.small_project import HOLDOUT, TABLES, Project, copy
 from unlearning.domain import hashing
 from unlearning.domain.chain import Trained
+from unlearning.domain.codec import write
 from unlearning.domain.errors import SettingsError
 from unlearning.entrypoints.flows import erase, runners, train
 from unlearning.entrypoints.flows.steps import mapped, step
@@ -73,9 +74,9 @@ def ended(
     """Both flows on one task runner."""
     project = copy(untrained, tmp_path_factory.mktemp(request.param) / "project")
     project.configure({"run": {"runner": request.param, "workers": 2}})
-    trained, who = train.run(project.workspace), leavers(project)
+    trained, who = write(train.run(project.workspace)), leavers(project)
     project.request(*who)
-    (report,) = erase.run(project.workspace, [], replay=True)
+    (report,) = write(erase.run(project.workspace, [], replay=True))
     return Ended(project, who, trained, report, registered(project))
 
 

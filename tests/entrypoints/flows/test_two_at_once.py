@@ -33,14 +33,14 @@ def test_an_erasure_that_another_process_overtakes_plans_again_from_its_version(
 
     assert overtaken[0].returncode == 0, overtaken[0].stderr
     plans = [(event.body["parent"]["version"], event.subject) for event in project.events() if event.kind == "PlanMade"]
-    mine = report["erasure_id"]
+    mine = report.erasure_id
     assert [version for version, erasure in plans if erasure == mine] == [1, 2]
     assert [version for version, erasure in plans if erasure != mine] == [1]
     assert set(project.states().values()) == {"completed"}
     # Whoever asked is left out of every training: the other's version is clean of both, and becomes nobody's work twice.
-    assert report["models"] == []
+    assert report.models == []
     assert project.champion == 2
-    assert report["certificate"]
+    assert report.certificate
     assert not {slow, quick} & set(project.people("data/train.parquet"))
     assert project.workspace.data.status() == []
     assert project.workspace.ledger.verify() == []

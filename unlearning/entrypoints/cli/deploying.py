@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from unlearning.entrypoints.cli.shared import answer, project
 
 if TYPE_CHECKING:
     from unlearning.entrypoints.flows.deployments import Deployment
+    from unlearning.entrypoints.flows.server import Deployed
 
 _take_over = click.option(
     "--take-over",
@@ -52,7 +53,8 @@ def deploy(root: Path, as_json: bool, pool: str, workers_folder: str | None, tak
         "deployments": [{**said.get(one.name, {}), **asdict(one)} for one in done.changes],
         "next": f"prefect worker start --pool {pool}",
     }
-    answer(as_json, document, list(_deploy_lines(document)))
+    last = "nothing was changed: a dry run" if dry_run else f"next: {document['next']}"
+    answer(as_json, document, [*_deploy_lines(done, wanted, pool), last])
 
 
 @click.command("serve-flows")
@@ -72,9 +74,8 @@ def serve_flows(root: Path, as_json: bool, take_over: bool) -> None:
     wanted, address = deployments.of_project(root), _server()
     from unlearning.entrypoints.flows import serving
 
-    served = _documents(wanted)
-    document = {"server": address, "deployments": served}
-    lines = [*(_line("serving", one) for one in served), f"on {address}; end with Ctrl-C"]
+    document = {"server": address, "deployments": _documents(wanted)}
+    lines = [*(_line("serving", one.name, one) for one in wanted), f"on {address}; end with Ctrl-C"]
     serving.serve(address, wanted, take_over=take_over, tell=lambda: answer(as_json, document, lines))
 
 
@@ -106,22 +107,21 @@ def _documents(wanted: Sequence[Deployment]) -> list[dict[str, Any]]:
     ]
 
 
-def _deploy_lines(document: Mapping[str, Any]) -> Iterator[str]:
-    pool = document["work_pool"]
-    yield f"{pool['result']:<8} work pool {pool['name']}"
-    for one in document["deployments"]:
-        yield _line(one["result"], one)
-        if one["differs"]:
-            yield f"         was different: {', '.join(one['differs'])}"
-        if one["paused"]:
+def _deploy_lines(done: Deployed, wanted: Sequence[Deployment], pool: str) -> Iterator[str]:
+    yield f"{'created' if done.pool_made else 'kept':<8} work pool {pool}"
+    declared = {one.name: one for one in wanted}
+    for one in done.changes:
+        yield _line(one.result, one.name, declared.get(one.name))
+        if one.differs:
+            yield f"         was different: {', '.join(one.differs)}"
+        if one.paused:
             yield "         its schedule is paused, and stays so until it is resumed in Prefect"
-    yield "nothing was changed: a dry run" if document["dry_run"] else f"next: {document['next']}"
 
 
-def _line(result: str, one: Mapping[str, Any]) -> str:
-    starts = [f"on the schedule {one['cron']}"] if one.get("cron") else []
-    starts += [f"on the event {one['event']}"] if one.get("event") else []
-    return f"{result:<8} {one['name']:<7}{', '.join(starts)}".rstrip()
+def _line(result: str, name: str, one: Deployment | None) -> str:
+    starts = [f"on the schedule {one.cron}"] if one and one.cron else []
+    starts += [f"on the event {one.trigger.event}"] if one and one.trigger else []
+    return f"{result:<8} {name:<7}{', '.join(starts)}".rstrip()
 
 
 COMMANDS = (deploy, serve_flows)

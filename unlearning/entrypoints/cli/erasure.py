@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +12,7 @@ from unlearning.entrypoints.cli.shared import answer, open_project, people, pref
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
+    from unlearning.erasure.report import ErasureReport
     from unlearning.project.workspace import Workspace
 
 
@@ -67,6 +68,7 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
     if dry_run:
         ctx.invoke(impact, root=root, as_json=as_json, requests=requests, subjects=())
         return
+    from unlearning.domain.codec import write
     from unlearning.entrypoints import presentation
     from unlearning.erasure import batches
 
@@ -76,7 +78,7 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
     if not reports:
         answer(as_json, {"models": [], "certificate": None, "residuals": []}, ["no open request; nothing to do"])
         return
-    document = {**reports[-1], "earlier": reports[:-1]} if len(reports) > 1 else reports[0]
+    document = {**write(reports[-1]), "earlier": reports[:-1]} if len(reports) > 1 else reports[0]
     answer(as_json, document, [])
     for report in () if as_json else reports:
         presentation.show(report)
@@ -85,7 +87,7 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
 COMMANDS = (impact, erase)
 
 
-def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -> list[dict[str, Any]]:
+def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -> list[ErasureReport]:
     prefect_at_home(workspace)
     from unlearning.entrypoints.flows import erase as flow
 
@@ -106,11 +108,10 @@ def _impact_lines(found: Impact) -> list[str]:
 
 def _own_lines(found: Impact) -> list[str]:
     """What it would mean for the model that the project trains itself."""
-    from unlearning.domain.codec import write
     from unlearning.entrypoints.presentation import shards
 
     return [
-        f"  shards  {shards(write(found.shards), found.shards_total)}",
+        f"  shards  {shards(found.shards, found.shards_total)}",
         f"  stale checkpoints: {len(found.checkpoints_stale)}",
         f"  method {found.method}, about {found.estimated_seconds:.1f} s of training",
     ]

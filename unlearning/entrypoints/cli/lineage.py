@@ -85,14 +85,14 @@ def lineage(root: Path, as_json: bool, model: str | None, data: str | None, subj
         raise WrongUse("MODEL, --data and --subject ask different things; expected one of them")
     workspace = open_project(root)
     if subject is not None:
-        found = provenance.of_subject(workspace, person(subject))
+        found: provenance.Answer = provenance.of_subject(workspace, person(subject))
     elif data is not None:
         found = provenance.of_data(workspace, data)
     else:
         found = provenance.of_model(workspace, model or _own(workspace))
     if graph is not None:
-        provenance.draw(found, graph)
-    answer(as_json, found, provenance.lines(found))
+        provenance.draw(found.drawn, graph)
+    answer(as_json, found, provenance.lines(found.drawn))
 
 
 def _own(workspace: Workspace) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from unlearning.entrypoints.cli.shared import KEYS, answer, json_option, open_project, prefect_at_home, project
+
+if TYPE_CHECKING:
+    from unlearning.domain.entities import CheckResult
+    from unlearning.entrypoints.scaffold.former import Line
 
 
 @click.command()
@@ -33,20 +37,25 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool) -> None
         raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
     root, named = root.resolve(), None if adopt_only else model or "diagnosis"
     done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
-    to_change = [
-        {"path": scaffold.DEPLOYMENTS, "line": line.number, "is": line.entrypoint, "should_be": line.should_be}
-        for line in scaffold.to_change(root)
-    ]
-    document = {"files": [{"path": path, "result": result} for path, result in done], "to_change": to_change}
+    to_change = scaffold.to_change(root)
+    document = {
+        "files": [{"path": path, "result": result} for path, result in done],
+        "to_change": [
+            {"path": scaffold.DEPLOYMENTS, "line": line.number, "is": line.entrypoint, "should_be": line.should_be}
+            for line in to_change
+        ],
+    }
     answer(as_json, document, [*(f"{result:<9} {path}" for path, result in done), *_advice(to_change)])
 
 
-def _advice(to_change: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _advice(to_change: Sequence[Line]) -> Iterator[str]:
     """What to do about entrypoints that an earlier version had and this one has not."""
+    from unlearning.entrypoints.scaffold.scaffold import DEPLOYMENTS
+
     if to_change:
         yield "These flows are part of the package now. Change by hand, then `unlearn deploy` or `prefect deploy --all`:"
     for one in to_change:
-        yield f"  {one['path']}, line {one['line']}: entrypoint: {one['is']} → {one['should_be']}"
+        yield f"  {DEPLOYMENTS}, line {one.number}: entrypoint: {one.entrypoint} → {one.should_be}"
 
 
 @click.command()
@@ -85,24 +94,26 @@ def train(root: Path, as_json: bool) -> None:
     \b
     Example:  unlearn train --json | jq .version
     """
+    from unlearning.domain.codec import write
+
     workspace = open_project(root)
     _ = workspace.own  # said before Prefect starts, which takes seconds
     began = time.perf_counter()
     prefect_at_home(workspace)
     from unlearning.entrypoints.flows import train as flow
 
-    report = {**flow.run(workspace), "seconds": round(time.perf_counter() - began, 3)}
-    lines = [f"{report['model']}/{report['version']}  alias {report['alias'] or 'not moved'}"]
-    lines += [check_line(check) for check in report["checks"]]
-    answer(as_json, report, lines)
-    if report["alias"] is None:
+    report = flow.run(workspace)
+    document = {**write(report), "seconds": round(time.perf_counter() - began, 3)}
+    lines = [f"{report.made}  alias {report.alias or 'not moved'}", *map(check_line, report.checks)]
+    answer(as_json, document, lines)
+    if report.alias is None:
         raise click.exceptions.Exit(1)
 
 
-def check_line(check: Mapping[str, Any]) -> str:
+def check_line(check: CheckResult) -> str:
     """A check for people; one that nothing could be measured for, such as agreement with a purged version, has no value."""
-    value = "not measured" if check["value"] is None else f"{check['value']:.3f}"
-    return f"  {check['name']}: {check['verdict']} {value}, {check['threshold']}"
+    value = "not measured" if check.value is None else f"{check.value:.3f}"
+    return f"  {check.name}: {check.verdict} {value}, {check.threshold}"
 
 
 @click.command()
@@ -113,9 +124,10 @@ def evaluate(root: Path, as_json: bool) -> None:
     \b
     Example:  unlearn evaluate --json | jq .accuracy
     """
+    from unlearning.domain.codec import write
     from unlearning.project.training import stages
 
-    report = stages.evaluate(open_project(root))
+    report = write(stages.evaluate(open_project(root)))
     answer(as_json, report, [f"{key}: {value}" for key, value in report.items()])
 
 

@@ -122,9 +122,11 @@ def content(path: Path) -> bytes:
 
 
 def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
-    """Standard output: the document, or the lines for people."""
+    """Standard output: the document, of plain values or dataclasses, or the lines for people."""
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        from unlearning.domain.codec import write
+
+        click.echo(json.dumps(write(document), indent=2, ensure_ascii=False))
     else:
         for line in lines:
             click.echo(line)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from unlearning.domain.versions import data_name
 from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project
+
+if TYPE_CHECKING:
+    from unlearning.erasure.watch import Sighting
 
 
 @click.command()
@@ -24,12 +27,13 @@ def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence
     \b
     Example:  unlearn sweep --json | jq .places
     """
+    from unlearning.domain.codec import write
     from unlearning.traces import sweep as sweeping
 
     workspace = open_project(root)
     named = people(subjects)
     done = sweeping.sweep(workspace, sweeping.people(workspace, requests, named), identifiers=named)
-    answer(as_json, sweeping.document(done), sweeping.lines(done))
+    answer(as_json, {**write(done), "clean": done.clean}, sweeping.lines(done))
     if not done.clean:
         raise click.exceptions.Exit(1)
 
@@ -50,8 +54,8 @@ def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool, der
     workspace = open_project(root)
     run = purge_again.preview if dry_run else purge_again.purge
     done = run(workspace, requests, derived=derived)
-    lines = [f"{'would go' if dry_run else 'deleted':<8}  {one['count']:>5}  {one['place']}" for one in _counts(done)]
-    lines += [f"left             {one['place']}: {one['why']}; {one['remedy']}" for one in done["residuals"]]
+    lines = [f"{'would go' if dry_run else 'deleted':<8}  {one.count:>5}  {one.place}" for one in (*done.would_go, *done.went)]
+    lines += [f"left             {one.place}: {one.why}; {one.remedy}" for one in done.residuals]
     answer(as_json, done, lines or ["nothing is left"])
 
 
@@ -64,15 +68,16 @@ def twins(root: Path, as_json: bool, check: bool) -> None:
     \b
     Example:  unlearn twins --verify
     """
+    from unlearning.domain.codec import write
     from unlearning.traces import old_revisions
 
     workspace = open_project(root)
-    document = old_revisions.listing(workspace)
+    listed = old_revisions.listing(workspace)
     findings = old_revisions.verify(workspace) if check else []
-    lines = [f"{data_name(twin['path'], twin['old'])} → {data_name(twin['path'], twin['new'])}" for twin in document["twins"]]
-    lines += [f"{name[:12]} made of erased data, no twin: `dvc repro` makes it again" for name in document["stale"]]
-    said = f"{document['commits']} commits have a twin; signature of the map: {document['signature']}"
-    answer(as_json, {**document, "findings": findings}, [*lines, said, *findings])
+    lines = [f"{data_name(twin.path, twin.old)} → {data_name(twin.path, twin.new)}" for twin in listed.twins]
+    lines += [f"{name[:12]} made of erased data, no twin: `dvc repro` makes it again" for name in listed.stale]
+    said = f"{listed.commits} commits have a twin; signature of the map: {listed.signature}"
+    answer(as_json, {**write(listed), "findings": findings}, [*lines, said, *findings])
     if findings:
         raise click.exceptions.Exit(1)
 
@@ -92,12 +97,11 @@ def checkout(root: Path, as_json: bool, rev: str, into: Path | None) -> None:
     from unlearning.traces import old_revisions
 
     done = old_revisions.checkout(open_project(root), rev, into=into)
-    what = (
-        f"the twin {done['commit'][:12]} of {done['rev'][:12]}" if done["twin"] else f"{done['rev'][:12]}, which needs no twin"
-    )
-    missing = [f"missing, run `dvc repro`: {path}" for path in done["missing"]]
-    stale = [f"made of erased people, run `dvc repro {stage}`" for stage in done["stale"]]
-    answer(as_json, done, [f"{done['folder']} is at {what}", *missing, *stale])
+    rev = done.rev[:12]
+    what = f"the twin {done.commit[:12]} of {rev}" if done.twin else f"{rev}, which needs no twin"
+    missing = [f"missing, run `dvc repro`: {path}" for path in done.missing]
+    stale = [f"made of erased people, run `dvc repro {stage}`" for stage in done.stale]
+    answer(as_json, done, [f"{done.folder} is at {what}", *missing, *stale])
 
 
 @click.command()
@@ -117,19 +121,15 @@ def watch(root: Path, as_json: bool) -> None:
     from unlearning.entrypoints.flows import watch as flow
 
     report = flow.run(workspace)
-    looked = f"{report['reversed']} reversed of {len(report['found'])} found" if report["found"] else "nothing came back"
-    answer(as_json, report, [f"looked at {', '.join(report['checked'])}: {looked}", *map(_sighting, report["found"])])
-    if not report["clean"]:
+    looked = f"{report.reversed} reversed of {len(report.found)} found" if report.found else "nothing came back"
+    answer(as_json, report, [f"looked at {', '.join(report.checked)}: {looked}", *map(_sighting, report.found)])
+    if not report.clean:
         raise click.exceptions.Exit(1)
 
 
-def _sighting(found: Mapping[str, Any]) -> str:
-    step = f" → {found['next_step']}" if found["next_step"] else ""
-    return f"{found['outcome']:<9} {found['what']}: {found['why']}{step}"
-
-
-def _counts(done: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [*done["would_go"], *done["went"]]
+def _sighting(found: Sighting) -> str:
+    step = f" → {found.next_step}" if found.next_step else ""
+    return f"{found.outcome:<9} {found.what}: {found.why}{step}"
 
 
 COMMANDS = (sweep, purge, twins, checkout, watch)

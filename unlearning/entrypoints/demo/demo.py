@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
+from unlearning.domain.codec import BESIDE
 from unlearning.domain.environ import SERVERS
 from unlearning.domain.errors import ProjectError
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.demo import data as demo_data
 from unlearning.entrypoints.scaffold import scaffold
+from unlearning.erasure.report import ErasureReport
 from unlearning.project import settings
+from unlearning.project.training.stages import TrainingReport
 
 if TYPE_CHECKING:
+    from unlearning.domain.chain import Replay
     from unlearning.project.workspace import Workspace
 
 progress = logging.getLogger("unlearning.progress")
@@ -27,7 +31,32 @@ REMOTE = ".dvc-remote"
 STAGES = ("prepare", "check", "train", "evaluate")
 
 
-def run(folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Headline:
+    """The figures that other tools read, and where the evidence lies."""
+
+    grouping: str
+    alias_before: int
+    alias_after: int
+    replay_equal: bool | None
+    unlearn_seconds: float
+    retrain_seconds: float
+    speedup_vs_retrain: float
+    folder: str
+    public_key: str
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What happened."""
+
+    headline: Headline = field(metadata=BESIDE)
+    trained: TrainingReport
+    total_seconds: float
+    erasure: ErasureReport = field(metadata=BESIDE)
+
+
+def run(folder: Path) -> Demonstration:
     """Make the project, do the job, and say what happened. Raises ProjectError for a folder that is not empty."""
     began = time.perf_counter()
     if folder.exists() and any(folder.iterdir()):
@@ -50,7 +79,7 @@ def run(folder: Path) -> dict[str, Any]:
     progress.info("1 receive  %d people withdraw their consent", PEOPLE)
     receive.receive(workspace, _who_withdraws(workspace), regulation="gdpr", now=utc_now())
     report = erase.run(workspace, [], full_replay=True)[0]
-    return {**_headline(report, folder), "trained": trained, "total_seconds": round(time.perf_counter() - began, 1), **report}
+    return Demonstration(_headline(report, folder), trained, round(time.perf_counter() - began, 1), report)
 
 
 def _stay_inside(folder: Path) -> None:
@@ -62,20 +91,20 @@ def _stay_inside(folder: Path) -> None:
     embedded.start(folder / ".unlearning/prefect")
 
 
-def _headline(report: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The figures that other tools read, and where the evidence lies."""
-    model = report["models"][0]
-    return {
-        "grouping": demo_data.GROUPING,
-        "alias_before": model["from_version"],
-        "alias_after": model["to_version"],
-        "replay_equal": model["replay_equal"],
-        "unlearn_seconds": model["training_seconds"],
-        "retrain_seconds": model["replay"]["seconds"],
-        "speedup_vs_retrain": round(model["replay"]["seconds"] / model["training_seconds"], 2),
-        "folder": str(folder),
-        "public_key": str(folder / ".unlearning/keys/signing.pub"),
-    }
+def _headline(report: ErasureReport, folder: Path) -> Headline:
+    model = report.models[0]
+    retrained = cast("Replay", model.replay).seconds
+    return Headline(
+        grouping=demo_data.GROUPING,
+        alias_before=model.from_version,
+        alias_after=model.to_version,
+        replay_equal=model.replay_equal,
+        unlearn_seconds=model.training_seconds,
+        retrain_seconds=retrained,
+        speedup_vs_retrain=round(retrained / model.training_seconds, 2),
+        folder=str(folder),
+        public_key=str(folder / ".unlearning/keys/signing.pub"),
+    )
 
 
 def make_project(folder: Path) -> Workspace:
@@ -114,16 +143,17 @@ def _who_withdraws(workspace: Workspace) -> list[str]:
     return everyone[:: len(everyone) // PEOPLE][:PEOPLE]
 
 
-def show(report: Mapping[str, Any]) -> None:
+def show(done: Demonstration) -> None:
     """The report for people, and how to check it."""
-    presentation.show(report, presentation.Section("Was it worth it", _figures(report)))
-    print(f"verify it:  cd {report['folder']}")
-    print(f"            unlearn verify {report['certificate']} --key .unlearning/keys/signing.pub")
+    presentation.show(done.erasure, presentation.Section("Was it worth it", _figures(done)))
+    print(f"verify it:  cd {done.headline.folder}")
+    print(f"            unlearn verify {done.erasure.certificate} --key .unlearning/keys/signing.pub")
 
 
-def _figures(report: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _figures(done: Demonstration) -> list[tuple[str, str]]:
+    figures = done.headline
     return [
-        ("unlearning took", f"{report['unlearn_seconds']:.1f} s"),
-        ("a full retraining took", f"{report['retrain_seconds']:.1f} s, {report['speedup_vs_retrain']:.1f} × as long"),
-        ("everything took", f"{report['total_seconds']:.0f} s"),
+        ("unlearning took", f"{figures.unlearn_seconds:.1f} s"),
+        ("a full retraining took", f"{figures.retrain_seconds:.1f} s, {figures.speedup_vs_retrain:.1f} × as long"),
+        ("everything took", f"{done.total_seconds:.0f} s"),
     ]

@@ -6,18 +6,19 @@ Apart from `deployments.py`, which is started as `__main__`: a flow that is defi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 
 from unlearning.entrypoints.flows import erase as erasing
 from unlearning.entrypoints.flows import train as training
+from unlearning.erasure.report import ErasureReport
 from unlearning.project.requests import chosen
+from unlearning.project.training.stages import TrainingReport
 from unlearning.project.workspace import open_workspace
 
 
 @flow(name="unlearning-erase", flow_run_name="erase", persist_result=False)
-def erase(root: str = ".", request_id: str | None = None, replay: bool = False) -> list[dict[str, Any]]:
+def erase(root: str = ".", request_id: str | None = None, replay: bool = False) -> list[ErasureReport]:
     """Carry out every open request of a project in one batch, on the task runner that `params.yaml` names.
 
     request_id: the opaque id that an event announced; the run fails when the ledger does not know it.
@@ -29,6 +30,6 @@ def erase(root: str = ".", request_id: str | None = None, replay: bool = False) 
 
 
 @flow(name="unlearning-train", flow_run_name="train", persist_result=False)
-def train(root: str = ".") -> dict[str, Any]:
+def train(root: str = ".") -> TrainingReport:
     """Train what is missing, judge it, register it and move the alias when it passed."""
     return training.run(open_workspace(Path(root)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -30,14 +29,14 @@ ATTEMPTS = 3
 @flow(name="erase", flow_run_name="erase", persist_result=False)
 def erase(
     root: str = ".", requests: list[str] | None = None, replay: bool = False, full_replay: bool = False
-) -> list[dict[str, Any]]:
+) -> list[report.ErasureReport]:
     """Carry out the open requests of a project, or the named ones: one summary a batch.
 
     requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
     full_replay: every shard, which measures a full retraining.
     """
     workspace = open_workspace(Path(root))
-    done: list[dict[str, Any]] = []
+    done: list[report.ErasureReport] = []
     refused: list[Refused] = []
     for erasure in batches.batches(workspace, requests or []):
         try:
@@ -53,7 +52,9 @@ def erase(
     return done
 
 
-def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False) -> list[dict[str, Any]]:
+def run(
+    workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False
+) -> list[report.ErasureReport]:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
@@ -61,7 +62,7 @@ def run(workspace: Workspace, requests: list[str], *, replay: bool = False, full
         return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
 
 
-def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> report.ErasureReport:
     """One process at a time for one batch: a second one waits, and then finds every step done."""
     with (
         needing_room(),
@@ -69,11 +70,12 @@ def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard:
         openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
     ):
         summary = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
-        openlineage.tell_erasure(workspace, told, summary, Erasure(workspace, erasure.erasure_id).redacted)
+        redacted = Erasure(workspace, erasure.erasure_id).redacted
+        openlineage.tell_erasure(workspace, told, [made.moved for made in summary.models], redacted)
         return summary
 
 
-def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> report.ErasureReport:
     for _ in range(ATTEMPTS - 1):
         try:
             return _steps(erasure, replay=replay, every_shard=every_shard)
@@ -84,7 +86,7 @@ def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_sh
     return _steps(erasure, replay=replay, every_shard=every_shard)
 
 
-def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> dict[str, Any]:
+def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> report.ErasureReport:
     sets = RecordSets(erasure)
     step("2 assess", lambda: assess.assess_step(erasure, sets), say=report.say_impact)
     step("3 plan", lambda: plan.plan_step(erasure, sets), say=report.say_plan)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -16,7 +15,7 @@ from unlearning.project.workspace import Workspace, open_workspace
 
 
 @flow(name="follow", flow_run_name="follow", persist_result=False)
-def follow(root: str = ".", everything: bool = False) -> dict[str, Any]:
+def follow(root: str = ".", everything: bool = False) -> following.Round:
     """One round of following; everything: also index every table of every commit whose object can still be had."""
     workspace = open_workspace(Path(root))
     before = frozenset(workspace.followed.sources())
@@ -28,7 +27,7 @@ def follow(root: str = ".", everything: bool = False) -> dict[str, Any]:
     return report
 
 
-def run(workspace: Workspace, *, everything: bool = False) -> dict[str, Any]:
+def run(workspace: Workspace, *, everything: bool = False) -> following.Round:
     """The flow, here and now."""
     embedded.ready()
     with embedded.answering():

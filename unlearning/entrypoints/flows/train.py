@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -19,24 +18,24 @@ from unlearning.project.workspace import Workspace, open_workspace
 
 
 @flow(name="train", flow_run_name="train", persist_result=False)
-def train(root: str = ".") -> dict[str, Any]:
+def train(root: str = ".") -> stages.TrainingReport:
     """Train what is missing, judge it, register it with its lineage, and move the alias when it passed."""
     workspace = open_workspace(Path(root))
     with openlineage.reported(workspace, "train") as told:
         done = _train(workspace)
-        openlineage.tell_training(workspace, told, done)
+        openlineage.tell_training(workspace, told, done.made)
     create_markdown_artifact(presentation.training_markdown(done), key="training", description="What one training did")
     return done
 
 
-def _train(workspace: Workspace) -> dict[str, Any]:
+def _train(workspace: Workspace) -> stages.TrainingReport:
     work = step("load", lambda: stages.load(workspace), say=report.say_loaded)
     trained = step("fit", lambda: stages.fit(work, map=mapped), say=report.say_fitted)
     judged = step("judge", lambda: stages.judge(work, trained))
-    return step("register", lambda: stages.register(work, trained, judged), say=lambda d: f"{d['model']}/{d['version']}")
+    return step("register", lambda: stages.register(work, trained, judged), say=lambda done: str(done.made))
 
 
-def run(workspace: Workspace) -> dict[str, Any]:
+def run(workspace: Workspace) -> stages.TrainingReport:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = train.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))

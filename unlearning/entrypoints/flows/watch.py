@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
@@ -16,15 +15,15 @@ from unlearning.project.workspace import Workspace, open_workspace
 
 
 @flow(name="watch", flow_run_name="watch", persist_result=False)
-def watch(root: str = ".") -> dict[str, Any]:
+def watch(root: str = ".") -> watching.Report:
     """One round of watching: what was found, and reversed where it can be."""
     workspace = open_workspace(Path(root))
     found = step("watch", lambda: watching.watch(workspace, clock=utc_now), say=watching.say)
     create_markdown_artifact(watching.markdown(found), key="watch", description="What came back")
-    return watching.report(found)
+    return watching.Report.of(found)
 
 
-def run(workspace: Workspace) -> dict[str, Any]:
+def run(workspace: Workspace) -> watching.Report:
     """The flow, here and now."""
     embedded.ready()
     with embedded.answering():

@@ -6,14 +6,14 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
 from unlearning.domain.chain import Replay, Trained
-from unlearning.domain.entities import CheckResult, Guarantee, plain
+from unlearning.domain.entities import CheckResult, Guarantee
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.project import plugins, suppression
 from unlearning.project.people import index_tokens
@@ -141,11 +141,6 @@ class ModelReport:
         """For MLflow."""
         return metrics(self.results)
 
-    @property
-    def checks(self) -> list[dict[str, Any]]:
-        """As plain values."""
-        return [{**plain(result), "passed": result.passed} for result in self.results]
-
 
 def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | None) -> ModelReport:
     """Utility on the holdout and, when there is a version that serves, agreement with it."""
@@ -154,16 +149,26 @@ def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | 
     return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
 
 
-def holdout_metrics(ensemble: ensemble.Ensemble, holdout: Records) -> dict[str, float | int]:
+@dataclass(frozen=True)
+class Measured:
     """Accuracy and mean loss in nats on the holdout, rounded so that they read well in a diff."""
+
+    accuracy: float
+    log_loss: float
+    records: int
+    constituents: int
+
+
+def measure(ensemble: ensemble.Ensemble, holdout: Records) -> Measured:
+    """How well it answers on the holdout."""
     probabilities = ensemble.predict(holdout.features)
     right = probabilities[np.arange(len(holdout)), holdout.labels]
-    return {
-        "accuracy": round(float((probabilities.argmax(axis=1) == holdout.labels).mean()), 6),
-        "log_loss": round(float(-np.log(np.clip(right, 1e-12, 1)).mean()), 6),
-        "records": len(holdout),
-        "constituents": len(ensemble.states),
-    }
+    return Measured(
+        accuracy=round(float((probabilities.argmax(axis=1) == holdout.labels).mean()), 6),
+        log_loss=round(float(-np.log(np.clip(right, 1e-12, 1)).mean()), 6),
+        records=len(holdout),
+        constituents=len(ensemble.states),
+    )
 
 
 def _stored(workspace: Workspace, trained: Trained) -> bool:

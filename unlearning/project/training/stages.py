@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from unlearning.domain.chain import Trained
 from unlearning.domain.clocks import Clock, utc_now
-from unlearning.domain.entities import ModelRecord
+from unlearning.domain.codec import BESIDE
+from unlearning.domain.entities import CheckResult, ModelRecord
 from unlearning.domain.errors import ValidationRefused
 from unlearning.domain.events import ModelTrained
 from unlearning.domain.partition import split
@@ -47,7 +47,7 @@ def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
     }
 
 
-def check(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, Any]:
+def check(workspace: Workspace, *, clock: Clock = utc_now) -> stage_reports.Verdicts:
     """Great Expectations on the tables that train models; raises ValidationRefused naming what failed.
 
     Training and holdout of the own model; without one, every table of adopted models. Raises SubjectsReturned when erased
@@ -93,6 +93,38 @@ class Training:
         return next((r for r in records if r.chain == self.retain.chain and r.model.version in known and _exact(r)), None)
 
 
+@dataclass(frozen=True)
+class TrainingReport:
+    """What `unlearn train` says."""
+
+    model: str
+    version: int
+    alias: str | None
+    data_version: str
+    records: int
+    people: int
+    excluded_records: int
+    shards: int
+    slices: int
+    metrics: Mapping[str, float]
+    checks: Sequence[CheckResult]
+    cpu_seconds: float
+
+    @property
+    def made(self) -> ModelVersion:
+        """The version that was registered."""
+        return ModelVersion(self.model, self.version)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `unlearn evaluate` says."""
+
+    model: str
+    version: int
+    measured: judging.Measured = field(metadata=BESIDE)
+
+
 def _exact(record: ModelRecord) -> bool:
     return record.trained.guarantee == "exact"
 
@@ -132,7 +164,7 @@ def judge(work: Training, trained: Trained) -> judging.ModelReport:
     return judging.judge_training(work.workspace, trained, parent=work.parent.trained if work.parent else None)
 
 
-def register(work: Training, trained: Trained, report: judging.ModelReport, *, clock: Clock = utc_now) -> dict[str, Any]:
+def register(work: Training, trained: Trained, report: judging.ModelReport, *, clock: Clock = utc_now) -> TrainingReport:
     """Register the version, and point the alias at it when every check passed."""
     workspace = work.workspace
     data = current_version(workspace, workspace.own.data.train, workspace.recipe.person)
@@ -143,7 +175,7 @@ def register(work: Training, trained: Trained, report: judging.ModelReport, *, c
         done = ModelTrained(data=data.digest, chain_head=registration.head(trained), passed=report.passed)
         workspace.ledger.append(str(record.model), done, at=clock())
     alias = _promote(work, record.model) if report.passed else None
-    stage_reports.write(workspace, settings.TRAIN, stage_reports.train_report(record))
+    stage_reports.write(workspace, settings.TRAIN, stage_reports.TrainedVersion.of(record))
     return summary(work, record, report, alias=alias)
 
 
@@ -155,22 +187,22 @@ def _promote(work: Training, new: ModelVersion) -> str:
     return own.alias
 
 
-def summary(work: Training, record: ModelRecord, report: judging.ModelReport, *, alias: str | None) -> dict[str, Any]:
-    """What `unlearn train` says."""
-    return {
-        "model": record.model.name,
-        "version": record.model.version,
-        "alias": alias,
-        "data_version": record.data.name,
-        "records": len(work.retain.records),
-        "people": work.retain.people,
-        "excluded_records": work.retain.excluded,
-        "shards": len(record.chain.shards),
-        "slices": len(record.chain.shards[0].rows),
-        "metrics": dict(report.metrics),
-        "checks": report.checks,
-        "cpu_seconds": round(record.trained.cpu_seconds, 3),
-    }
+def summary(work: Training, record: ModelRecord, report: judging.ModelReport, *, alias: str | None) -> TrainingReport:
+    """What one training did."""
+    return TrainingReport(
+        model=record.model.name,
+        version=record.model.version,
+        alias=alias,
+        data_version=record.data.name,
+        records=len(work.retain.records),
+        people=work.retain.people,
+        excluded_records=work.retain.excluded,
+        shards=len(record.chain.shards),
+        slices=len(record.chain.shards[0].rows),
+        metrics=report.metrics,
+        checks=report.results,
+        cpu_seconds=round(record.trained.cpu_seconds, 3),
+    )
 
 
 def refresh(workspace: Workspace) -> list[str]:
@@ -185,16 +217,16 @@ def refresh(workspace: Workspace) -> list[str]:
 
 
 def _report_version(workspace: Workspace) -> None:
-    stage_reports.write(workspace, settings.TRAIN, stage_reports.train_report(record_of(workspace, parent_of(workspace))))
+    stage_reports.write(workspace, settings.TRAIN, stage_reports.TrainedVersion.of(record_of(workspace, parent_of(workspace))))
 
 
-def evaluate(workspace: Workspace) -> Mapping[str, Any]:
+def evaluate(workspace: Workspace) -> Evaluation:
     """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
     record = record_of(workspace, parent_of(workspace))
     holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
-    content = judging.holdout_metrics(ensemble.Ensemble.of(workspace, record.trained), holdout)
+    content = judging.measure(ensemble.Ensemble.of(workspace, record.trained), holdout)
     stage_reports.write(workspace, settings.METRICS, content)
-    return {"model": record.model.name, "version": record.model.version, **content}
+    return Evaluation(record.model.name, record.model.version, content)
 
 
 REFRESHED: Mapping[str, Callable[[Workspace], object]] = {

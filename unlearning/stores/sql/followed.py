@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, field
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from unlearning.domain.codec import AS
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.stores.sql import database
 from unlearning.stores.sql.schema import (
@@ -74,7 +75,12 @@ class Gap:
 
     what: str
     why: str
-    remedy: str
+    remedy: str = field(metadata={AS: "how_to_close"})
+
+    @property
+    def line(self) -> str:
+        """For people, with the way to close it."""
+        return f"  {self.what}: {self.why}\n      → {self.remedy}"
 
 
 @dataclass(frozen=True)
