@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from unlearning.certificate.envelope import Envelope
 from unlearning.certificate.statement import (
     Absence,
     Action,
@@ -24,6 +25,7 @@ from unlearning.certificate.statement import (
     Frame,
     Issuer,
     LedgerLink,
+    Lineage,
     NotFoundFacts,
     Promotion,
     Recipient,
@@ -129,8 +131,7 @@ def frame(certificate_id: str, requests: tuple[ErasureRequest, ...]) -> Frame:
         scope=Scope(
             systems=("MLflow registry", "DVC cache and remote `origin`", "checkpoint store"),
             out_of_reach=OUT_OF_REACH,
-            versions_indexed=7,
-            versions_known=8,
+            lineage=Lineage(indexed=7, known=8),
             gaps=("model version diagnosis/2 has no known data version",),
         ),
         ledger=LedgerLink(41, hashing.digest("event 40"), hashing.digest("event 41")),
@@ -257,7 +258,7 @@ CERTIFICATES: dict[str, Callable[[], CertificateFacts | NotFoundFacts]] = {
 }
 
 
-def envelope_of(made: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
+def envelope_of(made: CertificateFacts | NotFoundFacts) -> Envelope:
     return sign(encode(statement(made)), keys().private)
 
 

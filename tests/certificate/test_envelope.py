@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import subprocess
-from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from securesystemslib.dsse import Envelope
+from securesystemslib.dsse import Envelope as Theirs
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
@@ -31,7 +31,7 @@ from tests.certificate.examples import (
     facts,
     keys,
 )
-from unlearning.certificate.envelope import public_key_id
+from unlearning.certificate.envelope import Envelope, public_key_id
 from unlearning.certificate.statement import (
     add_signature,
     dump,
@@ -44,9 +44,18 @@ from unlearning.certificate.statement import (
 from unlearning.domain.errors import KeyFileError, VerificationFailed, WrongUse
 
 
+def file_of(envelope: Envelope) -> dict[str, Any]:
+    """What another tool reads of an envelope."""
+    return json.loads(dump(envelope))
+
+
+def envelope_in(file: dict[str, Any]) -> Envelope:
+    return read(json.dumps(file).encode())
+
+
 def test_several_people_sign_and_each_signature_verifies_alone() -> None:
     both = add_signature(envelope_of(facts()), keys(2).private, keyid="dpo")
-    assert both["signatures"][0] == envelope_of(facts())["signatures"][0]
+    assert both.signatures[0] == envelope_of(facts()).signatures[0]
     assert [verify(both, keys(seed).public).verdict for seed in (1, 2, 3)] == ["verified", "verified", "invalid"]
     assert verify(both).claimed_keyids == (public_key_id(keys().public), "dpo")
     with pytest.raises(WrongUse, match="already"):
@@ -61,7 +70,7 @@ def test_a_key_id_is_a_hint_and_no_evidence() -> None:
 
 @given(st.data())
 def test_any_changed_character_of_payload_or_signature_is_noticed(data: st.DataObject) -> None:
-    envelope = deepcopy(SIGNED)
+    envelope = file_of(SIGNED)
     holder, field = data.draw(st.sampled_from([(envelope, "payload"), (envelope["signatures"][0], "sig")]))
     at = data.draw(st.integers(0, len(holder[field]) - 1))
     other = data.draw(st.characters(codec="ascii").filter(lambda character: character != holder[field][at]))
@@ -71,7 +80,7 @@ def test_any_changed_character_of_payload_or_signature_is_noticed(data: st.DataO
 
 def verdict_of(envelope: dict[str, Any]) -> str:
     try:
-        return verify(envelope, keys().public).verdict
+        return verify(envelope_in(envelope), keys().public).verdict
     except VerificationFailed:
         return "refused"
 
@@ -85,7 +94,7 @@ def test_any_flipped_bit_of_the_file_is_noticed_or_changes_nothing_that_is_signe
         outcome = verify(read(bytes(raw)), keys().public)
     except VerificationFailed:
         return
-    unsigned = json.loads(bytes(raw))["payload"] == SIGNED["payload"]
+    unsigned = json.loads(bytes(raw))["payload"] == file_of(SIGNED)["payload"]
     assert outcome.verdict == "invalid" or unsigned
 
 
@@ -108,7 +117,7 @@ def their_key(seed: int = 1) -> SSlibKey:
 
 
 def test_securesystemslib_verifies_our_envelopes() -> None:
-    theirs = Envelope.from_dict(deepcopy(add_signature(envelope_of(facts()), keys(2).private)))
+    theirs = Theirs.from_dict(file_of(add_signature(envelope_of(facts()), keys(2).private)))
     accepted = theirs.verify([their_key(1), their_key(2)], 2)
     assert len(accepted) == 2
     assert json.loads(theirs.payload) == statement(facts())
@@ -116,21 +125,21 @@ def test_securesystemslib_verifies_our_envelopes() -> None:
 
 @given(st.integers(0), st.integers(0, 7), st.booleans())
 def test_securesystemslib_refuses_our_envelopes_with_a_flipped_bit(at: int, bit: int, in_payload: bool) -> None:
-    envelope = deepcopy(SIGNED)
+    envelope = file_of(SIGNED)
     holder, field = (envelope, "payload") if in_payload else (envelope["signatures"][0], "sig")
     raw = bytearray(base64.b64decode(holder[field]))
     raw[at % len(raw)] ^= 1 << bit
     holder[field] = base64.b64encode(raw).decode()
-    assert verify(envelope, keys().public).verdict == "invalid"
+    assert verify(envelope_in(envelope), keys().public).verdict == "invalid"
     with pytest.raises(VerificationError):
-        Envelope.from_dict(envelope).verify([their_key()], 1)
+        Theirs.from_dict(envelope).verify([their_key()], 1)
 
 
 def test_we_verify_the_envelopes_of_securesystemslib() -> None:
-    theirs = Envelope(encode(statement(facts())), "application/vnd.in-toto+json", {})
+    theirs = Theirs(encode(statement(facts())), "application/vnd.in-toto+json", {})
     theirs.sign(CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes([1]) * 32)))
-    assert verify(theirs.to_dict(), keys().public).verdict == "verified"
-    assert verify(theirs.to_dict(), keys(2).public).verdict == "invalid"
+    assert verify(envelope_in(theirs.to_dict()), keys().public).verdict == "verified"
+    assert verify(envelope_in(theirs.to_dict()), keys(2).public).verdict == "invalid"
 
 
 def test_openssl_alone_verifies_a_certificate_as_the_documentation_says(tmp_path: Path) -> None:
@@ -173,4 +182,13 @@ def test_a_malformed_file_is_refused_by_name(raw: bytes, message: str) -> None:
 
 
 def test_an_envelope_without_signatures_is_invalid_under_a_key() -> None:
-    assert verify({**SIGNED, "signatures": []}, keys().public).verdict == "invalid"
+    assert verify(replace(SIGNED, signatures=()), keys().public).verdict == "invalid"
+
+
+def test_what_else_a_file_says_is_written_again_so_that_a_change_of_it_is_seen() -> None:
+    file = {**file_of(SIGNED), "note": "x"}
+    file["signatures"][0]["cert"] = "y"
+    assert file_of(envelope_in(file)) == file
+    del file["signatures"][0]["keyid"]
+    assert file_of(envelope_in(file)) == file
+    assert verify(envelope_in(file), keys().public).claimed_keyids == ("",)

@@ -31,7 +31,7 @@ from tests.certificate.examples import (
     keys,
     put,
 )
-from unlearning.certificate.envelope import public_key_id
+from unlearning.certificate.envelope import Envelope, public_key_id
 from unlearning.certificate.statement import (
     Absence,
     CertificateFacts,
@@ -66,7 +66,7 @@ def test_a_certificate_verifies_with_its_key_and_is_integrity_only_without(name:
     pinned, alone = verify(envelope, keys().public), verify(envelope)
     assert (pinned.signature, pinned.verdict) == ("valid", "verified")
     assert (alone.signature, alone.verdict) == ("unchecked", "integrity only")
-    assert pinned.keyid == public_key_id(keys().public) == envelope["signatures"][0]["keyid"]
+    assert pinned.keyid == public_key_id(keys().public) == envelope.signatures[0].keyid
     assert pinned.recomputed == alone.recomputed
     assert not pinned.refused
     assert not alone.refused
@@ -275,7 +275,7 @@ def test_no_outcome_ever_claims_compliance(name: str) -> None:
     assert outcome.not_recomputed
 
 
-def signed_with(change: Lie) -> dict[str, Any]:
+def signed_with(change: Lie) -> Envelope:
     document = json.loads(encode(statement(facts())))
     change(document)
     return sign(encode(document), keys().private)

@@ -262,7 +262,7 @@ def test_nobody_signs_twice_or_signs_what_contradicts_itself(erased: Project, tm
     countersign.countersign(file, key)
     with pytest.raises(WrongUse, match="already holds"):
         countersign.countersign(file, key)
-    statement = envelope.statement_of(certificate.read(file.read_bytes()))
+    statement = json.loads(certificate.read(file.read_bytes()).payload)
     statement["predicate"]["requests"][0]["dueAt"] = "2001-01-01T00:00:00+00:00"
     file.write_bytes(certificate.dump(certificate.sign(certificate.encode(statement), erased.workspace.keys.signing)))
     with pytest.raises(VerificationFailed, match="contradicts itself"):

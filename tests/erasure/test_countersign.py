@@ -34,7 +34,7 @@ def test_both_signatures_hold_and_the_page_is_made_again(certificate: Path, offi
     ids = countersign(certificate, officer)
     after = envelope.read(certificate.read_bytes())
     assert ids == tuple(envelope.public_key_id(keys(number).public) for number in (1, 2))
-    assert after["payload"] == before["payload"]
+    assert after.payload == before.payload
     assert all(envelope.signed_by(after, keys(number).public) for number in (1, 2))
     assert certificate.with_suffix(".html").is_file()
 

@@ -89,7 +89,7 @@ def test_torch_is_not_imported_from_the_first_training_to_the_certificate(told: 
 
 def test_the_certificate_verifies(told: Any) -> None:
     project, happened, _ = told
-    envelope = json.loads((project.root / happened["done"][0]["certificate"]).read_text())
+    envelope = statement.read((project.root / happened["done"][0]["certificate"]).read_bytes())
     found = statement.verify(envelope, project.workspace.keys.public)
     assert not found.refused, found.grade
 

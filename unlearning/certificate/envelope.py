@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -22,80 +23,115 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from unlearning.certificate.document import Document, each, parse
 from unlearning.domain.errors import KeyFileError, VerificationFailed, WrongUse
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 
 
-def sign(statement: bytes, private_key_pem: bytes, *, keyid: str | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """One key's signature."""
+
+    sig: bytes
+    keyid: str | None = None
+    """What the signer calls the key, a hint; DSSE leaves it optional."""
+    beside: Mapping[str, Any] = field(default_factory=dict)
+    """What else stands in the file there: unsigned, unread, and written again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Signed bytes and their signatures."""
+
+    payload: bytes
+    signatures: tuple[Signature, ...] = ()
+    beside: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a statement is about."""
+
+    name: str
+    digest: str
+    """SHA-256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What an in-toto Statement says: the predicate, about the subjects."""
+
+    predicate_type: object
+    subjects: tuple[Subject, ...]
+    predicate: Document
+
+
+def sign(statement: bytes, private_key_pem: bytes, *, keyid: str | None = None) -> Envelope:
     """The statement in an envelope with one signature. Raises KeyFileError unless the key is Ed25519 in PEM, unencrypted.
 
     keyid: a hint for whoever verifies; by default the SHA-256 of the public key (`public_key_id`).
     """
-    envelope = {"payload": base64.b64encode(statement).decode(), "payloadType": PAYLOAD_TYPE, "signatures": []}
-    return add_signature(envelope, private_key_pem, keyid=keyid)
+    return add_signature(Envelope(statement), private_key_pem, keyid=keyid)
 
 
-def add_signature(envelope: Mapping[str, Any], private_key_pem: bytes, *, keyid: str | None = None) -> dict[str, Any]:
+def add_signature(envelope: Envelope, private_key_pem: bytes, *, keyid: str | None = None) -> Envelope:
     """The envelope with one more signature (operator, data protection officer); the signatures before it stay.
 
     Raises WrongUse when that key has signed already.
     """
     key = _private_key(private_key_pem)
     name = keyid or _key_id(key.public_key())
-    signatures = list(_signatures(envelope))
-    if any(signature.get("keyid") == name for signature in signatures):
+    if any(signature.keyid == name for signature in envelope.signatures):
         raise WrongUse(f"the envelope already holds a signature of key {name}; sign with another key")
-    made = key.sign(_encode(payload(envelope)))
-    signatures.append({"keyid": name, "sig": base64.b64encode(made).decode()})
-    return {"payload": envelope["payload"], "payloadType": PAYLOAD_TYPE, "signatures": signatures}
+    made = Signature(key.sign(_encode(envelope.payload)), name)
+    return Envelope(envelope.payload, (*envelope.signatures, made))
 
 
-def dump(envelope: Mapping[str, Any]) -> bytes:
+def dump(envelope: Envelope) -> bytes:
     """The envelope as a file's bytes; the same bytes for the same envelope."""
-    return json.dumps(envelope, indent=1, sort_keys=True).encode() + b"\n"
+    signatures = [
+        {**one.beside, **({} if one.keyid is None else {"keyid": one.keyid}), "sig": base64.b64encode(one.sig).decode()}
+        for one in envelope.signatures
+    ]
+    payload = base64.b64encode(envelope.payload).decode()
+    file = {**envelope.beside, "payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": signatures}
+    return json.dumps(file, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def read(raw: bytes) -> dict[str, Any]:
+def read(raw: bytes) -> Envelope:
     """A file's bytes as an envelope. Raises VerificationFailed that names what is wrong with the file."""
-    envelope = _json(raw, "the file")
-    payload(envelope)
-    _signatures(envelope)
-    return envelope
-
-
-def payload(envelope: Mapping[str, Any]) -> bytes:
-    """The signed bytes. Raises VerificationFailed when there are none or they are of another type."""
-    kind = envelope.get("payloadType")
-    if kind != PAYLOAD_TYPE:
+    file = parse(raw, "the file")
+    if (kind := file.get("payloadType")) != PAYLOAD_TYPE:
         raise VerificationFailed(f"payloadType is {kind!r}; expected {PAYLOAD_TYPE!r}: this is no certificate")
-    return _base64(envelope.get("payload"), "payload")
+    payload, signatures = _base64(file.get("payload"), "payload"), _signatures(file.get("signatures"))
+    return Envelope(payload, signatures, file.without("payload", "payloadType", "signatures"))
 
 
-def statement_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
+def statement_of(envelope: Envelope) -> Statement:
     """The statement inside, unverified. Raises VerificationFailed when it is no in-toto Statement v1 with subjects."""
-    statement = _json(payload(envelope), "the payload")
-    kind = statement.get("_type")
-    if kind != STATEMENT_TYPE:
+    said = parse(envelope.payload, "the payload")
+    if (kind := said.get("_type")) != STATEMENT_TYPE:
         raise VerificationFailed(f"the payload's _type is {kind!r}; expected {STATEMENT_TYPE!r}")
-    subjects = statement.get("subject")
-    if not isinstance(subjects, list) or not subjects or not all(map(_is_subject, subjects)):
+    subjects = said.get("subject")
+    found = [_subject(one) for one in subjects] if isinstance(subjects, list) else []
+    if not found or None in found:
         raise VerificationFailed("the payload's subject is not a list of named digests; ask the issuer for the file again")
-    if not isinstance(statement.get("predicate"), dict):
+    if not isinstance(said.get("predicate"), dict):
         raise VerificationFailed("the payload has no predicate; ask the issuer for the file again")
-    return statement
+    return Statement(said.get("predicateType"), tuple(one for one in found if one), Document(said["predicate"]))
 
 
-def signed_by(envelope: Mapping[str, Any], public_key_pem: bytes) -> bool:
+def signed_by(envelope: Envelope, public_key_pem: bytes) -> bool:
     """True when one of the signatures is this key's. Key ids are hints and are not trusted. Raises KeyFileError."""
-    key, signed = _public_key(public_key_pem), _encode(payload(envelope))
-    return any(_verifies(key, _base64(signature["sig"], "sig"), signed) for signature in _signatures(envelope))
+    key, signed = _public_key(public_key_pem), _encode(envelope.payload)
+    return any(_verifies(key, signature.sig, signed) for signature in envelope.signatures)
 
 
-def key_ids(envelope: Mapping[str, Any]) -> tuple[str, ...]:
+def key_ids(envelope: Envelope) -> tuple[str, ...]:
     """The names that the signatures give their keys: hints, not evidence."""
-    return tuple(signature.get("keyid", "") for signature in _signatures(envelope))
+    return tuple(signature.keyid or "" for signature in envelope.signatures)
 
 
 def public_key(private_key_pem: bytes) -> bytes:
@@ -122,27 +158,24 @@ def _verifies(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
     return True
 
 
-def _signatures(envelope: Mapping[str, Any]) -> list[dict[str, str]]:
-    found = envelope.get("signatures")
-    if not isinstance(found, list) or not all(map(_is_signature, found)):
+def _signatures(said: Any) -> tuple[Signature, ...]:
+    if not isinstance(said, list) or not all(map(_is_signature, said)):
         raise VerificationFailed("signatures is not a list of objects with a sig; ask the issuer for the file again")
-    for signature in found:
-        _base64(signature["sig"], "sig")
-    return found
+    return tuple(Signature(_base64(one["sig"], "sig"), one.get("keyid"), one.without("sig", "keyid")) for one in each(said))
 
 
-def _is_signature(value: Any) -> bool:
-    match value:
+def _is_signature(said: Any) -> bool:
+    match said:
         case {"sig": str(), **rest}:
-            return isinstance(rest.get("keyid", ""), str)  # DSSE leaves the hint optional
+            return isinstance(rest.get("keyid", ""), str)
     return False
 
 
-def _is_subject(value: Any) -> bool:
-    match value:
-        case {"name": str(), "digest": {"sha256": str()}}:
-            return True
-    return False
+def _subject(said: Any) -> Subject | None:
+    match said:
+        case {"name": str(name), "digest": {"sha256": str(digest)}}:
+            return Subject(name, digest)
+    return None
 
 
 def _base64(text: Any, field: str) -> bytes:
@@ -154,32 +187,6 @@ def _base64(text: Any, field: str) -> bytes:
     if not value or base64.b64encode(value).decode() != text:
         raise VerificationFailed(f"{field} is not canonical base64; ask the issuer for the file again")
     return value
-
-
-def _json(raw: bytes, what: str) -> dict[str, Any]:
-    """A JSON object in UTF-8; a name that stands twice is refused, because two readers could see two different documents.
-
-    So are numbers without a value (1e400, thousands of digits) and half a surrogate pair: they cannot be written down again.
-    """
-    try:
-        value = json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise VerificationFailed(f"{what} is not JSON; expected a certificate as `unlearn erase` writes it") from error
-    if not isinstance(value, dict):
-        raise VerificationFailed(f"{what} is a JSON {type(value).__name__}; expected an object")
-    return value
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise VerificationFailed("a name stands twice in one JSON object; ask the issuer for the file again")
-    return value
-
-
-def _no_constant(name: str) -> Any:
-    raise VerificationFailed(f"{name} is no JSON number; ask the issuer for the file again")
 
 
 def _private_key(pem: bytes) -> Ed25519PrivateKey:

@@ -1,11 +1,12 @@
 """What an erasure knows about itself when it is done: the facts that a certificate states, as frozen values.
 
-None always means that nobody knows, or nobody asked; the certificate then says so in words.
+None always means that nobody knows, or nobody asked; the certificate then says so in words: "not recorded", or what `OTHERWISE`
+has for a field. A field stands there under its name in camel case, or under what `AS` has.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -14,6 +15,9 @@ from unlearning.domain.entities import CheckResult, ErasureRequest, Impact
 from unlearning.domain.merkle import Proof
 from unlearning.domain.traces import Residual
 from unlearning.domain.versions import DataVersion, ModelVersion
+
+AS, OTHERWISE = "unlearning.stated_as", "unlearning.otherwise"
+"""Metadata of a field: its name in a certificate, None where it has no place there; and the words for None or nothing."""
 
 DOES_NOT_PROVE = (
     "That the weights alone show what they were trained on: they cannot (Thudi et al. 2022). It states that a named algorithm "
@@ -39,14 +43,21 @@ class Issuer:
 
 
 @dataclass(frozen=True, slots=True)
+class Lineage:
+    """How many of the known data versions are indexed."""
+
+    indexed: int | None = None
+    known: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where was looked, how complete the lineage is, and what nobody could reach."""
 
     systems: tuple[str, ...]
     out_of_reach: tuple[Residual, ...]
     """Never empty: backups, copies and clones always are."""
-    versions_indexed: int | None = None
-    versions_known: int | None = None
+    lineage: Lineage = Lineage()
     gaps: tuple[str, ...] = ()
 
 
@@ -66,7 +77,7 @@ class Suppression:
     """The list that keeps the people from coming back: since when, and the Merkle root over its tokens."""
 
     since: datetime
-    commitment: str | None = None
+    commitment: str | None = field(default=None, metadata={OTHERWISE: "not committed"})
     size: int | None = None
 
 
@@ -74,16 +85,16 @@ class Suppression:
 class Hold:
     """A legal hold that was on a request: it kept the purge back, or the objects of some data sets out of it."""
 
-    request_id: str
+    request_id: str = field(metadata={AS: None})
     held_at: datetime
     reason: str
     scope: str | None = None
     """What had to be kept, in words."""
-    data: tuple[str, ...] = ()
+    data: tuple[str, ...] = field(default=(), metadata={AS: "dataSets", OTHERWISE: "all"})
     """The data sets whose versions it kept; empty when it kept everything."""
-    until: datetime | None = None
-    released_at: datetime | None = None
-    released_because: str | None = None
+    until: datetime | None = field(default=None, metadata={OTHERWISE: "until released"})
+    released_at: datetime | None = field(default=None, metadata={OTHERWISE: "not released"})
+    released_because: str | None = field(default=None, metadata={OTHERWISE: "not released"})
 
     def ended(self, at: datetime, because: str) -> Hold:
         """The same hold, released."""
@@ -94,7 +105,7 @@ class Hold:
 class Extension:
     """A longer deadline that the law allows, given once with a reason."""
 
-    request_id: str
+    request_id: str = field(metadata={AS: None})
     extended_at: datetime
     due_at: datetime
     reason: str
@@ -142,8 +153,8 @@ class SearchedTable:
     """One data version that was searched and held none of the people."""
 
     data: DataVersion
-    root: str | None = None
-    absences: tuple[Absence, ...] = ()
+    root: str | None = field(default=None, metadata={OTHERWISE: "not committed"})
+    absences: tuple[Absence, ...] = field(default=(), metadata={AS: "absence"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +196,7 @@ class Finding:
     outcome: Literal["verified", "unverified", "residual", "out_of_reach"]
     how: str
     at: datetime
-    count: int | None = None
+    count: int | None = field(default=None, metadata={OTHERWISE: "not counted"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,16 @@ docs/certificate.md explains every block; `sign`, `add_signature` and `verify` m
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from unlearning.certificate.envelope import STATEMENT_TYPE, add_signature, dump, read, sign
 from unlearning.certificate.facts import (
+    AS,
     DOES_NOT_PROVE,
+    OTHERWISE,
     Absence,
     Action,
     Backup,
@@ -25,6 +28,7 @@ from unlearning.certificate.facts import (
     Hold,
     Issuer,
     LedgerLink,
+    Lineage,
     NotFoundFacts,
     Promotion,
     Recipient,
@@ -35,10 +39,10 @@ from unlearning.certificate.facts import (
     Unlearning,
 )
 from unlearning.certificate.verification import PREDICATE_TYPE, Recomputation, Verification, verify
-from unlearning.domain.chain import Chain
-from unlearning.domain.entities import CheckResult, ErasureRequest, plain
+from unlearning.domain.entities import ErasureRequest, ShardImpact, plain
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.hashing import canonical
+from unlearning.domain.traces import Residual
 from unlearning.domain.versions import DataVersion
 
 __all__ = [
@@ -54,6 +58,7 @@ __all__ = [
     "Hold",
     "Issuer",
     "LedgerLink",
+    "Lineage",
     "NotFoundFacts",
     "Promotion",
     "Recipient",
@@ -102,7 +107,8 @@ def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
             raise WrongUse("nothing says what is left; pass the findings of a search after the deletion, or list residuals")
         if (facts.unlearning is None) != (facts.promotion is None):
             raise WrongUse("a certificate states training and promotion together, or that neither was needed; only one came")
-        models = [_model_subject(facts.promotion)] if facts.promotion else []
+        served = facts.promotion
+        models = [_subject(f"models:/{served.new}", served.model_digest)] if served else []
         subjects = [*models, *(_data_subject(table.after) for table in facts.tables)]
         if not subjects:
             raise WrongUse("a certificate of erasure names what changed; neither a table nor a model version came")
@@ -134,93 +140,53 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
         "actions": [_action(action) for action in facts.actions],
         "tables": [_table(table) for table in facts.tables],
         "unlearning": _unlearning(facts.unlearning) if facts.unlearning else otherwise,
-        "validation": [_validated(check) for check in facts.validation],
-        "verification": _said([_finding(finding) for finding in facts.findings], "not searched again yet"),
-        "residuals": [plain(residual) for residual in facts.residuals],
+        "validation": [{**plain(check), "value": _stated(check.value, "not measured")} for check in facts.validation],
+        "verification": _stated(facts.findings or None, "not searched again yet"),
+        "residuals": _stated(facts.residuals),
         "promotion": _promotion(facts.promotion) if facts.promotion else otherwise,
-        "recipients": [{"name": one.name, "notifiedAt": _moment(one.notified_at)} for one in facts.recipients],
-        "backups": [{"name": one.name, "expiresAt": _said(_moment(one.expires_at))} for one in facts.backups],
+        "recipients": _stated(facts.recipients),
+        "backups": _stated(facts.backups),
     }
 
 
 def _not_found(facts: NotFoundFacts) -> dict[str, Any]:
-    searched = [
-        {"data": _data(table.data), "root": _said(table.root, "not committed"), "absence": _absences(table.absences)}
-        for table in facts.searched
-    ]
-    return {**_frame(facts.frame, decision="not_found", state="not_found"), "searched": searched}
+    return {**_frame(facts.frame, decision="not_found", state="not_found"), "searched": _stated(facts.searched)}
 
 
 def _frame(frame: Frame, *, decision: str, state: str) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "certificateId": frame.certificate_id,
-        "issuedAt": _moment(frame.issued_at),
-        "validUntil": _said(_moment(frame.valid_until), "not limited"),
-        "issuer": _issuer(frame.issuer),
+        "issuedAt": _stated(frame.issued_at),
+        "validUntil": _stated(frame.valid_until, "not limited"),
+        "issuer": _stated(frame.issuer),
         "decision": decision,
         "state": state,
         "requests": [_request(request, frame) for request in frame.requests],
-        "scope": _scope(frame.scope),
-        "suppression": _suppression(frame.suppression),
-        "chain": {"position": frame.ledger.position, "previous": frame.ledger.previous, "head": frame.ledger.head},
-        "doesNotProve": list(frame.does_not_prove),
-    }
-
-
-def _issuer(issuer: Issuer) -> dict[str, Any]:
-    return {
-        "name": issuer.name,
-        "role": issuer.role,
-        "tool": issuer.tool,
-        "version": issuer.version,
-        "codeDigest": _said(issuer.code_digest),
+        "scope": _stated(frame.scope),
+        "suppression": _stated(frame.suppression),
+        "chain": _stated(frame.ledger),
+        "doesNotProve": _stated(frame.does_not_prove),
     }
 
 
 def _request(request: ErasureRequest, frame: Frame) -> dict[str, Any]:
+    holds = [_hold(one) for one in frame.holds if one.request_id == request.request_id]
+    extension = next((one for one in frame.extensions if one.request_id == request.request_id), None)
     return {
         "reference": request.request_id,
         "token": request.token,
         "regulation": request.regulation,
-        "receivedAt": _moment(request.received_at),
-        "dueAt": _said(_moment(request.due_at), "no deadline"),
+        "receivedAt": _stated(request.received_at),
+        "dueAt": _stated(request.due_at, "no deadline"),
         "group": request.group,
-        "holds": _said([_hold(one) for one in frame.holds if one.request_id == request.request_id], "none"),
-        "extension": next((_extension(one) for one in frame.extensions if one.request_id == request.request_id), "none"),
+        "holds": holds or "none",
+        "extension": _stated(extension, "none"),
     }
 
 
 def _hold(hold: Hold) -> dict[str, Any]:
-    return {
-        "heldAt": _moment(hold.held_at),
-        "reason": hold.reason,
-        "scope": _said(hold.scope, "these data sets" if hold.data else "not limited"),
-        "dataSets": _said(list(hold.data), "all"),
-        "until": _said(_moment(hold.until), "until released"),
-        "releasedAt": _said(_moment(hold.released_at), "not released"),
-        "releasedBecause": _said(hold.released_because, "not released"),
-    }
-
-
-def _extension(extension: Extension) -> dict[str, Any]:
-    return {"extendedAt": _moment(extension.extended_at), "dueAt": _moment(extension.due_at), "reason": extension.reason}
-
-
-def _scope(scope: Scope) -> dict[str, Any]:
-    return {
-        "systems": list(scope.systems),
-        "lineage": {"indexed": _said(scope.versions_indexed), "known": _said(scope.versions_known)},
-        "gaps": list(scope.gaps),
-        "outOfReach": [plain(item) for item in scope.out_of_reach],
-    }
-
-
-def _suppression(suppression: Suppression | None) -> Any:
-    if suppression is None:
-        return "not recorded"
-    commitment, size = _said(suppression.commitment, "not committed"), _said(suppression.size)
-    return {"since": _moment(suppression.since), "commitment": commitment, "size": size}
+    return {**_fields(hold), "scope": _stated(hold.scope, "these data sets" if hold.data else "not limited")}
 
 
 def _impact(facts: CertificateFacts) -> dict[str, Any]:
@@ -230,54 +196,50 @@ def _impact(facts: CertificateFacts) -> dict[str, Any]:
         "people": len(impact.tokens),
         "dataVersions": len(impact.data_versions),
         "modelVersions": [f"{version.name}/{version.version}" for version in impact.model_versions],
-        "children": _said(facts.children, "not searched"),
-        "shards": [plain(shard) for shard in impact.shards],
+        "children": _stated(facts.children, "not searched"),
+        "shards": _stated(impact.shards),
         "shardsTotal": impact.shards_total,
         "slicesTotal": impact.slices_total,
         "checkpointsStale": len(impact.checkpoints_stale),
-        "planDigest": _said(facts.plan_digest),
-        "approvedBy": _said(facts.approved_by),
+        "planDigest": _stated(facts.plan_digest),
+        "approvedBy": _stated(facts.approved_by),
     }
 
 
 def _action(action: Action) -> dict[str, Any]:
-    return {
-        "target": action.target,
-        "operation": action.operation,
-        "digestBefore": _said(action.digest_before, "nothing was there" if action.operation in _MAKES else "not recorded"),
-        "startedAt": _moment(action.started_at),
-        "finishedAt": _moment(action.finished_at),
-        "result": action.result,
-    }
+    before = _stated(action.digest_before, "nothing was there" if action.operation in _MAKES else "not recorded")
+    return {**_fields(action), "digestBefore": before}
 
 
 def _unlearning(done: Unlearning) -> dict[str, Any]:
     return {
         "method": done.trained.method,
         "guarantee": done.trained.guarantee,
-        "baseCheckpoint": _said(done.base_checkpoint, "an untrained model"),
+        "baseCheckpoint": _stated(done.base_checkpoint, "an untrained model"),
         "recipe": done.chain_after.recipe,
         "seed": done.chain_after.seed,
-        "parentData": _said(done.parent_data_digest),
-        "codeDigest": _said(done.code_digest),
-        "environmentDigest": _said(done.environment_digest),
+        "parentData": _stated(done.parent_data_digest),
+        "codeDigest": _stated(done.code_digest),
+        "environmentDigest": _stated(done.environment_digest),
         "constituents": [{"shard": part.shard, "key": part.key, "digest": part.digest} for part in done.trained.parts],
-        "dropped": list(done.trained.dropped),
-        "chainBefore": _chain(done.chain_before),
-        "chainAfter": _chain(done.chain_after),
+        "dropped": _stated(done.trained.dropped),
+        "chainBefore": _stated(done.chain_before),
+        "chainAfter": _stated(done.chain_after),
         "replay": _replay(done),
     }
 
 
-def _chain(chain: Chain) -> dict[str, Any]:
-    return {"recipe": chain.recipe, "seed": chain.seed, "shards": [plain(shard) for shard in chain.shards]}
+def _replay(done: Unlearning) -> Any:
+    if done.replay_equal is None:
+        return "not asked"
+    return {"equal": done.replay_equal, "digest": _stated(done.replay_digest)}
 
 
 def _table(table: Table) -> dict[str, Any]:
     return {
-        "before": {**_data(table.before), "root": _said(table.root_before, "not committed")},
-        "after": {**_data(table.after), "root": _said(table.root_after, "not committed")},
-        "absence": _absences(table.absences),
+        "before": {**_data(table.before), "root": _stated(table.root_before, "not committed")},
+        "after": {**_data(table.after), "root": _stated(table.root_after, "not committed")},
+        "absence": _stated(table.absences),
     }
 
 
@@ -286,41 +248,9 @@ def _data(data: DataVersion) -> dict[str, Any]:
         "path": data.path,
         "digest": data.digest,
         "dvcObject": data.object,
-        "gitRevision": _said(data.rev, "not committed"),
+        "gitRevision": _stated(data.rev, "not committed"),
         "rows": data.rows,
         "people": data.people,
-    }
-
-
-def _absences(absences: Iterable[Absence]) -> list[dict[str, Any]]:
-    return [{"token": absence.token, "proof": absence.proof.plain()} for absence in absences]
-
-
-def _replay(done: Unlearning) -> Any:
-    if done.replay_equal is None:
-        return "not asked"
-    return {"equal": done.replay_equal, "digest": _said(done.replay_digest)}
-
-
-def _validated(check: CheckResult) -> dict[str, Any]:
-    return {
-        "name": check.name,
-        "value": _said(check.value, "not measured"),
-        "threshold": check.threshold,
-        "verdict": check.verdict,
-        "how": check.how,
-        "details": plain(check.details),
-    }
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "place": finding.place,
-        "level": finding.level,
-        "outcome": finding.outcome,
-        "how": finding.how,
-        "count": _said(finding.count, "not counted"),
-        "at": _moment(finding.at),
     }
 
 
@@ -331,26 +261,49 @@ def _promotion(promotion: Promotion) -> dict[str, Any]:
         "from": str(promotion.old) if promotion.old else "none",
         "to": str(promotion.new),
         "modelDigest": promotion.model_digest,
-        "servedDigest": _said(promotion.served_digest, "not read back"),
+        "servedDigest": _stated(promotion.served_digest, "not read back"),
     }
 
 
-def _model_subject(promotion: Promotion) -> dict[str, Any]:
-    return {"name": f"models:/{promotion.new}", "digest": {"sha256": promotion.model_digest}}
+def _subject(name: str, digest: str, **more: object) -> dict[str, Any]:
+    return {"name": name, "digest": {"sha256": digest}, **more}
 
 
 def _data_subject(data: DataVersion) -> dict[str, Any]:
-    return {"name": data.path, "digest": {"sha256": data.digest}, "annotations": {"dvcObject": data.object}}
+    return _subject(data.path, data.digest, annotations={"dvcObject": data.object})
 
 
-def _moment(at: datetime | None) -> str | None:
-    if at is None:
-        return None
+def _stated(value: Any, otherwise: str = "not recorded") -> Any:
+    """A fact as the certificate states it: by its fields and what their metadata says; the words for not having one."""
+    match value:
+        case None:
+            return otherwise
+        case datetime():
+            return _moment(value)
+        case tuple():
+            return [_stated(item) for item in value]
+        case DataVersion():
+            return _data(value)
+        case Residual() | ShardImpact():  # stated as the project stores them
+            return plain(value)
+    return _fields(value) if is_dataclass(value) else value
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for one in fields(value):
+        if (key := one.metadata.get(AS, _camel(one.name))) is not None:
+            item, words = getattr(value, one.name), one.metadata.get(OTHERWISE)
+            found[key] = words if words and item == () else _stated(item, words or "not recorded")
+    return found
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.capitalize, rest))
+
+
+def _moment(at: datetime) -> str:
     if at.tzinfo is None:
         raise WrongUse(f"{at.isoformat()} has no time zone; a certificate states moments in UTC")
     return at.astimezone(UTC).isoformat()
-
-
-def _said(value: Any, otherwise: str = "not recorded") -> Any:
-    """The value, or the words for not having one."""
-    return otherwise if value is None or value == [] else value

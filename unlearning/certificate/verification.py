@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from unlearning.certificate.envelope import key_ids, public_key_id, signed_by, statement_of
+from unlearning.certificate.document import Document, each, expecting
+from unlearning.certificate.envelope import Envelope, Statement, key_ids, public_key_id, signed_by, statement_of
 from unlearning.domain import merkle
 from unlearning.domain.entities import MEMBERSHIP
 from unlearning.domain.errors import VerificationFailed
@@ -22,9 +23,6 @@ PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate
 
 Signature = Literal["valid", "invalid", "unchecked"]
 Judgement = Literal["verified", "integrity only", "contradictory", "invalid"]
-
-_MALFORMED = (TypeError, ValueError, AttributeError, KeyError, IndexError)
-"""What reading a document of another shape raises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ class Verification:
         return self.verdict in ("invalid", "contradictory")
 
 
-def verify(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> Verification:
+def verify(envelope: Envelope, public_key_pem: bytes | None = None) -> Verification:
     """What the certificate is worth; without a pinned key, whether it is at least consistent with itself.
 
     Raises VerificationFailed that names what is wrong when the file is no certificate, KeyFileError for an unusable key.
@@ -76,18 +74,16 @@ def verify(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> 
     statement = statement_of(envelope)
     predicate = _predicate(statement)
     recomputed, open_questions = _recompute(statement, predicate)
-    try:
+    with expecting("its evidence is graded"):
         grade, never = _grade(predicate, signed=keyid is not None), tuple(_never(predicate))
-    except _MALFORMED as error:
-        raise VerificationFailed(f"the certificate is malformed where its evidence is graded: {error}") from error
     return Verification(
         signature="valid" if keyid else "unchecked",
         keyid=keyid,
         claimed_keyids=claimed,
         grade=grade,
         verdict=_verdict(recomputed, signed=keyid is not None),
-        subjects=tuple(f"{subject['name']} sha256:{subject['digest']['sha256']}" for subject in statement["subject"]),
-        predicate=predicate,
+        subjects=tuple(f"{subject.name} sha256:{subject.digest}" for subject in statement.subjects),
+        predicate=predicate.said,
         recomputed=tuple(recomputed),
         not_recomputed=(*open_questions, *never),
     )
@@ -99,13 +95,13 @@ def _verdict(recomputed: list[Recomputation], *, signed: bool) -> Judgement:
     return "verified" if signed else "integrity only"
 
 
-def _grade(predicate: Mapping[str, Any], *, signed: bool) -> str:
+def _grade(predicate: Document, *, signed: bool) -> str:
     who = "a record signed by the pinned key" if signed else "a record whose signature was not checked"
     if predicate["decision"] == "not_found":
         return f"{who}: a search found no record"
     if not _trained(predicate):
         return f"{who}: {_grade_elsewhere(predicate)}"
-    guarantee, replay = str(_at(predicate, "unlearning.guarantee")), _at(predicate, "unlearning.replay")
+    guarantee, replay = str(predicate.at("unlearning.guarantee")), predicate.at("unlearning.replay")
     if guarantee == "exact":
         replayed = isinstance(replay, dict) and replay.get("equal") is True
         return f"{who}: an exact method, " + (
@@ -116,21 +112,21 @@ def _grade(predicate: Mapping[str, Any], *, signed: bool) -> str:
     return f"{who}: a method {guarantee} under its published assumptions"
 
 
-def _grade_elsewhere(predicate: Mapping[str, Any]) -> str:
+def _grade_elsewhere(predicate: Document) -> str:
     """The evidence about models that the issuer does not train itself."""
     if made := made_again(predicate):
         return f"{', '.join(made)} made again by DVC stages on the redacted data, whose determinism was not verified"
-    if any(item["level"] == "model" for item in _at(predicate, "residuals")):
+    if any(item["level"] == "model" for item in predicate.at("residuals")):
         return "only data changed; models that they shaped are listed as left"
     return "only data changed, no model had to"
 
 
-def made_again(predicate: Mapping[str, Any]) -> list[str]:
+def made_again(predicate: Document) -> list[str]:
     """Versions of adopted models that took the place of others; every promotion among the actions of a data-only erasure."""
     return [one["target"] for one in predicate["actions"] if one["operation"] == "promoted"] if not _trained(predicate) else []
 
 
-def _never(predicate: Mapping[str, Any]) -> Iterator[str]:
+def _never(predicate: Document) -> Iterator[str]:
     """What no offline check of this file can show."""
     yield "that the search looked everywhere it says: repeat it with `unlearn sweep` where the data lies"
     yield "that the ledger holds the event the certificate names: `unlearn audit` at the issuer"
@@ -142,22 +138,20 @@ def _never(predicate: Mapping[str, Any]) -> Iterator[str]:
         yield "that the stages read only what they declare: run them on the stated tables, where nothing else is at hand"
 
 
-def _predicate(statement: Mapping[str, Any]) -> dict[str, Any]:
-    kind = statement.get("predicateType")
-    if kind != PREDICATE_TYPE:
+def _predicate(statement: Statement) -> Document:
+    if (kind := statement.predicate_type) != PREDICATE_TYPE:
         raise VerificationFailed(f"predicateType is {kind!r}; expected {PREDICATE_TYPE!r}: this is no certificate of erasure")
-    predicate: dict[str, Any] = statement["predicate"]
-    decision = predicate.get("decision")
+    decision = statement.predicate.get("decision")
     if decision not in ("erased", "not_found"):
         raise VerificationFailed(f"the certificate's decision is {decision!r}; expected 'erased' or 'not_found'")
-    return predicate
+    return statement.predicate
 
 
 Finding = Recomputation | str
 """Something worked out again, or the reason why it could not be."""
 
 
-def _recompute(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> tuple[list[Recomputation], list[str]]:
+def _recompute(statement: Statement, predicate: Document) -> tuple[list[Recomputation], list[str]]:
     checks = [_frank, _linked, _dates, _absences, _subjects]
     if predicate["decision"] == "erased":
         checks += [_state, _searched_after]
@@ -165,37 +159,34 @@ def _recompute(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> tu
         checks += [_promoted, _chains, _heads]
     found: list[Finding] = []
     for check in checks:
-        try:
+        with expecting(f"{check.__name__.removeprefix('_')} is checked"):
             found.extend(check(statement, predicate))
-        except _MALFORMED as error:
-            part = check.__name__.removeprefix("_")
-            raise VerificationFailed(f"the certificate is malformed where {part} is checked: {error}") from error
     return [item for item in found if isinstance(item, Recomputation)], [item for item in found if isinstance(item, str)]
 
 
-def _frank(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    names = [path for path in ("scope.outOfReach", "doesNotProve") if not _at(predicate, path)]
+def _frank(_: Statement, predicate: Document) -> Iterator[Finding]:
+    names = [path for path in ("scope.outOfReach", "doesNotProve") if not predicate.at(path)]
     how = f"{' and '.join(names)} empty" if names else "says what is out of reach and what it does not prove"
     yield Recomputation("limits", not names, how)
 
 
-def _linked(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    chain = _at(predicate, "chain")
+def _linked(_: Statement, predicate: Document) -> Iterator[Finding]:
+    chain = predicate.at("chain")
     hashes = [bytes.fromhex(chain[name]) for name in ("previous", "head")]
     sound = chain["position"] >= 0 and all(len(value) == 32 for value in hashes)
     yield Recomputation("ledger link", sound, "position, previous hash and head are there" if sound else "the link is broken")
 
 
-def _dates(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    issued = _moment(_at(predicate, "issuedAt"))
+def _dates(_: Statement, predicate: Document) -> Iterator[Finding]:
+    issued = _moment(predicate.at("issuedAt"))
     wrong = [name for name, early, late in _ordered(predicate, issued) if early and late and early > late]
     how = f"out of order: {', '.join(wrong)}" if wrong else "requests, actions, findings and issue follow one another"
     yield Recomputation("dates", not wrong, how)
 
 
-def _ordered(predicate: Mapping[str, Any], issued: datetime | None) -> Iterator[tuple[str, datetime | None, datetime | None]]:
-    yield "issued and valid until", issued, _moment(_at(predicate, "validUntil"))
-    for request in _at(predicate, "requests"):
+def _ordered(predicate: Document, issued: datetime | None) -> Iterator[tuple[str, datetime | None, datetime | None]]:
+    yield "issued and valid until", issued, _moment(predicate.at("validUntil"))
+    for request in predicate.at("requests"):
         received = _moment(request["receivedAt"])
         yield f"request {request['reference']} received and issued", received, issued
         yield f"request {request['reference']} received and due", received, _moment(request["dueAt"])
@@ -207,8 +198,8 @@ def _ordered(predicate: Mapping[str, Any], issued: datetime | None) -> Iterator[
         yield f"{finding['place']} searched and issued", _moment(finding["at"]), issued
 
 
-def _absences(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    people = list(dict.fromkeys(request["token"] for request in _at(predicate, "requests")))
+def _absences(_: Statement, predicate: Document) -> Iterator[Finding]:
+    people = list(dict.fromkeys(request["token"] for request in predicate.at("requests")))
     committed = list(_committed(predicate))
     if not committed:
         yield "absence from the data: no table was stated"
@@ -231,49 +222,49 @@ def _held(token: str, given: Mapping[str, merkle.Proof]) -> list[str]:
     return [held for held in (token, token[: 2 * min(merkle.WIDTHS)]) if held in given]
 
 
-def _committed(predicate: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[Any]]]:
+def _committed(predicate: Document) -> Iterator[tuple[Document, list[Any]]]:
     """Every data version that must not hold the people, with the proofs that come with it."""
     if predicate["decision"] == "not_found":
-        for item in _at(predicate, "searched"):
-            yield {**item["data"], "root": item["root"]}, item["absence"]
+        for item in predicate.at("searched"):
+            yield Document({**item["data"], "root": item["root"]}), item["absence"]
     else:
-        for table in _at(predicate, "tables"):
-            yield table["after"], table["absence"]
+        for table in predicate.at("tables"):
+            yield Document(table["after"]), table["absence"]
 
 
-def _absent(proof: merkle.Proof, data: Mapping[str, Any], token: str) -> bool:
+def _absent(proof: merkle.Proof, data: Document, token: str) -> bool:
     return proof.kind == "absence" and merkle.verify(proof, data["root"], bytes.fromhex(token), size=data["people"])
 
 
-def _subjects(statement: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+def _subjects(statement: Statement, predicate: Document) -> Iterator[Finding]:
     stated = {(data["path"], data["digest"]) for data, _ in _committed(predicate)}
     if _trained(predicate):
-        promotion = _at(predicate, "promotion")
+        promotion = predicate.at("promotion")
         stated.add((f"models:/{promotion['to']}", promotion["modelDigest"]))
-    named = {(subject["name"], subject["digest"]["sha256"]) for subject in statement["subject"]}
+    named = {(subject.name, subject.digest) for subject in statement.subjects}
     how = (
         "the same names and digests as in the predicate" if named == stated else "other names or digests than in the predicate"
     )
     yield Recomputation("subjects", named == stated, how)
 
 
-def _state(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    findings, listed = _findings(predicate), _at(predicate, "residuals")
+def _state(_: Statement, predicate: Document) -> Iterator[Finding]:
+    findings, listed = _findings(predicate), predicate.at("residuals")
     left = len(listed) + sum(item["outcome"] in ("residual", "unverified") for item in findings)
     due = "completed_with_residuals" if left or not findings else "completed"
-    state = _at(predicate, "state")
+    state = predicate.at("state")
     yield Recomputation("state", state == due, f"says {state}, where {due} is due: {left} places are left or unverified")
 
 
-def _promoted(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    exact = _at(predicate, "unlearning.guarantee") == "exact"
+def _promoted(_: Statement, predicate: Document) -> Iterator[Finding]:
+    exact = predicate.at("unlearning.guarantee") == "exact"
     failed = [
         check["name"]
-        for check in _at(predicate, "validation")
+        for check in predicate.at("validation")
         # What proves an exact method is its chain of keys, not an attack: `checks/verdict.py` says why.
         if check["verdict"] == "failed" and not (exact and check["name"] == MEMBERSHIP)
     ]
-    promotion = _at(predicate, "promotion")
+    promotion = predicate.at("promotion")
     how = (
         f"promoted although these failed: {', '.join(failed)}"
         if failed
@@ -287,15 +278,15 @@ def _promoted(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Fi
         yield "that the alias serves the certified model: it was not read back"
 
 
-def _chains(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    before, after = _at(predicate, "unlearning.chainBefore"), _at(predicate, "unlearning.chainAfter")
+def _chains(_: Statement, predicate: Document) -> Iterator[Finding]:
+    before, after = predicate.at("unlearning.chainBefore"), predicate.at("unlearning.chainAfter")
     if before["recipe"] != after["recipe"] or before["seed"] != after["seed"] or not _only_redacted(predicate):
         yield "which keys changed: recipe, seed or other records changed as well, so every key may differ"
         return
-    touched = {item["shard"]: item for item in _at(predicate, "impact.shards")}
+    touched = {item["shard"]: item for item in each(predicate.at("impact.shards"))}
     wrong = [
         old["shard"]
-        for old, new in zip(before["shards"], after["shards"], strict=True)
+        for old, new in zip(each(before["shards"]), each(after["shards"]), strict=True)
         if not _changed_as_stated(old, new, touched.get(old["shard"]))
     ]
     how = (
@@ -306,19 +297,19 @@ def _chains(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Find
     yield Recomputation("chain of keys", not wrong, how + ("" if wrong else f"{len(after['shards'])} shards, and nowhere else"))
 
 
-def _only_redacted(predicate: Mapping[str, Any]) -> bool:
+def _only_redacted(predicate: Document) -> bool:
     """Whether the training data before and after are one redacted table, row for row: then nothing else can have changed."""
-    done = _at(predicate, "unlearning")
+    done = predicate.at("unlearning")
     rows = [sum(sum(shard["rows"]) for shard in done[name]["shards"]) for name in ("chainBefore", "chainAfter")]
     parent = done["parentData"]
     return any(
         [table["before"]["rows"], table["after"]["rows"]] == rows
         and (not _is_hash(parent) or table["before"]["digest"] == parent)
-        for table in _at(predicate, "tables")
+        for table in predicate.at("tables")
     )
 
 
-def _changed_as_stated(old: Mapping[str, Any], new: Mapping[str, Any], impact: Mapping[str, Any] | None) -> bool:
+def _changed_as_stated(old: Document, new: Document, impact: Document | None) -> bool:
     if old["shard"] != new["shard"] or len(old["keys"]) != len(new["keys"]):
         return False
     if impact is None:
@@ -329,8 +320,8 @@ def _changed_as_stated(old: Mapping[str, Any], new: Mapping[str, Any], impact: M
     return kept and changed and sum(old["rows"]) - sum(new["rows"]) == impact["records"]
 
 
-def _heads(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
-    done = _at(predicate, "unlearning")
+def _heads(_: Statement, predicate: Document) -> Iterator[Finding]:
+    done = predicate.at("unlearning")
     if done["guarantee"] != "exact":
         yield "that the model's constituents are the chain's heads: the method leaves the chain"
         return
@@ -341,12 +332,12 @@ def _heads(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Findi
     yield Recomputation("heads", same, f"the {len(parts)} constituents are {'' if same else 'not '}the heads of the new chain")
 
 
-def _searched_after(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Iterator[Finding]:
+def _searched_after(_: Statement, predicate: Document) -> Iterator[Finding]:
     findings = _findings(predicate)
     if not findings:
         yield "that nothing is left: it was not searched again yet"
         return
-    gone = [_moment(item["finishedAt"]) for item in _at(predicate, "actions") if item["operation"] in ("deleted", "rewritten")]
+    gone = [_moment(item["finishedAt"]) for item in predicate.at("actions") if item["operation"] in ("deleted", "rewritten")]
     last = max((moment for moment in gone if moment), default=None)
     early = [item["place"] for item in findings if last and (at := _moment(item["at"])) and at < last]
     how = (
@@ -357,14 +348,14 @@ def _searched_after(_: Mapping[str, Any], predicate: Mapping[str, Any]) -> Itera
     yield Recomputation("search after deletion", not early, how)
 
 
-def _trained(predicate: Mapping[str, Any]) -> bool:
+def _trained(predicate: Document) -> bool:
     """Whether the certificate states a training, and not words for none having been needed."""
-    return predicate["decision"] == "erased" and isinstance(_at(predicate, "unlearning"), dict)
+    return predicate["decision"] == "erased" and isinstance(predicate.at("unlearning"), dict)
 
 
-def _findings(predicate: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _findings(predicate: Document) -> tuple[Document, ...]:
     found = predicate.get("verification", [])
-    return found if isinstance(found, list) else []
+    return each(found) if isinstance(found, list) else ()
 
 
 def _is_hash(value: Any) -> bool:
@@ -374,12 +365,3 @@ def _is_hash(value: Any) -> bool:
 def _moment(text: str | None) -> datetime | None:
     """A moment, or None for the words that stand where there is none."""
     return datetime.fromisoformat(text) if text and text[:1].isdigit() else None
-
-
-def _at(tree: Any, path: str) -> Any:
-    """The value under a dotted path. Raises VerificationFailed that names it when it is missing."""
-    for name in path.split("."):
-        if not isinstance(tree, dict) or name not in tree:
-            raise VerificationFailed(f"the certificate has no field {path}; ask the issuer for the file again")
-        tree = tree[name]
-    return tree

@@ -9,7 +9,7 @@ be rewritten with the rest, and outside a head says the same.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,7 +154,7 @@ def _certificates(workspace: Workspace) -> tuple[list[Note], list[str]]:
     notes, broken = [], []
     for file in sorted(workspace.path(workspace.settings.stores.certificates).glob("*.json")):
         try:
-            chain = envelope.statement_of(statement.read(file.read_bytes()))["predicate"]["chain"]
+            chain = envelope.statement_of(statement.read(file.read_bytes())).predicate["chain"]
             notes.append(Note(f"certificate {file.name}", str(chain["head"]), int(chain["position"]) - 1))
         except (VerificationFailed, KeyError, TypeError, ValueError):
             broken.append(f"{file.name} among the certificates cannot be read as one: it was changed")
@@ -183,8 +183,7 @@ def _digests(file: Path) -> set[str]:
         whole = statement.read(content)
     except VerificationFailed:
         return {hashing.bytes_digest(content)}
-    signatures = whole["signatures"]
-    stages = ({**whole, "signatures": signatures[:count]} for count in range(1, len(signatures) + 1))
+    stages = (replace(whole, signatures=whole.signatures[:count]) for count in range(1, len(whole.signatures) + 1))
     return {hashing.bytes_digest(statement.dump(stage)) for stage in stages}
 
 

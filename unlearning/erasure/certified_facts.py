@@ -141,8 +141,7 @@ def _scope(workspace: Workspace) -> facts.Scope:
             "MLflow model " + ", ".join(holdings.models),
         ),
         out_of_reach=out_of_reach(workspace.settings),
-        versions_indexed=len(indexed),
-        versions_known=len(indexed | tables),
+        lineage=facts.Lineage(indexed=len(indexed), known=len(indexed | tables)),
         gaps=tuple(gaps) if followed.commits() else (NEVER_FOLLOWED, *gaps),
     )
 

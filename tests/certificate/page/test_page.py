@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from unlearning.certificate.envelope import Envelope
 from unlearning.certificate.page import page as module
 from unlearning.certificate.page.page import render
 from unlearning.certificate.statement import encode, read
@@ -28,20 +29,20 @@ VOID = {"meta", "br", "rect"}
 STYLE = Path(module.__file__).with_name("templates").joinpath("style.css").read_text("utf-8")
 
 
-def golden(name: str) -> dict[str, Any]:
+def golden(name: str) -> Envelope:
     return read((Path(__file__).parents[2] / "golden" / f"{name}.json").read_bytes())
 
 
 def predicate(name: str = "certificate") -> dict[str, Any]:
-    return json.loads(base64.b64decode(golden(name)["payload"]))["predicate"]
+    return json.loads(golden(name).payload)["predicate"]
 
 
 def page_with(change: Callable[[dict[str, Any]], Any], name: str = "certificate") -> str:
     """The page of a certificate that somebody else wrote."""
     envelope = golden(name)
-    document = json.loads(base64.b64decode(envelope["payload"]))
+    document = json.loads(envelope.payload)
     change(document["predicate"])
-    return render({**envelope, "payload": base64.b64encode(encode(document)).decode()})
+    return render(replace(envelope, payload=encode(document)))
 
 
 class Outline(HTMLParser):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from unlearning.certificate.document import Document
 
 _MOST_SHARDS_DRAWN = 64
 
@@ -19,7 +20,7 @@ class ChainPicture:
     """The kind of each square, shard by shard; None where words are better."""
 
 
-def of(done: Mapping[str, Any]) -> ChainPicture:
+def of(done: Document) -> ChainPicture:
     """The picture of a training; of a method that leaves the chain alone, only words."""
     if done["guarantee"] != "exact":
         return ChainPicture(f"The method {done['method']} changes the trained model; it does not train from clean checkpoints.")

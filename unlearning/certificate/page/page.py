@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from unlearning.certificate.document import MALFORMED, Document, each
+from unlearning.certificate.envelope import Envelope
 from unlearning.certificate.page import chain_picture
 from unlearning.certificate.page.templating import NOT_RECORDED, Templates
 from unlearning.certificate.verification import Verification, made_again, verify
@@ -20,7 +22,7 @@ from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.versions import data_name
 
 
-def render(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> str:
+def render(envelope: Envelope, public_key_pem: bytes | None = None) -> str:
     """The page of a certificate, with what was checked when it was made.
 
     public_key_pem: the issuer's key; without it the page says that no signature was checked. Raises VerificationFailed for an
@@ -30,36 +32,36 @@ def render(envelope: Mapping[str, Any], public_key_pem: bytes | None = None) -> 
     if checked.verdict == "invalid":
         raise VerificationFailed("the certificate's signature is invalid, so no page is made of it; get the file again")
     try:
-        return _page(checked.predicate, checked)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        return _page(Document(checked.predicate), checked)
+    except MALFORMED as error:
         raise VerificationFailed(f"the certificate is malformed, so no page is made of it: {error!r}") from error
 
 
-def _page(certificate: Mapping[str, Any], checked: Verification) -> str:
+def _page(certificate: Document, checked: Verification) -> str:
     erased = certificate["decision"] == "erased"
     return _TEMPLATES.fill(
         "page.html.jinja",
-        certificate=certificate,
+        certificate=certificate.said,
         checked=checked,
         notice=_notice(certificate, checked),
         summary=_summary(certificate) if erased else _nothing_found(certificate),
-        decisions=[line for request in certificate["requests"] for line in _decisions(request)],
-        lineage=_lineage(certificate["scope"]["lineage"]),
+        decisions=[line for request in each(certificate["requests"]) for line in _decisions(request)],
+        lineage=_lineage(Document(certificate["scope"]["lineage"])),
         **(_erased(certificate) if erased else {}),
     )
 
 
-def _erased(certificate: Mapping[str, Any]) -> dict[str, Any]:
+def _erased(certificate: Document) -> dict[str, Any]:
     trained, found = _trained(certificate), certificate["verification"]
     return {
         "trained": trained,
-        "picture": chain_picture.of(certificate["unlearning"]) if trained else None,
-        "checks": _checks(certificate["validation"]),
+        "picture": chain_picture.of(Document(certificate["unlearning"])) if trained else None,
+        "checks": _checks(each(certificate["validation"])),
         "searched": sorted({one["at"] for one in found}) if isinstance(found, list) else None,
     }
 
 
-def _trained(certificate: Mapping[str, Any]) -> bool:
+def _trained(certificate: Document) -> bool:
     """Whether a training is stated, and not words for none having been needed."""
     return isinstance(certificate["unlearning"], Mapping)
 
@@ -76,13 +78,13 @@ class Summary:
     end: str = ""
 
 
-def _nothing_found(certificate: Mapping[str, Any]) -> Summary:
+def _nothing_found(certificate: Document) -> Summary:
     people = counted(len({request["token"] for request in certificate["requests"]}), "person", "people")
     searched = counted(len(certificate["searched"]), "data version", "data versions")
     return Summary(f"{searched} searched for {people} who asked to be erased. No record was found, and nothing was changed.")
 
 
-def _summary(certificate: Mapping[str, Any]) -> Summary:
+def _summary(certificate: Document) -> Summary:
     impact, promotion = certificate["impact"], certificate["promotion"]
     left = f"{counted(impact['records'], 'record', 'records')} of {counted(impact['people'], 'person', 'people')} left the data"
     if not _trained(certificate):
@@ -92,7 +94,7 @@ def _summary(certificate: Mapping[str, Any]) -> Summary:
     return Summary(f"{left}. ", promotion["to"], served)
 
 
-def _summary_elsewhere(left: str, certificate: Mapping[str, Any]) -> Summary:
+def _summary_elsewhere(left: str, certificate: Document) -> Summary:
     """Of an erasure that replaced no model of the issuer's own: because it did not have to, or because there is none."""
     if made := made_again(certificate):
         how = "was made again by its own stage" if len(made) == 1 else "were made again by their own stages"
@@ -111,7 +113,7 @@ class Notice:
     text: str
 
 
-def _notice(certificate: Mapping[str, Any], checked: Verification) -> Notice:
+def _notice(certificate: Document, checked: Verification) -> Notice:
     if checked.verdict == "contradictory":
         wrong = "; ".join(str(item) for item in checked.recomputed if not item.agrees)
         return Notice("bad", "Contradictory", f"Do not rely on this record. {wrong}.")
@@ -130,10 +132,10 @@ def _notice(certificate: Mapping[str, Any], checked: Verification) -> Notice:
 # --- what was done --------------------------------------------------------------------------------------------------
 
 
-def _decisions(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _decisions(request: Document) -> Iterator[tuple[str, str]]:
     """Legal holds and the longer deadline of a request; certificates of earlier versions state neither."""
     holds, extension = request.get("holds", "none"), request.get("extension", "none")
-    for hold in [] if isinstance(holds, str) else holds:
+    for hold in () if isinstance(holds, str) else each(holds):
         ended = f"released {hold['releasedAt']} ({hold['releasedBecause']})"
         what = "" if isinstance(kept := hold.get("dataSets", "all"), str) else f" for {', '.join(kept)}"
         yield request["reference"], f"on legal hold{what} from {hold['heldAt']}, {hold['reason']}; {ended}"
@@ -142,16 +144,16 @@ def _decisions(request: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield request["reference"], until
 
 
-def _checks(checks: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, object, Mapping[str, Any]]]]:
+def _checks(checks: Iterable[Document]) -> dict[str, list[tuple[str, object, object]]]:
     """The checks of the model first, then those of each table under its path: name, value, and what was stated."""
-    groups: dict[str, list[tuple[str, object, Mapping[str, Any]]]] = {"": []}
+    groups: dict[str, list[tuple[str, object, object]]] = {"": []}
     for one in checks:
         path, _, name = one["name"].rpartition(": ")
-        groups.setdefault(path, []).append((name.removeprefix("data.").replace("_", " "), _measured(one), one))
+        groups.setdefault(path, []).append((name.removeprefix("data.").replace("_", " "), _measured(one), one.said))
     return {path or "The model": rows for path, rows in groups.items() if rows}
 
 
-def _measured(check: Mapping[str, Any]) -> object:
+def _measured(check: Document) -> object:
     """A value with four digits; a check that passes by yes or no has none."""
     value = check["value"]
     if value == "not measured" and check["verdict"] == "passed":
@@ -159,7 +161,7 @@ def _measured(check: Mapping[str, Any]) -> object:
     return f"{value:.4g}" if isinstance(value, float) else value
 
 
-def _lineage(lineage: Mapping[str, Any]) -> str:
+def _lineage(lineage: Document) -> str:
     known = lineage["known"]
     of_known = f"of {number(known)} that are known" if isinstance(known, int) else "how many there are is not recorded"
     return f"{number(lineage['indexed'])} data versions indexed, {of_known}"

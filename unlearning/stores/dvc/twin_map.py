@@ -86,9 +86,9 @@ def _parse(content: bytes, public_keys: Sequence[bytes]) -> TwinMap:
             f"into the folder `retired` beside the new one, otherwise restore it with `git checkout -- {FILE}`"
         )
     statement = envelope.statement_of(signed)
-    if statement.get("predicateType") != PREDICATE_TYPE:
-        raise VerificationFailed(f"{FILE} is about {statement.get('predicateType')!r}; expected {PREDICATE_TYPE!r}")
-    said = statement["predicate"]
+    if statement.predicate_type != PREDICATE_TYPE:
+        raise VerificationFailed(f"{FILE} is about {statement.predicate_type!r}; expected {PREDICATE_TYPE!r}")
+    said = statement.predicate
     return TwinMap((Twin(**twin) for twin in said["twins"]), said.get("stale", ()))
 
 
