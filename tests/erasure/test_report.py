@@ -76,7 +76,7 @@ def test_what_was_trained_checked_and_deleted_is_counted() -> None:
     assert report.say_validated(judged) == "1 of 2 checks passed, none forbids promotion"
     assert report.say_validated(replace(judged, passed=False, blocking=("utility", "drift"))) == "refused: utility, drift"
     assert report.say_redacted(example(DataRedacted, removed={"a": 2, "b": 0, "c": 1})) == "2 tables rewritten"
-    purged = Deleted((Removed("here", 2), Removed("there", 3)), (LEFT,), (), twins=1)
+    purged = Deleted((Removed("here", 2, ()), Removed("there", 3, ())), (LEFT,), (), twins=1)
     assert report.say_purged(purged) == "5 traces deleted, 1 twin for old revisions, 1 residual listed"
     assert report.say_purged(Deleted((), (), ())) == "0 traces deleted, 0 residuals listed"
     assert report.say_settled([]) == ""

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from unlearning.certificate.document import Document
 from unlearning.certificate.page import chain_picture
 
 BEFORE = [{"shard": 0, "keys": ["s", "a", "b"], "rows": [2, 1]}, {"shard": 1, "keys": ["s", "c", "d"], "rows": [1, 0]}]
 AFTER = [{"shard": 0, "keys": ["s", "a", "B"], "rows": [2, 0]}, {"shard": 1, "keys": ["s", "c", "d"], "rows": [1, 0]}]
 
 
-def done(before: list[dict[str, Any]], after: list[dict[str, Any]], guarantee: str = "exact") -> dict[str, Any]:
-    return {
-        "method": "sisa",
-        "guarantee": guarantee,
-        "chainBefore": {"shards": before},
-        "chainAfter": {"shards": after},
-    }
+def done(before: list[dict[str, Any]], after: list[dict[str, Any]], guarantee: str = "exact") -> Document:
+    chains = {"chainBefore": {"shards": before}, "chainAfter": {"shards": after}}
+    return Document({"method": "sisa", "guarantee": guarantee, **chains})
 
 
 def test_what_was_trained_again_is_marked_and_said_and_the_rest_kept_its_name() -> None:

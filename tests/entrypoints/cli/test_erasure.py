@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
 from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import TRAIN, Project
+from unlearning.domain.entities import Impact, ShapedVersion, ShardImpact
+from unlearning.domain.versions import DataVersion
 from unlearning.entrypoints.cli.erasure import _impact_lines
 
-IMPACT: dict[str, Any] = {
-    "records": 1,
-    "tokens": ["ab" * 32, "cd" * 32],
-    "not_found": ["ef" * 32],
-    "data_versions": [{"path": "data/a.csv", "digest": "1" * 64}],
-    "model_versions": [{"name": "fraud", "version": 3, "aliases": ["live", "next"]}],
-    "shards": [{"shard": 1, "first_slice": 2, "slices": 4, "records": 1}],
-    "shards_total": 8,
-    "checkpoints_stale": 3,
-    "estimated_seconds": 1.26,
-    "method": "sisa",
-}
+IMPACT = Impact(
+    records=1,
+    tokens=("ab" * 32, "cd" * 32),
+    not_found=("ef" * 32,),
+    data_versions=(DataVersion("data/a.csv", "1" * 64, "2" * 32, None, 4, 3),),
+    model_versions=(ShapedVersion("fraud", 3, ("live", "next"), "1" * 64),),
+    shards=(ShardImpact(shard=1, first_slice=2, slices=4, records=1),),
+    shards_total=8,
+    slices_total=4,
+    checkpoints_stale=("a", "b", "c"),
+    estimated_seconds=1.26,
+    method="sisa",
+)
 
 
 def test_the_price_is_told_in_numbers_with_their_nouns() -> None:
     lines = _impact_lines(IMPACT)
     assert lines[0] == "1 record of 2 people; 1 person not found"
-    assert "  data    data/a.csv  111111111111" in lines
+    assert "  data    data/a.csv@222222222222" in lines
     assert "  model   fraud/3  @live @next" in lines
     assert lines[-1] == "  method sisa, about 1.3 s of training"
     assert not [line for line in lines if "ab" * 6 in line]
 
 
 def test_a_project_that_trains_nothing_has_no_price_of_training() -> None:
-    lines = _impact_lines({**IMPACT, "method": None})
+    lines = _impact_lines(replace(IMPACT, method=None))
     assert not [line for line in lines if "shards" in line or "checkpoints" in line or "method" in line]
 
 

@@ -128,7 +128,7 @@ def test_the_cache_and_every_remote_are_stores_and_one_that_keeps_files_by_name_
     with Repo(str(project)) as repo, repo.config.edit() as config:
         config["remote"]["named"] = {"url": "../named", "version_aware": True}
     data = DvcData(project)
-    cache, remote = objects.stores(data)
+    cache, remote = objects.object_stores(data)
     assert (cache.name, remote.name) == (CACHE, "DVC remote 'store'")
     assert cache.root == str(project / ".dvc/cache")
     assert (cache.versioned, cache.keeps_silently) == (False, False)

@@ -14,7 +14,7 @@ from unlearning.certificate import envelope
 from unlearning.domain.errors import VerificationFailed
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.twin_map import Twin, TwinMap
-from unlearning.stores.git import plumbing
+from unlearning.stores.git import command, plumbing
 from unlearning.stores.git.repository import Git, create
 
 A, B, C = (
@@ -65,7 +65,7 @@ def test_a_map_comes_back_as_it_was_written_and_writing_it_again_changes_nothing
         assert dict(found.twins) == {"a": A, "b": replace(B, files=3), "x": C}
         assert found.stale == {"s"}
     assert plumbing.kept(git, twin_map.FILE) == (git.root / twin_map.FILE).read_bytes()
-    log = plumbing._git(git, "rev-list", "--count", plumbing.MAP)
+    log = command.text(git.root, "rev-list", "--count", plumbing.MAP)
     assert log.strip() == "1"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
+from unlearning.domain.events import Unknown
 from unlearning.stores.sql import database
 from unlearning.stores.sql.ledger import SqlLedger
 
@@ -18,7 +19,7 @@ def test_a_relative_sqlite_path_is_below_the_project_and_private(tmp_path: Path)
     folder = tmp_path / ".unlearning"
     assert (folder / "ledger.db").is_file()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    SqlLedger(engine).append("Counted", "s", {}, at=datetime(2026, 3, 1, tzinfo=UTC))
+    SqlLedger(engine).append("s", Unknown("Counted", {}), at=datetime(2026, 3, 1, tzinfo=UTC))
     assert {path.name for path in folder.iterdir()} >= {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
     engine.dispose()
