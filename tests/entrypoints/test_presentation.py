@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from unlearning.domain.entities import CheckResult, ShapedVersion, ShardImpact
-from unlearning.domain.named import NamedData
 from unlearning.domain.traces import Residual
 from unlearning.domain.versions import DataVersion
 from unlearning.entrypoints import presentation
 from unlearning.erasure.report import Answered, ErasureReport, Forgot, Gone, Touched
+from unlearning.lineage.named import NamedData
 
 TOKEN = "9c4087ff1d8b" + "0" * 52
 CHECKS = (

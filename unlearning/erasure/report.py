@@ -22,9 +22,9 @@ from unlearning.domain.events import (
     Purged,
     VersionRegistered,
 )
-from unlearning.domain.named import NamedData
 from unlearning.domain.traces import Deleted, Residual
 from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.lineage.named import NamedData
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact

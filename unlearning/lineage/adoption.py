@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from unlearning.domain.entities import Adoption
 from unlearning.domain.errors import ProjectError, WrongUse
 from unlearning.domain.events import ModelAdopted
-from unlearning.domain.named import NamedData
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked, data_name
 from unlearning.lineage import membership_proof, sources
+from unlearning.lineage.named import NamedData
 from unlearning.project import plugins
 from unlearning.project.holdings import Holdings, adoptions
 from unlearning.project.people import People, people_in

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 from unlearning.domain.codec import BESIDE
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound, WrongUse
-from unlearning.domain.named import NamedData
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
 from unlearning.lineage import drawing, graph, index, membership_proof, shaped
 from unlearning.lineage.graph import Atlas
+from unlearning.lineage.named import NamedData
 from unlearning.project.holdings import adoptions
 from unlearning.project.people import index_tokens
 from unlearning.stores.files import replacing

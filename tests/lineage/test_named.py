@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from unlearning.domain.codec import write
-from unlearning.domain.named import NamedData
 from unlearning.domain.versions import DataVersion
+from unlearning.lineage.named import NamedData
 
 
 def test_an_answer_says_a_versions_fields_and_its_name_among_them() -> None:
