@@ -150,7 +150,7 @@ class Truth:
 
     def missing(self) -> set[str]:
         """What each gap in the data is about."""
-        return {f"data {content.path} ({content.object[:12]})" for content in self._loose()}
+        return {f"data {content.name}" for content in self._loose()}
 
     def _matter(self) -> set[ModelVersion]:
         return self.seen & _closure(self.alive & self.seen, self._next_to)

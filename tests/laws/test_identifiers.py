@@ -42,9 +42,8 @@ def clinics_template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> P
     recipe = small_project.RECIPE.replace('person="patient"', 'person="clinic/patient"')
     params = {**small_project.PARAMS, "subject": {"identifier": "text/integer"}}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(small_project, "RECIPE", recipe)
         patch.setattr(small_project, "columns", lambda _people: two_clinics())
-        return small_project.create(tmp_path_factory.mktemp("clinics") / "project", params=params)
+        return small_project.create(tmp_path_factory.mktemp("clinics") / "project", params=params, recipe=recipe)
 
 
 @pytest.fixture

@@ -47,10 +47,10 @@ def test_every_commit_that_names_what_was_erased_gets_a_twin_once(history: Histo
 
 def test_an_old_revision_comes_back_as_its_twin_and_a_clean_one_as_it_is(history: History, tmp_path: Path) -> None:
     done = old_revisions.checkout(history.workspace, "HEAD~2", into=tmp_path / "old")
-    assert (done["twin"], done["missing"], done["stale"]) == (True, [], [])
+    assert (done.twin, list(done.missing), list(done.stale)) == (True, [], [])
     assert (tmp_path / "old" / PATH).read_text() == "patient,x\nbob-2,0\n"
     clean = old_revisions.checkout(history.workspace, "HEAD~1", into=tmp_path / "clean")
-    assert (clean["twin"], clean["commit"]) == (False, clean["rev"])
+    assert (clean.twin, clean.commit) == (False, clean.rev)
     with pytest.raises(NotFound):
         old_revisions.checkout(history.workspace, "nowhere", into=tmp_path / "nowhere")
 
@@ -67,9 +67,9 @@ def test_nothing_uncommitted_is_written_over(history: History) -> None:
 def test_a_map_is_listed_with_its_signature_and_verified_against_what_is_there(history: History) -> None:
     workspace = history.workspace
     listed = old_revisions.listing(workspace)
-    assert (listed["signature"], [one["path"] for one in listed["twins"]], listed["stale"]) == ("valid", [PATH], [])
+    assert (listed.signature, [one.path for one in listed.twins], list(listed.stale)) == ("valid", [PATH], [])
     assert old_revisions.verify(workspace) == []
-    erased = listed["twins"][0]["old"]
+    erased = listed.twins[0].old
     back = history.root / ".dvc-remote/files/md5" / erased[:2] / erased[2:]
     back.parent.mkdir(parents=True, exist_ok=True)
     back.write_text("patient,x\nann-1,0\n")

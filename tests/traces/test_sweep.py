@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,11 +70,8 @@ def test_a_search_is_clean_when_nothing_within_reach_was_found() -> None:
         assert Sweep(1, tuple(looked(found)), OUT_OF_REACH).clean is clean
 
 
-def test_it_is_told_in_one_document_and_in_lines_that_name_every_place_and_every_limit() -> None:
+def test_it_is_told_in_lines_that_name_every_place_and_every_limit() -> None:
     done = Sweep(2, tuple(looked(Found((Trace("a"),), searched=7, unclear=(LEFT,)))), OUT_OF_REACH)
-    document = sweep.document(done)
-    assert json.loads(json.dumps(document)) == document
-    assert (document["people"], document["clean"], len(document["places"])) == (2, False, 2)
     lines = sweep.lines(done)
     assert lines[0] == "searched for 2 people"
     assert lines[1].split() == ["residual", "physical", "cache", "1", "of", "7"]

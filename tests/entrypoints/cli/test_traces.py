@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import TRAIN, Project
 from unlearning.domain.clocks import utc_now
-from unlearning.entrypoints.cli.traces import _counts, _sighting
+from unlearning.entrypoints.cli.traces import _sighting
 from unlearning.erasure import decisions
+from unlearning.erasure.watch import Sighting
 
 
 @pytest.mark.usefixtures("without_prefect")
@@ -49,12 +51,6 @@ def test_a_ledger_that_was_tampered_with_is_reported_and_decides_nothing(project
 
 
 def test_a_sighting_says_what_why_and_the_next_step_where_there_is_one() -> None:
-    found = {"outcome": "reversed", "what": "request-1", "why": "its hold is over", "next_step": "run `unlearn erase`"}
+    found = Sighting("hold", "request-1", "reversed", "its hold is over", "run `unlearn erase`")
     assert _sighting(found) == "reversed  request-1: its hold is over → run `unlearn erase`"
-    assert _sighting({**found, "outcome": "left", "next_step": ""}) == "left      request-1: its hold is over"
-
-
-def test_what_would_go_and_what_went_are_counted_alike() -> None:
-    one, other = {"place": "DVC cache", "count": 2}, {"place": "MLflow", "count": 1}
-    assert _counts({"would_go": [one], "went": []}) == [one]
-    assert _counts({"would_go": [], "went": [other, one]}) == [other, one]
+    assert _sighting(replace(found, outcome="reported", next_step="")) == "reported  request-1: its hold is over"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,8 +26,8 @@ def left(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
 
 def test_a_round_in_which_nothing_came_back_says_so(beginning: History, tmp_path: Path, left: dict[str, str]) -> None:
     history = beginning.copy(tmp_path / "project")
-    said: dict[str, Any] = flow.watch.fn(root=str(history.root))
-    assert (said["clean"], said["found"]) == (True, [])
+    said = flow.watch.fn(root=str(history.root))
+    assert (said.clean, list(said.found)) == (True, [])
     assert "Nothing came back." in left["watch"]
 
 
@@ -37,6 +36,6 @@ def test_what_came_back_is_in_the_report_and_in_the_artifact(
 ) -> None:
     sighting = Sighting("alias", "outcome@champion", "reversed", "it served an erased person", "nothing to do")
     monkeypatch.setattr(flow.watching, "watch", lambda *_, **_now: [sighting])
-    said: dict[str, Any] = flow.watch.fn(root=str(beginning.copy(tmp_path / "project").root))
-    assert (said["clean"], said["reversed"], len(said["found"])) == (False, 1, 1)
+    said = flow.watch.fn(root=str(beginning.copy(tmp_path / "project").root))
+    assert (said.clean, said.reversed, len(said.found)) == (False, 1, 1)
     assert "| alias | outcome@champion | reversed |" in left["watch"]

@@ -32,10 +32,10 @@ def result(name: str, value: float | None, verdict: str) -> CheckResult:
 
 def test_accuracy_and_loss_on_the_holdout_are_those_of_its_labels() -> None:
     holdout = Records(np.zeros((3, 1), np.float32), np.array([0, 1, 1]))
-    found = judging.holdout_metrics(Says([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]), holdout)  # type: ignore[arg-type]
-    assert found["accuracy"] == round(2 / 3, 6)
-    assert found["log_loss"] == round(-(math.log(0.5) + math.log(0.75) + math.log(1e-12)) / 3, 6)
-    assert (found["records"], found["constituents"]) == (3, 2)
+    found = judging.measure(Says([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]), holdout)  # type: ignore[arg-type]
+    assert found.accuracy == round(2 / 3, 6)
+    assert found.log_loss == round(-(math.log(0.5) + math.log(0.75) + math.log(1e-12)) / 3, 6)
+    assert (found.records, found.constituents) == (3, 2)
 
 
 def test_only_what_was_measured_and_is_about_the_model_is_a_metric() -> None:
@@ -48,7 +48,7 @@ def test_only_what_was_measured_and_is_about_the_model_is_a_metric() -> None:
 def test_a_first_training_serves_unless_something_failed(verdict: str, passed: bool) -> None:
     report = judging.ModelReport((result("utility", 0.9, "passed"), result("agreement", 0.5, verdict)))
     assert report.passed is passed
-    assert [check["passed"] for check in report.checks] == [True, verdict == "passed"]
+    assert [check.passed for check in report.results] == [True, verdict == "passed"]
 
 
 def test_a_candidate_promises_what_its_method_promises() -> None:

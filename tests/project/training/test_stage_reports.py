@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.stores.sql.examples import record, version
@@ -25,10 +26,12 @@ def test_the_data_report_holds_verdicts_and_no_value_that_moves_with_the_data() 
     assert stage_reports.data_report({"t.csv": results}) == {"t.csv": {"data.rows": "passed", "data.drift": "failed"}}
 
 
-def test_the_training_report_names_the_version_its_data_and_its_heads() -> None:
+def test_the_training_report_names_the_version_its_data_and_its_heads(tmp_path: Path) -> None:
     one = record(2, version("v"))
-    report = stage_reports.train_report(one)
-    assert json.loads(json.dumps(report)) == report
-    assert (report["model"], report["version"], report["data_digest"]) == ("diagnosis", 2, one.data.digest)
-    assert report["chain_head"] == registration.head(one.trained)
-    assert (report["shards"], report["slices"]) == (1, 1)
+    report = stage_reports.TrainedVersion.of(one)
+    assert (report.model, report.version, report.data_digest) == ("diagnosis", 2, one.data.digest)
+    assert report.chain_head == registration.head(one.trained)
+    assert (report.shards, report.slices) == (1, 1)
+    workspace = Workspace(tmp_path, Settings(model="m", recipe="r.py:recipe"))
+    stage_reports.write(workspace, "reports/train.json", report)
+    assert json.loads((tmp_path / "reports/train.json").read_bytes()) == asdict(report)

@@ -36,8 +36,8 @@ def test_a_version_that_these_records_made_already_is_found_before_anything_is_t
 
 
 def test_evaluating_writes_the_same_report_every_time(project: Project) -> None:
-    first = dict(stages.evaluate(project.workspace))
+    first = stages.evaluate(project.workspace)
     content = (project.root / "reports/metrics.json").read_bytes()
-    assert dict(stages.evaluate(project.workspace)) == first
+    assert stages.evaluate(project.workspace) == first
     assert (project.root / "reports/metrics.json").read_bytes() == content
-    assert (first["model"], first["version"]) == ("outcome", 1)
+    assert (first.model, first.version) == ("outcome", 1)
