@@ -104,7 +104,7 @@ def _await(server: subprocess.Popen[bytes], health: str, log: Path, bound_s: flo
 
 def stop(server: subprocess.Popen[bytes]) -> None:
     """End the whole process group: politely first, then for certain."""
-    for number, patience_s in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
+    for number, patience_s in ((signal.SIGTERM, 15), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, number)
         with contextlib.suppress(subprocess.TimeoutExpired):

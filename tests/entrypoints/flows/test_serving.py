@@ -128,6 +128,7 @@ def test_what_was_served_is_paused_when_its_process_ends_and_goes_on_with_the_ne
         log = tmp_path / f"{turn}.log"
         with beside([*UNLEARN, "serve-flows"], log, server.environment, cwd=project.root):
             until(lambda log=log: "end with Ctrl-C" in log.read_text(), log=[log])
+            until(lambda: {str(one.status.name) for one in server.deployments().values()} == {"READY"}, log=[log])
             assert not any(one.paused for one in server.deployments().values())
         assert server.deployments().keys() == ALL
         assert all(one.paused for one in server.deployments().values())
