@@ -44,14 +44,14 @@ from unlearning.certificate.statement import (
 )
 from unlearning.domain import hashing, partition
 from unlearning.domain.chain import Chain
-from unlearning.domain.entities import plain
+from unlearning.domain.codec import write
 from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.merkle import Tree
 from unlearning.domain.protocols import Records
 
 
 def test_an_outcome_is_plain_enough_for_json() -> None:
-    outcome = json.loads(json.dumps(plain(verify(SIGNED, keys().public))))
+    outcome = json.loads(json.dumps(write(verify(SIGNED, keys().public))))
     assert outcome["verdict"] == "verified"
     assert outcome["recomputed"][0] == {
         "name": "limits",

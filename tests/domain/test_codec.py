@@ -15,6 +15,7 @@ from unlearning.domain.chain import Part, Trained
 from unlearning.domain.codec import AS, BESIDE, LEFT_OUT
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.errors import Damaged
+from unlearning.domain.versions import DataVersion
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -107,3 +108,12 @@ def test_what_no_such_value_was_written_as_is_named_by_its_place(change: dict[st
 def test_a_moment_without_a_time_zone_is_not_written() -> None:
     with pytest.raises(ValueError, match="no time zone"):
         codec.write({"at": [NOON.replace(tzinfo=None)]})
+
+
+def test_what_is_written_is_what_json_gives_back() -> None:
+    data = DataVersion("data/a.csv", "d" * 64, "0" * 32, None, 4, 3)
+    made = codec.write({"data": data, 1: (1, [2]), "at": datetime(2026, 3, 1, tzinfo=UTC), "none": None})
+    assert made == json.loads(json.dumps(made))
+    assert made["at"] == "2026-03-01T00:00:00+00:00"
+    assert made["1"] == [1, [2]]
+    assert made["data"]["rev"] is None

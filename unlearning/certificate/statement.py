@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +39,8 @@ from unlearning.certificate.facts import (
     Unlearning,
 )
 from unlearning.certificate.verification import PREDICATE_TYPE, Recomputation, Verification, verify
-from unlearning.domain.entities import ErasureRequest, ShardImpact, plain
+from unlearning.domain.codec import write
+from unlearning.domain.entities import ErasureRequest, ShardImpact
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.hashing import canonical
 from unlearning.domain.traces import Residual
@@ -140,7 +141,7 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
         "actions": [_action(action) for action in facts.actions],
         "tables": [_table(table) for table in facts.tables],
         "unlearning": _unlearning(facts.unlearning) if facts.unlearning else otherwise,
-        "validation": [{**plain(check), "value": _stated(check.value, "not measured")} for check in facts.validation],
+        "validation": [{**asdict(check), "value": _stated(check.value, "not measured")} for check in facts.validation],
         "verification": _stated(facts.findings or None, "not searched again yet"),
         "residuals": _stated(facts.residuals),
         "promotion": _promotion(facts.promotion) if facts.promotion else otherwise,
@@ -285,7 +286,7 @@ def _stated(value: Any, otherwise: str = "not recorded") -> Any:
         case DataVersion():
             return _data(value)
         case Residual() | ShardImpact():  # stated as the project stores them
-            return plain(value)
+            return write(value)
     return _fields(value) if is_dataclass(value) else value
 
 

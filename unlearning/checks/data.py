@@ -12,7 +12,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from unlearning.checks.canary_search import Absent, persons
 from unlearning.checks.data_profile import Profile, drift, kind, profile
 from unlearning.checks.data_questions import Asked, DataQuestion, Expected, asked
-from unlearning.domain.entities import CheckResult, plain
+from unlearning.domain.entities import CheckResult
 from unlearning.domain.hashing import canonical
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class DataReport:
     @property
     def json(self) -> str:
         """The results as canonical JSON: the same question gives the same text."""
-        return canonical({"passed": self.passed, "checks": plain(self.results)}).decode()
+        return canonical({"passed": self.passed, "checks": [asdict(one) for one in self.results]}).decode()
 
 
 def warm() -> None:

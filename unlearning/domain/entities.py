@@ -7,9 +7,9 @@ Digests are SHA-256 in hex, tokens are HMAC-SHA256 in hex, moments are aware dat
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from unlearning.domain.chain import Chain, Trained
 from unlearning.domain.versions import DataVersion, ModelVersion
@@ -180,18 +180,6 @@ class CheckResult:
     def passed(self) -> bool:
         """True only for a verdict of passed: underpowered is no pass."""
         return self.verdict == "passed"
-
-
-def plain(value: Any) -> Any:
-    """A dataclass as JSON-ready plain values: tuples as lists, moments as ISO 8601 in UTC."""
-    if hasattr(value, "__dataclass_fields__"):
-        value = asdict(value)
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, frozenset, set)):
-        items = [plain(item) for item in value]
-        return sorted(items) if isinstance(value, (frozenset, set)) else items
-    return value.isoformat() if isinstance(value, datetime) else value
 
 
 MEMBERSHIP = "membership"

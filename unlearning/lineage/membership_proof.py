@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing, merkle, versions
-from unlearning.domain.entities import plain
+from unlearning.domain.codec import write
 from unlearning.domain.errors import ProjectError, VerificationFailed, WrongUse
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.domain.versions import DataVersion
@@ -96,7 +96,7 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
         "token": token.hex(),
         "root": tree.root,
         "proof": proof.plain(),
-        "data_version": plain(version),
+        "data_version": write(version),
         "subject_column": chosen,
         "identifier": who.identifier,
         "key": {"id": hashing.key_id(who.key), "origin": who.origin},

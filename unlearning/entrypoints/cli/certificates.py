@@ -23,14 +23,12 @@ def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
     Example:  unlearn verify .unlearning/certificates/erasure-….json --key .unlearning/keys/signing.pub
     """
     from unlearning.certificate import statement as certificates
-    from unlearning.domain.entities import plain
 
     if (document := _proof(content(certificate))) is not None:
         _verify_proof(document, as_json=as_json)
         return
     envelope = certificates.read(content(certificate))
     found = certificates.verify(envelope, content(key) if key else None)
-    body = plain(found)
     recomputed = [f"  {'agrees   ' if one.agrees else 'DISAGREES'}  {one}" for one in found.recomputed]
     lines = [
         f"{found.verdict}: {found.grade}",
@@ -39,7 +37,7 @@ def verify(certificate: Path, key: Path | None, as_json: bool) -> None:
         *recomputed,
         *(f"  not redone {what}" for what in found.not_recomputed),
     ]
-    answer(as_json, body, lines)
+    answer(as_json, found, lines)
     if found.refused:
         raise click.exceptions.Exit(1)
 

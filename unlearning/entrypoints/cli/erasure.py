@@ -27,9 +27,10 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     Example:  unlearn impact --subject patient-4711
     """
     from unlearning.domain import hashing
-    from unlearning.domain.entities import plain
+    from unlearning.domain.codec import write
     from unlearning.erasure import search
     from unlearning.erasure.steps import assess, receive
+    from unlearning.lineage.named import NamedData
     from unlearning.project.holdings import Holdings
     from unlearning.project.requests import chosen
 
@@ -41,10 +42,10 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     holdings = Holdings.of(workspace)
     if not holdings.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
         holdings.require_tables()
-    body = plain(found)
-    body["data_versions"] = [{**plain(one), "name": one.name} for one in found.data_versions]
+    body = write(found)
     shards = body.pop("shards")
     body |= {
+        "data_versions": [NamedData.of(one) for one in found.data_versions],
         "shards_touched": len(found.shards),
         "shards": shards,
         "slices": {str(shard["shard"]): shard["first_slice"] for shard in shards},

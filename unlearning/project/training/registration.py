@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
 from unlearning.domain.chain import Trained
-from unlearning.domain.entities import ModelRecord, plain
+from unlearning.domain.codec import write
+from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.training.ensemble import Ensemble
@@ -54,7 +55,7 @@ def register(
             for part in trained.parts
         },
         tags={"unlearning.served": served.kind, **_tags(workspace, trained, data, parent=parent, erasure_id=erasure_id)},
-        extra_artifacts={"chain.json": hashing.canonical(plain(retain.chain))},
+        extra_artifacts={"chain.json": hashing.canonical(write(retain.chain))},
     )
     logged = workspace.models.log_candidate(candidate)
     version = workspace.models.register(logged, workspace.own.model, tags=candidate.tags, idempotency=idempotency)

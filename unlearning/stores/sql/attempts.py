@@ -11,7 +11,7 @@ import json
 import sqlalchemy as sa
 
 from unlearning.domain.chain import Chain, ShardChain
-from unlearning.domain.entities import plain
+from unlearning.domain.codec import write
 from unlearning.domain.hashing import canonical, digest
 from unlearning.stores.sql import database
 from unlearning.stores.sql.schema import attempts
@@ -29,7 +29,7 @@ class SqlAttempts:
         known = sa.select(attempts.c.name).where(attempts.c.name == name)
         with database.writing(self._engine, "attempts") as connection:
             if connection.execute(known).first() is None:
-                row = {"name": name, "model": model, "chain": canonical(plain(chain)).decode()}
+                row = {"name": name, "model": model, "chain": canonical(write(chain)).decode()}
                 connection.execute(attempts.insert().values(row))
 
     def chains(self, model: str) -> list[Chain]:

@@ -210,4 +210,4 @@ def _require_plain(value: Any, where: str) -> None:
     elif type(value) is float and not math.isfinite(value):
         raise ValueError(f"{where}: {value} is no JSON number")
     elif value is not None and type(value) not in (str, int, float, bool):
-        raise TypeError(f"{where}: a {type(value).__name__} is no plain JSON value; pass it through entities.plain")
+        raise TypeError(f"{where}: a {type(value).__name__} is no plain JSON value; pass it through codec.write")

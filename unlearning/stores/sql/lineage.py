@@ -15,8 +15,9 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from unlearning.domain import merkle
+from unlearning.domain.codec import write
 from unlearning.domain.derivation import EDGE_KINDS, Edge, Family
-from unlearning.domain.entities import ModelRecord, plain
+from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.stores.sql import database, membership, records
@@ -86,7 +87,7 @@ class SqlLineage:
                 return _record_again(connection, known, version, digest)
             before = _parent_id(connection, path, version.path, parent)
             position = _next(connection, data_versions.c.position, data_versions.c.path == path)
-            row = plain(version) | {
+            row = write(version) | {
                 "path": path,
                 "parent": before,
                 "position": position,
