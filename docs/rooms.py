@@ -10,9 +10,11 @@ import ast
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 from unlearning.certificate.page.templating import Templates
+from unlearning.domain.derivation import reached
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "unlearning"
@@ -97,29 +99,22 @@ def _needs(room: str) -> frozenset[str]:
 
 
 def _floors(needs: Mapping[str, frozenset[str]]) -> list[list[str]]:
-    """Rooms by floor, the ground first. Raises ValueError for rooms that import each other in a circle."""
-    floors: list[list[str]] = []
-    placed: set[str] = set()
-    while len(placed) < len(needs):
-        here = sorted(name for name in needs if name not in placed and needs[name] <= placed)
-        if not here:
-            raise ValueError(f"these rooms import each other in a circle: {', '.join(sorted(needs.keys() - placed))}")
-        floors.append(here)
-        placed |= set(here)
+    """Rooms by floor, the ground first. Raises CycleError for rooms that import each other in a circle."""
+    sorter, floors = TopologicalSorter(needs), []
+    sorter.prepare()
+    while sorter.is_active():
+        floors.append(sorted(sorter.get_ready()))
+        sorter.done(*floors[-1])
     return floors
 
 
 def _reduced(needs: Mapping[str, frozenset[str]]) -> set[tuple[str, str]]:
     """The imports that do not follow from others."""
-
-    def reached(name: str) -> frozenset[str]:
-        return needs[name].union(*(reached(one) for one in needs[name]))
-
     return {
         (name, one)
         for name, wanted in needs.items()
         for one in wanted
-        if not any(one in reached(other) for other in wanted if other != one)
+        if one not in reached((far for near in wanted - {one} for far in needs[near]), needs.__getitem__)
     }
 
 
