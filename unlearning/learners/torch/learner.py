@@ -26,14 +26,12 @@ from unlearning.domain.errors import Damaged, RecipeError, SettingsError
 from unlearning.domain.protocols import Records, Served
 from unlearning.learners.torch.determinism import draws, job, seeded
 from unlearning.learners.torch.export import Answering, package, program
-from unlearning.learners.torch.recipe import Standardize, TorchRecipe, cross_entropy, standardize
+from unlearning.learners.torch.recipe import TorchRecipe, cross_entropy
 from unlearning.learners.torch.state import pack, unpack
 from unlearning.learners.torch.training import TorchState, check_finite, check_shapes, first_line, run_steps, weights
 
 if TYPE_CHECKING:
     from unlearning.domain.protocols import Features, Probabilities
-
-__all__ = ["Standardize", "TorchLearner", "TorchRecipe", "TorchState", "cross_entropy", "standardize"]
 
 _INFERENCE_ROWS = 256
 
