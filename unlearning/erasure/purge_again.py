@@ -10,13 +10,14 @@ from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.events import PurgedAgain
+from unlearning.domain.lifecycle import ERASED
 from unlearning.domain.traces import Removed, Residual
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import certify
 from unlearning.erasure.steps.purge import purge_step
 from unlearning.project.requests import chosen
-from unlearning.traces import deletion, within_reach
+from unlearning.traces import deletion
 from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureReq
     """The named requests, or all whose erasure reached its purge."""
     if not requests:
         everyone = workspace.ledger.state().requests.values()
-        return [one for one in everyone if one.state in within_reach.PURGED]
+        return [one for one in everyone if one.state in ERASED]
     named = chosen(workspace, requests)
-    if early := [one for one in named if one.state not in within_reach.PURGED]:
+    if early := [one for one in named if one.state not in ERASED]:
         listed = ", ".join(f"{one.request_id} ({one.state})" for one in early)
         raise WrongUse(f"{listed}: not erased yet, so the data is still in use; run `unlearn erase` first")
     return named

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
 from unlearning.domain.events import DataRedacted, TracesFound
+from unlearning.domain.lifecycle import ERASED
 from unlearning.domain.traces import Place, Trace, Wanted
 from unlearning.lineage import shaped
 from unlearning.lineage.history import Past, kept
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
 SCRATCH = ".unlearning/tmp"
 PREFECT_HOME = ".unlearning/prefect"
-PURGED = frozenset({"purging", "completed", "completed_with_residuals"})
-"""States of a request from its purge on: nothing of the person is needed any more."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ def remembered_as(place: Place) -> str:
 def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset[str]:
     """Tokens of everyone whose erasure reached its purge, or of the named requests."""
     requests = workspace.ledger.state().requests.values()
-    return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in PURGED))
+    return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in ERASED))
 
 
 def _tables(reach: Reach) -> list[Place]:
