@@ -29,7 +29,7 @@ from unlearning.lineage import follow
 from unlearning.project.workspace import Workspace, open_workspace
 from unlearning.stores import keys
 from unlearning.stores.dvc import repository as dvc_repository
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 from unlearning.traces import deletion
 
 FOLDER = "data/visits"
@@ -161,7 +161,7 @@ def _write(file: Path, partition: int, rows: int, random: np.random.Generator) -
     file.parent.mkdir(parents=True, exist_ok=True)
     file.unlink(missing_ok=True)
     values = {name: random.random(rows) for name in ("dose", "age", "score")}
-    tables.write({"patient": [_person(partition, row // VISITS) for row in range(rows)], **values}, file)
+    redaction.write({"patient": [_person(partition, row // VISITS) for row in range(rows)], **values}, file)
 
 
 def _link_remote(root: Path) -> None:
@@ -204,7 +204,7 @@ def _redact_current(workspace: Workspace, person: str) -> None:
         who = np.array(tables.read(file)["patient"].to_pylist())
         if (who == person).any():
             draft = workspace.root / f"draft{file.suffix}"
-            tables.redact(file, draft, who != person)
+            redaction.redact(file, draft, who != person)
             draft.replace(file)  # never through the link into the cache
     workspace.data.add([FOLDER])
     workspace.data.push([FOLDER])

@@ -15,7 +15,7 @@ from tests import small_project
 from tests.small_project import SOURCE, TABLES, Project, columns
 from unlearning.entrypoints.scaffold import scaffold
 from unlearning.project.training import stages
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 CLEAN, PARTS, TOTALS = "data/clean.csv", "data/parts", "data/totals.json"
 BUCKETS = 4
@@ -107,7 +107,7 @@ def _revise(project: Project, number: int, revisions: int) -> Past:
     people = 20 + 20 * (number + 1) // revisions
     rows = columns(people)
     rows["dose"] = rows["dose"] + number
-    tables.write(rows, project.root / SOURCE)
+    redaction.write(rows, project.root / SOURCE)
     workspace = project.workspace
     workspace.data.record([SOURCE])
     stages.prepare(workspace)

@@ -23,7 +23,7 @@ from unlearning.domain.partition import places, shard_and_slice
 from unlearning.erasure.steps.receive import receive
 from unlearning.project.training import stages
 from unlearning.project.workspace import Workspace, open_workspace
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 PEOPLE = 40
 SOURCE, TRAIN, HOLDOUT = TABLES = ("data/records.parquet", "data/train.parquet", "data/holdout.parquet")
@@ -110,7 +110,7 @@ def create(
     _fixed_keys(folder / ".unlearning/keys")
     with (folder / ".gitignore").open("a") as ignored:
         ignored.write("/.dvc-remote/\n")
-    tables.write(columns(people), folder / SOURCE)
+    redaction.write(columns(people), folder / SOURCE)
     repository.add([SOURCE])
     stages.prepare(project.workspace)
     repository.adopt(["prepare"])

@@ -17,7 +17,7 @@ from tests.campaign.places import place_of
 from tests.campaign.plants import World, come_back
 from tests.campaign.scan import Hit, Scanner, with_live_rows
 from tests.small_project import SOURCE, TABLES
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 UNLEARN = [sys.executable, "-c", "from unlearning.entrypoints.cli import main; main()"]
 
@@ -62,7 +62,7 @@ def _dvc_gc(world: World) -> None:
     for path in TABLES:
         columns = tables.read(root / path).to_pydict()
         keep = [number for number, who in enumerate(columns["patient"]) if who != world.person]
-        tables.write({name: [column[number] for number in keep] for name, column in columns.items()}, root / path)
+        redaction.write({name: [column[number] for number in keep] for name, column in columns.items()}, root / path)
     _run(["dvc", "add", SOURCE], root, environment)
     _run(["dvc", "commit", "-f"], root, environment)
     _run(["dvc", "push"], root, environment)

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 from tests.small_project import SOURCE, TABLES, TRAIN, Project
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 
 @dataclass
@@ -275,4 +275,4 @@ def come_back(world: World) -> None:
     """34: the next load of the source table brings the person again."""
     columns = tables.read(world.project.root / SOURCE).to_pydict()
     longer = {name: [*column, column[0]] for name, column in columns.items()}
-    tables.write({**longer, "patient": [*columns["patient"], world.person]}, world.project.root / SOURCE)
+    redaction.write({**longer, "patient": [*columns["patient"], world.person]}, world.project.root / SOURCE)

@@ -22,6 +22,7 @@ from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import digest, fingerprint, keyed
 from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice, split
 from unlearning.domain.protocols import Records
+from unlearning.stores.tables import redaction
 from unlearning.stores.tables import tables as files
 
 KEY = b"partition key of these tests...."
@@ -349,12 +350,12 @@ def prepare(source, folder):
     held_out = split(row_places(source)[0], 0.4)
     outs = [folder / f"{name}{source.suffix}" for name in ("train", "holdout")]
     for out, mask in zip(outs, (~held_out, held_out), strict=True):
-        files.redact(source, out, mask)
+        redaction.redact(source, out, mask)
     return outs
 
 
 def without(path, gone, out):
-    files.redact(path, out, ~np.isin(row_places(path)[1], list(gone)))
+    redaction.redact(path, out, ~np.isin(row_places(path)[1], list(gone)))
     return out
 
 

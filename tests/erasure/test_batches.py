@@ -25,7 +25,7 @@ from tests.small_project import (
 from unlearning.certificate import statement as certificate
 from unlearning.domain.errors import ValidationRefused, WouldEmptyData
 from unlearning.project.training import stages, train, training_set
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 STEPS = ["ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "CandidateTrained", "CandidateValidated"]
 STEPS += ["VersionRegistered", "AliasMoved", "TracesFound", "Purged", "CertificateIssued"]
@@ -136,7 +136,7 @@ def drop_by_hand(project: Project, person: str) -> None:
     workspace = project.workspace
     table = tables.read(project.root / SOURCE)
     keep = np.array([str(one) != person for one in table.column("patient").to_pylist()])
-    tables.redact(project.root / SOURCE, project.root / SOURCE, keep)
+    redaction.redact(project.root / SOURCE, project.root / SOURCE, keep)
     workspace.data.record([SOURCE])
     stages.prepare(workspace)
     workspace.data.record([TRAIN, HOLDOUT])
@@ -265,7 +265,7 @@ def test_a_refused_erasure_of_everyone_goes_on_once_there_is_other_data(project:
     project.request(*project.people(TRAIN))
     with pytest.raises(WouldEmptyData):
         project.erase()
-    tables.write(columns(people=80), project.root / SOURCE)
+    redaction.write(columns(people=80), project.root / SOURCE)
     workspace = project.workspace
     workspace.data.record([SOURCE])
     stages.prepare(workspace)

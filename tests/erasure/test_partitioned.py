@@ -11,7 +11,7 @@ from tests.small_project import SOURCE, TRAIN, Project, copy, create, patient, r
 from unlearning.domain.errors import ParentMoved, ProjectError
 from unlearning.lineage import follow
 from unlearning.project.training import stages
-from unlearning.stores.tables import parts, tables
+from unlearning.stores.tables import parts, redaction, tables
 from unlearning.traces import old_revisions, sweep, within_reach
 
 FOLDER = "data/records"
@@ -24,7 +24,7 @@ def split_into_parts(project: Project) -> None:
     for number, piece in enumerate(np.array_split(np.arange(rows), PARTS)):
         part = project.root / FOLDER / f"day={number}" / "part-0.parquet"
         part.parent.mkdir(parents=True)
-        tables.redact(project.root / SOURCE, part, np.isin(np.arange(rows), piece))
+        redaction.redact(project.root / SOURCE, part, np.isin(np.arange(rows), piece))
     (project.root / FOLDER / "_SUCCESS").touch()
     data = project.workspace.data
     data.add([FOLDER])
@@ -125,7 +125,7 @@ def test_a_part_that_somebody_else_rewrites_meanwhile_is_never_overwritten(proje
             done.append(step)
             part = project.root / FOLDER / theirs
             people = np.array(tables.read(part)["patient"].to_pylist())
-            tables.redact(part, part, people != other)
+            redaction.redact(part, part, people != other)
 
     done: list[str] = []
     with pytest.raises((ParentMoved, ProjectError)):

@@ -6,7 +6,7 @@ import numpy as np
 
 from tests.small_project import HOLDOUT, SOURCE, TABLES, TRAIN, Project, columns
 from unlearning.erasure.search import search, shaped_records
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 
 def test_a_person_is_found_in_each_table_that_holds_them_with_every_record(project: Project) -> None:
@@ -36,7 +36,7 @@ def test_who_left_the_table_is_still_found_in_the_version_that_trained_the_model
     token = project.token(person)
     for path in (SOURCE, TRAIN):
         keep = np.array([one != person for one in tables.read(project.root / path)["patient"].to_pylist()])
-        tables.redact(project.root / path, project.root / path, keep)
+        redaction.redact(project.root / path, project.root / path, keep)
     project.workspace.data.record([SOURCE, TRAIN])
     found = search(project.workspace, [token])
     assert found.records == 0

@@ -21,7 +21,7 @@ from unlearning.erasure import watch as watching
 from unlearning.erasure.watch import SHAPED, Sighting
 from unlearning.lineage import adoption
 from unlearning.stores.sql.followed import Source
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 STORES = (".dvc/cache/files", ".dvc-remote/files")
 
@@ -178,7 +178,7 @@ def test_a_version_made_from_the_redacted_table_is_left_alone(erased: Erased) ->
 
 
 def test_a_load_that_brings_an_erased_person_back_opens_a_new_request(erased: Erased) -> None:
-    tables.write(columns(), erased.project.root / SOURCE)
+    redaction.write(columns(), erased.project.root / SOURCE)
 
     found = erased.watch()
 
@@ -211,7 +211,7 @@ def test_erased_objects_that_come_back_are_deleted_again(erased: Erased, places:
 def test_a_table_of_another_name_that_holds_the_person_is_deleted_and_gets_a_twin(erased: Erased) -> None:
     project, extra = erased.project, "data/extra.parquet"
     everyone = tables.read(erased.before / STORES[0] / "md5" / erased.old.object[:2] / erased.old.object[2:], named=TRAIN)
-    tables.write(everyone.slice(0).append_column("n", [list(range(len(everyone)))]).to_pydict(), project.root / extra)
+    redaction.write(everyone.slice(0).append_column("n", [list(range(len(everyone)))]).to_pydict(), project.root / extra)
     project.workspace.data.add([extra])
     project.workspace.data.git.commit("Add another table", ["."])
 

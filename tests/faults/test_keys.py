@@ -14,7 +14,7 @@ from unlearning.domain.events import CertificateIssued
 from unlearning.erasure import purge_again
 from unlearning.project.training import stages
 from unlearning.stores import keys
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 from unlearning.traces import sweep
 
 KEYS = ".unlearning/keys"
@@ -36,7 +36,7 @@ def bring_back(project: Project, people: list[str]) -> None:
     table = tables.read(project.root / SOURCE).to_pydict()
     rows = columns()
     back = [number for number, who in enumerate(rows["patient"]) if who in people]
-    tables.write({name: [*table[name], *(rows[name][number] for number in back)] for name in table}, project.root / SOURCE)
+    redaction.write({name: [*table[name], *(rows[name][number] for number in back)] for name in table}, project.root / SOURCE)
 
 
 def test_an_erasure_stops_before_anything_is_changed_when_the_index_key_is_another_than_that_of_the_request(

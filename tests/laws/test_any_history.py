@@ -24,7 +24,7 @@ from unlearning.domain import hashing
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import follow, graph
 from unlearning.stores.git import command as git
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction
 
 PEOPLE = ("ann", "bob", "cleo", "dan", "eve")
 STAGES: Mapping[str, str] = {
@@ -56,7 +56,7 @@ class World:
         path = f"data/{'ab'[which % 2]}.csv"
         if people := self._people(path):
             keep = np.array([one != people[who % len(people)] for one in people])
-            tables.redact(self.history.root / path, self.history.root / path, keep)
+            redaction.redact(self.history.root / path, self.history.root / path, keep)
             self.history.repository.record([path])
 
     def commit(self, *_: int) -> None:

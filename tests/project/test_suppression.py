@@ -16,7 +16,7 @@ from unlearning.domain.errors import SubjectsReturned
 from unlearning.domain.events import CertificateIssued, ErasureStarted, PlanMade, Purged
 from unlearning.project import suppression
 from unlearning.project.training import stages
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 RETURNED = "SubjectReturned"
 
@@ -27,7 +27,7 @@ def forget(project: Project, people: Sequence[str]) -> None:
     for path in (SOURCE, TRAIN, HOLDOUT):
         table = tables.read(project.root / path)
         keep = np.array([str(one) not in people for one in table.column("patient").to_pylist()])
-        tables.redact(project.root / path, project.root / path, keep)
+        redaction.redact(project.root / path, project.root / path, keep)
     names = [request.request_id for request in requests]
     workspace = project.workspace
     workspace.data.record([SOURCE, TRAIN, HOLDOUT])
@@ -40,7 +40,7 @@ def bring_back(project: Project, path: str = SOURCE) -> None:
     wanted = None if path == SOURCE else set(project.people(path))
     rows = columns()
     keep = [number for number, who in enumerate(rows["patient"]) if wanted is None or who in wanted or path == TRAIN]
-    tables.write({name: [values[number] for number in keep] for name, values in rows.items()}, project.root / path)
+    redaction.write({name: [values[number] for number in keep] for name, values in rows.items()}, project.root / path)
     project.workspace.data.record([path])
 
 

@@ -26,7 +26,7 @@ from unlearning.stores import keys
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.objects import CACHE, ObjectStore
 from unlearning.stores.git import plumbing
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 from unlearning.traces import deletion, old_revisions
 
 ERASED = tuple(patient(number) for number in (3, 7, 12, 15, 18))
@@ -45,7 +45,7 @@ def redact(project: Project, people: Sequence[str]) -> None:
     """The tables of now without these people, as an erasure leaves them."""
     workspace = project.workspace
     who = tables.read(project.root / SOURCE).column("patient").to_pylist()
-    tables.redact(project.root / SOURCE, project.root / SOURCE, np.array([one not in people for one in who]))
+    redaction.redact(project.root / SOURCE, project.root / SOURCE, np.array([one not in people for one in who]))
     workspace.data.record([SOURCE])
     stages.prepare(workspace)
     workspace.data.adopt(["prepare"])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.entities import Level
 
 
@@ -81,6 +82,8 @@ class Residual:
     count: int | None
     why: str
     remedy: str
+    names: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    """Which ones: paths, runs, objects, by names that say nothing about people."""
 
 
 @dataclass(frozen=True, slots=True)

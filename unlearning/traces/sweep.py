@@ -35,6 +35,8 @@ class Looked:
     """Things that were looked at."""
     remedy: str = ""
     """What to do about it; empty when nothing is found."""
+    names: tuple[str, ...] = ()
+    """Which ones, of what is listed: paths, runs, objects, by names that say nothing about people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
     remedy = "`unlearn purge` deletes it" if found.traces else ""
     yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
     for unclear in found.unclear:
-        yield Looked(unclear.place, unclear.level, unclear.outcome, unclear.why, unclear.count, 0, unclear.remedy)
+        yield Looked(
+            unclear.place, unclear.level, unclear.outcome, unclear.why, unclear.count, 0, unclear.remedy, unclear.names
+        )
 
 
 def lines(done: Sweep) -> list[str]:

@@ -25,7 +25,7 @@ from unlearning.stores import spool
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.objects import ObjectStore, object_stores
 from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 from unlearning.traces.old_revisions import commit_twins, known
 from unlearning.traces.within_reach import Reach
 
@@ -106,7 +106,7 @@ class _Maker:
         gone = self.tokens - self.kept.get(name, frozenset())
         theirs = [people.mask(gone) for people in self._people(old, named)]
         out = draft.with_suffix(Path(named).suffix)
-        tables.redact(old, out, ~np.logical_or.reduce(theirs), named=named)
+        redaction.redact(old, out, ~np.logical_or.reduce(theirs), named=named)
         out.replace(draft)
         return self._twin(name, _md5(draft), draft, size=draft.stat().st_size)
 

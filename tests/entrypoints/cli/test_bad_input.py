@@ -12,7 +12,7 @@ import pytest
 
 from tests.entrypoints.cli.commands import Answer, unlearn
 from tests.small_project import SOURCE, TRAIN, Project, columns, snapshot
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
 
@@ -65,7 +65,7 @@ def table(changed: Callable[[dict[str, Any]], dict[str, Any]], path: str = SOURC
 
     def change(project: Project) -> None:
         (project.root / path).unlink()
-        tables.write(changed(columns()), project.root / path)
+        redaction.write(changed(columns()), project.root / path)
         project.workspace.data.record([path])
 
     return change
@@ -90,7 +90,7 @@ def requested(project: Project) -> None:
 def dirty(project: Project) -> None:
     requested(project)
     (project.root / TRAIN).unlink()
-    tables.write(columns(), project.root / TRAIN)
+    redaction.write(columns(), project.root / TRAIN)
 
 
 def missing(project: Project) -> None:

@@ -12,7 +12,7 @@ from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps.promote import check_served, promote_step
 from unlearning.erasure.steps.redact import redact_step
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 NOTHING = Trained("sisa", "exact", ())
 
@@ -31,7 +31,7 @@ def test_a_table_that_changed_since_it_was_redacted_keeps_the_candidate_from_ser
 ) -> None:
     keep = [True] * tables.read(redacted.root / TRAIN).num_rows
     keep[0] = False
-    tables.redact(redacted.root / TRAIN, redacted.root / TRAIN, keep)
+    redaction.redact(redacted.root / TRAIN, redacted.root / TRAIN, keep)
     redacted.workspace.data.record([TRAIN])
     with pytest.raises(ParentMoved, match="changed since"):
         promote_step(erasure, sets, NOTHING, {})

@@ -12,7 +12,7 @@ from unlearning.domain.events import DataRedacted
 from unlearning.erasure import decisions
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps.redact import check_unmoved, redact_step
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 
 def test_every_row_of_the_person_goes_and_every_other_stays_as_it_was(project: Project) -> None:
@@ -40,7 +40,7 @@ def test_a_table_that_changed_since_is_planned_for_again(redacted: Project, eras
     check_unmoved(erasure)
     keep = [True] * tables.read(redacted.root / TRAIN).num_rows
     keep[0] = False
-    tables.redact(redacted.root / TRAIN, redacted.root / TRAIN, keep)
+    redaction.redact(redacted.root / TRAIN, redacted.root / TRAIN, keep)
     redacted.workspace.data.record([TRAIN])
     with pytest.raises(ParentMoved, match=f"{TRAIN} changed since {erasure.erasure_id} redacted it"):
         check_unmoved(erasure)

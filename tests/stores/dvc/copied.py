@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pyarrow.parquet as pq
 
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction
 
 SOURCE = "data/records.parquet"
 
@@ -58,4 +58,4 @@ def current(data, path=TRAIN):
 def forget(root, *people, paths=(SOURCE, TRAIN)):
     for path in paths:
         file = root / path
-        tables.redact(file, file, ~np.isin(pq.read_table(file)["who"].to_numpy(), people))
+        redaction.redact(file, file, ~np.isin(pq.read_table(file)["who"].to_numpy(), people))

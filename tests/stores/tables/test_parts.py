@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import parts, tables
+from unlearning.stores.tables import parts, redaction, tables
 
 COLUMNS = {"who": [f"p{number % 7}" for number in range(20)], "x": list(range(20))}
 
@@ -70,8 +70,8 @@ def test_parts_redacted_one_by_one_are_the_table_redacted(
     assert rows(folder) == rows(listing, "data/visits") == list(zip(*COLUMNS.values(), strict=True))
     assert tables.digest(listing) == tables.digest(folder)
 
-    tables.redact(listing, root / "draft", keep, named="data/visits")
-    tables.extract(folder, root / f"one{suffix}", keep, named="data/visits")
+    redaction.redact(listing, root / "draft", keep, named="data/visits")
+    redaction.extract(folder, root / f"one{suffix}", keep, named="data/visits")
 
     assert rows(root / "draft") == rows(root / f"one{suffix}") == expected
     before, after = parts.files(folder), parts.files(root / "draft")
@@ -86,7 +86,7 @@ def test_parts_move_one_by_one_and_a_move_that_was_cut_off_is_finished(tmp_path:
     keep = np.array([who != "p3" for who in COLUMNS["who"]])
     old, out = written(tmp_path / "old", [7, 14], ".csv"), written(tmp_path / "out", [7, 14], ".csv")
     for draft in ("first", "again"):
-        tables.redact(old, tmp_path / draft, keep)
+        redaction.redact(old, tmp_path / draft, keep)
     for name, file in list(parts.files(tmp_path / "first").items())[1 : 1 + moved]:
         file.replace(out / name)
 
@@ -98,7 +98,7 @@ def test_parts_move_one_by_one_and_a_move_that_was_cut_off_is_finished(tmp_path:
 def test_what_somebody_else_changed_meanwhile_is_left_alone(tmp_path: Path, change: str) -> None:
     keep = np.array([who != "p3" for who in COLUMNS["who"]])
     old, out = written(tmp_path / "old", [7, 14], ".csv"), written(tmp_path / "out", [7, 14], ".csv")
-    tables.redact(old, tmp_path / "draft", keep)
+    redaction.redact(old, tmp_path / "draft", keep)
     part = out / "day=01/part.csv"
     if change == "a row":
         part.write_text(part.read_text() + "new,1\n")
@@ -146,4 +146,4 @@ def test_parts_with_other_columns_are_refused_where_one_table_cannot_hold_them(t
     folder = written(tmp_path / "visits", [10], ".csv")
     (folder / "day=01/part.csv").write_text("x,who\n1,a\n")
     with pytest.raises(DataError, match="different header lines"):
-        tables.extract(folder, tmp_path / "one.csv", np.ones(11, dtype=bool), named="data/visits")
+        redaction.extract(folder, tmp_path / "one.csv", np.ones(11, dtype=bool), named="data/visits")

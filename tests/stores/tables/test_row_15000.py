@@ -11,7 +11,7 @@ from unlearning.domain import hashing, merkle
 from unlearning.domain.versions import DataVersion
 from unlearning.stores.sql import database
 from unlearning.stores.sql.lineage import SqlLineage
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 KEY = b"k" * 32
 
@@ -25,7 +25,7 @@ def test_a_person_in_row_15000_is_seen_though_mlflow_digests_the_first_10000_row
     for person in ("ann", "bob"):
         file = tmp_path / f"{person}.parquet"
         people = [f"person-{row}" if row != 15_000 else person for row in range(20_000)]
-        tables.write({"patient": people, "x": list(range(20_000))}, file)
+        redaction.write({"patient": people, "x": list(range(20_000))}, file)
         digests.append(mlflow.data.from_pandas(pd.read_parquet(file), source=str(file)).digest)
         tokens = [bytes.fromhex(hashing.token(KEY, one, "text")) for one in people]
         versions[person] = DataVersion("data.parquet", tables.digest(file), person, None, 20_000, 20_000)

@@ -40,12 +40,13 @@ def patients(rows: int) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Write the table to the path given."""
-    from unlearning.stores.tables import tables
 
     if len(arguments) != 1:
         print("usage: python -m unlearning.entrypoints.demo.data PATH.parquet", file=sys.stderr)
         return 2
-    tables.write(columns(), Path(arguments[0]))
+    from unlearning.stores.tables import redaction
+
+    redaction.write(columns(), Path(arguments[0]))
     return 0
 
 

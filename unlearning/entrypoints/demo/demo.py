@@ -113,7 +113,6 @@ def make_project(folder: Path) -> Workspace:
     from unlearning.project.workspace import open_workspace
     from unlearning.stores import keys
     from unlearning.stores.dvc import repository as dvc_repository
-    from unlearning.stores.tables import tables
 
     repository = dvc_repository.create(folder, remote=REMOTE)
     scaffold.init(folder, model="diagnosis")
@@ -124,7 +123,9 @@ def make_project(folder: Path) -> Workspace:
     text = params.read_text("utf-8").replace("commit: false", "commit: true ").replace("unnamed operator", "unlearn demo    ")
     params.write_text(text, "utf-8")
     source = "data/records.parquet"
-    tables.write(demo_data.columns(), folder / source)
+    from unlearning.stores.tables import redaction
+
+    redaction.write(demo_data.columns(), folder / source)
     repository.add([source])
     workspace = open_workspace(folder)
     stages.prepare(workspace)
@@ -136,6 +137,7 @@ def make_project(folder: Path) -> Workspace:
 
 def _who_withdraws(workspace: Workspace) -> list[str]:
     """Three of the people in the training table, spread over it; their identifiers stay in memory."""
+
     from unlearning.stores.tables import tables
 
     table = tables.read(workspace.path(workspace.own.data.train))

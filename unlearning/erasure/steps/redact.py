@@ -17,7 +17,7 @@ from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores import spool
-from unlearning.stores.tables import parts, tables
+from unlearning.stores.tables import parts, redaction, tables
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
@@ -81,7 +81,7 @@ def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool
     workspace, out = erasure.workspace, erasure.workspace.path(before.path)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         draft = folder / out.name
-        tables.redact(_planned(erasure, before), draft, keep, named=before.path)
+        redaction.redact(_planned(erasure, before), draft, keep, named=before.path)
         if not parts.put_in_place(draft, out, before=_planned(erasure, before)):
             raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
 

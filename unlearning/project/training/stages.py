@@ -22,7 +22,7 @@ from unlearning.project.training.registration import parent_of, record_of
 from unlearning.project.training.train import Map
 from unlearning.project.training.training_set import TrainingSet, training_set
 from unlearning.project.workspace import Workspace
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 
 def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
@@ -38,8 +38,8 @@ def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
         people = people_in(workspace, table, column)
     returned = people.mask(frozenset(token for one in back for token in one.index_tokens))
     held_out = split(people.where[people.codes], data.holdout_share)
-    tables.extract(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
-    tables.extract(source, workspace.path(data.holdout), held_out & ~returned, named=data.source)
+    redaction.extract(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
+    redaction.extract(source, workspace.path(data.holdout), held_out & ~returned, named=data.source)
     return {
         "train": int((~held_out & ~returned).sum()),
         "holdout": int((held_out & ~returned).sum()),

@@ -25,7 +25,7 @@ from unlearning.stores.mlflow.files import MlflowFiles
 from unlearning.stores.mlflow.garbage import MlflowGarbage
 from unlearning.stores.scans import words
 from unlearning.stores.scans.words import Watch
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import redaction, tables
 
 FILE, CELL = "file", "cell"
 
@@ -162,7 +162,7 @@ def _without(file: Path, watch: Watch) -> bool:
     try:
         here = tables.read(file).column_names
         gone = [_rows_of(file, person, watch) for person in watch.people if tables.names_people(here, person)]
-        tables.redact(file, file, ~np.logical_or.reduce(gone))
+        redaction.redact(file, file, ~np.logical_or.reduce(gone))
     except (DataError, ValueError):
         return False
     with file.open("rb") as stream:  # another column may name them too
