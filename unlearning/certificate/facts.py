@@ -51,6 +51,14 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
+class FreeOfPeople:
+    """Files that nobody here can read, and of which the project says that they are about nobody."""
+
+    paths: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Scope:
     """Where was looked, how complete the lineage is, and what nobody could reach."""
 
@@ -59,6 +67,8 @@ class Scope:
     """Never empty: backups, copies and clones always are."""
     lineage: Lineage = Lineage()
     gaps: tuple[str, ...] = ()
+    free_of_people: tuple[FreeOfPeople, ...] = ()
+    """Believed, not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +207,10 @@ class Finding:
     how: str
     at: datetime
     count: int | None = field(default=None, metadata={OTHERWISE: "not counted"})
+    names: tuple[str, ...] = ()
+    """Which ones, where they are listed."""
+    remedy: str = ""
+    """The way out."""
 
 
 @dataclass(frozen=True, slots=True)

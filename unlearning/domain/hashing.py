@@ -58,6 +58,15 @@ def file_digest(path: Path) -> str:
     return sha.hexdigest()
 
 
+def file_md5(path: Path) -> str:
+    """MD5 of a file's bytes, in hex: DVC's name for it."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            md5.update(chunk)
+    return md5.hexdigest()
+
+
 def seed_from(*parts: str | int) -> int:
     """A 63-bit seed that depends on every part; the same on every machine."""
     return int.from_bytes(hashlib.sha256(canonical(list(parts))).digest()[:8], "big") >> 1

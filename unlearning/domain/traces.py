@@ -37,6 +37,8 @@ class Found:
     """What nobody can say."""
     derived: tuple[Trace, ...] = ()
     """What was made from their data and cannot be read: deleted only when that is asked for."""
+    unread: Residual | None = None
+    """What is there and nobody can read: while there is any, the place is not verified."""
 
 
 class Place(Protocol):

@@ -144,6 +144,7 @@ def _scope(workspace: Workspace) -> facts.Scope:
         ),
         out_of_reach=out_of_reach(workspace.settings),
         lineage=facts.Lineage(indexed=len(indexed), known=len(indexed | tables)),
+        free_of_people=tuple(facts.FreeOfPeople(one.paths, one.reason) for one in workspace.settings.free_of_people),
         gaps=tuple(gaps) if followed.commits() else (NEVER_FOLLOWED, *gaps),
     )
 
@@ -290,6 +291,15 @@ def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:
     """What a search of every place shows after the purge: an exit code is no evidence."""
     done = sweep.sweep(erasure.workspace, erasure.plan.tokens)
     return tuple(
-        facts.Finding(place=row.place, level=row.level, outcome=row.outcome, how=row.how, at=now, count=row.count)
+        facts.Finding(
+            place=row.place,
+            level=row.level,
+            outcome=row.outcome,
+            how=row.how,
+            at=now,
+            count=row.count,
+            names=row.names,
+            remedy=row.remedy,
+        )
         for row in done.places
     )

@@ -30,6 +30,8 @@ class Holdings:
     """The model that the project trains itself."""
     usual: str | None = None
     """The column that says whose record it is where nobody said another."""
+    learned: tuple[str, ...] = ()
+    """Such columns of any other table, old ones included, as `unlearn follow` was told them."""
 
     @classmethod
     def of(cls, workspace: Workspace) -> Holdings:
@@ -43,6 +45,7 @@ class Holdings:
             tables={path: column for each in adopted.values() for path, column in each.tables} | declared,
             own_model=own.model if own else None,
             usual=workspace.person,
+            learned=tuple(dict.fromkeys(name for names in workspace.followed.columns().values() for name in names)),
         )
 
     @property
@@ -61,7 +64,7 @@ class Holdings:
         Raises WrongUse where nobody has named one: a search would find nothing and prove nothing.
         """
         usual = [self.usual] if self.usual else []
-        if not (columns := tuple(dict.fromkeys((*usual, *self.tables.values())))):
+        if not (columns := tuple(dict.fromkeys((*usual, *self.tables.values(), *self.learned)))):
             raise WrongUse(
                 "no column is known that says whose record it is: adopt a model with `unlearn adopt`, or name the usual one as "
                 "subject.column in params.yaml"

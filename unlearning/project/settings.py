@@ -139,6 +139,14 @@ class Elsewhere(_Section):
     level: Level = "physical"
 
 
+class FreeOfPeople(_Section):
+    """Files of a form that nobody here can read, and that are about nobody: people decide, and say why."""
+
+    paths: Annotated[str, Field(min_length=1)]
+    """A pattern as in `.gitignore`, of paths in the project; of files in MLflow, `mlflow:` and their path in the run."""
+    reason: Annotated[str, Field(min_length=1)]
+
+
 class OpenLineage(_Section):
     """Where lineage events go."""
 
@@ -191,6 +199,8 @@ class Settings(_Section):
     backups: tuple[BackupSettings, ...] = ()
     out_of_reach: tuple[Elsewhere, ...] = ()
     """Besides what is always out of reach; certificates state both."""
+    free_of_people: tuple[FreeOfPeople, ...] = ()
+    """Sweep and certificate repeat each with its reason."""
     openlineage: OpenLineage | None = None
 
     @field_validator("recipe")

@@ -12,6 +12,7 @@ from unlearning.domain.traces import Place, Residual, Wanted
 from unlearning.project.people import index_tokens
 from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
+from unlearning.traces.accounts import Declared
 from unlearning.traces.out_of_reach import out_of_reach
 from unlearning.traces.within_reach import Reach
 
@@ -46,6 +47,8 @@ class Sweep:
     people: int
     places: tuple[Looked, ...]
     out_of_reach: tuple[Residual, ...]
+    free_of_people: tuple[Declared, ...] = ()
+    """Believed, not read: what the project says of files of a form that nobody here knows."""
 
     @property
     def clean(self) -> bool:
@@ -62,7 +65,7 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
     wanted = reach.wanted(tokens, identifiers=identifiers)
     places = reach.places(by_bytes=bool(identifiers))
     looked = [row for place in places for row in _look(place, wanted)]
-    return Sweep(len(wanted.tokens), tuple(looked), out_of_reach(workspace.settings))
+    return Sweep(len(wanted.tokens), tuple(looked), out_of_reach(workspace.settings), within_reach.declared(workspace))
 
 
 def people(workspace: Workspace, requests: Sequence[str], subjects: Sequence[str]) -> frozenset[str]:
@@ -80,12 +83,21 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
     except Unavailable as error:
         yield Looked(place.name, place.level, "unverified", f"not searched: {error}", None, 0, "run again when it answers")
         return
-    outcome: Outcome = "residual" if found.traces else "verified"
-    remedy = "`unlearn purge` deletes it" if found.traces else ""
-    yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
-    for unclear in found.unclear:
+    if found.traces or found.unread is None:
+        outcome: Outcome = "residual" if found.traces else "verified"
+        remedy = "`unlearn purge` deletes it" if found.traces else ""
+        yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
+    for unclear in (*([found.unread] if found.unread else ()), *found.unclear):
+        searched = found.searched if unclear is found.unread else 0
         yield Looked(
-            unclear.place, unclear.level, unclear.outcome, unclear.why, unclear.count, 0, unclear.remedy, unclear.names
+            unclear.place,
+            unclear.level,
+            unclear.outcome,
+            unclear.why,
+            unclear.count,
+            searched,
+            unclear.remedy,
+            unclear.names,
         )
 
 
@@ -94,8 +106,14 @@ def lines(done: Sweep) -> list[str]:
     width = max(len(row.place) for row in done.places)
     rows = [f"{row.outcome:<10}  {row.level:<8}  {row.place:<{width}}  {_count(row)}" for row in done.places]
     beyond = [f"out of reach          {residual.place}: {residual.remedy}" for residual in done.out_of_reach]
-    todo = [f"to do                 {row.place}: {row.remedy}" for row in done.places if row.remedy]
-    return [f"searched for {done.people} people", *rows, *todo, *beyond]
+    todo = [line for row in done.places if row.remedy for line in _todo(row)]
+    free = [f"declared              {one.paths} is free of people: {one.reason}" for one in done.free_of_people]
+    return [f"searched for {done.people} people", *rows, *todo, *free, *beyond]
+
+
+def _todo(row: Looked) -> list[str]:
+    why = f"{row.how}; " if row.outcome == "unverified" else ""
+    return [f"to do                 {row.place}: {why}{row.remedy}", *(f"                        {name}" for name in row.names)]
 
 
 def _count(row: Looked) -> str:

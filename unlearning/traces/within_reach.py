@@ -12,11 +12,13 @@ from unlearning.domain import hashing
 from unlearning.domain.events import DataRedacted, TracesFound
 from unlearning.domain.lifecycle import ERASED
 from unlearning.domain.traces import Place, Trace, Wanted
-from unlearning.lineage import shaped
+from unlearning.lineage import shaped, sources
 from unlearning.lineage.history import Past, kept
 from unlearning.lineage.shaped import to_go
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
+from unlearning.stores.dvc.snapshots import PART
+from unlearning.traces.accounts import Accounts, Declared
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.current_tables import TablePlace
 from unlearning.traces.places.databases import DatabasePlace
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 SCRATCH = ".unlearning/tmp"
 PREFECT_HOME = ".unlearning/prefect"
+_OWN_PLACES = (".unlearning/", "mlruns/", "mlartifacts/")
+"""Folders whose files other places speak of: checkpoints, databases, what MLflow keeps."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +75,29 @@ class Reach:
             return {version.object: version.object in held for version in workspace.lineage.data_versions()}
 
         return Reader(
-            people=self.holdings.people_columns,
-            kind=self.workspace.settings.subject.identifier,
-            key=self.workspace.keys.index,
+            watch=self.watch,
             indexed=indexed,
             derived=lambda objects: self.past.derived(objects) if objects else objects,
             reports=lambda: self.past.reports,
+            accounts=lambda: self.accounts,
         )
+
+    @cached_property
+    def accounts(self) -> Accounts:
+        """What may be believed of files that nobody can read."""
+        workspace = self.workspace
+        now = workspace.data.present()
+        made = self.past.made.union(now.derivations())
+        return Accounts(
+            contents=self.past.contents.union(now.outs),
+            made=frozenset((origin.object, target.object) for origin, target, stage in made if stage != PART),
+            declared=declared(workspace),
+            names_somebody=self._names_somebody,
+        )
+
+    def _names_somebody(self, path: str) -> bool:
+        """A part of a path is an identifier of anybody whom the lineage knows."""
+        return bool(shaped.holding(self.workspace, self.reader.named(path)))
 
     @cached_property
     def watch(self) -> Watch:
@@ -129,6 +149,11 @@ class Reach:
         )
 
 
+def declared(workspace: Workspace) -> tuple[Declared, ...]:
+    """What the project says is free of people."""
+    return tuple(Declared(one.paths, one.reason) for one in workspace.settings.free_of_people)
+
+
 def remembered_as(place: Place) -> str:
     """Under which name an inventory keeps what was found in a place: objects are the same in every cache and remote."""
     return OBJECTS if isinstance(place, ObjectPlace) else place.name
@@ -142,12 +167,18 @@ def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset
 
 def _tables(reach: Reach) -> list[Place]:
     """Every table in the project folder, one file or a folder: those that are declared, and whatever else DVC tracks."""
-    workspace, holdings = reach.workspace, reach.holdings
-    kind, key = workspace.settings.subject.identifier, workspace.keys.index
+    from unlearning.stores.dvc.objects import object_stores
+
+    workspace, tables = reach.workspace, reach.holdings.tables
+    cache, *_ = object_stores(workspace.data)
+
+    def explained(path: str, object_hash: str) -> bool:
+        return cache.holds(object_hash) or reach.accounts.free(path) is not None
+
     here = [path for path in workspace.data.outputs() if workspace.path(path).exists()]
     return [
-        TablePlace(path, workspace.path(path), person=holdings.person_in(path), kind=kind, key=key)
-        for path in dict.fromkeys((*holdings.tables, *here))
+        TablePlace(path, workspace.path(path), reach.watch, person=tables.get(path), explained=explained)
+        for path in dict.fromkeys((*tables, *here))
     ]
 
 
@@ -182,7 +213,21 @@ def _mentions(reach: Reach) -> MentionsPlace:
         runs=lambda: [record.run_id for record in workspace.lineage.models(deleted=None)],
         label=_label(workspace),
     )
-    return MentionsPlace(mentions, reach.watch, lambda: erased(workspace))
+    known = _accounted_for(workspace)
+
+    def explained(path: str) -> bool:
+        owner, _, inside = path.removeprefix("models/").partition("/")
+        return owner in known or reach.accounts.free(f"mlflow:{inside.removeprefix('artifacts/')}") is not None
+
+    return MentionsPlace(mentions, reach.watch, lambda: erased(workspace), explained)
+
+
+def _accounted_for(workspace: Workspace) -> frozenset[str]:
+    """Runs and logged models whose data the lineage knows: whom they learned from is said there, whatever their files hold."""
+    followed = [(one.run_id, sources.model_id(one.source)) for one in workspace.followed.models().values() if one.settled]
+    ours = {record.model for record in workspace.lineage.models(deleted=None)}
+    trained = [(one.run_id, sources.model_id(one.source)) for one in workspace.models.every_version() if one.model in ours]
+    return frozenset(name for pair in (*followed, *trained) for name in pair if name)
 
 
 def _label(workspace: Workspace) -> Callable[[str], str]:
@@ -214,4 +259,8 @@ def _folders(reach: Reach) -> list[Place]:
     inside = [Path(store.root) for store in object_stores(workspace.data) if store.local]
     own = [folder.relative_to(workspace.root).as_posix() for folder in inside if folder.is_relative_to(workspace.root)]
     name, elsewhere = "files of the project, MLflow and Prefect", (*own, *reach.holdings.tables, ".git")
-    return [BytesPlace(name, workspace.root, reach.watch, without=elsewhere)]
+
+    def said_elsewhere(path: str) -> bool:
+        return path.startswith(_OWN_PLACES) or reach.accounts.free(path) is not None
+
+    return [BytesPlace(name, workspace.root, reach.watch, without=elsewhere, free=said_elsewhere)]

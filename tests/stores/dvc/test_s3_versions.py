@@ -12,6 +12,7 @@ from unlearning.stores.dvc import objects
 from unlearning.stores.dvc import repository as dvc_repository
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.dvc.repository import DvcData
+from unlearning.stores.scans.words import Watch
 
 BUCKET = "data"
 
@@ -89,7 +90,7 @@ def test_a_place_finds_and_erases_what_only_an_older_version_holds(remote: Any) 
 
     store, name, _, client = remote
     client.delete_object(Bucket=store.root.partition("/")[0], Key=f"store/files/md5/{name[:2]}/{name[2:]}")
-    reader = Reader(("patient",), "text", bytes(32), indexed=lambda _: {}, derived=lambda _: frozenset())
+    reader = Reader(Watch(("patient",), "text", bytes(32)), indexed=lambda _: {}, derived=lambda _: frozenset())
     place, wanted = ObjectPlace(store, reader), Wanted(frozenset({hashing.token(bytes(32), "Zq-1", "text")}))
     found = place.find(wanted)
     assert [trace.name for trace in found.traces] == [name]

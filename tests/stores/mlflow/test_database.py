@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 
 from tests.registry import Elsewhere
-from unlearning.domain import hashing
 from unlearning.domain.versions import Tracked
 from unlearning.stores.mlflow import database
 from unlearning.stores.mlflow.garbage import MlflowGarbage
 from unlearning.stores.mlflow.models import MlflowModels
-from unlearning.stores.scans.words import Watch
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, where a test calls it itself
 
 KEY = bytes(32)
 PERSON, OTHER = "Zq-0001", "Zq-0002"
-WATCH = Watch(("patient",), "text", KEY, frozenset({hashing.token(KEY, PERSON, "text")}))
 
 
 @pytest.fixture
@@ -35,11 +32,11 @@ def store(local: MlflowModels, elsewhere: Elsewhere) -> Iterator[Any]:
 
 
 def named(store: Any) -> set[tuple[str, str]]:
-    return {(table, column) for table, column, _ in database.cells(store, WATCH)}
+    return {(cell.table, cell.column) for cell in database.cells(store) if PERSON in cell.value}
 
 
 def erase(store: Any) -> None:
-    database.erase(store, lambda _table, _column, value: PERSON in value)
+    database.erase(store, lambda cell: PERSON in cell.value)
 
 
 def test_whatever_table_names_them_is_found_and_one_that_names_others_is_not(elsewhere: Elsewhere, store: Any) -> None:
@@ -80,3 +77,13 @@ def test_a_data_set_goes_with_what_tied_it_to_its_runs(elsewhere: Elsewhere, sto
     assert named(store) == set()
     assert elsewhere.client.get_run(theirs).inputs.dataset_inputs == []
     assert len(elsewhere.client.get_run(others).inputs.dataset_inputs) == 1
+
+
+def test_of_equal_values_only_the_one_goes_whose_key_says_that_it_is_a_person(elsewhere: Elsewhere, store: Any) -> None:
+    run = elsewhere.run(tags={"patient": "100042", "seed": "100042"})
+    said = [cell.says for cell in database.cells(store) if cell.value == "100042"]
+    assert sorted(said) == ['{"patient": "100042"}', '{"seed": "100042"}']
+    database.erase(store, lambda cell: cell.says == '{"patient": "100042"}')
+    tags = elsewhere.client.get_run(run).data.tags
+    assert "patient" not in tags
+    assert tags["seed"] == "100042"

@@ -13,6 +13,7 @@ import pytest
 from unlearning.domain import hashing
 from unlearning.domain.traces import Found, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore
+from unlearning.stores.scans.words import Watch
 from unlearning.traces.places.dvc_objects import OBJECTS, ObjectPlace, Reader
 
 KEY, PERSON = bytes(32), "Zq-9999"
@@ -33,7 +34,7 @@ def test_a_stray_file_goes_and_its_name_is_repeated_nowhere(tmp_path: Path, file
     for path, written in ((file, content), ("other.csv", b"patient,note\nZq-0001,x\n")):
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(written)
-    reader = Reader(("patient",), "text", KEY, indexed=lambda _: {}, derived=lambda _: frozenset())
+    reader = Reader(Watch(("patient",), "text", KEY), indexed=lambda _: {}, derived=lambda _: frozenset())
     place = ObjectPlace(ObjectStore("remote", LocalFileSystem(), str(tmp_path), local=True), reader)
     wanted = Wanted(frozenset({hashing.token(KEY, PERSON, "text")}))
 
@@ -50,7 +51,7 @@ def test_a_damaged_stray_is_reported_without_its_name(tmp_path: Path) -> None:
     from dvc.fs import LocalFileSystem
 
     (tmp_path / f"{PERSON}.parquet").write_bytes(b"PAR1 and then nothing of a table PAR1")
-    reader = Reader(("patient",), "text", KEY, indexed=lambda _: {}, derived=lambda _: frozenset())
+    reader = Reader(Watch(("patient",), "text", KEY), indexed=lambda _: {}, derived=lambda _: frozenset())
     place = ObjectPlace(ObjectStore("remote", LocalFileSystem(), str(tmp_path), local=True), reader)
     assert PERSON not in str(place.find(Wanted(frozenset({hashing.token(KEY, "Zq-0002", "text")}))))
 
@@ -72,7 +73,7 @@ def store(folder: Path, objects: Mapping[str, bytes]) -> ObjectStore:
 
 def place_of(where: ObjectStore, **more: Any) -> ObjectPlace:
     given = {"indexed": lambda _: {}, "derived": lambda _: frozenset(), **more}
-    return ObjectPlace(where, Reader(("patient",), "text", KEY, **given))
+    return ObjectPlace(where, Reader(Watch(("patient",), "text", KEY), **given))
 
 
 def names(found: Found) -> list[str]:

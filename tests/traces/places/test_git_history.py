@@ -7,11 +7,12 @@ from pathlib import Path
 from unlearning.domain import hashing
 from unlearning.domain.traces import Wanted
 from unlearning.stores.git.repository import create
+from unlearning.stores.scans.words import Watch
 from unlearning.traces.places.dvc_objects import Reader
 from unlearning.traces.places.git_history import GitPlace
 
 KEY, PERSON = bytes(32), "Zq-9999"
-READER = Reader(("patient",), "text", KEY, indexed=lambda _: {}, derived=lambda _: frozenset())
+READER = Reader(Watch(("patient",), "text", KEY), indexed=lambda _: {}, derived=lambda _: frozenset())
 TOKENS = frozenset({hashing.token(KEY, PERSON, "text")})
 
 

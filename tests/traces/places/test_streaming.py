@@ -18,13 +18,14 @@ import json, resource, sys
 from unlearning.domain import hashing
 from unlearning.traces.places.dvc_objects import ObjectPlace, Reader
 from unlearning.domain.traces import Wanted
+from unlearning.stores.scans.words import Watch
 from unlearning.stores.dvc.objects import ObjectStore
 from dvc.fs import LocalFileSystem
 import pyarrow.csv, pyarrow.parquet
 
 root, small = sys.argv[1:]
 key, person = bytes(32), "Zq-9999"
-reader = Reader(("patient",), "text", key, indexed=lambda _: {}, derived=lambda _: frozenset())
+reader = Reader(Watch(("patient",), "text", key), indexed=lambda _: {}, derived=lambda _: frozenset())
 wanted = Wanted(frozenset({hashing.token(key, person, "text")}), identifiers=(person,))
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 

@@ -124,6 +124,11 @@ class DvcData:
         """The same of one commit. Raises NotFound."""
         return self.snapshots([rev])[0]
 
+    def present(self) -> Snapshot:
+        """The same of the work tree, committed or not."""
+        with self._open() as repo:
+            return snapshots.present(repo, str(self.root))
+
     def tracked_at(self, path: str, rev: str) -> Tracked:
         """What a path was at a commit. Raises NotFound where DVC did not track it then."""
         for out in self.snapshot(rev).outs:

@@ -77,6 +77,11 @@ def read(repo: Repo, revs: Sequence[str], prefix: str) -> Iterator[Snapshot]:
         yield Snapshot(rev, tuple(_made(repo.index.stages, prefix)))
 
 
+def present(repo: Repo, root: str) -> Snapshot:
+    """The same of the work tree, committed or not; `rev` is empty. root: the project's folder."""
+    return Snapshot("", tuple(_made(repo.index.stages, f"{root.strip('/')}/")))
+
+
 def _made(stages: Iterable[Any], prefix: str) -> Iterator[Made]:
     for stage in stages:
         outs = tuple(_tracked(stage.outs, prefix))

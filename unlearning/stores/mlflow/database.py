@@ -6,26 +6,47 @@ row that others need (a run, a version) only the cell is emptied.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from unlearning.stores.scans.words import Watch
-
 _TRACES = "trace_info"
 _DATASETS = "datasets"
+_VALUE = "value"
 _OWN = frozenset({"alembic_version"})
 
 
-def cells(store: Any, watch: Watch) -> Iterator[tuple[str, str, str]]:
-    """(table, column, value) wherever one of the people is named."""
+class Cell(NamedTuple):
+    """A text in a column, wherever it stands there."""
+
+    table: str
+    column: str
+    value: str
+    key: str | None = None
+    """What a value is of: the tag, the parameter."""
+
+    @property
+    def says(self) -> str:
+        """As a sentence: `patient` says what `100042` is."""
+        return self.value if self.key is None else json.dumps({self.key: self.value})
+
+
+def cells(store: Any) -> Iterator[Cell]:
+    """Every text in the database."""
     with store.engine.connect() as connection:
         for table, column in _columns(store.engine):
-            text = sa.cast(column, sa.Text)
-            for (value,) in connection.execute(sa.select(text).where(column.is_not(None)).distinct()):
-                if value and watch.in_text(value):
-                    yield table.name, column.name, value
+            yield from _cells(connection, table, column)
+
+
+def _cells(connection: Any, table: sa.Table, column: Any) -> Iterator[Cell]:
+    rows = connection.execute(sa.select(sa.cast(column, sa.Text), _key(table, column)).where(column.is_not(None)).distinct())
+    yield from (Cell(table.name, column.name, value, key) for value, key in rows.all() if value)
+
+
+def _key(table: sa.Table, column: Any) -> Any:
+    return table.c.key if column.name == _VALUE and "key" in table.c else sa.null()
 
 
 def searched(store: Any) -> int:
@@ -33,15 +54,13 @@ def searched(store: Any) -> int:
     return len(list(_columns(store.engine)))
 
 
-def erase(store: Any, wanted: Callable[[str, str, str], bool]) -> None:
-    """Remove the cells for which `wanted(table, column, value)` holds."""
+def erase(store: Any, wanted: Callable[[Cell], bool]) -> None:
+    """Remove the cells for which `wanted` holds."""
     with store.engine.begin() as connection:
         for table, column in _columns(store.engine):
-            text = sa.cast(column, sa.Text)
-            values = connection.execute(sa.select(text).where(column.is_not(None)).distinct()).scalars().all()
-            for value in values:
-                if value and wanted(table.name, column.name, value):
-                    _remove(connection, table, column, text == value)
+            for cell in filter(wanted, list(_cells(connection, table, column))):
+                where = sa.cast(column, sa.Text) == cell.value
+                _remove(connection, table, column, where if cell.key is None else where & (table.c.key == cell.key))
 
 
 def _remove(connection: Any, table: sa.Table, column: Any, where: Any) -> None:

@@ -23,7 +23,7 @@ from unlearning.stores.mlflow import api, database
 from unlearning.stores.mlflow import rows as mlflow_rows
 from unlearning.stores.mlflow.files import MlflowFiles
 from unlearning.stores.mlflow.garbage import MlflowGarbage
-from unlearning.stores.scans import words
+from unlearning.stores.scans.looking import Look, look
 from unlearning.stores.scans.words import Watch
 from unlearning.stores.tables import redaction, tables
 
@@ -38,7 +38,11 @@ class Mentioned:
     read: int
     """Columns, pieces of text and files that were looked at."""
     owners: set[str] = field(default_factory=set)
-    """Runs and logged models with files that are no text and hold an identifier: weights, archives."""
+    """Runs and logged models with files that nobody can read and that hold an identifier: weights, archives."""
+    unread: list[tuple[str, Look]] = field(default_factory=list)
+    """(path in its experiment, look) of files that nobody can read."""
+    doubtful: list[str] = field(default_factory=list)
+    """Paths of files, and `table.column` of rows, that may name one of them."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +57,26 @@ class MlflowMentions:
 
     def find(self, watch: Watch) -> Mentioned:
         """Where they are named. Raises Unavailable."""
-        experiments = self._experiments()
-        rows, read = self._rows(watch.words, sorted(experiments))
-        found = Mentioned(rows, read)
+        experiments, found = self._experiments(), Mentioned([], 0)
+        self._look_at_rows(found, watch.words, sorted(experiments))
         for location in sorted(experiments.values()):
             with self._files.reading(location, self._files.paths(location)) as files:
                 for path, stream in files:
-                    found.read += 1
-                    if watch.in_text(path) or words.readable(watch.words, stream):
-                        found.traces.append(self._file(location, path))
-                    elif watch.raw is not None and (stream.seek(0), watch.in_file(stream))[1]:
-                        found.owners.add(path.removeprefix("models/").partition("/")[0])
+                    self._look_at_file(found, watch, location, path, stream)
         return found
+
+    def _look_at_file(self, found: Mentioned, watch: Watch, location: str, path: str, stream: IO[bytes]) -> None:
+        found.read += 1
+        seen = look(watch, stream, path)
+        owner = path.removeprefix("models/").partition("/")[0]
+        if watch.in_text(path) or (seen.found and seen.read):
+            found.traces.append(self._file(location, path))
+        elif seen.found:
+            found.owners.add(owner)
+        elif not seen.read:
+            found.unread.append((path, seen))
+        elif seen.maybe:
+            found.doubtful.append(path)
 
     def erase(self, traces: Sequence[Trace], watch: Watch) -> list[Trace]:
         """Delete what is named by these; tables are kept without the people. What this address cannot delete is returned."""
@@ -110,14 +122,19 @@ class MlflowMentions:
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
-    def _rows(self, watch: Watch, experiments: Sequence[str]) -> tuple[list[Trace], int]:
+    def _look_at_rows(self, found: Mentioned, watch: Watch, experiments: Sequence[str]) -> None:
         if self.garbage.backend is None:
             with self.garbage.models.client() as client:
-                spots = list(api.spots(client, experiments))
-            return [self._spot(spot) for spot in spots if watch.in_text(spot.text)], len(spots)
-        with self.garbage.store() as store:
-            found = [self._cell(*cell) for cell in database.cells(store, watch)]
-            return found, database.searched(store)
+                said = [(self._spot(spot), spot.text, spot.kind) for spot in api.spots(client, experiments)]
+            found.read += len(said)
+        else:
+            with self.garbage.store() as store:
+                said = [(self._cell(cell), cell.says, f"{cell.table}.{cell.column}") for cell in database.cells(store)]
+                found.read += database.searched(store)
+        for trace, text, where in said:
+            certain, maybe = watch.mentioned(text)
+            found.traces += [trace] if certain else []
+            found.doubtful += [where] if maybe and not certain else []
 
     def _erase_rows(self, traces: Sequence[Trace]) -> list[Trace]:
         if not traces:
@@ -126,7 +143,7 @@ class MlflowMentions:
             return self._erase_spots(set(traces))
         wanted = set(traces)
         with self.garbage.store() as store:
-            database.erase(store, lambda *cell: self._cell(*cell) in wanted)
+            database.erase(store, lambda cell: self._cell(cell) in wanted)
             mlflow_rows.compact(store)
         return []
 
@@ -138,8 +155,8 @@ class MlflowMentions:
                     left.append(trace)
         return left
 
-    def _cell(self, table: str, column: str, value: str) -> Trace:
-        return Trace(f"{table}.{column}/{self.label(value)}", CELL)
+    def _cell(self, cell: database.Cell) -> Trace:
+        return Trace(f"{cell.table}.{cell.column}/{self.label(cell.says)}", CELL)
 
     def _spot(self, spot: api.Spot) -> Trace:
         return Trace(f"{spot.owner}/{self.label(spot.key)}", spot.kind, spot.owner)
@@ -157,7 +174,7 @@ def _rows_of(file: Path, person: str, watch: Watch) -> NDArray[np.bool_]:
 def _without(file: Path, watch: Watch) -> bool:
     """Rewrite a table without the people's rows; False for what is no table, or cannot be rewritten."""
     with file.open("rb") as stream:
-        if not watch.table(stream):
+        if look(watch, stream, file.name).compared != "people":
             return False
     try:
         here = tables.read(file).column_names
@@ -166,4 +183,4 @@ def _without(file: Path, watch: Watch) -> bool:
     except (DataError, ValueError):
         return False
     with file.open("rb") as stream:  # another column may name them too
-        return not words.readable(watch, stream)
+        return not look(watch, stream, file.name).found

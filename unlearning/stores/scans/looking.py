@@ -5,7 +5,8 @@ Never more is said than was seen: a file of a form that no reader knows was read
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, Literal
 
 from unlearning.domain.errors import DataError
@@ -37,7 +38,7 @@ class Look:
         return not self.why
 
 
-def look(watch: Watch, stream: IO[bytes], name: str = "") -> Look:
+def look(watch: Watch, stream: IO[bytes], name: str = "") -> Look:  # noqa: ARG001  readers to come tell forms by it
     """Look for people in one file. Never raises for what is in it.
 
     name: its path, which tells forms apart that content does not.
@@ -51,6 +52,17 @@ def look(watch: Watch, stream: IO[bytes], name: str = "") -> Look:
     stream.seek(0)
     head = stream.read(1 << 10)
     stream.seek(0)
+    found = watch.tokens if watch.in_file(stream) else frozenset()
     if b"\0" in head:
-        return Look("unknown form", "nothing", why="no reader knows its form")
-    return Look("text", "words", watch.tokens if watch.in_file(stream) else frozenset())
+        return Look("unknown form", "nothing", found, why="no reader knows its form")
+    return Look("text", "words", found)
+
+
+def look_at(watch: Watch, file: Path, *, below: Path) -> Look:
+    """The same of a file on this disk, whose name and folders up to `below` count as if they stood in it."""
+    try:
+        with file.open("rb") as stream:
+            seen = look(watch, stream, file.name)
+    except FileNotFoundError:  # deleted meanwhile
+        return Look("text", "words")
+    return replace(seen, found=seen.found | watch.tokens) if watch.in_text(file.relative_to(below).as_posix()) else seen

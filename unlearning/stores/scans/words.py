@@ -54,6 +54,10 @@ class Watch:
             return True
         return self._known({word for word in self._words(text) if self._telling(word)} | set(self._under_column(text)))
 
+    def mentioned(self, text: str) -> tuple[frozenset[str], frozenset[str]]:
+        """(tokens of those who are named in a text, tokens of those who may be)."""
+        return (self.tokens if self.in_text(text) else frozenset()), frozenset()
+
     def in_stream(self, stream: IO[bytes]) -> bool:
         """One of them is in a file; it is read in pieces. Raises DataError for a table that is broken in the middle."""
         here = table_people.tokens(stream, self.people, kind=self.kind, key=self.key)

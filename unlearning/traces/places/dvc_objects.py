@@ -11,13 +11,15 @@ from pathlib import PurePosixPath
 from unlearning.domain import hashing
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import DataError
-from unlearning.domain.hashing import IdentifierKind
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.scans import raw_bytes
+from unlearning.stores.scans.looking import Look, look
 from unlearning.stores.scans.words import Watch
 from unlearning.stores.tables import parts
 from unlearning.stores.tables import people as table_people
+from unlearning.traces.accounts import Accounts
+from unlearning.traces.places import listing
 
 _OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
 STRAY = "stray-"
@@ -30,28 +32,28 @@ OBJECTS = "DVC objects"
 class Reader:
     """How to see who is in a file."""
 
-    people: Sequence[str]
-    """Person columns; a table may have any of them."""
-    kind: IdentifierKind
-    key: bytes
+    watch: Watch
+    """How a person is recognised; of nobody yet."""
     indexed: Callable[[frozenset[str]], Mapping[str, bool]] = field(repr=False)
     """Tokens → what the lineage index knows: object → whether it holds one of them."""
     derived: Callable[[frozenset[str]], frozenset[str]] = field(repr=False)
     """Objects → everything that stages made from them at any revision, directly or not."""
     reports: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
     """Objects that are reports of our own stages: verdicts, counts and means, which name nobody and which Git keeps anyway."""
+    accounts: Callable[[], Accounts] = field(default=Accounts, repr=False)
+    """What may be believed of objects that nobody can read."""
     names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     """What `named` found: every version of a folder lists the same names."""
 
-    def watch(self, wanted: Wanted) -> Watch:
-        """How to see who is named in what is no table."""
-        return Watch(self.people, self.kind, self.key, wanted.tokens, raw_bytes.pattern(wanted.identifiers))
+    def watching(self, wanted: Wanted) -> Watch:
+        """How those who are searched for are recognised."""
+        return replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
 
     def named(self, path: str) -> frozenset[str]:
         """Tokens of a file's name and of each folder above it, as if they were identifiers: `scans/patient-4711.png`."""
         if path not in self.names:
             pieces = {piece for part in PurePosixPath(path).parts for piece in (part, PurePosixPath(part).stem)}
-            self.names[path] = table_people.tokens_of(pieces, kind=self.kind, key=self.key)
+            self.names[path] = table_people.tokens_of(pieces, kind=self.watch.kind, key=self.watch.key)
         return self.names[path]
 
 
@@ -62,7 +64,10 @@ class ObjectPlace:
     store: ObjectStore
     reader: Reader
     level: Level = "physical"
-    how: str = "every object opened: tables by the token of each person, texts by each word's, folders by members and names"
+    how: str = (
+        "every object opened: tables by the token of each person or, without a known person column, of each cell; texts by "
+        "each word's; folders by members and names"
+    )
 
     @property
     def name(self) -> str:
@@ -72,25 +77,31 @@ class ObjectPlace:
     def find(self, wanted: Wanted) -> Found:
         """Objects that hold them. Raises Unavailable."""
         known = {trace.name for trace in wanted.known.get(OBJECTS, frozenset())}
-        indexed = self.reader.indexed(wanted.tokens) if wanted.trust_index else {}
-        look = _Look(self.store, self.reader, wanted, indexed, readable=set(indexed))
+        pass_ = _Pass(self.store, self.reader, wanted, self.reader.indexed(wanted.tokens) if wanted.trust_index else {})
         paths = dict(self.store.objects())
         bad = {name for name in paths if name in known}
-        bad |= {name for name, path in paths.items() if name not in bad and not name.endswith(".dir") and look.says(path)}
-        folders = {name: look.members(path) for name, path in paths.items() if name.endswith(".dir")}
-        bad |= look.named_after_them(folders)
-        bad |= {name for name, members in folders.items() if any(one in bad or look.names(at, name) for at, one in members)}
+        bad |= {name for name, path in paths.items() if name not in bad and not name.endswith(".dir") and pass_.says(path)}
+        folders = {name: pass_.members(path) for name, path in paths.items() if name.endswith(".dir")}
+        bad |= pass_.named_after_them(folders)
+        bad |= {name for name, members in folders.items() if any(one in bad or pass_.names(at, name) for at, one in members)}
         for path in self.store.strays():
-            bad |= {self._stray(path)} if look.names(self._relative(path)) or look.holds(path) else set()
-        bad |= self._deleted(look, known | bad)
-        made = self._made(set(paths), bad | known, folders, look)
-        unclear = (
-            *self._unclear(set(made) - self.reader.reports()),
-            *self._broken(look.broken),
-            *self._held(look.held),
-            *self._kept_silently(),
+            bad |= {self._stray(path)} if pass_.names(self._relative(path)) or pass_.holds(path, self._stray(path)) else set()
+        bad |= self._deleted(pass_, known | bad)
+        made = self._made(set(paths), bad | known, folders, pass_)
+        unread = pass_.unread.keys() - bad - known - set(made)
+        doubtful = pass_.doubtful - bad - known
+        return Found(
+            tuple(map(Trace, sorted(bad))),
+            searched=len(paths),
+            unclear=(
+                *self._unclear(set(made) - self.reader.reports()),
+                *self._held(pass_.held),
+                *self._doubtful(doubtful, folders),
+                *self._kept_silently(),
+            ),
+            derived=tuple(map(Trace, made)),
+            unread=self._unread({name: pass_.unread[name] for name in unread}, pass_.answered, folders),
         )
-        return Found(tuple(map(Trace, sorted(bad))), searched=len(paths), unclear=unclear, derived=tuple(map(Trace, made)))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete the objects, under either layout. Raises Unavailable."""
@@ -105,18 +116,18 @@ class ObjectPlace:
 
     def _stray(self, path: str) -> str:
         """A name for a file that is no object: its own may be a person's, and the ledger keeps what was found."""
-        return STRAY + hashing.label(self.reader.key, path)
+        return STRAY + hashing.label(self.reader.watch.key, path)
 
     def _relative(self, path: str) -> str:
         return path.removeprefix(f"{self.store.root}/")
 
-    def _deleted(self, look: _Look, known: set[str]) -> set[str]:
+    def _deleted(self, pass_: _Pass, known: set[str]) -> set[str]:
         """Objects that were deleted and of which the store keeps a version; folders by their names, the rest by content."""
         found = set()
         for path, version in self.store.deleted().items():
-            name = _object_of(path)
-            if name in known or look.says(path, version):
-                found.add(name if _OBJECT.fullmatch(name) else self._stray(path))
+            name = _object_of(path) or self._stray(path)
+            if name in known or pass_.says(path, version, name):
+                found.add(name)
         return found
 
     def _kept_silently(self) -> Iterator[Residual]:
@@ -130,11 +141,11 @@ class ObjectPlace:
                 remedy="its administrator turns versioning and soft-delete off, or deletes the older versions below the remote",
             )
 
-    def _made(self, here: set[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], look: _Look) -> list[str]:
-        """Objects that stages made from their data and that are no tables, and folders of such."""
+    def _made(self, here: set[str], bad: set[str], folders: Mapping[str, Sequence[tuple[str, str]]], pass_: _Pass) -> list[str]:
+        """Objects that stages made from their data and that do not say whose rows they hold, and folders of such."""
         made = set(self.reader.derived(frozenset(bad)))
         inside = {name: {one for _, one in folders[name]} for name in made & folders.keys()}
-        files = made.union(*inside.values()) & here - look.readable - look.broken - bad - folders.keys()
+        files = made.union(*inside.values()) & here - pass_.people - bad - folders.keys()
         return sorted(files | {name for name, members in inside.items() if name not in bad and members & files})
 
     def _unclear(self, made: set[str]) -> Iterator[Residual]:
@@ -159,20 +170,23 @@ class ObjectPlace:
                 remedy="`unlearn release` ends the hold, then `unlearn purge` deletes them",
             )
 
-    def _broken(self, broken: set[str]) -> Iterator[Residual]:
-        if broken:
-            yield Residual(
-                place=f"{self.name}: tables that cannot be read to their end",
-                level=self.level,
-                outcome="unverified",
-                count=len(broken),
-                why="a damaged table may still hold rows of them",
-                remedy=f"restore or delete {', '.join(sorted(broken))}",
-            )
+    def _doubtful(self, doubtful: set[str], folders: Mapping[str, Sequence[tuple[str, str]]]) -> Iterator[Residual]:
+        if doubtful and (left := (accounts := self.reader.accounts()).undeclared(doubtful, folders)):
+            yield listing.doubtful(self.name, self.level, len(left), accounts.shown(left, folders))
+
+    def _unread(
+        self, unread: Mapping[str, Look], answered: set[str], folders: Mapping[str, Sequence[tuple[str, str]]]
+    ) -> Residual | None:
+        if not unread:
+            return None
+        accounts = self.reader.accounts()
+        left = accounts.unexplained(unread, answered, folders)
+        shown = accounts.shown(left, folders)
+        return listing.unread(self.name, self.level, [unread[name] for name in left], shown)
 
 
 @dataclass
-class _Look:
+class _Pass:
     """One pass over one store."""
 
     store: ObjectStore
@@ -180,37 +194,45 @@ class _Look:
     wanted: Wanted
     indexed: Mapping[str, bool]
     """What the index says, where it may be believed."""
-    readable: set[str] = field(default_factory=set)
-    """Objects that are tables, so their content has answered."""
-    broken: set[str] = field(default_factory=set)
+    people: set[str] = field(default_factory=set)
+    """Objects that said whose rows they hold."""
+    answered: set[str] = field(default_factory=set)
+    """Objects that were read."""
+    unread: dict[str, Look] = field(default_factory=dict)
+    doubtful: set[str] = field(default_factory=set)
+    """Objects with a number or a word that may be one of them."""
     held: set[str] = field(default_factory=set)
     """Objects with people whom a legal hold keeps there."""
 
+    def __post_init__(self) -> None:
+        self.people |= self.indexed.keys()
+        self.answered |= self.indexed.keys()
+
     @cached_property
     def watch(self) -> Watch:
-        """How to see who is named in what is no table."""
-        return self.reader.watch(self.wanted)
+        """How those who are searched for are recognised."""
+        return self.reader.watching(self.wanted)
 
-    def says(self, path: str, version: str | None = None) -> bool:
+    def says(self, path: str, version: str | None = None, name: str = "") -> bool:
         """`holds`, by the index where it says all: it does not say who, so what a hold is on has to be opened."""
-        name = _object_of(path)
-        return self.indexed[name] if name in self.indexed.keys() - self.wanted.kept.keys() else self.holds(path, version)
+        name = name or _object_of(path)
+        known = self.indexed.keys() - self.wanted.kept.keys()
+        return self.indexed[name] if name in known else self.holds(path, name, version)
 
-    def holds(self, path: str, version: str | None = None) -> bool:
+    def holds(self, path: str, name: str = "", version: str | None = None) -> bool:
         """Somebody who is to go is in this file; False for one that vanished meanwhile."""
-        reader, name = self.reader, _object_of(path)
+        name = name or _object_of(path)
+        watch = self.watch.words if name in self.wanted.kept else self.watch
         try:
             with self.store.open(path, version) as stream:
-                here = table_people.tokens(stream, reader.people, kind=reader.kind, key=reader.key)
-            if here is not None:
-                self.readable.add(name)
-                return self._to_go(name, here)
-            return self._named_in(name, path, version)
+                seen = look(watch, stream, path)
         except FileNotFoundError:
             return False
-        except DataError:
-            self.broken.add(name)
-            return False
+        self.people |= {name} if seen.compared == "people" else set()
+        self.answered |= {name} if seen.read else set()
+        self.unread |= {} if seen.read else {name: seen}
+        self.doubtful |= {name} if seen.maybe - self.wanted.kept.get(name, frozenset()) else set()
+        return self._to_go(name, seen.found)
 
     def members(self, path: str) -> list[tuple[str, str]]:
         """(relative path, object) of everything in a folder."""
@@ -219,8 +241,8 @@ class _Look:
                 return parts.listing(stream.read())
         except FileNotFoundError:
             return []
-        except DataError:
-            self.broken.add(_object_of(path))
+        except DataError as error:
+            self.unread[_object_of(path)] = Look("list of a folder", "nothing", why=str(error))
             return []
 
     def _to_go(self, name: str, here: frozenset[str]) -> bool:
@@ -228,17 +250,6 @@ class _Look:
         people, keeps = here & self.wanted.tokens, self.wanted.kept.get(name, frozenset())
         self.held |= {name} if people & keeps else set()
         return not people <= keeps
-
-    def _named_in(self, name: str, path: str, version: str | None) -> bool:
-        """The same for a file that is no table: what it says, word by word."""
-        keeps = self.wanted.kept.get(name)
-        with self.store.open(path, version) as stream:
-            if keeps is None:
-                return self.watch.in_file(stream)
-            kept = replace(self.watch.words, tokens=self.wanted.tokens & keeps).in_file(stream)
-            self.held |= {name} if kept else set()
-            stream.seek(0)
-            return replace(self.watch.words, tokens=self.wanted.tokens - keeps).in_file(stream)
 
     def names(self, relative: str, name: str = "") -> bool:
         """The name of a file, or of a folder above it, is an identifier of somebody who is to go. name: the object it is in."""
@@ -252,5 +263,6 @@ class _Look:
 
 
 def _object_of(path: str) -> str:
+    """The hash that a path stands for; empty for a file that is no object."""
     folder, _, name = path.rpartition("/")
-    return folder[-2:] + name if _OBJECT.fullmatch(folder[-2:] + name) else "a file that is no object"
+    return folder[-2:] + name if _OBJECT.fullmatch(folder[-2:] + name) else ""

@@ -11,8 +11,10 @@ from pathlib import Path
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores import spool
-from unlearning.stores.scans import raw_bytes, words
+from unlearning.stores.scans import raw_bytes
+from unlearning.stores.scans.looking import look_at
 from unlearning.stores.scans.words import Watch
+from unlearning.traces.places import listing
 
 
 @dataclass(frozen=True)
@@ -116,26 +118,31 @@ class BytesPlace:
     watch: Watch
     without: tuple[str, ...] = ()
     """Folders below it that are places of their own."""
+    free: Callable[[str], bool] = field(default=lambda _path: False, repr=False)
+    """A path is declared free of people."""
     level: Level = "physical"
-    how: str = "every file read byte by byte for the identifiers"
+    how: str = "every file read, and searched byte by byte for the identifiers"
 
     def find(self, wanted: Wanted) -> Found:
         """Files that hold one, or are called after one; nothing without identifiers."""
         watch = replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
         files = [file for file in sorted(self.folder.rglob("*")) if file.is_file() and not self._elsewhere(file)]
-        holding = [file for file in files if self._holds(file, watch)] if watch.raw else []
-        return Found(searched=len(files), unclear=tuple(self._left(holding, watch)))
+        looks = {file: look_at(watch, file, below=self.folder) for file in files} if watch.raw else {}
+        holding = [file for file, seen in looks.items() if seen.found]
+        unread = [file for file, seen in looks.items() if not seen.read and not seen.found and not self._free(file)]
+        names = sorted({self._named(file, watch) for file in unread})
+        return Found(
+            searched=len(files),
+            unclear=tuple(self._left(holding, watch)),
+            unread=listing.unread(self.name, self.level, [looks[file] for file in unread], names),
+        )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """What a file is for is unknown here, so it is left to its owner."""
         return ()
 
-    def _holds(self, file: Path, watch: Watch) -> bool:
-        try:
-            with file.open("rb") as stream:
-                return watch.in_text(file.relative_to(self.folder).as_posix()) or words.readable(watch, stream)
-        except FileNotFoundError:
-            return False
+    def _free(self, file: Path) -> bool:
+        return self.free(file.relative_to(self.folder).as_posix())
 
     def _left(self, files: Sequence[Path], watch: Watch) -> Iterator[Residual]:
         if files:

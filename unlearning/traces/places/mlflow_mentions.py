@@ -11,6 +11,7 @@ from unlearning.stores.mlflow.mentions import MlflowMentions
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.words import Watch
 from unlearning.stores.sql import vacuum
+from unlearning.traces.places import listing
 
 
 @dataclass(frozen=True)
@@ -21,15 +22,30 @@ class MentionsPlace:
     watch: Watch
     erased: Callable[[], frozenset[str]] = field(repr=False)
     """Everyone whose data may go: a table is kept without their rows."""
+    explained: Callable[[str], bool] = field(default=lambda _path: False, repr=False)
+    """What nobody can read below a path in an experiment is of a known clean run or model, or declared free of people."""
     name: str = "MLflow: what was logged about people"
     level: Level = "logical"
-    how: str = "every text in its database and every file of its experiments read for the token of each word and person column"
+    how: str = "every text in its database and every file of its experiments read: people by token, else each cell and word"
 
     def find(self, wanted: Wanted) -> Found:
         """Rows and files that name them. Raises Unavailable."""
         watch = replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
         found = self.mentions.find(watch)
-        return Found(tuple(found.traces), searched=found.read, unclear=(*_binaries(found.owners), *self._unseen()))
+        unread = [(path, seen) for path, seen in found.unread if not self.explained(path)]
+        maybe = [path for path in found.doubtful if not self.explained(path)]
+        return Found(
+            tuple(found.traces),
+            searched=found.read,
+            unclear=(
+                *_binaries(found.owners),
+                *([listing.doubtful(self.name, self.level, len(maybe), set(map(self._shown, maybe)))] if maybe else ()),
+                *self._unseen(),
+            ),
+            unread=listing.unread(
+                self.name, self.level, [seen for _, seen in unread], sorted({self._shown(path) for path, _ in unread})
+            ),
+        )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them; tables are rewritten without the rows. Raises Unavailable."""
@@ -41,6 +57,11 @@ class MentionsPlace:
         runs = sorted({trace.location for trace in left})
         why = "the server's API cannot delete parameters, metrics, data sets or anything of a deleted run"
         return (Residual(self.name, self.level, "residual", len(left), why, _command(runs)),)
+
+    @staticmethod
+    def _shown(path: str) -> str:
+        """The run or the logged model: names of files may be people's."""
+        return path.removeprefix("models/").partition("/")[0]
 
     def _unseen(self) -> Sequence[Residual]:
         """What a server's API does not show."""

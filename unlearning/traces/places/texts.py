@@ -8,8 +8,13 @@ from pathlib import Path
 
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
-from unlearning.stores.scans import gx_folders, raw_bytes, words
+from unlearning.stores.scans import gx_folders, raw_bytes
+from unlearning.stores.scans.looking import look_at
 from unlearning.stores.scans.words import Watch
+from unlearning.traces.places import listing
+
+_STATIC = "static"
+"""Folder of Data Docs with the tool's own pictures and fonts."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,20 @@ class GxPlace:
         """Results and pages that name them; suites that do are left to their owner."""
         watch = replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
         made = [(folder, file) for folder in self._results() for file in _files(folder)]
-        traces = tuple(self._trace(folder, file) for folder, file in made if _names(watch, folder, file))
-        theirs = [file for project in gx_folders.projects(self.root) for file in self._written(project)]
-        told = [file for file in theirs if _names(watch, self.root, file)]
-        return Found(traces, searched=len(made) + len(theirs), unclear=tuple(self._suites(len(told))))
+        theirs = [(self.root, file) for project in gx_folders.projects(self.root) for file in self._written(project)]
+        looks = {(folder, file): look_at(watch, file, below=folder) for folder, file in (*made, *theirs)}
+        traces = tuple(self._trace(*one) for one in made if looks[one].found)
+        maybe = [one for one in (*made, *theirs) if looks[one].maybe and not looks[one].found]
+        unread = [one for one in (*made, *theirs) if not looks[one].read and _STATIC not in one[1].parts]
+        return Found(
+            traces,
+            searched=len(looks),
+            unclear=(
+                *self._suites(sum(bool(looks[one].found) for one in theirs)),
+                *([listing.doubtful(self.name, self.level, len(maybe), self._folders(maybe))] if maybe else ()),
+            ),
+            unread=listing.unread(self.name, self.level, [looks[one] for one in unread], self._folders(unread)),
+        )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete the files: the next validation makes its own, `build_data_docs()` the pages."""
@@ -48,6 +63,10 @@ class GxPlace:
     def _written(self, project: Path) -> list[Path]:
         made = gx_folders.results(project)
         return [file for file in _files(project) if not any(file.is_relative_to(folder) for folder in made)]
+
+    def _folders(self, files: Sequence[tuple[Path, Path]]) -> list[str]:
+        """Where they lie: a file's own name, or a deeper folder's, may be a person's."""
+        return sorted({folder.relative_to(self.root).as_posix() for folder, _ in files if folder.is_relative_to(self.root)})
 
     def _trace(self, folder: Path, file: Path) -> Trace:
         return Trace(self.label(file.relative_to(folder).as_posix()), "result", self.label(str(folder)))
@@ -66,11 +85,3 @@ class GxPlace:
 
 def _files(folder: Path) -> list[Path]:
     return [file for file in sorted(folder.rglob("*")) if file.is_file()]
-
-
-def _names(watch: Watch, folder: Path, file: Path) -> bool:
-    try:
-        with file.open("rb") as stream:
-            return watch.in_text(file.relative_to(folder).as_posix()) or words.readable(watch, stream)
-    except FileNotFoundError:
-        return False

@@ -1,0 +1,49 @@
+"""What a place says of files that nobody could read, and of files that may name somebody: which, why, and the way out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from unlearning.domain.entities import Level
+from unlearning.domain.traces import Residual
+from unlearning.stores.scans.looking import Look
+
+SHOWN = 20
+"""Names of one kind that are listed; the count says how many there are."""
+
+
+def unread(place: str, level: Level, looks: Sequence[Look], names: Sequence[str]) -> Residual | None:
+    """What nobody can read in a place; None when there is nothing of the kind."""
+    if not looks:
+        return None
+    forms = ", ".join(f"{count} {form}" for form, count in sorted(Counter(one.form for one in looks).items()))
+    reasons = "; ".join(sorted({one.why for one in looks}))
+    return Residual(
+        place=place,
+        level=level,
+        outcome="unverified",
+        count=len(looks),
+        why=f"not read: {forms} ({reasons})",
+        remedy=(
+            "name the person column with `unlearn follow --subject-column PATH:COLUMN`, add a reader "
+            "(docs/writing-a-reader.md), delete them, or declare them in `free_of_people` in params.yaml with the reason"
+        ),
+        names=tuple(names[:SHOWN]),
+    )
+
+
+def doubtful(place: str, level: Level, count: int, names: Iterable[str]) -> Residual:
+    """What may name somebody: a number or a short word in a place that says nothing of people."""
+    return Residual(
+        place=f"{place}: what may name them",
+        level=level,
+        outcome="unverified",
+        count=count,
+        why="a number or a word that is an identifier of theirs stands where nothing says that it means a person",
+        remedy=(
+            "look, then take it out; or name the person column with `unlearn follow --subject-column PATH:COLUMN`, so that it "
+            "is deleted with them; or declare the file in `free_of_people` in params.yaml with the reason"
+        ),
+        names=tuple(sorted(names)[:SHOWN]),
+    )
