@@ -19,6 +19,9 @@ from unlearning.traces.within_reach import Reach
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
+_NAMES = 12
+"""As many are shown on a terminal."""
+
 Outcome = Literal["verified", "residual", "unverified", "out_of_reach"]
 
 
@@ -113,7 +116,8 @@ def lines(done: Sweep) -> list[str]:
 
 def _todo(row: Looked) -> list[str]:
     why = f"{row.how}; " if row.outcome == "unverified" else ""
-    return [f"to do                 {row.place}: {why}{row.remedy}", *(f"                        {name}" for name in row.names)]
+    shown = [*row.names[:_NAMES], *([f"and {len(row.names) - _NAMES} more: --json lists all"] if row.names[_NAMES:] else [])]
+    return [f"to do                 {row.place}: {why}{row.remedy}", *(f"                        {name}" for name in shown)]
 
 
 def _count(row: Looked) -> str:

@@ -9,10 +9,6 @@ from unlearning.domain.entities import Level
 from unlearning.domain.traces import Residual
 from unlearning.stores.scans.looking import Look
 
-SHOWN = 20
-"""Names of one kind that are listed; the count says how many there are."""
-
-
 def unread(place: str, level: Level, looks: Sequence[Look], names: Sequence[str]) -> Residual | None:
     """What nobody can read in a place; None when there is nothing of the kind."""
     if not looks:
@@ -29,7 +25,7 @@ def unread(place: str, level: Level, looks: Sequence[Look], names: Sequence[str]
             "name the person column with `unlearn follow --subject-column PATH:COLUMN`, add a reader "
             "(docs/writing-a-reader.md), delete them, or declare them in `free_of_people` in params.yaml with the reason"
         ),
-        names=tuple(names[:SHOWN]),
+        names=tuple(names),
     )
 
 
@@ -45,5 +41,5 @@ def doubtful(place: str, level: Level, count: int, names: Iterable[str]) -> Resi
             "look, then take it out; or name the person column with `unlearn follow --subject-column PATH:COLUMN`, so that it "
             "is deleted with them; or declare the file in `free_of_people` in params.yaml with the reason"
         ),
-        names=tuple(sorted(names)[:SHOWN]),
+        names=tuple(sorted(names)),
     )
