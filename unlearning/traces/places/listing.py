@@ -9,6 +9,7 @@ from unlearning.domain.entities import Level
 from unlearning.domain.traces import Residual
 from unlearning.stores.scans.looking import Look
 
+
 def unread(place: str, level: Level, looks: Sequence[Look], names: Sequence[str]) -> Residual | None:
     """What nobody can read in a place; None when there is nothing of the kind."""
     if not looks:
