@@ -109,7 +109,7 @@ class Impact:
 
     records: int
     tokens: tuple[str, ...]
-    """The tokens that were found in a data version."""
+    """The tokens that were found in a data version, or named in any other place."""
     not_found: tuple[str, ...]
     data_versions: tuple[DataVersion, ...]
     model_versions: tuple[ShapedVersion, ...]

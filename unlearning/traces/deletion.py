@@ -15,7 +15,7 @@ from unlearning.traces import twins
 from unlearning.traces.out_of_reach import out_of_reach
 from unlearning.traces.places import checkpoints
 from unlearning.traces.places.dvc_objects import OBJECTS
-from unlearning.traces.within_reach import Reach, remembered_as
+from unlearning.traces.within_reach import ABOUT_NOBODY, Reach, remembered_as
 
 
 def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> Inventory:
@@ -38,6 +38,22 @@ def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), deri
     found[OBJECTS] = {trace for trace in found.get(OBJECTS, ()) if trace.name not in present}
     traces = {name: tuple(sorted(traces, key=_order)) for name, traces in sorted(found.items()) if traces}
     return Inventory(traces, tuple(sorted(made)))
+
+
+def named(reach: Reach, tokens: Collection[str]) -> frozenset[str]:
+    """Those of these people who are in some place, of whom the index knows nothing; changes nothing. Raises Unavailable.
+
+    An old table whose person column nobody knows, a file of a stage, a tag: no data version that is indexed says so.
+    """
+    if not tokens or not _in_any_place(reach, tokens):
+        return frozenset()
+    return frozenset(token for token in tokens if len(tokens) == 1 or _in_any_place(reach, [token]))
+
+
+def _in_any_place(reach: Reach, tokens: Collection[str]) -> bool:
+    """They themselves, not what an earlier purge found of others."""
+    wanted = replace(reach.wanted(tokens, trust_index=True), known={})
+    return any(place.find(wanted).traces for place in reach.places() if not isinstance(place, ABOUT_NOBODY))
 
 
 def twins_then_deletion(reach: Reach, inventory: Inventory, tokens: Collection[str], more: Iterable[Residual]) -> Deleted:

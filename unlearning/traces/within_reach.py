@@ -39,6 +39,9 @@ PREFECT_HOME = ".unlearning/prefect"
 _OWN_PLACES = (".unlearning/", "mlruns/", "mlartifacts/")
 """Folders whose files other places speak of: checkpoints, databases, what MLflow keeps."""
 
+ABOUT_NOBODY = (SpoolPlace, ScratchPlace, DocsPlace, EmptyFolderPlace, DatabasePlace)
+"""Places where something is left or nothing is, whoever is looked for."""
+
 
 @dataclass(frozen=True)
 class Reach:

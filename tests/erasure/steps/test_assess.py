@@ -44,3 +44,32 @@ def test_a_stranger_leaves_the_batch_and_looking_again_changes_nothing(project: 
     assert assess_step(erasure, RecordSets(erasure)) == first
     assert project.kinds() == events
     assert snapshot(project.root, without=("ledger.db",)) == before
+
+
+def test_who_is_only_in_an_old_table_that_nobody_indexed_is_found_and_not_sent_away(project: Project) -> None:
+    file, data = project.root / "data/visits.csv", project.workspace.data
+    for content in ("visitor,day\nZq9001-visitor,1\nZq9002-visitor,2\n", "visitor,day\nZq9002-visitor,2\n"):
+        file.write_text(content)
+        data.add(["data/visits.csv"])
+        data.git.commit("Visits", ["."])
+    person = "Zq9001-visitor"
+    erasure = begun(project, person, "nobody-of-that-name")
+    impact = assess_step(erasure, RecordSets(erasure))
+    assert impact.tokens == (project.token(person),)
+    assert impact.not_found == (project.token("nobody-of-that-name"),)
+    assert impact.model_versions == ()
+
+
+def test_an_erasure_of_somebody_whom_no_table_of_the_project_holds_deletes_what_does(project: Project) -> None:
+    file, data = project.root / "data/visits.csv", project.workspace.data
+    for content in ("visitor,day\nZq9001-visitor,1\nZq9002-visitor,2\n", "visitor,day\nZq9002-visitor,2\n"):
+        file.write_text(content)
+        data.add(["data/visits.csv"])
+        data.git.commit("Visits", ["."])
+    [request] = project.request("Zq9001-visitor")
+    before, champion = project.outcome()["tables"], project.champion
+    project.erase()
+    objects = [one for one in (project.root / ".dvc/cache/files/md5").rglob("*") if one.is_file()]
+    assert [one.name for one in objects if b"Zq9001" in one.read_bytes()] == []
+    assert project.states()[request.request_id] == "completed"
+    assert (project.outcome()["tables"], project.champion) == (before, champion)

@@ -12,6 +12,8 @@ from unlearning.domain.planning import cost, impact
 from unlearning.erasure.search import Search, shaped_records
 from unlearning.lineage import graph
 from unlearning.lineage.shaped import shaped_by
+from unlearning.traces import deletion
+from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
@@ -27,10 +29,11 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
     aliases = workspace.models.aliases(own.model) if own else {}
     ever = shaped_records(workspace, found, deleted=None)
     stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in ever))
+    known = found.found | deletion.named(Reach(workspace), set(tokens) - found.found)
     return Impact(
         records=found.records,
-        tokens=tuple(sorted(found.found)),
-        not_found=tuple(sorted(set(tokens) - found.found)),
+        tokens=tuple(sorted(known)),
+        not_found=tuple(sorted(set(tokens) - known)),
         data_versions=found.versions,
         model_versions=(*(_shaped_version(record, aliases) for record, _ in shaped), *_shaped_elsewhere(workspace, found)),
         shards=shards,

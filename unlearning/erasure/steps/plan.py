@@ -64,7 +64,7 @@ def plan_step(erasure: Erasure, sets: RecordSets) -> Plan:
         _check_something_remains(erasure, found)
         plan = Plan(
             erasure_id=erasure.erasure_id,
-            tokens=tuple(sorted(found.found)),
+            tokens=erasure.done(ImpactAssessed).impact.tokens,
             before=found.current,
             suppressed_upto=workspace.ledger.head()[0],
             own=made,
