@@ -45,7 +45,9 @@ PAPERS = {
 REFUSALS = {
     "check": "the data did not pass",
     "train": "trained and registered, but a check failed: the alias stays",
-    "erase": "no method of the policy passed the checks, or nothing would be left to train on; the requests stay open",
+    "erase": "something is left or unverified; or no method of the policy passed the checks, or nothing would be left to train "
+    "on, and the requests stay open",
+    "purge": "something is left or unverified after it",
     "verify": "the certificate or proof does not verify",
     "evaluate": "damaged, or a service is away",
     "approve": "its erasure is not planned yet, or does not wait for it",
@@ -55,7 +57,7 @@ REFUSALS = {
     "exempt": "its data is redacted already, or the request has ended",
     "cancel": "its data is redacted already, or the request has ended",
     "extend": "the deadline was extended before, or has passed",
-    "sweep": "a trace was found within reach",
+    "sweep": "something is left or unverified within reach",
     "twins": "with `--verify`: a twin is missing or changed; without: the map's signature does not verify",
     "watch": "anything came back, reversed or not, or a place could not be checked",
     "audit": "an event was edited, removed or cut off, or a certificate is not the one that was issued",

@@ -294,7 +294,7 @@ def signed_with(change: Lie) -> Envelope:
         (lambda document: document["predicate"]["unlearning"].pop("chainAfter"), "no field unlearning.chainAfter"),
         (put("predicate.issuedAt", "2026-13-01"), "malformed where dates"),
         (put("predicate.requests", 7), "malformed where dates"),
-        (lambda document: document["predicate"].update(unlearning="not needed", residuals="x"), "its evidence is graded"),
+        (lambda document: document["predicate"].update(unlearning="not needed", residuals="x"), "malformed where state"),
         (put("predicate.tables.0.absence.0.proof", {}), "a proof is malformed"),
     ],
 )

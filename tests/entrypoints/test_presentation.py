@@ -81,7 +81,7 @@ def test_the_table_fits_the_terminal_and_says_everything(
         "gave the same bytes",
         "data/train.parquet rows 444 = 444 | 451 - 7 passed",
         "membership 0.332 within 0.50 ± 0.10 underpowered",
-        "Left: 0 within reach, the rest out of reach",
+        "Nothing is left within reach; out of reach",
         "redact 2.3",
         "Was it worth it unlearning took 3.0 s",
     ):

@@ -15,6 +15,7 @@ from unlearning.domain.events import (
     AdoptedRetrained,
     ApprovalRequested,
     CandidateValidated,
+    CertificateIssued,
     DataRedacted,
     ImpactAssessed,
     StepFact,
@@ -77,8 +78,11 @@ def test_what_was_trained_checked_and_deleted_is_counted() -> None:
     assert report.say_validated(replace(judged, passed=False, blocking=("utility", "drift"))) == "refused: utility, drift"
     assert report.say_redacted(example(DataRedacted, removed={"a": 2, "b": 0, "c": 1})) == "2 tables rewritten"
     purged = Deleted((Removed("here", 2, ()), Removed("there", 3, ())), (LEFT,), (), twins=1)
-    assert report.say_purged(purged) == "5 traces deleted, 1 twin for old revisions, 1 residual listed"
-    assert report.say_purged(Deleted((), (), ())) == "0 traces deleted, 0 residuals listed"
+    assert report.say_purged(purged) == "5 traces deleted, 1 twin for old revisions"
+    issued = CertificateIssued(path="c.json", residuals=1, decision="erased", left=(LEFT,))
+    assert report.say_certified(issued).startswith("c.json; 1 place is left or unverified: ")
+    assert report.say_certified(replace(issued, path=None)) == ""
+    assert report.say_purged(Deleted((), (), ())) == "0 traces deleted"
     assert report.say_settled([]) == ""
 
 

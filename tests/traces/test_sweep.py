@@ -65,9 +65,11 @@ def test_a_place_that_does_not_answer_is_not_a_clean_one() -> None:
     assert "MLflow did not answer" in silent.how
 
 
-def test_a_search_is_clean_when_nothing_within_reach_was_found() -> None:
-    for found, clean in ((Found(), True), (Found(unclear=(LEFT,)), True), (Found((Trace("a"),)), False)):
-        assert Sweep(1, tuple(looked(found)), OUT_OF_REACH).clean is clean
+def test_a_search_is_clean_when_every_place_was_seen_and_nothing_was_found() -> None:
+    cases = ((Found(), 0), (Found(unclear=(LEFT,)), 1), (Found((Trace("a"),)), 1), (Unavailable("away"), 1))
+    for found, left in cases:
+        done = Sweep(1, tuple(looked(found)), OUT_OF_REACH)
+        assert (len(done.left), done.clean) == (left, not left)
 
 
 def test_it_is_told_in_lines_that_name_every_place_and_every_limit() -> None:

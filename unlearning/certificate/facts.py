@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
+from unlearning.domain import lifecycle
 from unlearning.domain.chain import Chain, Trained
 from unlearning.domain.entities import CheckResult, ErasureRequest, Impact
 from unlearning.domain.merkle import Proof
-from unlearning.domain.traces import Residual
+from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
 
 AS, OTHERWISE = "unlearning.stated_as", "unlearning.otherwise"
@@ -267,10 +268,20 @@ class CertificateFacts:
     backups: tuple[Backup, ...] = ()
 
     @property
+    def left(self) -> tuple[Residual, ...]:
+        """What is left or unverified, by the purge and by the search after it."""
+        return left(self.residuals, (_listed(found) for found in self.findings if found.outcome in OPEN))
+
+    @property
     def state(self) -> str:
         """`completed` only when every place in reach was searched again and is clean."""
-        open_places = any(finding.outcome in ("residual", "unverified") for finding in self.findings)
-        return "completed_with_residuals" if self.residuals or open_places else "completed"
+        return lifecycle.end(len(self.left))
+
+
+def _listed(found: Finding) -> Residual:
+    """A finding that no residual says more about."""
+    outcome: Literal["residual", "unverified"] = "residual" if found.outcome == "residual" else "unverified"
+    return Residual(found.place, found.level, outcome, found.count, found.how, "not recorded")
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
         "unlearning": _unlearning(facts.unlearning) if facts.unlearning else otherwise,
         "validation": [{**asdict(check), "value": _stated(check.value, "not measured")} for check in facts.validation],
         "verification": _stated(facts.findings or None, "not searched again yet"),
-        "residuals": _stated(facts.residuals),
+        "residuals": _stated(facts.left),
         "promotion": _promotion(facts.promotion) if facts.promotion else otherwise,
         "recipients": _stated(facts.recipients),
         "backups": _stated(facts.backups),

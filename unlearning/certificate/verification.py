@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from unlearning.certificate.document import Document, each, expecting
 from unlearning.certificate.envelope import Envelope, Statement, key_ids, public_key_id, signed_by, statement_of
 from unlearning.domain import merkle
 from unlearning.domain.entities import MEMBERSHIP
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.lifecycle import end
+from unlearning.domain.traces import OPEN, left, say_left
 from unlearning.domain.versions import data_name
 
 PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate/v1"
@@ -249,11 +251,25 @@ def _subjects(statement: Statement, predicate: Document) -> Iterator[Finding]:
 
 
 def _state(_: Statement, predicate: Document) -> Iterator[Finding]:
-    findings, listed = _findings(predicate), predicate.at("residuals")
-    left = len(listed) + sum(item["outcome"] in ("residual", "unverified") for item in findings)
-    due = "completed_with_residuals" if left or not findings else "completed"
-    state = predicate.at("state")
-    yield Recomputation("state", state == due, f"says {state}, where {due} is due: {left} places are left or unverified")
+    listed, state = left_in(predicate), predicate.at("state")
+    due = end(len(listed) or not _findings(predicate))
+    yield Recomputation("state", state == due, f"says {state}, where {due} is due: {say_left(listed)}")
+
+
+class Left(NamedTuple):
+    """A place that a certificate does not show to be clean."""
+
+    place: str
+    outcome: str
+
+
+def left_in(predicate: Document) -> tuple[Left, ...]:
+    """What a certificate says is left or unverified, each place once; whatever stands among its residuals is."""
+    listed = [
+        Left(str(one["place"]), one["outcome"] if one["outcome"] in OPEN else OPEN[0])
+        for one in each(predicate.at("residuals"))
+    ]
+    return left(listed, (Left(str(one["place"]), one["outcome"]) for one in _findings(predicate)))
 
 
 def _promoted(_: Statement, predicate: Document) -> Iterator[Finding]:

@@ -194,6 +194,11 @@ def open_requests(requests: Mapping[str, ErasureRequest]) -> list[ErasureRequest
     return sorted(waiting, key=lambda item: (item.due_at is None, item.due_at or item.received_at, item.request_id))
 
 
+def end(left: int) -> str:
+    """How a request ends of which so many places are left or unverified."""
+    return "completed_with_residuals" if left else "completed"
+
+
 def overdue(requests: Mapping[str, ErasureRequest], now: datetime) -> list[ErasureRequest]:
     """Open requests whose deadline has passed, the oldest first."""
     return [item for item in open_requests(requests) if item.due_at is not None and item.due_at < now]
@@ -382,14 +387,8 @@ def _moved(group: _Group, event: Event[Any], rule: Rule) -> _Group:
         target = "erasing"
     if isinstance(fact, CertificateIssued):
         request = replace(request, certificate=fact.path)
-        target = _end(request.state, fact.residuals)
+        target = request.state if request.state == "not_found" else end(fact.residuals)
     return replace(group, request=replace(request, state=target or request.state))
-
-
-def _end(state: str, residuals: int) -> str:
-    if state == "not_found":
-        return state
-    return "completed_with_residuals" if residuals else "completed"
 
 
 def _shown(state: State, request_id: str) -> ErasureRequest:

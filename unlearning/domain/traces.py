@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.entities import Level
@@ -119,3 +120,46 @@ class Deleted:
     twin_commits: int = 0
     without_twin: tuple[str, ...] = ()
     """Erased objects that nothing stands in for, with the reason."""
+
+
+class Judged(Protocol):
+    """What a search or a purge says of one place."""
+
+    @property
+    def place(self) -> str:
+        """What it is called."""
+
+    @property
+    def outcome(self) -> str:
+        """How it was left."""
+
+
+J = TypeVar("J", bound=Judged)
+
+OPEN = ("residual", "unverified")
+"""Outcomes of a place within reach that is not shown to be clean."""
+
+
+def left(*said: Iterable[J]) -> tuple[J, ...]:
+    """What is left within reach or could not be seen, each once, however many say it: the one count of a request's end.
+
+    Of what several say, the first words count.
+    """
+    found: dict[tuple[str, str], J] = {}
+    for one in itertools.chain.from_iterable(said):
+        if one.outcome in OPEN:
+            found.setdefault((one.place, one.outcome), one)
+    return tuple(found.values())
+
+
+def say_left(places: Sequence[Judged]) -> str:
+    """The same in words, wherever the end of a request is told."""
+    named = "; ".join(f"{one.place} ({one.outcome})" for one in places)
+    return f"{count_left(len(places))}: {named}" if places else count_left(0)
+
+
+def count_left(number: int) -> str:
+    """How many, in words."""
+    if not number:
+        return "nothing is left within reach"
+    return f"{number} place is left or unverified" if number == 1 else f"{number} places are left or unverified"

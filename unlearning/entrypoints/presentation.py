@@ -8,11 +8,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from unlearning.domain.codec import write
+from unlearning.domain.traces import count_left
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from unlearning.domain.entities import CheckResult, ShardImpact
+    from unlearning.domain.traces import Residual
     from unlearning.erasure.report import Answered, ErasureReport, Forgot, MadeAgain
     from unlearning.project.training.stages import TrainingReport
 
@@ -40,12 +42,17 @@ def sections(report: ErasureReport) -> list[Section]:
         made += [Section(f"How {adopted.name} was made again", list(_made_again(adopted))), _checks(adopted.checks)]
     if report.purged:
         made.append(Section("Deleted", [(one.place, str(one.count)) for one in report.purged]))
-    left = [(one.place, one.why, one.remedy) for one in (*report.residuals, *report.out_of_reach)]
-    if left:
-        title = f"Left: {len(report.residuals)} within reach, the rest out of reach"
-        made.append(Section(title, left, ("place", "why", "remedy")))
+    made += [_places(count_left(len(report.residuals)), report.residuals)] if report.residuals else []
+    if report.out_of_reach:
+        title = "out of reach" if report.residuals else f"{count_left(0)}; out of reach"
+        made.append(_places(title, report.out_of_reach))
     made.append(Section("Seconds", [(step, f"{value:.1f}") for step, value in report.seconds.items()]))
     return made
+
+
+def _places(title: str, places: Sequence[Residual]) -> Section:
+    rows = [(one.place, one.outcome.replace("_", " "), one.why, one.remedy) for one in places]
+    return Section(title[0].upper() + title[1:], rows, ("place", "outcome", "why", "remedy"))
 
 
 def _asked(request: Answered) -> tuple[str, str, str]:

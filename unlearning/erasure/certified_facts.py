@@ -27,6 +27,7 @@ from unlearning.domain.events import (
     TracesFound,
     VersionRegistered,
 )
+from unlearning.domain.traces import left
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, report
 from unlearning.erasure.code_digest import code_digest
@@ -64,6 +65,7 @@ def erasure_facts(erasure: Erasure, sets: RecordSets) -> facts.CertificateFacts:
     now, workspace = erasure.now(), erasure.workspace
     trained = erasure.promoted
     checks = erasure.done(CandidateValidated).checks if trained else ()
+    done = sweep.sweep(workspace, erasure.plan.tokens)
     return facts.CertificateFacts(
         frame=frame(erasure, _erased(erasure), erasure.erasure_id, now),
         impact=erasure.done(ImpactAssessed).impact,
@@ -73,8 +75,8 @@ def erasure_facts(erasure: Erasure, sets: RecordSets) -> facts.CertificateFacts:
         trains_own=erasure.plan.own is not None,
         validation=(*checks, *(check for made, _ in report.adopted_models(erasure) for check in made.checks)),
         actions=(*_actions(erasure), *_adopted_actions(erasure)),
-        findings=_findings(erasure, now),
-        residuals=_purged(erasure).residuals,
+        findings=_findings(done, now),
+        residuals=left(done.left, _purged(erasure).residuals),
         plan_digest=_digest(erasure.progress.event(PlanMade)),
         approved_by=decisions.approved_by(erasure),
         recipients=decisions.told(workspace, erasure.started.requests),
@@ -287,9 +289,8 @@ def _said(step: Fact, made: AdoptedRetrained, moved: AdoptedPromoted) -> str:
     return f"in place of {', '.join(map(str, moved.versions))}; aliases moved: {aliases}"
 
 
-def _findings(erasure: Erasure, now: datetime) -> tuple[facts.Finding, ...]:
+def _findings(done: sweep.Sweep, now: datetime) -> tuple[facts.Finding, ...]:
     """What a search of every place shows after the purge: an exit code is no evidence."""
-    done = sweep.sweep(erasure.workspace, erasure.plan.tokens)
     return tuple(
         facts.Finding(
             place=row.place,

@@ -33,6 +33,8 @@ from unlearning.domain.events import (
     RequestReleased,
     TracesFound,
 )
+from unlearning.domain.traces import Residual
+from unlearning.erasure import left
 from unlearning.lineage.history import Past
 from unlearning.project import requests
 
@@ -237,6 +239,8 @@ class Shown:
     overdue: bool
     holds: tuple[Hold, ...]
     extension: Extension | None
+    residuals: tuple[Residual, ...] = ()
+    """What is left or unverified of a request that ended so, as its certificate counts it."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
@@ -249,6 +253,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             overdue=one.request_id in late,
             holds=tuple(each for each in held if each.request_id == one.group),
             extension=next((each for each in extended if each.request_id == one.group), None),
+            residuals=left.certified(workspace, [one]) if one.state == "completed_with_residuals" else (),
         )
         for one in requests
     ]

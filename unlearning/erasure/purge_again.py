@@ -11,8 +11,9 @@ from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.events import PurgedAgain
 from unlearning.domain.lifecycle import ERASED
-from unlearning.domain.traces import Removed, Residual
+from unlearning.domain.traces import Removed, Residual, left
 from unlearning.erasure.erasure import Erasure
+from unlearning.erasure.left import certified
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import certify
 from unlearning.erasure.steps.purge import purge_step
@@ -32,6 +33,7 @@ class Outcome:
     would_go: Sequence[Removed]
     went: Sequence[Removed]
     residuals: Sequence[Residual]
+    """What is left or unverified, as the certificates count it, and what this purge found besides."""
     certificates: Sequence[str | None]
 
 
@@ -39,7 +41,8 @@ def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fa
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
     free, kept = _without_held(workspace, _purgeable(workspace, requests))
     going = deletion.listed(deletion.find(Reach(workspace), _tokens(free), derived=derived).traces)
-    return Outcome(dry_run=True, would_go=going, went=[], residuals=kept, certificates=[])
+    known = left(certified(workspace, _purgeable(workspace, requests)), kept)
+    return Outcome(dry_run=True, would_go=going, went=[], residuals=known, certificates=[])
 
 
 def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = False, clock: Clock = utc_now) -> Outcome:
@@ -66,7 +69,7 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
             issued = certify.issue(erasure, RecordSets(erasure))
             workspace.ledger.append(erasure_id, issued, at=erasure.now())
             certificates.append(issued.path)
-    residuals = [*done.residuals, *kept]
+    residuals = left(certified(workspace, _purgeable(workspace, requests)), done.residuals, kept)
     return Outcome(dry_run=False, would_go=[], went=[*went, *done.removed], residuals=residuals, certificates=certificates)
 
 

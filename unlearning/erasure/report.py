@@ -22,7 +22,7 @@ from unlearning.domain.events import (
     Purged,
     VersionRegistered,
 )
-from unlearning.domain.traces import Deleted, Residual
+from unlearning.domain.traces import Deleted, Residual, say_left
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.lineage.named import NamedData
 
@@ -133,6 +133,7 @@ class ErasureReport:
     certificate: str | None
     purged: Sequence[Gone]
     residuals: Sequence[Residual]
+    """What is left or unverified, as the certificate counts it."""
     out_of_reach: Sequence[Residual]
     seconds: Mapping[str, float]
 
@@ -140,7 +141,7 @@ class ErasureReport:
 def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
     """The outcome of one batch, read from its events alone."""
     impact, plan, purged = erasure.done(ImpactAssessed).impact, erasure.plan, erasure.progress.done(Purged)
-    deleted = purged.deleted if purged else Deleted((), (), ())
+    deleted, issued = purged.deleted if purged else Deleted((), (), ()), erasure.done(CertificateIssued)
     data = [NamedData.of(one) for one in impact.data_versions]
     return ErasureReport(
         erasure_id=erasure.erasure_id,
@@ -150,9 +151,9 @@ def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
         models=[_forgot(erasure, sets, trained)] if (trained := erasure.candidate) else [],
         adopted=[_made_again(made, moved) for made, moved in adopted_models(erasure)],
         alias=plan.own.alias if plan.own else None,
-        certificate=erasure.done(CertificateIssued).path,
+        certificate=issued.path,
         purged=[Gone(one.place, one.count) for one in deleted.removed],
-        residuals=deleted.residuals,
+        residuals=issued.left,
         out_of_reach=deleted.out_of_reach,
         seconds=seconds(erasure),
     )
@@ -253,10 +254,15 @@ def say_settled(paths: Sequence[str]) -> str:
 
 
 def say_purged(done: Deleted) -> str:
-    """Half a sentence on what went and what is left."""
+    """Half a sentence on what went."""
     gone = sum(one.count for one in done.removed)
-    kept = f"{counted(done.twins, 'twin')} for old revisions, " if done.twins else ""
-    return f"{counted(gone, 'trace')} deleted, {kept}{counted(len(done.residuals), 'residual')} listed"
+    kept = f", {counted(done.twins, 'twin')} for old revisions" if done.twins else ""
+    return f"{counted(gone, 'trace')} deleted{kept}"
+
+
+def say_certified(issued: CertificateIssued) -> str:
+    """Half a sentence on the certificate, and on what it lists."""
+    return f"{issued.path}; {say_left(issued.left)}" if issued.path else ""
 
 
 def say_remade(made: AdoptedRetrained) -> str:

@@ -19,16 +19,9 @@ OUT_OF_REACH = (
         level="physical",
         outcome="out_of_reach",
         count=None,
-        why="copies on other machines cannot be seen from here, and `dvc push` from one brings erased objects back",
-        remedy="tell their owners, and have them delete the clone's cache",
-    ),
-    Residual(
-        place="contents of the Git history",
-        level="logical",
-        outcome="out_of_reach",
-        count=None,
-        why="Git keeps what was committed, and what small files said needs the identifier itself to be found",
-        remedy="search with `unlearn sweep --subject`; rewrite with `git filter-repo --replace-text`, then every clone anew",
+        why="copies on other machines, their Git history with them, cannot be seen from here, and `dvc push` from one brings "
+        "erased objects back",
+        remedy="tell their owners, and have them delete the clone's cache, or clone anew where history was rewritten",
     ),
     Residual(
         place="other flows and experiments on shared servers",

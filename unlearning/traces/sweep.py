@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import Unavailable
-from unlearning.domain.traces import Place, Residual, Wanted
+from unlearning.domain.traces import OPEN, Place, Residual, Wanted, left
 from unlearning.project.people import index_tokens
 from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
@@ -54,9 +54,14 @@ class Sweep:
     """Believed, not read: what the project says of files of a form that nobody here knows."""
 
     @property
+    def left(self) -> tuple[Residual, ...]:
+        """What is left within reach or could not be seen."""
+        return left(map(_listed, (one for one in self.places if one.outcome in OPEN)))
+
+    @property
     def clean(self) -> bool:
-        """Nothing that is within reach was found."""
-        return not any(looked.outcome == "residual" for looked in self.places)
+        """Every place within reach was looked at, and nothing was found."""
+        return not self.left
 
 
 def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[str] = ()) -> Sweep:
@@ -102,6 +107,11 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
             unclear.remedy,
             unclear.names,
         )
+
+
+def _listed(row: Looked) -> Residual:
+    outcome: Literal["residual", "unverified"] = "residual" if row.outcome == "residual" else "unverified"
+    return Residual(row.place, row.level, outcome, row.count, row.how, row.remedy, row.names)
 
 
 def lines(done: Sweep) -> list[str]:

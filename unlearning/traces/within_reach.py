@@ -125,7 +125,7 @@ class Reach:
             ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
             DocsPlace(workspace.path(workspace.settings.stores.reports), since=_last_redaction(workspace)),
             GxPlace(workspace.root, self.watch, label=_label(workspace)),
-            GitPlace(workspace.data.git, self.reader),
+            GitPlace(workspace.data.git, self.reader, free=lambda path: self.accounts.free(path) is not None),
             EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{PREFECT_HOME}/storage")),
             DatabasePlace("ledger database", workspace.ledger.engine),
             DatabasePlace("lineage database", workspace.lineage.engine),

@@ -134,7 +134,7 @@ def test_a_key_decides_what_the_page_says_of_the_signature() -> None:
 
 def test_residuals_are_said_first_and_never_shown_as_success() -> None:
     page = render(golden("certificate_with_residuals"))
-    assert "1 place is listed below" in page
+    assert "1 place is left or unverified: MLflow run artifacts (residual)" in page
     assert "Completed with residuals" in page
     assert 'class="notice good"' not in page
     assert "were not searched again yet" in page
@@ -147,7 +147,7 @@ def test_places_that_were_not_shown_clean_are_counted_with_the_residuals() -> No
         said.update(state="completed_with_residuals")
 
     page = page_with(unreachable)
-    assert "1 place is listed below" in page
+    assert "1 place is left or unverified: " in page
     assert 'class="word warn">unverified' in page
 
 

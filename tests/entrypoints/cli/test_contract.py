@@ -30,6 +30,7 @@ PUBLIC = ".unlearning/keys/signing.pub"
 TEXT, MAYBE = str, (str, type(None))
 NUMBER = (int, float)
 
+LEFT = {"place": TEXT, "level": TEXT, "outcome": TEXT, "count": (int, type(None)), "why": TEXT, "remedy": TEXT}
 REQUEST = {
     "request_id": TEXT,
     "token": TEXT,
@@ -43,13 +44,13 @@ REQUEST = {
     "overdue": bool,
     "holds": list,
     "extension": (dict, type(None)),
+    "residuals": [LEFT],
 }
 PROVED = {"path": TEXT, "digest": TEXT, "object": TEXT, "rev": MAYBE, "rows": int, "people": int}
 DATA = {**PROVED, "name": TEXT}
 MODEL = {"name": TEXT, "version": int, "aliases": [TEXT], "data_digest": MAYBE, "via": MAYBE}
 SHARD = {"shard": int, "first_slice": int, "slices": int, "records": int}
 PLACE = {"place": TEXT, "level": TEXT, "outcome": TEXT, "how": TEXT, "count": (int, type(None)), "searched": int}
-LEFT = {"place": TEXT, "level": TEXT, "outcome": TEXT, "count": (int, type(None)), "why": TEXT, "remedy": TEXT}
 CHECK = {
     "name": TEXT,
     "value": (int, float, type(None)),
@@ -134,7 +135,7 @@ SHAPES: Mapping[str, Any] = {
     },
     "verify": VERIFIED,
     "verify a proof": {"verdict": TEXT, "kind": TEXT, "root": TEXT},
-    "sweep": {"people": int, "places": [PLACE], "out_of_reach": [LEFT], "clean": bool},
+    "sweep": {"people": int, "places": [PLACE], "out_of_reach": [LEFT], "residuals": [LEFT], "clean": bool},
     "purge": {"dry_run": bool, "would_go": list, "went": list, "residuals": [LEFT], "certificates": list},
     "twins": {
         "twins": [{"old": TEXT, "new": TEXT, "path": TEXT, "digest": TEXT, "size": int, "files": (list, type(None))}],

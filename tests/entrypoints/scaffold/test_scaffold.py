@@ -151,7 +151,8 @@ def test_an_existing_gitignore_and_recipe_are_kept(project):
     done = actions(scaffold.init(project, model="churn"))
     assert done[".gitignore"] == "extended"
     assert done["recipes/diagnosis.py"] == "kept"
-    assert (project / ".gitignore").read_text() == "*.log\nmlruns/\n.unlearning/\nmlflow.db\nmlartifacts/\n"
+    ignored = (project / ".gitignore").read_text()
+    assert ignored.startswith("*.log\nmlruns/\n.unlearning/\nmlflow.db\nmlartifacts/\n")
     assert (project / "recipes/diagnosis.py").read_text() == "recipe = 'mine'\n"
 
 
@@ -162,6 +163,87 @@ def test_a_recipe_of_the_user_s_own_is_what_the_pipeline_depends_on(project):
     assert "recipes/diagnosis.py" not in done
     assert not (project / "recipes").exists()
     assert "models/churn.py" in [dep.def_path for dep in stages(project)["train"].deps]
+
+
+# --- nothing lies open to `git add .` ---------------------------------------------------------------------------------
+
+
+def add_everything(root):
+    subprocess.run(["git", "add", "."], cwd=root, check=True)
+    listed = subprocess.run(["git", "ls-files"], cwd=root, check=True, capture_output=True, text=True).stdout.split()
+    return {name for name in listed if not name.startswith(".dvc")}
+
+
+THEIRS = """stages:
+  fetch:
+    cmd: "true"
+    outs: [raw/people.csv, "odd [1].csv", model]
+    metrics: [{scores.json: {cache: false}}]
+  each:
+    foreach: [north, south]
+    do:
+      cmd: "true"
+      outs: ["parts/${item}.parquet"]
+      plots: ["${item}.csv"]
+"""
+
+
+@pytest.mark.parametrize("model", ["churn", None], ids=["own model", "adopt only"])
+def test_no_output_lies_open_to_git_add_before_its_stage_ran(project, model):
+    (project / "dvc.yaml").write_text(THEIRS)
+    (project / "sub").mkdir()
+    (project / "sub/dvc.yaml").write_text("stages:\n  far:\n    cmd: x\n    wdir: ..\n    outs: [far/out.bin]\n")
+    (project / "sub/one.csv.dvc").write_text("outs:\n- md5: 0cc175b9c0f1b6a831c399e269772661\n  path: one.csv\n")
+    scaffold.init(project, model=model)
+    outputs = ["raw/people.csv", "odd [1].csv", "model/a", "parts/north.parquet", "south.csv", "far/out.bin", "sub/one.csv"]
+    outputs += ["data/train.parquet", "data/holdout.parquet", "data/records.parquet"] if model else []
+    for name in outputs:
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text("a table of people")
+    (project / "scores.json").write_text("{}")
+    assert not add_everything(project) & set(outputs)
+    assert "scores.json" in add_everything(project)
+
+
+def test_a_stage_that_fails_leaves_nothing_to_git_and_one_that_succeeds_says_nothing_twice(project):
+    (project / "dvc.yaml").write_text(
+        "stages:\n"
+        "  split:\n    cmd: mkdir -p out && echo patient > out/train.csv && exit $(cat fail)\n    outs: [out/train.csv]\n"
+    )
+    scaffold.init(project, model=None)
+    for code in ("1", "0"):
+        (project / "fail").write_text(code)
+        subprocess.run(["dvc", "repro", "split"], cwd=project, check=False, capture_output=True)
+        assert (project / "out/train.csv").exists()
+        assert "out/train.csv" not in add_everything(project)
+    lines = [line for file in project.rglob(".gitignore") if ".dvc" not in str(file) for line in file.read_text().splitlines()]
+    assert sorted(lines) == sorted(set(lines))
+    assert not (project / "out/.gitignore").exists()
+
+
+def test_a_second_run_mends_what_is_missing_also_of_stages_that_came_since(project):
+    scaffold.init(project, model="churn")
+    (project / "data").mkdir()
+    ignored = (project / ".gitignore").read_text()
+    (project / ".gitignore").write_text(ignored.replace("/data/train.parquet\n", ""))
+    stages_now = (project / "dvc.yaml").read_text()
+    (project / "dvc.yaml").write_text(stages_now + "  more:\n    cmd: x\n    outs: [data/more.csv]\n")
+    assert actions(scaffold.init(project, model="churn"))["data/.gitignore"] == "written"
+    assert (project / "data/.gitignore").read_text() == "/more.csv\n/train.parquet\n"
+    assert {action for _, action in scaffold.init(project, model="churn")} == {"kept"}
+
+
+def test_aliases_keys_and_a_remote_inside_the_project_are_kept_out_too(project):
+    with Repo(str(project)) as repo, repo.config.edit() as config:
+        config["remote"] = {"store": {"url": str(project / "storage")}}
+    (project / "params.yaml").write_text(
+        "unlearning:\n  model: null\n  recipe: null\n  subject: {aliases: ids/aliases.csv}\n  stores: {keys: secret}\n"
+    )
+    scaffold.init(project, model=None)
+    for name in ("ids/aliases.csv", "secret/index.key", "storage/files/md5/ab/cd"):
+        (project / name).parent.mkdir(parents=True)
+        (project / name).write_text("x")
+    assert not {name for name in add_everything(project) if name.startswith(("ids", "secret", "storage"))}
 
 
 def test_windows_line_ends_of_the_user_s_part_stay(project):

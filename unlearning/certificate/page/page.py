@@ -17,8 +17,9 @@ from unlearning.certificate.document import MALFORMED, Document, each
 from unlearning.certificate.envelope import Envelope
 from unlearning.certificate.page import chain_picture
 from unlearning.certificate.page.templating import NOT_RECORDED, Templates
-from unlearning.certificate.verification import Verification, made_again, verify
+from unlearning.certificate.verification import Verification, left_in, made_again, verify
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.traces import say_left
 from unlearning.domain.versions import data_name
 
 
@@ -122,11 +123,7 @@ def _notice(certificate: Document, checked: Verification) -> Notice:
     if certificate["state"] == "completed":
         clean = "The places named below were searched again after the deletion, and nothing was found."
         return Notice("good", "Completed", clean)
-    found = certificate["verification"] if isinstance(certificate["verification"], list) else []
-    unclear = sum(one["outcome"] in ("residual", "unverified") for one in found)
-    listed = counted(len(certificate["residuals"]) + unclear, "place is", "places are")
-    left = f"Not everything within reach is shown to be clean: {listed} listed below."
-    return Notice("warn", "Completed with residuals", left)
+    return Notice("warn", "Completed with residuals", f"{say_left(left_in(certificate))}. What removes each is listed below.")
 
 
 # --- what was done --------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.codec import AS, BESIDE, LEFT_OUT
 from unlearning.domain.entities import CheckResult, Impact
 from unlearning.domain.planning.plan import Plan
-from unlearning.domain.traces import Deleted, Inventory
+from unlearning.domain.traces import Deleted, Inventory, Residual
 from unlearning.domain.versions import DataVersion, ModelVersion
 
 
@@ -185,7 +185,10 @@ class CertificateIssued:
     """Relative to the project; None for an erasure of nobody."""
     digest: str | None = field(default=None, metadata=LEFT_OUT)
     residuals: int
+    """How many places are left or unverified; the request ends accordingly."""
     decision: Literal["erased", "not_found"]
+    left: tuple[Residual, ...] = field(default=(), metadata=LEFT_OUT)
+    """Which ones."""
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 

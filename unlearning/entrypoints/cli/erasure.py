@@ -63,6 +63,8 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
 def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str], replay: bool, dry_run: bool) -> None:
     """Carry out open requests: redact, unlearn, validate, promote, purge, certify. A killed run goes on where it stopped.
 
+    Exits 1 when something within reach is left or unverified: the request ends `completed_with_residuals`.
+
     \b
     Example:  unlearn erase --replay --json
     """
@@ -83,6 +85,8 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
     answer(as_json, document, [])
     for report in () if as_json else reports:
         presentation.show(report)
+    if any(report.residuals for report in reports):
+        raise click.exceptions.Exit(1)
 
 
 COMMANDS = (impact, erase)

@@ -234,10 +234,13 @@ def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: 
 
 
 def _line(shown: Shown) -> str:
+    from unlearning.domain.traces import say_left
+
     one = shown.request
     due = f"due {one.due_at:%Y-%m-%d}" if one.due_at else "no deadline"
     said = ["extended"] if shown.extension else []
     said += ["OVERDUE"] if shown.overdue else []
+    said += [say_left(shown.residuals)] if shown.residuals else []
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]
     return "  ".join([f"{one.request_id}  tok_{one.token[:12]}  {one.state:<24} {due}", *said])
 

@@ -22,19 +22,24 @@ if TYPE_CHECKING:
 )
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
 def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence[str]) -> None:
-    """Search every place within reach for people who were erased; exits 1 when a trace is found.
+    """Search every place within reach for people who were erased; exits 1 when something is left or could not be seen.
 
     \b
     Example:  unlearn sweep --json | jq .places
     """
     from unlearning.domain.codec import write
+    from unlearning.domain.traces import left, say_left
+    from unlearning.erasure.left import models
     from unlearning.traces import sweep as sweeping
 
     workspace = open_project(root)
     named = people(subjects)
-    done = sweeping.sweep(workspace, sweeping.people(workspace, requests, named), identifiers=named)
-    answer(as_json, {**write(done), "clean": done.clean}, sweeping.lines(done))
-    if not done.clean:
+    tokens = sweeping.people(workspace, requests, named)
+    done = sweeping.sweep(workspace, tokens, identifiers=named)
+    found = left(done.left, models(workspace, tokens))
+    document = {**write(done), "residuals": write(found), "clean": not found}
+    answer(as_json, document, [*sweeping.lines(done), say_left(found)])
+    if found:
         raise click.exceptions.Exit(1)
 
 
@@ -46,9 +51,12 @@ def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence
 def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool, derived: bool) -> None:
     """Delete what is left of people who were erased: finish open purges, and delete what came back since.
 
+    Exits 1 when something within reach is left or unverified after it.
+
     \b
     Example:  unlearn purge --dry-run
     """
+    from unlearning.domain.traces import say_left
     from unlearning.erasure import purge_again
 
     workspace = open_project(root)
@@ -56,7 +64,9 @@ def purge(root: Path, as_json: bool, requests: Sequence[str], dry_run: bool, der
     done = run(workspace, requests, derived=derived)
     lines = [f"{'would go' if dry_run else 'deleted':<8}  {one.count:>5}  {one.place}" for one in (*done.would_go, *done.went)]
     lines += [f"left             {one.place}: {one.why}; {one.remedy}" for one in done.residuals]
-    answer(as_json, done, lines or ["nothing is left"])
+    answer(as_json, done, [*lines, say_left(done.residuals)])
+    if done.residuals:
+        raise click.exceptions.Exit(1)
 
 
 @click.command()

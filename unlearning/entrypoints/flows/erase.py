@@ -100,7 +100,7 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> report.Erasu
             _remake(erasure, sets, name)
         step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
         step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)
-    step("9 certify", lambda: certify.certify_step(erasure, sets), say=lambda issued: issued.path or "")
+    step("9 certify", lambda: certify.certify_step(erasure, sets), say=report.say_certified)
     return report.summarise(erasure, sets)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from pydantic import ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from unlearning.domain.errors import ProjectError
 from unlearning.entrypoints.scaffold import former
-from unlearning.project.settings import FILE, SECTION
+from unlearning.project.settings import FILE, SECTION, Settings
 from unlearning.stores.files import replacing
+
+if TYPE_CHECKING:
+    from unlearning.stores.dvc.repository import DvcData
 
 TEMPLATES = Path(__file__).with_name("templates")
 PIPELINE = "dvc.yaml"
@@ -51,12 +55,12 @@ def init(root: Path, *, model: str | None) -> list[Done]:
     """
     from unlearning.stores.dvc.repository import DvcData
 
-    DvcData(root)
+    data = DvcData(root)
     params, ignored = _params(_text(root / FILE), model), _ignored(_text(root / ".gitignore"))
     recipe = _recipe(params)
     pipeline, stages = _pipeline(root, _text(root / PIPELINE), recipe) if recipe else (None, [])
     deployments = _template(DEPLOYMENTS) if recipe else _template(DEPLOYMENTS).replace(_TRAIN, "")
-    return [
+    done = [
         _put(root, FILE, params, like=FILE),
         *([_put(root, PIPELINE, pipeline, like=PIPELINE)] if pipeline else []),
         *stages,
@@ -64,6 +68,27 @@ def init(root: Path, *, model: str | None) -> list[Done]:
         _deployments(root, deployments),
         _put(root, ".gitignore", ignored, like="gitignore"),
     ]
+    return [*done, *_kept_out(data, _declared(params), {each.path for each in done if each.action != "kept"})]
+
+
+def _declared(params: str) -> list[str]:
+    """Tables and keys that `params.yaml` names; of one with a mistake nothing, and every command says so until it is mended."""
+    try:
+        settings = Settings.model_validate(_mapping(params, FILE)[SECTION])
+    except ValidationError:
+        return []
+    tables = [*(settings.own.data.tables if settings.own else ()), settings.subject.aliases]
+    return [path for path in (*tables, settings.stores.keys) if path]
+
+
+def _kept_out(data: DvcData, declared: Sequence[str], changed: Collection[str]) -> list[Done]:
+    """The lines in `.gitignore` that keep data out of Git from the start: DVC writes its own when a stage has succeeded."""
+    from unlearning.stores.dvc.folders import inside
+    from unlearning.stores.git import ignoring
+
+    written = ignoring.ignore(data.git, [*data.outputs(), *inside(data), *declared]).items()
+    done = [Done(file.relative_to(data.root).as_posix(), "extended" if there else "written") for file, there in written]
+    return [each for each in done if each.path not in changed]
 
 
 def _recipe(params: str) -> str | None:

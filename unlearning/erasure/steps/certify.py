@@ -27,8 +27,8 @@ def issue(erasure: Erasure, sets: RecordSets) -> CertificateIssued:
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
     for made in promoted_versions(erasure):
         _note(workspace, made, digest)
-    left = len(gathered.residuals) + sum(finding.outcome in ("residual", "unverified") for finding in gathered.findings)
-    return CertificateIssued(path=path, digest=digest, residuals=left, decision="erased")
+    left = gathered.left
+    return CertificateIssued(path=path, digest=digest, residuals=len(left), decision="erased", left=left)
 
 
 def _note(workspace: Workspace, made: ModelVersion, digest: str) -> None:

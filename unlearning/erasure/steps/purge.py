@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from unlearning.domain.events import CandidateTrained, ImpactAssessed, Purged, TracesFound
+from unlearning.domain.events import CandidateTrained, Purged, TracesFound
 from unlearning.domain.planning.impact import stale_in_chain, stale_keys
-from unlearning.domain.traces import Deleted, Residual
+from unlearning.domain.traces import Deleted
 from unlearning.erasure import decisions
+from unlearning.erasure.left import elsewhere
 from unlearning.erasure.search import shaped_records
 from unlearning.erasure.steps import promote
-from unlearning.lineage.shaped import made_elsewhere, superseded
-from unlearning.project.holdings import adoptions
 from unlearning.traces.deletion import find, twins_then_deletion
 from unlearning.traces.within_reach import Reach
 
@@ -34,7 +32,7 @@ def purge(erasure: Erasure, sets: RecordSets) -> Deleted:
             return TracesFound(inventory=find(reach, erasure.plan.tokens, stale=_stale(erasure, sets)))
 
         inventory = erasure.once(TracesFound, body).inventory
-        return twins_then_deletion(reach, inventory, erasure.plan.tokens, _elsewhere(erasure))
+        return twins_then_deletion(reach, inventory, erasure.plan.tokens, elsewhere(erasure))
 
 
 def _stale(erasure: Erasure, sets: RecordSets) -> frozenset[str]:
@@ -72,42 +70,6 @@ def _served(erasure: Erasure) -> frozenset[str]:
     """Checkpoints of the candidate that was promoted."""
     trained = erasure.promoted
     return frozenset(part.key for part in trained.parts) if trained else frozenset()
-
-
-def _elsewhere(erasure: Erasure) -> Iterable[Residual]:
-    """Versions that this project did not train: making them again needs whoever did."""
-    yield from _unexplained(erasure)
-    gone = superseded(erasure.workspace)
-    touched = [version for version in erasure.done(ImpactAssessed).impact.model_versions if version.via]
-    named = [version for version in touched if version.model not in gone]
-    if named:
-        names = ", ".join(f"{version.model} ({version.via})" for version in named)
-        yield Residual(
-            place=f"model versions that this project did not train: {names}",
-            level="model",
-            outcome="residual",
-            count=len(named),
-            why="the people shaped them, and this erasure did not touch them; an alias may still serve them",
-            remedy="make them again from the clean version or the redacted data, then move their aliases; or let the next "
-            "erasure do so: `unlearn adopt MODEL/VERSION --data PATH --subject-column COLUMN --stage NAME` (docs/lineage.md)",
-        )
-
-
-def _unexplained(erasure: Erasure) -> Iterable[Residual]:
-    """Versions of adopted models of which nobody knows the data: what came after an adoption may have seen these people."""
-    workspace, adopted = erasure.workspace, adoptions(erasure.workspace)
-    known = {source.model for source in workspace.followed.sources()} | {child for _, child, _ in workspace.lineage.edges()}
-    known |= superseded(workspace).keys() | {each.model for each in adopted.values()}
-    every = [version for name in adopted for version in workspace.models.versions(name)]
-    if unknown := made_elsewhere(workspace, [version for version in every if version.model not in known]):
-        yield Residual(
-            place=f"versions of adopted models whose data nobody knows: {', '.join(map(str, unknown))}",
-            level="model",
-            outcome="unverified",
-            count=len(unknown),
-            why="their runs name no data version, so nobody can say whether the people shaped them; an alias may serve them",
-            remedy="`unlearn follow`, or `unlearn adopt` each with the table that trained it, then `unlearn erase`",
-        )
 
 
 def purge_step(erasure: Erasure, sets: RecordSets) -> Deleted:

@@ -21,9 +21,9 @@ def text(root: Path, *arguments: str, failing: str = "", **environment: str) -> 
     return output(root, *arguments, failing=failing, environment=environment).decode("utf-8", "surrogateescape")
 
 
-def ask(root: Path, *arguments: str, patience_s: float | None = None) -> str | None:
-    """What Git answers, without spaces around it; None when its answer is no. Raises as `output` does."""
-    done = _run(root, *arguments, patience_s=patience_s)
+def ask(root: Path, *arguments: str, content: bytes = b"", patience_s: float | None = None) -> str | None:
+    """What Git answers to `content`, without spaces around it; None when its answer is no. Raises as `output` does."""
+    done = _run(root, *arguments, content=content, patience_s=patience_s)
     if done.returncode == 1:
         return None
     return _checked(root, arguments, done).decode("utf-8", "surrogateescape").strip()

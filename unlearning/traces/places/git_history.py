@@ -1,55 +1,184 @@
-"""The Git history: it is reported, never rewritten (TRACES 8)."""
+"""The Git history: every object of it is opened, and it is reported, never rewritten (TRACES 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import io
+import json
+import re
+import shlex
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Literal, get_args
 
+from unlearning.certificate import envelope
 from unlearning.domain.entities import Level
+from unlearning.domain.errors import ProjectError, UnlearningError
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.project.settings import PATHS
+from unlearning.stores.dvc import twin_map
 from unlearning.stores.git import search
-from unlearning.stores.scans import raw_bytes
+from unlearning.stores.scans.looking import look
+from unlearning.stores.scans.words import Watch
 
 if TYPE_CHECKING:
     from unlearning.stores.git.repository import Git
+    from unlearning.stores.git.search import Content
     from unlearning.traces.places.dvc_objects import Reader
+
+Part = Literal[
+    "names of files", "tables", "texts", "messages", "other files", "texts that may name them", "files of unknown form"
+]
+
+_LISTED = 20
+"""Paths that stand in a command; more of them are for a file."""
+
+_DVC = re.compile(rb"(?m)^\s*(?:- )?(?:(?:size|nfiles): \d+|md5: [0-9a-f]{32}(?:\.dir)?)$")
+"""What DVC's files say of content and not of people."""
+
+_HASH = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{32}(?:\.dir)?)\b")
+_NUMBER = re.compile(rb"(?<=[\s:,\[])-?\d+(?:\.\d+)?(?:e-?\d+)?(?=[\s,\]}])")
+
+_WHY = "Git keeps what was committed, and rewriting it changes every commit and clone after it"
 
 
 @dataclass(frozen=True)
 class GitPlace:
-    """Names of files and refs at any commit; with raw identifiers also every object's content."""
+    """Every file of any commit, every message, and the names of files, folders and refs; what nothing reaches any more too."""
 
     git: Git
     reader: Reader = field(repr=False)
+    free: Callable[[str], bool] = field(default=lambda _: False, repr=False)
+    """Paths that are declared free of people."""
     name: str = "Git history"
     level: Level = "logical"
-    how: str = "every name at any commit by the token of its parts; every object's content for raw identifiers"
+    how: str = "every object of any time opened: tables by person or cell, texts and messages by word, names by their parts"
 
     def find(self, wanted: Wanted) -> Found:
-        """Nothing that is deleted here: what names them is said, with how its owner rewrites it."""
-        names = list(dict.fromkeys(search.names(self.git)))
-        named = sum(not self.reader.named(name).isdisjoint(wanted.tokens) for name in names)
-        pattern = raw_bytes.pattern(wanted.identifiers)
-        objects, read = search.holding(self.git, pattern) if pattern else (0, 0)
-        return Found(searched=len(names) + read, unclear=tuple(_left(named, objects)))
+        """Nothing that is deleted here: what holds them is said, with how its owner rewrites it."""
+        seen: dict[Part, dict[str, str]] = defaultdict(dict)
+        searched, watch = 0, self.reader.watching(wanted)
+        try:
+            refs = search.refs(self.git)
+            names = set(refs)
+            for one in search.contents(self.git):
+                searched += one.kind != "tree"
+                if one.kind == "tree":
+                    names.update(one.entries)
+                elif part := self._part(watch, one):
+                    seen[part][one.name] = one.path
+            every = search.everywhere(self.git, [blob for blobs in seen.values() for blob in blobs])
+        except ProjectError as error:
+            return Found(unclear=(_broken(error),))
+        for name in names:
+            if not self.reader.named(name).isdisjoint(wanted.tokens):
+                seen["names of files"][name] = name
+        left = (self._left(part, seen[part], every, wanted) for part in get_args(Part) if part in seen)
+        return Found(searched=searched + len(names), unclear=tuple(left))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """History is not rewritten."""
         return ()
 
+    def _part(self, watch: Watch, one: Content) -> Part | None:
+        """What kind of thing names them, if one does, or keeps to itself whether it does."""
+        if one.kind != "blob":
+            found = look(watch, io.BytesIO(one.said), "message.txt")
+            return "messages" if found.found else None
+        known = _known(one)
+        seen = look(watch, io.BytesIO(one.body), one.path) if known is None else look(watch, io.BytesIO(known), "known.txt")
+        if seen.found:
+            return "texts" if seen.compared == "words" else "tables"
+        if watch.raw is not None and watch.raw.search(one.body):
+            return "other files"
+        if self.free(one.path) or not (seen.maybe or seen.why):
+            return None
+        return "files of unknown form" if seen.why else "texts that may name them"
 
-def _left(named: int, objects: int) -> Iterator[Residual]:
-    for count, what, remedy in (
-        (named, "names of files", "git filter-repo --path-rename OLD:NEW"),
-        (objects, "contents", "git filter-repo --replace-text EXPRESSIONS"),
-    ):
-        if count:
-            yield Residual(
-                place=f"Git history: {what}",
-                level="logical",
-                outcome="residual",
-                count=count,
-                why="Git keeps what was committed, and rewriting it changes every commit and clone after it",
-                remedy=f"`{remedy}`, then every clone anew; keep people out of Git",
+    def _left(self, part: Part, blobs: Mapping[str, str], every: Mapping[str, Sequence[str]], wanted: Wanted) -> Residual:
+        paths = {path for blob, first in blobs.items() for path in every.get(blob) or [first] if path}
+        told = sorted(path for path in paths if self._tells_nothing(path, wanted)) if part != "names of files" else []
+        untold = [blob for blob, first in blobs.items() if not set(every.get(blob) or [first]) & set(told)]
+        unclear = part in ("texts that may name them", "files of unknown form")
+        return Residual(
+            place=f"Git history: {part}",
+            level="logical",
+            outcome="unverified" if unclear else "residual",
+            count=len(blobs),
+            why=_UNREAD[part] if unclear else _WHY,
+            remedy=_remedy(part, told, hidden=bool(untold) and part not in ("names of files", "messages")),
+            names=(*told, *(f"object {blob}" for blob in sorted(untold) if part != "names of files")),
+        )
+
+    def _tells_nothing(self, path: str, wanted: Wanted) -> bool:
+        """Neither they nor anybody else who is known here is named by a path."""
+        named = self.reader.named(path)
+        return named.isdisjoint(wanted.tokens) and not any(self.reader.indexed(named).values())
+
+
+_UNREAD: Mapping[Part, str] = {
+    "texts that may name them": "a number or a short word of theirs stands where nothing says whether it means a person",
+    "files of unknown form": "no reader here knows what they are, so nobody can say who is in them",
+}
+
+
+def _known(one: Content) -> bytes | None:
+    """What a file of DVC's, our own map or a report of ours says apart from hashes, sizes and counts; None for any other."""
+    name = PurePosixPath(one.path).name
+    if b"\0" in one.body:
+        return None
+    if name == "dvc.lock" or name.endswith(".dvc"):
+        return _DVC.sub(b"", one.body)
+    if f"/{one.path}".endswith(tuple(f"/{path}" for path in PATHS)):
+        return _NUMBER.sub(b"", one.body)
+    return _map(one.body) if name == twin_map.FILE else None
+
+
+def _map(body: bytes) -> bytes | None:
+    try:
+        statement = envelope.statement_of(envelope.read(body))
+    except (UnlearningError, ValueError):
+        return None
+    if statement.predicate_type != twin_map.PREDICATE_TYPE:
+        return None
+    return _HASH.sub(b"", json.dumps(statement.predicate.said, ensure_ascii=False).encode())
+
+
+def _remedy(part: Part, paths: Sequence[str], *, hidden: bool) -> str:
+    """The command for what is left."""
+    whole = "; ".join(_lines(paths, hidden=hidden))
+    match part:
+        case "names of files":
+            return "`git filter-repo --path-rename OLD:NEW`, then every clone anew; keep people out of names"
+        case "messages":
+            return "`git filter-repo --replace-message EXPRESSIONS`, a line `IDENTIFIER==>` for each; then every clone anew"
+        case "texts":
+            where = f" ({', '.join(paths[:_LISTED])})" if paths else ""
+            return (
+                f"`git filter-repo --replace-text EXPRESSIONS`, a line `IDENTIFIER==>` for each{where}; then every clone anew"
             )
+        case "tables" | "other files":
+            return f"{whole}; then every clone anew, and `unlearn init`, which keeps data out of Git"
+        case _:
+            return f"look, and declare them in params.yaml under free_of_people, or take them out: {whole}"
+
+
+def _lines(paths: Sequence[str], *, hidden: bool) -> Iterator[str]:
+    if len(paths) > _LISTED:
+        yield "`git filter-repo --invert-paths --paths-from-file FILE`, with the paths that are listed"
+    elif paths:
+        yield f"`git filter-repo --invert-paths {' '.join(f'--path {shlex.quote(path)}' for path in paths)}`"
+    if hidden:
+        yield "`git filter-repo --strip-blobs-with-ids FILE`, with the objects that are listed"
+
+
+def _broken(error: ProjectError) -> Residual:
+    return Residual(
+        place="Git history: what cannot be read",
+        level="logical",
+        outcome="unverified",
+        count=None,
+        why=f"the repository is damaged: {error}",
+        remedy="`git fsck`, restore what it names from another clone, then run again",
+    )
