@@ -164,7 +164,8 @@ def test_hashes_and_sizes_in_files_of_dvc_and_in_the_map_of_twins_are_nobody(git
     git.commit("Twins", [twin_map.FILE])
     for kind, people in (("text", [name, f"{name}.dir", name[::-1]]), ("phone", ["1234567", "7654321"])):
         tokens = frozenset(hashing.token(KEY, one, kind) for one in people)  # type: ignore[arg-type]
-        reader = Reader(("patient",), kind, KEY, indexed=lambda _: {}, derived=lambda _: frozenset())  # type: ignore[arg-type]
+        watch = Watch(("patient",), kind, KEY)
+        reader = Reader(watch, indexed=lambda _: {}, derived=lambda _: frozenset())
         assert GitPlace(git, reader).find(Wanted(tokens)).unclear == ()
 
 
