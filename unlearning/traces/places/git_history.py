@@ -89,7 +89,7 @@ class GitPlace:
         known = _known(one)
         seen = look(watch, io.BytesIO(one.body), one.path) if known is None else look(watch, io.BytesIO(known), "known.txt")
         if seen.found:
-            return "texts" if seen.compared == "words" else "tables"
+            return _FOUND_IN.get(seen.compared, "tables")
         if watch.raw is not None and watch.raw.search(one.body):
             return "other files"
         if self.free(one.path) or not (seen.maybe or seen.why):
@@ -116,6 +116,8 @@ class GitPlace:
         named = self.reader.named(path)
         return named.isdisjoint(wanted.tokens) and not any(self.reader.indexed(named).values())
 
+
+_FOUND_IN: Mapping[str, Part] = {"words": "texts", "nothing": "other files"}
 
 _UNREAD: Mapping[Part, str] = {
     "texts that may name them": "a number or a short word of theirs stands where nothing says whether it means a person",
