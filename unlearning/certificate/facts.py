@@ -281,7 +281,15 @@ class CertificateFacts:
 def _listed(found: Finding) -> Residual:
     """A finding that no residual says more about."""
     outcome: Literal["residual", "unverified"] = "residual" if found.outcome == "residual" else "unverified"
-    return Residual(found.place, found.level, outcome, found.count, found.how, "not recorded")
+    return Residual(
+        place=found.place,
+        level=found.level,
+        outcome=outcome,
+        count=found.count,
+        why=found.how,
+        remedy=found.remedy or "not recorded",
+        names=found.names,
+    )
 
 
 @dataclass(frozen=True, slots=True)
