@@ -6,15 +6,13 @@ Never more is said than was seen: a file of a form that no reader knows was read
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import IO, Literal
+from typing import IO
 
-from unlearning.domain.errors import DataError
+from unlearning.stores.scans import raw_bytes
+from unlearning.stores.scans.comparing import Compared, tallied
 from unlearning.stores.scans.words import Watch
-from unlearning.stores.tables import people as table_people
 
-Compared = Literal["people", "cells", "words", "nothing"]
-"""The person of every row; every cell of tables without a known person column; every word of a text; or nothing, for want of a
-reader or because the file is broken."""
+__all__ = ["Compared", "Look", "look"]
 
 
 @dataclass(frozen=True)
@@ -37,20 +35,15 @@ class Look:
         return not self.why
 
 
-def look(watch: Watch, stream: IO[bytes], name: str = "") -> Look:
-    """Look for people in one file. Never raises for what is in it.
+def look(watch: Watch, stream: IO[bytes], name: str = "", *, thorough: bool = False) -> Look:
+    """Look for people in one file. Never raises for what is in it; FileNotFoundError for one that vanished meanwhile.
 
-    name: its path, which tells forms apart that content does not.
+    stream: it can be sought in. name: its path, which tells forms apart that content does not. thorough: of a table with a
+    person column the other columns too, word by word.
     """
-    try:
-        found = table_people.tokens(stream, watch.people, kind=watch.kind, key=watch.key)
-    except DataError as error:
-        return Look("table", "nothing", why=str(error))
-    if found is not None:
-        return Look("table", "people", found & watch.tokens)
-    stream.seek(0)
-    head = stream.read(1 << 10)
-    stream.seek(0)
-    if b"\0" in head:
-        return Look("unknown form", "nothing", why="no reader knows its form")
-    return Look("text", "words", watch.tokens if watch.in_file(stream) else frozenset())
+    form, tally = tallied(watch, stream, name, thorough=thorough)
+    found = frozenset(tally.found | tally.in_bytes)
+    if watch.raw is not None and not found and tally.compared in ("words", "nothing"):
+        stream.seek(0)
+        found = watch.tokens if raw_bytes.occurs(stream, watch.raw) else found
+    return Look(form, tally.compared, found, frozenset(tally.maybe) - found, tally.why)

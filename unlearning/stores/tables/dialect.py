@@ -18,8 +18,10 @@ SAMPLE_BYTES = 1 << 16
 _SAMPLE_ROWS = 200
 _SLOW_SAMPLE = 1 << 13
 """Characters for the careful sniffer, which is slow."""
-_DELIMITERS = ",;\t|"
-_RARE_DELIMITERS = ":~^\x1f\x01§¦ "
+COMMON = ",;\t|"
+"""Delimiters that most tables have."""
+_RARE_DELIMITERS = "~^\x1f\x01§¦ "
+"""What else is believed to be one: `:`, `=`, `/` and `.` stand in texts and paths, and cut identifiers in two."""
 _SAID = re.compile(r"sep=(.)[\r\n]*", re.IGNORECASE)
 """A first line by which Excel is told."""
 _EVEN_SHARE = 0.9
@@ -87,7 +89,7 @@ def _dialect(text: str, found: Encoding) -> Dialect:
 
 def _candidates(text: str, base: Dialect) -> Iterator[Dialect]:
     """Plain dialects, the commonest first; quotes and escapes only where their signs are."""
-    for delimiter in filter(text.__contains__, _DELIMITERS):
+    for delimiter in filter(text.__contains__, COMMON):
         single = len(re.findall(rf"(?:^|[\r\n]|{re.escape(delimiter)})'[^'\r\n]*'(?={re.escape(delimiter)}|[\r\n]|$)", text))
         if single > 2 and single > text.count('"'):
             yield replace(base, delimiter=delimiter, quote="'")
@@ -147,7 +149,7 @@ def _sniffed(text: str, base: Dialect) -> Dialect | None:
     except (clevercsv.Error, ValueError, IndexError):
         found = None
     tried = []
-    if found is not None and found.delimiter:
+    if found is not None and found.delimiter and found.delimiter in COMMON + _RARE_DELIMITERS:
         tried = [replace(base, delimiter=found.delimiter, quote=found.quotechar or '"', escape=found.escapechar or "")]
     tried += [replace(base, delimiter=one) for one in _RARE_DELIMITERS if one in text]
     measured = [_measured(text, one) for one in tried]

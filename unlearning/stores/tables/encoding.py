@@ -26,6 +26,7 @@ _ALLOWED = "\t\n\r\f\v\x01\x1a\x1b\x1c\x1d\x1e\x1f"
 _CONTROLS = frozenset(range(0x20)) - frozenset(_ALLOWED.encode()) | {0x7F}
 _SAMPLE_BYTES = 1 << 16
 _LETTERS_SHARE = 0.7
+_MARKS_SHARE = 0.3
 _PLAIN_SHARE = 0.1
 """Signs of ASCII, such as digits, delimiters and line ends, in a text of any script."""
 
@@ -99,6 +100,9 @@ def _telling(kinds: list[str]) -> int:
 def _guesses(content: bytes) -> tuple[str, ...]:
     import charset_normalizer
 
-    narrow = [match.encoding for match in charset_normalizer.from_bytes(content) if not match.encoding.startswith("utf_")]
-    likely = [name for name in _LIKELY if name in narrow or (name == "cp1252" and _decodes(content, name) and not narrow)]
-    return tuple(dict.fromkeys([*likely, *narrow, "latin-1"]))
+    found = [match.encoding for match in charset_normalizer.from_bytes(content) if not match.encoding.startswith("utf_")]
+    likely = [name for name in _LIKELY if name in found]
+    # A wide encoding takes a delimiter for the second half of a letter, so a few marks among plain signs are no reason for one.
+    if sum(byte > 0x7F for byte in content) < _MARKS_SHARE * len(content) and _decodes(content, "cp1252"):
+        likely.insert(0, "cp1252")
+    return tuple(dict.fromkeys([*likely, *found, "latin-1"]))
