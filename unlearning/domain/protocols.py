@@ -1,15 +1,15 @@
 """The roles that interchangeable parts play: methods forget, learners train, checks judge, stores remember.
 
-Built-ins and plugins take the same road, the entry points `unlearning.methods`, `unlearning.learners` and
-`unlearning.checks`; `unlearning.testing` holds the conformance list of each family.
+Built-ins and plugins take the same road, the entry points `unlearning.methods`, `unlearning.learners`,
+`unlearning.checks` and `unlearning.readers`; `unlearning.testing` holds the conformance lists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from unlearning.domain.chain import Chain, Job, Part, Trained
 from unlearning.domain.entities import CheckResult, Guarantee
@@ -234,3 +234,14 @@ class Check(Protocol):
 
     def __call__(self, evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:
         """The judgement, with what it takes to repeat it."""
+
+
+class Reader(Protocol):
+    """How to read a form of files that nobody else knows, so that the people in it can be compared."""
+
+    def __call__(self, stream: IO[bytes], name: str) -> Iterable[Any] | None:
+        """The pieces of a file: pyarrow RecordBatches of its tables, str of its texts. None: it is of another form.
+
+        stream: at its start; it can be sought in. name: the path where there is one; DVC's objects have none. Whatever it
+        raises, at once or later, makes the file an unread one.
+        """

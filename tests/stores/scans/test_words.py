@@ -59,7 +59,7 @@ def test_addresses_and_telephone_numbers_are_compared_as_they_are_normalised():
 def test_a_long_text_is_read_in_pieces_and_a_name_across_two_of_them_is_found():
     piece = 1 << 20
     for shift in range(-9, 2):
-        text = b"w " * ((piece + shift) // 2) + b" " * ((piece + shift) % 2) + b"MRN-4711" + b" t" * (8 * piece)
+        text = b"w " * ((piece + shift) // 2) + b" " * ((piece + shift) % 2) + b"MRN-4711" + b" t" * piece
         assert watch("MRN-4711").in_stream(io.BytesIO(text)), shift
 
 

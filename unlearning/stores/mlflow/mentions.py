@@ -132,7 +132,7 @@ class MlflowMentions:
                 said = [(self._cell(cell), cell.says, f"{cell.table}.{cell.column}") for cell in database.cells(store)]
                 found.read += database.searched(store)
         for trace, text, where in said:
-            certain, maybe = watch.mentioned(text)
+            certain, maybe = watch.named(text)
             found.traces += [trace] if certain else []
             found.doubtful += [where] if maybe and not certain else []
 

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO
 
-from unlearning.domain.errors import DataError
+from unlearning.stores.scans import raw_bytes
+from unlearning.stores.scans.comparing import Compared, tallied
 from unlearning.stores.scans.words import Watch
-from unlearning.stores.tables import people as table_people
 
-Compared = Literal["people", "cells", "words", "nothing"]
-"""The person of every row; every cell of tables without a known person column; every word of a text; or nothing, for want of a
-reader or because the file is broken."""
+__all__ = ["Compared", "Look", "look", "look_at"]
 
 
 @dataclass(frozen=True)
@@ -38,24 +36,18 @@ class Look:
         return not self.why
 
 
-def look(watch: Watch, stream: IO[bytes], name: str = "") -> Look:  # noqa: ARG001  readers to come tell forms by it
-    """Look for people in one file. Never raises for what is in it.
+def look(watch: Watch, stream: IO[bytes], name: str = "", *, thorough: bool = False) -> Look:
+    """Look for people in one file. Never raises for what is in it; FileNotFoundError for one that vanished meanwhile.
 
-    name: its path, which tells forms apart that content does not.
+    stream: it can be sought in. name: its path, which tells forms apart that content does not. thorough: of a table with a
+    person column the other columns too, word by word.
     """
-    try:
-        found = table_people.tokens(stream, watch.people, kind=watch.kind, key=watch.key)
-    except DataError as error:
-        return Look("table", "nothing", why=str(error))
-    if found is not None:
-        return Look("table", "people", found & watch.tokens)
-    stream.seek(0)
-    head = stream.read(1 << 10)
-    stream.seek(0)
-    found = watch.tokens if watch.in_file(stream) else frozenset()
-    if b"\0" in head:
-        return Look("unknown form", "nothing", found, why="no reader knows its form")
-    return Look("text", "words", found)
+    form, tally = tallied(watch, stream, name, thorough=thorough)
+    found = frozenset(tally.found | tally.in_bytes)
+    if watch.raw is not None and not found and tally.compared in ("words", "nothing"):
+        stream.seek(0)
+        found = watch.tokens if raw_bytes.occurs(stream, watch.raw) else found
+    return Look(form, tally.compared, found, frozenset(tally.maybe) - found, tally.why)
 
 
 def look_at(watch: Watch, file: Path, *, below: Path) -> Look:
@@ -65,4 +57,6 @@ def look_at(watch: Watch, file: Path, *, below: Path) -> Look:
             seen = look(watch, stream, file.name)
     except FileNotFoundError:  # deleted meanwhile
         return Look("text", "words")
-    return replace(seen, found=seen.found | watch.tokens) if watch.in_text(file.relative_to(below).as_posix()) else seen
+    path = file.relative_to(below).as_posix()
+    found = seen.found | (watch.tokens if watch.in_text(path) else frozenset())
+    return replace(seen, found=found, maybe=(seen.maybe | watch.named(path).maybe) - found)

@@ -1,0 +1,244 @@
+"""What in a text may be an identifier: its words, numbers, addresses, and what stands under the name of a person column.
+
+Certain is what is hardly there by chance. Doubtful is the rest: a number may count anything, a plain word may mean anything.
+"""
+
+from __future__ import annotations
+
+import decimal
+import html
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from unlearning.domain import spellings
+from unlearning.domain.hashing import SAID_PART, IdentifierKind
+
+SHORTEST_WORD = 6
+"""Characters of a word that is taken for an identifier; shorter ones stand in any text by chance."""
+SHORTEST_NUMBER = 4
+"""Digits of a number in a text that is compared at all."""
+
+_LONGEST_NUMBER = 20
+_LONGEST_SEGMENT = 80
+_LONGEST_COMPOUND = 64
+_MOST_PARTS = 8
+_REMEMBERED = 1 << 20
+_ROUNDS = 3
+"""How often what is escaped inside of what is escaped is read."""
+
+_QUOTED = re.compile(r"\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)'")
+_BETWEEN = re.compile(r"""[\s,;:|=<>"'`()\[\]{}/\\&?!#]+""")
+_SEGMENT = re.compile(r"""[,;:|=<>"\t\r\n]+""")
+_JOINT = re.compile(r"([_.\-+*~@]+)")
+_PHONE = re.compile(r"[+0-9()./\- ]{7,}")
+_ADDRESS = re.compile(r"""[^\s<>"'(),;:\[\]{}|=&?#/\\`]+@[^\s<>"'(),;:\[\]{}|=&?#/\\`@]+""")
+_TELLING = re.compile(r"[\d@]")
+_TAG = re.compile(r"<[^<>]*>")
+
+_UUID = re.compile(r"(?<![^\W_])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![^\W_])")
+_MOMENT = re.compile(
+    r"(?<!\d)(?<![^\W_]-)(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+    r"(?:[T ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?(?!\d)(?!-\d)"
+)
+_NUMBER = re.compile(r"(?<![^\W_])(?<!\d[.])(\d+)(?:\.0+)?(?![^\W_])(?!\.\d)")
+_GROUPED = re.compile("\\d{1,3}(?:[,' _\u00a0\u202f\u2009]\\d{3})+")
+_FRACTION = re.compile(r"\d[.,](?:\d|$)")
+_DIGITS = re.compile(r"\d{4}|\d[,'_]\d{3}|\d[eE]\+?\d")
+_POWER = re.compile(r"(?<![^\W_])(?<!\d[.])(\d(?:\.\d+)?[eE]\+?\d{1,2})(?![^\W_])(?!\.\d)")
+
+_PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
+_BACKSLASH = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([/\"'\\ntr]))")
+_QUOTABLE = re.compile(r"=(?:\r?\n|[0-9A-F]{2})")
+_ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);")
+
+
+class Candidates(NamedTuple):
+    """What a text may say."""
+
+    certain: set[str]
+    doubtful: set[str]
+
+
+@dataclass
+class Extractor:
+    """What in the texts of one file may be an identifier; a word that was met before is not taken apart again."""
+
+    kind: IdentifierKind
+    people: Sequence[str]
+    """Names of person columns."""
+    spelled: Sequence[str] = ()
+    """How identifiers are also spelled."""
+    _met: set[str] = field(default_factory=set, repr=False)
+
+    def candidates(self, text: str) -> Candidates:
+        """What in a text may be an identifier of this kind and is new."""
+        found = Candidates(set(), set())
+        for one in readings(text):
+            found.certain.update(_under_column(one, self.people))
+            for spelled in spellings.turned_back(one, self.spelled, whole_numbers=self.kind == "integer"):
+                (found.certain if spelled.certain else found.doubtful).add(spelled.identifier)
+            if self.kind in ("integer", "text"):
+                found.doubtful.update(_spaced_numbers(one))
+            if self.kind == "phone":
+                found.certain.update(_phones(one))
+            elif self.kind not in ("integer", "email"):
+                self._sort(_phrases(one), found)
+            self._words(one, found)
+        found.doubtful.difference_update(found.certain)
+        return found
+
+    def _words(self, text: str, found: Candidates) -> None:
+        """Each word by itself: numbers, addresses, plain words and the parts of compounds."""
+        fresh = set(text.split())
+        fresh -= self._met
+        if len(self._met) > _REMEMBERED:
+            self._met.clear()
+        self._met |= fresh
+        if self.kind in ("integer", "text"):
+            found.doubtful.update(numbers("\n".join(filter(_DIGITS.search, fresh))))
+        if self.kind == "email":
+            for address in _ADDRESS.findall("\n".join(word for word in fresh if "@" in word)):
+                found.certain.update(run for run in (address, *_runs(address)) if "@" in run)
+        elif self.kind not in ("integer", "phone"):
+            self._sort(_words(fresh), found)
+
+    def _sort(self, words: Iterable[str], found: Candidates) -> None:
+        for word in set(words):
+            (found.certain if telling(word, self.kind) else found.doubtful).add(word)
+
+
+def readings(text: str) -> Iterator[str]:
+    """A text as it stands, and once more with whatever it escapes: `%40`, `\\u0040`, `&#64;`, `=40`; and without its tags."""
+    yield text
+    plain = text
+    for _ in range(_ROUNDS):
+        before = plain
+        plain = _unescaped(plain)
+        if plain == before:
+            break
+    if plain != text:
+        yield plain
+    if "<" in plain and (bare := _TAG.sub("", plain)) != plain:  # a word processor cuts words into runs
+        yield bare
+
+
+def telling(word: str, kind: IdentifierKind) -> bool:
+    """A word of this kind is hardly there by chance."""
+    if kind == "integer":
+        return False
+    if kind == "email":
+        return "@" in word
+    if kind == "phone":
+        return _PHONE.fullmatch(word) is not None
+    return len(word) >= SHORTEST_WORD and _TELLING.search(word) is not None
+
+
+def alike(name: str, people: Sequence[str]) -> bool:
+    """A column or key is called as a person column is, whatever its case and joints."""
+    return _bare(name) in {_bare(one) for one in people}
+
+
+def numbers(text: str) -> Iterator[str]:
+    """The whole numbers of 4 to 20 digits that stand alone: not in longer words, fractions, moments or UUIDs."""
+    plain = _MOMENT.sub(" ", _UUID.sub(" ", text))
+    for digits in _NUMBER.findall(plain):
+        if SHORTEST_NUMBER <= len(digits) <= _LONGEST_NUMBER:
+            yield digits
+    yield from _spaced_numbers(plain)
+    for power in _POWER.findall(plain):
+        value = decimal.Decimal(power)
+        if value == value.to_integral_value() and SHORTEST_NUMBER <= value.adjusted() + 1 <= _LONGEST_NUMBER:
+            yield str(int(value))
+
+
+def _spaced_numbers(text: str) -> Iterator[str]:
+    """`100,042` and `100 042`, which is more than one word."""
+    for match in _GROUPED.finditer(text):  # what stands beside it is looked at here: as a part of the pattern it is slow
+        start, end = match.span()
+        if text[start - 1 : start].isalnum() or text[end : end + 1].isalnum():
+            continue
+        if not _FRACTION.search(text, max(0, start - 2), start) and not _FRACTION.match(text, end - 1, end + 2):
+            yield "".join(filter(str.isdigit, match[0]))
+
+
+def _phrases(text: str) -> Iterator[str]:
+    """What stands between quotes, tags or delimiters: a name of several words, say."""
+    if len(text) <= 2 * _LONGEST_SEGMENT:
+        yield text.strip()
+    for double, single in _QUOTED.findall(text):
+        yield _unescaped(double or single)
+    for segment in _SEGMENT.split(text):
+        if len(segment) <= _LONGEST_SEGMENT and " " in (plain := segment.strip()):
+            yield plain
+
+
+def _words(words: Iterable[str]) -> Iterator[str]:
+    distinct = set(words)
+    for word in distinct | set(_BETWEEN.split("\n".join(distinct))):
+        yield (plain := word.strip("."))
+        if plain.isalnum():
+            continue
+        if "." in plain:  # a file may be called after a person: `patient-4711.png`
+            yield from (plain.partition(".")[0], plain.rpartition(".")[0])
+        if len(plain) <= _LONGEST_COMPOUND:
+            yield from _runs(plain)
+
+
+def _runs(word: str) -> Iterator[str]:
+    """The parts of a compound, alone and together: `scan_MRN-4711_left` has `MRN-4711`."""
+    parts = _JOINT.split(word)[: 2 * _MOST_PARTS]
+    for first in range(0, len(parts), 2):
+        for last in range(first + 1, len(parts) + 1, 2):
+            yield "".join(parts[first:last])
+
+
+def _phones(text: str) -> Iterator[str]:
+    for run in _PHONE.findall(text):
+        digits = "".join(filter(str.isdigit, run))
+        if len(digits) >= SHORTEST_WORD:
+            yield from (run, digits, f"+{digits}")
+            if digits.startswith("00"):
+                yield f"+{digits[2:]}"
+
+
+def _under_column(text: str, people: Sequence[str]) -> Iterator[str]:
+    """What stands under a person column: `"patient": 17`, `patient=17`, `<patient>17</patient>`, `patient: 17`."""
+    folded = text.casefold()
+    for column in people:
+        if SAID_PART in column or column.casefold() not in folded:
+            continue
+        name = re.escape(column)
+        for quoted, bare in re.findall(
+            rf"""(?<![^\W_]){name}\\?["'\]]*\s*(?:=>|:|=|>)\s*\\?(?:["']((?:[^"'\\\n]|\\.)+)\\?["']|([^\s,;"'<>&}}\])\\]+))""",
+            text,
+            re.IGNORECASE,
+        ):
+            value = _unescaped(quoted or bare)
+            yield from (value, value.rstrip("."))
+
+
+def _unescaped(text: str) -> str:
+    """Once: URL, JSON and Python, HTML, quoted-printable."""
+    if _PERCENT.search(text):
+        text = urllib.parse.unquote(text)
+    if _BACKSLASH.search(text):
+        text = _BACKSLASH.sub(_sign, text)
+    if _ENTITY.search(text):
+        text = html.unescape(text)
+    if "=40" in text or "=\n" in text or "=\r\n" in text:
+        text = _QUOTABLE.sub(lambda match: chr(int(match[0][1:], 16)) if match[0][1:].strip() else "", text)
+    return text
+
+
+def _sign(match: re.Match[str]) -> str:
+    code = match[1] or match[2] or match[3]
+    if code:
+        return chr(int(code, 16)) if int(code, 16) < 0x110000 else match[0]
+    return {"n": "\n", "t": "\t", "r": "\r"}.get(match[4], match[4])
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()

@@ -1,0 +1,103 @@
+"""Files in files: compressed ones, and the members of zip and tar; never more of them than is bearable."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+from unlearning.domain.errors import DataError
+
+_IN_MEMORY_BYTES = 1 << 25
+_CHUNK_BYTES = 1 << 20
+_HARMLESS_BYTES = 1 << 28
+"""What may come out of any file; of more, a bomb is told by how little it came from."""
+_HIGHEST_RATIO = 200
+_BOMB = "a compressed file grows beyond all measure, as nothing but a bomb does; delete it"
+MOST_MEMBERS = 100_000
+
+CODECS = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"\x04\x22\x4d\x18": "lz4",
+}
+"""First bytes → how the file is compressed."""
+
+
+def codec(head: bytes) -> str | None:
+    """How a file is compressed that begins with these bytes."""
+    return next((name for magic, name in CODECS.items() if head.startswith(magic)), None)
+
+
+@contextmanager
+def decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
+    """The content of a compressed file, which can be searched as a file can. Raises DataError for what gets too large."""
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    with _spooled(_opened(stream, name), size) as content:
+        yield content
+
+
+def zip_members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, bool]]:
+    """(member, encrypted) of every file in an archive. Raises DataError for more than anybody reads."""
+    members = [one for one in archive.infolist() if not one.is_dir()]
+    if len(members) > MOST_MEMBERS:
+        raise DataError(f"an archive has {len(members)} members; expected at most {MOST_MEMBERS}")
+    packed = sum(one.compress_size for one in members)  # members of a bomb lie over each other
+    if sum(one.file_size for one in members) > max(4 * _HARMLESS_BYTES, _HIGHEST_RATIO * packed):
+        raise DataError(_BOMB)
+    yield from ((one, bool(one.flag_bits & 1)) for one in members)
+
+
+@contextmanager
+def zip_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
+    """The content of a member. Raises DataError for what gets too large."""
+    with archive.open(member) as stream, _spooled(stream, member.compress_size) as content:
+        yield content
+
+
+def tar_members(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[bytes] | None]]:
+    """(member, content) of everything in an archive; None for links, folders and devices."""
+    for number, member in enumerate(archive):
+        if number >= MOST_MEMBERS:
+            raise DataError(f"an archive has more than {MOST_MEMBERS} members; expected at most as many")
+        yield member, archive.extractfile(member) if member.isreg() else None
+
+
+@contextmanager
+def tar_member(stream: IO[bytes], size: int) -> Iterator[IO[bytes]]:
+    """The content of a member."""
+    with _spooled(stream, size) as content:
+        yield content
+
+
+def _opened(stream: IO[bytes], name: str) -> Any:
+    if name == "gzip":
+        return gzip.GzipFile(fileobj=stream, mode="rb")
+    if name == "bzip2":
+        return bz2.BZ2File(stream)
+    if name == "xz":
+        return lzma.LZMAFile(stream)
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(pa.PythonFile(stream, "r"), name)
+
+
+@contextmanager
+def _spooled(stream: Any, size: int) -> Iterator[IO[bytes]]:
+    most = max(_HARMLESS_BYTES, _HIGHEST_RATIO * size)
+    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as content:
+        while chunk := stream.read(_CHUNK_BYTES):
+            content.write(chunk)
+            if content.tell() > most:
+                raise DataError(_BOMB)
+        content.seek(0)
+        yield content
