@@ -72,16 +72,16 @@ def patient(number: int) -> str:
     return f"Zq{number:04d}-canary-{hashing.digest(number)[:6]}"
 
 
-def columns(people: int = PEOPLE) -> dict[str, Any]:
-    """1 to 4 rows a person, and a label that can be learned."""
+def columns(people: int = PEOPLE, who: Callable[[int], Any] = patient) -> dict[str, Any]:
+    """1 to 4 rows a person, and a label that can be learned. who: how a person is called."""
     generator = np.random.default_rng(5)
-    who = [patient(number) for number in range(people) for _ in range(1 + number % 4)]
-    ill = generator.random(len(who)) < 0.5
+    whose = [who(number) for number in range(people) for _ in range(1 + number % 4)]
+    ill = generator.random(len(whose)) < 0.5
     return {
-        "patient": who,
-        "age": np.round(50 + 20 * ill + generator.normal(0, 8, len(who)), 3),
-        "dose": np.round(2 - ill + generator.normal(0, 1, len(who)), 3),
-        "score": np.round(generator.normal(0, 1, len(who)), 3),
+        "patient": whose,
+        "age": np.round(50 + 20 * ill + generator.normal(0, 8, len(whose)), 3),
+        "dose": np.round(2 - ill + generator.normal(0, 1, len(whose)), 3),
+        "score": np.round(generator.normal(0, 1, len(whose)), 3),
         "outcome": ["ill" if one else "well" for one in ill],
     }
 
@@ -93,6 +93,7 @@ def create(
     people: int = PEOPLE,
     train: bool = True,
     recipe: str = RECIPE,
+    who: Callable[[int], Any] = patient,
 ) -> Project:
     """A Git and DVC repository with a local remote and everything `unlearn init` writes; prepared, pushed, committed."""
     from unlearning.entrypoints.scaffold import scaffold
@@ -110,7 +111,7 @@ def create(
     _fixed_keys(folder / ".unlearning/keys")
     with (folder / ".gitignore").open("a") as ignored:
         ignored.write("/.dvc-remote/\n")
-    redaction.write(columns(people), folder / SOURCE)
+    redaction.write(columns(people, who), folder / SOURCE)
     repository.add([SOURCE])
     stages.prepare(project.workspace)
     repository.adopt(["prepare"])

@@ -19,7 +19,7 @@ from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.project.settings import PATHS
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.git import search
-from unlearning.stores.scans.looking import look
+from unlearning.stores.scans.looking import Look, look
 from unlearning.stores.scans.words import Watch
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class GitPlace:
         known = _known(one)
         seen = look(watch, io.BytesIO(one.body), one.path) if known is None else look(watch, io.BytesIO(known), "known.txt")
         if seen.found:
-            return _FOUND_IN.get(seen.compared, "tables")
+            return "other files" if seen.compared == "nothing" else "texts" if _is_text(seen) else "tables"
         if watch.raw is not None and watch.raw.search(one.body):
             return "other files"
         if self.free(one.path) or not (seen.maybe or seen.why):
@@ -117,12 +117,15 @@ class GitPlace:
         return named.isdisjoint(wanted.tokens) and not any(self.reader.indexed(named).values())
 
 
-_FOUND_IN: Mapping[str, Part] = {"words": "texts", "nothing": "other files"}
-
 _UNREAD: Mapping[Part, str] = {
     "texts that may name them": "a number or a short word of theirs stands where nothing says whether it means a person",
     "files of unknown form": "no reader here knows what they are, so nobody can say who is in them",
 }
+
+
+def _is_text(seen: Look) -> bool:
+    """Words can be replaced in it; of a table the file has to go."""
+    return seen.compared == "words" or (seen.compared == "cells" and seen.form in ("JSON", "YAML", "HTML", "XML"))
 
 
 def _known(one: Content) -> bytes | None:
