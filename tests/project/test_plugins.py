@@ -74,3 +74,15 @@ def test_a_name_offered_twice_is_refused(site: Path) -> None:
     install(site, "two", "[unlearning.methods]\ntwin = two_twin:A\n")
     with pytest.raises(SettingsError, match="'twin' of methods is offered by one_twin:A and two_twin:A"):
         plugins.method("twin")
+
+
+def test_every_installed_reader_is_there_with_its_name(site: Path) -> None:
+    points = "[unlearning.readers]\nzed = reads:ours\nours = reads:ours\n"
+    install(site, "readings", points, reads="def ours(stream, name): return None\n")
+    assert [name for name, _ in plugins.readers()] == ["ours", "zed"]
+
+
+def test_a_reader_that_cannot_be_loaded_is_named(site: Path) -> None:
+    install(site, "broken", "[unlearning.readers]\nbroken = nowhere_at_all:ours\n")
+    with pytest.raises(SettingsError, match="'broken' of readers"):
+        plugins.readers()

@@ -52,6 +52,9 @@ def test_every_finding_is_told_at_once_with_its_place_and_what_came(tmp_path: Pa
         ("unlearning: {model: m, recipe: null}", SettingsError, "model and recipe, or null for both"),
         ("unlearning: {model: m, recipe: r.py}", SettingsError, "path/to/file.py:attribute"),
         (OWN + "  subject: {column: who}\n", SettingsError, "for projects without a recipe"),
+        (OWN + "  subject: {spellings: ['P-']}\n", SettingsError, "exactly one place"),
+        (OWN + "  subject: {spellings: ['{}-{}']}\n", SettingsError, "exactly one place"),
+        (OWN + "  subject: {spellings: ['{:x}']}\n", SettingsError, "exactly one place"),
         (OWN + "  subject: {identifier: iban}\n", SettingsError, "subject.identifier"),
         (OWN + "  openlineage: {}\n", SettingsError, "file or url"),
         (OWN + "  openlineage: {file: a, url: 'http://b'}\n", SettingsError, "file or url"),
@@ -81,3 +84,7 @@ def test_a_project_that_only_adopts_has_no_model_of_its_own_and_may_name_people_
 def test_a_table_that_is_named_twice_is_one_table(tmp_path: Path) -> None:
     found = load(tmp_path, OWN + "  data: {source: data/a.csv, train: data/a.csv}\n")
     assert found.data.tables == ("data/a.csv", "data/holdout.parquet")
+
+
+def test_spellings_of_identifiers_are_read(tmp_path: Path) -> None:
+    assert load(tmp_path, OWN + "  subject: {spellings: ['P-{}', '{:06d}']}\n").subject.spellings == ("P-{}", "{:06d}")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import re
+import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from unlearning.domain import hashing
+from unlearning.stores.scans.looking import look
+from unlearning.stores.scans.words import Watch
+
+KEY = bytes(32)
+
 ROOT = Path(__file__).parents[2]
-METHOD, LEARNER = ((ROOT / f"docs/writing-a-{what}.md").read_text("utf-8") for what in ("method", "learner"))
+METHOD, LEARNER, READER = ((ROOT / f"docs/writing-a-{what}.md").read_text("utf-8") for what in ("method", "learner", "reader"))
 
 
 def test_the_method_on_the_page_is_one_and_keeps_its_promises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,3 +42,19 @@ def test_every_method_of_a_role_is_on_its_page() -> None:
     for role, page in ((Learner, LEARNER), (Differentiable, METHOD)):
         missing = [name for name in vars(role) if not name.startswith("_") and f"`{name}(" not in page]
         assert not missing, role.__name__
+
+
+def test_the_reader_on_the_page_makes_a_form_readable() -> None:
+    page = ModuleType("documented_reader")
+    (program,) = re.findall(r"^```python run\n(.*?)^```$", READER, re.DOTALL | re.MULTILINE)
+    exec(compile(program, "docs/writing-a-reader.md", "exec"), vars(page))
+    values = ((0x00100020, b"zq-4711 "), (0x00080080, b"North clinic"))
+    content = bytes(128) + b"DICM" + b"".join(struct.pack("<IH", tag, len(value)) + value for tag, value in values)
+    token = hashing.token(KEY, "zq-4711", "text")
+    watch = Watch(("patient",), "text", KEY, frozenset({token}))
+
+    blind = look(watch, io.BytesIO(content))
+    assert (blind.form, blind.compared, blind.read) == ("DICOM image", "nothing", False)
+    seen = look(replace(watch, readers=(("records", page.read),)), io.BytesIO(content))
+    assert (seen.form, seen.compared, seen.found, seen.read) == ("records", "words", {token}, True)
+    assert look(replace(watch, readers=(("records", page.read),)), io.BytesIO(b"\0\1")).compared == "nothing"

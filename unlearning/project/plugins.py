@@ -1,4 +1,4 @@
-"""Methods, learners and checks by name: the built-ins and everyone else's, found through the same entry points."""
+"""Methods, learners, checks and readers by name: the built-ins and everyone else's, found through the same entry points."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from unlearning.domain.errors import SettingsError
 
 if TYPE_CHECKING:
-    from unlearning.domain.protocols import Check, Learner, Method
+    from unlearning.domain.protocols import Check, Learner, Method, Reader
 
-Family = Literal["methods", "learners", "checks"]
+Family = Literal["methods", "learners", "checks", "readers"]
 
 
 def names(family: Family) -> tuple[str, ...]:
@@ -32,6 +32,11 @@ def learner(name: str) -> type[Learner]:
 def check(name: str) -> Check:
     """The check with this name; raises SettingsError listing the known ones."""
     return cast("Check", _load("checks", name))
+
+
+def readers() -> tuple[tuple[str, Reader], ...]:
+    """Every installed reader of files, with its name; raises SettingsError for one that cannot be loaded."""
+    return tuple((name, cast("Reader", _load("readers", name))) for name in names("readers"))
 
 
 def _points(family: Family) -> list[EntryPoint]:

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from unlearning.domain import spellings
 from unlearning.domain.entities import Level, Regulation
 from unlearning.domain.errors import ProjectError, SettingsError
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
@@ -50,8 +51,18 @@ class Subject(_Section):
     identifier: Annotated[IdentifierKind, Field(pattern=f"^({_KIND})(/({_KIND}))*$")] = "text"
     aliases: str | None = None
     """DVC-tracked table (`identifier`, `person`) of the identifiers that mean one person."""
+    spellings: tuple[str, ...] = ()
+    """How an identifier is also spelled in texts and cells: `P-{}`, `{:06d}`, `MRN{}`."""
     column: str | None = None
     """What says whose record it is where no recipe does; None: what each adoption says of its tables."""
+
+    @field_validator("spellings")
+    @classmethod
+    def _spellings_have_a_place(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for one in value:
+            if fault := spellings.fault(one):
+                raise ValueError(fault)
+        return value
 
     def check_fits(self, person: str, *, named: str) -> None:
         """Raises SettingsError unless the columns that name a person are as many as the kinds of `identifier`."""
