@@ -19,10 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.forms import FORMS, Form, rows_of
-
 from tests.campaign.page import PAGE, ROOT
 from tests.conftest import FOREIGN, QUIET
+from tests.forms import FORMS, Form, rows_of
 from tests.small_project import PARAMS, TRAIN, Project, create, patient
 
 PLACES = ("DVC history", "work tree", "MLflow", "Git history")

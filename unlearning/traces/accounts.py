@@ -76,13 +76,12 @@ class Accounts:
         return sorted(name for name in objects if not self._declared(name, inside))
 
     def shown(self, objects: Collection[str], folders: Folders) -> tuple[str, ...]:
-        """How these are called in a report: their first path, of files in a folder the folder's; no name of a person."""
+        """How these are called in a report: by every path they had, of files in a folder the folder's; no name of a person."""
         inside = _folders_of(folders)
         found = set()
         for name in objects:
-            paths = [*self._paths.get(name, ()), *(path for one in inside.get(name, ()) for path in self._paths.get(one, ()))]
-            path = min(paths, default=name)
-            found.add(NAMELESS if self.names_somebody(path) else path)
+            paths = {path for one in (name, *inside.get(name, ())) for path in self._paths.get(one, ())}
+            found |= {NAMELESS if self.names_somebody(path) else path for path in paths or {name}}
         return tuple(sorted(found))
 
     def _declared(self, name: str, inside: _Inside) -> bool:

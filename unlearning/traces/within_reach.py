@@ -15,6 +15,7 @@ from unlearning.domain.traces import Place, Trace, Wanted
 from unlearning.lineage import shaped, sources
 from unlearning.lineage.history import Past, kept
 from unlearning.lineage.shaped import to_go
+from unlearning.project import plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
 from unlearning.stores.dvc.snapshots import PART
@@ -104,10 +105,13 @@ class Reach:
 
     @cached_property
     def watch(self) -> Watch:
-        """How a person is recognised in a text of this project."""
+        """How a person is recognised in a file or a text of this project."""
         from unlearning.stores.scans.words import Watch
 
-        return Watch(self.holdings.people_columns, self.workspace.settings.subject.identifier, self.workspace.keys.index)
+        subject, key = self.workspace.settings.subject, self.workspace.keys.index
+        return Watch(
+            self.holdings.people_columns, subject.identifier, key, spellings=subject.spellings, readers=plugins.readers()
+        )
 
     def places(self, *, by_bytes: bool = False) -> list[Place]:
         """Every place within reach, objects before what names them.
