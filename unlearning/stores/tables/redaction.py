@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError
 from unlearning.stores.files import replacing
+from unlearning.stores.tables import levels, parquet_copy
 from unlearning.stores.tables import parts as table_parts
-from unlearning.stores.tables.tables import encoded, form_of, read
+from unlearning.stores.tables.tables import form_of, read
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,9 +40,7 @@ def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None 
     if form == ".csv":
         _write_bytes(_csv_subset(path.read_bytes(), keep, named), out, like=path)
         return
-    table = read(path, named=named)
-    _same_length(keep, len(table), named)
-    _write_parquet(_compact(table.filter(keep)), out, like=path, compression=_compression(path))
+    _write_bytes(parquet_copy.subset(path, keep, named), out, like=path)
 
 
 def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> None:
@@ -58,7 +57,7 @@ def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> No
         return
     table = read(path, named=named)
     _same_length(keep, len(table), named)
-    _write_parquet(_compact(table.filter(keep)), out, like=None, compression="zstd")
+    _write_parquet(levels.without(table, levels.Gone(table, keep)), out, like=None, compression="zstd")
 
 
 def write(columns: Mapping[str, Any], out: Path) -> None:
@@ -87,42 +86,6 @@ def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str) ->
 def _same_length(keep: NDArray[np.bool_], rows: int, named: str) -> None:
     if len(keep) != rows:
         raise DataError(f"{named} has {rows} rows, the decision is about {len(keep)}; it changed meanwhile, run again")
-
-
-def _compact(table: pa.Table) -> pa.Table:
-    """Re-encode dictionary columns: filtering keeps every dictionary value, also those of people who are gone."""
-    import pyarrow as pa
-
-    for position, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            whole = encoded(table.column(position).cast(field.type.value_type))
-            indices = whole.indices.cast(field.type.index_type)
-            fresh = pa.DictionaryArray.from_arrays(indices, whole.dictionary, ordered=field.type.ordered)
-            table = table.set_column(position, field, fresh)
-        elif _hides_dictionary(field.type):
-            raise DataError(
-                f"column {field.name!r} has type {field.type}: a dictionary inside a nested value cannot be redacted"
-            )
-    return table
-
-
-def _hides_dictionary(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    inner = [kind.field(index).type for index in range(kind.num_fields)] if pa.types.is_nested(kind) else []
-    return any(pa.types.is_dictionary(part) or _hides_dictionary(part) for part in inner)
-
-
-def _compression(path: Path) -> str | dict[str, str]:
-    import pyarrow.parquet as pq
-
-    with path.open("rb") as stream:
-        metadata = pq.read_metadata(stream)
-    if not metadata.num_row_groups:
-        return "snappy"
-    group = metadata.row_group(0)
-    codecs = {group.column(i).path_in_schema: group.column(i).compression for i in range(group.num_columns)}
-    return {column: "NONE" if codec == "UNCOMPRESSED" else codec for column, codec in codecs.items()}
 
 
 def _write_parquet(table: pa.Table, out: Path, *, like: Path | None, compression: str | dict[str, str]) -> None:
