@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 Keep = np.ndarray
-HOW_CUT = {"file_name", "num_rows", "row_group_id"}
+HOLDS_LEVELS = (b"pandas", b"huggingface")
 
 
 def assert_equal_for_who_stays(before: Path, after: Path, keep: Keep) -> int:
@@ -71,8 +71,8 @@ def by_pyarrow(before: Path, after: Path, keep: Keep | None) -> None:
     keep = np.ones(len(old), dtype=bool) if keep is None else keep
     assert [(f.name, f.type, f.nullable) for f in old.schema] == [(f.name, f.type, f.nullable) for f in new.schema]
     assert [f.metadata for f in old.schema] == [f.metadata for f in new.schema] or "_PL_ENUM" in str(old.schema)
-    assert {k: v for k, v in (old.schema.metadata or {}).items() if k != b"pandas"} == {
-        k: v for k, v in (new.schema.metadata or {}).items() if k != b"pandas"
+    assert {k: v for k, v in (old.schema.metadata or {}).items() if k not in HOLDS_LEVELS} == {
+        k: v for k, v in (new.schema.metadata or {}).items() if k not in HOLDS_LEVELS
     }
     for left, right in zip(old.columns, new.columns, strict=True):
         values = [value for value, kept in zip(left.to_pylist(), keep, strict=True) if kept]

@@ -72,6 +72,17 @@ def test_a_counted_index_of_pandas_ends_with_the_rows_and_categories_are_counted
     assert said["columns"][0]["metadata"]["num_categories"] == 2
 
 
+def test_a_level_of_pandas_index_that_only_counts_keeps_each_row_s_number_or_is_refused() -> None:
+    import pandas as pd
+
+    index = pd.MultiIndex.from_arrays([["a", "b", "c", "d"], range(4)], names=["who", "visit"])
+    table = pa.Table.from_pandas(pd.DataFrame({"x": range(4)}, index=index))
+    half = levels.without(table, levels.Gone(table, np.array([False, True, False, True]))).to_pandas()
+    assert list(half.index.get_level_values("visit")) == [1, 3]
+    with pytest.raises(DataError, match="reset_index"):
+        levels.without(table, levels.Gone(table, np.array([True, True, False, True])))
+
+
 @pytest.mark.parametrize("text", ["see person-1", '{"who": "person-1"}', "person-1", "name=person-1;x", '[{"a": 100042}]'])
 def test_metadata_that_names_who_goes_is_refused_without_saying_whom(text: str) -> None:
     with pytest.raises(DataError, match="names somebody") as refused:

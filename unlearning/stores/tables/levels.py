@@ -77,11 +77,32 @@ class Gone:
 
 
 def filtered(column: pa.ChunkedArray, mask: pa.Array) -> pa.ChunkedArray:
-    """The rows of a column where the mask is true; also of the types for which Arrow has no filter."""
+    """The rows of a column where the mask is true.
+
+    Views of text make a detour: Arrow has no filter for them, and what they look at would stay whole.
+    """
+    detour = _without_views(column.type)
+    return column.filter(mask) if detour == column.type else column.cast(detour).filter(mask).cast(column.type)
+
+
+def _without_views(kind: pa.DataType) -> pa.DataType:
     import pyarrow as pa
 
-    detour = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}.get(column.type)
-    return column.cast(detour).filter(mask).cast(column.type) if detour else column.filter(mask)
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    if kind in plain:
+        return plain[kind]
+    if not pa.types.is_nested(kind) or isinstance(kind, pa.BaseExtensionType):
+        return kind
+    inner = [kind.field(at).with_type(_without_views(kind.field(at).type)) for at in range(kind.num_fields)]
+    if pa.types.is_struct(kind):
+        return pa.struct(inner)
+    if pa.types.is_list(kind):
+        return pa.list_(inner[0])
+    if pa.types.is_large_list(kind):
+        return pa.large_list(inner[0])
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(inner[0], kind.list_size)
+    return kind
 
 
 def _found(column: pa.ChunkedArray, wanted: set[str]) -> set[str]:
@@ -94,7 +115,7 @@ def _found(column: pa.ChunkedArray, wanted: set[str]) -> set[str]:
         return _found(pa.chunked_array([chunk.storage for chunk in column.chunks], kind.storage_type), wanted)
     if pa.types.is_dictionary(kind):
         used = column.unify_dictionaries()
-        return set().union(*(_found(_chunked(_used(chunk)), wanted) for chunk in used.chunks))
+        return set().union(*(_found(_used(chunk), wanted) for chunk in used.chunks))
     if pa.types.is_struct(kind):
         return set().union(*(_found(part, wanted) for part in column.flatten()))
     if pa.types.is_nested(kind):
@@ -154,10 +175,13 @@ def _inner(chunk: pa.Array) -> Iterator[pa.Array]:
         raise DataError(f"a column has type {chunk.type}, whose cells cannot be compared with what the table says of itself")
 
 
-def _used(chunk: pa.DictionaryArray) -> pa.Array:
+def _used(chunk: pa.DictionaryArray) -> pa.ChunkedArray:
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    return chunk.dictionary.take(pc.unique(chunk.indices.drop_null()))
+    used = np.zeros(len(chunk.dictionary), dtype=bool)
+    used[pc.unique(chunk.indices.drop_null()).to_numpy()] = True
+    return filtered(_chunked(chunk.dictionary), pa.array(used))
 
 
 # --- dictionaries ---------------------------------------------------------------------------------------------------
@@ -188,12 +212,13 @@ def _fewer_levels(whole: pa.DictionaryArray, gone: Gone) -> pa.DictionaryArray:
     used[codes[keep & ~absent]] = True
     lost[codes[~keep & ~absent]] = True
     unused = np.flatnonzero(~used & ~lost)
-    spoken = dict(zip(unused.tolist(), (_text(value) for value in whole.dictionary.take(unused).to_pylist()), strict=True))
+    spoken = {at: _text(whole.dictionary[at].as_py()) for at in unused.tolist()}
     named = gone.of(spoken.values())
     stays = ~(lost & ~used)
     stays[[at for at, text in spoken.items() if text in named]] = False
     new = np.cumsum(stays) - 1
-    indices = pa.array(new[codes[keep]] if len(new) else codes[keep], mask=absent[keep]).cast(whole.type.index_type)
+    fresh = np.where(absent, 0, new[codes] if len(new) else 0)[keep]  # below an absent value too, some readers look for a level
+    indices = pa.array(fresh, mask=absent[keep]).cast(whole.type.index_type)
     dictionary = filtered(_chunked(whole.dictionary), pa.array(stays)).combine_chunks()
     if isinstance(dictionary, pa.ChunkedArray):
         dictionary = dictionary.chunk(0)
@@ -217,9 +242,10 @@ def _pandas(raw: bytes, kept: pa.Table, gone: Gone) -> bytes:
     """What pandas says of its frame: a counted index ends with the rows, and a category has as many levels as are left."""
     try:
         said = json.loads(raw)
-        for index in said.get("index_columns") or []:
+        indices = said.get("index_columns") or []
+        for index in indices:
             if isinstance(index, dict) and index.get("kind") == "range":
-                index["stop"] = index["start"] + len(kept) * index["step"]
+                _count_rows(index, gone.keep, alone=len(indices) == 1)
         for column in said.get("columns") or []:
             _count_levels(column, kept)
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -227,6 +253,20 @@ def _pandas(raw: bytes, kept: pa.Table, gone: Gone) -> bytes:
     if attributes := said.get("attributes"):
         said["attributes"] = json.loads(_told(b"pandas attributes", json.dumps(attributes).encode(), gone))
     return raw if said == json.loads(raw) else json.dumps(said).encode()
+
+
+def _count_rows(index: dict[str, Any], keep: NDArray[np.bool_], *, alone: bool) -> None:
+    """An index that is no column but a count: alone it numbers the rows that are there, beside others it is a value of each."""
+    rows = np.flatnonzero(keep)
+    if not alone and len(rows):
+        steps = set(np.diff(rows).tolist()) or {1}
+        if len(steps) > 1:
+            raise DataError(
+                "the rows' index in pandas has a level that only counts; make it a column (reset_index), and run again"
+            )
+        index["start"] += int(rows[0]) * index["step"]
+        index["step"] *= steps.pop()
+    index["stop"] = index["start"] + len(rows) * index["step"]
 
 
 def _count_levels(column: dict[str, Any], kept: pa.Table) -> None:

@@ -12,12 +12,10 @@ from __future__ import annotations
 
 import base64
 import io
-import mmap
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, product, zip_longest
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,12 +23,12 @@ from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError
 from unlearning.stores.tables import levels, thrift
-from unlearning.stores.tables.same import same
+from unlearning.stores.tables.same import check_rows, same
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_MAGIC = b"PAR1"
+MAGIC, ENCRYPTED = b"PAR1", b"PARE"
 _TAIL = 8
 _ARROW = b"ARROW:schema"
 _DICTIONARY_BYTES = 1 << 20
@@ -42,6 +40,8 @@ _FILTER = {"ndv": 1 << 20, "fpp": 0.05}
 # Fields of the structs in Parquet's footer; source: parquet.thrift of Apache Parquet.
 _VERSION, _SCHEMA, _ROW_GROUPS, _KEY_VALUES = 1, 2, 4, 5
 _TYPE, _LENGTH, _REPETITION, _NAME, _CHILDREN = 1, 2, 3, 4, 5
+_MEANING = (6, 7, 8, 10)
+"""Of a column's values: converted type, scale, precision, logical type."""
 _COLUMNS, _SORTING = 1, 4
 _OFFSET_INDEX, _META = 4, 3
 _PATH, _DATA_PAGE, _DICTIONARY_PAGE = 3, 9, 11
@@ -64,22 +64,26 @@ class _Source:
     columns: tuple[dict[str, Any], ...]
     """For the writer, of each physical column."""
     int96_unit: str
+    plain: frozenset[int]
+    """Columns that are taken as bytes, because Arrow would write what they mean in another physical type."""
 
 
-def subset(path: Path, keep: NDArray[np.bool_], named: str) -> bytes:
+def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     """The file without the rows where `keep` is false. Raises DataError when it cannot be written as it was read."""
     import pyarrow as pa
 
     try:
-        source = _read(path)
-        _same_length(keep, len(source.table), named)
+        source = _read(raw)
+        check_rows(keep, len(source.table), named)
         if keep.all():
-            return path.read_bytes()
+            return raw
+        if strange := _strange(source):
+            source = _read(raw, strange)
         gone = levels.Gone(source.table, keep)
         kept = levels.without(source.table, gone)
-        raw = _written(source, kept, [int(part.sum()) for part in _cut(keep, source.groups)])
-        raw = _with_footer(raw, _footer(source, raw, keep, kept, gone))
-        return _checked(raw, kept, source, named)
+        new = _written(source, kept, [int(part.sum()) for part in _cut(keep, source.groups)])
+        new = _with_footer(new, _footer(source, new, keep, kept, gone))
+        return _checked(new, kept, source, named)
     except (pa.ArrowException, ValueError, TypeError, OSError, OverflowError, KeyError) as error:
         raise DataError(
             f"{named} cannot be written again as the Parquet file that it is ({type(error).__name__}); {_REWRITE}"
@@ -89,11 +93,6 @@ def subset(path: Path, keep: NDArray[np.bool_], named: str) -> bytes:
 _REWRITE = "rewrite it, with pandas or pyarrow, and run again"
 
 
-def _same_length(keep: NDArray[np.bool_], rows: int, named: str) -> None:
-    if len(keep) != rows:
-        raise DataError(f"{named} has {rows} rows, the decision is about {len(keep)}; it changed meanwhile, run again")
-
-
 def _cut(keep: NDArray[np.bool_], groups: tuple[int, ...]) -> list[NDArray[np.bool_]]:
     return np.split(keep, np.cumsum(groups)[:-1]) if groups else []
 
@@ -101,43 +100,44 @@ def _cut(keep: NDArray[np.bool_], groups: tuple[int, ...]) -> list[NDArray[np.bo
 # --- the file as it is ----------------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> _Source:
+def _read(raw: bytes, plain: frozenset[int] = frozenset()) -> _Source:
+    """The file as it is; the physical columns in `plain` as the bytes that they are."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-        footer = _footer_of(raw)
-        metadata = pq.read_metadata(stream)
-        groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
-        chunks = [[group.column(at) for group in groups] for at in range(metadata.num_columns)]
-        int96 = any(chunk.physical_type == "INT96" for column in chunks for chunk in column)
-        table, unit = _exact(path) if int96 else (_table(path, "ns"), "ns")
-        return _Source(
-            table,
-            tuple(group.num_rows for group in groups),
-            footer,
-            metadata.schema,
-            {
-                "use_deprecated_int96_timestamps": int96,
-                "plain_dictionary": any("PLAIN_DICTIONARY" in chunk.encodings for column in chunks for chunk in column),
-                **_paging(raw, footer),
-            },
-            tuple(map(_column_options, chunks)),
-            unit,
-        )
+    footer = _footer_of(raw)
+    raw = _stripped(raw, plain)
+    metadata = pq.read_metadata(pa.BufferReader(raw))
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    chunks = [[group.column(at) for group in groups] for at in range(metadata.num_columns)]
+    int96 = any(chunk.physical_type == "INT96" for column in chunks for chunk in column)
+    table, unit = _exact(raw) if int96 else (_table(raw, "ns"), "ns")
+    old = any("PLAIN_DICTIONARY" in chunk.encodings for column in chunks for chunk in column)
+    return _Source(
+        table,
+        tuple(group.num_rows for group in groups),
+        footer,
+        metadata.schema,
+        {"use_deprecated_int96_timestamps": int96, "plain_dictionary": old, **_paging(raw, footer)},
+        tuple(_column_options(column, at in plain) for at, column in enumerate(chunks)),
+        unit,
+        plain,
+    )
 
 
-def _table(path: Path | io.BytesIO, unit: str) -> pa.Table:
+def _table(raw: bytes, unit: str) -> pa.Table:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path, coerce_int96_timestamp_unit=unit) as file:
+    with pq.ParquetFile(pa.BufferReader(raw), coerce_int96_timestamp_unit=unit) as file:
         return file.read(use_threads=False)
 
 
-def _exact(path: Path) -> tuple[pa.Table, str]:
+def _exact(raw: bytes) -> tuple[pa.Table, str]:
     """INT96 timestamps in a unit that holds them all: nanoseconds end in 2262, and what is later would become another date."""
     import pyarrow as pa
 
-    fine, coarse = _table(path, "ns"), _table(path, "us")
+    fine, coarse = _table(raw, "ns"), _table(raw, "us")
     try:
         coarse.cast(fine.schema)
     except pa.ArrowInvalid:
@@ -148,8 +148,8 @@ def _exact(path: Path) -> tuple[pa.Table, str]:
     return fine, "ns"
 
 
-def _footer_of(raw: bytes | mmap.mmap) -> thrift.Struct:
-    if raw[-4:] != _MAGIC:
+def _footer_of(raw: bytes) -> thrift.Struct:
+    if raw[-4:] != MAGIC:
         raise DataError("a Parquet file without its last four bytes, or an encrypted one, cannot be redacted; decrypt it first")
     length = int.from_bytes(raw[-_TAIL:-4], "little")
     return thrift.read(raw[-_TAIL - length : -_TAIL])
@@ -160,7 +160,7 @@ def _listed(fields: thrift.Struct, number: int) -> list[Any]:
     return values
 
 
-def _column_options(chunks: list[Any]) -> dict[str, Any]:
+def _column_options(chunks: list[Any], plain: bool) -> dict[str, Any]:
     """How a column is written, by what its chunks say."""
     encodings = {name for chunk in chunks for name in chunk.encodings}
     codec = chunks[0].compression if chunks else "SNAPPY"
@@ -168,12 +168,12 @@ def _column_options(chunks: list[Any]) -> dict[str, Any]:
         "compression": "NONE" if codec == "UNCOMPRESSED" else codec,
         "dictionary": any("DICTIONARY" in name for name in encodings),
         "encoding": next((name for name in _ENCODINGS if name in encodings), None),
-        "statistics": any(chunk.is_stats_set for chunk in chunks),
+        "statistics": not plain and any(chunk.is_stats_set for chunk in chunks),  # bytes have another order than what they mean
         "bloom": any(chunk.bloom_filter_offset is not None for chunk in chunks),
     }
 
 
-def _paging(raw: bytes | mmap.mmap, footer: thrift.Struct) -> dict[str, Any]:
+def _paging(raw: bytes, footer: thrift.Struct) -> dict[str, Any]:
     """How pages are written: what the first page of data, and the first page of each chunk, say."""
     chunks = [chunk for group in _listed(footer, _ROW_GROUPS) for chunk in _listed(group, _COLUMNS)]
     metas = [chunk[_META][1] for chunk in chunks]
@@ -186,7 +186,7 @@ def _paging(raw: bytes | mmap.mmap, footer: thrift.Struct) -> dict[str, Any]:
     }
 
 
-def _page(raw: bytes | mmap.mmap, at: int) -> thrift.Struct:
+def _page(raw: bytes, at: int) -> thrift.Struct:
     return thrift.read(memoryview(raw), at)
 
 
@@ -210,16 +210,28 @@ def _written(source: _Source, kept: pa.Table, groups: list[int]) -> bytes:
 
 
 def _form(source: _Source, kept: pa.Table) -> dict[str, Any]:
-    """The writer's options with which it writes the physical columns that the source has. Raises DataError without one."""
-    empty = kept.slice(0, 0)
+    """The writer's options with which it writes the physical columns that the source has. Raises DataError without any."""
+    for options, draft in _drafts(source):
+        if _shape(_footer_of(draft)) == _shape(source.footer) and not _different(draft, source):
+            return {**options, **_by_column(source, _paths(_footer_of(draft)), kept)}
+    raise DataError(f"a Parquet file's columns are laid out in a way that is not written here; {_REWRITE}")
+
+
+def _strange(source: _Source) -> frozenset[int]:
+    """The fewest physical columns that would be written in another way than they are."""
+    found = [_different(draft, source) for _, draft in _drafts(source)]
+    return min(found, key=len, default=frozenset())
+
+
+def _drafts(source: _Source) -> Iterator[tuple[dict[str, Any], bytes]]:
+    """Ways to write the table, each with a file without rows."""
     versions = ("1.0", "2.6") if source.options["plain_dictionary"] else ("2.6", "1.0")
     said = {name: value for name, value in source.options.items() if name != "plain_dictionary"}
     for version, decimals in product(versions, (False, True)):
         options = {"version": version, "store_decimal_as_integer": decimals, "store_schema": False, **said}
-        draft = _draft(empty, options)
-        if draft is not None and _same_columns(draft, source):
-            return {**options, **_by_column(source, _paths(_footer_of(draft)), kept)}
-    raise DataError(f"a Parquet file's columns are laid out in a way that is not written here; {_REWRITE}")
+        draft = _draft(source.table.slice(0, 0), options)
+        if draft is not None:
+            yield options, draft
 
 
 def _draft(empty: pa.Table, options: dict[str, Any]) -> bytes | None:
@@ -234,15 +246,31 @@ def _draft(empty: pa.Table, options: dict[str, Any]) -> bytes | None:
     return out.getvalue()
 
 
-def _same_columns(draft: bytes, source: _Source) -> bool:
-    """The same tree of columns in the same physical types, whatever they are called, and no other meaning of their values."""
+def _different(draft: bytes, source: _Source) -> frozenset[int]:
+    """The columns that a draft has in another physical type, or with another meaning of their values."""
     import pyarrow.parquet as pq
 
     new = pq.read_metadata(io.BytesIO(draft)).schema
-    if _shape(_footer_of(draft)) != _shape(source.footer):
-        return False
-    pairs = [(_meaning(new.column(at)), _meaning(source.schema.column(at))) for at in range(len(new))]
-    return all(ours in ("None", "String", theirs) and (ours != "String" or theirs in _TEXT) for ours, theirs in pairs)
+    pairs = [(new.column(at), source.schema.column(at)) for at in range(min(len(new), len(source.schema)))]
+    return frozenset(at for at, (ours, theirs) in enumerate(pairs) if not _alike(ours, theirs))
+
+
+def _alike(ours: Any, theirs: Any) -> bool:
+    said, meant = _meaning(ours), _meaning(theirs)
+    physical = [(one.physical_type, one.length if one.physical_type == "FIXED_LEN_BYTE_ARRAY" else 0) for one in (ours, theirs)]
+    return physical[0] == physical[1] and said in ("None", "String", meant) and (said != "String" or meant in _TEXT)
+
+
+def _stripped(raw: bytes, plain: frozenset[int]) -> bytes:
+    """The file as if nobody had said what the values of some columns mean."""
+    if not plain:
+        return raw
+    footer = _footer_of(raw)
+    leaves = [element for element in _listed(footer, _SCHEMA) if not element.get(_CHILDREN, (0, 0))[1]]
+    for at in plain:
+        for said in _MEANING:
+            leaves[at].pop(said, None)
+    return _with_footer(raw, footer)
 
 
 _TEXT = ("String", "JSON", "BSON", "Enum", "None")
@@ -313,7 +341,7 @@ def _dictionary_bytes(column: pa.ChunkedArray) -> int:
 def _with_footer(raw: bytes, footer: thrift.Struct) -> bytes:
     length = int.from_bytes(raw[-_TAIL:-4], "little")
     said = thrift.written(footer)
-    return b"".join([raw[: -_TAIL - length], said, len(said).to_bytes(4, "little"), _MAGIC])
+    return b"".join([raw[: -_TAIL - length], said, len(said).to_bytes(4, "little"), MAGIC])
 
 
 def _footer(source: _Source, raw: bytes, keep: NDArray[np.bool_], kept: pa.Table, gone: levels.Gone) -> thrift.Struct:
@@ -355,6 +383,6 @@ def _stored_schema(value: bytes, kept: pa.Table, gone: levels.Gone) -> bytes:
 
 def _checked(raw: bytes, kept: pa.Table, source: _Source, named: str) -> bytes:
     """The new file, once it was read again and says what it should."""
-    if not same(_table(io.BytesIO(raw), source.int96_unit), kept):
+    if not same(_table(_stripped(raw, source.plain), source.int96_unit), kept):
         raise DataError(f"{named} does not read the same once it is written again; {_REWRITE}")
     return raw

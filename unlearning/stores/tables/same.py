@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain.errors import DataError
+
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+def check_rows(keep: NDArray[np.bool_], rows: int, named: str) -> None:
+    """A decision is about the rows that a table has. Raises DataError."""
+    if len(keep) != rows:
+        raise DataError(f"{named} has {rows} rows, the decision is about {len(keep)}; it changed meanwhile, run again")
 
 
 def same(one: pa.Table, other: pa.Table) -> bool:
