@@ -22,6 +22,8 @@ import pyarrow.feather
 import pyarrow.orc
 import pyarrow.parquet as pq
 
+from unlearning.stores.tables import arrow_copy, parquet_copy, thrift
+
 ROWS = 6
 WHO = [f"person-{number}" for number in range(ROWS)]
 VALUES = [1.5, float("nan"), None, -0.0, 4.0, 5.0]
@@ -321,8 +323,6 @@ def parquet_with_a_dictionary_in_a_struct() -> bytes:
 
 @made(REFUSED)
 def parquet_with_lists_of_two_levels() -> bytes:
-    from unlearning.stores.tables import parquet_copy, thrift
-
     raw = parquet({"l": pa.array([[1]] * ROWS, pa.list_(pa.field("array", pa.int32(), nullable=False)))}, store_schema=False)
     length = int.from_bytes(raw[-8:-4], "little")
     footer = thrift.read(raw[-8 - length : -8])
@@ -428,6 +428,16 @@ def orc_zlib_in_old_format() -> bytes:
 @made(ORC)
 def orc_zstd_with_dictionaries_and_filters() -> bytes:
     return orc(compression="zstd", dictionary_key_size_threshold=1.0, bloom_filter_columns=[1], row_index_stride=1000)
+
+
+@made(ORC)
+def orc_with_metadata_of_spark() -> bytes:
+    return arrow_copy._with_metadata(orc(compression="snappy"), {b"org.apache.spark.version": b"3.5.1"}, packed=True)
+
+
+@made(ORC)
+def orc_with_metadata_and_no_codec() -> bytes:
+    return arrow_copy._with_metadata(orc(), {b"owner": b"ward 7", b"raw": bytes(range(200))}, packed=False)
 
 
 # --- texts ----------------------------------------------------------------------------------------------------------

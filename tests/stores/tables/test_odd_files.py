@@ -24,6 +24,8 @@ from unlearning.stores.tables import packed, redaction
 from unlearning.stores.tables.dialect import csv_dialect, rows
 from unlearning.stores.tables.same import same
 
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of pyarrow, about time zones
+
 MASKS = {
     "first": [number != 0 for number in range(ROWS)],
     "last": [number != ROWS - 1 for number in range(ROWS)],
@@ -100,6 +102,8 @@ def test_orc(name: str, keep: np.ndarray, tmp_path: Path) -> None:
     assert same(new.read(), old.read().filter(pa.array(keep)))
     for said in ("compression", "compression_size", "row_index_stride", "file_version"):
         assert getattr(new, said) == getattr(old, said)
+    assert dict(new.metadata or {}) == dict(old.metadata or {})
+    assert bool(old.metadata) == ("metadata" in name)
     if old.compression == "UNCOMPRESSED":
         assert_nobody_left(out.read_bytes(), keep)
 

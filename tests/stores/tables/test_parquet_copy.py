@@ -7,11 +7,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.stores.tables.readers import assert_equal_for_who_stays, form
 from unlearning.stores.tables import redaction
+
+pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of pyarrow, about time zones
 
 ROWS = 12
 GONE = "person-to-forget"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -205,14 +205,51 @@ def _orc(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     check_rows(keep, len(table), named)
     if keep.all():
         return raw
-    kept = levels.without(table, levels.Gone(table, keep))
+    gone = levels.Gone(table, keep)
+    kept = levels.without(table, gone)
+    said = levels.metadata_without(dict(file.metadata or {}), kept, gone) or {}
     out = io.BytesIO()
     with orc.ORCWriter(out, **_orc_form(file)) as writer:
         writer.write(kept)
-    new = _orc_file(out.getvalue())
-    if not same(new.read(), kept) or str(new.metadata) != str(file.metadata):
+    raw = _with_metadata(out.getvalue(), said, packed=file.compression != "UNCOMPRESSED")
+    new = _orc_file(raw)
+    if not same(new.read(), kept) or dict(new.metadata or {}) != said:
         raise DataError(f"{named} does not read the same once it is written again; {_REWRITE}")
-    return out.getvalue()
+    return raw
+
+
+def _with_metadata(raw: bytes, said: Mapping[bytes, bytes], *, packed: bool) -> bytes:
+    """The file with key-value metadata, which Arrow does not write: more fields behind its footer, and the footer's new length.
+
+    Source: the ORC specification, version 1: a postscript begins with the footer's length; a chunk may be stored as it is.
+    """
+    if not said:
+        return raw
+    items = b"".join(_proto(5, _proto(1, key) + _proto(2, value)) for key, value in said.items())
+    chunk = (len(items) << 1 | 1).to_bytes(3, "little") + items if packed else items
+    begin = len(raw) - 1 - raw[-1]
+    length, rest = _varint(raw, begin + 1)
+    postscript = raw[begin : begin + 1] + _as_varint(length + len(chunk)) + raw[rest:-1]
+    return b"".join([raw[:begin], chunk, postscript, bytes([len(postscript)])])
+
+
+def _proto(field: int, content: bytes) -> bytes:
+    return bytes([field << 3 | 2]) + _as_varint(len(content)) + content
+
+
+def _as_varint(value: int) -> bytes:
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*out, value])
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while raw[at] & 128:
+        value, shift, at = value | (raw[at] & 127) << shift, shift + 7, at + 1
+    return value | raw[at] << shift, at + 1
 
 
 def _orc_file(raw: bytes) -> Any:

@@ -135,7 +135,7 @@ def _ends(data: NDArray[np.unsignedinteger], dialect: Dialect) -> NDArray[np.int
     quoted = np.logical_xor.accumulate(quotes)
     lone_cr = (data == _CR) & (np.append(data[1:], 0) != _LF)
     ends = np.flatnonzero(((data == _LF) | lone_cr) & ~quoted & ~taken) + 1
-    return np.unique(np.append(ends, len(data))).astype(np.int64) if len(data) else np.zeros(0, dtype=np.int64)
+    return ends if len(data) == (ends[-1] if len(ends) else 0) else np.append(ends, len(data))
 
 
 def _escaped(data: NDArray[np.unsignedinteger], escape: str) -> NDArray[np.bool_]:
