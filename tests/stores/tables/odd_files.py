@@ -311,6 +311,16 @@ def no_rows_no_row_groups() -> bytes:
     return out.getvalue()
 
 
+@made(PARQUET)
+def int96_beside_other_timestamps() -> bytes:
+    times = pa.array([DAY] * ROWS, pa.timestamp("ns"))
+    raw = parquet({"old": times, "new": list(range(ROWS))}, use_deprecated_int96_timestamps=True, store_schema=False)
+    footer = thrift.read(raw[-8 - int.from_bytes(raw[-8:-4], "little") : -8])
+    micros = {1: (thrift.TRUE, False), 2: (thrift.STRUCT, {2: (thrift.STRUCT, {})})}
+    footer[2][1][1][3][10] = (thrift.STRUCT, {8: (thrift.STRUCT, micros)})
+    return parquet_copy._with_footer(raw, footer)
+
+
 @made(REFUSED)
 def parquet_with_a_name_in_a_note() -> bytes:
     return parquet(pa.table({"who": WHO}).replace_schema_metadata({"note": "without person-0, who asked"}))

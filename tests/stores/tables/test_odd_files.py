@@ -109,8 +109,7 @@ def test_orc(name: str, keep: np.ndarray, tmp_path: Path) -> None:
 
 
 @masks
-@pytest.mark.parametrize("how", ["", *PACKED])
-@pytest.mark.parametrize("name", CSV)
+@pytest.mark.parametrize(("name", "how"), [*((name, "") for name in CSV), *(("csv_quoted", how) for how in PACKED)])
 def test_csv(name: str, how: str, keep: np.ndarray, tmp_path: Path) -> None:
     raw = CSV[name]()
     pack, ending = PACKED.get(how, (bytes, ""))
@@ -132,8 +131,7 @@ def text_of(raw: bytes, encoding: str, mark: bytes) -> str:
 
 
 @masks
-@pytest.mark.parametrize("how", ["", *PACKED])
-@pytest.mark.parametrize("name", JSON)
+@pytest.mark.parametrize(("name", "how"), [*((name, "") for name in JSON), *(("json_records", how) for how in PACKED)])
 def test_json(name: str, how: str, keep: np.ndarray, tmp_path: Path) -> None:
     raw = JSON[name]()
     pack, ending = PACKED.get(how, (bytes, ""))

@@ -38,7 +38,7 @@ def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     write = _orc if raw.startswith(ORC) else _feather if raw.startswith(FEATHER) else _arrow
     try:
         return write(raw, keep, named)
-    except (pa.ArrowException, ValueError, TypeError, OSError, KeyError, struct.error) as error:
+    except (pa.ArrowException, ValueError, TypeError, OSError, LookupError, struct.error) as error:
         raise DataError(f"{named} cannot be written again as it was ({type(error).__name__}); {_REWRITE}") from None
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,15 +66,27 @@ class Gone:
     def of(self, candidates: Iterable[str]) -> set[str]:
         """Those of the candidates that only people who go have in a cell."""
         wanted = set(candidates)
-        if not wanted or self.keep.all():
-            return set()
-        return self._seen(wanted, ~self.keep) - self._seen(wanted, self.keep)
+        if wanted and not self.keep.all():
+            wanted = _in_cells(self._that_go, wanted)
+            return wanted - _in_cells(self._that_stay, wanted) if wanted else wanted
+        return set()
 
-    def _seen(self, wanted: set[str], rows: NDArray[np.bool_]) -> set[str]:
+    @cached_property
+    def _that_go(self) -> list[pa.ChunkedArray]:
+        return self._rows(~self.keep)
+
+    @cached_property
+    def _that_stay(self) -> list[pa.ChunkedArray]:
+        return self._rows(self.keep)
+
+    def _rows(self, rows: NDArray[np.bool_]) -> list[pa.ChunkedArray]:
         import pyarrow as pa
 
-        mask = pa.array(rows)
-        return {text for column in self.table.columns for text in _found(filtered(column, mask), wanted)}
+        return [filtered(column, pa.array(rows)) for column in self.table.columns]
+
+
+def _in_cells(columns: Iterable[pa.ChunkedArray], wanted: set[str]) -> set[str]:
+    return {text for column in columns for text in _found(column, wanted)}
 
 
 def filtered(column: pa.ChunkedArray, mask: pa.Array) -> pa.ChunkedArray:
@@ -286,7 +299,7 @@ def _field(field: pa.Field, gone: Gone, within: Gone) -> pa.Field:
     if pa.types.is_nested(field.type):
         inner = [field.type.field(index) for index in range(field.type.num_fields)]
         if any(_field(one, gone, within).metadata != one.metadata for one in inner):
-            raise _names_somebody(field.name)
+            raise _names_somebody("a field inside a column in")
     if not field.metadata:
         return field
     levels = {key: _polars_levels(value, gone, within) for key, value in field.metadata.items() if key.startswith(_POLARS)}
@@ -303,15 +316,16 @@ def _told(key: bytes, value: bytes, gone: Gone) -> bytes:
     except UnicodeDecodeError:
         return value
     text = _blanked(text, gone)
-    words = {word.strip(".!?") for word in _WORD.findall(text)}
-    if gone.of(word for word in words if len(word) >= _SAYS_SOMEBODY):
-        raise _names_somebody(key.decode(errors="replace"))
+    for said, where in ((key.decode(errors="replace"), "a key of"), (text, f"the text {key.decode(errors='replace')!r} in")):
+        words = {word.strip(".!?") for word in _WORD.findall(said)}
+        if gone.of(word for word in words if len(word) >= _SAYS_SOMEBODY):
+            raise _names_somebody(where)
     return text.encode()
 
 
 def _names_somebody(where: str) -> DataError:
     return DataError(
-        f"the metadata {where!r} of the table names somebody whose rows are to go; expected texts about the table alone: "
+        f"{where} the table's metadata names somebody whose rows are to go; expected texts about the table alone: "
         "rewrite the table without that text, and run again"
     )
 

@@ -4,8 +4,8 @@ The rows go through Arrow; what Arrow would say in other words (names inside nes
 field numbers, the stored Arrow schema) is put into the new footer as it stood, once the new file is seen to hold the same
 physical columns. Each row group keeps the rows that stay and is left out when none does: what a row group says of its rows
 (that they are sorted) stays true, and redacting twice is redacting once with both decisions. Kept: per column compression,
-encoding, statistics, bloom filter; page version, page checksums, page index; sort order, format version. New: page sizes, the
-level of a compression (no file says it), `created_by`.
+encoding, statistics, bloom filter; page version, page checksums, page index; sort order, format version. New: page sizes,
+`created_by`, and the level of a compression: no file says it, and what a guess finds in few rows is not what it finds in many.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
         new = _written(source, kept, [int(part.sum()) for part in _cut(keep, source.groups)])
         new = _with_footer(new, _footer(source, new, keep, kept, gone))
         return _checked(new, kept, source, named)
-    except (pa.ArrowException, ValueError, TypeError, OSError, OverflowError, KeyError) as error:
+    except (pa.ArrowException, ValueError, TypeError, OSError, OverflowError, LookupError) as error:
         raise DataError(
             f"{named} cannot be written again as the Parquet file that it is ({type(error).__name__}); {_REWRITE}"
         ) from None
