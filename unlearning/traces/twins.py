@@ -32,8 +32,6 @@ from unlearning.traces.within_reach import Reach
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
-_PARQUET = b"PAR1"
-
 
 @dataclass(frozen=True)
 class Made:
@@ -102,7 +100,7 @@ class _Maker:
             return self._folder(name, old, draft, before) if name.endswith(".dir") else self._table(name, old, draft)
 
     def _table(self, name: str, old: Path, draft: Path) -> Twin:
-        named = f"{name}{_suffix(old)}"
+        named = f"{name}{redaction.ending(old, self.names.get(name, ''))}"
         gone = self.tokens - self.kept.get(name, frozenset())
         theirs = [people.mask(gone) for people in self._people(old, named)]
         out = draft.with_suffix(Path(named).suffix)
@@ -155,7 +153,7 @@ class _Maker:
         """Remember who is in a table's twin, so that the next erasure finds it without opening it."""
         if twin.new.endswith(".dir") or not twin.path:
             return
-        found = self._people(draft, f"{twin.new}{_suffix(draft)}")
+        found = self._people(draft, f"{twin.new}{redaction.ending(draft, twin.path)}")
         tokens = sorted({token for people in found for token in people.everyone})
         version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
         if self.workspace.lineage.data_version(version.digest, version.path) is None:
@@ -170,11 +168,6 @@ def _draft(workspace: Workspace) -> Iterator[Path]:
     """A private file for a moment: it holds rows of people, so what a killed run leaves of it is swept as a spool is."""
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         yield folder / "object"
-
-
-def _suffix(file: Path) -> str:
-    with file.open("rb") as stream:
-        return ".parquet" if stream.read(len(_PARQUET)) == _PARQUET else ".csv"
 
 
 def _md5(file: Path) -> str:

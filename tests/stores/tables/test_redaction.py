@@ -1,3 +1,4 @@
+import gzip
 import os
 import stat
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from unlearning.domain.errors import DataError
+from unlearning.domain.errors import DataError, NotFound
 from unlearning.stores.tables import redaction, tables
 
 KEY = b"k" * 32
@@ -92,6 +93,48 @@ def test_a_table_does_not_change_its_kind(tmp_path):
         redaction.redact(path, tmp_path / "t.csv", keep(True))
 
 
+@pytest.mark.parametrize(
+    ("content", "called", "ending"),
+    [
+        (b"PAR1...", "data/x", ".parquet"),
+        (b"PAR1...", "data/x.csv", ".parquet"),
+        (b"who,x\na,1\n", "", ".csv"),
+        (b"who;x\na;1\n", "data/x.txt", ".txt"),
+        (b"who,x\na,1\n", "data/x.parquet", ".csv"),
+        (b'[{"who": "a"}]', "", ".json"),
+        (b'{"who": "a"}\n', "data/x.jsonl", ".jsonl"),
+        (b"\x1f\x8b\x08", "data/x.csv.gz", ".csv.gz"),
+        (b"BZh9", "data/x.json.bz2", ".json.bz2"),
+    ],
+)
+def test_a_file_without_a_name_is_called_by_its_content_and_by_what_it_was_called(tmp_path, content, called, ending):
+    path = tmp_path / "0f3a"
+    path.write_bytes(content)
+    assert redaction.ending(path, called) == ending
+
+
+def test_content_decides_where_it_can_and_the_name_where_it_cannot(tmp_path):
+    arrow, packed = tmp_path / "t.csv", tmp_path / "t.csv.gz"
+    pq.write_table(pa.table({"who": ["a", "b"]}), arrow)
+    redaction.redact(arrow, arrow, keep(False, True))
+    assert pq.read_table(arrow).to_pydict() == {"who": ["b"]}
+    packed.write_bytes(gzip.compress(b"who,x\na,1\nb,2\n"))
+    redaction.redact(packed, packed, keep(False, True))
+    assert gzip.decompress(packed.read_bytes()) == b"who,x\nb,2\n"
+
+
+def test_a_file_that_loses_nothing_stays_byte_for_byte_however_it_was_made(tmp_path):
+    path = parquet(tmp_path / "t.parquet", {"who": ["a", "b"]}, compression="zstd", compression_level=19)
+    before = path.read_bytes()
+    redaction.redact(path, path, keep(True, True))
+    assert path.read_bytes() == before
+
+
+def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path):
+    with pytest.raises(NotFound, match="dvc pull"):
+        redaction.redact(tmp_path / "t.parquet", tmp_path / "out.parquet", keep(True))
+
+
 def test_everyone_can_be_redacted_and_the_table_stays_readable(tmp_path):
     path = parquet(tmp_path / "t.parquet", {"who": ["a"], "x": [1.5]}, compression="gzip")
     redaction.redact(path, path, keep(False))
@@ -111,12 +154,14 @@ def test_redacting_twice_is_redacting_once_with_both_decisions(tmp_path, rows):
     assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "both.parquet").read_bytes()
 
 
-def test_how_the_source_was_cut_into_row_groups_does_not_show(tmp_path):
+def test_each_row_group_keeps_its_own_rows_and_goes_when_none_is_left(tmp_path):
+    """How the source was cut shows: what a group says of its rows (that they are sorted) stays true only of its own."""
     columns = {"who": pa.array(list("abcabc")).dictionary_encode(), "x": range(6)}
-    for name, rows in (("whole", 6), ("cut", 2)):
-        source = parquet(tmp_path / f"{name}.parquet", columns, row_group_size=rows)
-        redaction.redact(source, source, keep(True, False, True, True, True, False))
-    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "cut.parquet").read_bytes()
+    source = parquet(tmp_path / "t.parquet", columns, row_group_size=2, sorting_columns=[pq.SortingColumn(1)])
+    redaction.redact(source, source, keep(True, False, True, True, False, False))
+    after = pq.read_metadata(source)
+    assert [after.row_group(number).num_rows for number in range(after.num_row_groups)] == [1, 2]
+    assert after.row_group(1).sorting_columns == (pq.SortingColumn(1),)
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypatch):
@@ -126,7 +171,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary_one(tmp_path, monke
     def full(*_args, **_kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(pq, "write_table", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         redaction.redact(path, path, keep(True, False))
     assert path.read_bytes() == before

@@ -2,46 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.errors import DataError
+from unlearning.domain.errors import DataError, NotFound
 from unlearning.stores.files import replacing
+from unlearning.stores.tables import arrow_copy, csv_copy, json_copy, levels, packed, parquet_copy
 from unlearning.stores.tables import parts as table_parts
-from unlearning.stores.tables.tables import encoded, form_of, read
+from unlearning.stores.tables.same import check_rows
+from unlearning.stores.tables.tables import read
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROW_GROUP = 1 << 20
-"""Rows in a Parquet row group; constant, so that equal tables are equal files."""
-_QUOTE, _LF, _CR = b'"\n\r'
+"""Rows in a row group of a new Parquet file; constant, so that equal tables are equal files."""
+_HEAD_BYTES = 1 << 16
+_CSV = (".csv", ".tsv", ".tab", ".psv", ".txt")
+_JSON = (".json", ".jsonl", ".ndjson")
 
 
 def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None = None) -> None:
     """Write the rows of `path` where `keep` is true to `out`, atomically; the same input gives the same bytes.
 
-    Parquet keeps schema, schema metadata and compression, and no dictionary value that no kept row uses. CSV keeps every
-    other line byte for byte. `out` has the suffix of `path`; it may be `path`. Of a folder each part is redacted by itself into
-    a folder `out`, and stays byte for byte when it loses nothing. Raises DataError.
+    What form a file has its content says, and of a text its name; a compressed file is compressed again. For whoever stays the
+    table reads as before in every reader: Parquet, Arrow and ORC keep types, order, levels and metadata; CSV and JSON every
+    other byte. A file that loses nothing stays byte for byte. `out` has the suffix of `path`; it may be `path`. Of a folder
+    each part is redacted by itself into a folder `out`. Raises NotFound, and DataError before anything is written.
     """
     named = named or str(path)
     if table_parts.is_folder(path):
         _redact_parts(path, out, keep, named)
         return
-    form = form_of(named)
-    if form_of(str(out)) != form:
-        raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both {form}")
-    if form == ".csv":
-        _write_bytes(_csv_subset(path.read_bytes(), keep, named), out, like=path)
-        return
-    table = read(path, named=named)
-    _same_length(keep, len(table), named)
-    _write_parquet(_compact(table.filter(keep)), out, like=path, compression=_compression(path))
+    if table_parts.suffix_of(str(out)) != table_parts.suffix_of(named):
+        raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both alike")
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"{named} does not exist; run `dvc pull`, or the stage that makes it") from None
+    _write_bytes(subset(raw, keep, named), out, like=path)
+
+
+def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
+    """A table's file without the rows where `keep` is false. Raises DataError when that cannot be told or written."""
+    content, codecs = packed.opened(raw, named=named)
+    fewer = _copier(content, packed.inner(named))(content, keep, packed.inner(named) if codecs else named)
+    return raw if fewer == content else packed.packed(fewer, codecs)
+
+
+def ending(file: Path, named: str = "") -> str:
+    """How the name of a file should end, so that it is read for what it is: its content says so, and of a text its name."""
+    with file.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if head.startswith(parquet_copy.MAGIC):
+        return ".parquet"
+    outer = named[len(packed.inner(named)) :] if packed.is_packed(head) else ""
+    said = table_parts.suffix_of(packed.inner(named))
+    if said and said != ".parquet":
+        return said + outer
+    return (".json" if json_copy.looks_like(head) else ".csv") + outer
+
+
+def _copier(content: bytes, named: str) -> Callable[[bytes, NDArray[np.bool_], str], bytes]:
+    """Who writes this form; of a text the name decides, and without a telling one the text."""
+    if content.startswith((parquet_copy.MAGIC, parquet_copy.ENCRYPTED)):
+        return parquet_copy.subset
+    if content.startswith((arrow_copy.MAGIC, arrow_copy.FEATHER, arrow_copy.ORC, arrow_copy.STREAM)):
+        return arrow_copy.subset
+    if named.lower().endswith(_JSON):
+        return json_copy.subset
+    return json_copy.subset if not named.lower().endswith(_CSV) and json_copy.looks_like(content) else csv_copy.subset
 
 
 def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> None:
@@ -51,14 +85,17 @@ def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> No
         return
     parts = table_parts.parts(path, named=named)
     form = table_parts.suffix_of(next(iter(parts)))
-    if form_of(str(out)) != form:
+    if table_parts.suffix_of(str(out)) != form:
         raise DataError(f"{out} cannot be made from {named}: its parts end in {form}; name it {form} too")
-    if form == ".csv":
-        _write_bytes(_csv_joined(list(parts.values()), keep, named), out, like=next(iter(parts.values()))[0])
+    if form in _CSV:
+        pieces = [(file.read_bytes(), len(read(file, named=part)), part) for file, part in parts.values()]
+        _write_bytes(csv_copy.joined(pieces, keep, named), out, like=next(iter(parts.values()))[0])
         return
+    if form != ".parquet":
+        raise DataError(f"{named} is a folder of {form} files, which are not joined; convert it to Parquet or CSV")
     table = read(path, named=named)
-    _same_length(keep, len(table), named)
-    _write_parquet(_compact(table.filter(keep)), out, like=None, compression="zstd")
+    check_rows(keep, len(table), named)
+    _write_parquet(levels.without(table, levels.Gone(table, keep)), out)
 
 
 def write(columns: Mapping[str, Any], out: Path) -> None:
@@ -66,7 +103,7 @@ def write(columns: Mapping[str, Any], out: Path) -> None:
     import pyarrow as pa
 
     out.parent.mkdir(parents=True, exist_ok=True)
-    _write_parquet(pa.table(dict(columns)), out, like=None, compression="zstd")
+    _write_parquet(pa.table(dict(columns)), out)
 
 
 def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str) -> None:
@@ -81,103 +118,16 @@ def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str) ->
             _write_bytes(file.read_bytes(), target, like=file)
         else:
             redact(file, target, kept, named=part)
-    _same_length(keep, done, named)
+    check_rows(keep, done, named)
 
 
-def _same_length(keep: NDArray[np.bool_], rows: int, named: str) -> None:
-    if len(keep) != rows:
-        raise DataError(f"{named} has {rows} rows, the decision is about {len(keep)}; it changed meanwhile, run again")
-
-
-def _compact(table: pa.Table) -> pa.Table:
-    """Re-encode dictionary columns: filtering keeps every dictionary value, also those of people who are gone."""
-    import pyarrow as pa
-
-    for position, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            whole = encoded(table.column(position).cast(field.type.value_type))
-            indices = whole.indices.cast(field.type.index_type)
-            fresh = pa.DictionaryArray.from_arrays(indices, whole.dictionary, ordered=field.type.ordered)
-            table = table.set_column(position, field, fresh)
-        elif _hides_dictionary(field.type):
-            raise DataError(
-                f"column {field.name!r} has type {field.type}: a dictionary inside a nested value cannot be redacted"
-            )
-    return table
-
-
-def _hides_dictionary(kind: pa.DataType) -> bool:
-    import pyarrow as pa
-
-    inner = [kind.field(index).type for index in range(kind.num_fields)] if pa.types.is_nested(kind) else []
-    return any(pa.types.is_dictionary(part) or _hides_dictionary(part) for part in inner)
-
-
-def _compression(path: Path) -> str | dict[str, str]:
+def _write_parquet(table: pa.Table, out: Path) -> None:
     import pyarrow.parquet as pq
 
-    with path.open("rb") as stream:
-        metadata = pq.read_metadata(stream)
-    if not metadata.num_row_groups:
-        return "snappy"
-    group = metadata.row_group(0)
-    codecs = {group.column(i).path_in_schema: group.column(i).compression for i in range(group.num_columns)}
-    return {column: "NONE" if codec == "UNCOMPRESSED" else codec for column, codec in codecs.items()}
-
-
-def _write_parquet(table: pa.Table, out: Path, *, like: Path | None, compression: str | dict[str, str]) -> None:
-    import pyarrow.parquet as pq
-
-    with replacing(out, like=like) as stream:
-        pq.write_table(table, stream, compression=compression, row_group_size=_ROW_GROUP)
+    with replacing(out) as stream:
+        pq.write_table(table, stream, compression="zstd", row_group_size=_ROW_GROUP)
 
 
 def _write_bytes(payload: bytes, out: Path, *, like: Path | None) -> None:
     with replacing(out, like=like) as stream:
         stream.write(payload)
-
-
-def _csv_subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
-    """The header, blank lines and kept records of a CSV file, as they stand."""
-    starts, ends, blank = _csv_lines(raw)
-    records = np.flatnonzero(~blank)[1:]
-    _same_length(keep, len(records), named)
-    wanted = np.ones(len(starts), dtype=bool)
-    wanted[records] = keep
-    return b"".join(raw[low:high] for low, high in zip(starts[wanted], ends[wanted], strict=True))
-
-
-def _csv_joined(parts: Sequence[tuple[Path, str]], keep: NDArray[np.bool_], named: str) -> bytes:
-    """One header, and the kept records of every part as they stand."""
-    pieces: list[bytes] = []
-    done = 0
-    for file, part in parts:
-        raw, rows = file.read_bytes(), len(read(file, named=part))
-        starts, ends, blank = _csv_lines(raw)
-        head, *records = np.flatnonzero(~blank)
-        _same_length(keep[done : done + rows], len(records), part)
-        header = raw[starts[head] : ends[head]].rstrip(b"\r\n")
-        pieces = pieces or [header]
-        if header != pieces[0]:
-            raise DataError(f"{named}: its parts have different header lines; rewrite them alike")
-        wanted = np.array(records, dtype=np.int64)[keep[done : done + rows]]
-        pieces += [raw[low:high].rstrip(b"\r\n") for low, high in zip(starts[wanted], ends[wanted], strict=True)]
-        done += rows
-    _same_length(keep, done, named)
-    return b"\n".join([*pieces, b""])
-
-
-def _csv_lines(raw: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    """(k,) start, (k,) end and (k,) blankness of each line, where a newline between quotes ends no line (RFC 4180).
-
-    Counting quotes can only join lines that a parser keeps apart (a stray quote), never the reverse; so when the number of
-    records agrees with the parser's, the records do.
-    """
-    data = np.frombuffer(raw, dtype=np.uint8)
-    quoted = np.logical_xor.accumulate(data == _QUOTE)
-    lone_cr = (data == _CR) & (np.append(data[1:], 0) != _LF)
-    ends = np.flatnonzero(((data == _LF) | lone_cr) & ~quoted) + 1
-    ends = np.unique(np.append(ends, len(data)))
-    starts = np.concatenate(([0], ends[:-1]))
-    visible = np.append(0, np.cumsum((data != _LF) & (data != _CR)))
-    return starts, ends, visible[ends] == visible[starts]
