@@ -82,7 +82,8 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
         return
     outcome: Outcome = "residual" if found.traces else "verified"
     remedy = "`unlearn purge` deletes it" if found.traces else ""
-    yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
+    if found.traces or place.name not in {unclear.place for unclear in found.unclear}:
+        yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
     for unclear in found.unclear:
         yield Looked(
             unclear.place, unclear.level, unclear.outcome, unclear.why, unclear.count, 0, unclear.remedy, unclear.names
