@@ -11,6 +11,7 @@ from unlearning.domain.events import ErasureStarted
 from unlearning.domain.planning import plan as planning
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import plan
+from unlearning.project import guards
 from unlearning.project.holdings import Holdings
 from unlearning.project.requests import chosen
 from unlearning.project.tables import current_version, require_index_key
@@ -22,6 +23,7 @@ def has_work(workspace: Workspace, request_ids: Sequence[str]) -> bool:
 
     Raises WrongUse, as `batches` does, when there is no table to erase from.
     """
+    guards.books(workspace)
     unended = _unended(workspace, request_ids)
     if unended and workspace.settings.own is None:
         Holdings.of(workspace).require_tables()
@@ -34,6 +36,7 @@ def _unended(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRe
 
 def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now) -> list[Erasure]:
     """What there is to do: what a killed run left half done, other unfinished erasures, then a new one over fresh requests."""
+    guards.books(workspace)
     with workspace.ledger.exclusive("batches"):
         requests = _unended(workspace, request_ids)
         require_index_key(workspace, {request.token for request in requests})

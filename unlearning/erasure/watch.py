@@ -31,7 +31,7 @@ from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import audit, decisions
 from unlearning.erasure.steps import receive
 from unlearning.lineage import follow, graph, shaped, sources
-from unlearning.project import suppression
+from unlearning.project import guards, suppression
 from unlearning.project.holdings import Holdings
 from unlearning.traces import deletion, within_reach
 from unlearning.traces.places.checkpoints import CheckpointPlace
@@ -183,6 +183,7 @@ def _registry(this: Round) -> Iterator[Sighting]:
     """Late versions first: a version is flagged before its alias moves, so that no reversal is ever silent."""
     if not this.tokens:
         return
+    guards.registry(this.workspace)
     follow.follow(this.workspace)
     tainted = this.tainted()
     yield from _late(this, tainted)

@@ -19,7 +19,8 @@ from unlearning.lineage.named import NamedData
 from unlearning.project import plugins
 from unlearning.project.holdings import Holdings, adoptions
 from unlearning.project.people import People, people_in
-from unlearning.stores.dvc import stages
+from unlearning.stores.dvc import origins, recognition, stages
+from unlearning.stores.dvc.remotes import every_store
 from unlearning.stores.git import plumbing
 from unlearning.stores.sql.followed import Source
 from unlearning.stores.tables import parts, tables
@@ -97,6 +98,7 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> Told:
     for path in {version.path, *above}:
         workspace.followed.add_column(path, wish.column)
     record(workspace, made, now=now)
+    recognition.note(workspace.data.root, every_store(workspace.data))
     aliases = workspace.models.aliases(made.model.name)
     return Told(
         model=made.model.name,
@@ -111,7 +113,10 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> Told:
         minimum=dict(made.minimum),
         not_redacted=unnamed,
         shared=len(people.shared),
-        warnings=[] if membership_proof.split(wish.data)[1] else list(_other_version(workspace, wish, version, run)),
+        warnings=[
+            *(() if membership_proof.split(wish.data)[1] else _other_version(workspace, wish, version, run)),
+            *_owned_by_others(workspace, made),
+        ],
     )
 
 
@@ -220,6 +225,12 @@ def _other_version(workspace: Workspace, wish: Wish, version: DataVersion, run: 
         f"the run of {wish.model} read {data_name(version.path, named)}, not the version that is here now, "
         f"{version.name}, so whoever is in only one of them is counted wrongly; {step}"
     )
+
+
+def _owned_by_others(workspace: Workspace, made: Adoption) -> Iterator[str]:
+    """A warning for each table that no erasure will redact, because it is imported."""
+    for one in origins.imported(workspace.data, [path for path, _ in made.tables]):
+        yield f"{one}, so an erasure of somebody in it is refused: {one.remedy}"
 
 
 def _above(workspace: Workspace, path: str, column: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

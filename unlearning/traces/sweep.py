@@ -91,11 +91,12 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
     except Unavailable as error:
         yield Looked(place.name, place.level, "unverified", f"not searched: {error}", None, 0, "run again when it answers")
         return
-    if found.traces or found.unread is None:
+    unclear_ones = (*([found.unread] if found.unread else ()), *found.unclear)
+    if found.traces or place.name not in {unclear.place for unclear in unclear_ones}:
         outcome: Outcome = "residual" if found.traces else "verified"
         remedy = "`unlearn purge` deletes it" if found.traces else ""
         yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
-    for unclear in (*([found.unread] if found.unread else ()), *found.unclear):
+    for unclear in unclear_ones:
         searched = found.searched if unclear is found.unread else 0
         yield Looked(
             unclear.place,

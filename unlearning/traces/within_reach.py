@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,12 @@ from unlearning.domain.traces import Place, Trace, Wanted
 from unlearning.lineage import shaped, sources
 from unlearning.lineage.history import Past, kept
 from unlearning.lineage.shaped import to_go
-from unlearning.project import plugins
+from unlearning.project import guards, plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.traces.accounts import Accounts, Declared
+from unlearning.traces.places import remotes
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.current_tables import TablePlace
 from unlearning.traces.places.databases import DatabasePlace
@@ -27,6 +28,7 @@ from unlearning.traces.places.dvc_bookkeeping import RunCachePlace, SiteCachePla
 from unlearning.traces.places.dvc_objects import OBJECTS, ObjectPlace, Reader
 from unlearning.traces.places.folders import BytesPlace, DocsPlace, EmptyFolderPlace, ScratchPlace, SpoolPlace
 from unlearning.traces.places.git_history import GitPlace
+from unlearning.traces.places.guarded import GuardedPlace
 from unlearning.traces.places.mlflow_mentions import MentionsPlace
 from unlearning.traces.places.mlflow_versions import MlflowPlace
 from unlearning.traces.places.texts import GxPlace
@@ -121,9 +123,8 @@ class Reach:
         workspace = self.workspace
         return [
             *_tables(self),
-            CheckpointPlace(workspace.checkpoints),
-            _mlflow(workspace),
-            _mentions(self),
+            CheckpointPlace(workspace.checkpoints, recognise=partial(guards.checkpoints, workspace)),
+            *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(workspace), _mentions(self))),
             *_dvc(self),
             SpoolPlace(workspace.path(SCRATCH)),
             ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
@@ -251,6 +252,7 @@ def _dvc(reach: Reach) -> list[Place]:
         *(ObjectPlace(store, reach.reader) for store in stores),
         *(RunCachePlace(store) for store in stores),
         SiteCachePlace(reach.workspace.data),
+        *remotes.places(reach.workspace.data, reach.reader, reach.holdings.tables),
     ]
 
 

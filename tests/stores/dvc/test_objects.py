@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import stat
 from pathlib import Path
 
@@ -124,18 +125,39 @@ def test_the_errors_of_a_service_are_said_as_its_own_and_bugs_stay_bugs(
     assert type(caught.value) is becomes
 
 
-def test_the_cache_and_every_remote_are_stores_and_one_that_keeps_files_by_name_is_named(project: Path) -> None:
+def test_the_cache_and_every_remote_of_objects_are_stores(project: Path) -> None:
     with Repo(str(project)) as repo, repo.config.edit() as config:
         config["remote"]["named"] = {"url": "../named", "version_aware": True}
+        config["remote"]["broken"] = {"url": "gs://bucket/store"}
+        config["remote"]["web"] = {"url": "http://127.0.0.1:1/store"}
     data = DvcData(project)
     cache, remote = objects.object_stores(data)
     assert (cache.name, remote.name) == (CACHE, "DVC remote 'store'")
     assert cache.root == str(project / ".dvc/cache")
     assert (cache.versioned, cache.keeps_silently) == (False, False)
-    assert objects.by_name(data) == ["named"]
     train = current(data).object
     assert cache.holds(train)
     assert remote.holds(train)
+
+
+def test_asking_for_the_stores_makes_none(project: Path) -> None:
+    shutil.rmtree(project / ".dvc/cache")
+    cache, _ = objects.object_stores(DvcData(project))
+    assert list(cache.objects()) == []
+    assert not (project / ".dvc/cache").exists()
+
+
+def test_a_store_in_place_of_the_one_that_was_used_is_not_searched(tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    store = ObjectStore("remote", LocalFileSystem(), str(tmp_path / "store"), local=True, mark="ab" * 16)
+    for listing in (store.objects, store.runs, store.strays):
+        with pytest.raises(Unavailable, match="not the store that was used before"):
+            list(listing())
+    store.leave_mark("ab" * 16)
+    assert [*store.objects(), *store.runs(), *store.strays()] == []
+    store.leave_mark("cd" * 16)
+    with pytest.raises(Unavailable, match="leads to another"):
+        list(store.objects())
 
 
 def test_the_objects_that_are_named_now_are_those_of_the_tables_that_are_asked_for(project: Path) -> None:

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests import buckets
 from unlearning.stores.dvc import objects
 from unlearning.stores.dvc import repository as dvc_repository
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.dvc.repository import DvcData
 from unlearning.stores.scans.words import Watch
 
-BUCKET = "data"
-
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[tuple[str, Any]]:
     """The address of a server and a client of it."""
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-            patch.setenv(name, "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        yield address, boto3.client("s3", endpoint_url=address)
-    server.stop()
+    with buckets.serving() as served:
+        yield served
 
 
 @pytest.fixture
 def remote(s3: tuple[str, Any], tmp_path: Any) -> tuple[ObjectStore, str, DvcData, Any]:
     """A versioned bucket as remote, an object in it, the repository and the client."""
     address, client = s3
-    bucket = f"{BUCKET}-{os.urandom(4).hex()}"
-    client.create_bucket(Bucket=bucket)
-    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    bucket = buckets.versioned(client)
     repository = dvc_repository.create(tmp_path / "project", remote=".dvc-remote")
     config = repository.root / ".dvc/config"
     config.write_text(f"{config.read_text()}['remote \"s3\"']\n    url = s3://{bucket}/store\n    endpointurl = {address}\n")

@@ -65,6 +65,8 @@ class DataRedacted:
     """Path → rows taken out."""
     after: tuple[DataVersion, ...]
     """The tables as they are now, also those that held nobody."""
+    clone: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    """What a fresh clone gets that is not these tables, and what of it nobody looked at, in words."""
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 

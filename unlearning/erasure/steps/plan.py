@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import ModelRecord, ShapedVersion
-from unlearning.domain.errors import WouldEmptyData
+from unlearning.domain.errors import ProjectError, WouldEmptyData
 from unlearning.domain.events import ImpactAssessed, PlanMade
 from unlearning.domain.planning import plan as planning
 from unlearning.domain.planning.plan import OwnPlan, Plan
 from unlearning.domain.versions import ModelVersion
+from unlearning.erasure import preflight
 from unlearning.erasure.search import Search, shaped_records
 from unlearning.lineage import adoption
 from unlearning.lineage.shaped import superseded
@@ -59,9 +60,11 @@ def plan_step(erasure: Erasure, sets: RecordSets) -> Plan:
     workspace = erasure.workspace
 
     def body() -> PlanMade:
+        preflight.check_stores(workspace)
         found, own = sets.found, workspace.settings.own
         made = own_plan(workspace, found, withdrawn=erasure.withdrawn) if own else None
         _check_something_remains(erasure, found)
+        _check_owned(erasure, found)
         plan = Plan(
             erasure_id=erasure.erasure_id,
             tokens=erasure.done(ImpactAssessed).impact.tokens,
@@ -83,6 +86,15 @@ def _check_something_remains(erasure: Erasure, found: Search) -> None:
         for table in (version for version in found.current if version.path in trains):
             planning.check_something_remains(table=table.path, rows=table.rows, removed=found.removed[table.path])
     except WouldEmptyData as error:
+        erasure.refuse(str(error))
+        raise
+
+
+def _check_owned(erasure: Erasure, found: Search) -> None:
+    """Raises ProjectError when a table that holds somebody belongs to others; the attempt is over then."""
+    try:
+        preflight.check_owned(erasure.workspace, [path for path, rows in found.removed.items() if rows])
+    except ProjectError as error:
         erasure.refuse(str(error))
         raise
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,15 +12,17 @@ from numpy.typing import NDArray
 from unlearning.domain.errors import NotFound, ParentMoved
 from unlearning.domain.events import DataRedacted
 from unlearning.domain.versions import DataVersion
-from unlearning.erasure import decisions
+from unlearning.erasure import decisions, preflight
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores import spool
+from unlearning.stores.dvc import clones, recognition, remotes
 from unlearning.stores.tables import parts, redaction, tables
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
+    from unlearning.project.workspace import Workspace
 
 
 def check_unmoved(erasure: Erasure) -> None:
@@ -37,6 +39,7 @@ def redact_step(erasure: Erasure) -> DataRedacted:
 
         def body() -> DataRedacted:
             _check_batch(erasure)
+            preflight.check_stores(erasure.workspace)
             return _redact(erasure)
 
         return erasure.once(DataRedacted, body)
@@ -54,12 +57,15 @@ def _redact(erasure: Erasure) -> DataRedacted:
         holdings = Holdings.of(workspace)
         keep = {before.path: _keep(erasure, before, holdings.person_in(before.path)) for before in plan.before}
         changed = [before for before in plan.before if not keep[before.path].all()]
+        preflight.check_owned(workspace, [before.path for before in changed])
         for before in plan.before:
             index_table(workspace, before, _planned(erasure, before), holdings.person_in(before.path))
         for before in changed:
             _write_redacted(erasure, before, keep[before.path])
         after = _record_tables(erasure, changed, holdings)
-    return DataRedacted(removed={path: int((~kept).sum()) for path, kept in keep.items()}, after=tuple(after))
+        clone = _fresh_clone(workspace, after, {before.path for before in changed})
+    removed = {path: int((~kept).sum()) for path, kept in keep.items()}
+    return DataRedacted(removed=removed, after=tuple(after), clone=clone)
 
 
 def _planned(erasure: Erasure, before: DataVersion) -> Path:
@@ -91,12 +97,23 @@ def _record_tables(erasure: Erasure, changed: Sequence[DataVersion], holdings: H
     paths = [before.path for before in changed]
     if paths:
         workspace.data.record(paths)
+        if versioning.push:  # first: it notes in DVC's files which version of a file a remote keeps
+            workspace.data.push(paths, remote=versioning.remote)
+            recognition.note(workspace.data.root, remotes.every_store(workspace.data))
         if versioning.commit:
             workspace.data.commit(f"Redact data for {erasure.erasure_id}", paths)
-        if versioning.push:
-            workspace.data.push(paths, remote=versioning.remote)
     person = {before.path: holdings.person_in(before.path) for before in erasure.plan.before}
     after = [current_version(workspace, path, column) for path, column in person.items()]
     for before, version in zip(erasure.plan.before, after, strict=True):
         index_table(workspace, version, workspace.path(version.path), person[version.path], parent=before.digest)
     return after
+
+
+def _fresh_clone(workspace: Workspace, after: Sequence[DataVersion], changed: Collection[str]) -> tuple[str, ...]:
+    """What a fresh clone gets that is not these tables, in words; the search after the purge looks there again."""
+    versioning = workspace.settings.versioning
+    left = [name for name, done in (("commit", versioning.commit), ("push", versioning.push)) if not done]
+    if left or not changed:
+        return tuple(f"not looked at: versioning.{name} is false, so it is left to people" for name in left if changed)
+    expected = [(version.path, version.object) for version in after if version.path in changed]
+    return tuple(clones.differences(workspace.data, expected, remotes.every_store(workspace.data)))

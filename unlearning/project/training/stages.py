@@ -22,6 +22,8 @@ from unlearning.project.training.registration import parent_of, record_of
 from unlearning.project.training.train import Map
 from unlearning.project.training.training_set import TrainingSet, training_set
 from unlearning.project.workspace import Workspace
+from unlearning.stores.dvc import recognition
+from unlearning.stores.dvc.remotes import every_store
 from unlearning.stores.tables import redaction, tables
 
 
@@ -135,6 +137,7 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
     Raises SubjectsReturned when erased people are back in it and the policy is to refuse them.
     """
     own, person = workspace.own, workspace.recipe.person
+    recognition.note(workspace.data.root, every_store(workspace.data))
     suppression.admit(workspace, {own.data.train: person}, clock=clock)
     version = current_version(workspace, own.data.train, person)
     for path in own.data.tables:

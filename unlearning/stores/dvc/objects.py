@@ -12,12 +12,12 @@ import re
 import shutil
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from unlearning.domain.errors import Unavailable
-from unlearning.stores.dvc import s3_versions
+from unlearning.stores.dvc import recognition, s3_versions
 from unlearning.stores.tables import parts
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ CACHE = "DVC cache"
 _OBJECT = re.compile(r"(?:files/md5/)?([0-9a-f]{2})/([0-9a-f]{30}(?:\.dir)?)")
 _RUN = "runs/"
 _SOFT_DELETE = ("gs", "gcs", "abfs", "az", "azure", "oss")
+UNLISTED = ("http", "https")
+"""They answer for one name at a time and list nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class ObjectStore:
     """Above `files/md5` and `runs`."""
     local: bool
     """On this machine, where the folder must exist: one that does not is a disk that is not mounted."""
+    mark: str | None = None
+    """What was seen here before, to know the store again by; None for one that was never used."""
 
     def objects(self) -> Iterator[tuple[str, str]]:
         """(hash, path) of every object, `.dir` listings included. Raises Unavailable."""
@@ -65,6 +69,10 @@ class ObjectStore:
     def holds(self, object_hash: str) -> bool:
         """An object of this hash is there. Raises Unavailable."""
         return any(self._exists(path) for path in self._paths(object_hash))
+
+    def path_of(self, object_hash: str) -> str | None:
+        """Where an object lies, under either layout; None when it does not. Raises Unavailable."""
+        return next(filter(self._exists, self._paths(object_hash)), None)
 
     def deleted(self) -> dict[str, str]:
         """Path of everything that a listing shows as deleted and the store still keeps → version. Raises Unavailable."""
@@ -99,7 +107,7 @@ class ObjectStore:
 
     def members(self, object_hash: str) -> list[tuple[str, str]]:
         """(relative path, hash) of everything in a folder; nothing when its list is not here. Raises Unavailable, DataError."""
-        path = next(filter(self._exists, self._paths(object_hash)), None)
+        path = self.path_of(object_hash)
         if path is None:
             return []
         try:
@@ -114,7 +122,7 @@ class ObjectStore:
 
     def size(self, object_hash: str) -> int | None:
         """Bytes of an object; None when it is not there. Raises Unavailable."""
-        path = next(filter(self._exists, self._paths(object_hash)), None)
+        path = self.path_of(object_hash)
         if path is None:
             return None
         with self.answering():
@@ -180,7 +188,7 @@ class ObjectStore:
                 raise
             raise Unavailable(f"{self.name} did not answer ({type(error).__name__}); check it and run again") from error
 
-    def _paths(self, object_hash: str) -> tuple[str, str]:
+    def _paths(self, object_hash: str) -> tuple[str, ...]:
         tail = f"{object_hash[:2]}/{object_hash[2:]}"
         return f"{self.root}/files/md5/{tail}", f"{self.root}/{tail}"
 
@@ -194,14 +202,50 @@ class ObjectStore:
                 return False
         return True
 
-    def _relative(self) -> Iterator[str]:
-        if self.local and not Path(self.root).is_dir():
+    def recognise(self) -> None:
+        """Raises Unavailable unless this is the store that was seen here before: an empty one in its place proves nothing."""
+        if self.local and not Path(self.root).is_dir() and (self.mark is not None or self.name != CACHE):
             raise Unavailable(
                 f"{self.name} is not there; mount it, make its folder if it was never used, or remove it from DVC's settings"
             )
+        if self.mark is not None and not self._same():
+            way_out = f"if the former one was destroyed, take {self.name!r} out of {recognition.FILE}"
+            raise Unavailable(
+                f"{self.name} is not the store that was used before: its address leads to another or an empty one; mount it or "
+                f"correct its address, and run again. If it was never used, `dvc push` once; {way_out}"
+            )
+
+    def read_mark(self) -> str | None:
+        """The mark that lies there. Raises Unavailable."""
+        try:
+            with self.open(f"{self.root}/{recognition.MARK}") as stream:
+                return stream.read(200).decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            return None
+
+    def leave_mark(self, mark: str) -> None:
+        """Write a mark, so that the store is known again. Raises Unavailable."""
         with self.answering():
-            for path in self.files.find(self.root):
-                yield str(path).replace("\\", "/").removeprefix(f"{self.root}/")
+            self.files.pipe_file(f"{self.root}/{recognition.MARK}", f"{mark}\n".encode())
+
+    def used(self) -> bool:
+        """Something lies there. Raises Unavailable."""
+        return (not self.local or Path(self.root).is_dir()) and next(self._listed(), None) is not None
+
+    def _same(self) -> bool:
+        return self.used() if self.mark == recognition.UNMARKED else self.read_mark() == self.mark
+
+    def _relative(self) -> Iterator[str]:
+        self.recognise()
+        return (name for name in self._listed() if name != recognition.MARK)
+
+    def _listed(self) -> Iterator[str]:
+        try:
+            with self.answering():
+                for path in self.files.find(self.root):
+                    yield str(path).replace("\\", "/").removeprefix(f"{self.root}/")
+        except FileNotFoundError as error:  # a bucket that nobody made
+            raise Unavailable(f"{self.name} is not there; make it, or correct its address in DVC's settings") from error
 
 
 def _linked(file: Path, name: Path) -> bool:
@@ -215,30 +259,37 @@ def _linked(file: Path, name: Path) -> bool:
 
 
 def object_stores(data: DvcData) -> list[ObjectStore]:
-    """The local cache and every configured remote that keeps objects by hash, reachable or not."""
+    """The local cache and every configured remote that keeps objects by hash and can be opened, whether it answers or not.
+
+    The other remotes are in `remotes.py`.
+    """
     with data.opened() as repo:
-        made = [ObjectStore(CACHE, repo.cache.legacy.fs, str(repo.cache.legacy.path).rstrip("/"), local=True)]
-        Path(made[0].root).mkdir(parents=True, exist_ok=True)
-        return made + [store for name in sorted(repo.config["remote"]) if (store := _remote(repo, name)) is not None]
+        cache = ObjectStore(CACHE, repo.cache.legacy.fs, str(repo.cache.legacy.path).rstrip("/"), local=True)
+        found = [cache, *(store for name in sorted(repo.config["remote"]) if (store := _by_hash(repo, name)) is not None)]
+        asked = {store.name for store in found if _spoken_to(repo, store)}
+    seen = dict.fromkeys(asked, recognition.UNMARKED) | recognition.remembered(data.root)
+    return [replace(store, mark=seen.get(store.name)) for store in found]
 
 
-def by_name(data: DvcData) -> list[str]:
-    """Remotes that keep files by name and not by hash (`worktree`, `version_aware`): nothing here can search them."""
-    with data.opened() as repo:
-        return [name for name in sorted(repo.config["remote"]) if _remote(repo, name) is None]
+def _spoken_to(repo: Repo, store: ObjectStore) -> bool:
+    """DVC itself has pushed there, or pulled or asked: it keeps an index of what each remote holds, named by its address."""
+    named = hashlib.sha256(store.files.unstrip_protocol(f"{store.root}/files/md5").encode()).hexdigest()
+    return store.name != CACHE and Path(repo.site_cache_dir, "index", named).is_dir()
 
 
-def _remote(repo: Repo, name: str) -> ObjectStore | None:
-    from dvc.config import RemoteConfigError
+def remote_label(name: str) -> str:
+    """What a remote is called in reports."""
+    return f"DVC remote {name!r}"
 
-    label = f"DVC remote {name!r}"
+
+def _by_hash(repo: Repo, name: str) -> ObjectStore | None:
     try:
         odb = repo.cloud.get_remote_odb(name, "purge", hash_name="md5-dos2unix")
-    except RemoteConfigError:
+    except Exception:  # it keeps files by name, has no driver here, or credentials that do not parse: `remotes.py` says which
         return None
-    except Exception as error:  # a driver that is not installed, credentials that do not parse
-        raise Unavailable(f"{label} cannot be opened ({type(error).__name__}: check its settings), run again") from error
-    return ObjectStore(label, odb.fs, str(odb.path).rstrip("/"), local=odb.fs.protocol == "local")
+    if odb.fs.protocol in UNLISTED:
+        return None
+    return ObjectStore(remote_label(name), odb.fs, str(odb.path).rstrip("/"), local=odb.fs.protocol == "local")
 
 
 def named_now(data: DvcData, paths: Collection[str]) -> frozenset[str]:

@@ -49,6 +49,26 @@ def shadows(files: Any, root: str) -> dict[str, str]:
     return {path: version for path, version in found.items() if path not in shown}
 
 
+def older(files: Any, root: str) -> dict[str, list[str]]:
+    """Path → versions with content, of everything below `root`, that a listing does not show. Raises OSError."""
+    found: dict[str, list[str]] = {}
+    for one in versions(files, f"{root}/"):
+        if not one.latest and not one.marker:
+            found.setdefault(one.path, []).append(one.version_id)
+    return found
+
+
+def delete_version(files: Any, path: str, version_id: str | None) -> bool:
+    """Delete one version of an object, None: the one that a listing shows. Raises OSError."""
+    there = [one for one in versions(files, path) if one.path == path]
+    going = [one for one in there if (one.latest and not one.marker if version_id is None else one.version_id == version_id)]
+    bucket, _, key = path.partition("/")
+    for one in going:
+        files.fs.call_s3("delete_object", Bucket=bucket, Key=key, VersionId=one.version_id)
+    files.fs.invalidate_cache(path)
+    return bool(going)
+
+
 def delete(files: Any, path: str) -> bool:
     """Delete every version of an object, and what says that it was deleted; True when there was content. Raises OSError."""
     bucket, _, key = path.partition("/")

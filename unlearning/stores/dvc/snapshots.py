@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.versions import Tracked
+from unlearning.stores.dvc.recorded_hashes import is_local
 from unlearning.stores.tables.tables import SUFFIXES
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _made(stages: Iterable[Any], prefix: str) -> Iterator[Made]:
 def _tracked(entries: Iterable[Any], prefix: str) -> Iterator[Tracked]:
     """At a commit DVC sees the Git tree, whose root is `/`; what lies outside the project is left out."""
     for entry in entries:
-        if entry.protocol == "local" and entry.hash_info and entry.fs_path.startswith(f"/{prefix}"):
+        if is_local(entry) and entry.hash_info and entry.fs_path.startswith(f"/{prefix}"):
             yield Tracked(entry.fs_path.removeprefix(f"/{prefix}"), str(entry.hash_info.value))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.domain.errors import NotFound, Refused
 from unlearning.domain.versions import Tracked
 from unlearning.stores.dvc import recorded_hashes
+from unlearning.stores.dvc.recorded_hashes import is_local
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -30,9 +31,9 @@ def between(data: DvcData, paths: Collection[str], stage: str) -> list[str]:
     """
     with data.opened() as repo:
         graph, target = repo.index.graph, _find(data, repo, stage)
-        above = [one for one in _upstream(graph, target) if any(_reads(data, one, path) for path in paths)]
+        above = [one for one in upstream(graph, target) if any(_reads(data, one, path) for path in paths)]
         needed = {one for start in above for one in _way(graph, start, target)}
-        return [data.stage_name(one) for one in _upstream(graph, target) if one in needed]
+        return [data.stage_name(one) for one in upstream(graph, target) if one in needed]
 
 
 def above(data: DvcData, path: str) -> list[str]:
@@ -40,14 +41,14 @@ def above(data: DvcData, path: str) -> list[str]:
     with data.opened() as repo:
         graph = repo.index.graph
         makers = [one for one in repo.index.stages if any(_path(data, out) == path for out in one.outs)]
-        found = [_path(data, dep) for maker in makers for one in _upstream(graph, maker) for dep in one.deps if _local(dep)]
+        found = [_path(data, dep) for maker in makers for one in upstream(graph, maker) for dep in one.deps if is_local(dep)]
         return [one for one in dict.fromkeys(found) if one != path]
 
 
 def read_by(data: DvcData, stage: str) -> list[Tracked]:
     """What a stage read when it last ran, as DVC recorded it."""
     with data.opened() as repo:
-        found = [dep for dep in _find(data, repo, stage).deps if _local(dep) and dep.hash_info]
+        found = [dep for dep in _find(data, repo, stage).deps if is_local(dep) and dep.hash_info]
         return [Tracked(_path(data, dep), str(dep.hash_info.value)) for dep in found]
 
 
@@ -71,7 +72,7 @@ def files_of(data: DvcData, stages: Collection[str]) -> tuple[list[str], list[st
     """(what Git keeps of these stages: lock files and outputs that DVC does not cache; the outputs that it does)."""
     with data.opened() as repo:
         found = [_find(data, repo, stage) for stage in stages]
-        outs = [out for one in found for out in one.outs if _local(out)]
+        outs = [out for one in found for out in one.outs if is_local(out)]
         locks = {str(recorded_hashes.holder(one)) for one in found}
         left = {out.fs_path for out in outs if not out.use_cache and data.root.joinpath(out.fs_path).exists()}
         return sorted(locks | left), sorted(_path(data, out) for out in outs if out.use_cache)
@@ -84,7 +85,7 @@ def _find(data: DvcData, repo: Repo, named: str) -> Any:
     return names[named]
 
 
-def _upstream(graph: Any, stage: Any) -> list[Any]:
+def upstream(graph: Any, stage: Any) -> list[Any]:
     """Everything a stage stands on, then itself. DVC's graph has an edge from each stage to those it reads from."""
     found: list[Any] = []
 
@@ -98,18 +99,19 @@ def _upstream(graph: Any, stage: Any) -> list[Any]:
     return found
 
 
+def one_holds_the_other(one: str, other: str) -> bool:
+    """Two paths are the same, or one is a folder above the other."""
+    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+
+
 def _way(graph: Any, start: Any, target: Any) -> Iterator[Any]:
     """Every stage on a way from one stage to another, both included."""
-    return (one for one in _upstream(graph, target) if start in _upstream(graph, one))
+    return (one for one in upstream(graph, target) if start in upstream(graph, one))
 
 
 def _reads(data: DvcData, stage: Any, path: str) -> bool:
-    names = [_path(data, dep) for dep in stage.deps if _local(dep)] if stage.cmd else []
+    names = [_path(data, dep) for dep in stage.deps if is_local(dep)] if stage.cmd else []
     return any(name == path or path.startswith(f"{name}/") for name in names)
-
-
-def _local(entry: Any) -> bool:
-    return bool(entry.protocol == "local")
 
 
 def _path(data: DvcData, entry: Any) -> str:

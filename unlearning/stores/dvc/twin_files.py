@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from unlearning.stores.dvc import recorded_hashes
 from unlearning.stores.dvc.twin_map import TwinMap
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def _rename(entry: Any, twins: TwinMap) -> bool:
     if twin is None:
         return False
     entry["md5"] = twin.new
+    recorded_hashes.unpin(entry)
     if "size" in entry:
         entry["size"] = twin.size
     if "nfiles" in entry and twin.files is not None:
@@ -69,9 +71,10 @@ def _rename(entry: Any, twins: TwinMap) -> bool:
 
 
 def _entries(section: Any) -> Iterator[Any]:
-    """The entries of `deps` or `outs` that have a hash and a path."""
-    if isinstance(section, list):
-        yield from (entry for entry in section if isinstance(entry, dict) and "md5" in entry and "path" in entry)
+    """The entries of `deps` or `outs` that have a hash and a path, and those that a folder lists file by file."""
+    for entry in section if isinstance(section, list) else ():
+        if isinstance(entry, dict) and "path" in entry:
+            yield from (one for one in (entry, *(entry.get("files") or ())) if isinstance(one, dict) and "md5" in one)
 
 
 def checkout(data: DvcData) -> list[str]:

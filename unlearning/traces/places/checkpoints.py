@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 from unlearning.domain.entities import Level
 from unlearning.domain.protocols import Checkpoints
@@ -20,9 +20,12 @@ class CheckpointPlace:
     name: str = NAME
     level: Level = "model"
     how: str = "every name that a record of theirs went into looked up"
+    recognise: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Raises Unavailable when this is not the store that was used before."""
 
     def find(self, wanted: Wanted) -> Found:
-        """Stale states that are still, or again, stored."""
+        """Stale states that are still, or again, stored. Raises Unavailable."""
+        self.recognise()
         known = wanted.known.get(self.name, frozenset())
         stored = set(self.store.keys()) if known else set()  # half-written ones too, which do not count as stored
         there = tuple(sorted((trace for trace in known if trace.name in stored), key=lambda trace: trace.name))
