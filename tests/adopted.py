@@ -96,3 +96,56 @@ def rewrite(root: Path, name: str, old: str, new: str) -> None:
     file = root / f"{name}.py"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
+
+
+TEACHER, STUDENT, SCORES = "zoe", "ann", "data/scores.csv"
+"""By name the student comes first."""
+
+TEACH = """
+import mlflow, pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+table = pd.read_csv("data/churn.csv")
+mlflow.set_experiment("theirs")
+with mlflow.start_run():
+    model = LogisticRegression().fit(table[["visits", "spent"]], table["left"])
+    mlflow.sklearn.log_model(model, name="model", registered_model_name="zoe", pip_requirements=["scikit-learn"])
+    table["score"] = model.predict_proba(table[["visits", "spent"]])[:, 1]
+    table[["customer", "visits", "score"]].to_csv("data/scores.csv", index=False)
+"""
+
+LEARN = """
+import mlflow, pandas as pd
+from mlflow.entities import LoggedModelInput
+from sklearn.linear_model import LinearRegression
+
+client = mlflow.MlflowClient()
+table = pd.read_csv("data/churn.csv")
+aliases = client.get_registered_model("zoe").aliases
+teacher = client.get_model_version("zoe", aliases.get("live", "1"))
+loaded = mlflow.sklearn.load_model(f"models:/zoe/{teacher.version}")
+mlflow.set_experiment("theirs")
+with mlflow.start_run() as run:
+    NAMED
+    model = LinearRegression().fit(table[["visits"]], loaded.predict_proba(table[["visits", "spent"]])[:, 1])
+    mlflow.sklearn.log_model(model, name="model", registered_model_name="ann", pip_requirements=["scikit-learn"])
+"""
+
+NAMED = 'client.log_inputs(run.info.run_id, models=[LoggedModelInput(teacher.source.removeprefix("models:/"))])'
+UNNAMED = "pass"
+
+
+def add_distilled(project: Project, *, named: str = NAMED) -> Project:
+    """A teacher whose stage also writes its scores, and a student that learns from what the teacher answers; both @live."""
+    (project.root / "zoe.py").write_text(TEACH)
+    (project.root / "ann.py").write_text(LEARN.replace("NAMED", named))
+    stage(project, TEACHER, [CHURN], outs=[SCORES])
+    stage(project, STUDENT, [CHURN])
+    project.workspace.data.git.commit("A teacher and a student", ["."])
+    reproduce(project, TEACHER, STUDENT)
+    project.workspace.data.git.commit("Train them", ["."])
+    project.workspace.data.push([RAW, CHURN, SCORES])
+    with project.workspace.models.client() as client:
+        for name in (TEACHER, STUDENT):
+            client.set_registered_model_alias(name, "live", "1")
+    return project

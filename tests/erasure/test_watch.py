@@ -15,6 +15,7 @@ from sqlalchemy import text
 from tests.registry import Elsewhere
 from tests.small_project import SOURCE, TRAIN, Project, columns, copy, patient, tracked
 from unlearning.domain.clocks import utc_now
+from unlearning.domain.events import AdoptedPromoted, ErasureStarted, Superseded
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.erasure import decisions, purge_again
 from unlearning.erasure import watch as watching
@@ -115,6 +116,37 @@ def test_a_version_trained_before_and_registered_after_the_erasure_is_flagged_on
     assert outcomes(found) == outcomes(again) == [("version", str(late), "reported")]
     assert erased.project.workspace.models.version("late", 1).tags[SHAPED] == "true"
     assert [event.subject for event in erased.project.events() if event.kind == "VersionFlagged"] == [str(late)]
+
+
+@pytest.mark.parametrize(
+    ("tags", "seen"),
+    [
+        ({}, True),
+        ({"unlearning.derived_from": "another/1"}, True),
+        ({"unlearning.derived_from": "outcome/2"}, False),
+        ({"unlearning.derived_from": "nothing"}, False),
+    ],
+)
+def test_a_version_that_was_made_again_while_nobody_says_from_what_is_reported(
+    erased: Erased, tags: dict[str, str], seen: bool
+) -> None:
+    workspace, others = erased.project.workspace, erased.elsewhere
+    old, new = others.train("child"), others.train("child", tags=tags)
+    others.train("another")
+    workspace.lineage.add_edge(ModelVersion("outcome", 1), old, "distilled")
+    others.client.delete_model_version("child", str(old.version))
+    [made] = erased.project.request(erased.project.people(TRAIN)[-1])
+    workspace.ledger.append("erasure-9", ErasureStarted(requests=(made.request_id,)), at=utc_now())
+    moved = AdoptedPromoted(
+        model="child", version=new.version, replaced=(Superseded(old.version, None),), aliases=(), tokens=("ab" * 32,)
+    )
+    workspace.ledger.append("erasure-9", moved, at=utc_now())
+
+    found = [one for one in erased.watch() if one.what == str(new)]
+
+    assert [one.outcome for one in found] == (["reported"] if seen else [])
+    if seen:
+        assert "was made from outcome/1" in found[0].why
 
 
 def test_an_alias_moved_to_a_version_that_the_erased_person_shaped_is_moved_back(

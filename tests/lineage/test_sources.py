@@ -49,7 +49,7 @@ def test_what_is_no_version_is_none(text: str) -> None:
 
 def test_tags_say_a_parent_only_where_it_can_be_one() -> None:
     def said(**tags: str) -> object:
-        return sources.derived_from(replace(VERSION, tags={f"unlearning.{name}": value for name, value in tags.items()}))
+        return sources.derived({f"unlearning.{name}": value for name, value in tags.items()}, VERSION.model)
 
     assert said(derived_from="base/2") == (ModelVersion("base", 2), "fine_tuned")
     assert said(derived_from="base/2", derived_kind="distilled") == (ModelVersion("base", 2), "distilled")

@@ -182,7 +182,7 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
     """The tables as this erasure left them; another one may have redacted them again since."""
     workspace, holdings = erasure.workspace, Holdings.of(erasure.workspace)
     before = {version.path: version for version in erasure.plan.before}
-    left = erasure.done(DataRedacted).after
+    left = erasure.after.values()
     trees = [(version, _tree(_people_left(workspace, version, holdings.person_in(version.path)))) for version in left]
     return tuple(
         facts.Table(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.events import (
+    AdoptedRetrained,
     ApprovalRequested,
     CandidateTrained,
     CandidateValidated,
@@ -143,11 +144,16 @@ class Erasure:
         return _own(self.plan)
 
     @property
+    def after(self) -> dict[str, DataVersion]:
+        """Path → the table without the people: as it was redacted, or as a stage made it again since."""
+        again = (event.fact for event in self.progress.events if isinstance(event.fact, AdoptedRetrained))
+        return {one.path: one for made in (self.done(DataRedacted).after, *(each.tables for each in again)) for one in made}
+
+    @property
     def redacted(self) -> list[tuple[DataVersion, DataVersion]]:
         """(before, after) of every table that this attempt rewrote."""
-        done = self.progress.done(DataRedacted)
-        after = {version.path: version for version in done.after} if done else {}
-        pairs = [(before, after[before.path]) for before in self.plan.before if before.path in after] if done else []
+        after = self.after if self.progress.done(DataRedacted) else {}
+        pairs = [(before, after[before.path]) for before in self.plan.before if before.path in after]
         return [(before, new) for before, new in pairs if before.digest != new.digest]
 
     @property

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from unlearning.domain import lifecycle
 from unlearning.domain.errors import ParentMoved, Unavailable
 from unlearning.domain.events import (
+    AdoptedPromoted,
     AliasReverted,
     Fact,
     ImpactAssessed,
@@ -29,8 +30,8 @@ from unlearning.domain.events import (
 from unlearning.domain.traces import Trace
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import audit, decisions
-from unlearning.erasure.steps import receive
-from unlearning.lineage import follow, graph, shaped, sources
+from unlearning.erasure.steps import parentage, receive
+from unlearning.lineage import follow, graph, origins, shaped, sources
 from unlearning.project import guards, suppression
 from unlearning.project.holdings import Holdings
 from unlearning.traces import deletion, within_reach
@@ -187,6 +188,7 @@ def _registry(this: Round) -> Iterator[Sighting]:
     follow.follow(this.workspace)
     tainted = this.tainted()
     yield from _late(this, tainted)
+    yield from _from_tainted(this, tainted)
     for _ in range(ROUNDS):
         wrong = [
             (ModelVersion(name, version), alias)
@@ -215,6 +217,28 @@ def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting
         if version.tags.get(SHAPED) != "true":
             this.workspace.models.tag(version.model, {SHAPED: "true"})
         yield Sighting("version", str(version.model), "reported", why, f"tagged {SHAPED}; delete it with `unlearn purge`")
+
+
+def _from_tainted(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:
+    """Versions that an erasure promoted, of models that come from one which an erased person shaped, while nothing says that
+    these come from a clean one."""
+    present = {version.model: version for version in this.workspace.models.every_version()}
+    for event in this.workspace.ledger.of(AdoptedPromoted):
+        new = ModelVersion(event.fact.model, event.fact.version)
+        if new not in present or new in tainted:
+            continue
+        said = origins.started(this.workspace, present[new])
+        clean = {one.name for one in (*origins.parents(this.workspace, [new]), *said.versions) if one not in tainted}
+        known = {
+            one for one in origins.parents(this.workspace, event.fact.versions) if one in tainted and one.name not in clean
+        }
+        if known and not said.from_nothing:
+            names = ", ".join(sorted(map(str, known)))
+            why = (
+                f"its model was made from {names}, which an erased person shaped, and nothing says what this one was made from"
+            )
+            step = f"make {names} again, then this one; {parentage.SAY_SO}"
+            yield Sighting("version", str(new), "reported", why, step)
 
 
 def _revert(this: Round, version: ModelVersion, alias: str, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:

@@ -7,10 +7,10 @@ is new: versions that the registry changed or that had a gap, commits that were 
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unlearning.domain import derivation
 from unlearning.domain.derivation import Edge
@@ -49,7 +49,7 @@ def follow(workspace: Workspace, *, everything: bool = False) -> Round:
     history = _history(workspace)
     read = workspace.followed.runs()
     registry = _registry(workspace, known, {} if everything else read)
-    edges = list(_edges(registry))
+    edges = list(_edges(workspace, registry))
     said = workspace.followed.sources()
     found = {version.model: _evidence(version, registry, said) for version in registry.fresh}
     fed = _sources(found, said)
@@ -134,7 +134,7 @@ def _registry(workspace: Workspace, known: Mapping[ModelVersion, Followed], read
     with workspace.models.reader() as reader:
         runs, logged, asked = _lines(reader, fresh, registered, before)
     gone = frozenset(asked - runs.keys())
-    return Registry(versions, fresh, Seen(runs, logged, registered, _snapshots(workspace), gone), known)
+    return Registry(versions, fresh, Seen(runs, logged, registered, snapshots(workspace), gone), known)
 
 
 def _settled(version: Registered, known: Followed | None, fed: Collection[tuple[ModelVersion, Tracked]]) -> bool:
@@ -164,7 +164,9 @@ def _lines(
     return runs, logged, asked
 
 
-def _snapshots(workspace: Workspace) -> Any:
+def snapshots(workspace: Workspace) -> Callable[[str], Snapshot | None]:
+    """The DVC history at a commit; None for one that this clone does not have."""
+
     @cache
     def at(rev: str) -> Snapshot | None:
         try:
@@ -178,11 +180,23 @@ def _snapshots(workspace: Workspace) -> Any:
 # --- deciding --------------------------------------------------------------------------------------------------------
 
 
-def _edges(registry: Registry) -> Iterator[Edge]:
-    """Which versions were made from which, as far as MLflow or our tags say."""
+def note_edges(workspace: Workspace) -> None:
+    """The part of a round that says which versions were made from which: what is to be made again stands on it."""
+    registry = _registry(workspace, workspace.followed.models(), workspace.followed.runs())
+    workspace.lineage.add_edges(_edges(workspace, registry))
+
+
+def _edges(workspace: Workspace, registry: Registry) -> Iterator[Edge]:
+    """Which versions were made from which, as far as MLflow or our tags say.
+
+    An alias is looked up once, while nothing is known of a version: later it may point elsewhere.
+    """
+    told = {child for _, child, _ in workspace.lineage.edges()}
+    asked = [one for one in registry.versions if one.model not in told and "@" in one.tags.get(sources.DERIVED_TAG, "")]
+    aliases = workspace.models.every_alias() if asked else {}
     for version in registry.versions:
-        if derived := sources.derived_from(version):
-            yield derived[0], version.model, derived[1]
+        if derived := sources.derived(version.tags, version.model, aliases if version in asked else {}):
+            yield (derived[0], version.model, derived[1])
     for version in registry.fresh:
         model, name = version.model, sources.model_id(version.source)
         if copied := sources.copied_from(version.source):
@@ -190,6 +204,8 @@ def _edges(registry: Registry) -> Iterator[Edge]:
         elif name and registry.first[name] != model:
             yield registry.first[name], model, derivation.SAME_WEIGHTS
         run = registry.seen.runs.get(sources.run_of(version, registry.seen) or "")
+        if run and (derived := sources.derived(run.said_of_parent, model)):
+            yield (derived[0], model, derived[1])
         for parent in sources.started_from(run, registry.seen) if run else ():
             if registry.first.get(parent, model) != model:
                 yield registry.first[parent], model, "fine_tuned"

@@ -74,8 +74,11 @@ def _nameless(family: Family, known: Collection[ModelVersion], registry: Registr
     for parent, child, kind in family.edges:
         if child in registry.present and parent not in known and kind != SAME_WEIGHTS:
             yield Gap(f"model {child}", f"it was made from {parent}, of which nothing is known", sources.ADOPT)
+    told = {child for _, child, _ in family.edges}  # an alias was looked up when the version was first seen
     for version in registry.versions:
-        if (said := version.tags.get(sources.DERIVED_TAG)) and sources.derived_from(version) is None:
+        said = version.tags.get(sources.DERIVED_TAG, sources.NOTHING)
+        looked_up = "@" in said and version.model in told
+        if said != sources.NOTHING and not looked_up and sources.derived(version.tags, version.model) is None:
             why = f"its tags say it was made from {said!r}, {version.tags.get(sources.KIND_TAG)!r}, which cannot be"
             yield Gap(f"model {version.model}", why, f"set {sources.DERIVED_TAG} to MODEL/VERSION, and {sources.KIND_TAG}")
 

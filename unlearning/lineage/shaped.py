@@ -9,10 +9,14 @@ from unlearning.domain.entities import ModelRecord
 from unlearning.domain.events import AdoptedPromoted
 from unlearning.domain.planning import impact
 from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.lineage import graph
 from unlearning.stores.mlflow.models import Registered
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
+
+STRAY = "unlearning.stray"
+"""Tag of a version that an erasure had made and nothing came of; its value is the erasure."""
 
 
 def holding(workspace: Workspace, tokens: Iterable[str]) -> dict[DataVersion, frozenset[str]]:
@@ -51,6 +55,21 @@ def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
     made = set(workspace.lineage.descendants(record.model for record in found))
     every = workspace.lineage.models(deleted=None)
     return [*found, *(record for record in every if record.model in made and record not in found)]
+
+
+def tainted(workspace: Workspace, tokens: Iterable[str]) -> set[ModelVersion]:
+    """Every version that these people or anybody who was erased shaped, wherever it was trained, gone ones as far as known."""
+    people = frozenset(tokens) | workspace.ledger.state().erased_index_tokens
+    trained = [record.model for record in shaped(workspace, people)]
+    held = {version.digest for version in holding(workspace, people)}
+    elsewhere = graph.shaped_elsewhere(workspace, held, trained)
+    return {*trained, *superseded(workspace), *(one.model for one in elsewhere)}
+
+
+def run_of(workspace: Workspace, model: ModelVersion) -> str | None:
+    """The run that made a version, also of one that is gone."""
+    replaced = superseded(workspace).get(model)
+    return replaced[0] if replaced else graph.load(workspace).run_of(model)
 
 
 def superseded(workspace: Workspace) -> dict[ModelVersion, tuple[str | None, frozenset[str]]]:

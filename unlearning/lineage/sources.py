@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
 from unlearning.domain.derivation import EDGE_KINDS, reached
 from unlearning.domain.versions import ModelVersion, Tracked
@@ -24,10 +25,16 @@ LOG_INPUT = 'log it in the training run: `mlflow.log_input(mlflow.data.from_pand
 ADOPT = "name its data with `unlearn adopt MODEL/VERSION --data PATH@REV --subject-column COLUMN`"
 
 DERIVED_TAG, KIND_TAG = "unlearning.derived_from", "unlearning.derived_kind"
-"""Tags of a version that say which version it was made from, and how."""
+"""Tags of a version, or of the run that made it, that say which version it was made from, and how."""
+
+NOTHING = "nothing"
+"""What the first of them says of a model that was made from no other."""
 
 SAID_BY_PEOPLE = ("adopted",)
 """How a source is known that a person named, and that MLflow never did."""
+
+BESIDE = "beside the run"
+"""How a content is known that merely lay there when a run began."""
 
 Complaint = tuple[str, str]
 """(why, how to close it)."""
@@ -100,10 +107,17 @@ def copied_from(source: str) -> ModelVersion | None:
     return parse(source.removeprefix("models:/")) if source.startswith("models:/") else None
 
 
-def derived_from(version: Registered) -> tuple[ModelVersion, str] | None:
-    """What a version's tags say it was made from, and how; None when they say nothing, or nothing that can be."""
-    parent, kind = parse(version.tags.get(DERIVED_TAG, "")), version.tags.get(KIND_TAG, "fine_tuned")
-    return (parent, kind) if parent and parent != version.model and kind in EDGE_KINDS else None
+def derived(
+    tags: Mapping[str, str], of: ModelVersion, aliases: Mapping[str, Mapping[str, int]] = MappingProxyType({})
+) -> tuple[ModelVersion, str] | None:
+    """What tags say a version was made from, and how; None when they say nothing, or nothing that can be.
+
+    aliases: model → alias → version, as they point now, for tags that name `MODEL@ALIAS`.
+    """
+    said, kind = tags.get(DERIVED_TAG, "").removeprefix("models:/"), tags.get(KIND_TAG, "fine_tuned")
+    name, _, alias = said.rpartition("@")
+    parent = ModelVersion(name, aliases[name][alias]) if alias in aliases.get(name, {}) else parse(said)
+    return (parent, kind) if parent and parent != of and kind in EDGE_KINDS else None
 
 
 def parse(text: str) -> ModelVersion | None:
@@ -136,7 +150,7 @@ def evidence(version: Registered, seen: Seen) -> Evidence:
     run_id = run_of(version, seen)
     run = seen.runs.get(run_id or "")
     if run is not None:
-        said = _of_run(run, seen, frozenset(), tagged=bool(contents))
+        said = of_run(run, seen, frozenset(), tagged=bool(contents))
         return Evidence({**said.contents, **contents}, said.complaints)
     if contents:
         return Evidence(contents)
@@ -146,7 +160,7 @@ def evidence(version: Registered, seen: Seen) -> Evidence:
 
 def objects_read(run: RunFacts, path: str) -> frozenset[str]:
     """The objects of a path that a run says it was trained on: of the data sets it logged, else what lay beside it."""
-    read = (_of_input(each)[0] for each in run.datasets if each.context.casefold() not in JUDGING)
+    read = (of_input(each)[0] for each in run.datasets if each.context.casefold() not in JUDGING)
     logged = {content.object for content in read if content and content.path == path}
     return frozenset(logged or {run.outputs[path]} if logged or path in run.outputs else ())
 
@@ -157,9 +171,9 @@ def tagged(tags: Mapping[str, str]) -> Mapping[Tracked, str]:
     return {Tracked(path, object_hash): "tag"} if path and object_hash else {}
 
 
-def _of_run(run: RunFacts, seen: Seen, visited: frozenset[str], *, tagged: bool = False) -> Evidence:
+def of_run(run: RunFacts, seen: Seen, visited: frozenset[str] = frozenset(), *, tagged: bool = False) -> Evidence:
     """What a run logged, else what lay beside it; and what fed models that it started from and that nobody registered."""
-    logged = [_of_input(each) for each in run.datasets if each.context.casefold() not in JUDGING]
+    logged = [of_input(each) for each in run.datasets if each.context.casefold() not in JUDGING]
     contents = {content: "dataset input" for content, _ in logged if content}
     complaints = [complaint for _, complaint in logged if complaint]
     if not contents and not tagged:
@@ -172,7 +186,8 @@ def _of_run(run: RunFacts, seen: Seen, visited: frozenset[str], *, tagged: bool 
     return Evidence(contents, tuple(dict.fromkeys(complaints)))
 
 
-def _of_input(found: Input) -> tuple[Tracked | None, Complaint | None]:
+def of_input(found: Input) -> tuple[Tracked | None, Complaint | None]:
+    """The content that a logged data set names, or why it names none."""
     if found.kind != "dvc":
         why = f"data set {found.name!r} comes from a source of type {found.kind!r}, not from DVC, so nobody knows who is in it"
         return None, (why, f"track it with DVC, and {LOG_INPUT}; or {ADOPT}")
@@ -190,7 +205,7 @@ def _through(parent: str, seen: Seen, visited: frozenset[str]) -> Evidence:
         return Evidence({}, ((f"it was made from the logged model {parent}, of which nothing is left", ADOPT),))
     if run.run_id in visited:
         return Evidence({})
-    said = _of_run(run, seen, visited)
+    said = of_run(run, seen, visited)
     return Evidence({content: f"through model {parent}" for content in said.contents}, said.complaints)
 
 
@@ -200,7 +215,7 @@ def _beside(run: RunFacts, seen: Seen) -> Evidence:
         return _of_stage(run, run.stage, run.git_rev, seen)
     if not run.outputs:
         return Evidence({}, (("its run logged no data set, so no data version is known", f"{LOG_INPUT}; or {ADOPT}"),))
-    contents = {Tracked(path, value): "beside the run" for path, value in run.outputs.items()}
+    contents = {Tracked(path, value): BESIDE for path, value in run.outputs.items()}
     complaints = [
         ("its run logged no data set; everything in dvc.lock when it began is counted, and nothing else can be seen", LOG_INPUT)
     ]

@@ -12,7 +12,7 @@ from unlearning.domain import hashing
 from unlearning.domain.events import DataRedacted, TracesFound
 from unlearning.domain.lifecycle import ERASED
 from unlearning.domain.traces import Place, Trace, Wanted
-from unlearning.lineage import shaped, sources
+from unlearning.lineage import run_trees, shaped, sources
 from unlearning.lineage.history import Past, kept
 from unlearning.lineage.shaped import to_go
 from unlearning.project import guards, plugins
@@ -206,6 +206,7 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
     return MlflowPlace(
         garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
         shaped=lambda tokens: to_go(workspace, tokens),
+        around=lambda tokens: run_trees.around(workspace, tokens),
         replacement=lambda: workspace.models.alias(own.model, own.alias) if own else None,
         forgotten=forgotten,
     )

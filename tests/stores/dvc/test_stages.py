@@ -46,6 +46,13 @@ def test_what_stands_above_a_file_is_everything_it_is_made_from_upstream_first(p
     assert stages.above(data, SOURCE) == stages.above(data, "nothing") == []
 
 
+def test_the_workflow_says_which_stage_reads_from_which_and_what_each_makes(project: Path) -> None:
+    assert stages.workflow(DvcData(project)) == (
+        {"prepare": frozenset(), "train": frozenset({"prepare"})},
+        {TRAIN: "prepare", REPORT: "train"},
+    )
+
+
 def test_what_a_stage_read_is_what_dvc_recorded_and_not_what_lies_there_now(project: Path) -> None:
     data = DvcData(project)
     then = current(data).object

@@ -128,6 +128,10 @@ class AdoptedRetrained:
     guarantee: str
     data: DataVersion
     checks: tuple[CheckResult, ...]
+    tables: tuple[DataVersion, ...] = field(default=(), metadata=LEFT_OUT)
+    """Redacted tables that the stages made anew: they come out of what was made again."""
+    beside: tuple[ModelVersion, ...] = field(default=(), metadata=LEFT_OUT)
+    """Versions of other models that the same stages registered: a stage runs once."""
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from unlearning.domain.codec import BESIDE
+from unlearning.domain.codec import BESIDE, LEFT_OUT
 from unlearning.domain.errors import WouldEmptyData
 from unlearning.domain.hashing import digest
 from unlearning.domain.versions import DataVersion, ModelVersion
@@ -40,7 +40,10 @@ class Plan:
     own: OwnPlan | None = field(metadata=BESIDE)
     """None where the project trains nothing: every model is adopted."""
     adopted: tuple[str, ...] = ()
-    """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again."""
+    """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again, each after all
+    that it comes from."""
+    before_own: int = field(default=0, metadata=LEFT_OUT)
+    """How many of them the own model comes from: these are made again before it."""
 
     @property
     def retrains_own(self) -> bool:

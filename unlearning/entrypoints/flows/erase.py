@@ -93,10 +93,13 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> report.Erasu
     if erasure.plan.tokens:
         decisions.require_approved(erasure)
         step("4 redact", lambda: redact.redact_step(erasure), say=report.say_redacted)
-        if erasure.plan.retrains_own:
+        plan_made = erasure.plan
+        for name in plan_made.adopted[: plan_made.before_own]:
+            _remake(erasure, sets, name)
+        if plan_made.retrains_own:
             trained, judged = _climb(erasure, sets, replay=replay, every_shard=every_shard)
             step("7 promote", lambda: promote.promote_step(erasure, sets, trained, judged.metrics), say=report.say_promoted)
-        for name in erasure.plan.adopted:
+        for name in plan_made.adopted[plan_made.before_own :]:
             _remake(erasure, sets, name)
         step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
         step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING
 from unlearning.domain.entities import Adoption, CheckResult
 from unlearning.domain.environ import ERASURE, MLFLOW_TRACKING_URI
 from unlearning.domain.errors import NotFound, Refused, ValidationRefused
-from unlearning.domain.events import AdoptedPromoted, AdoptedRetrained, DataRedacted, ImpactAssessed, Superseded
+from unlearning.domain.events import AdoptedPromoted, AdoptedRetrained, ImpactAssessed, Superseded
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
-from unlearning.erasure.steps import validate
+from unlearning.erasure.steps import parentage, validate
 from unlearning.lineage import adoption, graph, sources
+from unlearning.lineage.shaped import STRAY
 from unlearning.lineage.sources import Seen
-from unlearning.project.holdings import adoptions
+from unlearning.project import settings
+from unlearning.project.holdings import Holdings, adoptions
+from unlearning.project.tables import current_version, index_table
 from unlearning.stores.dvc import stages as dvc_stages
 from unlearning.stores.mlflow.models import Registered
 
@@ -36,27 +39,31 @@ GUARANTEE = "exact if the stage reads only what it declares (retrained by the us
 def remake_step(erasure: Erasure, name: str) -> AdoptedRetrained:
     """5 and 6: run the user's stage on the redacted data and judge what came of it. Raises ValidationRefused.
 
-    Killed between the stage and its record, it runs again: the version in between was made of redacted data and stays unused.
+    Killed between the stage and its record, it runs again: the version in between is tagged as a stray, and purged.
     """
     return erasure.once(AdoptedRetrained, lambda: _remake(erasure, adoptions(erasure.workspace)[name]), model=name)
 
 
 def _remake(erasure: Erasure, adopted: Adoption) -> AdoptedRetrained:
-    workspace, data, name = erasure.workspace, erasure.workspace.data, adopted.model.name
-    after = _after(erasure)
+    workspace, name, held = erasure.workspace, adopted.model.name, erasure.after
+    stages = _stages(erasure, adopted)
+    done = {stage for made in _made(erasure) for stage in made.stages}
+    run = [stage for stage in stages if stage not in done]
+    came = _run(erasure, adopted, run)
+    new = _new_version(erasure, adopted, [*came, *(one for one in _beside(erasure) if one not in came)])
+    again = _made_again(erasure, run)
+    after = held | again
     paths = [path for path, _ in adopted.tables]
-    stages = dvc_stages.between(data, paths, adopted.stage or "")
-    before = {one.model for one in workspace.models.versions(name)}
-    try:
-        dvc_stages.run(data, stages, {MLFLOW_TRACKING_URI: workspace.models.uri, ERASURE: erasure.erasure_id})
-    except (Refused, NotFound) as error:
-        raise _refuse(erasure, adopted, str(error)) from error
-    new = _new_version(erasure, adopted, before)
-    checks = [*validate.data_checks(erasure, paths), _data_check(workspace, adopted, new, after, stages)]
-    checks += [_metric_check(workspace, new, metric, least) for metric, least in adopted.minimum]
+    checks = [
+        *validate.data_checks(erasure, [path for path in paths if path not in again]),
+        *(check for version in again.values() for check in validate.absence_checks(erasure, version)),
+        _data_check(workspace, adopted, new, after, stages),
+        *parentage.checks(erasure, new),
+        *(_metric_check(workspace, new, metric, least) for metric, least in adopted.minimum),
+    ]
     if failed := [one for one in checks if not one.passed]:
         raise _refuse(erasure, adopted, "; ".join(f"{one.name}: {one.how}, expected {one.threshold}" for one in failed))
-    _keep(erasure, stages)
+    _keep(erasure, run)
     return AdoptedRetrained(
         model=name,
         version=new.model.version,
@@ -65,18 +72,88 @@ def _remake(erasure: Erasure, adopted: Adoption) -> AdoptedRetrained:
         guarantee=GUARANTEE,
         data=after[adopted.data.path],
         checks=tuple(checks),
+        tables=tuple(again.values()),
+        beside=tuple(one.model for one in came if one.model.name != name),
     )
 
 
-def _after(erasure: Erasure) -> dict[str, DataVersion]:
-    """Path → the redacted version of each table."""
-    return {one.path: one for one in erasure.done(DataRedacted).after}
+def _made(erasure: Erasure) -> list[AdoptedRetrained]:
+    """What this attempt made again so far."""
+    return [event.fact for event in erasure.progress.events if isinstance(event.fact, AdoptedRetrained)]
 
 
-def _new_version(erasure: Erasure, adopted: Adoption, before: set[ModelVersion]) -> Registered:
+def _stages(erasure: Erasure, adopted: Adoption) -> list[str]:
+    """What has to run for a clean version, upstream first: every stage on the way from a redacted table; for the last model
+    that the own one comes from, also what makes the own tables of it. The own model's stages are steps of ours."""
+    data, plan = erasure.workspace.data, erasure.plan
+    paths, (_, makers) = [version.path for version in plan.before], dvc_stages.workflow(data)
+    found = dvc_stages.between(data, paths, adopted.stage or "")
+    feeding = plan.adopted[: plan.before_own]
+    own = erasure.workspace.settings.own
+    if own and feeding and adopted.model.name == feeding[-1]:
+        for maker in dict.fromkeys(makers[path] for path in own.data.tables if path in makers):
+            way = dvc_stages.between(data, paths, maker)
+            found += way if set(way) & {adoptions(erasure.workspace)[name].stage for name in feeding} else []
+    ours = {makers[path] for path in settings.PATHS if path in makers} if own else set()
+    return [stage for stage in dict.fromkeys(found) if stage not in ours]
+
+
+def _run(erasure: Erasure, adopted: Adoption, stages: Sequence[str]) -> list[Registered]:
+    """Run these stages: the versions of models in the plan that they registered. What a killed run of them left is a stray."""
+    workspace = erasure.workspace
+    if not stages:
+        return []
+    theirs = [name for name in erasure.plan.adopted if adoptions(workspace)[name].stage in stages]
+    before = [one for name in theirs for one in workspace.models.versions(name)]
+    _tag_strays(erasure, before)
+    try:
+        dvc_stages.run(workspace.data, stages, {MLFLOW_TRACKING_URI: workspace.models.uri, ERASURE: erasure.erasure_id})
+    except (Refused, NotFound) as error:
+        raise _refuse(erasure, adopted, str(error)) from error
+    known = {one.model for one in before}
+    return [one for name in theirs for one in workspace.models.versions(name) if one.model not in known]
+
+
+def _tag_strays(erasure: Erasure, versions: Sequence[Registered]) -> None:
+    """Versions that this erasure had made and that nothing came of: they stand on clean data and serve nobody."""
+    workspace = erasure.workspace
+    kept = {ModelVersion(made.model, made.version) for made in _made(erasure)}
+    kept |= {ModelVersion(moved.model, moved.version) for moved in erasure.every(AdoptedPromoted)}
+    kept |= {ModelVersion(name, number) for name, each in workspace.models.every_alias().items() for number in each.values()}
+    loose = [one for one in versions if one.model not in kept and STRAY not in one.tags]
+    if loose:
+        with workspace.models.reader() as reader:
+            runs = reader.runs([one.run_id for one in loose if one.run_id])
+        for one in loose:
+            if one.run_id in runs and runs[one.run_id].erasure == erasure.erasure_id:
+                workspace.models.tag(one.model, {STRAY: erasure.erasure_id})
+
+
+def _beside(erasure: Erasure) -> list[Registered]:
+    """What stages of this attempt registered for models whose turn had not come."""
+    named = {one for made in _made(erasure) for one in made.beside}
+    return [one for one in erasure.workspace.models.every_version() if one.model in named]
+
+
+def _made_again(erasure: Erasure, stages: Sequence[str]) -> dict[str, DataVersion]:
+    """Path → the version of each redacted table that these stages made anew, indexed: it came out of what was made again."""
+    workspace, holdings = erasure.workspace, Holdings.of(erasure.workspace)
+    _, makers = dvc_stages.workflow(workspace.data)
+    found: dict[str, DataVersion] = {}
+    for path, before in erasure.after.items():
+        if makers.get(path) in stages:
+            person = holdings.person_in(path)
+            made = current_version(workspace, path, person)
+            if made.digest != before.digest:
+                index_table(workspace, made, workspace.path(path), person, parent=before.digest)
+                found[path] = made
+    return found
+
+
+def _new_version(erasure: Erasure, adopted: Adoption, came: Sequence[Registered]) -> Registered:
     """The version that was registered while the stage ran; another one may be, by somebody else's run."""
     workspace, name = erasure.workspace, adopted.model.name
-    fresh = [one for one in workspace.models.versions(name) if one.model not in before]
+    fresh = [one for one in came if one.model.name == name]
     if len(fresh) > 1:
         with workspace.models.reader() as reader:
             runs = reader.runs([one.run_id for one in fresh if one.run_id])
@@ -171,7 +248,9 @@ def promote_step(erasure: Erasure, sets: RecordSets, name: str) -> AdoptedPromot
 
 def _promote(erasure: Erasure, sets: RecordSets, made: AdoptedRetrained) -> AdoptedPromoted:
     workspace, name = erasure.workspace, made.model
-    new, old = ModelVersion(name, made.version), _tainted(erasure, sets, name)
+    new = ModelVersion(name, made.version)
+    old = [*_tainted(erasure, sets, name), *_strays(erasure, new)]
+    workspace.lineage.add_edges(parentage.edges(workspace, new))
     moved = [alias for alias, version in workspace.models.aliases(name).items() if ModelVersion(name, version) in old]
     for alias in moved:
         workspace.models.move_alias(name, alias, expected=workspace.models.alias(name, alias), to=new)
@@ -187,6 +266,13 @@ def _promote(erasure: Erasure, sets: RecordSets, made: AdoptedRetrained) -> Adop
         aliases=tuple(sorted(moved)),
         tokens=tuple(sorted(erasure.plan.tokens)),
     )
+
+
+def _strays(erasure: Erasure, new: ModelVersion) -> list[ModelVersion]:
+    """What this erasure registered besides the new version: nobody is served by it, and it goes with those they shaped."""
+    versions = erasure.workspace.models.versions(new.name)
+    _tag_strays(erasure, [one for one in versions if one.model != new])
+    return [one.model for one in erasure.workspace.models.versions(new.name) if one.tags.get(STRAY) == erasure.erasure_id]
 
 
 def _tainted(erasure: Erasure, sets: RecordSets, name: str) -> list[ModelVersion]:

@@ -10,8 +10,9 @@ from unlearning.domain.entities import Impact, ModelRecord, ShapedVersion, Shard
 from unlearning.domain.events import ImpactAssessed, SubjectNotFound
 from unlearning.domain.planning import cost, impact
 from unlearning.erasure.search import Search, shaped_records
-from unlearning.lineage import graph
+from unlearning.lineage import follow, graph
 from unlearning.lineage.shaped import shaped_by
+from unlearning.project.holdings import adoptions
 from unlearning.traces import deletion
 from unlearning.traces.within_reach import Reach
 
@@ -77,6 +78,8 @@ def assess_step(erasure: Erasure, sets: RecordSets) -> Impact:
     """2: find everything the people are in; nothing is changed. People of whom there is no record leave the batch here."""
 
     def body() -> ImpactAssessed:
+        if adoptions(erasure.workspace):
+            follow.note_edges(erasure.workspace)
         return ImpactAssessed(impact=assess(erasure.workspace, erasure.tokens, sets.found))
 
     impact = erasure.once(ImpactAssessed, body).impact

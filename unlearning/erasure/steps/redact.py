@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def check_unmoved(erasure: Erasure) -> None:
     """Raises ParentMoved when another erasure, or a user, changed a table after this erasure redacted it."""
     holdings = Holdings.of(erasure.workspace)
-    for after in erasure.done(DataRedacted).after:
+    for after in erasure.after.values():
         if current_version(erasure.workspace, after.path, holdings.person_in(after.path)).digest != after.digest:
             raise ParentMoved(f"{after.path} changed since {erasure.erasure_id} redacted it; it will be planned again")
 

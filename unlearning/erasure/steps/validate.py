@@ -20,16 +20,19 @@ from unlearning.project.training.judging import check_table, frame, profile_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from unlearning.domain.versions import DataVersion
     from unlearning.erasure.erasure import Erasure
     from unlearning.erasure.record_sets import RecordSets
 
 
 def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
     """Great Expectations on those of these tables that the erasure rewrote, against the version each was made from."""
-    workspace, removed = erasure.workspace, erasure.done(DataRedacted).removed
-    holdings = Holdings.of(workspace)
-    results: list[CheckResult] = []
+    workspace, redacted = erasure.workspace, erasure.done(DataRedacted)
+    holdings, removed, again = Holdings.of(workspace), redacted.removed, set(erasure.after.values()) - set(redacted.after)
+    results = [result for version in again if version.path in paths for result in absence_checks(erasure, version)]
     for before in erasure.plan.before:
+        if before.path in {version.path for version in again}:
+            continue
         if removed[before.path] and before.path in paths:
             person = holdings.person_in(before.path)
             old = frame(workspace.data.fetch(before), before.path, person)
@@ -46,8 +49,18 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
     return tuple(results)
 
 
+def absence_checks(erasure: Erasure, version: DataVersion) -> tuple[CheckResult, ...]:
+    """Great Expectations on a table that a stage made anew: nobody who was erased is in it, whatever else it says now."""
+    workspace, path = erasure.workspace, version.path
+    person = Holdings.of(workspace).person_in(path)
+    canary = _who_stays(erasure, frame(workspace.path(path), path, person)[person])
+    report = check_table(workspace, path, person, redacted=erasure.plan.tokens, canary=canary)
+    return tuple(replace(result, name=f"{path}: {result.name}") for result in report.results)
+
+
 def _who_stays(erasure: Erasure, before: pd.Series[Any]) -> object | None:
-    """Someone of the old version who must be found in the new one: shows that the search spells people as the index does.
+    """Someone who must be found in the new version, of the old one if there is one: shows that the search spells people as the
+    index does.
 
     Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
     """

@@ -45,6 +45,15 @@ def above(data: DvcData, path: str) -> list[str]:
         return [one for one in dict.fromkeys(found) if one != path]
 
 
+def workflow(data: DvcData) -> tuple[dict[str, frozenset[str]], dict[str, str]]:
+    """(stage → the stages that it reads from, directly; path → the stage that makes it)."""
+    with data.opened() as repo:
+        graph = repo.index.graph
+        named = {one: data.stage_name(one) for one in repo.index.stages if one.cmd}
+        reads = {name: frozenset(named[each] for each in graph.successors(one) if each in named) for one, name in named.items()}
+        return reads, {_path(data, out): name for one, name in named.items() for out in one.outs}
+
+
 def read_by(data: DvcData, stage: str) -> list[Tracked]:
     """What a stage read when it last ran, as DVC recorded it."""
     with data.opened() as repo:

@@ -10,12 +10,12 @@ import contextlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.hashing import canonical, digest
-from unlearning.stores.mlflow.api import pages
+from unlearning.stores.mlflow.api import experiments, pages
 from unlearning.stores.mlflow.connection import mlflow_exception
 from unlearning.stores.sql.followed import RunRead
 
@@ -63,11 +63,17 @@ class RunFacts:
     """The erasure that had it made again."""
     experiment: str = ""
     ended_ms: int | None = None
+    said_of_parent: Mapping[str, str] = field(default_factory=dict)
+    """Those of its tags that say which version it made its model from, and how."""
+    parent: str | None = None
+    """The run that it was started in."""
+    made: tuple[str, ...] = ()
+    """Logged models that came out of it."""
 
     @property
     def read(self) -> RunRead:
-        """What is remembered of it: everything but its input models as a digest, in no order that MLflow chose."""
-        shown = {**vars(self), "models": None, "datasets": sorted(map(vars, self.datasets), key=canonical)}
+        """What is remembered of it: everything but its models as a digest, in no order that MLflow chose."""
+        shown = {**vars(self), "models": None, "made": None, "datasets": sorted(map(vars, self.datasets), key=canonical)}
         return RunRead(self.run_id, self.experiment, digest(shown), self.models)
 
 
@@ -120,6 +126,25 @@ class Reader:
             search = pages(self._client.search_runs, experiments, filter_string=query, run_view_type=ViewType.ALL)
             yield from map(_run_facts, search)
 
+    def every_run(self, before: Mapping[str, RunRead] = _NOTHING) -> dict[str, RunFacts]:
+        """Every run of every experiment, those that are marked as deleted too. before: as in `runs`."""
+        from mlflow.entities import ViewType
+
+        everywhere = [one.experiment_id for one in experiments(self._client)]
+        found = map(_run_facts, pages(self._client.search_runs, everywhere, run_view_type=ViewType.ALL)) if everywhere else ()
+        shown = {run.run_id: run for run in found}
+        same = {name for name, run in shown.items() if name in before and run.read.shown == before[name].shown}
+        asked = self._several(shown.keys() - same, self._client.get_run)
+        return {name: replace(run, models=before[name].models) for name, run in shown.items() if name in same} | {
+            name: _run_facts(run) for name, run in asked.items()
+        }
+
+    def every_logged_model(self) -> dict[str, LoggedFacts]:
+        """Every logged model of every experiment."""
+        everywhere = [one.experiment_id for one in experiments(self._client)]
+        found = pages(self._client.search_logged_models, everywhere) if everywhere else ()
+        return {one.model_id: LoggedFacts(one.model_id, one.source_run_id or None, dict(one.tags or {})) for one in found}
+
     def logged_models(self, model_ids: Collection[str]) -> dict[str, LoggedFacts]:
         """The logged models that are still there."""
         found = self._several(model_ids, self._client.get_logged_model)
@@ -155,6 +180,9 @@ def _run_facts(run: Any) -> RunFacts:
         erasure=tags.get("unlearning.erasure"),
         experiment=run.info.experiment_id,
         ended_ms=run.info.end_time,
+        parent=tags.get("mlflow.parentRunId"),
+        made=tuple(one.model_id for one in (run.outputs.model_outputs if run.outputs else None) or ()),
+        said_of_parent={key: value for key, value in tags.items() if key.startswith("unlearning.derived_")},
     )
 
 

@@ -47,15 +47,25 @@ class MlflowGarbage:
         """What is logged there besides rows."""
         return MlflowFiles(self.models.uri, self.models.scratch)
 
-    def of(self, versions: Iterable[tuple[ModelVersion, str | None]]) -> list[Trace]:
-        """What there is of versions and their runs: themselves, their logged models, their runs, data sets of no other run."""
+    def of(
+        self,
+        versions: Iterable[tuple[ModelVersion, str | None]],
+        more: Collection[str] = (),
+        *,
+        spared: Collection[str] = (),
+    ) -> list[Trace]:
+        """What there is of versions and their runs: themselves, their logged models, their runs, data sets of no other run.
+
+        more: runs that go with them. spared: logged models that one of the runs names and that are not theirs.
+        """
         wanted = list(versions)
-        runs = {run_id for _, run_id in wanted if run_id is not None}
+        runs = {run_id for _, run_id in wanted if run_id is not None} | set(more)
         found = [Trace(str(version), VERSION) for version, _ in wanted]
         with self.models.client() as client:
             there = api.runs(client, runs)
             found += [Trace(run.info.run_id, RUN, str(run.info.artifact_uri)) for run in there]
-            found += [Trace(model_id, MODEL, location) for model_id, location in self._made_by(client, there)]
+            made = self._made_by(client, there)
+            found += [Trace(model_id, MODEL, location) for model_id, location in made if model_id not in spared]
         if self.backend is not None:
             with self.store() as store:
                 found += [Trace(one, DATASET) for run_id in sorted(runs) for one in mlflow_rows.own_datasets(store, run_id)]

@@ -17,6 +17,7 @@ from unlearning.domain.errors import NotFound, ParentMoved, ProjectError, Unavai
 from unlearning.domain.hashing import digest, file_digest
 from unlearning.domain.versions import ModelVersion
 from unlearning.stores import spool
+from unlearning.stores.mlflow.api import runs
 from unlearning.stores.mlflow.bulk_reader import Reader
 from unlearning.stores.mlflow.connection import (
     address,
@@ -28,6 +29,7 @@ from unlearning.stores.mlflow.connection import (
     mlflow_exception,
     silence,
 )
+from unlearning.stores.mlflow.files import MlflowFiles
 from unlearning.stores.mlflow.packaging import (
     Candidate,
     data_tags,
@@ -233,6 +235,18 @@ class MlflowModels:
         """The last value of each metric of a run. Raises NotFound."""
         with self._client() as client, self._missing(f"run {run_id}"):
             return {name: float(value) for name, value in client.get_run(run_id).data.metrics.items()}
+
+    def artifacts(self, run_id: str) -> list[str]:
+        """The paths of every file that a run logged, relative to its folder; empty for one that is gone."""
+        with self._client() as client:
+            found = [run.info.artifact_uri for run in runs(client, [run_id])]
+            return MlflowFiles(self.uri, self.scratch).paths(str(found[0])) if found else []
+
+    def experiment_ids(self) -> set[str]:
+        """The experiment that this project logs to, if it is there."""
+        with self._client() as client:
+            found = client.get_experiment_by_name(self.experiment)
+            return {str(found.experiment_id)} if found else set()
 
     def manifest(self, version: ModelVersion) -> dict[str, str]:
         """Relative path → SHA-256 of every file of the version, as they are stored now."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.domain.versions import ModelVersion
+from unlearning.lineage.run_trees import Around
 from unlearning.stores.mlflow.garbage import DATASET, MODEL, RUN, MlflowGarbage
 
 NAME = "MLflow"
@@ -24,17 +25,22 @@ class MlflowPlace:
     """What serves now: where other aliases of a deleted version go."""
     forgotten: Callable[[Sequence[str]], None] = field(repr=False)
     """Told the names of versions that are gone, so that the lineage says so."""
+    around: Callable[[frozenset[str]], Around] = field(default=lambda _tokens: Around(), repr=False)
+    """Tokens → the runs that hang on those versions, and what people shaped or may have shaped besides."""
     name: str = NAME
     level: Level = "model"
-    how: str = "every version that the lineage says they shaped looked up, with its run, logged models, data sets and files"
+    how: str = (
+        "every version that the lineage says they shaped looked up, with its run, the runs of its tree, logged models, data "
+        "sets and files; every other run asked what it read"
+    )
 
     def find(self, wanted: Wanted) -> Found:
-        """What is left of versions that they shaped. Raises Unavailable."""
-        versions = self.shaped(wanted.tokens)
+        """What is left of versions that they shaped, and of what hangs on those. Raises Unavailable."""
+        versions, around = self.shaped(wanted.tokens), self.around(wanted.tokens)
         known = wanted.known.get(self.name, frozenset())
-        left = self.garbage.still({*self.garbage.of(versions), *known})
+        left = self.garbage.still({*self.garbage.of(versions, around.runs, spared=around.spared), *known})
         left.sort(key=lambda trace: (trace.kind, trace.name, trace.location))
-        return Found(tuple(left), searched=len(versions) + len(known))
+        return Found(tuple(left), searched=len(versions) + len(known) + around.searched, unclear=around.unclear)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them in the order that leaves nothing. Raises Unavailable."""
