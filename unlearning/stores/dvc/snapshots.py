@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.versions import Tracked
-from unlearning.stores.tables.tables import SUFFIXES
+from unlearning.stores.tables.parts import is_table_name
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -55,7 +55,7 @@ class Snapshot:
         return tuple(
             dep
             for dep in made.deps
-            if dep.path.endswith(SUFFIXES) or any(path == dep.path or _one_holds_the_other(path, dep.path) for path in paths)
+            if is_table_name(dep.path) or any(path == dep.path or _one_holds_the_other(path, dep.path) for path in paths)
         )
 
     def stage(self, name: str) -> Made | None:
