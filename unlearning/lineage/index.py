@@ -13,7 +13,7 @@ from unlearning.domain.errors import Damaged, DataError, IdentifierError, NotFou
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.stores.sql.followed import EVERY_PATH, Opened, State
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import parts, tables
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -72,7 +72,10 @@ class Opening:
                 return self._open_folder(content)
             if not content.path.lower().endswith(tables.SUFFIXES):
                 return self._said(content, "no table")
-            return self._open_table(content, self.workspace.data.content(*content))
+            file = self.workspace.data.content(*content)
+            if not parts.is_table_name(content.path) and not parts.holds_rows(file):
+                return self._said(content, "no table")
+            return self._open_table(content, file)
         except NotFound as error:
             return self._said(content, "gone", str(error))
         except Unavailable as error:

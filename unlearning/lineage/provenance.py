@@ -18,7 +18,7 @@ from unlearning.project.holdings import adoptions
 from unlearning.project.people import index_tokens
 from unlearning.stores.files import replacing
 from unlearning.stores.sql.followed import Gap
-from unlearning.stores.tables.tables import SUFFIXES
+from unlearning.stores.tables.parts import is_table_name
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -236,7 +236,7 @@ def _drawn(workspace: Workspace, chosen: Chosen, atlas: Atlas, aliases: Mapping[
 
 def _unopened(atlas: Atlas) -> list[Gap]:
     """Tables that only a backfill opens: whoever asks about a person must hear of them."""
-    tables = [one for one in atlas.opened.values() if one.state == "unopened" and one.content.path.endswith(SUFFIXES)]
+    tables = [one for one in atlas.opened.values() if one.state == "unopened" and is_table_name(one.content.path)]
     if not tables:
         return []
     why = f"{len(tables)} tables of the DVC history that fed no known model were never opened"

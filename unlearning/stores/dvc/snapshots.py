@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.versions import Tracked
 from unlearning.stores.dvc.recorded_hashes import is_local
-from unlearning.stores.tables.tables import SUFFIXES
+from unlearning.stores.tables.parts import is_table_name
 
 if TYPE_CHECKING:
     from dvc.repo import Repo
@@ -56,7 +56,7 @@ class Snapshot:
         return tuple(
             dep
             for dep in made.deps
-            if dep.path.endswith(SUFFIXES) or any(path == dep.path or _one_holds_the_other(path, dep.path) for path in paths)
+            if is_table_name(dep.path) or any(path == dep.path or _one_holds_the_other(path, dep.path) for path in paths)
         )
 
     def stage(self, name: str) -> Made | None:

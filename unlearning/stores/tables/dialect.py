@@ -107,8 +107,9 @@ def _measured(text: str, dialect: Dialect) -> Dialect:
     widths = _widths(end.join(lines[start:]), dialect)
     if not widths:
         return dialect
-    # What most rows have; where two are as common, the wider one.
-    usual = max(Counter(widths[len(widths) // 2 :]).items(), key=lambda item: (item[1], item[0]))[0]
+    # What most rows have; where two are as common, what the first line has, and otherwise the wider one.
+    later = Counter(widths[len(widths) // 2 :])
+    usual = max(later, key=lambda width: (later[width], width == widths[0], width))
     lead = next(number for number, width in enumerate(widths) if width == usual) if usual > 1 else 0
     even = sum(width == usual for width in widths[lead:]) >= _EVEN_SHARE * len(widths[lead:])
     skipped = _lines_before(lines, start, lead)

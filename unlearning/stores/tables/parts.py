@@ -12,8 +12,14 @@ from pathlib import Path
 
 from unlearning.domain.errors import DataError, NotFound
 from unlearning.domain.hashing import file_digest
+from unlearning.stores.tables.pieces import Aside, Rows
+from unlearning.stores.tables.reading import Reading
 
-SUFFIXES = (".parquet", ".csv")
+_JSON = (".json", ".jsonl", ".ndjson")
+_PLAIN = (".parquet", ".csv", ".tsv", ".feather", ".arrow", ".orc", *_JSON)
+SUFFIXES = tuple(suffix + packed for suffix in _PLAIN for packed in ("", ".gz", ".bz2", ".xz", ".zst"))
+"""How the name of a table ends; one that ends in JSON may be something else."""
+ENDINGS = f"{', '.join(_PLAIN[:-1])} or {_PLAIN[-1]}, maybe compressed"
 LISTING = ".dir"
 """Suffix of the object in which DVC lists a folder."""
 
@@ -47,22 +53,42 @@ def parts(path: Path, *, named: str) -> dict[str, tuple[Path, str]]:
     if len(kinds) != 1 or not kinds <= set(SUFFIXES):
         strangers = sum(suffix_of(name) not in SUFFIXES for name in found)
         what = f"{strangers} files that are no tables" if strangers else "parts of several kinds" if kinds else "no part"
-        raise DataError(f"{named} is a folder with {what}; expected parts that all end in {' or all in '.join(SUFFIXES)}")
+        raise DataError(f"{named} is a folder with {what}; expected parts that all end in one of {ENDINGS}")
     numbered = enumerate(found.items(), 1)
     return {name: (file, f"{named}, part {number} of {len(found)}{suffix_of(name)}") for number, (name, file) in numbered}
 
 
 def suffix_of(name: str) -> str:
-    """The kind of a file, in lower case."""
-    return Path(name).suffix.lower()
+    """The kind of a file, in lower case; of a compressed table both: `.csv.gz`."""
+    low = name.lower()
+    return next((suffix for suffix in sorted(SUFFIXES, key=len, reverse=True) if low.endswith(suffix)), Path(low).suffix)
+
+
+def is_table_name(path: str) -> bool:
+    """A file that is called so is a table; JSON may be anything, so its name says nothing."""
+    return path.lower().endswith(SUFFIXES) and not _may_be_anything(path)
 
 
 def is_table(path: Path) -> bool:
-    """A file, or a folder of files, that ends as tables do."""
+    """A file, or a folder of files, that ends as tables do; of JSON, that holds rows."""
     if not path.exists():
         return False
-    kinds = {suffix_of(name or path.name) for name, file in files(path).items() if file.stat().st_size}
-    return len(kinds) == 1 and kinds <= set(SUFFIXES)
+    found = {name or path.name: file for name, file in files(path).items() if file.stat().st_size}
+    kinds = {suffix_of(name) for name in found}
+    if len(kinds) != 1 or not kinds <= set(SUFFIXES):
+        return False
+    return all(holds_rows(file) for name, file in found.items() if _may_be_anything(name))
+
+
+def holds_rows(file: Path) -> bool:
+    """A file begins with rows of a table."""
+    with file.open("rb") as stream:
+        first = next((piece for piece in Reading().open(stream)[1] if not isinstance(piece, Aside)), None)
+    return isinstance(first, Rows)
+
+
+def _may_be_anything(name: str) -> bool:
+    return suffix_of(name).startswith(_JSON)
 
 
 def put_in_place(draft: Path, out: Path, *, before: Path) -> bool:

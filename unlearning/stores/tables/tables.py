@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NotFound
 from unlearning.domain.hashing import IdentifierKind
+from unlearning.stores.tables import loading
 from unlearning.stores.tables import parts as table_parts
+from unlearning.stores.tables.pieces import parsing
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = table_parts.SUFFIXES
-
-_UNTYPED = b"unlearning.untyped"
-"""Marks a table whose column names are a first line that nobody vouches for."""
 
 
 class People(NamedTuple):
@@ -58,10 +57,11 @@ def names_people(columns: Collection[str], person: str) -> bool:
 
 
 def read(path: Path, *, person: str | None = None, named: str | None = None) -> pa.Table:
-    """A table from a Parquet or CSV file, or from the parts of a folder, in the order of their paths.
+    """A table from a file of any form that is one, or from the parts of a folder, in the order of their paths.
 
-    person: in CSV, what is read as text, so that `0042` stays `0042`. named: the table's tracked path when
-    `path` is a cache object without a suffix. Raises NotFound without a file, DataError when it cannot be read.
+    Its name says that it is a table, its content which form it has. person: in CSV, what is read as text, so that `0042` stays
+    `0042`. named: the table's tracked path when `path` is a cache object without a suffix. Raises NotFound without a file,
+    DataError when it cannot be read.
     """
     named = named or str(path)
     if table_parts.is_folder(path):
@@ -69,16 +69,18 @@ def read(path: Path, *, person: str | None = None, named: str | None = None) -> 
         return _joined([read(file, person=person, named=part) for file, part in parts.values()], named)
     form = form_of(named)
     try:
-        return _read_parquet(path) if form == ".parquet" else _read_csv(path, person)
+        with parsing(form):
+            return loading.load(path, columns_of(person) if person else ())
     except FileNotFoundError:
         raise NotFound(f"{named} does not exist; run `dvc pull`, or the stage that makes it") from None
-    except (ValueError, OSError) as error:  # pyarrow's ArrowInvalid is a ValueError, its I/O errors are OSErrors
-        raise DataError(f"{named} is no readable {form[1:]} table ({type(error).__name__}); restore or rewrite it") from None
+    except DataError as error:
+        kind = type(error.__context__ or error).__name__
+        raise DataError(f"{named} is no readable {form[1:]} table ({kind}); restore or rewrite it") from None
 
 
 def said_columns(table: pa.Table) -> str:
     """The columns of a table, for a message; of a CSV how many: where its header is missing, a person's record stands there."""
-    if _UNTYPED in (table.schema.metadata or {}):
+    if loading.UNTYPED in (table.schema.metadata or {}):
         return f"{table.num_columns} columns in its first line"
     return ", ".join(table.column_names)
 
@@ -183,29 +185,10 @@ def _joined(tables: Sequence[pa.Table], named: str) -> pa.Table:
 
 def form_of(named: str) -> str:
     """The kind of table that a name says, in lower case. Raises DataError for another."""
-    suffix = Path(named).suffix.lower()
+    suffix = table_parts.suffix_of(named)
     if suffix not in SUFFIXES:
-        raise DataError(f"{named}: unknown kind of table; expected a name that ends in {' or '.join(SUFFIXES)}")
+        raise DataError(f"{named}: unknown kind of table; expected a name that ends in {table_parts.ENDINGS}")
     return suffix
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    import pyarrow.parquet as pq
-
-    with path.open("rb") as stream:
-        return pq.read_table(stream, use_threads=False)
-
-
-def _read_csv(path: Path, person: str | None) -> pa.Table:
-    import pyarrow as pa
-    from pyarrow import csv
-
-    table = csv.read_csv(
-        path,
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(columns_of(person), pa.string()) if person else None),
-    )
-    return table.replace_schema_metadata({_UNTYPED: b""})
 
 
 def _plain(value: Any, column: str) -> object:

@@ -1,0 +1,115 @@
+"""Files that are one table, as an Arrow table: by the same rules as they are searched, whatever their form."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from unlearning.domain.errors import DataError
+from unlearning.stores.tables.dialect import COMMON, SAMPLE_BYTES, Dialect, csv_dialect
+from unlearning.stores.tables.encoding import encoding
+from unlearning.stores.tables.forms import archives, columnar, delimited, documents
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNTYPED = b"unlearning.untyped"
+"""Marks a table whose column names are a first line that nobody vouches for."""
+_SPACES = " \t\r\n"
+
+
+def load(path: Path, people: Sequence[str] = ()) -> pa.Table:
+    """The table in a file, told by its content. Raises FileNotFoundError, DataError, and whatever a parser does.
+
+    people: the columns that name a person: text in a CSV stays text there, so that `0042` stays `0042`.
+    """
+    with ExitStack() as opened:
+        stream: IO[bytes] = opened.enter_context(path.open("rb"))
+        head = stream.read(SAMPLE_BYTES)
+        while (codec := archives.codec(head)) is not None:
+            stream = opened.enter_context(archives.decompressed(stream, codec))
+            head = stream.read(SAMPLE_BYTES)
+        stream.seek(0)
+        return _load(stream, head, people)
+
+
+def _load(stream: IO[bytes], head: bytes, people: Sequence[str]) -> pa.Table:
+    import pyarrow.orc
+    import pyarrow.parquet as pq
+
+    if head.startswith((b"PAR1", b"PARE")):
+        return pq.read_table(stream, use_threads=False)
+    if head.startswith(b"ARROW1"):
+        return pyarrow.ipc.open_file(stream).read_all()
+    if head.startswith(b"\xff\xff\xff\xff"):
+        return pyarrow.ipc.open_stream(stream).read_all()
+    if head.startswith(b"FEA1"):
+        return columnar.read_feather(stream)
+    found = encoding(head)
+    if found is None:
+        # Its first letters could begin a text.
+        return pyarrow.orc.ORCFile(stream).read()
+    text = head[len(found.mark) :].decode(found.name, "ignore").lstrip(_SPACES)
+    if text[:1] in ("{", "["):
+        return _json(stream.read()[len(found.mark) :].decode(found.name))
+    return _csv(stream, head, people)
+
+
+def _csv(stream: IO[bytes], head: bytes, people: Sequence[str]) -> pa.Table:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    dialect = _dialect(head, people)
+    source, _ = delimited.body(stream, dialect, always=True)
+    table = csv.read_csv(
+        source,
+        parse_options=delimited.parse_options(dialect),
+        convert_options=csv.ConvertOptions(column_types=dict.fromkeys(people, pa.string())),
+    )
+    return table.replace_schema_metadata({UNTYPED: b""})
+
+
+def _dialect(head: bytes, people: Sequence[str]) -> Dialect:
+    """As the head shows it; where the first line names the people in another plain way, so."""
+    found = csv_dialect(head)
+    for delimiter in (found.delimiter, *COMMON):
+        for skipped in (found.skipped_lines, 0):
+            one = replace(found, delimiter=delimiter, skipped_lines=skipped)
+            if people and delimited.parsable(one) and set(people) <= set(delimited.header(head, one)):
+                return one
+    return found
+
+
+def _json(text: str) -> pa.Table:
+    """A list of objects, an object of columns, a split, or an object a line; a key that is not everywhere is null elsewhere."""
+    import pyarrow as pa
+
+    try:
+        content = documents.loads(text)
+    except ValueError:
+        content = [documents.loads(line) for line in io.StringIO(text) if line.strip()]
+    if isinstance(content, documents.Pairs):
+        table = documents.as_table(content, lambda _: None)
+        if table is not None:
+            names, columns, _ = table
+            # Without a name: the names of rows, as pandas writes them.
+            named = {name: _plain(column) for name, column in zip(names, columns, strict=True) if name}
+            return pa.table(named)
+        content = [content]
+    if not isinstance(content, list) or not all(isinstance(row, documents.Pairs) for row in content):
+        raise DataError("a JSON document is no table; expected a list of records, an object of columns, or a record a line")
+    keys = dict.fromkeys(key for row in content for key, _ in row)
+    rows = [dict(row) for row in content]
+    return pa.table({key: [_plain(row.get(key)) for row in rows] for key in keys})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, documents.Pairs):
+        return {key: _plain(inner) for key, inner in value}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list) else value
