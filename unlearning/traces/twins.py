@@ -7,15 +7,15 @@ under `refs/unlearning/twins/<commit>`, whose DVC files name the new ones. Histo
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview, NotFound
@@ -25,6 +25,8 @@ from unlearning.stores import spool
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.objects import ObjectStore, object_stores
 from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
+from unlearning.stores.scans.looking import look
+from unlearning.stores.tables import people as table_people
 from unlearning.stores.tables import redaction, tables
 from unlearning.traces.old_revisions import commit_twins, known
 from unlearning.traces.within_reach import Reach
@@ -102,19 +104,35 @@ class _Maker:
     def _table(self, name: str, old: Path, draft: Path) -> Twin:
         named = f"{name}{redaction.ending(old, self.names.get(name, ''))}"
         gone = self.tokens - self.kept.get(name, frozenset())
-        theirs = [people.mask(gone) for people in self._people(old, named)]
+        columns = self._columns(old, named)
+        theirs = [people.mask(gone) for people in self._people(old, named, columns)] or [self._naming(old, named, gone)]
         out = draft.with_suffix(Path(named).suffix)
         redaction.redact(old, out, ~np.logical_or.reduce(theirs), named=named)
         out.replace(draft)
-        return self._twin(name, _md5(draft), draft, size=draft.stat().st_size)
+        if not columns:
+            self._check_gone(draft, name, gone)
+        return self._twin(name, hashing.file_md5(draft), draft, size=draft.stat().st_size)
 
-    def _people(self, file: Path, named: str) -> list[People]:
-        """Who is in a table, by each person column that it has."""
-        columns = self.columns
-        if len(columns) > 1:
-            here = tables.read(file, named=named).column_names
-            columns = tuple(one for one in columns if tables.names_people(here, one)) or columns[:1]
+    def _columns(self, file: Path, named: str) -> tuple[str, ...]:
+        """The person columns that a table has, of those that are known."""
+        here = tables.read(file, named=named).column_names
+        return tuple(one for one in self.columns if tables.names_people(here, one))
+
+    def _people(self, file: Path, named: str, columns: Sequence[str]) -> list[People]:
+        """Who is in a table, by each of these columns."""
         return [people_in(self.workspace, tables.read(file, person=one, named=named), one) for one in columns]
+
+    def _naming(self, file: Path, named: str, gone: frozenset[str]) -> NDArray[np.bool_]:
+        """(n,) true where a cell of a table whose person column nobody knows is one of them."""
+        watch = self.reader.watch
+        return table_people.rows_naming(tables.read(file, named=named), gone, kind=watch.kind, key=watch.key)
+
+    def _check_gone(self, draft: Path, name: str, gone: frozenset[str]) -> None:
+        """Raises DataError when they are in it all the same: in a longer text, in what describes the table."""
+        with draft.open("rb") as stream:
+            seen = look(replace(self.reader.watch, tokens=gone), stream)
+        if seen.found or seen.maybe or not seen.read:
+            raise DataError(f"object {name} names people elsewhere than in a cell of their own")
 
     def _folder(self, name: str, old: Path, draft: Path, before: TwinMap) -> Twin:
         twins, listed = before.with_twins(self.made.values()), []
@@ -126,7 +144,7 @@ class _Maker:
             twin = twins.last(item["md5"])
             listed.append({**item, "md5": twin.new} if twin else item)
         draft.write_bytes(json.dumps(listed, sort_keys=True).encode())
-        new, size = f"{_md5(draft)}.dir", sum(self._size(item["md5"]) for item in listed)
+        new, size = f"{hashing.file_md5(draft)}.dir", sum(self._size(item["md5"]) for item in listed)
         if not self.stale.isdisjoint(item["md5"] for item in listed):
             self.stale |= {new}
         return self._twin(name, new, draft, size=size, files=len(listed))
@@ -153,7 +171,9 @@ class _Maker:
         """Remember who is in a table's twin, so that the next erasure finds it without opening it."""
         if twin.new.endswith(".dir") or not twin.path:
             return
-        found = self._people(draft, f"{twin.new}{redaction.ending(draft, twin.path)}")
+        named = f"{twin.new}{redaction.ending(draft, twin.path)}"
+        if not (found := self._people(draft, named, self._columns(draft, named))):
+            return  # nobody can say whose the rows are that stay
         tokens = sorted({token for people in found for token in people.everyone})
         version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
         if self.workspace.lineage.data_version(version.digest, version.path) is None:
@@ -168,12 +188,3 @@ def _draft(workspace: Workspace) -> Iterator[Path]:
     """A private file for a moment: it holds rows of people, so what a killed run leaves of it is swept as a spool is."""
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         yield folder / "object"
-
-
-def _md5(file: Path) -> str:
-    """DVC's name for a file."""
-    md5 = hashlib.md5(usedforsecurity=False)
-    with file.open("rb") as stream:
-        while chunk := stream.read(1 << 20):
-            md5.update(chunk)
-    return md5.hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 
+import pyarrow as pa
 import pytest
 
 from unlearning.domain import hashing
@@ -43,3 +44,19 @@ def test_one_line_longer_than_any_header_is_no_table():
 def test_lines_that_are_no_rows_are_no_table_without_people(rest):
     with pytest.raises(DataError):
         tokens(b"patient,age\n" + rest)
+
+
+def test_rows_that_name_somebody_in_whatever_column_are_told_apart_from_the_others():
+    table = pa.table(
+        {
+            "who": ["zq0001", "zq0002", None, "zq0001 too"],
+            "friend": pa.array(["zq0003", "zq0001", "zq0003", None]).dictionary_encode(),
+            "visits": [["zq0001"], [], [], []],
+            "age": [1.5, 2.0, None, 4.0],
+        }
+    )
+    wanted = frozenset({hashing.token(KEY, "zq0001", "text")})
+    assert people.rows_naming(table, wanted, kind="text", key=KEY).tolist() == [True, True, False, False]
+    numbers = pa.table({"n": pa.array([4711, 4712, None], pa.int64()), "x": pa.array([1.0, 4711.0, 4711.5])})
+    wanted = frozenset({hashing.token(KEY, "4711", "integer")})
+    assert people.rows_naming(numbers, wanted, kind="integer", key=KEY).tolist() == [True, True, False]

@@ -6,7 +6,10 @@ An empty or unreadable identifier is nobody, so one bad row hides nobody else.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError
@@ -14,6 +17,10 @@ from unlearning.domain.hashing import IdentifierKind
 from unlearning.stores.tables import cells
 from unlearning.stores.tables.pieces import Aside, Rows, Unread
 from unlearning.stores.tables.reading import Reading
+from unlearning.stores.tables.tables import encoded
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def tokens(stream: IO[bytes], people: Sequence[str], *, kind: IdentifierKind, key: bytes) -> frozenset[str] | None:
@@ -50,3 +57,21 @@ def tokens_of(found: Iterable[object], *, kind: IdentifierKind, key: bytes) -> f
     """The tokens of identifiers as they lie in a table."""
     inner = {print_ for _, print_ in cells.fingerprints(dict.fromkeys(found), kind)}
     return frozenset(token.hex() for token in hashing.keyed(key, inner))
+
+
+def rows_naming(table: pa.Table, tokens: frozenset[str], *, kind: IdentifierKind, key: bytes) -> NDArray[np.bool_]:
+    """(n,) true where some cell of a row, in whatever column, is an identifier of one of these people by itself."""
+    import pyarrow as pa
+
+    named = np.zeros(len(table), dtype=bool)
+    for column in table.columns:
+        if cells.may_identify(column.type):
+            flat = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+            whole = encoded(flat)
+            theirs = [_is_one(value, tokens, kind, key) for value in whole.dictionary.to_pylist()]
+            named |= np.array([*theirs, False])[whole.indices.fill_null(-1).to_numpy()]
+    return named
+
+
+def _is_one(value: Any, tokens: frozenset[str], kind: IdentifierKind, key: bytes) -> bool:
+    return not tokens_of(cells.distinct([value]), kind=kind, key=key).isdisjoint(tokens)
