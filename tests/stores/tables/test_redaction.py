@@ -130,6 +130,12 @@ def test_a_file_that_loses_nothing_stays_byte_for_byte_however_it_was_made(tmp_p
     assert path.read_bytes() == before
 
 
+def test_a_decision_may_be_a_plain_list(tmp_path):
+    path = parquet(tmp_path / "t.parquet", {"who": ["a", "b"]})
+    redaction.redact(path, path, [True, False])
+    assert tables.people(tables.read(path), "who").values == ("a",)
+
+
 def test_a_table_that_is_not_there_is_said_to_be_missing(tmp_path):
     with pytest.raises(NotFound, match="dvc pull"):
         redaction.redact(tmp_path / "t.parquet", tmp_path / "out.parquet", keep(True))

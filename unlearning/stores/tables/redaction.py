@@ -49,6 +49,7 @@ def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None 
 
 def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     """A table's file without the rows where `keep` is false. Raises DataError when that cannot be told or written."""
+    keep = np.asarray(keep, dtype=bool)
     content, codecs = packed.opened(raw, named=named)
     fewer = _copier(content, packed.inner(named))(content, keep, packed.inner(named) if codecs else named)
     return raw if fewer == content else packed.packed(fewer, codecs)
