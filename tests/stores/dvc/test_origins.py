@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tests import clones
-from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, dvc
+from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, dvc
+from unlearning.domain.errors import ProjectError
 from unlearning.stores.dvc import origins
 from unlearning.stores.dvc.repository import DvcData
 
@@ -85,6 +86,16 @@ def test_an_import_of_an_import_names_the_repository_that_it_was_taken_from(proj
     assert [one.source for one in origins.imports(DvcData(project))] == [f"train.csv in {between}"]
 
 
+def test_a_table_of_an_import_that_was_never_downloaded_or_of_an_imported_folder_names_its_owner(
+    project: Path, there: Path
+) -> None:
+    dvc(project, "import", "-q", "--no-download", str(there), "data/train.csv", "-o", "data/theirs.csv")
+    dvc(project, "import", "-q", str(there), "data/notes", "-o", "theirs")
+    for path in ("data/theirs.csv", "theirs/a.txt"):
+        with pytest.raises(ProjectError, match=f"is imported from .*{there}"):
+            current(DvcData(project), path)
+
+
 def test_what_was_added_or_made_here_is_no_import(project: Path) -> None:
     assert origins.imports(DvcData(project)) == []
 
@@ -125,6 +136,8 @@ def test_every_file_of_a_folder_that_a_stage_reads_is_opened(project: Path) -> N
     (project / "raw").mkdir()
     for name in ("a.csv", "b.csv"):
         (project / "raw" / name).write_text(name)
+    (project / "raw/__pycache__").mkdir()
+    (project / "raw/__pycache__/code.pyc").write_bytes(b"\0")
     stage(project, "raw")
     [one] = origins.read_above(DvcData(project), [TRAIN])
     with one.opened() as streams:

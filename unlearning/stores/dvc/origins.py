@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from unlearning.stores.dvc.repository import DvcData
 
 
+_COMPILED = "/__pycache__/"
+"""Python's own copy of code that lies beside it and is read."""
+
+
 @dataclass(frozen=True)
 class Import:
     """One tracked file or folder that somebody else owns."""
@@ -126,7 +130,7 @@ class Read:
 
     def _streams(self) -> Iterator[tuple[str, Any]]:
         found = self.files.find(self.place) if self.files.isdir(self.place) else [self.place]
-        for one in found:
+        for one in (name for name in found if _COMPILED not in str(name)):
             with self.files.open(one, "rb") as stream:
                 yield str(one).removeprefix(self.place), stream
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable
 from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
 from unlearning.domain.versions import DataVersion, Tracked
-from unlearning.stores.dvc import recorded_hashes, snapshots, twin_map
+from unlearning.stores.dvc import origins, recorded_hashes, snapshots, twin_map
 from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.git import command, plumbing
 from unlearning.stores.git import repository as git_repository
@@ -57,6 +57,8 @@ class DvcData:
         file = self.root / path
         with self._open() as repo:
             out = self._tracked(repo, path)
+            if not out.hash_info:
+                _must_be_ours(out, path)
             if not out.use_cache:
                 raise ProjectError(
                     f"{path} is not kept by DVC (cache: false), so no old version could be had; let DVC cache it"
@@ -272,6 +274,7 @@ class DvcData:
             if out.fs_path == target:
                 return out
             if target.startswith(f"{out.fs_path}/"):
+                _must_be_ours(out, self._relative(out.fs_path))
                 raise ProjectError(f"{path} is tracked only as part of the folder {out}; track the table itself")
         raise ProjectError(f"{path} is not tracked by DVC; run `dvc add {path}`, or make it the output of a stage")
 
@@ -317,6 +320,13 @@ def _silence() -> None:
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", message="_NoneStep.value", category=DeprecationWarning)  # DVC's use of pygtrie
+
+
+def _must_be_ours(out: Output, path: str) -> None:
+    """Raises ProjectError for an import that can be no table here: never downloaded, or a folder that a table lies in."""
+    if out.stage.is_import:
+        one = origins.import_of(out.stage, path)
+        raise ProjectError(f"{one}, so no table of it can be redacted here; {one.remedy}")
 
 
 def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:

@@ -161,7 +161,7 @@ class InputsPlace:
             return "unverified"
         if any(each.found & wanted.tokens for each in looks):
             return "residual"
-        return None if looks and all(each.read for each in looks) else "unverified"
+        return None if all(each.read for each in looks) else "unverified"
 
     def _unclear(self, held: Sequence[str], unread: Sequence[str]) -> Iterator[Residual]:
         step = "or freeze the stage that reads it (`dvc freeze STAGE`)"
