@@ -30,8 +30,8 @@ def test_a_model_comes_from_its_stage_and_from_what_feeds_that_also_over_version
         project.workspace.lineage.add_edge(parent, child, "distilled")
     found = origins.made_from(project.workspace, [OUTCOME, A, C])
     assert found[model("outcome")] == {"stage train", "stage prepare"}
-    assert model("b") not in found
-    assert found[model("a")] == {"stage evaluate", "stage prepare", model("c")}
+    assert found[model("a")] == {"stage evaluate", "stage prepare", "model b/1"}
+    assert found["model b/1"] == {model("c")}
     assert {model("c"), model("outcome"), "stage train"} <= found["stage evaluate"]
     assert found["stage train"] == {"stage check", "stage prepare"}
 

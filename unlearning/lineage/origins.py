@@ -54,24 +54,34 @@ def made_from(workspace: Workspace, versions: Collection[ModelVersion]) -> dict[
 
     found = {_stage(stage): all_of(above) for stage, above in reads.items()}
     for version in versions:
-        ancestors = {one.name for one in _above(version, edges)} & names - {version.name}
+        lines = _lines(version, edges, names)
+        for child, origins in lines.items():
+            found.setdefault(child, set()).update(origins)
         read = {content.path for content in contents.get(version, ())} | set(
             own.data.tables if own and own.model == version.name else ()
         )
         mine = runs_in.get(version.name)
-        above = {*map(model, ancestors), *all_of(_makers(read, makers) - {mine})} - {model(version.name)}
-        found.setdefault(model(version.name), set()).update(above | ({_stage(mine)} if mine else set()))
-        if mine:  # the stage trains it, so whatever feeds the model is there before the stage runs
-            found.setdefault(_stage(mine), set()).update(above - set(map(model, registers[mine])))
+        fed = all_of(_makers(read, makers) - {mine}) - {model(version.name)}
+        found.setdefault(model(version.name), set()).update(fed | ({_stage(mine)} if mine else set()))
+        if mine:  # the stage trains it, so what feeds the model is there before the stage runs, unless it registers that too
+            asked = set(map(model, names)) & {one for origins in lines.values() for one in origins}
+            found.setdefault(_stage(mine), set()).update((fed | asked) - set(map(model, registers[mine])))
     return found
 
 
-def _above(version: ModelVersion, edges: Collection[Edge]) -> Collection[ModelVersion]:
-    """Everything that a version was made from, directly or not."""
+def _lines(version: ModelVersion, edges: Collection[Edge], names: Collection[str]) -> dict[str, set[str]]:
+    """What a version comes from, step by step up to models that are asked about: these answer for themselves."""
     parents: dict[ModelVersion, list[ModelVersion]] = {}
     for parent, child, _ in edges:
         parents.setdefault(child, []).append(parent)
-    return reached([version], lambda one: parents.get(one, ())).keys() - {version}
+
+    def above(one: ModelVersion) -> Collection[ModelVersion]:
+        return parents.get(one, ()) if one == version or one.name not in names else ()
+
+    def called(one: ModelVersion) -> str:
+        return model(one.name if one.name in names else str(one))
+
+    return {called(one): set(map(called, above(one))) - {called(one)} for one in reached([version], above) if above(one)}
 
 
 def _makers(paths: Iterable[str], makers: Mapping[str, str]) -> set[str]:
