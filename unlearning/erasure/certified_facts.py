@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,9 +27,9 @@ from unlearning.domain.events import (
     TracesFound,
     VersionRegistered,
 )
-from unlearning.domain.traces import left
+from unlearning.domain.traces import Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
-from unlearning.erasure import decisions, report
+from unlearning.erasure import decisions, report, second_look
 from unlearning.erasure.code_digest import code_digest
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import current_version, people_at
@@ -60,14 +60,22 @@ def promoted_versions(erasure: Erasure) -> list[ModelVersion]:
     return [*own, *(ModelVersion(made.model, made.version) for made, _ in report.adopted_models(erasure))]
 
 
-def erasure_facts(erasure: Erasure, sets: RecordSets) -> facts.CertificateFacts:
-    """Everything that the certificate of an erasure states."""
+def erasure_facts(
+    erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = (), quick: bool = False
+) -> facts.CertificateFacts:
+    """Everything that the certificate of an erasure states.
+
+    identifiers: the same people raw, for the second look, in memory only; quick: without one, and the certificate says so.
+    """
     now, workspace = erasure.now(), erasure.workspace
     trained = erasure.promoted
     checks = erasure.done(CandidateValidated).checks if trained else ()
     done = sweep.sweep(workspace, erasure.plan.tokens)
+    listed = left(done.left, _purged(erasure).residuals)
+    again = None if quick else second_look.look(workspace, erasure.plan.tokens, identifiers)
+    found = again.against(listed) if again else ()
     return facts.CertificateFacts(
-        frame=frame(erasure, _erased(erasure), erasure.erasure_id, now),
+        frame=frame(erasure, _erased(erasure), erasure.erasure_id, now, gaps=(second_look.NOT_MADE,) if quick else ()),
         impact=erasure.done(ImpactAssessed).impact,
         tables=_tables(erasure),
         unlearning=_unlearning(erasure, sets, trained) if trained else None,
@@ -75,8 +83,8 @@ def erasure_facts(erasure: Erasure, sets: RecordSets) -> facts.CertificateFacts:
         trains_own=erasure.plan.own is not None,
         validation=(*checks, *(check for made, _ in report.adopted_models(erasure) for check in made.checks)),
         actions=(*_actions(erasure), *_adopted_actions(erasure)),
-        findings=_findings(done, now),
-        residuals=left(done.left, _purged(erasure).residuals),
+        findings=(*_findings(done, now), *_again(again, found, now)),
+        residuals=left(listed, found),
         plan_digest=_digest(erasure.progress.event(PlanMade)),
         approved_by=decisions.approved_by(erasure),
         recipients=decisions.told(workspace, erasure.started.requests),
@@ -106,7 +114,9 @@ def _erased(erasure: Erasure) -> list[ErasureRequest]:
     return [request for request in erasure.requests if request.token in erasure.plan.tokens]
 
 
-def frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: datetime) -> facts.Frame:
+def frame(
+    erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: datetime, *, gaps: Sequence[str] = ()
+) -> facts.Frame:
     """What every certificate states, whatever came of the requests."""
     workspace = erasure.workspace
     listed = sorted(bytes.fromhex(token) for token in workspace.ledger.state().suppressed())
@@ -123,7 +133,7 @@ def frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: 
             code_digest=code_digest(),
         ),
         requests=tuple(requests),
-        scope=_scope(workspace),
+        scope=_scope(workspace, gaps),
         ledger=facts.LedgerLink(position=position + 1, previous=head, head=head),
         suppression=facts.Suppression(
             since=min(request.received_at for request in requests), commitment=merkle.root(listed), size=len(listed)
@@ -133,12 +143,12 @@ def frame(erasure: Erasure, requests: Sequence[ErasureRequest], name: str, now: 
     )
 
 
-def _scope(workspace: Workspace) -> facts.Scope:
+def _scope(workspace: Workspace, more: Sequence[str]) -> facts.Scope:
     """Where was looked, how many of the known data versions the index covers, and what following could not say."""
     followed, holdings = workspace.followed, Holdings.of(workspace)
     indexed = {(version.path, version.object) for version in workspace.lineage.data_versions()}
     tables = {(one.content.path, one.content.object) for one in followed.opened().values() if one.state != "no table"}
-    gaps = [f"{gap.what}: {gap.why}" for gap in followed.gaps()]
+    gaps = [*more, *(f"{gap.what}: {gap.why}" for gap in followed.gaps())]
     return facts.Scope(
         systems=(
             "DVC tables " + ", ".join(holdings.tables),
@@ -304,3 +314,15 @@ def _findings(done: sweep.Sweep, now: datetime) -> tuple[facts.Finding, ...]:
         )
         for row in done.places
     )
+
+
+def _again(seen: second_look.Seen | None, found: Sequence[Residual], now: datetime) -> Iterator[facts.Finding]:
+    """What other code saw of the same: that it agrees, or what the search says nothing of."""
+    if seen is None:
+        return
+    for one in found:
+        yield facts.Finding(
+            place=one.place, level=one.level, outcome=one.outcome, how=f"{one.why}; {seen.how}", at=now, count=one.count
+        )
+    if not found:
+        yield facts.Finding(second_look.NAME, "physical", "verified", seen.how, now, 0)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests import buckets
-from unlearning.stores.dvc import objects
+from unlearning.stores.dvc import folders, objects
 from unlearning.stores.dvc import repository as dvc_repository
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.dvc.repository import DvcData
@@ -81,3 +81,10 @@ def test_a_place_finds_and_erases_what_only_an_older_version_holds(remote: Any) 
     place.erase(found.traces)
     assert kept(client, store) == []
     assert place.find(wanted).traces == ()
+
+
+def test_what_a_bucket_holds_is_read_without_the_code_that_deletes_there(remote: Any) -> None:
+    _, _, repository, _ = remote
+    ((said, (files, root)),) = folders.elsewhere(repository).items()
+    assert said == "DVC remote 's3'"
+    assert [files.cat_file(path) for path in files.find(root)] == [b"patient,x\nZq-1,1\n"]

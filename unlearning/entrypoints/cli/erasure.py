@@ -58,9 +58,12 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
 @project
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: every open request.")
 @click.option("--replay", is_flag=True, help="Also train the touched shards from scratch and compare the bytes.")
+@click.option("--quick", is_flag=True, help="Leave out the second look before the certificate, which then says so.")
 @click.option("--dry-run", is_flag=True, help="The same as `unlearn impact`.")
 @click.pass_context
-def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str], replay: bool, dry_run: bool) -> None:
+def erase(
+    ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str], replay: bool, quick: bool, dry_run: bool
+) -> None:
     """Carry out open requests: redact, unlearn, validate, promote, purge, certify. A killed run goes on where it stopped.
 
     Exits 1 when something within reach is left or unverified: the request ends `completed_with_residuals`.
@@ -77,7 +80,7 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
 
     workspace = open_project(root)
     # Asked before Prefect starts, which takes seconds and keeps what was typed as a parameter.
-    reports = _carry_out(workspace, requests, replay=replay) if batches.has_work(workspace, requests) else []
+    reports = _carry_out(workspace, requests, replay=replay, quick=quick) if batches.has_work(workspace, requests) else []
     if not reports:
         answer(as_json, {"models": [], "certificate": None, "residuals": []}, ["no open request; nothing to do"])
         return
@@ -92,11 +95,11 @@ def erase(ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str]
 COMMANDS = (impact, erase)
 
 
-def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool) -> list[ErasureReport]:
+def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool, quick: bool) -> list[ErasureReport]:
     prefect_at_home(workspace)
     from unlearning.entrypoints.flows import erase as flow
 
-    return flow.run(workspace, list(requests), replay=replay)
+    return flow.run(workspace, list(requests), replay=replay, quick=quick)
 
 
 def _impact_lines(found: Impact) -> list[str]:

@@ -14,7 +14,7 @@ from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
 from unlearning.entrypoints.flows.steps import mapped, progress, step, warm
-from unlearning.erasure import batches, decisions, report
+from unlearning.erasure import batches, decisions, report, second_look
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
@@ -28,19 +28,19 @@ ATTEMPTS = 3
 
 @flow(name="erase", flow_run_name="erase", persist_result=False)
 def erase(
-    root: str = ".", requests: list[str] | None = None, replay: bool = False, full_replay: bool = False
+    root: str = ".", requests: list[str] | None = None, replay: bool = False, full_replay: bool = False, quick: bool = False
 ) -> list[report.ErasureReport]:
     """Carry out the open requests of a project, or the named ones: one summary a batch.
 
     requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
-    full_replay: every shard, which measures a full retraining.
+    full_replay: every shard, which measures a full retraining. quick: without the second look; the certificate says so.
     """
     workspace = open_workspace(Path(root))
     done: list[report.ErasureReport] = []
     refused: list[Refused] = []
     for erasure in batches.batches(workspace, requests or []):
         try:
-            summary = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay)
+            summary = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay, quick=quick)
         except Refused as error:  # the next batch does not wait for this one
             progress.info("  refused  %s", erasure.erasure_id)
             refused.append(error)
@@ -53,41 +53,41 @@ def erase(
 
 
 def run(
-    workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False
+    workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False, quick: bool = False
 ) -> list[report.ErasureReport]:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
     with answering():
-        return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay)
+        return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay, quick=quick)
 
 
-def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> report.ErasureReport:
+def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:
     """One process at a time for one batch: a second one waits, and then finds every step done."""
     with (
         needing_room(),
         workspace.ledger.exclusive(erasure.erasure_id),
         openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
     ):
-        summary = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard)
+        summary = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard, quick=quick)
         redacted = Erasure(workspace, erasure.erasure_id).redacted
         openlineage.tell_erasure(workspace, told, [made.moved for made in summary.models], redacted)
         return summary
 
 
-def _carry_out(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool) -> report.ErasureReport:
+def _carry_out(workspace: Workspace, erasure: Erasure, **how: bool) -> report.ErasureReport:
     for _ in range(ATTEMPTS - 1):
         try:
-            return _steps(erasure, replay=replay, every_shard=every_shard)
+            return _steps(erasure, **how)
         except ParentMoved as moved:
             progress.info("planning again: %s", moved)
             batches.start(erasure, erasure.started.requests)
             erasure = Erasure(workspace, erasure.erasure_id, erasure.clock)
-    return _steps(erasure, replay=replay, every_shard=every_shard)
+    return _steps(erasure, **how)
 
 
-def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> report.ErasureReport:
-    sets = RecordSets(erasure)
+def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:
+    sets, identifiers = RecordSets(erasure), tuple[str, ...]()
     step("2 assess", lambda: assess.assess_step(erasure, sets), say=report.say_impact)
     step("3 plan", lambda: plan.plan_step(erasure, sets), say=report.say_plan)
     if erasure.plan.tokens:
@@ -102,8 +102,11 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool) -> report.Erasu
         for name in plan_made.adopted[plan_made.before_own :]:
             _remake(erasure, sets, name)
         step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
+        identifiers = () if quick else second_look.identifiers(erasure)
         step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)
-    step("9 certify", lambda: certify.certify_step(erasure, sets), say=report.say_certified)
+    step(
+        "9 certify", lambda: certify.certify_step(erasure, sets, identifiers=identifiers, quick=quick), say=report.say_certified
+    )
     return report.summarise(erasure, sets)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from unlearning.certificate import facts, statement
@@ -18,12 +19,12 @@ from unlearning.project.workspace import Workspace
 from unlearning.stores.files import replacing
 
 
-def issue(erasure: Erasure, sets: RecordSets) -> CertificateIssued:
-    """The certificate of an erasure, written and signed."""
+def issue(erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = (), quick: bool = False) -> CertificateIssued:
+    """The certificate of an erasure, written and signed; see `erasure_facts`."""
     workspace = erasure.workspace
     if not erasure.plan.tokens:
         return CertificateIssued(path=None, residuals=0, decision="not_found")
-    gathered = erasure_facts(erasure, sets)
+    gathered = erasure_facts(erasure, sets, identifiers=identifiers, quick=quick)
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
     for made in promoted_versions(erasure):
         _note(workspace, made, digest)
@@ -78,7 +79,9 @@ def _write(target: Path, content: bytes) -> None:
         stream.write(content)
 
 
-def certify_step(erasure: Erasure, sets: RecordSets) -> CertificateIssued:
+def certify_step(
+    erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = (), quick: bool = False
+) -> CertificateIssued:
     """9: sign what was done and measured; people of whom no record was found get a certificate that says so."""
     issue_not_found(erasure)
-    return erasure.once(CertificateIssued, lambda: issue(erasure, sets))
+    return erasure.once(CertificateIssued, lambda: issue(erasure, sets, identifiers=identifiers, quick=quick))

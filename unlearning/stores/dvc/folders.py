@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from unlearning.stores.dvc.repository import DvcData
@@ -26,3 +26,12 @@ def inside(data: DvcData) -> list[str]:
     """Those below the project folder, as paths relative to it; DVC's own folder keeps what is in it out of Git by itself."""
     folders = (folder for folder in local(data).values() if folder.is_relative_to(data.root))
     return [path for folder in folders if not (path := folder.relative_to(data.root).as_posix()).startswith(".dvc/")]
+
+
+def elsewhere(data: DvcData) -> dict[str, tuple[Any, str]]:
+    """Every other remote: what it is called → (DVC's file system, the path in it)."""
+    here = local(data)
+    with data.opened() as repo:
+        names = {f"DVC remote {name!r}": name for name in sorted(repo.config["remote"])}
+        remotes = {said: repo.cloud.get_remote(name) for said, name in names.items() if said not in here}
+        return {said: (remote.fs, str(remote.path)) for said, remote in remotes.items()}

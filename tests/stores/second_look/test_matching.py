@@ -1,0 +1,64 @@
+"""Who is named in bytes and in cells, by code that the sweep does not use."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from unlearning.domain import hashing
+from unlearning.stores.second_look.matching import Wanted
+
+KEY = bytes(32)
+
+
+def wanted(*people: str, kind: str = "text", raw: bool = False) -> Wanted:
+    tokens = frozenset(hashing.token(KEY, one, kind) for one in people)
+    return Wanted(tokens, kind, KEY, ("patient",), people if raw else ())
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["identifier", "token"])
+@pytest.mark.parametrize(
+    ("kind", "person", "text"),
+    [
+        ("text", "Zq-9999", "it is Zq-9999."),
+        ("text", "Zq-9999", "path/Zq-9999.png"),
+        ("text", "Zq-9999", 'x="Zq-9999";'),
+        ("integer", "100042", "patient=100042, age 50"),
+        ("integer", "100042", "[100042,7]"),
+        ("email", "ann@example.org", "To: <ann@example.org>"),
+    ],
+)
+def test_a_person_is_found_as_a_word(kind: str, person: str, text: str, raw: bool) -> None:
+    assert wanted(person, kind=kind, raw=raw).in_bytes(text.encode())
+    assert wanted(person, kind=kind, raw=raw).in_bytes(b"\0\1\2" + text.encode() + b"\0")
+    assert not wanted(person, kind=kind, raw=raw).in_bytes(b"nobody, 1000423, Zq-99991, joann@example.orgs")
+
+
+def test_what_is_spelled_otherwise_is_found_by_token() -> None:
+    assert wanted("ann@example.org", kind="email").in_bytes(b"ANN@Example.org")
+    assert wanted("100042", kind="integer").in_bytes(b"100042.0")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+def test_with_the_identifier_any_width_of_text_counts(encoding: str) -> None:
+    assert wanted("Zq-9999", raw=True).in_bytes("see Zq-9999 there".encode(encoding))
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
+def test_with_the_identifier_base64_and_escapes_count(before: str) -> None:
+    assert wanted("Zq-canary-9999", raw=True).in_bytes(base64.b64encode(f"{before}Zq-canary-9999 and more".encode()))
+    assert wanted("zoë-4711", raw=True).in_bytes(json.dumps("of zoë-4711").encode())
+
+
+@pytest.mark.parametrize("person", ["17", "ann", "positive"])
+def test_what_any_text_may_hold_by_chance_counts_only_in_a_person_column(person: str) -> None:
+    for raw in (True, False):
+        assert not wanted(person, raw=raw).in_bytes(f"about {person} here".encode())
+        assert wanted(person, raw=raw).in_cells([person, "other"])
+        assert not wanted(person, raw=raw).in_cells(["other"])
+
+
+def test_an_identifier_is_in_no_log_of_it() -> None:
+    assert "Zq-9999" not in repr(wanted("Zq-9999", raw=True))

@@ -1,0 +1,118 @@
+"""Files are opened as far as they nest, by code that the sweep does not use."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import sqlite3
+import tarfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from unlearning.domain import hashing
+from unlearning.stores.second_look import opening
+from unlearning.stores.second_look.matching import Wanted
+
+KEY, PERSON = bytes(32), "Zq-9999"
+
+
+def wanted(person: str = PERSON, kind: str = "text", people: tuple[str, ...] = ("patient",)) -> Wanted:
+    return Wanted(frozenset({hashing.token(KEY, person, kind)}), kind, KEY, people)
+
+
+def zipped(content: bytes, name: str = "a") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(name, content)
+    return out.getvalue()
+
+
+def tarred(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        member = tarfile.TarInfo("a")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def parquet(**columns: list[object]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table(columns), out)
+    return out.getvalue()
+
+
+TEXT = f"see {PERSON} there, and much more that packs well {'x' * 500}".encode()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT,
+        gzip.compress(TEXT),
+        bz2.compress(TEXT),
+        lzma.compress(TEXT),
+        zlib.compress(TEXT),
+        zipped(TEXT),
+        zipped(b"", f"{PERSON}.txt"),
+        tarred(TEXT),
+        zipped(gzip.compress(tarred(TEXT))),
+        parquet(patient=[PERSON, "b"]),
+        parquet(other=[[PERSON], []]),
+        parquet(note=[{"who": PERSON}]),
+        gzip.compress(parquet(x=[f"of {PERSON}"])),
+    ],
+)
+def test_a_person_is_found_however_it_is_packed(content: bytes) -> None:
+    assert opening.holds(wanted(), content)
+    assert not opening.holds(wanted("Zq-1111"), content)
+
+
+@pytest.mark.parametrize(
+    "content", [b"PK\x03\x04 broken", b"PAR1 broken PAR1", b"\x1f\x8b broken", b"BZh broken", b"x\x9c broken", b"", b"\0" * 600]
+)
+def test_what_is_broken_is_read_as_bytes_and_stops_nothing(content: bytes) -> None:
+    assert not opening.holds(wanted(), content)
+    assert opening.holds(wanted(), content + TEXT)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_a_short_number_counts_in_the_person_column_alone(delimiter: str) -> None:
+    def rows(who: int) -> bytes:
+        return "\n".join(delimiter.join(row) for row in (["age", "patient"], ["17", str(who)])).encode()
+
+    assert opening.holds(wanted("17", "integer"), rows(17))
+    assert not opening.holds(wanted("17", "integer"), rows(18))
+    assert opening.holds(wanted("17", "integer"), parquet(patient=[17], age=[50]))
+    assert not opening.holds(wanted("17", "integer"), parquet(patient=[18], age=[17]))
+
+
+def test_people_whom_two_columns_name_are_found_by_both() -> None:
+    who = wanted("north/17", "text/integer", ("clinic/patient",))
+    assert opening.holds(who, parquet(clinic=["south", "north"], patient=[1, 17]))
+    assert not opening.holds(who, parquet(clinic=["south", "north"], patient=[17, 1]))
+
+
+def test_rows_of_a_database_are_read_with_its_log(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "a.db")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute('CREATE TABLE "odd ""name" (a TEXT, b TEXT)')
+    connection.execute('INSERT INTO "odd ""name" VALUES (?, ?)', ("x", PERSON))
+    connection.commit()
+    assert opening.database_holds(wanted(), tmp_path / "a.db")
+    assert not opening.database_holds(wanted("Zq-1111"), tmp_path / "a.db")
+    connection.close()
+
+
+def test_what_unpacks_to_more_than_is_read_at_once_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "LARGEST", 100)
+    for content in (gzip.compress(TEXT), zipped(TEXT), tarred(TEXT)):
+        with pytest.raises(opening.TooLarge):
+            opening.holds(wanted("Zq-1111"), content)

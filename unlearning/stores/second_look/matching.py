@@ -1,0 +1,92 @@
+"""Who is named in bytes, in a text or in cells: by the identifiers themselves while they are known, and by token.
+
+An identifier is searched for in bytes when it is long enough not to stand there by chance, and says by a digit or an `@` that
+it is no word; a shorter one counts only in a person column.
+"""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from unlearning.domain import hashing
+from unlearning.domain.errors import IdentifierError
+from unlearning.domain.hashing import IdentifierKind
+
+SHORTEST = 6
+"""Characters; of numbers as of words."""
+
+_TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{6,}")
+_WORD = re.compile(r"[^\s,;|\"'`<>()\[\]{}=\\]{6,}")
+_PART = re.compile(r"[^:/&?#!]{6,}")
+_BESIDE = rb"[0-9A-Za-z]"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Who is looked for."""
+
+    tokens: frozenset[str]
+    kind: IdentifierKind
+    key: bytes = field(repr=False)
+    people: Sequence[str]
+    """Person columns; `clinic/patient` for people whom two columns name."""
+    identifiers: tuple[str, ...] = field(default=(), repr=False)
+    """As they stood in the tables; in memory only, and none when nobody knows them any more."""
+
+    def in_bytes(self, content: bytes) -> bool:
+        """One of them is named in anything: as text of any width, escaped, in base64; without identifiers, as a word."""
+        if self.identifiers:
+            return self._pattern is not None and self._pattern.search(content) is not None
+        texts = (text.decode("utf-8", "replace") for text in _TEXTS.findall(content))
+        return self._known({part for text in texts for word in _WORD.findall(text) for part in self._parts(word)})
+
+    def in_cells(self, values: Iterable[object]) -> bool:
+        """One of them is a value of a person column."""
+        return self._known(set(map(str, values)), telling=False)
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[bytes] | None:
+        telling = [one for one in self.identifiers if _telling(one)]
+        forms = sorted({form for one in telling for form in _forms(one)}, key=len, reverse=True)
+        packed = sorted({form for one in telling for form in _packed(one)})
+        alone = b"(?<!%b)(?:%b)(?!%b)" % (_BESIDE, b"|".join(map(re.escape, forms)), _BESIDE)
+        return re.compile(b"|".join([alone, *map(re.escape, packed)])) if telling else None
+
+    def _parts(self, word: str) -> Iterable[str]:
+        yield (plain := word.strip(".-"))
+        for part in _PART.findall(plain):
+            yield from (part, part.rpartition(".")[0])
+
+    def _known(self, words: set[str], *, telling: bool = True) -> bool:
+        return any(self._token(word) in self.tokens for word in words if not telling or _telling(word))
+
+    def _token(self, word: str) -> str:
+        spelled = re.sub(r"\.0+$", "", word) if self.kind == "integer" else word
+        try:
+            return hmac.digest(self.key, hashing.fingerprint(spelled, self.kind), "sha256").hex()
+        except IdentifierError:
+            return ""
+
+
+def _telling(word: str) -> bool:
+    return len(word) >= SHORTEST and any(letter.isdigit() or letter == "@" for letter in word)
+
+
+def _forms(identifier: str) -> set[bytes]:
+    """As it lies in text, in wide text, and escaped as Python and JSON do."""
+    wide = {identifier.encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")}
+    escaped = {identifier.encode("ascii", "backslashreplace"), json.dumps(identifier)[1:-1].encode()}
+    return {identifier.encode(), *escaped, *wide}
+
+
+def _packed(identifier: str) -> set[bytes]:
+    """At each of the three positions in base64, as far as its neighbours do not shape it."""
+    shifted = ((shift, base64.b64encode(b"\0" * shift + identifier.encode())) for shift in range(3))
+    cut = {text[-(-shift * 8 // 6) :].rstrip(b"=")[:-1] for shift, text in shifted}
+    return {one for one in cut if len(one) > SHORTEST}
