@@ -52,6 +52,7 @@ REFUSALS = {
     "evaluate": "damaged, or a service is away",
     "approve": "its erasure is not planned yet, or does not wait for it",
     "told": "its certificate is issued, and nothing is left that would renew it",
+    "doctor": "something is to be mended",
     "hold": "the request is on hold already, or its purge has begun",
     "release": "the request is not on hold",
     "exempt": "its data is redacted already, or the request has ended",

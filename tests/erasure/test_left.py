@@ -31,6 +31,11 @@ def told(project: Project) -> dict[str, object]:
     commit(project, "export.csv", f"patient,age\n{person},50\n")
     commit(project, "notes.md", f"see {person}\n")
     commit(project, "logo.bin", bytes(range(256)))
+    with plain_flows():
+        refused = unlearn(project.root, "erase")
+    assert (refused.code, "git rm --cached export.csv" in refused.err) == (1, True)
+    subprocess.run(["git", "rm", "--quiet", "export.csv", "notes.md"], cwd=project.root, check=True)
+    subprocess.run(["git", "commit", "--quiet", "--message", "Take it out"], cwd=project.root, check=True)
     said: dict[str, object] = {"person": person}
     with plain_flows():
         unlearn(project.root, "request", "--file", "-", stdin=person)

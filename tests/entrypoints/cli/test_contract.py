@@ -195,6 +195,7 @@ SHAPES: Mapping[str, Any] = {
     },
     "check": dict,
     "prepare": {"train": int, "holdout": int, "dropped": int},
+    "doctor": [{"check": TEXT, "passed": bool, "paths": [TEXT], "remedy": TEXT}],
     "init": {"files": [{"path": TEXT, "result": TEXT}], "to_change": list},
     "countersign": {"certificate": TEXT, "page": TEXT, "signed_by": [TEXT]},
 }
@@ -257,7 +258,20 @@ def answers(template: Project, tmp_path_factory: pytest.TempPathFactory) -> dict
         ask("status")
         ask("status of one", "status", request["request_id"])
         ask("verify", "verify", certificate, "--key", PUBLIC)
-        for name in ("sweep", "purge", "audit", "watch", "follow", "lineage", "train", "check", "evaluate", "prepare", "init"):
+        for name in (
+            "sweep",
+            "purge",
+            "audit",
+            "watch",
+            "follow",
+            "lineage",
+            "train",
+            "check",
+            "evaluate",
+            "prepare",
+            "init",
+            "doctor",
+        ):
             ask(name)
         ask("twins", "twins", "--verify")
         ask("checkout", "checkout", "HEAD~1", "--into", str(folder / "before"))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 from tests.entrypoints.cli.commands import unlearn
+from tests.small_project import Project
 from unlearning.domain.entities import CheckResult
 from unlearning.entrypoints.cli.project import check_line
 
@@ -24,3 +26,15 @@ def test_a_project_either_trains_a_model_or_only_adopts(tmp_path: Path) -> None:
     assert refused.code == 2
     assert "expected one" in refused.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_doctor_says_a_line_a_check_and_exits_1_when_something_is_to_be_mended(project: Project) -> None:
+    healthy = unlearn(project.root, "doctor")
+    assert (healthy.code, [line[:2] for line in healthy.out.splitlines()]) == (0, ["ok"] * 3)
+    (project.root / "export.csv").write_text("patient,age\nZq-1,5\n")
+    subprocess.run(["git", "add", "export.csv"], cwd=project.root, check=True)
+    ill = unlearn(project.root, "doctor", "--json")
+    assert ill.code == 1
+    assert [one["paths"] for one in ill.document if not one["passed"]] == [["export.csv"]]
+    assert unlearn(project.root, "doctor", "--staged").code == 1
+    assert "git rm --cached export.csv" in unlearn(project.root, "train").err

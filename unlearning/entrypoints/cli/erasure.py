@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project
+from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project, warn
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
@@ -79,6 +79,7 @@ def erase(
     from unlearning.erasure import batches
 
     workspace = open_project(root)
+    warn(workspace)
     # Asked before Prefect starts, which takes seconds and keeps what was typed as a parameter.
     reports = _carry_out(workspace, requests, replay=replay, quick=quick) if batches.has_work(workspace, requests) else []
     if not reports:

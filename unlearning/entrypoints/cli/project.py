@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from unlearning.entrypoints.cli.shared import KEYS, answer, json_option, open_project, prefect_at_home, project
+from unlearning.entrypoints.cli.shared import KEYS, answer, json_option, open_project, prefect_at_home, project, warn
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import CheckResult
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 @click.option(
     "--adopt-only", is_flag=True, help="The project trains no model here: every one is made by stages of your own, and adopted."
 )
-def init(root: Path, as_json: bool, model: str | None, adopt_only: bool) -> None:
+@click.option("--hook", is_flag=True, help="Also a Git hook that refuses to commit tables of people; never over one of yours.")
+def init(root: Path, as_json: bool, model: str | None, adopt_only: bool, hook: bool) -> None:
     """Write what is missing in a Git and DVC repository; nothing that is there is overwritten.
 
     \b
@@ -37,6 +38,7 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool) -> None
         raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
     root, named = root.resolve(), None if adopt_only else model or "diagnosis"
     done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
+    advice = list(_hook(root, done)) if hook else []
     to_change = scaffold.to_change(root)
     document = {
         "files": [{"path": path, "result": result} for path, result in done],
@@ -45,7 +47,18 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool) -> None
             for line in to_change
         ],
     }
-    answer(as_json, document, [*(f"{result:<9} {path}" for path, result in done), *_advice(to_change)])
+    answer(as_json, document, [*(f"{result:<9} {path}" for path, result in done), *_advice(to_change), *advice])
+
+
+def _hook(root: Path, done: list[Any]) -> Iterator[str]:
+    """Install it; what to do where somebody's own is in its place."""
+    from unlearning.entrypoints.scaffold import hook
+
+    file, result = hook.install(root)
+    shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
+    done.append((shown, "kept" if result == "theirs" else result))
+    if result == "theirs":
+        yield f"{shown} is a hook of your own and stays as it is; add the line `{hook.line()}` to it"
 
 
 def _advice(to_change: Sequence[Line]) -> Iterator[str]:
@@ -97,6 +110,7 @@ def train(root: Path, as_json: bool) -> None:
     from unlearning.domain.codec import write
 
     workspace = open_project(root)
+    warn(workspace)
     _ = workspace.own  # said before Prefect starts, which takes seconds
     began = time.perf_counter()
     prefect_at_home(workspace)
@@ -148,4 +162,24 @@ def demo(folder: Path, as_json: bool) -> None:
         demonstration.show(report)
 
 
-COMMANDS = (init, prepare, check, train, evaluate, demo)
+@click.command()
+@project
+@click.option(
+    "--staged", is_flag=True, help="Only what is about to be committed, as the Git hook of `unlearn init --hook` asks."
+)
+def doctor(root: Path, as_json: bool, staged: bool) -> None:
+    """Check that Git keeps no table of people and would take none; exits 1 when something is to be mended.
+
+    \b
+    Example:  unlearn doctor --json | jq '.[] | select(.passed | not)'
+    """
+    from unlearning.project import doctor as diagnosing
+
+    workspace = open_project(root)
+    found = diagnosing.examine_staged(workspace) if staged else diagnosing.examine(workspace)
+    answer(as_json, found, [one.line for one in found])
+    if not all(one.passed for one in found):
+        raise click.exceptions.Exit(1)
+
+
+COMMANDS = (init, prepare, check, train, evaluate, doctor, demo)

@@ -82,6 +82,14 @@ def open_project(root: Path) -> Workspace:
     return open_workspace(root)
 
 
+def warn(workspace: Workspace) -> None:
+    """Say on standard error what `unlearn doctor` would have mended. Raises Refused while Git tracks a table of people."""
+    from unlearning.project import doctor
+
+    for line in doctor.warn(workspace):
+        click.echo(f"unlearn doctor: {line}", err=True)
+
+
 def prefect_at_home(workspace: Workspace) -> None:
     """Start Prefect's embedded server in the project, unless a server or a home is named."""
     from unlearning.entrypoints.flows import embedded

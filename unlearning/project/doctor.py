@@ -1,0 +1,119 @@
+"""What is wrong with how a project is set up, before it does harm: so far, people's tables that Git keeps or would take."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from unlearning.domain.errors import Refused, WrongUse
+from unlearning.project.holdings import Holdings
+from unlearning.stores.dvc import folders
+from unlearning.stores.git import ignoring, tracked
+from unlearning.stores.scans.looking import look
+from unlearning.stores.scans.words import Watch
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+_NO_TABLES = (".py", ".md", ".yaml", ".yml", ".toml", ".cfg", ".lock", ".dvc", ".html", ".svg", ".sh")
+"""Ends of names of which nobody makes a table; the sweep opens these too."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One check."""
+
+    check: str
+    passed: bool
+    paths: Sequence[str] = ()
+    remedy: str = ""
+    """How to mend it."""
+
+    @property
+    def line(self) -> str:
+        """The same for people."""
+        what = f": {', '.join(self.paths)}; {self.remedy}" if not self.passed else ""
+        return f"{'ok' if self.passed else 'mend':<4}  {self.check}{what}"
+
+
+def examine(workspace: Workspace) -> list[Diagnosis]:
+    """Every check."""
+    git = workspace.data.git
+    index, head = tracked.index(git), tracked.head(git)
+    now, gone = _tables(workspace, index), _tables(workspace, {path: blob for path, blob in head.items() if path not in index})
+    open_paths = ignoring.visible(git, _kept_out(workspace))
+    return [
+        _index(now),
+        Diagnosis("no table of people only in the last commit", not gone, gone, "commit that it is gone; " + _history(gone)),
+        Diagnosis("data is ignored by Git", not open_paths, open_paths, "`unlearn init` writes what is missing in .gitignore"),
+    ]
+
+
+def examine_staged(workspace: Workspace) -> list[Diagnosis]:
+    """The check of a hook before a commit: only what is about to be committed."""
+    return [_index(_tables(workspace, tracked.staged(workspace.data.git)))]
+
+
+def warn(workspace: Workspace) -> list[str]:
+    """What to say before a training or an erasure. Raises Refused while Git tracks a table of people."""
+    found = [one for one in examine(workspace) if not one.passed]
+    if found and found[0].check == _INDEX:
+        raise Refused(
+            f"Git tracks tables of people, and keeps them in every commit and clone: {', '.join(found[0].paths)}; "
+            f"{found[0].remedy}"
+        )
+    return [one.line for one in found]
+
+
+_INDEX = "Git tracks no table of people"
+
+
+def _index(paths: Sequence[str]) -> Diagnosis:
+    named = " ".join(map(shlex.quote, paths))
+    remedy = f"`git rm --cached {named}`, `unlearn init`, commit; if it was committed, {_history(paths)}"
+    return Diagnosis(_INDEX, not paths, paths, remedy)
+
+
+def _history(paths: Sequence[str]) -> str:
+    named = " ".join(f"--path {shlex.quote(path)}" for path in paths)
+    return f"`git filter-repo --invert-paths {named}` takes it out of the history"
+
+
+def _kept_out(workspace: Workspace) -> list[str]:
+    """What has no place in Git: outputs of DVC, declared tables, keys, caches and remotes."""
+    own, settings = workspace.settings.own, workspace.settings
+    declared = [*(own.data.tables if own else ()), settings.subject.aliases, settings.stores.keys]
+    return [*workspace.data.outputs(), *folders.inside(workspace.data), *filter(None, declared)]
+
+
+def _tables(workspace: Workspace, files: Mapping[str, str]) -> list[str]:
+    """Those that hold people: by what DVC and `params.yaml` say, or by their content."""
+    kept = _kept_out(workspace)
+    named = {path for path in files if any(path == one or path.startswith(f"{one}/") for one in kept)}
+    others = {path: blob for path, blob in files.items() if path not in named and PurePosixPath(path).suffix not in _NO_TABLES}
+    return sorted(named | _by_content(workspace, others))
+
+
+def _by_content(workspace: Workspace, files: Mapping[str, str]) -> set[str]:
+    if not files or not (people := _people(workspace)):
+        return set()
+    watch, paths = Watch(people, workspace.settings.subject.identifier, bytes(32)), dict[str, list[str]]()
+    for path, blob in files.items():
+        paths.setdefault(blob, []).append(path)
+    found = (
+        (blob, look(watch, io.BytesIO(content), paths[blob][0]))
+        for blob, content in tracked.contents(workspace.data.git, paths)
+        if content
+    )
+    return {path for blob, seen in found if seen.compared == "people" for path in paths[blob]}
+
+
+def _people(workspace: Workspace) -> Sequence[str]:
+    try:
+        return Holdings.of(workspace).people_columns
+    except WrongUse:  # nobody has named one yet
+        return ()
