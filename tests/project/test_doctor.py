@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -66,8 +67,6 @@ def test_what_holds_no_people_may_be_in_git(project: Project) -> None:
     assert failed(doctor.examine(project.workspace)) == {}
 
 
-def test_before_anybody_named_a_person_column_what_dvc_tracks_counts(
-    beginning: History, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    history = beginning.copy(tmp_path_factory.mktemp("copy") / "project")
-    assert isinstance(doctor.examine(history.workspace), list)
+def test_before_anybody_named_a_person_column_what_dvc_tracks_counts(beginning: History, tmp_path: Path) -> None:
+    workspace = beginning.copy(tmp_path / "project").workspace
+    assert len(doctor.examine(workspace)) == 3
