@@ -134,3 +134,17 @@ def found(project: Project, report: Any) -> dict[str, Any]:
 
 def _place(name: str) -> Residual:
     return Residual(name, "physical", "residual", 1, "w", "r")
+
+
+def test_a_list_of_leavers_is_said_and_is_no_trace_unless_it_says_more(project: Project) -> None:
+    leaver, other = project.people(TRAIN)[:2]
+    workspace = project.workspace
+    project.request(leaver)
+    put(project, "leavers.txt", f"{leaver}\n\n {leaver} \n".encode())
+    put(project, "letter.txt", f"{leaver}\nasks us to forget\n".encode())
+    put(project, "two.txt", f"{leaver}\n{other}\n".encode())
+    seen = second_look.look(workspace, [project.token(leaver)], [leaver])
+    assert seen.handed_in == ["leavers.txt"]
+    assert set(seen.held["files of the project"]) == {"letter.txt", "two.txt"}
+    said = {one.place: (one.outcome, one.names) for one in seen.against(())}
+    assert said["second look: lists of people who asked"] == ("out_of_reach", ("leavers.txt",))

@@ -27,7 +27,7 @@ from unlearning.domain.events import (
     TracesFound,
     VersionRegistered,
 )
-from unlearning.domain.traces import Residual, left
+from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, report, second_look
 from unlearning.erasure.code_digest import code_digest
@@ -322,7 +322,14 @@ def _again(seen: second_look.Seen | None, found: Sequence[Residual], now: dateti
         return
     for one in found:
         yield facts.Finding(
-            place=one.place, level=one.level, outcome=one.outcome, how=f"{one.why}; {seen.how}", at=now, count=one.count
+            place=one.place,
+            level=one.level,
+            outcome=one.outcome,
+            how=f"{one.why}; {seen.how}",
+            at=now,
+            count=one.count,
+            names=one.names,
+            remedy=one.remedy,
         )
-    if not found:
+    if not any(one.outcome in OPEN for one in found):
         yield facts.Finding(second_look.NAME, "physical", "verified", seen.how, now, 0)

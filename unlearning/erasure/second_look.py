@@ -12,7 +12,7 @@ import re
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import IdentifierError, UnlearningError
-from unlearning.domain.events import Purged
+from unlearning.domain.events import Purged, RequestReceived
 from unlearning.domain.hashing import PART
 from unlearning.domain.traces import Residual
 from unlearning.project.holdings import Holdings
@@ -45,6 +45,7 @@ _FOREIGN = ("node_modules", "__pycache__", "site-packages")
 _ENVIRONMENT = "pyvenv.cfg"
 _OURS = re.compile(r"unlearning-[a-z0-9_]{8}")
 """What Python's `tempfile` makes of the prefix that this package gives."""
+FILES = "files of the project"
 _UNTOLD = "a path that names a person"
 _SQLITE = b"SQLite format 3\0"
 
@@ -69,13 +70,16 @@ class Seen:
     held: dict[str, dict[str, None]] = field(default_factory=dict)
     """Where somebody was found → what holds them there, by names that do not name them."""
     unread: list[str] = field(default_factory=list)
+    handed_in: list[str] = field(default_factory=list)
+    """Lists of identifiers, as people hand them to `unlearn request`."""
 
     def against(self, listed: Sequence[Residual]) -> tuple[Residual, ...]:
         """What the search before it says nothing of."""
         places = [(one.place, one.names) for one in listed]
         silent = {where: names for where, names in self.held.items() if not any(place.startswith(where) for place, _ in places)}
         told = {where: [name for name in names if not _told(name, places)] for where, names in silent.items()}
-        return tuple(_held(where, names) for where, names in told.items() if names) + _unread(self.unread)
+        held = (_held(where, names) for where, names in told.items() if names)
+        return (*held, *_unread(self.unread), *_handed_in(self.handed_in))
 
     @property
     def how(self) -> str:
@@ -114,6 +118,7 @@ def look(workspace: Workspace, tokens: Sequence[str], raw: Sequence[str] = ()) -
     )
     for thing in _things(workspace, wanted, seen):
         _note(wanted, seen, thing)
+    _set_lists_aside(workspace, seen)
     seen.held = {where: dict.fromkeys(_sayable(workspace, name) for name in names) for where, names in seen.held.items()}
     seen.seconds = time.perf_counter() - began
     return seen
@@ -130,7 +135,7 @@ def _things(workspace: Workspace, wanted: Wanted, seen: Seen) -> Iterator[Thing]
     temporary = [one for one in Path(tempfile.gettempdir()).glob("unlearning-*") if _OURS.fullmatch(one.name)]
     for root in dict.fromkeys([workspace.root, *(one for one in areas if not one.is_relative_to(workspace.root)), *temporary]):
         for file in _files(root):
-            where = next((name for area, name in areas.items() if file == area or area in file.parents), "files of the project")
+            where = next((name for area, name in areas.items() if file == area or area in file.parents), FILES)
             name = file.relative_to(workspace.root).as_posix() if file.is_relative_to(workspace.root) else str(file)
             yield Thing(where, name, partial(_file_holds, wanted, file))
     yield from _objects(workspace, wanted)
@@ -161,6 +166,24 @@ def _note(wanted: Wanted, seen: Seen, thing: Thing) -> None:
     except (OSError, sqlite3.Error, opening.TooLarge) as error:
         seen.unread.append(f"{thing.where}: {type(error).__name__}")
     seen.read += 1
+
+
+def _set_lists_aside(workspace: Workspace, seen: Seen) -> None:
+    """A list of people who asked, left where it was handed in from, is no trace of theirs in data: it is said apart."""
+    here = seen.held.get(FILES, {})
+    asked = {event.fact.token for event in workspace.ledger.of(RequestReceived)}
+    seen.handed_in = [name for name in here if _is_list(workspace, name, asked)]
+    seen.held[FILES] = {name: None for name in here if name not in seen.handed_in}
+
+
+def _is_list(workspace: Workspace, name: str, asked: Collection[str]) -> bool:
+    """Every line of the file is an identifier of somebody who asked, and nothing else stands in it."""
+    kind, key = workspace.settings.subject.identifier, workspace.keys.index
+    try:
+        lines = [line for one in workspace.path(name).read_text("utf-8-sig").splitlines() if (line := one.strip())]
+        return bool(lines) and {token.hex() for token in hashing.tokens(lines, kind, keys=[key])[0]} <= set(asked)
+    except (OSError, UnicodeDecodeError, IdentifierError):
+        return False
 
 
 def _sayable(workspace: Workspace, name: str) -> str:
@@ -221,6 +244,19 @@ def _held(where: str, names: Sequence[str]) -> Residual:
         remedy="look at what is named, delete it or take them out, then `unlearn purge`",
         names=tuple(sorted(names)),
     )
+
+
+def _handed_in(names: Sequence[str]) -> Iterator[Residual]:
+    if names:
+        yield Residual(
+            place=f"{NAME}: lists of people who asked",
+            level="logical",
+            outcome="out_of_reach",
+            count=len(names),
+            why="files of the project hold nothing but identifiers of requests, as they were handed in",
+            remedy="delete them: their requests are recorded",
+            names=tuple(sorted(names)),
+        )
 
 
 def _unread(names: Sequence[str]) -> tuple[Residual, ...]:
