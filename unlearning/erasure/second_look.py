@@ -173,7 +173,8 @@ def _set_lists_aside(workspace: Workspace, seen: Seen) -> None:
     here = seen.held.get(FILES, {})
     asked = {event.fact.token for event in workspace.ledger.of(RequestReceived)}
     seen.handed_in = [name for name in here if _is_list(workspace, name, asked)]
-    seen.held[FILES] = {name: None for name in here if name not in seen.handed_in}
+    if here:
+        seen.held[FILES] = {name: None for name in here if name not in seen.handed_in}
 
 
 def _is_list(workspace: Workspace, name: str, asked: Collection[str]) -> bool:
