@@ -32,6 +32,7 @@ from unlearning.traces.places.guarded import GuardedPlace
 from unlearning.traces.places.mlflow_mentions import MentionsPlace
 from unlearning.traces.places.mlflow_versions import MlflowPlace
 from unlearning.traces.places.texts import GxPlace
+from unlearning.traces.places.unsaid import UnsaidPlace
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -130,6 +131,7 @@ class Reach:
             ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
             DocsPlace(workspace.path(workspace.settings.stores.reports), since=_last_redaction(workspace)),
             GxPlace(workspace.root, self.watch, label=_label(workspace)),
+            UnsaidPlace(self.watch),
             GitPlace(workspace.data.git, self.reader, free=lambda path: self.accounts.free(path) is not None),
             EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{PREFECT_HOME}/storage")),
             DatabasePlace("ledger database", workspace.ledger.engine),

@@ -146,7 +146,8 @@ class InputsPlace:
         asked = [one for one in origins.read_above(self.data, self.tables) if one.name not in tracked]
         seen = {one.name: self._look(one, wanted) for one in asked}
         held = sorted(name for name, outcome in seen.items() if outcome == "residual")
-        unread = sorted(name for name, outcome in seen.items() if outcome == "unverified")
+        free = self.reader.accounts().free
+        unread = sorted(name for name, outcome in seen.items() if outcome == "unverified" and free(name) is None)
         return Found(searched=len(asked), unclear=tuple(self._unclear(held, unread)))
 
     def _look(self, one: origins.Read, wanted: Wanted) -> Outcome | None:
