@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unlearning.entrypoints.cli.shared import answer, open_project, person, prefect_at_home, project
+from unlearning.entrypoints.cli.shared import answer, decide, open_project, person, prefect_at_home, project
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
 def follow(root: Path, as_json: bool, everything: bool, columns: Sequence[str]) -> None:
     """Find out which data versions fed which model versions, from the MLflow registry and the DVC history.
 
-    Reads only what is new since the last time. What cannot be said is listed, with the way to close the gap.
+    Reads only what is new since the last time. What cannot be said is listed, with the way to close the gap; what people could
+    say of files that nobody can read, or of columns that seem to name people, is proposed.
 
     \b
     Example:  unlearn follow --all --json
     """
+    from unlearning.domain.codec import write
     from unlearning.lineage import follow as following
+    from unlearning.traces import proposals
 
     workspace = open_project(root)
     for column in columns:
@@ -43,7 +46,8 @@ def follow(root: Path, as_json: bool, everything: bool, columns: Sequence[str]) 
     from unlearning.entrypoints.flows import follow as flow
 
     report = flow.run(workspace, everything=everything)
-    answer(as_json, report, following.lines(report))
+    todo = proposals.of_project(workspace)
+    answer(as_json, {**write(report), "proposals": write(todo)}, [*following.lines(report), *decide(todo)])
 
 
 class _WithAddEdge(click.Command):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unlearning.entrypoints.cli.shared import KEYS, answer, json_option, open_project, prefect_at_home, project, warn
+from unlearning.entrypoints.cli.shared import KEYS, answer, decide, json_option, open_project, prefect_at_home, project, warn
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import CheckResult
@@ -30,9 +30,12 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool, hook: b
     Example:  git init && dvc init && unlearn init --model churn
               unlearn init --adopt-only
     """
+    from unlearning.domain.codec import write
     from unlearning.domain.errors import WrongUse
     from unlearning.entrypoints.scaffold import scaffold
     from unlearning.stores import keys
+    from unlearning.stores.dvc.repository import DvcData
+    from unlearning.traces import proposals
 
     if adopt_only and model is not None:
         raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
@@ -40,14 +43,17 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool, hook: b
     done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
     advice = list(_hook(root, done)) if hook else []
     to_change = scaffold.to_change(root)
+    todo = proposals.of_new_project(DvcData(root))
     document = {
         "files": [{"path": path, "result": result} for path, result in done],
         "to_change": [
             {"path": scaffold.DEPLOYMENTS, "line": line.number, "is": line.entrypoint, "should_be": line.should_be}
             for line in to_change
         ],
+        "proposals": write(todo),
     }
-    answer(as_json, document, [*(f"{result:<9} {path}" for path, result in done), *_advice(to_change), *advice])
+    lines = [*(f"{result:<9} {path}" for path, result in done), *_advice(to_change), *advice, *decide(todo)]
+    answer(as_json, document, lines)
 
 
 def _hook(root: Path, done: list[Any]) -> Iterator[str]:

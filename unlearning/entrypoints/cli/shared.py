@@ -16,6 +16,7 @@ from unlearning.domain.errors import UnlearningError, needing_room
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
+    from unlearning.traces.proposals import Proposal
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -138,3 +139,8 @@ def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
     else:
         for line in lines:
             click.echo(line)
+
+
+def decide(todo: Sequence[Proposal]) -> list[str]:
+    """What people are asked to decide."""
+    return [f"to decide ({len(todo)})", *(f"  {one.line}" for one in todo)] if todo else []
