@@ -94,6 +94,8 @@ def create(
     train: bool = True,
     recipe: str = RECIPE,
     who: Callable[[int], Any] = patient,
+    paths: Sequence[str] = TABLES,
+    write: Callable[[Mapping[str, Any], Path], None] = redaction.write,
 ) -> Project:
     """A Git and DVC repository with a local remote and everything `unlearn init` writes; prepared, pushed, committed."""
     from unlearning.entrypoints.scaffold import scaffold
@@ -103,19 +105,24 @@ def create(
     _relative_remote(folder)
     scaffold.init(folder, model=params["model"])
     project = Project(folder)
-    project.configure(params, base={})
+    data = dict(zip(("source", "train", "holdout"), paths, strict=True))
+    project.configure({**params, "data": {**params["data"], **data}}, base={})
     (folder / "recipes/diagnosis.py").unlink()
     (folder / "recipes/outcome.py").write_text(recipe)
     pipeline = folder / "dvc.yaml"
-    pipeline.write_text(pipeline.read_text().replace("recipes/diagnosis.py", "recipes/outcome.py"))
+    stages_text = pipeline.read_text().replace("recipes/diagnosis.py", "recipes/outcome.py")
+    for usual, path in zip(TABLES, paths, strict=True):
+        stages_text = stages_text.replace(usual, path)
+    pipeline.write_text(stages_text)
     _fixed_keys(folder / ".unlearning/keys")
     with (folder / ".gitignore").open("a") as ignored:
         ignored.write("/.dvc-remote/\n")
-    redaction.write(columns(people, who), folder / SOURCE)
-    repository.add([SOURCE])
+    (folder / paths[0]).parent.mkdir(parents=True, exist_ok=True)
+    write(columns(people, who), folder / paths[0])
+    repository.add([paths[0]])
     stages.prepare(project.workspace)
     repository.adopt(["prepare"])
-    repository.push(TABLES)
+    repository.push(paths)
     repository.git.commit("Add the records", ["."])
     if train:
         project.train()
