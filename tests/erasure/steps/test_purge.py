@@ -8,7 +8,7 @@ from tests.erasure.steps.begun import planned
 from tests.small_project import HOLDOUT, Project
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import OnHold
-from unlearning.erasure import decisions
+from unlearning.erasure import decisions, left
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import purge
@@ -34,4 +34,4 @@ def test_who_shaped_no_model_left_no_state_and_nothing_elsewhere(project: Projec
     erasure = planned(project, project.people(HOLDOUT)[0])
     redact_step(erasure)
     assert purge._stale(erasure, RecordSets(erasure)) == frozenset()
-    assert list(purge._elsewhere(erasure)) == []
+    assert list(left.elsewhere(erasure)) == []

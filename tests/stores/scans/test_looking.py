@@ -86,3 +86,38 @@ def test_an_odd_table_is_compared_or_unread_and_never_an_error(form: str, kind: 
     seen, token = looked(form, kind)
     assert token in seen.found | seen.maybe
     assert seen.read
+
+
+def test_a_long_text_is_read_in_pieces_and_a_name_across_two_of_them_is_found():
+    piece, who = 1 << 20, hashing.token(bytes(32), "MRN-4711", "text")
+    for shift in range(-9, 2):
+        text = b"w " * ((piece + shift) // 2) + b" " * ((piece + shift) % 2) + b"MRN-4711" + b" t" * piece
+        assert look(Watch(("patient",), "text", bytes(32), frozenset({who})), io.BytesIO(text)).found == {who}, shift
+
+
+def of(*names: str, kind: str = "text") -> frozenset[str]:
+    return frozenset(hashing.token(bytes(32), name, kind) for name in names)
+
+
+def among(content: bytes, *columns: str, wanted: frozenset[str]) -> Look:
+    return look(Watch(columns or ("patient",), "text", bytes(32), wanted), io.BytesIO(content))
+
+
+@pytest.mark.parametrize("content", [b"patient,age\nann,1\n\nbob,2\nann,3\n", b"patient;age\rann;1\rbob;2\r"])
+def test_everyone_in_the_rows_is_there_and_nobody_else(content: bytes) -> None:
+    seen = among(content, wanted=of("ann", "bob", "cid"))
+    assert (seen.compared, seen.found) == ("people", of("ann", "bob"))
+
+
+def test_a_person_whom_two_columns_name_is_one() -> None:
+    assert among(b"clinic,patient\nn,1\nm,1\n", "clinic/patient", wanted=of("n\x1f1", "m\x1f2")).found == of("n\x1f1")
+
+
+@pytest.mark.parametrize("content", [b"who,age\nann,1\n", b"just a text", b'{"rows": "' + b"x" * 200_000 + b'"}'])
+def test_what_has_no_person_column_is_no_table_of_people(content: bytes) -> None:
+    assert among(content, wanted=of("zed-99")).compared in ("cells", "words")
+
+
+@pytest.mark.parametrize("rest", [b'"ann,1\nbob,2\n', b"ann,1\nbob\n", b"ann,1\nbob,2,3\n", b'ann,"1\nbob,2\ncid,3\n'])
+def test_lines_that_are_no_rows_are_never_taken_for_people_compared(rest: bytes) -> None:
+    assert among(b"patient,age\n" + rest, wanted=of("zed-99")).compared != "people"

@@ -9,8 +9,9 @@ import pytest
 from tests import forms
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError
+from unlearning.stores.scans.looking import look
+from unlearning.stores.scans.words import Watch
 from unlearning.stores.tables import parts, tables
-from unlearning.stores.tables import people as table_people
 
 PEOPLE = ["zq0001-7", "0042", "zq0003-7"]
 ROWS = forms.rows_of(PEOPLE, "who")
@@ -35,8 +36,9 @@ def test_every_table_loads_and_its_people_are_those_of_the_search(form: str, tmp
     assert parts.is_table(file)
     who = tables.people(table, "who")
     with file.open("rb") as stream:
-        found = table_people.tokens(stream, ("who",), kind="text", key=KEY)
-    assert found == {token.hex() for token in hashing.tokens(who.values, "text", keys=[KEY])[0]}
+        wanted = frozenset(token.hex() for token in hashing.tokens(who.values, "text", keys=[KEY])[0])
+        seen = look(Watch(("who",), "text", KEY, wanted), stream)
+    assert (seen.compared, seen.found) == ("people", wanted)
 
 
 @pytest.mark.parametrize("form", LOADED[:2])

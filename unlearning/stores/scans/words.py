@@ -11,14 +11,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from unlearning.domain import hashing
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.domain.protocols import Reader
-from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.candidates import SHORTEST_NUMBER
-from unlearning.stores.scans.comparing import Tally, tallied
+from unlearning.stores.scans.comparing import Tally
 
 
 class Named(NamedTuple):
@@ -69,27 +68,3 @@ class Watch:
         tally = Tally(self)
         tally.document(text)
         return Named(frozenset(tally.found), frozenset(tally.maybe - tally.found))
-
-    def in_stream(self, stream: IO[bytes]) -> bool:
-        """One of them is in a file for certain, anywhere in it."""
-        return self._found(stream) or self._raw(stream)
-
-    def in_file(self, stream: IO[bytes]) -> bool:
-        """The same for a file whose rows nobody looks at: what it says in text, anywhere."""
-        return self._raw(stream) or self._found(stream)
-
-    def table(self, stream: IO[bytes]) -> bool:
-        """The file is a table with the person column, and nothing else."""
-        return tallied(self, stream)[1].compared == "people"
-
-    def _found(self, stream: IO[bytes]) -> bool:
-        return bool(tallied(self, stream, thorough=True)[1].found)
-
-    def _raw(self, stream: IO[bytes]) -> bool:
-        stream.seek(0)
-        return self.raw is not None and raw_bytes.occurs(stream, self.raw)
-
-
-def readable(watch: Watch, stream: IO[bytes]) -> bool:
-    """`in_stream`."""
-    return watch.in_stream(stream)
