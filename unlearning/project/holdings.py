@@ -58,18 +58,23 @@ class Holdings:
         return self.tables.get(path) or self.people_columns[0]
 
     @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Every such column, the usual one first; empty where nobody has named one."""
+        usual = [self.usual] if self.usual else []
+        return tuple(dict.fromkeys((*usual, *self.tables.values(), *self.learned)))
+
+    @property
     def people_columns(self) -> tuple[str, ...]:
-        """Every such column, the usual one first: what to look for in a file whose table nobody knows.
+        """The same: what to look for in a file whose table nobody knows.
 
         Raises WrongUse where nobody has named one: a search would find nothing and prove nothing.
         """
-        usual = [self.usual] if self.usual else []
-        if not (columns := tuple(dict.fromkeys((*usual, *self.tables.values(), *self.learned)))):
+        if not self.columns:
             raise WrongUse(
                 "no column is known that says whose record it is: adopt a model with `unlearn adopt`, or name the usual one as "
                 "subject.column in params.yaml"
             )
-        return columns
+        return self.columns
 
     def require_tables(self) -> None:
         """Raises WrongUse where no adopted model has a table here: without an own model nothing could be erased from."""

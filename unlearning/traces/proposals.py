@@ -28,6 +28,8 @@ _CELLS = 200
 _SHARE = 0.5
 """Of those, as many have to be known people for the column to be proposed as theirs."""
 
+NOBODY = Watch((), "text", b"")
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -57,12 +59,14 @@ def of_project(workspace: Workspace) -> list[Proposal]:
         for path, file in untold(workspace.data).items()
         if path not in reach.holdings.tables and not any(one.covers(path) or one.covers(f"{path}/x") for one in said)
     }
+    if not reach.holdings.columns:
+        return list(unread(files, NOBODY))
     return [*unread(files, reach.watch), *named(files, reach.watch, known)]
 
 
 def of_new_project(data: DvcData) -> list[Proposal]:
     """What to decide where nobody is known yet."""
-    return list(unread(untold(data), Watch((), "text", b"")))
+    return list(unread(untold(data), NOBODY))
 
 
 def untold(data: DvcData) -> dict[str, Path]:
