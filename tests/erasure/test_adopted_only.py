@@ -186,7 +186,7 @@ def test_a_later_version_whose_data_nobody_knows_is_listed_as_left(theirs: Proje
     late = others.train("churn")
     run(theirs, "request", "--file", "-", types=patient(3))
 
-    report = run(theirs, "erase")
+    report = run(theirs, "erase", fails=1)
 
     [left] = report["residuals"]
     assert left["place"] == f"versions of adopted models whose data nobody knows: {late}"

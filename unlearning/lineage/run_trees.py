@@ -17,7 +17,7 @@ from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import follow, graph, index, shaped, sources
 from unlearning.lineage.graph import Atlas
 from unlearning.lineage.sources import Seen
-from unlearning.project.holdings import Holdings
+from unlearning.project.holdings import Holdings, adoptions
 from unlearning.stores.mlflow.bulk_reader import LoggedFacts, RunFacts
 from unlearning.stores.mlflow.models import Registered
 
@@ -176,6 +176,8 @@ class _Look:
     loose: frozenset[str]
     """Logged models without a run whose tags name data that holds them."""
     strays: tuple[ModelVersion, ...]
+    told: frozenset[str]
+    """Runs behind versions of adopted models: of those whose data nobody knows the versions are listed."""
 
 
 def _look(workspace: Workspace, tokens: frozenset[str]) -> _Look:
@@ -197,7 +199,7 @@ def _look(workspace: Workspace, tokens: frozenset[str]) -> _Look:
     holders = [one.digest for one in shaped.holding(workspace, tokens)]
     elsewhere = graph.shaped_elsewhere(workspace, holders, [model for model in going if model in atlas.records])
     tainted = frozenset({*going, *(one.model for one in elsewhere)})
-    said = _Said(seen, atlas, held)
+    said, adopted = _Said(seen, atlas, held), adoptions(workspace)
     words: dict[str, Word] = {run: said.word(facts) for run, facts in runs.items()}
     for run, each in behind.items():
         words[run] = _of_versions(each, tainted, atlas, words.get(run, "silent"))
@@ -214,6 +216,7 @@ def _look(workspace: Workspace, tokens: frozenset[str]) -> _Look:
             name for name, one in logged.items() if one.run_id not in runs and any(map(said.holds, sources.tagged(one.tags)))
         ),
         strays=tuple(one.model for one in staying if shaped.STRAY in one.tags),
+        told=frozenset(run for run, each in behind.items() if all(one.model.name in adopted for one in each)),
     )
 
 
@@ -287,7 +290,7 @@ def _listed(workspace: Workspace, look: _Look, verdicts: Mapping[str, Verdict]) 
     if unknown := {run for run, verdict in verdicts.items() if verdict == "unknown"}:
         yield _row(UNKNOWN, "unverified", unknown, "their runs name no data, and other runs of the tree differ", _NAME_DATA)
     quiet = {run for run, verdict in verdicts.items() if verdict == "silent" and run not in judged}
-    quiet = {run for run in quiet if forest.runs[run].experiment in look.ours}
+    quiet = {run for run in quiet if forest.runs[run].experiment in look.ours and run not in look.told}
     if silent := _with_weights(workspace, forest, quiet):
         yield _row(SILENT, "unverified", silent, "they name no data version that is known, so nobody can say", _NAME_DATA)
     if look.strays:
