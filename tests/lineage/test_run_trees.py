@@ -113,6 +113,7 @@ class Searched:
 
     def place(self) -> MlflowPlace:
         [place] = [one for one in Reach(self.project.workspace).places() if one.name == NAME]
+        place = getattr(place, "place", place)  # the guard before it
         assert isinstance(place, MlflowPlace)
         return place
 

@@ -17,7 +17,7 @@ from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import follow, graph, index, shaped, sources
 from unlearning.lineage.graph import Atlas
 from unlearning.lineage.sources import Seen
-from unlearning.project.holdings import Holdings, adoptions
+from unlearning.project.holdings import adoptions
 from unlearning.stores.mlflow.bulk_reader import LoggedFacts, RunFacts
 from unlearning.stores.mlflow.models import Registered
 
@@ -200,12 +200,13 @@ def _look(workspace: Workspace, tokens: frozenset[str]) -> _Look:
     elsewhere = graph.shaped_elsewhere(workspace, holders, [model for model in going if model in atlas.records])
     tainted = frozenset({*going, *(one.model for one in elsewhere)})
     said, adopted = _Said(seen, atlas, held), adoptions(workspace)
+    own = [workspace.settings.model] if workspace.settings.model else []
     words: dict[str, Word] = {run: said.word(facts) for run, facts in runs.items()}
     for run, each in behind.items():
         words[run] = _of_versions(each, tainted, atlas, words.get(run, "silent"))
     words |= dict.fromkeys(gone_runs, "to go")
     staying = [one for one in versions if one.model not in going]
-    ours = {runs[run].experiment for run in gone_runs | _own_runs(workspace, behind, atlas) if run in runs}
+    ours = {runs[run].experiment for run in gone_runs | _own_runs({*adopted, *own}, behind, atlas) if run in runs}
     return _Look(
         forest=Forest(runs, logged, words, frozenset(behind) - gone_runs, tainted),
         staying=frozenset(name for one in staying if (name := sources.model_id(one.source))),
@@ -220,9 +221,8 @@ def _look(workspace: Workspace, tokens: frozenset[str]) -> _Look:
     )
 
 
-def _own_runs(workspace: Workspace, behind: Mapping[str, list[Registered]], atlas: Atlas) -> set[str]:
+def _own_runs(named: Collection[str], behind: Mapping[str, list[Registered]], atlas: Atlas) -> set[str]:
     """Runs of the models that are looked after here."""
-    named = set(Holdings.of(workspace).models)
     return {run for run, each in behind.items() if any(one.model.name in named for one in each)} | {
         record.run_id for record in atlas.records.values()
     }
