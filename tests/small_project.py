@@ -118,7 +118,7 @@ def create(
     with (folder / ".gitignore").open("a") as ignored:
         ignored.write("/.dvc-remote/\n")
     (folder / paths[0]).parent.mkdir(parents=True, exist_ok=True)
-    write(columns(people, who), folder / paths[0])
+    write(columns(people) if who is patient else columns(people, who), folder / paths[0])
     repository.add([paths[0]])
     stages.prepare(project.workspace)
     repository.adopt(["prepare"])

@@ -219,7 +219,8 @@ def test_a_load_that_brings_an_erased_person_back_opens_a_new_request(erased: Er
         "SubjectReturned",
         "RequestReceived",
     ]
-    assert sorted(erased.project.states().values()) == ["completed", "suppressed"]
+    # Somebody's run had logged their data, so their first request ended with that listed.
+    assert sorted(erased.project.states().values()) == ["completed_with_residuals", "suppressed"]
     assert "1 new requests, 0 open already" in found[0].why
     assert "0 new requests, 1 open already" in erased.watch()[0].why
     assert len(erased.project.states()) == 2
@@ -274,8 +275,8 @@ def test_purge_leaves_alone_whoever_came_back_and_is_on_hold(erased: Erased) -> 
 
     shown, done = purge_again.preview(project.workspace, []), purge_again.purge(project.workspace, [])
 
-    assert [one.place for one in done.residuals] == ["people with a legal hold"]
-    assert shown.residuals == done.residuals
+    assert "people with a legal hold" in {one.place for one in done.residuals}
+    assert "people with a legal hold" in {one.place for one in shown.residuals}
     assert (project.root / ".dvc/cache/files/md5" / held[:2] / held[2:]).exists()
 
 

@@ -70,18 +70,24 @@ class Opening:
         try:
             if content.object.endswith(".dir"):
                 return self._open_folder(content)
-            if not content.path.lower().endswith(tables.SUFFIXES):
+            if not parts.is_table_name(content.path) and not self._holds_rows(content):
                 return self._said(content, "no table")
-            file = self.workspace.data.content(*content)
-            if not parts.is_table_name(content.path) and not parts.holds_rows(file):
-                return self._said(content, "no table")
-            return self._open_table(content, file)
+            return self._open_table(content, self.workspace.data.content(*content))
         except NotFound as error:
             return self._said(content, "gone", str(error))
         except Unavailable as error:
             return self._said(content, "unanswered", str(error))
         except (DataError, IdentifierError, Damaged) as error:
             return self._said(content, "unreadable", str(error))
+
+    def _holds_rows(self, content: Tracked) -> bool:
+        """A file whose name may be that of a table is one; a report that Git keeps is in no cache, and none."""
+        if not content.path.lower().endswith(tables.SUFFIXES):
+            return False
+        try:
+            return parts.holds_rows(self.workspace.data.content(*content))
+        except NotFound:
+            return False
 
     def _open_folder(self, content: Tracked) -> Opened:
         for inside in self.workspace.data.inside(*content):
