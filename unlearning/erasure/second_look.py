@@ -139,8 +139,11 @@ def _things(workspace: Workspace, wanted: Wanted, seen: Seen) -> Iterator[Thing]
             name = file.relative_to(workspace.root).as_posix() if file.is_relative_to(workspace.root) else str(file)
             yield Thing(where, name, partial(_file_holds, wanted, file))
     yield from _objects(workspace, wanted)
-    for where, (files, path) in folders.elsewhere(workspace.data).items():
-        yield from _remote(where, files, path, wanted, seen)
+    for where, opened in folders.elsewhere(workspace.data).items():
+        if opened is None:
+            seen.unread.append(f"{where}: it cannot be opened")
+        else:
+            yield from _remote(where, *opened, wanted, seen)
     stores = workspace.settings.stores
     for where, url in (
         ("ledger database", stores.ledger),

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dvc.repo import Repo
+
     from unlearning.stores.dvc.repository import DvcData
 
 
@@ -28,10 +30,19 @@ def inside(data: DvcData) -> list[str]:
     return [path for folder in folders if not (path := folder.relative_to(data.root).as_posix()).startswith(".dvc/")]
 
 
-def elsewhere(data: DvcData) -> dict[str, tuple[Any, str]]:
-    """Every other remote: what it is called → (DVC's file system, the path in it)."""
+def elsewhere(data: DvcData) -> dict[str, tuple[Any, str] | None]:
+    """Every other remote: what it is called → (DVC's file system, the path in it); None where it cannot be opened."""
     here = local(data)
     with data.opened() as repo:
         names = {f"DVC remote {name!r}": name for name in sorted(repo.config["remote"])}
-        remotes = {said: repo.cloud.get_remote(name) for said, name in names.items() if said not in here}
-        return {said: (remote.fs, str(remote.path)) for said, remote in remotes.items()}
+        return {said: _opened(repo, name) for said, name in names.items() if said not in here}
+
+
+def _opened(repo: Repo, name: str) -> tuple[Any, str] | None:
+    try:
+        remote = repo.cloud.get_remote(name)
+        return remote.fs, str(remote.path)
+    except Exception as error:  # a driver that is not installed, settings that do not parse: each with errors of its own
+        if type(error).__module__.split(".")[0] == "unlearning":
+            raise
+        return None
