@@ -17,6 +17,9 @@ def test_rows_that_name_somebody_in_whatever_column_are_told_apart_from_the_othe
             "friend": pa.array(["zq0003", "zq0001", "zq0003", None]).dictionary_encode(),
             "visits": [["zq0001"], [], [], []],
             "age": [1.5, 2.0, None, 4.0],
+            "nothing": pa.nulls(4),
+            "view": pa.array(["a", "b", "c", "d"], pa.string_view()),
+            "half": pa.array([1, 2, 3, 4], pa.float16()),
         }
     )
     wanted = frozenset({hashing.token(KEY, "zq0001", "text")})

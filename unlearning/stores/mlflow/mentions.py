@@ -67,7 +67,7 @@ class MlflowMentions:
 
     def _look_at_file(self, found: Mentioned, watch: Watch, location: str, path: str, stream: IO[bytes]) -> None:
         found.read += 1
-        seen = look(watch, stream, path)
+        seen = look(watch, stream, path, thorough=True)
         owner = path.removeprefix("models/").partition("/")[0]
         if watch.in_text(path) or (seen.found and seen.read):
             found.traces.append(self._file(location, path))
@@ -183,4 +183,4 @@ def _without(file: Path, watch: Watch) -> bool:
     except (DataError, ValueError):
         return False
     with file.open("rb") as stream:  # another column may name them too
-        return not look(watch, stream, file.name).found
+        return not look(watch, stream, file.name, thorough=True).found

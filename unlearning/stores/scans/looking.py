@@ -50,11 +50,11 @@ def look(watch: Watch, stream: IO[bytes], name: str = "", *, thorough: bool = Fa
     return Look(form, tally.compared, found, frozenset(tally.maybe) - found, tally.why)
 
 
-def look_at(watch: Watch, file: Path, *, below: Path) -> Look:
+def look_at(watch: Watch, file: Path, *, below: Path, thorough: bool = False) -> Look:
     """The same of a file on this disk, whose name and folders up to `below` count as if they stood in it."""
     try:
         with file.open("rb") as stream:
-            seen = look(watch, stream, file.name)
+            seen = look(watch, stream, file.name, thorough=thorough)
     except FileNotFoundError:  # deleted meanwhile
         return Look("text", "words")
     path = file.relative_to(below).as_posix()

@@ -85,7 +85,7 @@ def fingerprints(values: Iterable[object], kind: IdentifierKind) -> Iterator[tup
 
 
 def _listed(column: Column) -> list[Any]:
-    return column if isinstance(column, list) else _flat(column).to_pylist()
+    return column if isinstance(column, list) else flat(column).to_pylist()
 
 
 def _values(column: Column) -> Iterable[Any]:
@@ -144,20 +144,20 @@ def _taken_apart(array: Any, pa: Any) -> Iterator[Any]:
     elif isinstance(array, pa.ExtensionArray):
         inner = [array.storage]
     else:
-        flat = _flat(array)
-        yield from [] if flat is None else [flat]
+        simple = flat(array)
+        yield from [] if simple is None else [simple]
         return
     for one in inner:
         yield from _taken_apart(one, pa)
 
 
-def _flat(array: Any) -> Any:
+def flat(array: Any) -> Any:
     """A flat array of a type that Arrow can work with; None where nothing in it is a name or a number."""
     import pyarrow as pa
 
     kind = array.type
     if pa.types.is_dictionary(kind):
-        return _flat(array.cast(kind.value_type))
+        return flat(array.cast(kind.value_type))
     if pa.types.is_null(kind) or pa.types.is_boolean(kind) or pa.types.is_interval(kind):
         return None
     if pa.types.is_temporal(kind):  # a number that somebody's tool took for a moment

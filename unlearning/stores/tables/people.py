@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from unlearning.domain import hashing
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.stores.tables import cells
+from unlearning.stores.tables.pieces import parsing
 from unlearning.stores.tables.tables import encoded
 
 if TYPE_CHECKING:
@@ -27,17 +28,24 @@ def tokens_of(found: Iterable[object], *, kind: IdentifierKind, key: bytes) -> f
 
 
 def rows_naming(table: pa.Table, tokens: frozenset[str], *, kind: IdentifierKind, key: bytes) -> NDArray[np.bool_]:
-    """(n,) true where some cell of a row, in whatever column, is an identifier of one of these people by itself."""
-    import pyarrow as pa
+    """(n,) true where some cell of a row, in whatever column, is an identifier of one of these people by itself.
 
+    Raises DataError for a column that cannot be taken apart.
+    """
     named = np.zeros(len(table), dtype=bool)
     for column in table.columns:
-        if cells.may_identify(column.type):
-            flat = column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
-            whole = encoded(flat)
-            theirs = [_is_one(value, tokens, kind, key) for value in whole.dictionary.to_pylist()]
-            named |= np.array([*theirs, False])[whole.indices.fill_null(-1).to_numpy()]
+        if cells.may_identify(column.type) and column.null_count < len(column):
+            with parsing("a table"):
+                named |= _theirs(column, tokens, kind, key)
     return named
+
+
+def _theirs(column: pa.ChunkedArray, tokens: frozenset[str], kind: IdentifierKind, key: bytes) -> NDArray[np.bool_]:
+    """(n,) true where a value is one of them."""
+    whole = encoded(cells.flat(column))
+    theirs = [_is_one(value, tokens, kind, key) for value in whole.dictionary.to_pylist()]
+    found: NDArray[np.bool_] = np.array([*theirs, False])[whole.indices.fill_null(-1).to_numpy()]
+    return found
 
 
 def _is_one(value: Any, tokens: frozenset[str], kind: IdentifierKind, key: bytes) -> bool:

@@ -127,7 +127,7 @@ class BytesPlace:
         """Files that hold one, or are called after one; nothing without identifiers."""
         watch = replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
         files = [file for file in sorted(self.folder.rglob("*")) if file.is_file() and not self._elsewhere(file)]
-        looks = {file: look_at(watch, file, below=self.folder) for file in files} if watch.raw else {}
+        looks = {file: look_at(watch, file, below=self.folder, thorough=True) for file in files} if watch.raw else {}
         holding = [file for file, seen in looks.items() if seen.found]
         unread = [file for file, seen in looks.items() if not seen.read and not seen.found and not self._free(file)]
         names = sorted({self._named(file, watch) for file in unread})

@@ -34,7 +34,7 @@ class GxPlace:
         watch = replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
         made = [(folder, file) for folder in self._results() for file in _files(folder)]
         theirs = [(self.root, file) for project in gx_folders.projects(self.root) for file in self._written(project)]
-        looks = {(folder, file): look_at(watch, file, below=folder) for folder, file in (*made, *theirs)}
+        looks = {(folder, file): look_at(watch, file, below=folder, thorough=True) for folder, file in (*made, *theirs)}
         traces = tuple(self._trace(*one) for one in made if looks[one].found)
         maybe = [one for one in (*made, *theirs) if looks[one].maybe and not looks[one].found]
         unread = [one for one in (*made, *theirs) if not looks[one].read and _STATIC not in one[1].parts]
