@@ -34,7 +34,7 @@ class Tally:
 
     watch: Watch
     thorough: bool = False
-    """The other columns of a table with a person column count too."""
+    """All columns of a table with a person column count, word by word."""
     found: set[str] = field(default_factory=set)
     maybe: set[str] = field(default_factory=set)
     in_bytes: set[str] = field(default_factory=set)
@@ -94,10 +94,8 @@ class Tally:
             return
         if SAID_PART in self.watch.kind and not read:
             self.add(Unread("table", "people are named by several columns, and it has none that is known as theirs"))
-        named = {at for one in read for at in one}
-        for at, column in rows.columns.items():
-            if at not in named:
-                self._cells(rows.names[at], cells.distinct(column, rows.encodings))
+        for at, column in rows.columns.items():  # the person column too: `4711, left` is nobody's identifier, and names one
+            self._cells(rows.names[at], cells.distinct(column, rows.encodings))
 
     def _scalars(self, values: Sequence[tuple[str, object]], depth: int = 0) -> None:
         by_key: dict[str, list[object]] = {}
