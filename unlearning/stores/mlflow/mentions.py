@@ -29,6 +29,9 @@ from unlearning.stores.tables import redaction, tables
 
 FILE, CELL = "file", "cell"
 
+_OF_ITS_OWN = ("text", "CSV", "JSON", "JSON lines", "YAML", "HTML", "XML", "Parquet", "Feather", "Arrow", "Arrow stream", "ORC")
+"""Forms of files that may go alone; an archive may be a model's weights, which is broken without it."""
+
 
 @dataclass
 class Mentioned:
@@ -38,7 +41,7 @@ class Mentioned:
     read: int
     """Columns, pieces of text and files that were looked at."""
     owners: set[str] = field(default_factory=set)
-    """Runs and logged models with files that nobody can read and that hold an identifier: weights, archives."""
+    """Runs and logged models with weights or archives that hold an identifier."""
     unread: list[tuple[str, Look]] = field(default_factory=list)
     """(path in its experiment, look) of files that nobody can read."""
     doubtful: list[str] = field(default_factory=list)
@@ -69,7 +72,7 @@ class MlflowMentions:
         found.read += 1
         seen = look(watch, stream, path, thorough=True)
         owner = path.removeprefix("models/").partition("/")[0]
-        if watch.in_text(path) or (seen.found and seen.read):
+        if watch.in_text(path) or (seen.found and seen.read and seen.form in _OF_ITS_OWN):
             found.traces.append(self._file(location, path))
         elif seen.found:
             found.owners.add(owner)

@@ -89,7 +89,7 @@ class GitPlace:
         known = _known(one)
         seen = look(watch, io.BytesIO(one.body), one.path) if known is None else look(watch, io.BytesIO(known), "known.txt")
         if seen.found:
-            return "other files" if seen.compared == "nothing" else "texts" if _is_text(seen) else "tables"
+            return "other files" if seen.compared == "nothing" else "texts" if _is_text(seen, one.body) else "tables"
         if watch.raw is not None and watch.raw.search(one.body):
             return "other files"
         if self.free(one.path) or not (seen.maybe or seen.why):
@@ -123,9 +123,11 @@ _UNREAD: Mapping[Part, str] = {
 }
 
 
-def _is_text(seen: Look) -> bool:
+def _is_text(seen: Look, body: bytes) -> bool:
     """Words can be replaced in it; of a table the file has to go."""
-    return seen.compared == "words" or (seen.compared == "cells" and seen.form in ("JSON", "YAML", "HTML", "XML"))
+    if seen.compared == "cells" and (seen.form in ("JSON", "YAML", "HTML", "XML") or b"\n" not in body.strip()):
+        return True  # a line alone is no table, whatever separates its words
+    return seen.compared == "words"
 
 
 def _known(one: Content) -> bytes | None:
