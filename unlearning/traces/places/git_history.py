@@ -125,9 +125,9 @@ _UNREAD: Mapping[Part, str] = {
 
 def _is_text(seen: Look, body: bytes) -> bool:
     """Words can be replaced in it; of a table the file has to go."""
-    if seen.compared == "cells" and (seen.form in ("JSON", "YAML", "HTML", "XML") or b"\n" not in body.strip()):
+    if seen.form == "CSV" and b"\n" not in body.strip():
         return True  # a line alone is no table, whatever separates its words
-    return seen.compared == "words"
+    return seen.compared == "words" or (seen.compared == "cells" and seen.form in ("JSON", "YAML", "HTML", "XML"))
 
 
 def _known(one: Content) -> bytes | None:
