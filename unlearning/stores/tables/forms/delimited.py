@@ -64,7 +64,8 @@ def csv(stream: IO[bytes], dialect: Dialect, names: Sequence[str], select: Selec
     reader = arrow.open_csv(
         lines,
         read_options=arrow.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=columns),
-        parse_options=parse_options(dialect, keep),
+        # Arrow hands a row on as UTF-8, which bytes of another encoding are not: there one such row makes a text of the file.
+        parse_options=parse_options(dialect, None if _narrow(dialect) else keep),
         convert_options=arrow.ConvertOptions(
             include_columns=[columns[at] for at in here], column_types=dict.fromkeys(columns, pa.binary()), check_utf8=False
         ),
@@ -116,7 +117,7 @@ def csv_cells(stream: IO[bytes], dialect: Dialect, names: Sequence[str]) -> Iter
     reader = arrow.open_csv(
         body(stream, dialect)[0],
         read_options=arrow.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES, column_names=columns),
-        parse_options=parse_options(dialect, lambda _row: "skip"),
+        parse_options=parse_options(dialect, None if _narrow(dialect) else lambda _row: "skip"),
         convert_options=arrow.ConvertOptions(column_types=dict.fromkeys(columns, pa.binary()), check_utf8=False),
     )
     for batch in reader:
