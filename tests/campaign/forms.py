@@ -180,7 +180,10 @@ def missed(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
 def table(found: Mapping[str, Any]) -> str:
     """Markdown: a row a form, a column a place; where the three kinds of identifiers end differently, each is said."""
     lines = [f"| form | {' | '.join(PLACES)} |", f"|---|{'---|' * len(PLACES)}"]
-    lines += [f"| {name} | {' | '.join(_said(kinds, place) for place in PLACES)} |" for name, kinds in found.items()]
+    lines += [
+        f"| {name.replace('|', chr(92) + '|')} | {' | '.join(_said(kinds, place) for place in PLACES)} |"
+        for name, kinds in found.items()
+    ]
     fates = [fate for kinds in found.values() for places in kinds.values() for fate in places.values()]
     counts = ", ".join(f"{fates.count(fate)} {fate}" for fate in ("deleted", "listed", "missed"))
     return "\n".join(
