@@ -301,35 +301,27 @@ def _said(step: Fact, made: AdoptedRetrained, moved: AdoptedPromoted) -> str:
 
 def _findings(done: sweep.Sweep, now: datetime) -> tuple[facts.Finding, ...]:
     """What a search of every place shows after the purge: an exit code is no evidence."""
-    return tuple(
-        facts.Finding(
-            place=row.place,
-            level=row.level,
-            outcome=row.outcome,
-            how=row.how,
-            at=now,
-            count=row.count,
-            names=row.names,
-            remedy=row.remedy,
-        )
-        for row in done.places
-    )
+    return tuple(_finding(row, row.how, now) for row in done.places)
 
 
 def _again(seen: second_look.Seen | None, found: Sequence[Residual], now: datetime) -> Iterator[facts.Finding]:
     """What other code saw of the same: that it agrees, or what the search says nothing of."""
     if seen is None:
         return
-    for one in found:
-        yield facts.Finding(
-            place=one.place,
-            level=one.level,
-            outcome=one.outcome,
-            how=f"{one.why}; {seen.how}",
-            at=now,
-            count=one.count,
-            names=one.names,
-            remedy=one.remedy,
-        )
+    yield from (_finding(one, f"{one.why}; {seen.how}", now) for one in found)
     if not any(one.outcome in OPEN for one in found):
         yield facts.Finding(second_look.NAME, "physical", "verified", seen.how, now, 0)
+
+
+def _finding(said: sweep.Looked | Residual, how: str, now: datetime) -> facts.Finding:
+    """What a search says of one place, as a certificate states it."""
+    return facts.Finding(
+        place=said.place,
+        level=said.level,
+        outcome=said.outcome,
+        how=how,
+        at=now,
+        count=said.count,
+        names=said.names,
+        remedy=said.remedy,
+    )
