@@ -86,7 +86,10 @@ def test_what_the_search_lists_already_is_no_disagreement(project: Project) -> N
     put(project, f"b/{person}.txt", b"x")
     seen = second_look.look(project.workspace, [project.token(person)], [person])
     assert seen.against(())[0].names == ("a path that names a person", "a/leavers.txt")
-    assert seen.against([_place("files of the project")]) == ()
+    for count in (2, 3, None):
+        assert seen.against([_place("files of the project", count)]) == ()
+    [more] = seen.against([_place("files of the project", 1)])
+    assert more.count == 2
     [less] = seen.against([_place("table a/leavers.txt, current version")])
     assert less.names == ("a path that names a person",)
 
@@ -132,8 +135,8 @@ def found(project: Project, report: Any) -> dict[str, Any]:
     return {one["place"]: one for one in predicate(project, report)["verification"]}
 
 
-def _place(name: str) -> Residual:
-    return Residual(name, "physical", "residual", 1, "w", "r")
+def _place(name: str, count: int | None = 1) -> Residual:
+    return Residual(name, "physical", "residual", count, "w", "r")
 
 
 def test_a_list_of_leavers_is_said_and_is_no_trace_unless_it_says_more(project: Project) -> None:

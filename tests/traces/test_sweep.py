@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -53,10 +53,19 @@ def test_a_place_with_a_trace_is_residual_and_one_without_is_verified() -> None:
     assert "unlearn purge" in left.remedy
 
 
-def test_what_nobody_can_say_is_a_row_of_its_own() -> None:
-    clean, unclear = looked(Found(searched=7, unclear=(LEFT,)))
-    assert clean.outcome == "verified"
+def test_a_place_is_not_verified_beside_a_part_of_it_that_is_open() -> None:
+    [unclear] = looked(Found(searched=7, unclear=(LEFT,)))
     assert (unclear.place, unclear.outcome, unclear.count, unclear.remedy) == (LEFT.place, "unverified", 2, LEFT.remedy)
+    assert unclear.searched == 7
+    [whole] = looked(Found(searched=7, unclear=(replace(LEFT, place="cache"),)))
+    assert (whole.place, whole.outcome, whole.searched) == ("cache", "unverified", 7)
+
+
+def test_what_is_open_elsewhere_or_out_of_reach_leaves_a_place_verified() -> None:
+    for other in (replace(LEFT, place="cached: models"), replace(LEFT, outcome="out_of_reach")):
+        clean, row = looked(Found(searched=7, unclear=(other,)))
+        assert (clean.place, clean.outcome, clean.searched) == ("cache", "verified", 7)
+        assert (row.place, row.outcome, row.searched) == (other.place, other.outcome, 0)
 
 
 def test_a_place_that_does_not_answer_is_not_a_clean_one() -> None:

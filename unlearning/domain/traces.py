@@ -35,11 +35,9 @@ class Found:
     searched: int = 0
     """Things that were looked at."""
     unclear: tuple[Residual, ...] = ()
-    """What nobody can say."""
+    """What nobody can say: while one of them bears the name of the place, the place is not verified."""
     derived: tuple[Trace, ...] = ()
     """What was made from their data and cannot be read: deleted only when that is asked for."""
-    unread: Residual | None = None
-    """What is there and nobody can read: while there is any, the place is not verified."""
 
 
 class Place(Protocol):

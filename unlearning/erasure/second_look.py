@@ -76,7 +76,7 @@ class Seen:
     def against(self, listed: Sequence[Residual]) -> tuple[Residual, ...]:
         """What the search before it says nothing of."""
         places = [(one.place, one.names) for one in listed]
-        silent = {where: names for where, names in self.held.items() if not any(place.startswith(where) for place, _ in places)}
+        silent = {where: names for where, names in self.held.items() if not _agrees(where, len(names), listed)}
         told = {where: [name for name in names if not _told(name, places)] for where, names in silent.items()}
         held = (_held(where, names) for where, names in told.items() if names)
         return (*held, *_unread(self.unread), *_handed_in(self.handed_in))
@@ -232,6 +232,12 @@ def _remote(where: str, files: Any, root: str, wanted: Wanted, seen: Seen) -> It
             yield Thing(where, str(path), partial(opening.holds, wanted, content))
     except Exception as error:  # remotes of all kinds, each with errors of its own
         seen.unread.append(f"{where}: {type(error).__name__}")
+
+
+def _agrees(where: str, count: int, listed: Sequence[Residual]) -> bool:
+    """The search before it lists as many things in this place, or says that nobody can count them."""
+    here = [one.count for one in listed if one.place.startswith(where)]
+    return bool(here) and (None in here or sum(one or 0 for one in here) >= count)
 
 
 def _told(name: str, places: Sequence[tuple[str, Sequence[str]]]) -> bool:

@@ -91,23 +91,26 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
     except Unavailable as error:
         yield Looked(place.name, place.level, "unverified", f"not searched: {error}", None, 0, "run again when it answers")
         return
-    unclear_ones = (*([found.unread] if found.unread else ()), *found.unclear)
-    if found.traces or place.name not in {unclear.place for unclear in unclear_ones}:
+    if found.traces or not any(_speaks_for(unclear, place) for unclear in found.unclear):
         outcome: Outcome = "residual" if found.traces else "verified"
         remedy = "`unlearn purge` deletes it" if found.traces else ""
         yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
-    for unclear in unclear_ones:
-        searched = found.searched if unclear is found.unread else 0
+    for unclear in found.unclear:
         yield Looked(
             unclear.place,
             unclear.level,
             unclear.outcome,
             unclear.why,
             unclear.count,
-            searched,
+            found.searched if _speaks_for(unclear, place) else 0,
             unclear.remedy,
             unclear.names,
         )
+
+
+def _speaks_for(unclear: Residual, place: Place) -> bool:
+    """What is open in a part of a place is open in the place: it is not verified beside that."""
+    return unclear.outcome in OPEN and (unclear.place == place.name or unclear.place.startswith(f"{place.name}: "))
 
 
 def _listed(row: Looked) -> Residual:

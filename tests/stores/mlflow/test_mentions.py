@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +130,15 @@ def test_weights_that_hold_an_identifier_are_told_and_left(tmp_path: Path) -> No
     (told,) = found.unclear
     assert (told.outcome, told.count) == ("residual", 1)
     assert run_id in told.remedy
+
+
+def test_a_file_called_by_a_number_that_may_be_a_person_is_unverified(tmp_path: Path) -> None:
+    of_text = place(f"sqlite:///{tmp_path / 'mlflow.db'}", None, tmp_path)
+    watch = Watch(("patient",), "integer", KEY)
+    here = Here(of_text.mentions.garbage.models.uri, None, replace(of_text, watch=watch))
+    client, run_id, *_ = log(here, tmp_path)
+    client.log_text(run_id, "nothing", "notes/100042.txt")
+    found = here.place.find(Wanted(frozenset({hashing.token(KEY, 100042, "integer")})))
+    assert found.traces == ()
+    [told] = [one for one in found.unclear if one.place.endswith("what may name them")]
+    assert (told.outcome, told.count, told.names) == ("unverified", 1, (run_id,))

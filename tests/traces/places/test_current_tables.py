@@ -29,7 +29,7 @@ def test_each_person_who_is_there_is_one_trace_by_token_alone(table: Path) -> No
     found = place(table).find(Wanted(frozenset({ANN, BOB})))
     assert found.traces == (Trace(ANN, "person"),)
     assert found.searched == 1
-    assert found.unread is None
+    assert found.unclear == ()
     assert "ann-1" not in str(found)
 
 
@@ -45,8 +45,7 @@ def test_every_part_of_a_folder_is_looked_at_and_what_is_no_table_holds_nobody(t
 @pytest.mark.parametrize("content", ['patient,x\n"ann-1,1\n', "who;x\nann-1;1\n", "\0\0\0\0"])
 def test_a_table_whose_people_were_not_compared_is_not_verified(tmp_path: Path, content: str) -> None:
     (tmp_path / "t.csv").write_text(content)
-    unread = place(tmp_path / "t.csv").find(Wanted(frozenset({ANN}))).unread
-    assert unread is not None
+    unread = place(tmp_path / "t.csv").find(Wanted(frozenset({ANN}))).unclear[0]
     assert (unread.outcome, unread.count, unread.names) == ("unverified", 1, ("data/t.csv",))
 
 
@@ -54,9 +53,9 @@ def test_what_is_no_declared_table_is_believed_only_where_somebody_accounts_for_
     (tmp_path / "model.bin").write_bytes(b"\0\1\2\3")
     watch, asked = Watch(("patient",), "text", KEY), []
     alone = TablePlace("model.bin", tmp_path / "model.bin", watch)
-    assert alone.find(Wanted(frozenset({ANN}))).unread is not None
+    assert len(alone.find(Wanted(frozenset({ANN}))).unclear) == 1
     kept = TablePlace("model.bin", tmp_path / "model.bin", watch, explained=lambda *what: not asked.append(what))
-    assert kept.find(Wanted(frozenset({ANN}))).unread is None
+    assert kept.find(Wanted(frozenset({ANN}))).unclear == ()
     assert asked == [("model.bin", hashing.file_md5(tmp_path / "model.bin"))]
 
 

@@ -1,11 +1,17 @@
-"""Folders where nothing may be."""
+"""Folders where nothing may be, and folders whose files are looked through."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from unlearning.domain import hashing
 from unlearning.domain.traces import Wanted
-from unlearning.traces.places.folders import EmptyFolderPlace
+from unlearning.stores.scans.words import Watch
+from unlearning.traces.places.folders import BytesPlace, EmptyFolderPlace
+
+KEY = bytes(32)
 
 
 def test_what_came_after_the_search_goes_too(tmp_path: Path) -> None:
@@ -18,3 +24,23 @@ def test_what_came_after_the_search_goes_too(tmp_path: Path) -> None:
     place.erase(found.traces)
 
     assert place.find(Wanted(frozenset())).traces == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "outcomes"),
+    [
+        ("log.csv", "when;what\nmonday;100042\n", ["unverified"]),
+        ("log.txt", "row 100042 failed", ["unverified"]),
+        ("values.json", "[1, 2, 100042]", ["unverified"]),
+        ("100042.txt", "nothing", ["unverified"]),
+        ("log.txt", "patient 100042 failed, patient=100042", ["residual"]),
+        ("log.txt", "row 100043 failed", []),
+    ],
+)
+def test_a_number_that_may_be_a_person_is_said(tmp_path: Path, name: str, content: str, outcomes: list[str]) -> None:
+    (tmp_path / name).write_text(content)
+    wanted = Wanted(frozenset({hashing.token(KEY, 100042, "integer")}), identifiers=("not-it",))
+    place = BytesPlace("logs", tmp_path, Watch(("patient",), "integer", KEY))
+    assert [one.outcome for one in place.find(wanted).unclear] == outcomes
+    free = BytesPlace("logs", tmp_path, Watch(("patient",), "integer", KEY), free=lambda _: True)
+    assert [one.outcome for one in free.find(wanted).unclear] == [one for one in outcomes if one == "residual"]

@@ -152,6 +152,16 @@ def test_messages_names_refs_and_what_nothing_reaches_count(git: Git) -> None:
     assert "--replace-message" in found["messages"].remedy
 
 
+def test_a_number_in_a_message_may_be_a_person_and_is_said(git: Git) -> None:
+    reader = Reader(Watch(("patient",), "integer", KEY), indexed=lambda _: {}, derived=lambda _: frozenset())
+    put(git, "a", "nobody", message="Fix row 100042")
+    run(git, "tag", "-a", "-m", "after 100042", "v1")
+    found = GitPlace(git, reader).find(Wanted(frozenset({hashing.token(KEY, 100042, "integer")})))
+    [one] = found.unclear
+    assert (one.place, one.outcome, one.count) == ("Git history: messages that may name them", "unverified", 2)
+    assert "--replace-message" in one.remedy
+
+
 def test_hashes_and_sizes_in_files_of_dvc_and_in_the_map_of_twins_are_nobody(git: Git) -> None:
     name = "4d46ac40f41c8bcbfb4a5ab2c3e2ab17"
     put(git, "a.csv.dvc", f"outs:\n- md5: {name}\n  size: 1234567\n  hash: md5\n  path: a.csv\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from unlearning.domain import hashing
 from unlearning.domain.traces import Found, Wanted
 from unlearning.stores.scans.words import Watch
 from unlearning.traces import sweep
+from unlearning.traces.accounts import Accounts, Declared
 from unlearning.traces.places import remotes
 from unlearning.traces.places.dvc_objects import Reader
 from unlearning.traces.places.remotes import CLONE, INPUTS, NamedPlace, UnsearchedPlace
@@ -86,6 +88,34 @@ def test_a_content_that_no_reader_knows_is_unverified(history: History) -> None:
     history.repository.push([PATH])
     history.commit()
     assert outcomes(place(history, CLONE).find(WANTED)) == ["unverified"]
+
+
+@pytest.mark.parametrize("content", ["row;value\na;100042\n", "row 100042 failed", "[1, 100042]"])
+def test_a_number_that_may_be_a_person_is_unverified_in_a_clone_and_in_an_input(history: History, content: str) -> None:
+    reader = Reader(Watch(("patient",), "integer", KEY), indexed=lambda _: {}, derived=lambda _: frozenset())
+    wanted = Wanted(frozenset({hashing.token(KEY, 100042, "integer")}))
+    (history.root / PATH).unlink()
+    (history.root / PATH).write_text(content)
+    history.repository.add([PATH])
+    history.repository.push([PATH])
+    history.commit()
+    (history.root / "raw.csv").write_text(content)
+    clone = next(one for one in remotes.places(history.repository, reader, [PATH]) if one.name == CLONE)
+    assert outcomes(clone.find(wanted)) == ["unverified"]
+    history.stages({"load": ("python load.py", ["raw.csv"], ["made.csv"])})
+    inputs = next(one for one in remotes.places(history.repository, reader, ["made.csv"]) if one.name == INPUTS)
+    assert outcomes(inputs.find(wanted)) == ["unverified"]
+
+
+def test_a_content_that_is_declared_free_of_people_is_believed_in_a_clone_too(history: History) -> None:
+    (history.root / PATH).unlink()
+    (history.root / PATH).write_bytes(b"\x00\x01\x02")
+    history.repository.add([PATH])
+    history.repository.push([PATH])
+    history.commit()
+    reader = replace(READER, accounts=lambda: Accounts(declared=(Declared(PATH, "noise"),)))
+    clone = next(one for one in remotes.places(history.repository, reader, [PATH]) if one.name == CLONE)
+    assert outcomes(clone.find(WANTED)) == []
 
 
 def test_a_folder_is_what_its_listing_names(history: History, tmp_path: Path) -> None:

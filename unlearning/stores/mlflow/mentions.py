@@ -78,7 +78,7 @@ class MlflowMentions:
             found.owners.add(owner)
         elif not seen.read:
             found.unread.append((path, seen))
-        elif seen.maybe:
+        elif seen.maybe or watch.named(path).maybe:
             found.doubtful.append(path)
 
     def erase(self, traces: Sequence[Trace], watch: Watch) -> list[Trace]:

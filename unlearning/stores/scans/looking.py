@@ -5,15 +5,19 @@ Never more is said than was seen: a file of a form that no reader knows was read
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.comparing import Compared, tallied
 from unlearning.stores.scans.words import Watch
 
-__all__ = ["Compared", "Look", "look", "look_at"]
+__all__ = ["Compared", "Left", "Look", "look", "look_at"]
+
+Left = Literal["residual", "unverified"]
+"""How a file leaves its place: it holds somebody, or nobody can say."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Look:
     def read(self) -> bool:
         """All of it was compared."""
         return not self.why
+
+    def left(self, tokens: Collection[str]) -> Left | None:
+        """How a place that holds this file is left by them: a residual, unverified, or, of a file that is clean, neither."""
+        if not self.found.isdisjoint(tokens):
+            return "residual"
+        return "unverified" if self.why or not self.maybe.isdisjoint(tokens) else None
 
 
 def look(watch: Watch, stream: IO[bytes], name: str = "", *, thorough: bool = False) -> Look:

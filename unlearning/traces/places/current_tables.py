@@ -43,8 +43,10 @@ class TablePlace:
         return Found(
             tuple(Trace(token, "person") for token in sorted(here & wanted.tokens)),
             searched=len(looks),
-            unread=listing.unread(self.name, self.level, unread, [self.path]),
-            unclear=(listing.doubtful(self.name, self.level, len(maybe), [self.path]),) if maybe else (),
+            unclear=(
+                *listing.unread(self.name, self.level, unread, [self.path]),
+                *listing.doubtful(self.name, self.level, len(maybe), [self.path]),
+            ),
         )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:

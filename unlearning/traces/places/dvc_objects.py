@@ -94,13 +94,13 @@ class ObjectPlace:
             tuple(map(Trace, sorted(bad))),
             searched=len(paths),
             unclear=(
+                *self._unread({name: pass_.unread[name] for name in unread}, pass_.answered, folders),
                 *self._unclear(set(made) - self.reader.reports()),
                 *self._held(pass_.held),
                 *self._doubtful(doubtful, folders),
                 *self._kept_silently(),
             ),
             derived=tuple(map(Trace, made)),
-            unread=self._unread({name: pass_.unread[name] for name in unread}, pass_.answered, folders),
         )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
@@ -170,15 +170,18 @@ class ObjectPlace:
                 remedy="`unlearn release` ends the hold, then `unlearn purge` deletes them",
             )
 
-    def _doubtful(self, doubtful: set[str], folders: Mapping[str, Sequence[tuple[str, str]]]) -> Iterator[Residual]:
-        if doubtful and (left := (accounts := self.reader.accounts()).undeclared(doubtful, folders)):
-            yield listing.doubtful(self.name, self.level, len(left), accounts.shown(left, folders))
+    def _doubtful(self, doubtful: set[str], folders: Mapping[str, Sequence[tuple[str, str]]]) -> tuple[Residual, ...]:
+        if not doubtful:
+            return ()
+        accounts = self.reader.accounts()
+        left = accounts.undeclared(doubtful, folders)
+        return listing.doubtful(self.name, self.level, len(left), accounts.shown(left, folders))
 
     def _unread(
         self, unread: Mapping[str, Look], answered: set[str], folders: Mapping[str, Sequence[tuple[str, str]]]
-    ) -> Residual | None:
+    ) -> tuple[Residual, ...]:
         if not unread:
-            return None
+            return ()
         accounts = self.reader.accounts()
         left = accounts.unexplained(unread, answered, folders)
         shown = accounts.shown(left, folders)

@@ -129,12 +129,16 @@ class BytesPlace:
         files = [file for file in sorted(self.folder.rglob("*")) if file.is_file() and not self._elsewhere(file)]
         looks = {file: look_at(watch, file, below=self.folder, thorough=True) for file in files} if watch.raw else {}
         holding = [file for file, seen in looks.items() if seen.found]
-        unread = [file for file, seen in looks.items() if not seen.read and not seen.found and not self._free(file)]
-        names = sorted({self._named(file, watch) for file in unread})
+        others = {file: seen for file, seen in looks.items() if not seen.found and not self._free(file)}
+        unread = [file for file, seen in others.items() if not seen.read]
+        maybe = [file for file, seen in others.items() if seen.maybe]
         return Found(
             searched=len(files),
-            unclear=tuple(self._left(holding, watch)),
-            unread=listing.unread(self.name, self.level, [looks[file] for file in unread], names),
+            unclear=(
+                *self._left(holding, watch),
+                *listing.unread(self.name, self.level, [looks[file] for file in unread], self._folders(unread, watch)),
+                *listing.doubtful(self.name, self.level, len(maybe), self._folders(maybe, watch)),
+            ),
         )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
@@ -146,19 +150,21 @@ class BytesPlace:
 
     def _left(self, files: Sequence[Path], watch: Watch) -> Iterator[Residual]:
         if files:
-            folders = sorted({self._named(file, watch) for file in files})
             yield Residual(
                 place=f"{self.name}: files",
                 level=self.level,
                 outcome="residual",
                 count=len(files),
                 why="they hold an identifier",
-                remedy=f"edit or delete them, in {', '.join(folders)}",
+                remedy=f"edit or delete them, in {', '.join(self._folders(files, watch))}",
             )
 
     def _elsewhere(self, file: Path) -> bool:
         relative = file.relative_to(self.folder).as_posix()
         return any(relative == one or relative.startswith(f"{one}/") for one in self.without)
+
+    def _folders(self, files: Sequence[Path], watch: Watch) -> list[str]:
+        return sorted({self._named(file, watch) for file in files})
 
     def _named(self, file: Path, watch: Watch) -> str:
         """The nearest folder above it that is not called after a person."""

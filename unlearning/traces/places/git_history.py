@@ -28,7 +28,14 @@ if TYPE_CHECKING:
     from unlearning.traces.places.dvc_objects import Reader
 
 Part = Literal[
-    "names of files", "tables", "texts", "messages", "other files", "texts that may name them", "files of unknown form"
+    "names of files",
+    "tables",
+    "texts",
+    "messages",
+    "other files",
+    "messages that may name them",
+    "texts that may name them",
+    "files of unknown form",
 ]
 
 _LISTED = 20
@@ -85,7 +92,7 @@ class GitPlace:
         """What kind of thing names them, if one does, or keeps to itself whether it does."""
         if one.kind != "blob":
             found = look(watch, io.BytesIO(one.said), "message.txt")
-            return "messages" if found.found else None
+            return "messages" if found.found else "messages that may name them" if found.maybe else None
         known = _known(one)
         seen = look(watch, io.BytesIO(one.body), one.path) if known is None else look(watch, io.BytesIO(known), "known.txt")
         if seen.found:
@@ -100,14 +107,14 @@ class GitPlace:
         paths = {path for blob, first in blobs.items() for path in every.get(blob) or [first] if path}
         told = sorted(path for path in paths if self._tells_nothing(path, wanted)) if part != "names of files" else []
         untold = [blob for blob, first in blobs.items() if not set(every.get(blob) or [first]) & set(told)]
-        unclear = part in ("texts that may name them", "files of unknown form")
+        unclear = part in _UNREAD
         return Residual(
             place=f"Git history: {part}",
             level="logical",
             outcome="unverified" if unclear else "residual",
             count=len(blobs),
             why=_UNREAD[part] if unclear else _WHY,
-            remedy=_remedy(part, told, hidden=bool(untold) and part not in ("names of files", "messages")),
+            remedy=_remedy(part, told, hidden=bool(untold) and part not in ("names of files", *_MESSAGES)),
             names=(*told, *(f"object {blob}" for blob in sorted(untold) if part != "names of files")),
         )
 
@@ -117,8 +124,11 @@ class GitPlace:
         return named.isdisjoint(wanted.tokens) and not any(self.reader.indexed(named).values())
 
 
+_MAYBE = "a number or a short word of theirs stands where nothing says whether it means a person"
+_MESSAGES: tuple[Part, ...] = ("messages", "messages that may name them")
 _UNREAD: Mapping[Part, str] = {
-    "texts that may name them": "a number or a short word of theirs stands where nothing says whether it means a person",
+    "messages that may name them": _MAYBE,
+    "texts that may name them": _MAYBE,
     "files of unknown form": "no reader here knows what they are, so nobody can say who is in them",
 }
 
@@ -158,7 +168,7 @@ def _remedy(part: Part, paths: Sequence[str], *, hidden: bool) -> str:
     match part:
         case "names of files":
             return "`git filter-repo --path-rename OLD:NEW`, then every clone anew; keep people out of names"
-        case "messages":
+        case "messages" | "messages that may name them":
             return "`git filter-repo --replace-message EXPRESSIONS`, a line `IDENTIFIER==>` for each; then every clone anew"
         case "texts":
             where = f" ({', '.join(paths[:_LISTED])})" if paths else ""

@@ -39,11 +39,11 @@ class MentionsPlace:
             searched=found.read,
             unclear=(
                 *_binaries(found.owners),
-                *([listing.doubtful(self.name, self.level, len(maybe), set(map(self._shown, maybe)))] if maybe else ()),
+                *listing.unread(
+                    self.name, self.level, [seen for _, seen in unread], sorted({self._shown(path) for path, _ in unread})
+                ),
+                *listing.doubtful(self.name, self.level, len(maybe), set(map(self._shown, maybe))),
                 *self._unseen(),
-            ),
-            unread=listing.unread(
-                self.name, self.level, [seen for _, seen in unread], sorted({self._shown(path) for path, _ in unread})
             ),
         )
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import DataError, Unavailable
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.stores.dvc import clones, origins
 from unlearning.stores.dvc.remotes import every_store, named_stores, unsearched
-from unlearning.stores.scans.looking import look
+from unlearning.stores.scans.looking import Left, look
 from unlearning.stores.tables import parts
 from unlearning.traces.places.dvc_objects import ObjectPlace, Reader
 
@@ -88,40 +88,28 @@ class ClonePlace:
 
     def find(self, wanted: Wanted) -> Found:
         """What leads to them, as something unclear: what can be deleted of it is an object, and found as one."""
-        held, unread, searched = set(), set(), 0
-        stores = every_store(self.data)
+        left, searched = _Left(), 0
+        stores, free = every_store(self.data), self.reader.accounts().free
         for one in clones.committed(self.data, self.tables):
-            unread |= {one.path} if one.imported and one.as_imported is not True else set()
+            left.unread |= {one.path} if one.imported and one.as_imported is not True else set()
             try:
                 for source in clones.sources(one, stores):
                     searched += 1
-                    outcome = self._outcome(source, wanted)
-                    held |= {one.path} if outcome == "residual" else set()
-                    unread |= {one.path} if outcome == "unverified" else set()
+                    left.note(one.path, self._left_by(source, wanted), declared=free(source.piece.path) is not None)
             except DataError:  # a folder's listing that is broken
-                unread.add(one.path)
-        return Found(searched=searched, unclear=tuple(self._unclear(held, unread - held)))
+                left.unread.add(one.path)
+        return Found(searched=searched, unclear=tuple(left.said(self, _HEAD, _HEAD_UNREAD)))
 
-    def _outcome(self, source: clones.Source, wanted: Wanted) -> Outcome | None:
-        """Whether one file holds them; whom a legal hold keeps in it is said where the hold is."""
+    def _left_by(self, source: clones.Source, wanted: Wanted) -> Left | None:
+        """How one file is left; whom a legal hold keeps in it is said where the hold is."""
+        if source.piece.object.endswith(parts.LISTING):
+            return None  # its members are sources of their own
         try:
             with source.open() as stream:
                 seen = look(self.reader.watching(wanted), stream, source.piece.path)
         except FileNotFoundError:
             return None  # a version that was purged: a clone gets nothing there
-        if seen.found & wanted.tokens - wanted.kept.get(source.piece.object, frozenset()):
-            return "residual"
-        return None if seen.read or source.piece.object.endswith(parts.LISTING) else "unverified"
-
-    def _unclear(self, held: set[str], unread: set[str]) -> Iterator[Residual]:
-        if held:
-            why = f"{_listed(held)}: what HEAD records is an older content, and a remote still has it"
-            remedy = "commit the DVC files of the redacted tables and `dvc push`, then `unlearn purge`"
-            yield Residual(self.name, self.level, "residual", len(held), why, remedy)
-        if unread:
-            why = f"{_listed(unread)}: nobody here could read all of what a clone gets"
-            remedy = "erase imports at their source and `dvc update`; restore or replace what cannot be read"
-            yield Residual(self.name, self.level, "unverified", len(unread), why, remedy)
+        return seen.left(wanted.tokens - wanted.kept.get(source.piece.object, frozenset()))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Nothing is deleted here."""
@@ -142,36 +130,24 @@ class InputsPlace:
 
     def find(self, wanted: Wanted) -> Found:
         """What holds them, as something unclear: it is nobody's here to delete."""
-        tracked = set(self.data.outputs())
+        tracked, free = set(self.data.outputs()), self.reader.accounts().free
         asked = [one for one in origins.read_above(self.data, self.tables) if one.name not in tracked]
-        seen = {one.name: self._look(one, wanted) for one in asked}
-        held = sorted(name for name, outcome in seen.items() if outcome == "residual")
-        free = self.reader.accounts().free
-        unread = sorted(name for name, outcome in seen.items() if outcome == "unverified" and free(name) is None)
-        return Found(searched=len(asked), unclear=tuple(self._unclear(held, unread)))
+        left = _Left()
+        for one in asked:
+            left.note(one.name, self._left_by(one, wanted), declared=free(one.name) is not None)
+        return Found(searched=len(asked), unclear=tuple(left.said(self, _INPUT, _INPUT_UNREAD)))
 
-    def _look(self, one: origins.Read, wanted: Wanted) -> Outcome | None:
+    def _left_by(self, one: origins.Read, wanted: Wanted) -> Left | None:
         try:
             with one.opened() as streams:
-                looks = [look(self.reader.watching(wanted), stream, name) for name, stream in streams]
+                said = {look(self.reader.watching(wanted), stream, name).left(wanted.tokens) for name, stream in streams}
         except (DataError, Unavailable, OSError):
             return "unverified"
         except Exception as error:  # a file system elsewhere, with errors of its own
             if type(error).__module__.split(".")[0] == "unlearning":
                 raise
             return "unverified"
-        if any(each.found & wanted.tokens for each in looks):
-            return "residual"
-        return None if all(each.read for each in looks) else "unverified"
-
-    def _unclear(self, held: Sequence[str], unread: Sequence[str]) -> Iterator[Residual]:
-        step = "or freeze the stage that reads it (`dvc freeze STAGE`)"
-        if held:
-            why = f"{_listed(held)}: the next run of their stages brings them into the tables again"
-            yield Residual(self.name, self.level, "residual", len(held), why, f"take them out there too, {step}")
-        if unread:
-            why = f"{_listed(unread)}: nobody here could read it, and the next run of its stage brings what it holds"
-            yield Residual(self.name, self.level, "unverified", len(unread), why, f"make it readable, {step}")
+        return next((left for left in get_args(Left) if left in said), None)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Nothing is deleted here."""
@@ -179,5 +155,49 @@ class InputsPlace:
         return ()
 
 
-def _listed(names: Collection[str]) -> str:
-    return ", ".join(sorted(names))
+@dataclass
+class _Left:
+    """Paths of what holds them, and of what nobody can say it of."""
+
+    held: set[str] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
+
+    def note(self, path: str, left: Left | None, *, declared: bool) -> None:
+        """One file. declared: people say that nobody is in it, which is believed unless somebody is found."""
+        self.held |= {path} if left == "residual" else set()
+        self.unread |= {path} if left == "unverified" and not declared else set()
+
+    def said(self, place: Place, held: _Words, unread: _Words) -> Iterator[Residual]:
+        """The same as what is left."""
+        paths: tuple[tuple[Left, set[str], _Words], ...] = (
+            ("residual", self.held, held),
+            ("unverified", self.unread - self.held, unread),
+        )
+        for outcome, names, words in paths:
+            if names:
+                why = f"{', '.join(sorted(names))}: {words.why}"
+                yield Residual(place.name, place.level, outcome, len(names), why, words.remedy)
+
+
+class _Words(NamedTuple):
+    """What is said of files that leave a place in one way."""
+
+    why: str
+    remedy: str
+
+
+_UNREAD = "nobody here could read all of it, or a number or a word in it may be one of theirs"
+_FREEZE = "or freeze the stage that reads it (`dvc freeze STAGE`)"
+_HEAD = _Words(
+    "what HEAD records is an older content, and a remote still has it",
+    "commit the DVC files of the redacted tables and `dvc push`, then `unlearn purge`",
+)
+_HEAD_UNREAD = _Words(
+    f"{_UNREAD}: this is what a clone gets",
+    "erase imports at their source and `dvc update`; restore or replace what cannot be read",
+)
+_INPUT = _Words("the next run of their stages brings them into the tables again", f"take them out there too, {_FREEZE}")
+_INPUT_UNREAD = _Words(
+    f"{_UNREAD}, and the next run of its stage brings what it holds",
+    f"make it readable, declare it in `free_of_people`, {_FREEZE}",
+)

@@ -43,9 +43,9 @@ class GxPlace:
             searched=len(looks),
             unclear=(
                 *self._suites(sum(bool(looks[one].found) for one in theirs)),
-                *([listing.doubtful(self.name, self.level, len(maybe), self._folders(maybe))] if maybe else ()),
+                *listing.unread(self.name, self.level, [looks[one] for one in unread], self._folders(unread)),
+                *listing.doubtful(self.name, self.level, len(maybe), self._folders(maybe)),
             ),
-            unread=listing.unread(self.name, self.level, [looks[one] for one in unread], self._folders(unread)),
         )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
