@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError, NotFound
 from unlearning.stores.files import replacing
-from unlearning.stores.tables import arrow_copy, csv_copy, json_copy, levels, packed, parquet_copy
 from unlearning.stores.tables import parts as table_parts
-from unlearning.stores.tables.same import check_rows
+from unlearning.stores.tables.faithful import arrow_copy, csv_copy, json_copy, levels, packed, parquet_copy
+from unlearning.stores.tables.faithful.same import check_rows
 from unlearning.stores.tables.tables import read
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ import pyarrow.feather
 import pyarrow.orc
 import pyarrow.parquet as pq
 
-from unlearning.stores.tables import arrow_copy, parquet_copy, thrift
+from unlearning.stores.tables.faithful import arrow_copy, parquet_copy, thrift
 
 ROWS = 6
 WHO = [f"person-{number}" for number in range(ROWS)]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError
 from unlearning.stores.tables.dialect import SAMPLE_BYTES, Dialect, csv_dialect
-from unlearning.stores.tables.same import check_rows
+from unlearning.stores.tables.faithful.same import check_rows
 
 _LF, _CR = b"\n\r"
 _WIDE = {"utf-16-le": "<u2", "utf-16-be": ">u2", "utf-32-le": "<u4", "utf-32-be": ">u4"}

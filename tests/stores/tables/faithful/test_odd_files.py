@@ -16,13 +16,14 @@ import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.stores.tables import odd_files
-from tests.stores.tables.odd_files import ARROW, CSV, JSON, ORC, PACKED, PARQUET, REFUSED, ROWS, WHO
+from tests.stores.tables.faithful import odd_files
+from tests.stores.tables.faithful.odd_files import ARROW, CSV, JSON, ORC, PACKED, PARQUET, REFUSED, ROWS, WHO
 from tests.stores.tables.readers import assert_equal_for_who_stays
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import packed, redaction
+from unlearning.stores.tables import redaction
 from unlearning.stores.tables.dialect import csv_dialect, rows
-from unlearning.stores.tables.same import same
+from unlearning.stores.tables.faithful import packed
+from unlearning.stores.tables.faithful.same import same
 
 pytestmark = pytest.mark.filterwarnings("ignore::pandas.errors.Pandas4Warning")  # of pyarrow, about time zones
 

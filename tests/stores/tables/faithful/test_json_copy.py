@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import json_copy
+from unlearning.stores.tables.faithful import json_copy
 
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.lists(st.integers(), max_size=2)

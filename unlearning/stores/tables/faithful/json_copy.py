@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError
 from unlearning.stores.tables.encoding import encoding
-from unlearning.stores.tables.same import check_rows
+from unlearning.stores.tables.faithful.same import check_rows
 
 _SPLIT = {"columns", "index", "data", "index_names", "column_names", "name"}
 _LINES = (".jsonl", ".ndjson")

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from unlearning.stores.tables.same import same
+from unlearning.stores.tables.faithful.same import same
 
 NAN = float("nan")
 CATEGORIES = pa.DictionaryArray.from_arrays([0, 1], ["a", "b"])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import packed
+from unlearning.stores.tables.faithful import packed
 
 CODECS = st.lists(st.sampled_from(["gzip", "bzip2", "xz", "zstd"]), max_size=3)
 

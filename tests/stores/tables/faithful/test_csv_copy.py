@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import csv_copy
+from unlearning.stores.tables.faithful import csv_copy
 
 CELLS = st.text(alphabet=st.sampled_from("ab1 é,;\t\"'\n\r#"), max_size=6)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import arrow_copy
+from unlearning.stores.tables.faithful import arrow_copy
 
 
 def written(table: pa.Table, *, rows: int, compression: str | None, stream: bool) -> bytes:

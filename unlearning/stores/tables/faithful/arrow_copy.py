@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import levels
-from unlearning.stores.tables.same import check_rows, same
+from unlearning.stores.tables.faithful import levels
+from unlearning.stores.tables.faithful.same import check_rows, same
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import thrift
+from unlearning.stores.tables.faithful import thrift
 
 VALUES = st.one_of(
     st.tuples(st.just(thrift.TRUE), st.booleans()),

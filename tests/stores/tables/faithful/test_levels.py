@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import levels
+from unlearning.stores.tables.faithful import levels
 
 FIRST_GOES = np.array([False, True, True])
 

@@ -1,0 +1,1 @@
+"""Copies of tables without some of their rows, in which everything else reads as before."""
