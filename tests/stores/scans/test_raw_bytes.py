@@ -33,7 +33,15 @@ class InPieces(io.BytesIO):
         return super().read(min(self.size, size) if size and size > 0 else self.size)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-32-le"])
+@pytest.mark.parametrize(
+    "spelled",
+    ["Zo\\u00eb-4711", "Zo\\u00EB-4711", "Zo\\xeb-4711", "Zo\\xEB-4711", "Zoe\u0308-4711", "Zoe\\u0308-4711"],
+)
+def test_an_identifier_is_found_however_it_is_escaped_or_composed(spelled: str) -> None:
+    assert raw_bytes.occurs(io.BytesIO(f"\0\1{spelled}\0".encode()), wanted(PERSON))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252", "latin-1"])
 def test_an_identifier_is_found_in_every_encoding_that_arrays_and_files_use(encoding: str) -> None:
     content = b"\0\1" + PERSON.encode(encoding) + b"\0\2"
     assert raw_bytes.occurs(io.BytesIO(content), wanted(PERSON))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import IO
 
 from unlearning.domain.errors import IdentifierError
@@ -12,10 +15,13 @@ SHORTEST = 4
 """Characters of an identifier worth searching for: shorter ones stand in any large file by chance."""
 
 _CHUNK_BYTES = 1 << 20
+_ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be", "cp1252")
+"""Arrays of text are UTF-32 in NumPy, and so in pickles of models."""
+_HEX = re.compile(r"\\[uUx][0-9a-f]+")
 
 
 def pattern(identifiers: Iterable[str]) -> re.Pattern[bytes] | None:
-    """What to search for: each identifier as UTF-8, UTF-16, UTF-32 and as JSON escapes it, with no letter or digit beside it.
+    """What to search for: each identifier in each encoding and as JSON and Python escape it, with no letter or digit beside it.
 
     None when there is nothing to search for. Raises IdentifierError for one of fewer than 4 characters.
     """
@@ -28,10 +34,15 @@ def pattern(identifiers: Iterable[str]) -> re.Pattern[bytes] | None:
     return re.compile(rb"(?<![0-9A-Za-z])(?:" + b"|".join(re.escape(form) for form in sorted(forms)) + rb")(?![0-9A-Za-z])")
 
 
-def _forms(identifier: str) -> set[bytes]:
-    escaped = identifier.encode("ascii", "backslashreplace")
-    # Arrays of text are UTF-32 in NumPy, and so in pickles of models.
-    return {identifier.encode(), escaped, identifier.encode("utf-16-le"), identifier.encode("utf-32-le")}
+def _forms(identifier: str) -> Iterator[bytes]:
+    for form in ("NFC", "NFD"):
+        text = unicodedata.normalize(form, identifier)
+        for encoding in _ENCODINGS:
+            with suppress(UnicodeEncodeError):
+                yield text.encode(encoding)
+        for escaped in (text.encode("ascii", "backslashreplace").decode(), json.dumps(text)[1:-1]):
+            yield escaped.encode()
+            yield _HEX.sub(lambda match: match[0][:2] + match[0][2:].upper(), escaped).encode()
 
 
 def occurs(stream: IO[bytes], wanted: re.Pattern[bytes]) -> bool:
