@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from unlearning.stores.scans.candidates import Extractor, alike, numbers
@@ -41,6 +43,35 @@ def test_a_part_of_something_else_is_nobody(text: str) -> None:
 @pytest.mark.parametrize("text", ["2024-01-03", "2024-01-03T10:11:12.2024Z", "at 2024-01-03 10:11:12", "x_2024-01-03.csv"])
 def test_a_date_is_no_number(text: str) -> None:
     assert "2024" not in doubtful(text)
+
+
+def packed(person: str) -> list[str]:
+    """An identifier inside of what programs pack into letters and digits."""
+    alone, inside = person.encode(), f'{{"user": "{person}", "n": 1}} ÿ?>'.encode()
+    long = base64.b64encode(b"x" * 100 + b" " + alone + b" " + b"y" * 100).decode()
+    return [
+        base64.b64encode(alone).decode(),
+        base64.b64encode(inside).decode(),
+        base64.urlsafe_b64encode(inside).decode().rstrip("="),
+        f"eyJhbGciOiJIUzI1NiJ9.{base64.urlsafe_b64encode(inside).decode().rstrip('=')}.c2ln",
+        base64.b64encode(person.encode("utf-16-le")).decode(),
+        f"Basic {base64.b64encode(person.encode() + b':secret').decode()}",
+        "\r\n".join(long[at : at + 76] for at in range(0, len(long), 76)),
+        alone.hex(),
+        f"X'{inside.hex().upper()}'",
+        f"data:text/plain;base64,{base64.b64encode(alone).decode()}",
+    ]
+
+
+@pytest.mark.parametrize("text", packed("MRN-4711-ab"))
+def test_an_identifier_is_found_in_base64_and_in_hexadecimal_digits(text: str) -> None:
+    assert "MRN-4711-ab" in certain(text)
+    assert "MRN-4711-ab" in certain(f"before {text} after")
+
+
+@pytest.mark.parametrize("text", packed("100042"))
+def test_a_number_packed_alike_may_be_somebody(text: str) -> None:
+    assert "100042" in doubtful(text)
 
 
 def test_a_number_of_three_digits_is_not_compared_in_a_text() -> None:

@@ -5,11 +5,14 @@ Certain is what is hardly there by chance. Doubtful is the rest: a number may co
 
 from __future__ import annotations
 
+import base64
+import binascii
 import decimal
 import html
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -52,6 +55,11 @@ _POWER = re.compile(r"(?<![^\W_])(?<!\d[.])(\d(?:\.\d+)?[eE]\+?\d{1,2})(?![^\W_]
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
 _BACKSLASH = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([/\"'\\ntr]))")
 _QUOTABLE = re.compile(r"=(?:\r?\n|[0-9A-F]{2})")
+_PACKED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{8,}={0,2}(?![A-Za-z0-9+/_=-])")
+_WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/]{60})\r?\n(?=[A-Za-z0-9+/])")
+"""A line's end inside of what mail programs wrap."""
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){4,}")
+_URL_SAFE = str.maketrans("-_", "+/")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);")
 
 
@@ -111,7 +119,9 @@ class Extractor:
 
 
 def readings(text: str) -> Iterator[str]:
-    """A text as it stands, and once more with whatever it escapes: `%40`, `\\u0040`, `&#64;`, `=40`; and without its tags."""
+    """A text as it stands, and once more with whatever it escapes: `%40`, `\\u0040`, `&#64;`, `=40`; without its tags; and what
+    its words say in base64 or as hexadecimal digits.
+    """
     yield text
     plain = text
     for _ in range(_ROUNDS):
@@ -123,6 +133,8 @@ def readings(text: str) -> Iterator[str]:
         yield plain
     if "<" in plain and (bare := _TAG.sub("", plain)) != plain:  # a word processor cuts words into runs
         yield bare
+    if packed := "\n".join(filter(None, map(_unpacked, set(_PACKED.findall(_WRAPPED.sub("", text)))))):
+        yield packed
 
 
 def telling(word: str, kind: IdentifierKind) -> bool:
@@ -231,6 +243,23 @@ def _unescaped(text: str) -> str:
     if "=40" in text or "=\n" in text or "=\r\n" in text:
         text = _QUOTABLE.sub(lambda match: chr(int(match[0][1:], 16)) if match[0][1:].strip() else "", text)
     return text
+
+
+def _unpacked(run: str) -> str:
+    """What a run of letters and digits says in base64, of either alphabet, or as hexadecimal digits; empty when nothing."""
+    bare = run.rstrip("=").translate(_URL_SAFE)
+    said = []
+    for content in (b"" if bare.isdigit() else _base64(bare), bytes.fromhex(bare) if _HEX.fullmatch(bare) else b""):
+        with suppress(UnicodeDecodeError):
+            said.append(content.decode("utf-16-le" if b"\0" in content else "utf-8"))
+    return "\n".join(one for one in said if one.replace("\r", "").replace("\n", "").replace("\t", "").isprintable())
+
+
+def _base64(bare: str) -> bytes:
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except binascii.Error:
+        return b""
 
 
 def _sign(match: re.Match[str]) -> str:
