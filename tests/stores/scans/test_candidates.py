@@ -74,6 +74,22 @@ def test_a_number_packed_alike_may_be_somebody(text: str) -> None:
     assert "100042" in doubtful(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Call Anna Schmidt back", "Anna Schmidt"),
+        ("call anna schmidt.", "anna schmidt"),
+        ("(Anna Maria Schmidt)", "Anna Maria Schmidt"),
+        ("said Jan van der Berg, then", "Jan van der Berg"),
+        ("a line ends with Anna\n  Schmidt", "Anna Schmidt"),
+        ("**Li Wei** left", "Li Wei"),
+        ("王 小明 called", "王 小明"),
+    ],
+)
+def test_a_name_of_several_words_is_found_in_a_sentence(text: str, name: str) -> None:
+    assert name in doubtful(text, "text")
+
+
 def test_a_number_of_three_digits_is_not_compared_in_a_text() -> None:
     assert doubtful("17 of 999 and 1000") == {"1000"}
     assert list(numbers("1" * 21)) == []

@@ -28,6 +28,8 @@ _LONGEST_NUMBER = 20
 _LONGEST_SEGMENT = 80
 _LONGEST_COMPOUND = 64
 _MOST_PARTS = 8
+_MOST_WORDS = 4
+_AROUND = ".,;:!?\"'`()[]{}<>*_"
 _REMEMBERED = 1 << 20
 _ROUNDS = 3
 """How often what is escaped inside of what is escaped is read."""
@@ -93,7 +95,7 @@ class Extractor:
             if self.kind == "phone":
                 found.certain.update(_phones(one))
             elif self.kind not in ("integer", "email"):
-                self._sort(_phrases(one), found)
+                self._sort((*_phrases(one), *_names(one)), found)
             self._words(one, found)
         found.doubtful.difference_update(found.certain)
         return found
@@ -185,6 +187,17 @@ def _phrases(text: str) -> Iterator[str]:
     for segment in _SEGMENT.split(text):
         if len(segment) <= _LONGEST_SEGMENT and " " in (plain := segment.strip()):
             yield plain
+
+
+def _names(text: str) -> Iterator[str]:
+    """Two to four words in a row, as names stand in sentences; of more than two, the first and the last do not begin small."""
+    words = [plain for word in text.split() if (plain := word.strip(_AROUND))]
+    large = [not word[0].islower() for word in words]
+    for first in range(len(words) - 1):
+        yield f"{words[first]} {words[first + 1]}"
+        for last in range(first + 2, min(first + _MOST_WORDS, len(words))) if large[first] else ():
+            if large[last]:
+                yield " ".join(words[first : last + 1])
 
 
 def _words(words: Iterable[str]) -> Iterator[str]:
