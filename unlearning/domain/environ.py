@@ -105,6 +105,8 @@ ONE_THREAD: Mapping[str, str] = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 CUBLAS_WORKSPACE: Mapping[str, str] = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """With it the same training gives the same bytes on a GPU."""
 
+TMPDIR = "TMPDIR"
+"""Where a process and those that it starts put aside what they need for a moment."""
 GIT_INDEX_FILE = "GIT_INDEX_FILE"
 GIT_QUIETLY: Mapping[str, str] = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 """Reading takes no lock that somebody else may want, and nothing waits for a password."""

@@ -18,6 +18,7 @@
     │  ├─ WouldEmptyData        the erasure would leave nothing to train on
     │  └─ VerificationFailed    a certificate, proof or ledger does not verify
     ├─ Damaged                  exit code 1: stored bytes do not match their digest
+    ├─ CodeFailed               exit code 1: code that is not this package's, or a bug of it, raised; its words are kept apart
     ├─ ParentMoved              exit code 1: the alias moved while a candidate was made; run again
     └─ Unavailable              exit code 1: a service did not answer; run again when it does
 
@@ -105,6 +106,10 @@ class VerificationFailed(Refused):
 
 class Damaged(UnlearningError):
     """Stored bytes do not match their digest."""
+
+
+class CodeFailed(UnlearningError):
+    """Code that others wrote, or a bug of this package, raised something; of that only type and place are said."""
 
 
 class ParentMoved(UnlearningError):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
@@ -26,6 +25,7 @@ from unlearning.domain.hashing import PART
 from unlearning.domain.traces import Residual
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
+from unlearning.stores import scratch
 from unlearning.stores.dvc import folders
 from unlearning.stores.git import command
 from unlearning.stores.second_look import opening
@@ -43,7 +43,7 @@ NOT_MADE = "second look: not made (--quick)"
 
 _FOREIGN = ("node_modules", "__pycache__", "site-packages")
 _ENVIRONMENT = "pyvenv.cfg"
-_OURS = re.compile(r"unlearning-[a-z0-9_]{8}")
+_OURS = re.compile(rf"{scratch.PREFIX}[a-z0-9_]{{8}}")
 """What Python's `tempfile` makes of the prefix that this package gives."""
 FILES = "files of the project"
 _UNTOLD = "a path that names a person"
@@ -132,7 +132,7 @@ def _things(workspace: Workspace, wanted: Wanted, seen: Seen) -> Iterator[Thing]
     areas |= {workspace.root / ".git": "Git history", workspace.root / ".unlearning/prefect": "Prefect"}
     areas |= {Path(url.removeprefix("sqlite:///")): "MLflow" for url in databases if url.startswith("sqlite:///")}
     areas |= dict.fromkeys((workspace.root / name for name in ("mlruns", "mlartifacts")), "MLflow")
-    temporary = [one for one in Path(tempfile.gettempdir()).glob("unlearning-*") if _OURS.fullmatch(one.name)]
+    temporary = [one for one in scratch.system().glob(f"{scratch.PREFIX}*") if _OURS.fullmatch(one.name)]
     for root in dict.fromkeys([workspace.root, *(one for one in areas if not one.is_relative_to(workspace.root)), *temporary]):
         for file in _files(root):
             where = next((name for area, name in areas.items() if file == area or area in file.parents), FILES)

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,7 @@ from unlearning.domain.errors import ProjectError, VerificationFailed, WrongUse
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.domain.versions import DataVersion
 from unlearning.project import settings
-from unlearning.stores import keys, spool
+from unlearning.stores import keys, scratch
 from unlearning.stores.dvc import pins
 from unlearning.stores.sql.membership import TOKEN_BYTES
 from unlearning.stores.tables import tables
@@ -111,20 +109,9 @@ def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
 def _table(root: Path, named: str, column: str | None) -> tuple[versions.Pin, pa.Table]:
     path, rev = split(named)
     pin = pins.pin(versions.address(path, rev=rev, repo=str(root.resolve())))
-    with _scratch(root) as scratch:
-        file = root / path if rev is None else pins.fetch(pin, scratch)
+    with scratch.folder(root) as aside:
+        file = root / path if rev is None else pins.fetch(pin, aside)
         return pin, tables.read(file, person=column, named=path)
-
-
-@contextmanager
-def _scratch(root: Path) -> Iterator[Path]:
-    """Where an old table lies while it is read: in a project of ours a purge sweeps what a killed process left there."""
-    if (root / ".unlearning").is_dir():
-        with spool.spooled(root / ".unlearning/tmp") as folder:
-            yield folder
-    else:
-        with tempfile.TemporaryDirectory(prefix="unlearning-") as name:
-            yield Path(name)
 
 
 def split(named: str) -> tuple[str, str | None]:

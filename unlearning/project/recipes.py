@@ -15,6 +15,7 @@ from unlearning.domain.errors import RecipeError
 from unlearning.domain.hashing import bytes_digest, digest, file_digest
 from unlearning.domain.protocols import Learner, Recipe
 from unlearning.project import plugins
+from unlearning.stores import foreign_code
 
 _ROLE = ("features", "target", "person", "labels", "encode", "facts")
 _IMPORTING = threading.RLock()
@@ -56,7 +57,9 @@ def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices:
     try:
         return digest(value)
     except (TypeError, ValueError) as error:
-        raise RecipeError(f"{spec}: facts() must be plain values (strings, finite numbers, lists, dicts): {error}") from error
+        raise RecipeError(
+            f"{spec}: facts() must be plain values (strings, finite numbers, lists, dicts); they gave a {type(error).__name__}"
+        ) from error
 
 
 def learner_for(recipe: Recipe, device: str) -> Learner:
@@ -97,10 +100,11 @@ def _run(path: Path, root: Path) -> ModuleType:
         # Registered, because dataclasses and torch.export look a class's module up by name.
         sys.modules[name] = module
         try:
-            exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
+            with foreign_code.muted(root.resolve()):
+                exec(compile(path.read_bytes(), str(path), "exec"), vars(module))
         except (Exception, SystemExit) as error:
             raise RecipeError(
-                f"{path.name} fails on import: {type(error).__name__}: {error}; run `python {path}` to see where"
+                f"{path.name} fails on import: {foreign_code.said(error, root.resolve())}; run `python {path}` to see it too"
             ) from error
     return module
 

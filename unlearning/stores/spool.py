@@ -54,7 +54,7 @@ def spooled(parent: Path) -> Iterator[Path]:
         yield folder
     finally:
         with _locked(parent / _GATE):  # nor a folder that is half deleted
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)  # a process that was started within may be writing still
             os.close(owner)
 
 

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from unlearning.domain.errors import Damaged, NotFound, Refused, UnlearningError, WrongUse
-from unlearning.entrypoints.cli.shared import Commands, answer, content, json_option, people, person
+from unlearning.entrypoints.cli.shared import Commands, answer, content, json_option, open_project, people, person
+from unlearning.stores.foreign_code import FILE
 
 
 def invoke(error: Exception | None, *words: str) -> Result:
@@ -51,6 +52,51 @@ def test_a_full_disk_is_a_service_that_is_not_available() -> None:
 def test_a_bug_shows_as_one() -> None:
     result = invoke(ZeroDivisionError("a bug"), "act")
     assert isinstance(result.exception, ZeroDivisionError)
+
+
+def in_a_project(root: Path, error: Exception) -> Result:
+    """A command that opens a project and ends with this error, raised by the project's own code."""
+    (root / ".unlearning").mkdir()
+    (root / "params.yaml").write_text("unlearning: {model: null, recipe: null}\n")
+
+    @click.group(cls=Commands)
+    def group() -> None:
+        """A group of commands."""
+
+    @group.command()
+    def act() -> None:
+        """Act."""
+        open_project(root)
+        exec(compile("def encode():\n    raise error\nencode()", str(root / "recipe.py"), "exec"), {"error": error})
+
+    return CliRunner().invoke(group, ["act"])
+
+
+def test_of_what_a_projects_code_raises_type_and_place_are_said_and_where_its_words_are(tmp_path: Path) -> None:
+    result = in_a_project(tmp_path, ValueError("row 7 is of Zq0001"))
+    assert result.exit_code == 1
+    assert "ValueError at recipe.py:2" in result.stderr
+    assert "Zq0001" not in result.output
+    assert "row 7 is of Zq0001" in (tmp_path / FILE).read_text()
+
+
+ACTING = {
+    "the end of a line": ("a\nverified", "a\n  verified"),
+    "a carriage return": ("a\rverified", "a\\x0dverified"),
+    "a terminal's escape": ("a\x1b[2K", "a\\x1b[2K"),
+    "an eight-bit escape": ("a\x9b2K", "a\\x9b2K"),
+    "another direction": ("a\u202edeifirev", "a\\u202edeifirev"),
+    "a line separator": ("a\u2028verified", "a\\u2028verified"),
+    "half a pair": ("a\ud800", "a\\ud800"),
+}
+
+
+@pytest.mark.parametrize(("said", "seen"), ACTING.values(), ids=list(ACTING))
+def test_nothing_that_is_quoted_acts_on_the_terminal_or_begins_a_line(said: str, seen: str) -> None:
+    assert invoke(Refused(said), "act").stderr == f"unlearn: {seen}\n"
+    asked = invoke(Refused(said), "act", "--json")
+    assert json.loads(asked.stdout)["message"] == said
+    assert all(one == "\n" or one.isprintable() for one in asked.stdout)
 
 
 @pytest.mark.parametrize("words", [("act", "--wrong", "--json"), ("act", "Zq-9999", "--json")])

@@ -5,16 +5,20 @@ from __future__ import annotations
 import pickle
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 import pytest
 from prefect import flow
 from prefect.context import TaskRunContext
+from prefect.logging.configuration import setup_logging
+from prefect.settings import PREFECT_LOGGING_EXTRA_LOGGERS, PREFECT_LOGGING_LEVEL, temporary_settings
 
-from tests.entrypoints.flows.conftest import Server
-from unlearning.domain.errors import Refused, Unavailable
-from unlearning.entrypoints.flows.steps import step
+from tests.entrypoints.flows.conftest import Server, _say_the_rest
+from unlearning.domain.errors import Refused, Unavailable, UnlearningError
+from unlearning.entrypoints.flows.steps import at_home, step
+from unlearning.stores.foreign_code import FILE
 
 pytestmark = pytest.mark.services
 
@@ -84,3 +88,53 @@ def test_a_step_in_a_step_does_not_take_its_place(server: Server) -> None:
         return step("outer", lambda: [step("inner", lambda: "first"), step("inner", lambda: "second"), "last"])
 
     assert nested() == ["first", "second", "last"]
+
+
+CELL = "Zq0001-cell-of-somebody"
+
+THEIRS = f"""
+import logging, sys, warnings
+from prefect import get_run_logger
+
+def encode():
+    print("{CELL} printed")
+    print("{CELL} to standard error", file=sys.stderr)
+    get_run_logger().error("{CELL} to Prefect's own logger")
+    get_run_logger().getChild("mine").warning("row %s", "{CELL}")
+    logging.getLogger("mine").error("{CELL} logged")
+    try:
+        int("{CELL}")
+    except ValueError as error:
+        error.add_note("{CELL} noted")
+        raise RAISED("{CELL} raised") from error
+"""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, KeyError, SystemExit, Refused])
+def test_prefect_hears_type_and_place_of_what_a_projects_code_says_and_none_of_its_words(
+    server: Server, tmp_path: Path, kind: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".unlearning").mkdir()
+    theirs: dict[str, Any] = {"RAISED": kind if kind is not Refused else lambda _: Refused("the data did not pass")}
+    exec(compile(THEIRS, str(tmp_path / "recipe.py"), "exec"), theirs)
+
+    @flow(name="overheard", log_prints=True)
+    def overheard() -> None:
+        at_home(str(tmp_path), lambda: step("fit", theirs["encode"]))
+
+    with temporary_settings({PREFECT_LOGGING_EXTRA_LOGGERS: "mine", PREFECT_LOGGING_LEVEL: "DEBUG"}):
+        setup_logging(incremental=True)
+        with pytest.raises(UnlearningError) as said:
+            overheard()
+    _say_the_rest()
+
+    assert CELL not in str(said.value)
+    (task,) = server.task_runs(server.flow_runs("overheard")[-1].id)
+    if kind is not Refused:
+        assert f"{kind.__name__} at recipe.py:15" in task.state.message
+    assert b"overheard" in server.bytes()
+    assert CELL.encode() not in server.bytes()
+    kept = (tmp_path / FILE).read_text()
+    assert all(
+        f"{CELL} {how}" in kept for how in ("printed", "to standard error", "to Prefect's own logger", "logged", "noted")
+    )

@@ -86,8 +86,10 @@ def prepare(root: Path, as_json: bool) -> None:
     Example:  unlearn prepare --json | jq .dropped
     """
     from unlearning.project.training import stages
+    from unlearning.stores import foreign_code
 
-    rows = stages.prepare(open_project(root))
+    workspace = open_project(root)
+    rows = foreign_code.apart(lambda: stages.prepare(workspace), workspace.root)
     answer(as_json, rows, [f"{rows['train']} training rows, {rows['holdout']} holdout rows, {rows['dropped']} dropped"])
 
 
@@ -100,8 +102,10 @@ def check(root: Path, as_json: bool) -> None:
     Example:  unlearn check && dvc status
     """
     from unlearning.project.training import stages
+    from unlearning.stores import foreign_code
 
-    report = stages.check(open_project(root))
+    workspace = open_project(root)
+    report = foreign_code.apart(lambda: stages.check(workspace), workspace.root)
     answer(as_json, report, [f"{path}: {len(checks)} checks passed" for path, checks in report.items()])
 
 
@@ -146,8 +150,10 @@ def evaluate(root: Path, as_json: bool) -> None:
     """
     from unlearning.domain.codec import write
     from unlearning.project.training import stages
+    from unlearning.stores import foreign_code
 
-    report = write(stages.evaluate(open_project(root)))
+    workspace = open_project(root)
+    report = write(foreign_code.apart(lambda: stages.evaluate(workspace), workspace.root))
     answer(as_json, report, [f"{key}: {value}" for key, value in report.items()])
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from unlearning.domain.errors import UnlearningError, needing_room
+from unlearning.domain.foreign import shown
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -20,12 +21,20 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_PROJECT = "unlearning.project"
+"""Under which a command's context knows the folder of its project."""
+_LONGEST = 4_000
+"""Characters of a line that is printed."""
+
 KEYS = ".unlearning/keys"
 """Where `unlearn init` puts the keys; `stores.keys` in params.yaml may name another folder."""
 
 
 class Commands(click.Group):
-    """Turns errors into messages and exit codes, and with --json into a document too: the one edge where that happens."""
+    """Turns errors into messages and exit codes, and with --json into a document too: the one edge where that happens.
+
+    What is printed may quote names that others chose: nothing in it acts on the terminal, and nothing begins a line of its own.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Note whether JSON is asked for: an error may come before the command's own options are read."""
@@ -33,23 +42,38 @@ class Commands(click.Group):
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an UnlearningError ends with its exit code, anything else is a bug and shows as one."""
+        """Run the command; an UnlearningError ends with its exit code, and so does what a project's code raises."""
         try:
             with needing_room():
                 return super().invoke(ctx)
         except UnlearningError as error:
-            _document(ctx, type(error).__name__, str(error))
-            click.echo(f"unlearn: {error}", err=True)
-            ctx.exit(error.exit_code)
+            _say(ctx, error)
         except click.UsageError as error:
-            shown = _without_values(error)
-            _document(ctx, "WrongUse", shown.format_message())
-            raise shown from None
+            known = _without_values(error)
+            _document(ctx, "WrongUse", known.format_message())
+            raise known from None
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise
+        except Exception as error:  # a bug, or the project's own code: what it says may quote a table
+            if (root := ctx.meta.get(_PROJECT)) is None:
+                raise
+            from unlearning.stores import foreign_code
+
+            _say(ctx, foreign_code.raised(error, root))
+
+
+def _say(ctx: click.Context, error: UnlearningError) -> None:
+    """End with an error: its kind and message for programs, its message for people, of which only the first line stands out."""
+    _document(ctx, type(error).__name__, str(error))
+    first, *more = str(error).split("\n")
+    lines = [f"unlearn: {first}", *(f"  {line.removeprefix('  ')}" for line in more)]
+    click.echo("\n".join(shown(line, _LONGEST) for line in lines), err=True)
+    ctx.exit(error.exit_code)
 
 
 def _document(ctx: click.Context, kind: str, message: str) -> None:
     if ctx.obj:
-        click.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False))
+        click.echo(_json({"error": kind, "message": message}))
 
 
 def _without_values(error: click.UsageError) -> click.UsageError:
@@ -77,10 +101,15 @@ def project(command: F) -> F:
 
 
 def open_project(root: Path) -> Workspace:
-    """The project in a folder."""
+    """The project in a folder; until the command ends, temporary files lie there too."""
     from unlearning.project.workspace import open_workspace
+    from unlearning.stores import scratch
 
-    return open_workspace(root)
+    workspace = open_workspace(root)
+    if (ctx := click.get_current_context(silent=True)) is not None:
+        ctx.meta[_PROJECT] = workspace.root
+        ctx.with_resource(scratch.at_home(workspace.root))
+    return workspace
 
 
 def warn(workspace: Workspace) -> None:
@@ -135,10 +164,16 @@ def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
     if as_json:
         from unlearning.domain.codec import write
 
-        click.echo(json.dumps(write(document), indent=2, ensure_ascii=False))
+        click.echo(_json(write(document), indent=2))
     else:
         for line in lines:
-            click.echo(line)
+            click.echo("\n".join(shown(each, _LONGEST) for each in line.split("\n")))
+
+
+def _json(document: Any, indent: int | None = None) -> str:
+    """A document as text in which nothing acts on a terminal or breaks it: such characters are said as JSON says them."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False)
+    return "".join(one if one == "\n" or one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def decide(todo: Sequence[Proposal]) -> list[str]:

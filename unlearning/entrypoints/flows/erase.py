@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from prefect import flow
@@ -13,7 +14,7 @@ from unlearning.domain.events import CandidateValidated
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
-from unlearning.entrypoints.flows.steps import mapped, progress, step, warm
+from unlearning.entrypoints.flows.steps import at_home, mapped, progress, step, warm
 from unlearning.erasure import batches, decisions, report, second_look
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
@@ -26,7 +27,7 @@ ATTEMPTS = 3
 """How often an erasure is planned again because another one moved the alias or the data first."""
 
 
-@flow(name="erase", flow_run_name="erase", persist_result=False)
+@flow(name="erase", flow_run_name="erase", persist_result=False, log_prints=False)
 def erase(
     root: str = ".", requests: list[str] | None = None, replay: bool = False, full_replay: bool = False, quick: bool = False
 ) -> list[report.ErasureReport]:
@@ -35,12 +36,16 @@ def erase(
     requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
     full_replay: every shard, which measures a full retraining. quick: without the second look; the certificate says so.
     """
-    workspace = open_workspace(Path(root))
+    how = {"replay": replay or full_replay, "every_shard": full_replay, "quick": quick}
+    return at_home(root, lambda: _erase(open_workspace(Path(root)), requests or [], how))
+
+
+def _erase(workspace: Workspace, requests: Sequence[str], how: Mapping[str, bool]) -> list[report.ErasureReport]:
     done: list[report.ErasureReport] = []
     refused: list[Refused] = []
-    for erasure in batches.batches(workspace, requests or []):
+    for erasure in batches.batches(workspace, requests):
         try:
-            summary = _alone(workspace, erasure, replay=replay or full_replay, every_shard=full_replay, quick=quick)
+            summary = _alone(workspace, erasure, **how)
         except Refused as error:  # the next batch does not wait for this one
             progress.info("  refused  %s", erasure.erasure_id)
             refused.append(error)

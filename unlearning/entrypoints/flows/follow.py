@@ -8,16 +8,19 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from unlearning.entrypoints.flows import embedded
-from unlearning.entrypoints.flows.steps import step
+from unlearning.entrypoints.flows.steps import at_home, step
 from unlearning.lineage import follow as following
 from unlearning.lineage import openlineage, provenance
 from unlearning.project.workspace import Workspace, open_workspace
 
 
-@flow(name="follow", flow_run_name="follow", persist_result=False)
+@flow(name="follow", flow_run_name="follow", persist_result=False, log_prints=False)
 def follow(root: str = ".", everything: bool = False) -> following.Round:
     """One round of following; everything: also index every table of every commit whose object can still be had."""
-    workspace = open_workspace(Path(root))
+    return at_home(root, lambda: _follow(open_workspace(Path(root)), everything))
+
+
+def _follow(workspace: Workspace, everything: bool) -> following.Round:
     before = frozenset(workspace.followed.sources())
     with openlineage.reported(workspace, "follow"):
         report = step("follow", lambda: following.follow(workspace, everything=everything), say=following.say)

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import task
@@ -21,6 +22,7 @@ from unlearning.domain.errors import Unavailable
 from unlearning.entrypoints.flows import embedded
 from unlearning.project.holdings import Holdings
 from unlearning.project.training.jobs import run_job
+from unlearning.stores import foreign_code, scratch
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 progress = logging.getLogger("unlearning.progress")
+
+_NOTHING_STORED: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE, "log_prints": False}
 
 _doing: ContextVar[Callable[[], Any]] = ContextVar("doing")
 
@@ -42,8 +46,7 @@ def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: 
         retries=2,
         retry_delay_seconds=[1, 5],
         retry_condition_fn=_service_is_away,
-        persist_result=False,
-        cache_policy=NO_CACHE,
+        **_NOTHING_STORED,
     )(_do)
     token = _doing.set(do)
     try:
@@ -56,8 +59,16 @@ def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: 
 
 
 def _do() -> Any:
-    """The body of every step's task."""
-    return _doing.get()()
+    """The body of every step's task: Prefect hears of no error's words."""
+    return foreign_code.apart(_doing.get())
+
+
+def at_home(root: str, do: Callable[[], T]) -> T:
+    """The body of every flow: temporary files lie in the project, and what code of others says does not reach Prefect."""
+    from httpx import TransportError
+
+    with scratch.at_home(Path(root).resolve()):
+        return foreign_code.apart(do, Path(root), through=(TransportError,))
 
 
 def warm(workspace: Workspace) -> None:
@@ -81,7 +92,7 @@ def _service_is_away(_task: object, _run: object, state: object) -> bool:
     return isinstance(getattr(state, "data", None), Unavailable)
 
 
-_job = task(name="job", task_run_name="shard-{job.shard}", persist_result=False, cache_policy=NO_CACHE)(run_job)
+_job = task(name="job", task_run_name="shard-{job.shard}", **_NOTHING_STORED)(run_job)
 
 
 def mapped(_run: Callable[[Job], Part], jobs: Iterable[Job]) -> list[Part]:

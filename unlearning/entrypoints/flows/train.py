@@ -10,17 +10,20 @@ from prefect.artifacts import create_markdown_artifact
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
-from unlearning.entrypoints.flows.steps import mapped, step, warm
+from unlearning.entrypoints.flows.steps import at_home, mapped, step, warm
 from unlearning.erasure import report
 from unlearning.lineage import openlineage
 from unlearning.project.training import stages
 from unlearning.project.workspace import Workspace, open_workspace
 
 
-@flow(name="train", flow_run_name="train", persist_result=False)
+@flow(name="train", flow_run_name="train", persist_result=False, log_prints=False)
 def train(root: str = ".") -> stages.TrainingReport:
     """Train what is missing, judge it, register it with its lineage, and move the alias when it passed."""
-    workspace = open_workspace(Path(root))
+    return at_home(root, lambda: _told(open_workspace(Path(root))))
+
+
+def _told(workspace: Workspace) -> stages.TrainingReport:
     with openlineage.reported(workspace, "train") as told:
         done = _train(workspace)
         openlineage.tell_training(workspace, told, done.made)

@@ -9,15 +9,18 @@ from prefect.artifacts import create_markdown_artifact
 
 from unlearning.domain.clocks import utc_now
 from unlearning.entrypoints.flows import embedded
-from unlearning.entrypoints.flows.steps import step
+from unlearning.entrypoints.flows.steps import at_home, step
 from unlearning.erasure import watch as watching
 from unlearning.project.workspace import Workspace, open_workspace
 
 
-@flow(name="watch", flow_run_name="watch", persist_result=False)
+@flow(name="watch", flow_run_name="watch", persist_result=False, log_prints=False)
 def watch(root: str = ".") -> watching.Report:
     """One round of watching: what was found, and reversed where it can be."""
-    workspace = open_workspace(Path(root))
+    return at_home(root, lambda: _watch(open_workspace(Path(root))))
+
+
+def _watch(workspace: Workspace) -> watching.Report:
     found = step("watch", lambda: watching.watch(workspace, clock=utc_now), say=watching.say)
     create_markdown_artifact(watching.markdown(found), key="watch", description="What came back")
     return watching.Report.of(found)

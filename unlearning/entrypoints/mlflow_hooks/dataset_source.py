@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,10 +33,15 @@ class DVCDatasetSource(DatasetSource):
         return cls(pin(raw_source))
 
     def load(self, dst_path: str | None = None) -> str:
-        """Path of the content, as the clone around the working folder has it; written to a temporary folder by default."""
+        """Path of the content, as the clone around the working folder has it.
+
+        By default in a private folder that goes with this process: in the project around the working folder, or else, where
+        there is none, among the system's temporary files.
+        """
+        from unlearning.stores import scratch
         from unlearning.stores.dvc.pins import fetch
 
-        return str(fetch(self.pin, Path(dst_path or tempfile.mkdtemp(prefix="dvc-"))))
+        return str(fetch(self.pin, Path(dst_path) if dst_path else scratch.until_the_end(Path.cwd())))
 
     def to_dict(self) -> dict[str, Any]:
         """Path, revision, object hash, full content digest, remote, repository, and the address that means the same again."""

@@ -6,7 +6,6 @@ Beside `repository.py`, which changes the project's own repository, the only pla
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
 from unlearning.domain.versions import _KNOWN, SCHEME, Pin
+from unlearning.stores import scratch
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -26,15 +26,16 @@ def pin(uri: str) -> Pin:
     Raises WrongUse for an address that is none, ProjectError outside a repository, NotFound for what is not tracked.
     """
     path, asked = _parsed(uri)
-    with _opened(asked.get("repo"), asked.get("rev"), asked.get("remote")) as repo, tempfile.TemporaryDirectory() as scratch:
+    where = asked.get("repo")
+    with _opened(where, asked.get("rev"), asked.get("remote")) as repo, scratch.folder(Path(where or ".")) as aside:
         remote = asked.get("remote") or repo.config["core"].get("remote")
         if "rev" not in asked:
             object_hash, file = _here(repo, path)
             rev = _head_that_names(repo, path, object_hash)
         else:
             object_hash, rev = _object(repo, path), repo.get_rev()
-            file = _copied(repo, path, Path(scratch))
-        return Pin(path, rev, object_hash, tables.digest(file), remote, asked.get("repo"))
+            file = _copied(repo, path, aside)
+        return Pin(path, rev, object_hash, tables.digest(file), remote, where)
 
 
 def fetch(wanted: Pin, folder: Path) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.errors import NotFound, Refused
 from unlearning.domain.versions import Tracked
+from unlearning.stores import foreign_code
 from unlearning.stores.dvc import recorded_hashes
 from unlearning.stores.dvc.recorded_hashes import is_local
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from dvc.repo import Repo
 
     from unlearning.stores.dvc.repository import DvcData
-
-_STDERR = 2
 
 
 def between(data: DvcData, paths: Collection[str], stage: str) -> list[str]:
@@ -64,15 +63,16 @@ def read_by(data: DvcData, stage: str) -> list[Tracked]:
 def run(data: DvcData, stages: Sequence[str], environ: Mapping[str, str]) -> None:
     """Run stages one after another, each whether DVC finds it changed or not, with `environ` besides the environment.
 
-    What they print goes to standard error and is kept nowhere: it may name people. DVC's run cache stays out of it: it would
-    keep what a stage made of data that is to go. Raises Refused when a stage fails.
+    What they print may name people, and goes into the project's private file. DVC's run cache stays out of it: it would keep
+    what a stage made of data that is to go. Raises Refused when a stage fails.
     """
     for stage in stages:
         command = [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
-        done = subprocess.run(command, cwd=data.root, env={**os.environ, **environ}, stdout=_STDERR, check=False)
+        with foreign_code.opened(data.root) as out:
+            done = subprocess.run(command, cwd=data.root, env={**os.environ, **environ}, stdout=out, stderr=out, check=False)
         if done.returncode:
             raise Refused(
-                f"DVC stage {stage!r} failed (exit code {done.returncode}; what it said is above); "
+                f"DVC stage {stage!r} failed (exit code {done.returncode}; what it said is in {foreign_code.FILE}); "
                 f"correct it until `dvc repro {stage}` runs, then run `unlearn erase` again"
             )
 

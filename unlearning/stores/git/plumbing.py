@@ -6,12 +6,12 @@ and `link`, which are told to.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from unlearning.domain.environ import GIT_INDEX_FILE
 from unlearning.domain.errors import NotFound
+from unlearning.stores import scratch
 from unlearning.stores.git import command
 from unlearning.stores.git.repository import Git
 
@@ -54,8 +54,8 @@ def blob(git: Git, name: str) -> bytes:
 
 def commit_beside(git: Git, rev: str, changed: Mapping[str, bytes], *, message: str) -> str:
     """A commit that follows `rev` and differs from it in these files; the same one every time."""
-    with tempfile.TemporaryDirectory(prefix="unlearning-") as scratch:
-        index = {GIT_INDEX_FILE: str(Path(scratch) / "index")}
+    with scratch.folder(git.root) as aside:
+        index = {GIT_INDEX_FILE: str(aside / "index")}
         command.text(git.root, "read-tree", rev, **index)
         for path, content in sorted(changed.items()):
             mode = command.text(git.root, "ls-files", "--stage", "--full-name", "--", f":(top){path}", **index).split()[0]

@@ -61,12 +61,12 @@ class SpoolPlace:
 
 @dataclass(frozen=True)
 class ScratchPlace:
-    """What a killed run left half made: drafts of redacted tables and of twins, old files on their way."""
+    """What a killed run left half made, drafts of redacted tables and of twins; and what code of the project printed."""
 
     folder: Path
     alone: Callable[[], AbstractContextManager[None]] = field(repr=False)
     """While nobody rewrites a table."""
-    name: str = "drafts of killed runs"
+    name: str = "drafts of killed runs, and what code of the project said"
     level: Level = "physical"
     how: str = "listed: spools aside, nothing may be there"
 

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import IO
 
+from unlearning.stores import scratch
 from unlearning.stores.tables.pieces import Aside, Piece, Rows, Select, Unread
 
 _BATCH_ROWS = 1 << 14
@@ -18,7 +19,7 @@ _BATCH_ROWS = 1 << 14
 def sqlite(stream: IO[bytes], select: Select) -> Iterator[Piece]:
     """The pieces of a database. Rows that were deleted may still lie in pages that nothing uses: those are unread."""
     stream.seek(0)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix=scratch.PREFIX) as folder:
         copy = Path(folder) / "copy.db"
         with copy.open("wb") as out:
             shutil.copyfileobj(stream, out)
