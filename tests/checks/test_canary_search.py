@@ -81,5 +81,6 @@ def test_a_tokeniser_that_loses_people_is_refused():
 @pytest.mark.parametrize("columns", [["someone"], ["who", "who"]])
 def test_no_person_column_or_two_are_refused(columns):
     table = pd.DataFrame([["a"] * len(columns)], columns=columns)
-    with pytest.raises(DataError, match=r"no person column|several columns"):
+    with pytest.raises(DataError, match=r"no person column|are called as another") as refused:
         persons(table, "who")
+    assert "someone" not in str(refused.value), "a header line that is missing is somebody's record"

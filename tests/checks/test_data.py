@@ -172,7 +172,7 @@ def test_a_table_without_the_person_column_is_refused(tmp_path):
 def test_new_and_missing_columns_fail(tmp_path):
     _, failed = judged(question(question().table.rename(columns={"note": "remark"})), tmp_path)
     assert set(failed) == {"columns", "types"}
-    assert failed["columns"].details["unmet"] == "note, remark"
+    assert failed["columns"].details["unmet"] == "note, 1 new columns"
 
 
 def test_a_feature_that_is_gone_fails_whatever_is_asked_about_it(tmp_path):

@@ -70,9 +70,10 @@ def persons(table: pd.DataFrame, column: str) -> Persons:
     import pandas as pd
 
     if column not in table.columns:
-        raise DataError(f"no person column {column!r}; the table has {', '.join(map(str, table.columns))}")
+        raise DataError(f"no person column {column!r} among the {len(table.columns)} of the table; correct one of the two")
     if not table.columns.is_unique:
-        raise DataError(f"the table has several columns of one name among {', '.join(map(str, table.columns))}; rename them")
+        twice = len(table.columns) - table.columns.nunique()
+        raise DataError(f"{twice} of the table's {len(table.columns)} columns are called as another is; rename them")
     cells = table[column].astype(object)
     codes, values = pd.factorize(cells.mask(cells.isna() | cells.astype(str).str.strip().eq("")))
     return Persons(tuple(_plain(value) for value in values), codes.astype(np.int64))

@@ -155,17 +155,19 @@ def _columns(question: DataQuestion) -> Asked:
         else [*question.features, *filter(None, [question.target]), question.person]
     )
     here = {str(name) for name in question.table.columns}
-    differing = sorted(set(columns) ^ here if exact else set(columns) - here)
+    gone, new = sorted(set(columns) - here), len(here - set(columns)) if exact else 0
+    # New ones are counted: where a header line is missing, somebody's record stands in its place.
+    unmet = ", ".join([*gone, *([f"{new} new columns"] if new else [])])
     return Asked(
         name="data.columns",
-        value=len(differing),
+        value=len(gone) + new,
         threshold="0 columns that are new or gone" if exact else "0 declared columns that are not there",
         how=f"the table's columns against {'the old version' if exact else 'the declared ones'}",
         expected=(
             Expected(
                 "ExpectTableColumnsToMatchSet",
                 "the columns are as before" if exact else "the declared columns are there",
-                ", ".join(differing),
+                unmet,
                 {"column_set": list(dict.fromkeys(columns)), "exact_match": exact},
             ),
         ),

@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from unlearning.certificate.facts import Extension, Hold, Recipient
-from unlearning.domain import clocks, hashing, lifecycle
+from unlearning.domain import clocks, lifecycle
 from unlearning.domain.codec import BESIDE
 from unlearning.domain.entities import ErasureRequest
-from unlearning.domain.errors import AwaitsApproval, IdentifierError, OnHold, Refused, WrongUse
+from unlearning.domain.errors import AwaitsApproval, OnHold, Refused, WrongUse
 from unlearning.domain.events import (
     ApprovalRequested,
     DataRedacted,
@@ -34,7 +34,7 @@ from unlearning.domain.events import (
     TracesFound,
 )
 from unlearning.domain.traces import Residual
-from unlearning.erasure import left
+from unlearning.erasure import left, unnamed
 from unlearning.lineage.history import Past
 from unlearning.project import requests
 
@@ -279,16 +279,8 @@ def _request(workspace: Workspace, request_id: str) -> ErasureRequest:
 
 
 def _require_unnamed(workspace: Workspace, request: ErasureRequest, words: str) -> None:
-    """Raises WrongUse, without repeating it, when one of the words is the person's identifier."""
-    kind, key = workspace.settings.subject.identifier, workspace.keys.index
-    for word in words.split():
-        for spelling in {word, word.strip(".,;:!?()[]\"'")} - {""}:
-            try:
-                named = hashing.token(key, spelling, kind) == request.token
-            except IdentifierError:  # no integer, no phone number: then it is nobody's identifier
-                continue
-            if named:
-                raise WrongUse("the words name the person; they go into ledger and certificate, so say it without")
+    """Raises WrongUse, without repeating it, when the words name the person or anybody else who is known here."""
+    unnamed.require_unnamed(workspace, words, {request.token})
 
 
 def _not_redacted(workspace: Workspace) -> Check:

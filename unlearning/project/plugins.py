@@ -54,4 +54,6 @@ def _load(family: Family, name: str) -> Any:
     try:
         return point.load()
     except (ImportError, AttributeError) as error:
-        raise SettingsError(f"{name!r} of {family} ({point.value}) cannot be loaded: {error}; reinstall its package") from error
+        raise SettingsError(
+            f"{name!r} of {family} ({point.value}) cannot be loaded ({type(error).__name__}); reinstall its package"
+        ) from error

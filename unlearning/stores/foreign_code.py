@@ -57,10 +57,10 @@ def apart(do: Callable[[], T], root: Path | None = None, *, through: tuple[type[
             return do()
     except through:
         raise
-    except UnlearningError as error:
-        _forget_causes(error, root)
-        raise
     except BaseException as error:
+        if _speaks_for_itself(error, root):
+            _forget_causes(error, root)
+            raise
         if not isinstance(error, Exception | SystemExit) and _theirs(error.__traceback__, root) is None:
             raise
         failed = raised(error, root)
@@ -74,11 +74,21 @@ def raised(error: BaseException, root: Path) -> CodeFailed:
     return CodeFailed(said(error, root))
 
 
-def said(error: BaseException, root: Path) -> str:
-    """Type and place of an error, and where its words were put; one of this package's is quoted: it names nobody."""
-    if isinstance(error, UnlearningError):
+def said(error: BaseException, root: Path | None = None) -> str:
+    """Type and place of an error, and where its words were put; one of this package's is quoted: it names nobody.
+
+    root: the project; without one, that of the `apart` around.
+    """
+    root = root or _root.get() or Path.cwd()
+    if _speaks_for_itself(error, root):
         return str(error)
     return f"{at(error, root)}; {keep(root, ''.join(traceback.format_exception(error)))}"
+
+
+def _speaks_for_itself(error: BaseException, root: Path) -> bool:
+    """An error of this package, raised by it: the project's own code may raise one too, of any words."""
+    where = _last(error.__traceback__)
+    return isinstance(error, UnlearningError) and not (where and _is_theirs(where[0], root))
 
 
 def at(error: BaseException, root: Path) -> str:
@@ -113,7 +123,7 @@ def opened(root: Path) -> io.FileIO:
     return file
 
 
-def _forget_causes(error: UnlearningError, root: Path) -> None:
+def _forget_causes(error: BaseException, root: Path) -> None:
     """Its own message names nobody; what it was raised from may, and a log prints both."""
     if error.__cause__ is not None or error.__context__ is not None:
         keep(root, "".join(traceback.format_exception(error)))

@@ -15,7 +15,7 @@ from tests.learners.torch.recipes import recipe, some_records
 from unlearning.domain.errors import RecipeError
 from unlearning.domain.protocols import Records
 from unlearning.learners.torch import TorchLearner
-from unlearning.learners.torch.training import TorchState, first_line, weights
+from unlearning.learners.torch.training import TorchState, weights
 
 
 def test_a_full_batch_is_the_step_a_plain_loop_makes() -> None:
@@ -124,8 +124,3 @@ def test_the_weights_of_each_batch_are_the_mean_over_its_records_and_nothing_of_
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(len(shares)))
     assert int((shares > 0).sum()) == records
     assert all(len(set(row[row > 0].tolist())) == 1 for row in shares)
-
-
-def test_an_error_of_torch_is_said_in_its_first_line() -> None:
-    assert first_line(ValueError("\n what went wrong\npages of it")) == "what went wrong"
-    assert first_line(ValueError()) == "ValueError"

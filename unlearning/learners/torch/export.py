@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from unlearning.domain.errors import RecipeError
 from unlearning.domain.protocols import Served
 from unlearning.learners.requirements import pinned
-from unlearning.learners.torch.training import first_line
+from unlearning.stores import foreign_code
 
 
 class Answering(nn.Module):
@@ -77,7 +77,7 @@ def program(served: Answering, width: int) -> bytes:
     except Exception as error:
         raise RecipeError(
             "torch.export cannot export the recipe's network, so it could not be served: "
-            f"{type(error).__name__}: {first_line(error)}; take Python control flow that depends on values out of its forward"
+            f"{foreign_code.said(error)}; take Python control flow that depends on values out of its forward"
         ) from error
     if not same:
         raise RecipeError(

@@ -28,7 +28,8 @@ from unlearning.learners.torch.determinism import draws, job, seeded
 from unlearning.learners.torch.export import Answering, package, program
 from unlearning.learners.torch.recipe import TorchRecipe, cross_entropy
 from unlearning.learners.torch.state import pack, unpack
-from unlearning.learners.torch.training import TorchState, check_finite, check_shapes, first_line, run_steps, weights
+from unlearning.learners.torch.training import TorchState, check_finite, check_shapes, run_steps, weights
+from unlearning.stores import foreign_code
 
 if TYPE_CHECKING:
     from unlearning.domain.protocols import Features, Probabilities
@@ -212,7 +213,7 @@ class TorchLearner:
             drew = draws(lambda: run_steps(state, self.recipe.loss, [(features, labels, shares)]))
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise RecipeError(
-                f"one training step on {rows} records of zeros failed: {type(error).__name__}: {first_line(error)}; "
+                f"one training step on {rows} records of zeros failed: {foreign_code.said(error)}; "
                 "check network, loss, optimizer and batch_size in the recipe"
             ) from error
         return self.dumps(state), drew
@@ -252,7 +253,7 @@ class TorchLearner:
                 optimizer = self.recipe.optimizer(network.parameters())
         except Exception as error:
             raise RecipeError(
-                f"the recipe's parts cannot be made: {type(error).__name__}: {first_line(error)}; "
+                f"the recipe's parts cannot be made: {foreign_code.said(error)}; "
                 f"network is called with ({self.recipe.width}, {len(self.recipe.labels)}), preprocessing with a tensor "
                 f"{tuple(features.shape)}, optimizer with the network's parameters"
             ) from error
@@ -283,7 +284,7 @@ class TorchLearner:
                 same = torch.allclose(kept, fitted, rtol=0, atol=0, equal_nan=True)
             except RuntimeError as error:
                 raise RecipeError(
-                    f"the recipe's preprocessing has other shapes on other data: {first_line(error)}; fix them"
+                    f"the recipe's preprocessing has other shapes on other data: {foreign_code.said(error)}; fix them"
                 ) from error
         if not same:
             raise RecipeError(

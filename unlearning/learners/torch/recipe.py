@@ -191,12 +191,13 @@ def _labels(recipe: TorchRecipe, columns: Mapping[str, pa.ChunkedArray], finding
     codes, spelled = _codes(column, recipe.labels)
     if unlabelled := column.null_count:
         findings.append(f"target {recipe.target!r} is missing in {unlabelled} records; drop or label them")
-    if strangers := {value: count for value, count in spelled.items() if value not in recipe.labels}:
-        shown = ", ".join(f"{value!r} ({strangers[value]})" for value in sorted(strangers)[:_SHOWN])
-        more = f" and {len(strangers) - _SHOWN} more" if len(strangers) > _SHOWN else ""
+    if strangers := [count for value, count in spelled.items() if value not in recipe.labels]:
+        # Not the labels themselves: in a row that is shifted, somebody's identifier stands in the label's place.
+        rows = np.flatnonzero((codes < 0) & column.is_valid().to_numpy()) + 1
+        shown = ", ".join(map(str, rows[:_SHOWN].tolist())) + (" and others" if len(rows) > _SHOWN else "")
         findings.append(
-            f"target {recipe.target!r} has undeclared labels in {sum(strangers.values())} records: {shown}{more}; "
-            f"declared: {list(recipe.labels)}"
+            f"target {recipe.target!r} has {len(strangers)} undeclared labels in {len(rows)} records, in rows {shown} "
+            f"(the first is 1); declared: {list(recipe.labels)}"
         )
     return codes
 

@@ -77,8 +77,3 @@ def check_finite(network: nn.Module) -> None:
             "training diverged: the network's weights are not finite; give the recipe a preprocessing (such as `standardize`) "
             "if features are missing or large, or lower the learning rate"
         )
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, without the pages that torch adds."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
