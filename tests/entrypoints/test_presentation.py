@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from unlearning.domain.entities import CheckResult, ShapedVersion, ShardImpact
@@ -96,3 +99,17 @@ def test_markdown_keeps_a_bar_of_a_cell_within_the_cell() -> None:
     for line in page.splitlines():
         if line.startswith("| data/train"):
             assert line.replace("\\|", "").count("|") == 5
+
+
+ACTING = "evil\n# verified\x1b[2K\u202e[red](http://x)<script>|"
+
+
+def test_a_name_that_others_chose_acts_neither_on_the_terminal_nor_on_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    named = replace(REPORT, models=[replace(REPORT.models[0], name=ACTING)], purged=[Gone(ACTING, 2)])
+    presentation.show(named)
+    shown, page = capsys.readouterr().out, presentation.markdown(named)
+    for text in (shown, page):
+        assert all(line.isprintable() for line in text.splitlines())
+        assert not [line for line in text.splitlines() if line.startswith("# verified")]
+    assert "[red]" in shown.replace("\n", "")
+    assert not re.search(r"(?<!\\)(<script>|\[red\]\()", page)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from unlearning.domain.codec import write
+from unlearning.domain.foreign import shown
 from unlearning.domain.traces import count_left
 
 if TYPE_CHECKING:
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from unlearning.project.training.stages import TrainingReport
 
 _WIDTH_WITHOUT_TERMINAL = 120
+_LONGEST = 2_000
+"""Characters of a cell."""
+_ACTING = re.compile(r"[|<>\[\]`\\]")
+"""What Markdown or HTML in it would begin a cell, a link or an element with."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +134,13 @@ def show(report: ErasureReport, *more: Section) -> None:
 
 def _table(section: Section) -> RenderableType:
     from rich import box
+    from rich.markup import escape
     from rich.table import Table
 
     width = max(map(len, section.rows), default=1)
-    table = Table(title=section.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        title=escape(shown(section.title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     table.show_header = bool(section.header)
     for position, name in enumerate(section.header or ("",) * width):
         table.add_column(name, style="cyan" if position == 0 else None, overflow="fold")
@@ -144,7 +153,7 @@ def _coloured(cell: str) -> str:
     from rich.markup import escape
 
     style = {"passed": "green", "failed": "red", "underpowered": "yellow"}.get(cell)
-    return f"[{style}]{cell}[/]" if style else escape(cell)
+    return f"[{style}]{cell}[/]" if style else escape(shown(cell, _LONGEST))
 
 
 def markdown(report: ErasureReport) -> str:
@@ -153,17 +162,22 @@ def markdown(report: ErasureReport) -> str:
     for section in sections(report):
         width = len(section.header) or max(map(len, section.rows), default=1)
         head = section.header or ("",) * width
-        lines = [f"## {section.title}", "", _row(head), _row(["---"] * width), *map(_row, section.rows)]
+        lines = [f"## {_plain(section.title)}", "", _row(head), _row(["---"] * width), *map(_row, section.rows)]
         parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
 def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(map(_plain, cells)) + " |"
+
+
+def _plain(text: str) -> str:
+    """A text as Markdown shows it, in which nothing begins a cell, a link, an element or a line."""
+    return _ACTING.sub(r"\\\g<0>", shown(text, _LONGEST))
 
 
 def training_markdown(report: TrainingReport) -> str:
     """What a training did, for people."""
     plainly = {key: value for key, value in write(report).items() if key not in ("checks", "metrics")}
     rows = [(key, str(value)) for key, value in (*plainly.items(), *report.metrics.items())]
-    return "\n".join([f"# {report.made}", "", _row(("what", "")), _row(("---", "---")), *map(_row, rows)])
+    return "\n".join([f"# {_plain(str(report.made))}", "", _row(("what", "")), _row(("---", "---")), *map(_row, rows)])

@@ -14,20 +14,28 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from unlearning.domain import spellings
+from unlearning.domain.addresses import without_password
 from unlearning.domain.entities import Level, Regulation
 from unlearning.domain.errors import ProjectError, SettingsError
+from unlearning.domain.foreign import shown
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
+from unlearning.stores import yaml_bombs
 
 FILE = "params.yaml"
 SECTION = "unlearning"
 
-Positive = Annotated[int, Field(ge=1)]
+_MOST_BYTES = 1 << 20
+_MOST_FINDINGS = 50
+_MOST_SHOWN = 80
+"""Characters of a value that is wrong."""
+
+Positive = Annotated[int, Field(ge=1, le=1_000_000)]
 _KIND = "|".join(KINDS)
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_max_length=4_000, allow_inf_nan=False)
 
 
 class Data(_Section):
@@ -78,7 +86,7 @@ class PartitionSettings(_Section):
 
     shards: Positive = 8
     slices: Positive = 4
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
 
 
 class Policy(_Section):
@@ -137,7 +145,7 @@ class BackupSettings(_Section):
     """A backup that holds the tables, the models or the databases of this project."""
 
     name: Annotated[str, Field(min_length=1)]
-    keeps_days: Annotated[int, Field(ge=0)] | None = None
+    keeps_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
     """After so many days a copy made before a purge is gone; None: it is kept for good."""
 
 
@@ -251,7 +259,10 @@ def load(root: Path) -> Settings:
     if not path.is_file():
         raise ProjectError(f"no {FILE} in {root}; run `unlearn init` there, or pass --root")
     try:
+        if (size := path.stat().st_size) > _MOST_BYTES:
+            raise SettingsError(f"{path} has {size} bytes; expected at most {_MOST_BYTES}")
         document = YAML(typ="safe").load(path.read_text("utf-8")) or {}
+        yaml_bombs.check_document(document, path)
     except (YAMLError, UnicodeDecodeError) as error:
         raise SettingsError(f"{FILE} is not valid YAML: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get(SECTION), dict):
@@ -259,14 +270,17 @@ def load(root: Path) -> Settings:
     try:
         return Settings.model_validate(document[SECTION])
     except ValidationError as error:
-        raise SettingsError(f"{FILE}:\n" + "\n".join(map(_finding, error.errors()))) from error
+        findings = error.errors(include_url=False, include_context=False)
+        more = [f"  and {len(findings) - _MOST_FINDINGS} more"] if len(findings) > _MOST_FINDINGS else []
+        raise SettingsError(f"{FILE}:\n" + "\n".join([*map(_finding, findings[:_MOST_FINDINGS]), *more])) from error
 
 
 def _finding(item: ErrorDetails) -> str:
     if not item["loc"]:  # about several keys at once: each value would be the whole section
         return f"  {SECTION}: {item['msg'].removeprefix('Value error, ')}"
     said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
-    return f"  {SECTION}.{'.'.join(map(str, item['loc']))}: {said}, got {item['input']!r}"
+    where, came = ".".join(map(str, item["loc"])), without_password(repr(item["input"]))
+    return f"  {shown(f'{SECTION}.{where}')}: {said}, got {shown(came, _MOST_SHOWN)}"
 
 
 DATA, TRAIN, METRICS = "reports/data.json", "reports/train.json", "reports/metrics.json"

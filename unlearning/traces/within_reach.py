@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
+from unlearning.domain.environ import PREFECT_API_URL, PREFECT_HOME
 from unlearning.domain.events import DataRedacted, TracesFound
 from unlearning.domain.lifecycle import ERASED
 from unlearning.domain.traces import Place, Trace, Wanted
@@ -23,7 +25,7 @@ from unlearning.traces.accounts import Accounts, Declared
 from unlearning.traces.places import remotes
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.current_tables import TablePlace
-from unlearning.traces.places.databases import DatabasePlace
+from unlearning.traces.places.databases import DatabasePlace, PrefectPlace
 from unlearning.traces.places.dvc_bookkeeping import RunCachePlace, SiteCachePlace
 from unlearning.traces.places.dvc_objects import OBJECTS, ObjectPlace, Reader
 from unlearning.traces.places.folders import BytesPlace, DocsPlace, EmptyFolderPlace, ScratchPlace, SpoolPlace
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from unlearning.stores.scans.words import Watch
 
 SCRATCH = ".unlearning/tmp"
-PREFECT_HOME = ".unlearning/prefect"
+EMBEDDED = ".unlearning/prefect"
 _OWN_PLACES = (".unlearning/", "mlruns/", "mlartifacts/")
 """Folders whose files other places speak of: checkpoints, databases, what MLflow keeps."""
 
@@ -133,7 +135,8 @@ class Reach:
             GxPlace(workspace.root, self.watch, label=_label(workspace)),
             UnsaidPlace(self.watch),
             GitPlace(workspace.data.git, self.reader, free=lambda path: self.accounts.free(path) is not None),
-            EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{PREFECT_HOME}/storage")),
+            EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{EMBEDDED}/storage")),
+            _prefect(self),
             DatabasePlace("ledger database", workspace.ledger.engine),
             DatabasePlace("lineage database", workspace.lineage.engine),
             *(_folders(self) if by_bytes else ()),
@@ -190,6 +193,13 @@ def _tables(reach: Reach) -> list[Place]:
         TablePlace(path, workspace.path(path), reach.watch, person=tables.get(path), explained=explained)
         for path in dict.fromkeys((*tables, *here))
     ]
+
+
+def _prefect(reach: Reach) -> PrefectPlace:
+    """The embedded server's database: in the project, or where PREFECT_HOME says when no server of the user's is named."""
+    own = reach.workspace.path(EMBEDDED)
+    home, server = Path(os.environ.get(PREFECT_HOME, own)), bool(os.environ.get(PREFECT_API_URL))
+    return PrefectPlace((own if server else home) / "prefect.db", reach.watch, elsewhere=server and home != own)
 
 
 def _mlflow(workspace: Workspace) -> MlflowPlace:

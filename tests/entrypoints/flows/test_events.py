@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
 import pytest
+from prefect.settings import PREFECT_API_KEY, PREFECT_API_URL, temporary_settings
 
 from unlearning.entrypoints.flows import events
 
@@ -13,3 +17,32 @@ def test_without_a_server_or_without_a_request_nothing_is_sent_and_nothing_said(
     assert not events.announce([], {"PREFECT_API_URL": "http://127.0.0.1:9/api"})
     assert not events.registry_changed("fraud", {})
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_server_that_points_elsewhere_took_nothing_and_the_key_goes_nowhere_else(
+    status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere: list[str] = []
+
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            if self.path.startswith("/elsewhere"):
+                elsewhere.append(str(self.headers.get("Authorization")))
+            self.send_response(status)
+            self.send_header("Location", f"http://localhost:{self.server.server_address[1]}/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://ann:s3cret@127.0.0.1:{server.server_address[1]}/api"
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_API_KEY: "k3y"}):
+            assert not events.announce(["request-1"], {"PREFECT_API_URL": url})
+        server.shutdown()
+    said = capsys.readouterr().err
+    assert "did not take the event" in said
+    assert "s3cret" not in said
+    assert elsewhere == []

@@ -14,7 +14,7 @@ import click
 from unlearning import __version__
 from unlearning.domain.environ import QUIET
 from unlearning.entrypoints.cli import certificates, deploying, erasure, lineage, listening, project, proof, requests, traces
-from unlearning.entrypoints.cli.shared import Commands, spare_the_collector
+from unlearning.entrypoints.cli.shared import Commands, Printable, spare_the_collector
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -32,7 +32,7 @@ def main(verbose: bool) -> None:
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(Printable("%(message)s"))
     progress = logging.getLogger("unlearning.progress")
     progress.handlers[:] = [handler]
     progress.setLevel(logging.INFO)

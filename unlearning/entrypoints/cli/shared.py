@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import gc
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from unlearning.domain.addresses import without_password
 from unlearning.domain.errors import UnlearningError, needing_room
 from unlearning.domain.foreign import shown
 
@@ -64,10 +66,10 @@ class Commands(click.Group):
 
 def _say(ctx: click.Context, error: UnlearningError) -> None:
     """End with an error: its kind and message for programs, its message for people, of which only the first line stands out."""
-    _document(ctx, type(error).__name__, str(error))
+    _document(ctx, type(error).__name__, without_password(str(error)))
     first, *more = str(error).split("\n")
     lines = [f"unlearn: {first}", *(f"  {line.removeprefix('  ')}" for line in more)]
-    click.echo("\n".join(shown(line, _LONGEST) for line in lines), err=True)
+    click.echo("\n".join(map(printable, lines)), err=True)
     ctx.exit(error.exit_code)
 
 
@@ -167,7 +169,20 @@ def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
         click.echo(_json(write(document), indent=2))
     else:
         for line in lines:
-            click.echo("\n".join(shown(each, _LONGEST) for each in line.split("\n")))
+            click.echo("\n".join(map(printable, line.split("\n"))))
+
+
+class Printable(logging.Formatter):
+    """Messages of progress, each a line in which nothing acts on the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line."""
+        return printable(super().format(record))
+
+
+def printable(line: str) -> str:
+    """A line for people, whoever wrote parts of it: nothing in it acts, and no address in it says a password."""
+    return shown(without_password(line), _LONGEST)
 
 
 def _json(document: Any, indent: int | None = None) -> str:

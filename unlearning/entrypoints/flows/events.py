@@ -11,7 +11,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 
+from unlearning.domain.addresses import without_password
 from unlearning.domain.environ import PREFECT_API_URL
+from unlearning.domain.foreign import shown
 
 REQUESTED, RESOURCE = "unlearning.erasure.requested", "unlearning.request"
 CHANGED, REGISTRY = "unlearning.registry.changed", "unlearning.registry"
@@ -57,9 +59,13 @@ def _sent(
     resource = Resource({"prefect.resource.id": f"{kind}.{name}", "prefect.resource.name": name})
     made = Event(event=event, resource=resource, payload=dict(payload))
     try:
-        with get_client(sync_client=True) as client:
+        # No redirect: the key is for this host, and a server elsewhere was not asked. One is an error, so nothing was taken.
+        with get_client(sync_client=True, httpx_settings={"follow_redirects": False}) as client:
             client.request("POST", "/events", json=[made.model_dump(mode="json")])
     except (HTTPError, OSError, RuntimeError) as error:
-        print(f"unlearn: Prefect at {url} did not take the event ({type(error).__name__}); {otherwise}", file=sys.stderr)
+        print(
+            f"unlearn: Prefect at {shown(without_password(url))} did not take the event ({type(error).__name__}); {otherwise}",
+            file=sys.stderr,
+        )
         return False
     return True

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable
 from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
 from unlearning.domain.versions import DataVersion, Tracked
+from unlearning.stores import yaml_bombs
 from unlearning.stores.dvc import origins, recorded_hashes, snapshots, twin_map
 from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.git import command, plumbing
@@ -252,6 +253,8 @@ class DvcData:
         from dvc.lock import LockError
         from dvc.repo import Repo
 
+        for name in ("dvc.yaml", "dvc.lock", "params.yaml"):  # which it reads, and expands what they stand for
+            yaml_bombs.check(self.root / name)
         try:
             with Repo(str(self.root)) as repo:
                 yield repo

@@ -7,12 +7,12 @@ MLflow's logs, warnings, progress bars and telemetry are off while a call here r
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlearning.domain.addresses import without_password
 from unlearning.domain.errors import NotFound, ParentMoved, ProjectError, Unavailable
 from unlearning.domain.hashing import digest, file_digest
 from unlearning.domain.versions import ModelVersion
@@ -276,7 +276,7 @@ class MlflowModels:
     @property
     def shown(self) -> str:
         """The address without its credentials, for messages."""
-        return re.sub(r"//[^/@]*@", "//", self.uri)
+        return without_password(self.uri)
 
     @contextlib.contextmanager
     def client(self) -> Iterator[MlflowClient]:

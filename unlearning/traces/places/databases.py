@@ -1,14 +1,17 @@
-"""Free pages of our own databases (TRACES 24): what was deleted there may not be read back."""
+"""Free pages of our own databases (TRACES 24), and what Prefect keeps of our flows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
 
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
-from unlearning.stores.sql import vacuum
+from unlearning.stores.scans.comparing import Tally
+from unlearning.stores.scans.words import Watch
+from unlearning.stores.sql import every_row, vacuum
 
 
 @dataclass(frozen=True)
@@ -31,3 +34,59 @@ class DatabasePlace:
         """Give free pages back and empty the log. Raises Unavailable."""
         vacuum.compact(self.engine)
         return ()
+
+
+@dataclass(frozen=True)
+class PrefectPlace:
+    """Runs, states, logs, events and artifacts: our flows write nobody there, and what others' code once did is found."""
+
+    file: Path
+    """The embedded server's database."""
+    watch: Watch
+    elsewhere: bool = False
+    """Flows ran on a server of the user's."""
+    name: str = "Prefect: runs, logs and events"
+    level: Level = "logical"
+    how: str = "every row of the embedded server's database read: each cell and word by token; numbers alone are not compared"
+
+    def find(self, wanted: Wanted) -> Found:
+        """The tables of the embedded server that name somebody; of a server elsewhere, that nobody looked."""
+        away = (_elsewhere(),) if self.elsewhere else ()
+        if not self.file.is_file():
+            return Found(unclear=away)
+        tallies: dict[str, Tally] = {}
+        watch, rows = replace(self.watch, tokens=wanted.tokens), 0
+        try:
+            for table, text in every_row.of_file(self.file):
+                tallies.setdefault(table, Tally(watch)).document(text)
+                rows += 1
+        except OSError as error:
+            return Found(searched=rows, unclear=(*away, self._left("unverified", None, str(error), ())))
+        holding = tuple(sorted(table for table, tally in tallies.items() if tally.found))
+        said = f"rows of {', '.join(holding)} name somebody who was erased"
+        return Found(
+            searched=rows, unclear=(*away, *([self._left("residual", len(holding), said, holding)] if holding else ()))
+        )
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Nothing: a server may be writing, and the history of runs is the user's."""
+        return ()
+
+    def _left(
+        self, outcome: Literal["residual", "unverified"], count: int | None, why: str, names: tuple[str, ...]
+    ) -> Residual:
+        remedy = (
+            f"while no flow runs, delete {self.file.name} and what begins with its name in {self.file.parent}: it holds the"
+        )
+        return Residual(self.name, self.level, outcome, count, why, f"{remedy} history of runs alone", names)
+
+
+def _elsewhere() -> Residual:
+    return Residual(
+        place="Prefect server: runs, logs and events",
+        level="logical",
+        outcome="out_of_reach",
+        count=None,
+        why="flows ran on the server of PREFECT_API_URL, whose rows are not searched; they write steps, counts and opaque ids",
+        remedy="search it by the identifiers where it runs; `prefect flow-run delete ID` deletes a run with its logs",
+    )
