@@ -137,6 +137,7 @@ def test_a_signed_subject_of_another_table_contradicts() -> None:
         (put("data_version.people", -1), "people is -1"),
         (put("data_version.rev", "HEAD"), "rev is"),
         (put("key.origin", "heaven"), "origin is"),
+        (put("identifier", "text/shoe size"), "identifier is"),
         (lambda made: made.pop("data_version"), "data_version is missing"),
         (put("format", "unlearning/membership-proof/2"), "this is no membership proof"),
     ],

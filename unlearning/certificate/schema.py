@@ -20,6 +20,7 @@ from unlearning.domain import merkle
 from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.entities import Regulation, ShardImpact, Verdict
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.hashing import KINDS
 from unlearning.domain.traces import OPEN, Residual
 from unlearning.domain.versions import DataVersion
 
@@ -61,8 +62,13 @@ _NAMED: Mapping[str, Shape] = {
         "pattern": r"^(exact|empirical|certified \(ε=[0-9.e+-]+, δ=[0-9.e+-]+\))$",
         "title": "exact, empirical or certified (ε=…, δ=…)",
     },
+    "identifier": {
+        "type": "string",
+        "pattern": f"^({'|'.join(KINDS)})(/({'|'.join(KINDS)}))*$",
+        "title": f"{', '.join(KINDS)}, or several with / between them",
+    },
 }
-COUNT, SEED, HASH, TOKEN, COMMIT, MOMENT, GUARANTEE = ({"$ref": f"#/$defs/{name}"} for name in _NAMED)
+COUNT, SEED, HASH, TOKEN, COMMIT, MOMENT, GUARANTEE, KIND = ({"$ref": f"#/$defs/{name}"} for name in _NAMED)
 _FORMS: Mapping[str, Shape] = {"hash": HASH, "token": TOKEN}
 _PLAIN: Mapping[Any, Shape] = {str: TEXT, int: COUNT, float: NUMBER, bool: TRUTH, datetime: MOMENT, NoneType: NOTHING}
 
@@ -325,7 +331,7 @@ def _membership() -> Shape:
             "proof": _proof(),
             "data_version": _object(version),
             "subject_column": NAME,
-            "identifier": NAME,
+            "identifier": KIND,
             "key": _object({"id": NAME, "origin": _words("environment", "file", "one-off")}),
         }
     )

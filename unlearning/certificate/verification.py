@@ -219,6 +219,8 @@ def _ordered(predicate: Document) -> Iterator[tuple[str, str, str]]:
     """(what, a moment, one that is not before it)."""
     issued, requests = predicate.at("issuedAt"), each(predicate.at("requests"))
     first = min((request["receivedAt"] for request in requests), key=datetime.fromisoformat)
+    # When a step began is worked out from how long it took.
+    about_first = (datetime.fromisoformat(first) - SKEW).isoformat()
     yield "issued and valid until", issued, predicate.at("validUntil")
     if isinstance(suppression := predicate.at("suppression"), dict):
         yield "suppressed and issued", suppression["since"], issued
@@ -229,6 +231,7 @@ def _ordered(predicate: Document) -> Iterator[tuple[str, str, str]]:
         yield from _decided(name, request, issued)
     for action in predicate.get("actions", []):
         yield f"{action['target']} started and finished", action["startedAt"], action["finishedAt"]
+        yield f"first request received and {action['target']} started", about_first, action["startedAt"]
         yield f"first request received and {action['target']} finished", first, action["finishedAt"]
         yield f"{action['target']} finished and issued", action["finishedAt"], issued
     for finding in _findings(predicate):
@@ -243,10 +246,12 @@ def _decided(name: str, request: Document, issued: str) -> Iterator[tuple[str, s
     for hold in [] if isinstance(holds, str) else holds:
         yield f"{name} received and held", request["receivedAt"], hold["heldAt"]
         yield f"{name} held and released", hold["heldAt"], hold["releasedAt"]
+        yield f"{name} held and held until", hold["heldAt"], hold["until"]
         yield f"{name} held and issued", hold["heldAt"], issued
         yield f"{name} released and issued", hold["releasedAt"], issued
     if not isinstance(extension, str):
         yield f"{name} received and extended", request["receivedAt"], extension["extendedAt"]
+        yield f"{name} extended and due", extension["extendedAt"], extension["dueAt"]
         yield f"{name} extended and issued", extension["extendedAt"], issued
 
 
@@ -274,7 +279,7 @@ def _miscounted(predicate: Document) -> Iterator[str]:
 
 def _miscounted_impact(predicate: Document, people: int) -> Iterator[str]:
     impact = predicate.at("impact")
-    if impact["people"] > people:
+    if impact["people"] != people:
         yield f"{impact['people']} people were erased at the request of {people}"
     touched = [item["shard"] for item in impact["shards"]]
     if len(set(touched)) < len(touched) or len(touched) > impact["shardsTotal"]:

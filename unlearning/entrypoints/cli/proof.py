@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from unlearning.domain.errors import WrongUse
 from unlearning.domain.versions import data_name
 from unlearning.entrypoints.cli.shared import answer, person, project
 
@@ -17,7 +18,7 @@ from unlearning.entrypoints.cli.shared import answer, person, project
 @click.option("--subject", required=True, help="The person's identifier; `-` reads it from standard input.")
 @click.option("--data", required=True, metavar="PATH[@REV]", help="A DVC-tracked table, as it is here or at a Git revision.")
 @click.option("--subject-column", "column", help="The column that says whose record it is; default: the recipe's.")
-@click.option("--key", type=click.Path(path_type=Path), help="Sign the proof with this private key: Ed25519, PEM, mode 0600.")
+@click.option("--key", type=click.Path(path_type=Path), help="With --json: sign the proof with this private key, Ed25519, PEM.")
 def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None, key: Path | None) -> None:
     """Prove that a person is, or is not, in a data version; `unlearn verify --proof` checks the proof offline.
 
@@ -32,6 +33,8 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
     from unlearning.lineage import membership_proof
     from unlearning.stores import keys
 
+    if key and not as_json:
+        raise WrongUse("--key signs the document that --json prints; say --json too, and keep what it prints")
     signing = keys.read_private(key) if key else None
     identifier = person(subject)
     made = membership_proof.prove(membership_proof.prover(root.resolve()), identifier, data, column=column)
