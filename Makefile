@@ -2,10 +2,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+VERIFIER ?= dist/unlearning-verify.pyz
 # No tool underneath phones home from our targets.
 export DO_NOT_TRACK=true MLFLOW_DISABLE_TELEMETRY=true PREFECT_SERVER_ANALYTICS_ENABLED=false DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false
 
-.PHONY: help install demo test campaign lint types bench docs clean
+.PHONY: help install demo test campaign lint types bench docs verifier clean
 
 help:            ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -42,5 +43,14 @@ bench: $(STAMP)    ## writes docs/benchmarks.md from one run
 docs: $(STAMP)     ## the generated parts of the documentation
 	$(BIN)/python -m docs.generate
 
+# Of two rooms alone, without the page, which needs a template engine; it runs wherever Python has `cryptography`.
+verifier:        ## dist/unlearning-verify.pyz, which checks certificates and proofs without this package
+	@set -e; rooms=$$(mktemp -d); trap 'rm -rf "$$rooms"' EXIT; mkdir -p "$$rooms/unlearning" "$(dir $(VERIFIER))"; \
+	cp unlearning/__init__.py "$$rooms/unlearning/"; \
+	cp -R unlearning/domain unlearning/certificate "$$rooms/unlearning/"; \
+	rm -rf "$$rooms/unlearning/certificate/page"; find "$$rooms" -name __pycache__ -prune -exec rm -rf {} +; \
+	$(PYTHON) -m zipapp "$$rooms" --main unlearning.certificate.command:run --python "/usr/bin/env python3" --compress \
+	--output "$(VERIFIER)"; echo "$(VERIFIER)"
+
 clean:           ## remove what make made
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist *.egg-info

@@ -1,13 +1,15 @@
 """Write the generated parts of the documentation: `make docs`, or `python -m docs.generate`;
 with `--check` nothing is written, and it exits 1 when a page is stale.
 
-The tables stand between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, and `docs/commands.md` is generated as a
-whole, as is the picture `docs/rooms.svg`. They are made from the program itself: the registry of methods, the command line, the
-template of `params.yaml`, the names of environment variables, the imports.
+The tables stand between `<!-- generated: NAME -->` and `<!-- end -->` in the pages; `docs/commands.md`, the schemas in
+`docs/schemas` and the picture `docs/rooms.svg` are generated as a whole. They are made from the program itself: the registry of
+methods, the command line, the template of `params.yaml`, the names of environment variables, the facts of a certificate, the
+imports.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +20,7 @@ import click
 from ruamel.yaml import YAML
 
 from docs import rooms
+from unlearning.certificate import schema
 from unlearning.domain import environ
 from unlearning.domain.planning.cost import expected_share
 from unlearning.entrypoints.cli import main
@@ -48,7 +51,7 @@ REFUSALS = {
     "erase": "something is left or unverified; or no method of the policy passed the checks, or nothing would be left to train "
     "on, and the requests stay open",
     "purge": "something is left or unverified after it",
-    "verify": "the certificate or proof does not verify",
+    "verify": "the certificate or proof does not hold under what was given",
     "evaluate": "damaged, or a service is away",
     "approve": "its erasure is not planned yet, or does not wait for it",
     "told": "its certificate is issued, and nothing is left that would renew it",
@@ -62,7 +65,7 @@ REFUSALS = {
     "twins": "with `--verify`: a twin is missing or changed; without: the map's signature does not verify",
     "watch": "anything came back, reversed or not, or a place could not be checked",
     "audit": "an event was edited, removed or cut off, or a certificate is not the one that was issued",
-    "countersign": "the certificate contradicts itself",
+    "countersign": "the certificate does not verify under the operator's key",
     "deploy": "the Prefect server does not answer",
     "serve-flows": "the Prefect server does not answer",
 }
@@ -244,7 +247,12 @@ def filled(text: str) -> str:
 def current() -> dict[str, str]:
     """Every generated page as it should be."""
     pages = {name: filled((ROOT / name).read_text("utf-8")) for name in PAGES}
-    return {**pages, REFERENCE: reference(), PICTURE: rooms.svg()}
+    schemas = {f"docs/schemas/{name}.json": _json(made()) for name, made in schema.PUBLISHED.items()}
+    return {**pages, **schemas, REFERENCE: reference(), PICTURE: rooms.svg()}
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
 
 
 def stale() -> list[str]:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from unlearning.certificate.envelope import Envelope
+from unlearning.certificate.schema import PROOF_FORMAT
 from unlearning.certificate.statement import (
     Absence,
     Action,
@@ -41,6 +42,7 @@ from unlearning.certificate.statement import (
 )
 from unlearning.domain import hashing
 from unlearning.domain.chain import Chain, Part, ShardChain, Trained
+from unlearning.domain.codec import write
 from unlearning.domain.entities import CheckResult, ErasureRequest, Impact, ShapedVersion, ShardImpact
 from unlearning.domain.merkle import Tree
 from unlearning.domain.traces import Residual
@@ -267,6 +269,24 @@ def agreements(made: CertificateFacts | NotFoundFacts) -> dict[str, bool]:
 
 
 SIGNED = envelope_of(not_found())
+
+
+def membership_proof(person: int = LEAVING[0], *, name: str = "before") -> dict[str, Any]:
+    """That somebody was in the table before, or is not in it after, as `unlearn prove` writes it."""
+    people = [number for number in range(PEOPLE) if name == "before" or number not in LEAVING]
+    tree, version = Tree(TOKENS[number] for number in people), data_version(name, len(people))
+    proof = tree.prove(TOKENS[person])
+    return {
+        "format": PROOF_FORMAT,
+        "kind": proof.kind,
+        "token": TOKENS[person].hex(),
+        "root": tree.root,
+        "proof": proof.plain(),
+        "data_version": write(version),
+        "subject_column": "patient",
+        "identifier": "integer",
+        "key": {"id": hashing.key_id(INDEX_KEY), "origin": "file"},
+    }
 
 
 Lie = Callable[[dict[str, Any]], None]

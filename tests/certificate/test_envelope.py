@@ -31,7 +31,7 @@ from tests.certificate.examples import (
     facts,
     keys,
 )
-from unlearning.certificate.envelope import Envelope, public_key_id
+from unlearning.certificate.envelope import Envelope, Signature, Signers, public_key_id, signers
 from unlearning.certificate.statement import (
     add_signature,
     dump,
@@ -168,9 +168,9 @@ def test_openssl_alone_verifies_a_certificate_as_the_documentation_says(tmp_path
         (b'{"payloadType": "application/vnd.in-toto+json", "payload": "e30=", "signatures": [{}]}', "signatures is not a list"),
         (b'{"payload": "e30=", "payload": "e31="}', "stands twice"),
         (b'{"payload": NaN}', "NaN is no JSON number"),
-        (b'{"payload": 1e400}', "the file is not JSON"),
+        (b'{"payload": 1e400}', "larger than any"),
         (b'{"payload": ' + b"9" * 5000 + b"}", "the file is not JSON"),
-        (b'{"payload": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "the file is not JSON"),
+        (b'{"payload": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "the file is JSON nested more than 32 deep"),
         (b'{"payload": "\\ud800"}', "the file is not JSON"),
         (b"\xef\xbb\xbf{}", "the file is not JSON"),
         ("{}".encode("utf-16"), "the file is not JSON"),
@@ -185,10 +185,37 @@ def test_an_envelope_without_signatures_is_invalid_under_a_key() -> None:
     assert verify(replace(SIGNED, signatures=()), keys().public).verdict == "invalid"
 
 
-def test_what_else_a_file_says_is_written_again_so_that_a_change_of_it_is_seen() -> None:
-    file = {**file_of(SIGNED), "note": "x"}
+def test_what_else_a_file_says_is_refused_because_nobody_signed_it() -> None:
+    for strange in ({**file_of(SIGNED), "note": "approved"}, {**file_of(SIGNED), "_type": "x"}):
+        with pytest.raises(VerificationFailed, match="stands beside what is signed"):
+            envelope_in(strange)
+    file = file_of(SIGNED)
     file["signatures"][0]["cert"] = "y"
-    assert file_of(envelope_in(file)) == file
+    with pytest.raises(VerificationFailed, match="cert stands beside what is signed"):
+        envelope_in(file)
+
+
+def test_a_signature_that_stands_twice_is_refused_and_one_without_a_name_is_not() -> None:
+    file = file_of(SIGNED)
     del file["signatures"][0]["keyid"]
     assert file_of(envelope_in(file)) == file
-    assert verify(envelope_in(file), keys().public).claimed_keyids == ("",)
+    assert verify(envelope_in(file), keys().public).verdict == "verified"
+    assert verify(envelope_in(file)).claimed_keyids == ("",)
+    file["signatures"] *= 2
+    with pytest.raises(VerificationFailed, match="stands twice"):
+        envelope_in(file)
+
+
+def test_a_made_up_signature_in_somebodys_name_does_not_keep_them_from_signing() -> None:
+    made_up = Signature(b"x" * 64, public_key_id(keys(2).public))
+    both = add_signature(replace(SIGNED, signatures=(*SIGNED.signatures, made_up)), keys(2).private)
+    found = signers(both, [keys(2).public])
+    assert found.signers == found.forged == (public_key_id(keys(2).public),)
+
+
+def test_only_what_verifies_under_a_given_key_is_a_signer() -> None:
+    both = add_signature(SIGNED, keys(2).private, keyid="dpo")
+    one, two, three = (public_key_id(keys(number).public) for number in (1, 2, 3))
+    assert signers(both, [keys(1).public]) == Signers((one,), (), ("dpo",))
+    assert signers(both, [keys(3).public, keys(2).public]) == Signers((two,), (three,), (one,))
+    assert signers(both, []) == Signers((), (), (one, "dpo"))

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.certificate.examples import keys
 from tests.small_project import TRAIN, Project
+from unlearning.certificate import membership
 from unlearning.domain import hashing, merkle
 from unlearning.domain.errors import DataError, NotFound, VerificationFailed, WrongUse
 from unlearning.entrypoints.cli import main
@@ -36,6 +38,10 @@ def prove(root: Path, person: str, named: str, key: bytes | None = None) -> dict
     return membership_proof.prove(membership_proof.prover(root, environ), person, named, column="who")
 
 
+def verdict(document: dict[str, object], **under: str) -> str:
+    return membership.verify(json.dumps(document).encode(), **under).verdict
+
+
 @pytest.mark.parametrize(
     ("person", "named", "kind"),
     [
@@ -49,8 +55,7 @@ def prove(root: Path, person: str, named: str, key: bytes | None = None) -> dict
 def test_a_person_is_shown_to_be_in_a_version_or_not(plain_repository: Path, person: str, named: str, kind: str) -> None:
     document = json.loads(json.dumps(prove(plain_repository, person, named)))
     assert document["kind"] == kind
-    assert membership_proof.is_proof(document)
-    assert membership_proof.verify(document)
+    assert verdict(document, data_root=document["root"]) == "bound"
 
 
 def test_the_root_is_the_merkle_root_over_the_cut_tokens_of_everyone(plain_repository: Path) -> None:
@@ -71,21 +76,21 @@ def test_without_a_key_each_proof_has_one_of_its_own_and_says_so(plain_repositor
 def test_a_proof_with_one_fact_changed_does_not_verify(plain_repository: Path, field: str) -> None:
     document = prove(plain_repository, "bob", "people.csv@v1")
     forged = {"kind": "absence", "token": "00" * 16, "root": "00" * 32}[field]
-    assert not membership_proof.verify({**document, field: forged})
+    assert verdict({**document, field: forged}) == "invalid"
 
 
 def test_a_proof_under_another_number_of_people_does_not_verify(plain_repository: Path) -> None:
     document = prove(plain_repository, "bob", "people.csv@v1")
     version = {**document["data_version"], "people": 2}
-    assert not membership_proof.verify({**document, "data_version": version})
+    assert verdict({**document, "data_version": version}) == "invalid"
 
 
 def test_a_proof_without_its_parts_is_refused_in_words(plain_repository: Path) -> None:
     document = prove(plain_repository, "bob", "people.csv")
-    with pytest.raises(VerificationFailed, match="lacks"):
-        membership_proof.verify({key: value for key, value in document.items() if key != "data_version"})
+    with pytest.raises(VerificationFailed, match="data_version is missing"):
+        verdict({key: value for key, value in document.items() if key != "data_version"})
     with pytest.raises(VerificationFailed, match="hex"):
-        membership_proof.verify({**document, "token": "xyz"})
+        verdict({**document, "token": "xyz"})
 
 
 def test_the_identifier_is_nowhere_in_the_document(plain_repository: Path) -> None:
@@ -135,18 +140,24 @@ def test_the_root_of_a_proof_is_in_the_tags_of_the_version_trained_on_it_and_is_
     proof.write_text(made.stdout)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("socket.socket.connect", lambda *_: pytest.fail("a proof was not checked offline"))
-    checked = runner.invoke(main, ["verify", str(proof), "--json"])
-    assert json.loads(checked.stdout)["verdict"] == "verified"
+    checked = runner.invoke(main, ["verify", "--proof", str(proof), "--data-root", tags["unlearning.data_root"], "--json"])
+    assert json.loads(checked.stdout)["verdict"] == "bound"
 
 
 def test_the_command_line_makes_proofs_that_the_command_line_verifies(plain_repository: Path, tmp_path: Path) -> None:
-    runner, proof = CliRunner(), tmp_path / "proof.json"
+    runner, proof, key = CliRunner(), tmp_path / "proof.json", tmp_path / "key.pem"
+    key.touch(mode=0o600)
+    key.write_bytes(keys().private)
+    key.with_suffix(".pub").write_bytes(keys().public)
     arguments = ["prove", "--root", str(plain_repository), "--data", "people.csv@v1", "--subject-column", "who", "--json"]
-    made = runner.invoke(main, [*arguments, "--subject", "-"], input="bob\n")
-    assert made.exit_code == 0, made.output
-    proof.write_text(made.stdout)
-    checked = runner.invoke(main, ["verify", str(proof), "--json"])
-    assert checked.exit_code == 0
-    assert json.loads(checked.stdout)["verdict"] == "verified"
+    check = ["verify", "--proof", str(proof), "--json", "--key", str(key.with_suffix(".pub"))]
+    for signed, verdict, code in ((["--key", str(key)], "verified", 0), ([], "consistent, by nobody", 1)):
+        made = runner.invoke(main, [*arguments, *signed, "--subject", "-"], input="bob\n")
+        assert made.exit_code == 0, made.output
+        assert "bob" not in made.output
+        proof.write_text(made.stdout)
+        checked = runner.invoke(main, check)
+        assert (json.loads(checked.stdout)["verdict"], checked.exit_code) == (verdict, code)
     proof.write_text(made.stdout.replace("inclusion", "absence"))
-    assert runner.invoke(main, ["verify", str(proof)]).exit_code == 1
+    assert runner.invoke(main, ["verify", "--proof", str(proof)]).exit_code == 1
+    assert "check it with `--proof`" in runner.invoke(main, ["verify", str(proof)]).stderr

@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -24,10 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from unlearning.certificate.document import Document, each, parse
+from unlearning.certificate.schema import STATEMENT_TYPE
 from unlearning.domain.errors import KeyFileError, VerificationFailed, WrongUse
+from unlearning.domain.foreign import shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
-STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+_FIELDS, _SIGNATURE_FIELDS = frozenset({"payload", "payloadType", "signatures"}), frozenset({"keyid", "sig"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,6 @@ class Signature:
     sig: bytes
     keyid: str | None = None
     """What the signer calls the key, a hint; DSSE leaves it optional."""
-    beside: Mapping[str, Any] = field(default_factory=dict)
-    """What else stands in the file there: unsigned, unread, and written again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,6 @@ class Envelope:
 
     payload: bytes
     signatures: tuple[Signature, ...] = ()
-    beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,8 @@ class Statement:
     predicate_type: object
     subjects: tuple[Subject, ...]
     predicate: Document
+    said: Mapping[str, Any]
+    """All of it, as it stands in the payload."""
 
 
 def sign(statement: bytes, private_key_pem: bytes, *, keyid: str | None = None) -> Envelope:
@@ -82,56 +83,90 @@ def add_signature(envelope: Envelope, private_key_pem: bytes, *, keyid: str | No
     Raises WrongUse when that key has signed already.
     """
     key = _private_key(private_key_pem)
-    name = keyid or _key_id(key.public_key())
-    if any(signature.keyid == name for signature in envelope.signatures):
-        raise WrongUse(f"the envelope already holds a signature of key {name}; sign with another key")
-    made = Signature(key.sign(_encode(envelope.payload)), name)
+    made = Signature(key.sign(_encode(envelope.payload)), keyid or _key_id(key.public_key()))
+    # Ed25519 signs the same bytes the same way: whoever signed already is known by the signature, not by the name in the file.
+    if any(signature.sig == made.sig for signature in envelope.signatures):
+        raise WrongUse(f"the envelope already holds a signature of key {made.keyid}; sign with another key")
     return Envelope(envelope.payload, (*envelope.signatures, made))
 
 
 def dump(envelope: Envelope) -> bytes:
     """The envelope as a file's bytes; the same bytes for the same envelope."""
     signatures = [
-        {**one.beside, **({} if one.keyid is None else {"keyid": one.keyid}), "sig": base64.b64encode(one.sig).decode()}
+        {**({} if one.keyid is None else {"keyid": one.keyid}), "sig": base64.b64encode(one.sig).decode()}
         for one in envelope.signatures
     ]
     payload = base64.b64encode(envelope.payload).decode()
-    file = {**envelope.beside, "payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": signatures}
+    file = {"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": signatures}
     return json.dumps(file, indent=1, sort_keys=True).encode() + b"\n"
 
 
 def read(raw: bytes) -> Envelope:
-    """A file's bytes as an envelope. Raises VerificationFailed that names what is wrong with the file."""
+    """A file's bytes as an envelope. Raises VerificationFailed that names what is wrong with the file.
+
+    Unlike other readers of DSSE this one refuses what else stands there: it is not signed, and somebody would read it.
+    """
     file = parse(raw, "the file")
     if (kind := file.get("payloadType")) != PAYLOAD_TYPE:
-        raise VerificationFailed(f"payloadType is {kind!r}; expected {PAYLOAD_TYPE!r}: this is no certificate")
+        raise VerificationFailed(f"payloadType is {shown(repr(kind))}; expected {PAYLOAD_TYPE!r}: this is nothing signed here")
     payload, signatures = _base64(file.get("payload"), "payload"), _signatures(file.get("signatures"))
-    return Envelope(payload, signatures, file.without("payload", "payloadType", "signatures"))
+    for found, known in ((file, _FIELDS), *((one, _SIGNATURE_FIELDS) for one in each(file["signatures"]))):
+        if strange := found.said.keys() - known:
+            raise VerificationFailed(
+                f"{shown(min(strange), 60)} stands beside what is signed; nobody signed it, so take it out"
+            )
+    return Envelope(payload, signatures)
 
 
 def statement_of(envelope: Envelope) -> Statement:
     """The statement inside, unverified. Raises VerificationFailed when it is no in-toto Statement v1 with subjects."""
     said = parse(envelope.payload, "the payload")
     if (kind := said.get("_type")) != STATEMENT_TYPE:
-        raise VerificationFailed(f"the payload's _type is {kind!r}; expected {STATEMENT_TYPE!r}")
+        raise VerificationFailed(f"the payload's _type is {shown(repr(kind))}; expected {STATEMENT_TYPE!r}")
     subjects = said.get("subject")
     found = [_subject(one) for one in subjects] if isinstance(subjects, list) else []
     if not found or None in found:
         raise VerificationFailed("the payload's subject is not a list of named digests; ask the issuer for the file again")
     if not isinstance(said.get("predicate"), dict):
         raise VerificationFailed("the payload has no predicate; ask the issuer for the file again")
-    return Statement(said.get("predicateType"), tuple(one for one in found if one), Document(said["predicate"]))
+    return Statement(said.get("predicateType"), tuple(one for one in found if one), Document(said["predicate"]), said.said)
 
 
 def signed_by(envelope: Envelope, public_key_pem: bytes) -> bool:
     """True when one of the signatures is this key's. Key ids are hints and are not trusted. Raises KeyFileError."""
+    return bool(_of(envelope, public_key_pem))
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Who signed an envelope, as far as given keys tell."""
+
+    signers: tuple[str, ...]
+    """Ids of given keys that signed."""
+    others: tuple[str, ...]
+    """Ids of given keys that did not."""
+    claimed: tuple[str, ...]
+    """What the signatures that no given key made call their keys: hints, not evidence."""
+
+    @property
+    def forged(self) -> tuple[str, ...]:
+        """Given keys in whose name something stands that they did not sign."""
+        return tuple(one for one in self.claimed if one in {*self.signers, *self.others})
+
+
+def signers(envelope: Envelope, public_keys: Sequence[bytes]) -> Signers:
+    """Which of the keys signed. Raises KeyFileError for an unusable key."""
+    made = {public_key_id(key): _of(envelope, key) for key in public_keys}
+    known = {number for numbers in made.values() for number in numbers}
+    claimed = (one.keyid or "" for number, one in enumerate(envelope.signatures) if number not in known)
+    signed = tuple(name for name, numbers in made.items() if numbers)
+    return Signers(signed, tuple(name for name in made if name not in signed), tuple(claimed))
+
+
+def _of(envelope: Envelope, public_key_pem: bytes) -> tuple[int, ...]:
+    """Places of the signatures that a key made."""
     key, signed = _public_key(public_key_pem), _encode(envelope.payload)
-    return any(_verifies(key, signature.sig, signed) for signature in envelope.signatures)
-
-
-def key_ids(envelope: Envelope) -> tuple[str, ...]:
-    """The names that the signatures give their keys: hints, not evidence."""
-    return tuple(signature.keyid or "" for signature in envelope.signatures)
+    return tuple(number for number, one in enumerate(envelope.signatures) if _verifies(key, one.sig, signed))
 
 
 def public_key(private_key_pem: bytes) -> bytes:
@@ -161,7 +196,10 @@ def _verifies(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
 def _signatures(said: Any) -> tuple[Signature, ...]:
     if not isinstance(said, list) or not all(map(_is_signature, said)):
         raise VerificationFailed("signatures is not a list of objects with a sig; ask the issuer for the file again")
-    return tuple(Signature(_base64(one["sig"], "sig"), one.get("keyid"), one.without("sig", "keyid")) for one in each(said))
+    found = tuple(Signature(_base64(one["sig"], "sig"), one.get("keyid")) for one in each(said))
+    if len({one.sig for one in found}) < len(found):
+        raise VerificationFailed("one signature stands twice; ask the issuer for the file again")
+    return found
 
 
 def _is_signature(said: Any) -> bool:

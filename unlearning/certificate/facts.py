@@ -20,6 +20,12 @@ from unlearning.domain.versions import DataVersion, ModelVersion
 AS, OTHERWISE = "unlearning.stated_as", "unlearning.otherwise"
 """Metadata of a field: its name in a certificate, None where it has no place there; and the words for None or nothing."""
 
+FORM = "unlearning.form"
+HASH, TOKEN = {FORM: "hash"}, {FORM: "token"}
+"""Metadata of a text: 64 hex digits, or the 32 or 64 of a keyed token."""
+LATER = {"unlearning.later": True}
+"""Metadata of a field that certificates of earlier versions do not have: a reader does without it."""
+
 DOES_NOT_PROVE = (
     "That the weights alone show what they were trained on: they cannot (Thudi et al. 2022). It states that a named algorithm "
     "ran on named data; an exact method can be replayed to check that.",
@@ -40,7 +46,7 @@ class Issuer:
     role: str
     tool: str
     version: str
-    code_digest: str | None = None
+    code_digest: str | None = field(default=None, metadata=HASH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Scope:
     """Never empty: backups, copies and clones always are."""
     lineage: Lineage = Lineage()
     gaps: tuple[str, ...] = ()
-    free_of_people: tuple[FreeOfPeople, ...] = ()
+    free_of_people: tuple[FreeOfPeople, ...] = field(default=(), metadata=LATER)
     """Believed, not read."""
 
 
@@ -77,9 +83,9 @@ class LedgerLink:
     """The certificate's own place in the ledger."""
 
     position: int
-    previous: str
+    previous: str = field(metadata=HASH)
     """Hash of the event before."""
-    head: str
+    head: str = field(metadata=HASH)
     """Hash of the last event when the certificate was issued."""
 
 
@@ -88,7 +94,7 @@ class Suppression:
     """The list that keeps the people from coming back: since when, and the Merkle root over its tokens."""
 
     since: datetime
-    commitment: str | None = field(default=None, metadata={OTHERWISE: "not committed"})
+    commitment: str | None = field(default=None, metadata={OTHERWISE: "not committed", **HASH})
     size: int | None = None
 
 
@@ -143,7 +149,7 @@ class Frame:
 class Absence:
     """That one person's token is not in a data version."""
 
-    token: str
+    token: str = field(metadata=TOKEN)
     """The request's token, or its first 16 bytes where the tree holds only those."""
     proof: Proof
 
@@ -164,7 +170,7 @@ class SearchedTable:
     """One data version that was searched and held none of the people."""
 
     data: DataVersion
-    root: str | None = field(default=None, metadata={OTHERWISE: "not committed"})
+    root: str | None = field(default=None, metadata={OTHERWISE: "not committed", **HASH})
     absences: tuple[Absence, ...] = field(default=(), metadata={AS: "absence"})
 
 
@@ -208,9 +214,9 @@ class Finding:
     how: str
     at: datetime
     count: int | None = field(default=None, metadata={OTHERWISE: "not counted"})
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = field(default=(), metadata=LATER)
     """Which ones, where they are listed."""
-    remedy: str = ""
+    remedy: str = field(default="", metadata=LATER)
     """The way out."""
 
 
@@ -296,5 +302,5 @@ def _listed(found: Finding) -> Residual:
 class NotFoundFacts:
     """The answer about people of whom no record was found: where was looked, and nothing else."""
 
-    frame: Frame
+    frame: Frame = field(metadata={AS: None})
     searched: tuple[SearchedTable, ...]

@@ -13,7 +13,8 @@ from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from unlearning.certificate.envelope import STATEMENT_TYPE, add_signature, dump, read, sign
+from unlearning.certificate import schema
+from unlearning.certificate.envelope import add_signature, dump, read, sign
 from unlearning.certificate.facts import (
     AS,
     DOES_NOT_PROVE,
@@ -38,7 +39,8 @@ from unlearning.certificate.facts import (
     Table,
     Unlearning,
 )
-from unlearning.certificate.verification import PREDICATE_TYPE, Recomputation, Verification, verify
+from unlearning.certificate.schema import NO_OWN_MODEL, NOT_NEEDED, PREDICATE_TYPE, STATEMENT_TYPE, camel
+from unlearning.certificate.verification import Recomputation, Verification, verify
 from unlearning.domain.codec import write
 from unlearning.domain.entities import ErasureRequest, ShardImpact
 from unlearning.domain.errors import WrongUse
@@ -79,14 +81,6 @@ __all__ = [
     "verify",
 ]
 
-SCHEMA = "1.0"
-
-NOT_NEEDED = "not needed: none of the people shaped the model that serves"
-"""Where a certificate would state a training or a promotion."""
-
-NO_OWN_MODEL = "not stated: this project trains no model of its own; what became of adopted models is among the actions"
-"""The same, where every model is adopted."""
-
 _MAKES = ("trained", "registered", "notified")
 """Operations that put something where nothing was."""
 
@@ -97,7 +91,9 @@ _TOKEN = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 
 
 def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
-    """The certificate, unsigned, as plain values. Raises WrongUse for facts that may not be certified."""
+    """The certificate, unsigned, as plain values. Raises WrongUse for facts that may not be certified, VerificationFailed for
+    what its schema does not know.
+    """
     _check_frame(facts.frame)
     if isinstance(facts, NotFoundFacts):
         if not facts.searched:
@@ -114,7 +110,9 @@ def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
         if not subjects:
             raise WrongUse("a certificate of erasure names what changed; neither a table nor a model version came")
         predicate = _erased(facts)
-    return {"_type": STATEMENT_TYPE, "subject": subjects, "predicateType": PREDICATE_TYPE, "predicate": predicate}
+    made = {"_type": STATEMENT_TYPE, "subject": subjects, "predicateType": PREDICATE_TYPE, "predicate": predicate}
+    schema.check(made, schema.certificate(), "certificate")
+    return made
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -151,12 +149,12 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
 
 
 def _not_found(facts: NotFoundFacts) -> dict[str, Any]:
-    return {**_frame(facts.frame, decision="not_found", state="not_found"), "searched": _stated(facts.searched)}
+    return {**_frame(facts.frame, decision="not_found", state="not_found"), **_fields(facts)}
 
 
 def _frame(frame: Frame, *, decision: str, state: str) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
+        "schema": schema.VERSION,
         "certificateId": frame.certificate_id,
         "issuedAt": _stated(frame.issued_at),
         "validUntil": _stated(frame.valid_until, "not limited"),
@@ -293,15 +291,10 @@ def _stated(value: Any, otherwise: str = "not recorded") -> Any:
 def _fields(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in fields(value):
-        if (key := one.metadata.get(AS, _camel(one.name))) is not None:
+        if (key := one.metadata.get(AS, camel(one.name))) is not None:
             item, words = getattr(value, one.name), one.metadata.get(OTHERWISE)
             found[key] = words if words and item == () else _stated(item, words or "not recorded")
     return found
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(map(str.capitalize, rest))
 
 
 def _moment(at: datetime) -> str:

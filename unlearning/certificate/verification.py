@@ -1,30 +1,36 @@
-"""What a certificate is worth: its signature, and everything in it that can be worked out again without network, data or keys.
+"""What a certificate is worth: its signatures, and everything in it that can be worked out again without network, data or keys.
 
-A verdict is "verified" (signed by the pinned key, and nothing in it contradicts itself), "integrity only" (no key was given),
-"contradictory" (signed, yet something in it does not add up) or "invalid" (that key did not sign these bytes). None of them
-says that a law is satisfied.
+A verdict is "verified" (signed by every pinned key, and nothing in it contradicts itself), "integrity only" (no key was given),
+"expired" (its own `validUntil` has passed), "contradictory" (something in it does not add up) or "invalid" (a pinned
+key did not sign these bytes). None of them says that a law is satisfied. A document with words or fields that the schema does
+not know is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
+from unlearning.certificate import schema
 from unlearning.certificate.document import Document, each, expecting
-from unlearning.certificate.envelope import Envelope, Statement, key_ids, public_key_id, signed_by, statement_of
+from unlearning.certificate.envelope import Envelope, Signers, Statement, signers, statement_of
+from unlearning.certificate.schema import PREDICATE_TYPE
 from unlearning.domain import merkle
 from unlearning.domain.entities import MEMBERSHIP
 from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.foreign import shown
 from unlearning.domain.lifecycle import end
 from unlearning.domain.traces import OPEN, left, say_left
 from unlearning.domain.versions import data_name
 
-PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate/v1"
-
 Signature = Literal["valid", "invalid", "unchecked"]
-Judgement = Literal["verified", "integrity only", "contradictory", "invalid"]
+Judgement = Literal["verified", "integrity only", "expired", "contradictory", "invalid"]
+
+SKEW = timedelta(minutes=10)
+"""How far a clock may go wrong: what is dated later than that from now has not happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +50,10 @@ class Verification:
     """The outcome of checking one certificate."""
 
     signature: Signature
-    keyid: str | None
-    """SHA-256 of the pinned key; None without one."""
+    signers: tuple[str, ...]
+    """SHA-256 of each pinned key that signed."""
     claimed_keyids: tuple[str, ...]
-    """What the signatures call their keys: hints, not evidence."""
+    """What the signatures that no pinned key made call their keys: hints, not evidence."""
     grade: str
     """The strength of the evidence, in words."""
     verdict: Judgement
@@ -60,30 +66,32 @@ class Verification:
     @property
     def refused(self) -> bool:
         """True when nobody should rely on the certificate."""
-        return self.verdict in ("invalid", "contradictory")
+        return self.verdict in ("invalid", "contradictory", "expired")
 
 
-def verify(envelope: Envelope, public_key_pem: bytes | None = None) -> Verification:
+def verify(envelope: Envelope, *public_keys: bytes, now: datetime | None = None) -> Verification:
     """What the certificate is worth; without a pinned key, whether it is at least consistent with itself.
 
+    public_keys: PEM; every one of them must have signed. now: without it nothing is said about dates that have not come yet.
     Raises VerificationFailed that names what is wrong when the file is no certificate, KeyFileError for an unusable key.
     """
-    keyid = None if public_key_pem is None else public_key_id(public_key_pem)
-    claimed = key_ids(envelope)
-    if public_key_pem is not None and not signed_by(envelope, public_key_pem):
-        grade = "none: the given key did not sign these bytes; the file was changed, or another key signed it"
-        return Verification("invalid", keyid, claimed, grade, "invalid", not_recomputed=("everything: nothing was read",))
+    found = signers(envelope, public_keys)
+    if found.others:
+        nothing = ("everything: nothing was read",)
+        return Verification("invalid", found.signers, found.claimed, not_signed(found), "invalid", not_recomputed=nothing)
     statement = statement_of(envelope)
     predicate = _predicate(statement)
-    recomputed, open_questions = _recompute(statement, predicate)
+    recomputed, open_questions = _recompute(statement, predicate, now)
+    recomputed += in_their_names(found)
     with expecting("its evidence is graded"):
-        grade, never = _grade(predicate, signed=keyid is not None), tuple(_never(predicate))
+        signed = bool(public_keys)
+        grade, never = _grade(predicate, signed=signed), tuple(_never(predicate))
     return Verification(
-        signature="valid" if keyid else "unchecked",
-        keyid=keyid,
-        claimed_keyids=claimed,
+        signature="valid" if signed else "unchecked",
+        signers=found.signers,
+        claimed_keyids=found.claimed,
         grade=grade,
-        verdict=_verdict(recomputed, signed=keyid is not None),
+        verdict=_verdict(recomputed, predicate, now, signed=signed),
         subjects=tuple(f"{subject.name} sha256:{subject.digest}" for subject in statement.subjects),
         predicate=predicate.said,
         recomputed=tuple(recomputed),
@@ -91,9 +99,24 @@ def verify(envelope: Envelope, public_key_pem: bytes | None = None) -> Verificat
     )
 
 
-def _verdict(recomputed: list[Recomputation], *, signed: bool) -> Judgement:
+def not_signed(found: Signers) -> str:
+    """The grade of what a pinned key did not sign."""
+    which = "" if len(found.signers) + len(found.others) == 1 else f" {', '.join(found.others)}"
+    return f"none: the given key{which} did not sign these bytes; the file was changed, or another key signed it"
+
+
+def in_their_names(found: Signers) -> list[Recomputation]:
+    """A contradiction where a signature names a pinned key that did not make it."""
+    how = f"one is not made by the key that it names: {', '.join(found.forged)}"
+    return [Recomputation("signatures", agrees=False, how=how)] if found.forged else []
+
+
+def _verdict(recomputed: Sequence[Recomputation], predicate: Document, now: datetime | None, *, signed: bool) -> Judgement:
     if not all(item.agrees for item in recomputed):
         return "contradictory"
+    until = _moment(predicate.at("validUntil"))
+    if now and until and until < now:
+        return "expired"
     return "verified" if signed else "integrity only"
 
 
@@ -142,10 +165,13 @@ def _never(predicate: Document) -> Iterator[str]:
 
 def _predicate(statement: Statement) -> Document:
     if (kind := statement.predicate_type) != PREDICATE_TYPE:
-        raise VerificationFailed(f"predicateType is {kind!r}; expected {PREDICATE_TYPE!r}: this is no certificate of erasure")
+        proof = "; a membership proof is checked with `--proof`" if kind == schema.PROOF_TYPE else ""
+        said = f"predicateType is {shown(repr(kind))}; expected {PREDICATE_TYPE!r}"
+        raise VerificationFailed(f"{said}: this is no certificate of erasure{proof}")
     decision = statement.predicate.get("decision")
     if decision not in ("erased", "not_found"):
-        raise VerificationFailed(f"the certificate's decision is {decision!r}; expected 'erased' or 'not_found'")
+        raise VerificationFailed(f"the certificate's decision is {shown(repr(decision))}; expected 'erased' or 'not_found'")
+    schema.check(statement.said, schema.certificate(), "certificate")
     return statement.predicate
 
 
@@ -153,16 +179,17 @@ Finding = Recomputation | str
 """Something worked out again, or the reason why it could not be."""
 
 
-def _recompute(statement: Statement, predicate: Document) -> tuple[list[Recomputation], list[str]]:
-    checks = [_frank, _linked, _dates, _absences, _subjects]
+def _recompute(statement: Statement, predicate: Document, now: datetime | None) -> tuple[list[Recomputation], list[str]]:
+    checks = [_frank, _dates, _counts, _absences, _subjects]
     if predicate["decision"] == "erased":
         checks += [_state, _searched_after]
     if _trained(predicate):
-        checks += [_promoted, _chains, _heads]
+        checks += [_promoted, _replayed, _chains, _heads]
     found: list[Finding] = []
     for check in checks:
         with expecting(f"{check.__name__.removeprefix('_')} is checked"):
             found.extend(check(statement, predicate))
+    found.append(_not_in_the_future(predicate, now))
     return [item for item in found if isinstance(item, Recomputation)], [item for item in found if isinstance(item, str)]
 
 
@@ -172,32 +199,98 @@ def _frank(_: Statement, predicate: Document) -> Iterator[Finding]:
     yield Recomputation("limits", not names, how)
 
 
-def _linked(_: Statement, predicate: Document) -> Iterator[Finding]:
-    chain = predicate.at("chain")
-    hashes = [bytes.fromhex(chain[name]) for name in ("previous", "head")]
-    sound = chain["position"] >= 0 and all(len(value) == 32 for value in hashes)
-    yield Recomputation("ledger link", sound, "position, previous hash and head are there" if sound else "the link is broken")
+def _not_in_the_future(predicate: Document, now: datetime | None) -> Finding:
+    if now is None:
+        return "that it was not issued in the future: no clock was looked at"
+    issued = _moment(predicate.at("issuedAt"))
+    past = issued is not None and issued <= now + SKEW
+    how = "it was issued before now" if past else f"issued at {predicate.at('issuedAt')}, which has not come yet"
+    return Recomputation("clock", past, how)
 
 
 def _dates(_: Statement, predicate: Document) -> Iterator[Finding]:
-    issued = _moment(predicate.at("issuedAt"))
-    wrong = [name for name, early, late in _ordered(predicate, issued) if early and late and early > late]
+    pairs = [(name, _moment(early), _moment(late)) for name, early, late in _ordered(predicate)]
+    wrong = [name for name, early, late in pairs if early and late and early > late]
     how = f"out of order: {', '.join(wrong)}" if wrong else "requests, actions, findings and issue follow one another"
     yield Recomputation("dates", not wrong, how)
 
 
-def _ordered(predicate: Document, issued: datetime | None) -> Iterator[tuple[str, datetime | None, datetime | None]]:
-    yield "issued and valid until", issued, _moment(predicate.at("validUntil"))
-    for request in predicate.at("requests"):
-        received = _moment(request["receivedAt"])
-        yield f"request {request['reference']} received and issued", received, issued
-        yield f"request {request['reference']} received and due", received, _moment(request["dueAt"])
+def _ordered(predicate: Document) -> Iterator[tuple[str, str, str]]:
+    """(what, a moment, one that is not before it)."""
+    issued, requests = predicate.at("issuedAt"), each(predicate.at("requests"))
+    first = min((request["receivedAt"] for request in requests), key=datetime.fromisoformat)
+    # When a step began is worked out from how long it took.
+    about_first = (datetime.fromisoformat(first) - SKEW).isoformat()
+    yield "issued and valid until", issued, predicate.at("validUntil")
+    if isinstance(suppression := predicate.at("suppression"), dict):
+        yield "suppressed and issued", suppression["since"], issued
+    for request in requests:
+        name, received = f"request {request['reference']}", request["receivedAt"]
+        yield f"{name} received and issued", received, issued
+        yield f"{name} received and due", received, request["dueAt"]
+        yield from _decided(name, request, issued)
     for action in predicate.get("actions", []):
-        started, finished = _moment(action["startedAt"]), _moment(action["finishedAt"])
-        yield f"{action['target']} started and finished", started, finished
-        yield f"{action['target']} finished and issued", finished, issued
+        yield f"{action['target']} started and finished", action["startedAt"], action["finishedAt"]
+        yield f"first request received and {action['target']} started", about_first, action["startedAt"]
+        yield f"first request received and {action['target']} finished", first, action["finishedAt"]
+        yield f"{action['target']} finished and issued", action["finishedAt"], issued
     for finding in _findings(predicate):
-        yield f"{finding['place']} searched and issued", _moment(finding["at"]), issued
+        yield f"first request received and {finding['place']} searched", first, finding["at"]
+        yield f"{finding['place']} searched and issued", finding["at"], issued
+    for told in predicate.get("recipients", []):
+        yield f"{told['name']} told and issued", told["notifiedAt"], issued
+
+
+def _decided(name: str, request: Document, issued: str) -> Iterator[tuple[str, str, str]]:
+    holds, extension = request.get("holds", "none"), request.get("extension", "none")
+    for hold in [] if isinstance(holds, str) else holds:
+        yield f"{name} received and held", request["receivedAt"], hold["heldAt"]
+        yield f"{name} held and released", hold["heldAt"], hold["releasedAt"]
+        yield f"{name} held and held until", hold["heldAt"], hold["until"]
+        yield f"{name} held and issued", hold["heldAt"], issued
+        yield f"{name} released and issued", hold["releasedAt"], issued
+    if not isinstance(extension, str):
+        yield f"{name} received and extended", request["receivedAt"], extension["extendedAt"]
+        yield f"{name} extended and due", extension["extendedAt"], extension["dueAt"]
+        yield f"{name} extended and issued", extension["extendedAt"], issued
+
+
+def _counts(_: Statement, predicate: Document) -> Iterator[Finding]:
+    wrong = list(_miscounted(predicate))
+    how = f"these do not agree: {', '.join(wrong)}" if wrong else "what is stated in several places is the same number in each"
+    yield Recomputation("counts", not wrong, how)
+
+
+def _miscounted(predicate: Document) -> Iterator[str]:
+    requests, lineage = each(predicate.at("requests")), predicate.at("scope.lineage")
+    if max(Counter(request["reference"] for request in requests).values()) > 1:
+        yield "a request stands twice"
+    if isinstance(lineage["known"], int) and isinstance(lineage["indexed"], int) and lineage["indexed"] > lineage["known"]:
+        yield "more data versions are indexed than known"
+    for data, _ in _committed(predicate):
+        if data["people"] > data["rows"]:
+            yield f"more people than rows in {data['path']}"
+    for finding in _findings(predicate):
+        if finding["outcome"] == "verified" and isinstance(finding["count"], int) and finding["count"]:
+            yield f"{finding['place']} is verified and holds {finding['count']} traces"
+    if predicate["decision"] == "erased":
+        yield from _miscounted_impact(predicate, len({request["token"] for request in requests}))
+
+
+def _miscounted_impact(predicate: Document, people: int) -> Iterator[str]:
+    impact = predicate.at("impact")
+    if impact["people"] != people:
+        yield f"{impact['people']} people were erased at the request of {people}"
+    touched = [item["shard"] for item in impact["shards"]]
+    if len(set(touched)) < len(touched) or len(touched) > impact["shardsTotal"]:
+        yield f"{len(touched)} shards of {impact['shardsTotal']} were touched"
+    if not _trained(predicate):
+        return
+    for name in ("chainBefore", "chainAfter"):
+        shards = predicate.at(f"unlearning.{name}.shards")
+        numbered = {item["shard"] for item in shards} == set(range(len(shards)))
+        if not numbered or any(len(item["keys"]) != len(item["rows"]) + 1 for item in shards):
+            yield f"{name} has other shards and slices than it lists"
 
 
 def _absences(_: Statement, predicate: Document) -> Iterator[Finding]:
@@ -206,7 +299,7 @@ def _absences(_: Statement, predicate: Document) -> Iterator[Finding]:
     if not committed:
         yield "absence from the data: no table was stated"
     for data, proofs in committed:
-        if not _is_hash(data["root"]):
+        if not is_hash(data["root"]):
             yield f"absence from {data['path']}: no root was committed to"
             continue
         given = {item["token"]: merkle.from_plain(item["proof"]) for item in proofs}
@@ -287,11 +380,18 @@ def _promoted(_: Statement, predicate: Document) -> Iterator[Finding]:
         else "no check that forbids it failed before the alias moved"
     )
     yield Recomputation("promotion", not failed, how)
-    if _is_hash(promotion["servedDigest"]):
+    if is_hash(promotion["servedDigest"]):
         same = promotion["servedDigest"] == promotion["modelDigest"]
         yield Recomputation("served model", same, f"what serves is {'' if same else 'not '}the certified model")
     else:
         yield "that the alias serves the certified model: it was not read back"
+
+
+def _replayed(_: Statement, predicate: Document) -> Iterator[Finding]:
+    guarantee, replay = predicate.at("unlearning.guarantee"), predicate.at("unlearning.replay")
+    if guarantee == "exact" and isinstance(replay, dict):
+        how = "gave the same bytes" if replay["equal"] else "gave other bytes, which no exact method does"
+        yield Recomputation("replay", replay["equal"], f"training again {how}, says the issuer")
 
 
 def _chains(_: Statement, predicate: Document) -> Iterator[Finding]:
@@ -320,7 +420,7 @@ def _only_redacted(predicate: Document) -> bool:
     parent = done["parentData"]
     return any(
         [table["before"]["rows"], table["after"]["rows"]] == rows
-        and (not _is_hash(parent) or table["before"]["digest"] == parent)
+        and (not is_hash(parent) or table["before"]["digest"] == parent)
         for table in predicate.at("tables")
     )
 
@@ -374,10 +474,11 @@ def _findings(predicate: Document) -> tuple[Document, ...]:
     return each(found) if isinstance(found, list) else ()
 
 
-def _is_hash(value: Any) -> bool:
+def is_hash(value: Any) -> bool:
+    """Whether a value is a SHA-256 in hex."""
     return isinstance(value, str) and len(value) == 64 and not value.strip("0123456789abcdef")
 
 
-def _moment(text: str | None) -> datetime | None:
-    """A moment, or None for the words that stand where there is none."""
-    return datetime.fromisoformat(text) if text and text[:1].isdigit() else None
+def _moment(text: str) -> datetime | None:
+    """A moment, or None for the words that stand where there is none; the schema knows no others."""
+    return datetime.fromisoformat(text) if text[:1].isdigit() else None

@@ -20,6 +20,8 @@ def shown(text: object, limit: int = LIMIT) -> str:
     A text that was cut says how long it was. Shown twice is shown once. limit: at least 40, for the words of the cut.
     """
     whole = text if isinstance(text, str) else str(text)
+    if len(whole) <= limit and whole.isascii() and whole.isprintable():
+        return whole
     line = "".join(map(_escaped, whole[: limit + 1]))
     if len(line) <= limit:
         return line

@@ -251,6 +251,12 @@ _ACTIONS: Mapping[type[Fact], tuple[facts.Operation, str]] = {
 }
 
 
+def _timed(erasure: Erasure) -> list[tuple[Event[Fact], datetime]]:
+    """Each step with when it began: not before the erasure did, whatever a clock says that was set back meanwhile."""
+    opened = erasure.progress.events[0].at
+    return [(event, max(began, opened)) for event, began in erasure.timed()]
+
+
 def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
     return tuple(
         facts.Action(
@@ -261,7 +267,7 @@ def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
             finished_at=event.at,
             result=_ACTIONS[type(event.fact)][1],
         )
-        for event, began in erasure.timed()
+        for event, began in _timed(erasure)
         if type(event.fact) in _ACTIONS
         for target, before in _targets(erasure, event.fact)
     )
@@ -287,7 +293,7 @@ def _adopted_actions(erasure: Erasure) -> tuple[facts.Action, ...]:
             finished_at=event.at,
             result=_said(event.fact, *done[event.fact.model]),
         )
-        for event, began in erasure.timed()
+        for event, began in _timed(erasure)
         if isinstance(event.fact, (AdoptedRetrained, AdoptedPromoted)) and event.fact.model in done
     )
 

@@ -2,33 +2,39 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 from unlearning.certificate import envelope, statement
 from unlearning.certificate.page.page import render
+from unlearning.certificate.statement import Verification
 from unlearning.domain.errors import NotFound, VerificationFailed
 from unlearning.stores import keys
 from unlearning.stores.files import replacing
 
 
-def countersign(file: Path, key: Path) -> tuple[str, ...]:
-    """Add the signature of a private key to a certificate and its page; the ids of all keys that signed.
+def countersign(file: Path, key: Path, *, operator: Path, now: datetime | None = None) -> Verification:
+    """Add the signature of a private key to a certificate and its page; what it is worth under both keys.
 
-    Raises NotFound, KeyFileError for a key that others can read, WrongUse when that key has signed already, VerificationFailed
-    for a file that is no sound certificate: nobody should sign what contradicts itself.
+    operator: the public key that must have signed it. Raises NotFound, KeyFileError for a key that others can read, WrongUse
+    when the key has signed already, VerificationFailed for what does not verify under the operator's key: nobody should lend
+    their name to that.
     """
     if not key.exists():
         raise NotFound(f"{key} does not exist; make a key with `openssl genpkey -algorithm ed25519 -out {key}`, then chmod 600")
-    pem = keys.read_private(key)
-    signed = statement.add_signature(statement.read(_read(file)), pem)
-    found = statement.verify(signed, envelope.public_key(pem))
-    if found.refused:
-        raise VerificationFailed(f"{file.name} contradicts itself, so it was not signed: {found.grade}; ask the issuer for it")
-    page = render(signed, envelope.public_key(pem))
+    pem, theirs, now = keys.read_private(key), _read(operator), now or datetime.now(UTC)
+    before = statement.read(_read(file))
+    found = statement.verify(before, theirs, now=now)
+    if found.verdict != "verified":
+        wrong = "; ".join([found.grade, *(str(one) for one in found.recomputed if not one.agrees)])
+        raise VerificationFailed(f"{file.name} is {found.verdict} under the operator's key, so it was not signed: {wrong}")
+    signed = statement.add_signature(before, pem)
+    both = (theirs, envelope.public_key(pem))
+    page = render(signed, *both, now=now)
     for target, content in ((file, statement.dump(signed)), (file.with_suffix(".html"), page.encode())):
         with replacing(target) as stream:
             stream.write(content)
-    return envelope.key_ids(signed)
+    return statement.verify(signed, *both, now=now)
 
 
 def _read(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Proofs that a person is, or is not, in a data version: made in any Git and DVC repository, checked offline.
+"""Proofs that a person is, or is not, in a data version, made in any Git and DVC repository; `certificate` checks them offline.
 
 The proof is about a keyed token (`hashing.token`), cut to 16 bytes, under the Merkle root of everyone in the table
 (`merkle.py`). It says nothing about who else is there; whoever is to link it to a person needs the index key.
@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlearning.certificate.schema import PROOF_FORMAT
 from unlearning.domain import hashing, merkle, versions
 from unlearning.domain.codec import write
-from unlearning.domain.errors import ProjectError, VerificationFailed, WrongUse
+from unlearning.domain.errors import ProjectError, WrongUse
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.domain.versions import DataVersion
 from unlearning.project import settings
@@ -27,7 +28,6 @@ from unlearning.stores.tables import tables
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMAT = "unlearning/membership-proof/1"
 ONE_OFF = "one-off"
 
 
@@ -89,7 +89,7 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     proof = tree.prove(token)
     version = DataVersion(pin.path, pin.digest, pin.object, pin.rev, len(table), tree.size)
     return {
-        "format": FORMAT,
+        "format": PROOF_FORMAT,
         "kind": proof.kind,
         "token": token.hex(),
         "root": tree.root,
@@ -122,22 +122,3 @@ def split(named: str) -> tuple[str, str | None]:
     if not path or not rev:
         raise WrongUse(f"{named!r} is no PATH@REV; expected for example data/train.parquet@v1.0")
     return path, rev
-
-
-def is_proof(document: object) -> bool:
-    """Whether a JSON document is such a proof, by its shape."""
-    return isinstance(document, dict) and document.get("format") == FORMAT
-
-
-def verify(document: Mapping[str, Any]) -> bool:
-    """Whether the proof shows what it says, from the document alone. Raises VerificationFailed when it is malformed."""
-    match document:
-        case {"kind": str(kind), "token": str(token), "root": str(root), "data_version": {"people": int(size)}}:
-            proof = merkle.from_plain(document.get("proof"))
-        case _:
-            raise VerificationFailed("the proof lacks kind, token, root or data_version.people; make it again")
-    try:
-        given = bytes.fromhex(token)
-    except ValueError as error:
-        raise VerificationFailed("the proof's token is no hex; make it again") from error
-    return proof.kind == kind and merkle.verify(proof, root, given, size=size)

@@ -11,6 +11,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from unlearning.domain.environ import TMPDIR
@@ -33,6 +34,7 @@ def at_home(root: Path) -> Iterator[None]:
             return
         before, outer = (tempfile.tempdir, os.environ.get(TMPDIR)), _system
         _system = system()
+        get_temp_dir()  # sockets of worker processes: a path in the project may be too long for one, and they hold no data
         tempfile.tempdir = os.environ[TMPDIR] = str(mine)
         try:
             yield

@@ -18,10 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unlearning.certificate.envelope import Envelope
+from tests.certificate.examples import keys
+from unlearning.certificate.envelope import Envelope, public_key_id
 from unlearning.certificate.page import page as module
 from unlearning.certificate.page.page import render
-from unlearning.certificate.statement import encode, read
+from unlearning.certificate.statement import add_signature, encode, read
 from unlearning.domain.errors import VerificationFailed
 
 NAMES = ("certificate", "certificate_with_residuals", "certificate_data_only", "certificate_not_found")
@@ -132,6 +133,28 @@ def test_a_key_decides_what_the_page_says_of_the_signature() -> None:
         render(envelope, wrong)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_only_the_page_of_an_erasure_is_called_a_certificate_of_one(name: str) -> None:
+    page = render(golden(name))
+    assert ("Certificate of erasure" in page) == (predicate(name)["decision"] == "erased")
+    assert ("no record found" in page) == (predicate(name)["decision"] == "not_found")
+
+
+def test_who_did_not_sign_under_a_given_key_only_claims_to_have_signed() -> None:
+    envelope, pem = golden("certificate"), keys(1).public
+    signed, other = add_signature(envelope, keys(2).private), public_key_id(keys(2).public)
+    page = Outline(render(signed, pem)).text
+    assert page.count("Claims to be signed by (not checked)") == 1
+    assert page.index("Signed by") < page.index("Claims to be signed by") < page.index(other)
+    assert "Claims" not in Outline(render(signed, pem, keys(2).public)).text
+
+
+def test_no_text_acts_or_hides_on_the_page() -> None:
+    page = page_with(lambda said: said["issuer"].update(name="Hospital\u202e\u200b\x1b[2K" + "x" * 10_000))
+    assert r"Hospital\u202e\u200b\x1b[2Kxxx" in page
+    assert "x" * 5000 not in page
+
+
 def test_residuals_are_said_first_and_never_shown_as_success() -> None:
     page = render(golden("certificate_with_residuals"))
     assert "1 place is left or unverified: MLflow run artifacts (residual)" in page
@@ -189,7 +212,9 @@ def test_a_great_many_shards_are_told_and_not_drawn() -> None:
     def many(said: dict[str, Any]) -> None:
         for name in ("chainBefore", "chainAfter"):
             shards = said["unlearning"][name]["shards"]
-            shards += [{"shard": 4 + extra, "keys": ["00", "01", "02", "03"], "rows": [0, 0, 0]} for extra in range(100)]
+            shards += [
+                {"shard": 4 + extra, "keys": [f"{key:064x}" for key in range(4)], "rows": [0, 0, 0]} for extra in range(100)
+            ]
 
     page = page_with(many)
     assert "<svg" not in page
@@ -205,7 +230,6 @@ TEXTS: list[tuple[str, Callable[[dict[str, Any], str], Any]]] = [
     ("out of reach", lambda said, text: said["scope"]["outOfReach"][0].update(place=text)),
     ("method", lambda said, text: said["unlearning"].update(method=text)),
     ("check", lambda said, text: said["validation"][0].update(how=text)),
-    ("verdict", lambda said, text: said["validation"][0].update(verdict=text)),
     ("alias", lambda said, text: said["promotion"].update(alias=text)),
     ("action", lambda said, text: said["actions"][0].update(target=text)),
     ("finding", lambda said, text: said["verification"][0].update(how=text)),

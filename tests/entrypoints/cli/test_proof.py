@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.entrypoints.cli.commands import unlearn
 from unlearning.entrypoints.cli.proof import _lines
 
 MADE: dict[str, Any] = {
@@ -35,3 +37,9 @@ def test_content_that_no_commit_names_has_no_revision_and_a_key_that_is_gone_is_
     lines = _lines(uncommitted)
     assert lines[0].endswith("data/a.csv@121212121212")
     assert lines[2].endswith("made for this proof and thrown away)")
+
+
+def test_a_key_signs_the_document_and_without_one_there_is_nothing_to_sign(tmp_path: Path) -> None:
+    said = unlearn(tmp_path, "prove", "--subject", "x", "--data", "a.csv", "--key", "signing.pem")
+    assert said.code == 2
+    assert "say --json too" in said.err

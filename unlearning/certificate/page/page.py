@@ -23,13 +23,13 @@ from unlearning.domain.traces import say_left
 from unlearning.domain.versions import data_name
 
 
-def render(envelope: Envelope, public_key_pem: bytes | None = None) -> str:
+def render(envelope: Envelope, *public_keys: bytes, now: datetime | None = None) -> str:
     """The page of a certificate, with what was checked when it was made.
 
-    public_key_pem: the issuer's key; without it the page says that no signature was checked. Raises VerificationFailed for an
-    envelope that is malformed or not signed by that key: a page would lend it looks that it must not have.
+    public_keys: of those who signed; without any the page says that no signature was checked. Raises VerificationFailed for an
+    envelope that is malformed or not signed by those keys: a page would lend it looks that it must not have.
     """
-    checked = verify(envelope, public_key_pem)
+    checked = verify(envelope, *public_keys, now=now)
     if checked.verdict == "invalid":
         raise VerificationFailed("the certificate's signature is invalid, so no page is made of it; get the file again")
     try:
@@ -44,12 +44,17 @@ def _page(certificate: Document, checked: Verification) -> str:
         "page.html.jinja",
         certificate=certificate.said,
         checked=checked,
+        title=_TITLES[certificate["decision"]],
         notice=_notice(certificate, checked),
         summary=_summary(certificate) if erased else _nothing_found(certificate),
         decisions=[line for request in each(certificate["requests"]) for line in _decisions(request)],
         lineage=_lineage(Document(certificate["scope"]["lineage"])),
         **(_erased(certificate) if erased else {}),
     )
+
+
+_TITLES = {"erased": "Certificate of erasure", "not_found": "Answer to a request: no record found"}
+"""Decision → what the page is called: only of an erasure a certificate of one."""
 
 
 def _erased(certificate: Document) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlearning.domain.foreign import shown
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
@@ -40,7 +42,7 @@ class Templates:
 
         environment = Environment(
             autoescape=True,
-            finalize=lambda value: NOT_RECORDED if value is None else value,
+            finalize=_said,
             keep_trailing_newline=True,
             loader=FileSystemLoader(self.folder),
             lstrip_blocks=True,
@@ -49,3 +51,14 @@ class Templates:
         )
         environment.filters.update(self.filters)
         return environment
+
+
+_LONGEST = 4000
+"""Characters of one text on a page; more than any that people write there."""
+
+
+def _said(value: Any) -> Any:
+    """A value as it may stand on a page: of a text nothing acts or hides, and what nobody knows is said to be that."""
+    if value is None:
+        return NOT_RECORDED
+    return shown(value, _LONGEST) if type(value) is str else value

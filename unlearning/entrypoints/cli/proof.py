@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import click
 
+from unlearning.domain.errors import WrongUse
 from unlearning.domain.versions import data_name
 from unlearning.entrypoints.cli.shared import answer, person, project
 
@@ -16,20 +18,27 @@ from unlearning.entrypoints.cli.shared import answer, person, project
 @click.option("--subject", required=True, help="The person's identifier; `-` reads it from standard input.")
 @click.option("--data", required=True, metavar="PATH[@REV]", help="A DVC-tracked table, as it is here or at a Git revision.")
 @click.option("--subject-column", "column", help="The column that says whose record it is; default: the recipe's.")
-def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None) -> None:
-    """Prove that a person is, or is not, in a data version; `unlearn verify` checks the proof offline.
+@click.option("--key", type=click.Path(path_type=Path), help="With --json: sign the proof with this private key, Ed25519, PEM.")
+def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None, key: Path | None) -> None:
+    """Prove that a person is, or is not, in a data version; `unlearn verify --proof` checks the proof offline.
 
+    Without --key nobody vouches for the proof: it is checked against the root in a model version's tags or in a certificate.
     Works in any Git and DVC repository. Without an index key (environment or key folder) a one-off key is made and thrown
     away: the proof still verifies, but its root cannot be compared with that of another proof.
 
     \b
     Example:  unlearn prove --subject patient-4711 --data data/train.parquet@v1.0 --json > proof.json
     """
+    from unlearning.certificate import membership
     from unlearning.lineage import membership_proof
+    from unlearning.stores import keys
 
+    if key and not as_json:
+        raise WrongUse("--key signs the document that --json prints; say --json too, and keep what it prints")
+    signing = keys.read_private(key) if key else None
     identifier = person(subject)
     made = membership_proof.prove(membership_proof.prover(root.resolve()), identifier, data, column=column)
-    answer(as_json, made, _lines(made))
+    answer(as_json, json.loads(membership.signed(made, signing)) if signing else made, _lines(made))
 
 
 COMMANDS = (prove,)

@@ -61,7 +61,8 @@ def issue_not_found(erasure: Erasure) -> None:
 def _sign(workspace: Workspace, gathered: facts.CertificateFacts | facts.NotFoundFacts, name: str) -> tuple[str, str]:
     """Write the signed envelope; its path relative to the project, and its digest."""
     envelope = statement.sign(statement.encode(statement.statement(gathered)), workspace.keys.signing)
-    found = statement.verify(envelope, workspace.keys.public)
+    now = gathered.frame.issued_at
+    found = statement.verify(envelope, workspace.keys.public, now=now)
     if found.refused:
         raise VerificationFailed(
             f"the certificate of {name} contradicts itself ({found.verdict}), so it was not written: {found.grade}"
@@ -69,7 +70,7 @@ def _sign(workspace: Workspace, gathered: facts.CertificateFacts | facts.NotFoun
     path = f"{workspace.settings.stores.certificates}/{name}.json"
     content = statement.dump(envelope)
     _write(workspace.path(path), content)
-    _write(workspace.path(path).with_suffix(".html"), render(envelope, workspace.keys.public).encode())
+    _write(workspace.path(path).with_suffix(".html"), render(envelope, workspace.keys.public, now=now).encode())
     return path, hashing.bytes_digest(content)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from unlearning.certificate import envelope
+from unlearning.certificate.schema import STATEMENT_TYPE
 from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.hashing import canonical
 from unlearning.stores.files import replacing
@@ -96,7 +97,7 @@ def write(git: Git, root: Path, twins: TwinMap, *, signing_key: bytes) -> None:
     """The map as a signed in-toto Statement about the twins, in both places; writing the same again changes nothing."""
     listed = sorted(twins.twins.values(), key=lambda twin: twin.old)
     statement: dict[str, Any] = {
-        "_type": envelope.STATEMENT_TYPE,
+        "_type": STATEMENT_TYPE,
         "subject": [{"name": twin.new, "digest": {"sha256": twin.digest}} for twin in listed],
         "predicateType": PREDICATE_TYPE,
         "predicate": {"twins": [asdict(twin) for twin in listed], "stale": sorted(twins.stale)},
