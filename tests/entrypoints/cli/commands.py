@@ -13,6 +13,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from unlearning.domain.errors import Unforeseen
 from unlearning.entrypoints.cli import main
 
 
@@ -35,13 +36,22 @@ class Answer:
         return self.out + self.err
 
 
-def unlearn(root: Path, *words: str, stdin: str | bytes = "") -> Answer:
-    """A command in a folder; an exception that nobody turned into a message is the test's."""
+def unlearn(root: Path, *words: str, stdin: str | bytes = "", unforeseen_too: bool = False) -> Answer:
+    """A command in a folder; an exception that nobody turned into a message is the test's, unless it asks for the answer."""
     with contextlib.chdir(root):
         result = CliRunner().invoke(main, words, input=stdin, prog_name="unlearn")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
+    if result.exit_code == Unforeseen.exit_code and not unforeseen_too:
+        raise _cause(result.exception)
     return Answer(result.exit_code, result.stdout, result.stderr)
+
+
+def _cause(error: BaseException | None) -> BaseException:
+    """What the exit code was made of."""
+    while error is not None and error.__context__ is not None:
+        error = error.__context__
+    return error or AssertionError("no exception")
 
 
 def unlearn_apart(root: Path, *words: str, stdin: str = "") -> Answer:

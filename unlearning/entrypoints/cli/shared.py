@@ -8,11 +8,11 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
-from unlearning.domain.errors import UnlearningError, needing_room
+from unlearning.entrypoints import last_resort
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -28,28 +28,37 @@ class Commands(click.Group):
     """Turns errors into messages and exit codes, and with --json into a document too: the one edge where that happens."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note whether JSON is asked for: an error may come before the command's own options are read."""
-        ctx.obj = "--json" in args
+        """Note whether JSON is asked for, and of which project: an error may come before the options are read."""
+        ctx.obj = _Asked("--json" in args, last_resort.root_of(args))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an UnlearningError ends with its exit code, anything else is a bug and shows as one."""
+        """Run the command; what it raises ends as a message and an exit code, never as a traceback."""
         try:
-            with needing_room():
-                return super().invoke(ctx)
-        except UnlearningError as error:
-            _document(ctx, type(error).__name__, str(error))
-            click.echo(f"unlearn: {error}", err=True)
-            ctx.exit(error.exit_code)
+            return super().invoke(ctx)
         except click.UsageError as error:
             shown = _without_values(error)
             _document(ctx, "WrongUse", shown.format_message())
             raise shown from None
+        except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
+            raise  # Click's own ways to end
+        except Exception as error:
+            said = last_resort.ended(error, ctx.obj.root)
+            _document(ctx, type(said).__name__, str(said))
+            click.echo(f"unlearn: {said}", err=True)
+            ctx.exit(said.exit_code)
+
+
+class _Asked(NamedTuple):
+    """What a command line says before it is parsed."""
+
+    as_json: bool
+    root: Path
 
 
 def _document(ctx: click.Context, kind: str, message: str) -> None:
-    if ctx.obj:
-        click.echo(json.dumps({"error": kind, "message": message}, ensure_ascii=False))
+    if ctx.obj.as_json:
+        click.echo(json.dumps({"error": kind, "message": message}))
 
 
 def _without_values(error: click.UsageError) -> click.UsageError:

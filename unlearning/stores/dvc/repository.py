@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable
+from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, raised_here
 from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores.dvc import origins, recorded_hashes, snapshots, twin_map
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _CHATTY = ("dvc", "dvc_data", "dvc_objects")
 """Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
+_PARSERS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What DVC lets through of the parsers that it reads its files with."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _METADATA = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml")
 
@@ -266,6 +268,13 @@ class DvcData:
             raise ProjectError(f"{self.root} has no such DVC remote, or no default one; {step}") from error
         except DvcException as error:
             raise ProjectError(f"DVC in {self.root}: {error}") from error
+        except _PARSERS as error:
+            if raised_here(error):
+                raise
+            raise ProjectError(
+                f"DVC in {self.root} cannot read one of its files: dvc.yaml, dvc.lock, a .dvc file or .dvc/config "
+                f"({type(error).__name__}); `dvc status` says which, restore it with `git checkout`"
+            ) from None
 
     def _tracked(self, repo: Repo, path: str) -> Output:
         """The DVC output that is this table."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.errors import NotFound, ParentMoved, ProjectError, Unavailable
+from unlearning.domain.errors import Damaged, NotFound, ParentMoved, ProjectError, Unavailable
 from unlearning.domain.hashing import digest, file_digest
 from unlearning.domain.versions import ModelVersion
 from unlearning.stores import spool
@@ -324,6 +324,8 @@ class MlflowModels:
                 raise Unavailable(f"MLflow at {self.shown} {how_silent(text)}; start it, or correct stores.mlflow") from error
             if "out-of-date database schema" in text:
                 raise ProjectError(f"{self.shown} was made by another MLflow; run `mlflow db upgrade {self.shown}`") from error
+            if "sqlite3.DatabaseError" in text or "database disk image is malformed" in text:
+                raise Damaged(f"MLflow's database at {self.shown} is broken; restore it from a backup") from None
             raise
 
     @contextlib.contextmanager
