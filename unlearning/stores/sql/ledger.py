@@ -120,6 +120,12 @@ class SqlLedger:
         with database.reading(self._engine) as connection:
             return _head(connection)
 
+    def first(self) -> str | None:
+        """The hash of the first event, by which a ledger is told from every other; None while there is none."""
+        with database.reading(self._engine) as connection:
+            found: str | None = connection.scalar(sa.select(table.c.hash).where(table.c.seq == 1))
+        return found
+
     def hashes(self) -> list[tuple[int, str]]:
         """Position and hash of every event in order, also of events that cannot be read any more."""
         with database.reading(self._engine) as connection:
