@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,12 @@ _CHATTY = ("dvc", "dvc_data", "dvc_objects")
 """Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
 _PARSERS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What DVC lets through of the parsers that it reads its files with."""
+_PATIENCE: Mapping[str, Mapping[str, int]] = {
+    **{scheme: {"connect_timeout": 5, "read_timeout": 20} for scheme in ("s3", "http", "https")},
+    "azure": {"connection_timeout": 5, "read_timeout": 20},
+    "ssh": {"timeout": 20},
+}
+"""Scheme → seconds for which an address that never answers is waited for, at each try, unless the remote says others."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _METADATA = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml")
 
@@ -256,6 +262,9 @@ class DvcData:
 
         try:
             with Repo(str(self.root)) as repo:
+                for remote in repo.config["remote"].values():
+                    for name, seconds in _PATIENCE.get(str(remote.get("url")).partition("://")[0], {}).items():
+                        remote.setdefault(name, seconds)
                 yield repo
         except NotDvcRepoError as error:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
