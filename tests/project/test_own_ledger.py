@@ -63,7 +63,6 @@ CHANGES = [mistyped, in_another_folder, gone, emptied, of_another_project, forgo
 def test_another_ledger_than_the_own_one_is_refused_by_every_command_and_nothing_is_made_there(
     project: Project, change: Callable[[Project], None]
 ) -> None:
-    project.workspace.ledger.head()  # it was opened before
     change(project)
     before = snapshot(project.root)
     for words in (("status",), ("sweep",), ("audit",)):
@@ -84,8 +83,15 @@ def test_the_ledger_is_remembered_by_its_first_event_and_an_older_copy_of_it_is_
     assert project.workspace.ledger.first() == first
 
 
+def test_a_command_that_only_reads_remembers_nothing(project: Project) -> None:
+    (project.root / recognition.FILE).unlink()
+    assert unlearn(project.root, "status").code == 0
+    assert NAME not in recognition.remembered(project.root)
+    project.request("somebody")
+    assert recognition.remembered(project.root)[NAME] == project.events()[0].hash
+
+
 def test_it_can_be_said_that_another_ledger_is_meant(project: Project) -> None:
-    project.workspace.ledger.head()
     gone(project)
     with pytest.raises(Unavailable):
         project.workspace.ledger.head()

@@ -6,7 +6,9 @@ an old copy begins with the same event and is its own: what is missing at its en
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +22,10 @@ NAME = "ledger"
 _SQLITE = "sqlite:///"
 
 
-def opened(root: Path, address: str, certificates: Path, open_it: Callable[[], SqlLedger]) -> SqlLedger:
+Used = Callable[["SqlLedger"], object]
+
+
+def opened(root: Path, address: str, certificates: Path, open_it: Callable[[Used | None], SqlLedger]) -> SqlLedger:
     """The ledger, recognised; of a file that is not there nothing is made where one was before.
 
     certificates: their folder; where one lies, somebody was answered, whatever else was lost. Raises Unavailable.
@@ -29,15 +34,19 @@ def opened(root: Path, address: str, certificates: Path, open_it: Callable[[], S
     expected = mark is not None or any(certificates.glob("*.json"))
     if expected and address.startswith(_SQLITE) and not (root / address.removeprefix(_SQLITE)).exists():
         raise _other(address, "is not there")
-    ledger = open_it()
+    ledger = open_it(partial(_remember, root) if mark is None else None)
     first = ledger.first()
     if first is None and expected:
         raise _other(address, "is empty")
     if first is not None and mark is not None and first != mark:
         raise _other(address, f"begins with event {first[:12]}…, this project's own with {mark[:12]}…")
-    if first is not None:
-        recognition.remember(root, {NAME: first})
     return ledger
+
+
+def _remember(root: Path, ledger: SqlLedger) -> None:
+    """Only once something was recorded: a command that is refused changes nothing."""
+    with contextlib.suppress(OSError):  # what was recorded is durable, and the next one remembers it
+        recognition.remember(root, {NAME: ledger.first() or ""})
 
 
 def _other(address: str, how: str) -> Unavailable:

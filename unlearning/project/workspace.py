@@ -58,7 +58,7 @@ class Workspace:
         from unlearning.stores.sql.ledger import SqlLedger
 
         address, certificates = self.settings.stores.ledger, self.path(self.settings.stores.certificates)
-        return own_ledger.opened(self.root, address, certificates, lambda: SqlLedger(self._engine(address)))
+        return own_ledger.opened(self.root, address, certificates, lambda used: SqlLedger(self._engine(address), used=used))
 
     @cached_property
     def lineage(self) -> SqlLineage:
