@@ -14,6 +14,7 @@ from typing import Any
 from click.testing import CliRunner
 
 from unlearning.domain.errors import Unforeseen
+from unlearning.entrypoints import last_resort
 from unlearning.entrypoints.cli import main
 
 
@@ -43,15 +44,9 @@ def unlearn(root: Path, *words: str, stdin: str | bytes = "", unforeseen_too: bo
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     if result.exit_code == Unforeseen.exit_code and not unforeseen_too:
-        raise _cause(result.exception)
+        kept = root / last_resort.FILE
+        raise AssertionError(kept.read_text() if kept.exists() else result.stderr)
     return Answer(result.exit_code, result.stdout, result.stderr)
-
-
-def _cause(error: BaseException | None) -> BaseException:
-    """What the exit code was made of."""
-    while error is not None and error.__context__ is not None:
-        error = error.__context__
-    return error or AssertionError("no exception")
 
 
 def unlearn_apart(root: Path, *words: str, stdin: str = "") -> Answer:
