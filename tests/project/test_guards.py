@@ -118,7 +118,7 @@ def test_files_of_one_version_that_are_gone_are_no_missing_store(project: Projec
 
 def test_a_project_that_trained_nothing_yet_has_nothing_to_miss(project: Project, tmp_path: Path) -> None:
     shutil.rmtree(project.root / ".unlearning/checkpoints")
-    for name in ("mlflow.db", ".unlearning/ledger.db", ".unlearning/lineage.db"):
+    for name in ("mlflow.db", ".unlearning/ledger.db", ".unlearning/lineage.db", ".unlearning/stores.json"):
         (project.root / name).unlink()
     for guard in (guards.books, guards.checkpoints, guards.registry):
         guard(project.workspace)

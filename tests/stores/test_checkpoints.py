@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from unlearning.domain.errors import Damaged
+from unlearning.domain.errors import Damaged, SettingsError, Unavailable
 from unlearning.stores.checkpoints import CheckpointStore
 from unlearning.testing import check_store, store_checks
 
@@ -200,3 +200,29 @@ def test_processes_that_write_the_same_name_leave_it_whole(folder):
     with ProcessPoolExecutor(3, mp_context=multiprocessing.get_context("spawn")) as pool:
         assert all(pool.map(hammer, [str(folder)] * 3))
     assert local(folder).get(KEY) == b"payload" * 100_000
+
+
+@pytest.mark.parametrize("url", ["nonesuch://bucket/prefix", "root://server//path", "oss://bucket/prefix"])
+def test_a_scheme_without_its_driver_is_a_setting_to_correct(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^the address of the checkpoint store cannot be read .*install the driver"):
+        CheckpointStore(url)
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionResetError(104, "reset"), RuntimeError("Zq0001"), ValueError("Zq0001"), TimeoutError()]
+)
+def test_whatever_a_store_elsewhere_raises_is_unavailable_and_not_quoted(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = CheckpointStore(f"memory://{uuid.uuid4().hex}/here")
+
+    def broken(*_arguments: object, **_named: object) -> None:
+        raise error
+
+    for name in ("cat_file", "pipe_file", "exists", "find"):
+        monkeypatch.setattr(store._files, name, broken)
+    uses = (lambda: store.get(KEY), lambda: store.put(KEY, b"x"), lambda: KEY in store, lambda: store.delete(KEY))
+    for use in (*uses, lambda: list(store.keys())):
+        with pytest.raises(Unavailable, match=r"correct stores\.checkpoints") as caught:
+            use()
+        assert "Zq0001" not in str(caught.value)

@@ -3,7 +3,7 @@ import stat
 
 import pytest
 
-from unlearning.stores.files import replacing
+from unlearning.stores.files import replacing, whole
 
 
 def test_the_bytes_appear_all_at_once_when_the_block_ends(tmp_path):
@@ -54,3 +54,33 @@ def test_without_a_model_only_the_owner_reads_it(tmp_path):
     with replacing(tmp_path / "out"):
         assert stat.S_IMODE((tmp_path / ".out.part").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o600
+
+
+def a_pipe(file):
+    os.mkfifo(file)
+
+
+def a_folder(file):
+    file.mkdir()
+
+
+def a_device(file):
+    file.symlink_to("/dev/zero")
+
+
+def a_loop(file):
+    file.symlink_to(file.name)
+
+
+@pytest.mark.parametrize("make", [a_pipe, a_folder, a_device, a_loop])
+def test_what_is_no_file_is_not_waited_for(make, tmp_path):
+    make(tmp_path / "it")
+    with pytest.raises(OSError, match=r"regular file|directory|symbolic links"):
+        whole(tmp_path / "it")
+
+
+def test_a_file_is_read_whole_and_one_that_is_not_there_is_not_found(tmp_path):
+    (tmp_path / "it").write_bytes(b"content")
+    assert whole(tmp_path / "it") == b"content"
+    with pytest.raises(FileNotFoundError):
+        whole(tmp_path / "another")

@@ -43,6 +43,8 @@ DVC_STAGE = "DVC_STAGE"
 ERASURE = "UNLEARNING_ERASURE"
 """An erasure tells the stages it runs its id."""
 
+NO_PROXY = ("no_proxy", "NO_PROXY")
+"""What is reached without a proxy; the first counts where both are set."""
 MLFLOW_REGISTRY_URI = "MLFLOW_REGISTRY_URI"
 PREFECT_API_KEY = "PREFECT_API_KEY"
 PREFECT_API_AUTH_STRING = "PREFECT_API_AUTH_STRING"

@@ -20,7 +20,11 @@
     ├─ Damaged                  exit code 1: stored bytes do not match their digest
     ├─ CodeFailed               exit code 1: code that is not this package's, or a bug of it, raised; its words are kept apart
     ├─ ParentMoved              exit code 1: the alias moved while a candidate was made; run again
-    └─ Unavailable              exit code 1: a service did not answer; run again when it does
+    ├─ Unavailable              exit code 1: a service did not answer; run again when it does
+    └─ Unforeseen               exit code 70: nobody thought of it, so it is a bug of this package
+
+What the parsers and stores underneath raise becomes one of these in one way: `reading`, around whatever takes a file or an
+answer apart. What gets past it ends at the edge, where `foreseen` is asked: trouble of this machine, or a bug.
 
 Messages name the thing, what came, what was expected and the next step. They never hold a data subject's identifier.
 """
@@ -28,8 +32,12 @@ Messages name the thing, what came, what was expected and the next step. They ne
 from __future__ import annotations
 
 import errno
+import os
+import re
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 
 class UnlearningError(Exception):
@@ -120,7 +128,16 @@ class Unavailable(UnlearningError):
     """A service did not answer."""
 
 
+class Unforeseen(UnlearningError):
+    """Nobody thought of it; the exit code is that of `sysexits.h` for an error in the software itself."""
+
+    exit_code = 70
+
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+_PACKAGE = Path(__file__).parents[1]
+_VALUE = re.compile("=[^/]+")
+"""In a path: the part of a partitioned table's folder that may be a person."""
 
 
 @contextmanager
@@ -131,5 +148,67 @@ def needing_room() -> Iterator[None]:
     except OSError as error:
         if error.errno not in _NO_ROOM:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        raise Unavailable(f"{where}{error.strerror}; make room or make it writable, and run again: it goes on there") from error
+        raise _no_room(error) from error
+
+
+@contextmanager
+def reading(what: str, step: str, *, otherwise: type[UnlearningError]) -> Iterator[None]:
+    """Turns whatever a parser or the system raises about a content into one error of ours, which quotes none of it.
+
+    Parsers raise anything: RecursionError for what is nested deeply, ValueError for long numbers, KeyError, zlib.error. A file
+    that vanished stays FileNotFoundError, a full disk what it is. what: that is read; step: the next one; otherwise: the error.
+    """
+    try:
+        yield
+    except (UnlearningError, FileNotFoundError):
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise
+        raise otherwise(f"{what} cannot be read ({_why(error)}); {step}") from None
+
+
+def _why(error: Exception) -> str:
+    """The kind of error, and where in the content; none of its words."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
+    if isinstance(error, UnicodeDecodeError):
+        return f"no UTF-8 at byte {error.start + 1}"
+    line = getattr(error, "lineno", None)  # of JSON; YAML counts from 0
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark is not None else line
+    return f"{type(error).__name__} in line {line}" if isinstance(line, int) else type(error).__name__
+
+
+def raised_here(error: BaseException) -> bool:
+    """This package's own code raised it, and not what it calls: then it is a bug and no trouble with a file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename).is_relative_to(_PACKAGE)
+
+
+def foreseen(error: Exception) -> UnlearningError:
+    """What an error that nobody turned into one of ours is for the user, without its words: they may hold a cell."""
+    if isinstance(error, UnlearningError):
+        return error
+    if isinstance(error, OSError) and error.errno is not None:
+        if error.errno in _NO_ROOM:
+            return _no_room(error)
+        return Unavailable(f"{_named(error)}{error.strerror}; mend that, and run again: it goes on where it stopped")
+    if isinstance(error, MemoryError):
+        return Unavailable("this machine has no memory left; run again with fewer workers (run.workers), or on a larger one")
+    return Unforeseen(f"{type(error).__name__} at {_place(error)}: nobody foresaw it, which is a bug of this package")
+
+
+def _no_room(error: OSError) -> Unavailable:
+    return Unavailable(f"{_named(error)}{error.strerror}; make room or make it writable, and run again: it goes on there")
+
+
+def _named(error: OSError) -> str:
+    return f"{_VALUE.sub('=…', str(error.filename))}: " if error.filename else ""
+
+
+def _place(error: Exception) -> str:
+    """The line of this package that is nearest to where it was raised; its own code stands in no message."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    return f"{Path(ours[-1].filename).relative_to(_PACKAGE)}:{ours[-1].lineno}" if ours else "no line of its own"

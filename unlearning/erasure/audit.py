@@ -18,6 +18,7 @@ from unlearning.domain import hashing, merkle
 from unlearning.domain.errors import Damaged, Unavailable, VerificationFailed, WrongUse
 from unlearning.domain.events import CertificateIssued
 from unlearning.project.holdings import adoptions
+from unlearning.stores.files import whole
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -154,9 +155,9 @@ def _certificates(workspace: Workspace) -> tuple[list[Note], list[str]]:
     notes, broken = [], []
     for file in sorted(workspace.path(workspace.settings.stores.certificates).glob("*.json")):
         try:
-            chain = envelope.statement_of(statement.read(file.read_bytes())).predicate["chain"]
+            chain = envelope.statement_of(statement.read(whole(file))).predicate["chain"]
             notes.append(Note(f"certificate {file.name}", str(chain["head"]), int(chain["position"]) - 1))
-        except (VerificationFailed, KeyError, TypeError, ValueError):
+        except (VerificationFailed, KeyError, TypeError, ValueError, OSError):
             broken.append(f"{file.name} among the certificates cannot be read as one: it was changed")
     return notes, broken
 
@@ -178,12 +179,12 @@ def _issued(workspace: Workspace) -> Iterator[str]:
 
 def _digests(file: Path) -> set[str]:
     """What a certificate's digest was with its first signature, its first two, …: signing again changes the file."""
-    content = file.read_bytes()
+    content = whole(file)
     try:
-        whole = statement.read(content)
+        signed = statement.read(content)
     except VerificationFailed:
         return {hashing.bytes_digest(content)}
-    stages = (replace(whole, signatures=whole.signatures[:count]) for count in range(1, len(whole.signatures) + 1))
+    stages = (replace(signed, signatures=signed.signatures[:count]) for count in range(1, len(signed.signatures) + 1))
     return {hashing.bytes_digest(statement.dump(stage)) for stage in stages}
 
 

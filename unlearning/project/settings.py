@@ -11,12 +11,11 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from unlearning.domain import spellings
 from unlearning.domain.addresses import without_password
 from unlearning.domain.entities import Level, Regulation
-from unlearning.domain.errors import ProjectError, SettingsError
+from unlearning.domain.errors import ProjectError, SettingsError, reading
 from unlearning.domain.foreign import shown
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
 from unlearning.stores import yaml_bombs
@@ -258,13 +257,11 @@ def load(root: Path) -> Settings:
     path = root / FILE
     if not path.is_file():
         raise ProjectError(f"no {FILE} in {root}; run `unlearn init` there, or pass --root")
-    try:
+    with reading(FILE, "it is not valid YAML: mend it", otherwise=SettingsError):
         if (size := path.stat().st_size) > _MOST_BYTES:
             raise SettingsError(f"{path} has {size} bytes; expected at most {_MOST_BYTES}")
-        document = YAML(typ="safe").load(path.read_text("utf-8")) or {}
-        yaml_bombs.check_document(document, path)
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{FILE} is not valid YAML: {error}") from error
+        document = YAML(typ="safe").load(path.read_bytes().decode()) or {}
+    yaml_bombs.check_document(document, path)
     if not isinstance(document, dict) or not isinstance(document.get(SECTION), dict):
         raise ProjectError(f"{path} has no section `{SECTION}:`; run `unlearn init` in {root}")
     try:

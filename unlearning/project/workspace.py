@@ -53,10 +53,12 @@ class Workspace:
 
     @cached_property
     def ledger(self) -> SqlLedger:
-        """What happened."""
+        """What happened. Raises Unavailable for one that is not this project's own."""
+        from unlearning.project import own_ledger
         from unlearning.stores.sql.ledger import SqlLedger
 
-        return SqlLedger(self._engine(self.settings.stores.ledger))
+        address, certificates = self.settings.stores.ledger, self.path(self.settings.stores.certificates)
+        return own_ledger.opened(self.root, address, certificates, lambda used: SqlLedger(self._engine(address), used=used))
 
     @cached_property
     def lineage(self) -> SqlLineage:

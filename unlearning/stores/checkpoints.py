@@ -10,17 +10,24 @@ import os
 import re
 import secrets
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import fsspec
 
-from unlearning.domain.errors import Damaged, WrongUse
+from unlearning.domain.errors import Damaged, SettingsError, Unavailable, WrongUse, reading
 from unlearning.domain.hashing import bytes_digest
 
 _KEY = re.compile(r"[0-9a-f]{64}")
 _STATE = re.compile(r"([0-9a-f]{64})\.(?:safetensors|sha256)|\.([0-9a-f]{64})\..+\.tmp")
 _SIDECAR = re.compile(rb"([0-9a-f]{64}) [ *]([0-9a-f]{64})\.safetensors\n")
+
+
+_reached = partial(
+    reading, "the checkpoint store", "make it reachable, or correct stores.checkpoints, and run again", otherwise=Unavailable
+)
+"""Around each use: every file system has errors of its own."""
 
 
 class CheckpointStore:
@@ -33,12 +40,15 @@ class CheckpointStore:
         # A plain path is taken as it is: fsspec would read `::` in it as a chain of file systems. Cached listings would
         # hide what another process wrote or deleted.
         if "://" in url:
-            self._files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+            step = "correct stores.checkpoints, or install the driver of its scheme, as `pip install gcsfs` for gs://"
+            with reading("the address of the checkpoint store", step, otherwise=SettingsError):
+                self._files, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         else:
             self._files, root = fsspec.filesystem("file"), os.path.abspath(url)
         self._root: str = root.rstrip("/")
         self._local = "file" in _protocols(self._files)
 
+    @_reached()
     def get(self, key: str) -> bytes | None:
         """The payload, or None when there is none; raises Damaged when its digest does not match."""
         payload_at, sidecar_at = self._paths(key)
@@ -50,6 +60,7 @@ class CheckpointStore:
             raise Damaged(f"checkpoint {key}: its bytes do not match its .sha256; train again, which replaces it")
         return payload
 
+    @_reached()
     def put(self, key: str, payload: bytes) -> str:
         """Store atomically; returns the payload's SHA-256."""
         payload_at, sidecar_at = self._paths(key)
@@ -58,9 +69,11 @@ class CheckpointStore:
         self._write(sidecar_at, f"{digest}  {key}.safetensors\n".encode())
         return digest
 
+    @_reached()
     def __contains__(self, key: str) -> bool:
         return all(self._files.exists(path) for path in self._paths(key))
 
+    @_reached()
     def delete(self, key: str) -> bool:
         """True when something was deleted; what an interrupted `put` left under this name goes too."""
         payload_at, sidecar_at = self._paths(key)
@@ -70,7 +83,9 @@ class CheckpointStore:
 
     def keys(self) -> Iterator[str]:
         """Every stored name, also those whose `put` was interrupted, so that a purge finds them."""
-        found = (_STATE.fullmatch(path.rpartition("/")[2]) for path in self._files.find(self._root))
+        with _reached():
+            paths = self._files.find(self._root)
+        found = (_STATE.fullmatch(path.rpartition("/")[2]) for path in paths)
         yield from sorted({match[1] or match[2] for match in found if match})
 
     def _paths(self, key: str) -> tuple[str, str]:

@@ -1,8 +1,10 @@
-"""Files that change all at once or not at all."""
+"""Files of ours: read only when they are files, changed all at once or not at all."""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +12,14 @@ from typing import BinaryIO
 
 _PRIVATE = 0o600
 _WRITABLE = 0o200
+
+
+def whole(file: Path) -> bytes:
+    """A regular file's bytes. Raises OSError for what else has its name: a pipe or a device may never come to an end."""
+    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "no regular file", str(file))
+        return stream.read()
 
 
 @contextmanager

@@ -82,7 +82,17 @@ def said(error: BaseException, root: Path | None = None) -> str:
     root = root or _root.get() or Path.cwd()
     if _speaks_for_itself(error, root):
         return str(error)
-    return f"{at(error, root)}; {keep(root, ''.join(traceback.format_exception(error)))}"
+    return f"{at(error, root)}; {said_apart(error, root)}"
+
+
+def said_apart(error: BaseException, root: Path) -> str:
+    """Put an error's traceback into the private file of a project, and say where it is."""
+    return keep(root, "".join(traceback.format_exception(error)))
+
+
+def is_theirs(error: BaseException, root: Path) -> bool:
+    """The project's own code raised it, or was running when it was raised."""
+    return _theirs(error.__traceback__, root) is not None
 
 
 def _speaks_for_itself(error: BaseException, root: Path) -> bool:

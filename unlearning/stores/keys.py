@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from unlearning.domain.environ import INDEX_KEY, PARTITION_KEY, SIGNING_KEY, SUPPRESSION_KEY
 from unlearning.domain.errors import KeyFileError
 from unlearning.domain.hashing import key_id
+from unlearning.stores.files import whole
 
 TOKEN_KEYS = ("index", "partition", "suppression")
 _VARIABLES = dict(zip(TOKEN_KEYS, (INDEX_KEY, PARTITION_KEY, SUPPRESSION_KEY), strict=True))
@@ -112,11 +113,11 @@ def load_trusted(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, ...]:
     if given or (folder / SIGNING).exists():
         where = SIGNING_KEY if given else str(folder / SIGNING)
         return (_public_pem(_signing_key(given.encode() if given else read_private(folder / SIGNING), where)), *retired)
-    return ((folder / PUBLIC).read_bytes(), *retired) if (folder / PUBLIC).exists() else retired
+    return (whole(folder / PUBLIC), *retired) if (folder / PUBLIC).exists() else retired
 
 
 def _retired(folder: Path) -> tuple[bytes, ...]:
-    return tuple(file.read_bytes() for file in sorted((folder / RETIRED).glob("*.pub")))
+    return tuple(whole(file) for file in sorted((folder / RETIRED).glob("*.pub")))
 
 
 def variable(name: str) -> str:
@@ -143,9 +144,7 @@ def _token_key(name: str, folder: Path, environ: Mapping[str, str]) -> bytes:
 def read_private(path: Path) -> bytes:
     """A key file's bytes. Raises KeyFileError when it is missing or readable by others."""
     try:
-        with path.open("rb") as stream:
-            mode = stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
-            content = stream.read()
+        mode, content = stat.S_IMODE(path.stat().st_mode), whole(path)
     except FileNotFoundError as error:
         raise KeyFileError(f"{path} does not exist; run `unlearn init`, or set the key in the environment") from error
     except OSError as error:

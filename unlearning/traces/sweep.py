@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import Unavailable
 from unlearning.domain.traces import OPEN, Place, Residual, Wanted, left
+from unlearning.project import guards
 from unlearning.project.people import index_tokens
 from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
@@ -69,6 +70,7 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
 
     identifiers: raw, for a search by bytes too; they stay in memory.
     """
+    guards.books(workspace)
     reach = Reach(workspace)
     wanted = reach.wanted(tokens, identifiers=identifiers)
     places = reach.places(by_bytes=bool(identifiers))
@@ -125,7 +127,13 @@ def lines(done: Sweep) -> list[str]:
     beyond = [f"out of reach          {residual.place}: {residual.remedy}" for residual in done.out_of_reach]
     todo = [line for row in done.places if row.remedy for line in _todo(row)]
     free = [f"declared              {one.paths} is free of people: {one.reason}" for one in done.free_of_people]
-    return [f"searched for {done.people} people", *rows, *todo, *free, *beyond]
+    return [_who(done.people), *rows, *todo, *free, *beyond]
+
+
+def _who(people: int) -> str:
+    if people:
+        return f"searched for {people} people"
+    return "searched for nobody: the ledger knows of no erasure, so nothing here is said of anyone (--subject names people)"
 
 
 def _todo(row: Looked) -> list[str]:

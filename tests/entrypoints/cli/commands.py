@@ -13,6 +13,8 @@ from typing import Any
 
 from click.testing import CliRunner
 
+from unlearning.domain.errors import Unforeseen
+from unlearning.entrypoints import last_resort
 from unlearning.entrypoints.cli import main
 
 
@@ -35,12 +37,15 @@ class Answer:
         return self.out + self.err
 
 
-def unlearn(root: Path, *words: str, stdin: str | bytes = "") -> Answer:
-    """A command in a folder; an exception that nobody turned into a message is the test's."""
+def unlearn(root: Path, *words: str, stdin: str | bytes = "", unforeseen_too: bool = False) -> Answer:
+    """A command in a folder; an exception that nobody turned into a message is the test's, unless it asks for the answer."""
     with contextlib.chdir(root):
         result = CliRunner().invoke(main, words, input=stdin, prog_name="unlearn")
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
+    if result.exit_code == Unforeseen.exit_code and not unforeseen_too:
+        kept = root / last_resort.FILE
+        raise AssertionError(kept.read_text() if kept.exists() else result.stderr)
     return Answer(result.exit_code, result.stdout, result.stderr)
 
 

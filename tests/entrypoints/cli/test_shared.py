@@ -49,9 +49,14 @@ def test_a_full_disk_is_a_service_that_is_not_available() -> None:
     assert json.loads(result.stdout)["error"] == "Unavailable"
 
 
-def test_a_bug_shows_as_one() -> None:
-    result = invoke(ZeroDivisionError("a bug"), "act")
-    assert isinstance(result.exception, ZeroDivisionError)
+@pytest.mark.parametrize("words", [("act",), ("act", "--json")])
+def test_a_bug_is_one_line_and_an_exit_code_of_its_own(words: tuple[str, ...]) -> None:
+    result = invoke(ZeroDivisionError("Zq0001"), *words)
+    assert result.exit_code == 70
+    assert result.stderr.startswith("unlearn: ZeroDivisionError at ")
+    assert "Traceback" not in result.output
+    assert "Zq0001" not in result.output
+    assert not result.stdout or json.loads(result.stdout)["error"] == "Unforeseen"
 
 
 def in_a_project(root: Path, error: Exception) -> Result:

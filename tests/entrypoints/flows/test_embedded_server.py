@@ -1,9 +1,20 @@
-"""The script of the embedded server can be started by path."""
+"""The script of the embedded server can be started by path, and several first starts do not break each other."""
 
 from __future__ import annotations
 
 import ast
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+import pytest
+
+from unlearning.domain.environ import PREFECT_EMBEDDED
 from unlearning.entrypoints.flows import embedded_server
 
 
@@ -16,4 +27,59 @@ def test_the_script_of_the_server_imports_nothing_of_the_package() -> None:
             if isinstance(node, ast.Import | ast.ImportFrom)
             for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
         }
-    assert names == {"__future__", "prefect.server.api.server", "socket", "sys", "threading", "uvicorn"}
+    theirs = {"prefect", "prefect.server.api.server", "uvicorn"}
+    assert {name.partition(".")[0] for name in names - theirs} <= set(sys.stdlib_module_names)
+    assert names >= theirs
+
+
+def test_first_starts_come_one_after_the_other_and_later_ones_at_once(tmp_path: Path) -> None:
+    """A file lock belongs to its open file, so that threads wait for each other as processes do."""
+    lock, inside, together = str(tmp_path / "lock"), [], []
+
+    def start(version: str) -> None:
+        with embedded_server.first_start(lock, version) as done:
+            inside.append(1)
+            together.append(len(inside))
+            time.sleep(0.1)
+            inside.pop()
+            done()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(start, ["3.7", "3.7"]))
+        assert together == [1, 1]  # the second waited
+        with embedded_server.first_start(lock, "3.7"), embedded_server.first_start(lock, "3.7"):
+            pass  # nobody waits for the first any more
+        list(pool.map(start, ["4.0", "4.0"]))
+    assert together == [1, 1, 1, 1]
+    assert Path(lock).read_text() == "4.0"
+
+
+def test_a_first_start_that_dies_leaves_its_turn_to_the_next(tmp_path: Path) -> None:
+    lock = str(tmp_path / "lock")
+    with pytest.raises(ZeroDivisionError), embedded_server.first_start(lock, "3.7"):
+        raise ZeroDivisionError
+    with embedded_server.first_start(lock, "3.7") as done:
+        done()
+
+
+@pytest.mark.services
+@pytest.mark.timeout(600)
+def test_four_servers_that_start_at_once_in_a_new_home_all_answer(tmp_path: Path) -> None:
+    lock, environment = tmp_path / "lock", {**os.environ, **PREFECT_EMBEDDED, "PREFECT_HOME": str(tmp_path)}
+    environment.pop("PREFECT_API_URL", None)
+    servers = []
+    for number in range(4):
+        with socket.create_server(("127.0.0.1", 0)) as door, (tmp_path / f"{number}.log").open("wb") as log:
+            command = [sys.executable, "-P", embedded_server.__file__, str(door.fileno()), str(lock)]
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment, pass_fds=[door.fileno()]
+            )
+            servers.append((door.getsockname()[1], process))
+    try:
+        for port, process in servers:
+            health = f"http://127.0.0.1:{port}/api/health"
+            assert urllib.request.urlopen(health, timeout=400).status == 200, process.poll()
+        assert not [file for file in tmp_path.glob("*.log") if "Traceback" in file.read_text()]
+    finally:
+        for _, process in servers:
+            process.communicate()

@@ -127,7 +127,12 @@ def test_what_brings_nobody_back_is_taken_and_starts_nothing(entity: str, action
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"[" * 100_000, b"not JSON", b'{"entity": "model_version", "action": "created"}', b"\xff"]
+    "body",
+    [
+        *(b"", b"[]", b"[" * 100_000, b"9" * 4400, b"1e999", b"null", b"not JSON", b"\xff", b'{"entity": {}, "action": []}'),
+        b'{"entity": "model_version", "action": "created"}',
+        *(delivery(name=name) for name in (["outcome"], None, "", "x" * 257, "\ud800", "a\nwatch  a lie", "\x1b[2J")),
+    ],
 )
 def test_a_signed_body_that_is_no_webhook_is_refused(body: bytes) -> None:
     receiver = Receiver()
@@ -184,7 +189,7 @@ def test_changes_during_a_round_ask_for_one_more_and_not_for_many() -> None:
         began.set()
         assert go_on.wait(30)
 
-    rounds = registry_webhook.Rounds(look)
+    rounds = registry_webhook.Rounds(look, Path("nowhere"))
     assert rounds.ask("outcome")
     assert began.wait(30)
     for _ in range(5):
@@ -195,7 +200,7 @@ def test_changes_during_a_round_ask_for_one_more_and_not_for_many() -> None:
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize("error", [Unavailable("the registry does not answer"), ValueError("a bug")])
+@pytest.mark.parametrize("error", [Unavailable("the registry does not answer"), ValueError("Zq0001")])
 def test_a_round_that_fails_says_so_and_the_next_change_still_starts_one(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -206,7 +211,7 @@ def test_a_round_that_fails_says_so_and_the_next_change_still_starts_one(
             done.set()
             raise outcome
 
-    rounds = registry_webhook.Rounds(look)
+    rounds = registry_webhook.Rounds(look, Path("nowhere"))
     rounds.ask("outcome")
     assert done.wait(30)
     rounds.ask("outcome")
@@ -214,3 +219,21 @@ def test_a_round_that_fails_says_so_and_the_next_change_still_starts_one(
 
     assert outcomes == []
     assert "watch  failed" in caplog.text
+    assert "Zq0001" not in caplog.text  # such words may hold a cell
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("Zq0001"), UnicodeEncodeError("utf-8", "Zq0001", 0, 1, "Zq0001"), KeyError("Zq0001")]
+)
+def test_a_change_that_breaks_what_passes_it_on_is_asked_for_again_and_not_a_500(
+    error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_model: str) -> bool:
+        raise error
+
+    receiver = Receiver()
+    receiver.application = registry_webhook.application(SECRET.encode(), broken, clock=lambda: NOW)
+    assert receiver.send(delivery())[0] == 503
+    assert "could not pass a change on: " in caplog.text
+    assert "Zq0001" not in caplog.text

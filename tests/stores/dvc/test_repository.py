@@ -1,5 +1,7 @@
+import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ from dvc.repo import Repo
 from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, dvc, forget, git
 from unlearning.domain import hashing
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
+from unlearning.stores.dvc import repository
 from unlearning.stores.dvc.repository import DvcData, create
 from unlearning.stores.tables import tables
 
@@ -422,3 +425,33 @@ def test_a_history_of_two_hundred_commits_is_read_in_seconds(project):
     start = time.process_time()
     assert len(set(objects(data))) == 201
     assert time.process_time() - start < 10
+
+
+@pytest.mark.parametrize("name", ["dvc.yaml", "dvc.lock", "table.csv.dvc", "other.dvc"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a: " + b"9" * 4400,
+        b"outs:\n- md5: abc\n",
+        b"outs:\n- md5: 5\n  path: [x]\n",
+        b"[" * 3000 + b"]" * 3000,
+        b"a: 2001-99-99",
+    ],
+    ids=["a long number", "no path", "a path that is a list", "nested deeply", "no date"],
+)
+def test_a_file_of_dvc_that_its_parsers_choke_on_is_a_project_to_mend(name: str, content: bytes, tmp_path: Path) -> None:
+    data = create(tmp_path, remote="remote")
+    (tmp_path / name).write_bytes(content)
+    for use in (data.outputs, data.status, data.present):
+        with contextlib.suppress(ProjectError):  # or DVC takes it for an empty one
+            use()
+
+
+def test_an_address_that_never_answers_is_not_waited_for_without_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repository, "_PATIENCE", {"http": {"connect_timeout": 1, "read_timeout": 0.2}})
+    with socket.create_server(("127.0.0.1", 0)) as door:  # it takes connections and says nothing
+        data = create(tmp_path, remote=f"http://127.0.0.1:{door.getsockname()[1]}/store")
+        with pytest.raises(Unavailable, match="no answer from store"):
+            data.content("table.csv", "0" * 32)

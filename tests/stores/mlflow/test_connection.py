@@ -16,7 +16,7 @@ import pytest
 
 from tests.ensembles import TABLE, registered
 from tests.servers import free_port
-from unlearning.domain.errors import Unavailable, WrongUse
+from unlearning.domain.errors import Damaged, Unavailable, WrongUse
 from unlearning.stores.mlflow.connection import address
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
@@ -117,3 +117,11 @@ def test_an_interrupted_first_use_leaves_no_half_made_store(tmp_path: Path, monk
     assert not (tmp_path / "mlflow.db").exists()
     monkeypatch.setattr(utils, "_upgrade_db", create)
     assert models.names() == []
+
+
+@pytest.mark.parametrize("content", [b"[" * 5000, b"SQLite format 3\0" + b"\xff" * 200, None], ids=["text", "noise", "pipe"])
+def test_a_database_that_is_none_is_named_with_what_to_do(content: bytes | None, tmp_path: Path) -> None:
+    file = tmp_path / "mlflow.db"
+    os.mkfifo(file) if content is None else file.write_bytes(content)
+    with pytest.raises(Damaged, match=r"mlflow\.db cannot be read .*restore it from a backup, or correct stores\.mlflow"):
+        MlflowModels(None, "unlearning", tmp_path).names()

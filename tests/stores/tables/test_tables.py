@@ -147,3 +147,26 @@ def test_the_digest_of_a_file_is_what_sha256sum_prints_and_a_folder_s_names_its_
     assert tables.digest(tmp_path / "folder") == hashing.digest([["a", sums["a"]], ["deep/b", sums["b"]]])
     with pytest.raises(NotFound):
         tables.digest(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view(), pa.large_string(), pa.dictionary(pa.int8(), pa.string())])
+def test_people_are_read_from_text_of_any_layout(kind):
+    who = tables.people(pa.table({"who": pa.array(["a", "b", "a"]).cast(kind)}), "who")
+    assert (who.values, who.codes.tolist()) == (("a", "b"), [0, 1, 0])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([1.0, 2.0], pa.float32()).cast(pa.float16()),
+        pa.RunEndEncodedArray.from_arrays([1, 2], ["a", "b"]),
+        pa.array([2**62, 1], pa.timestamp("s")),
+        pa.array([2**31 - 1, 1], pa.date32()),
+        pa.array([b"0123456789abcdef"] * 2, pa.uuid()),
+        pa.array([["a"], ["b"]], pa.list_view(pa.string())),
+    ],
+    ids=lambda values: str(values.type),
+)
+def test_a_type_that_no_identifier_is_read_from_is_a_data_error_that_names_the_column_and_no_value(values):
+    with pytest.raises(DataError, match=r"^person column 'who' .*expected text, whole numbers or bytes"):
+        tables.people(pa.table({"who": values}), "who")

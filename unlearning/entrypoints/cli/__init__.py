@@ -1,6 +1,7 @@
 """The command line: one JSON document on standard output with --json, progress and logs on standard error.
 
-Exit codes: 0 done; 1 refused by validation or verification; 2 wrong use or bad input. Heavy imports happen inside commands.
+Exit codes: 0 done; 1 refused by validation or verification; 2 wrong use or bad input; 70 a bug of ours. Heavy imports happen
+inside commands.
 """
 
 from __future__ import annotations

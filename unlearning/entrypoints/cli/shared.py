@@ -9,13 +9,14 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
 from unlearning.domain.addresses import without_password
-from unlearning.domain.errors import UnlearningError, needing_room
+from unlearning.domain.errors import UnlearningError
 from unlearning.domain.foreign import shown
+from unlearning.entrypoints import last_resort
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -39,29 +40,29 @@ class Commands(click.Group):
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Note whether JSON is asked for: an error may come before the command's own options are read."""
-        ctx.obj = "--json" in args
+        """Note whether JSON is asked for, and of which project: an error may come before the options are read."""
+        ctx.obj = _Asked("--json" in args, last_resort.root_of(args))
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an UnlearningError ends with its exit code, and so does what a project's code raises."""
+        """Run the command; what it raises ends as a message and an exit code, never as a traceback."""
         try:
-            with needing_room():
-                return super().invoke(ctx)
-        except UnlearningError as error:
-            _say(ctx, error)
+            return super().invoke(ctx)
         except click.UsageError as error:
             known = _without_values(error)
             _document(ctx, "WrongUse", known.format_message())
             raise known from None
         except (click.ClickException, click.Abort, click.exceptions.Exit, BrokenPipeError):
-            raise
-        except Exception as error:  # a bug, or the project's own code: what it says may quote a table
-            if (root := ctx.meta.get(_PROJECT)) is None:
-                raise
-            from unlearning.stores import foreign_code
+            raise  # Click's own ways to end
+        except Exception as error:
+            _say(ctx, last_resort.ended(error, ctx.meta.get(_PROJECT) or ctx.obj.root.resolve()))
 
-            _say(ctx, foreign_code.raised(error, root))
+
+class _Asked(NamedTuple):
+    """What a command line says before it is parsed."""
+
+    as_json: bool
+    root: Path
 
 
 def _say(ctx: click.Context, error: UnlearningError) -> None:
@@ -74,7 +75,7 @@ def _say(ctx: click.Context, error: UnlearningError) -> None:
 
 
 def _document(ctx: click.Context, kind: str, message: str) -> None:
-    if ctx.obj:
+    if ctx.obj.as_json:
         click.echo(_json({"error": kind, "message": message}))
 
 

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
-from unlearning.domain.errors import ProjectError
+from unlearning.domain.errors import ProjectError, reading
 from unlearning.entrypoints.scaffold import former
 from unlearning.project.settings import FILE, SECTION, Settings
 from unlearning.stores.files import replacing
@@ -195,10 +194,9 @@ def _put(root: Path, name: str, text: str, *, like: str) -> Done:
 
 
 def _mapping(text: str, name: str, *, added: str = "") -> dict[str, Any]:
-    try:
+    step = "it is no valid YAML: mend it, then run again"
+    with reading(f"{name} {added or 'as it stands'}", step, otherwise=ProjectError):
         document = YAML(typ="safe").load(text)
-    except YAMLError as error:
-        raise ProjectError(f"{name} {added or 'as it stands'} is no valid YAML: {error}; mend it, then run again") from error
     if not isinstance(document or {}, dict):
         raise ProjectError(f"{name} holds a {type(document).__name__} at its top, expected a mapping; mend it, then run again")
     return document or {}

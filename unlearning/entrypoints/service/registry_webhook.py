@@ -3,10 +3,14 @@
 MLflow signs as Standard Webhooks do: HMAC-SHA256 over `delivery id.timestamp.body`, under headers of its own, the secret being
 plain UTF-8. What is not signed, or was signed more than five minutes ago, starts nothing. The body is never acted on: a round
 reads the registry itself, so a replayed delivery costs a look and does no harm.
+
+Nobody can keep it from listening for long: a request is small and soon there or not heard, each connection carries one, and so
+many are open at once. What goes wrong while one is answered is a line in the log and a 503 for the sender, who sends it again.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -15,20 +19,26 @@ import json
 import logging
 import os
 import re
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
 
 from unlearning.domain.environ import PREFECT_API_URL, WEBHOOK_SECRET
-from unlearning.domain.errors import KeyFileError, Unavailable, UnlearningError
+from unlearning.domain.errors import KeyFileError, Unavailable, foreseen
+from unlearning.entrypoints import last_resort
+from unlearning.entrypoints.service import impatient
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from unlearning.project.workspace import Workspace
 
 PATH = "/webhooks/mlflow"
@@ -38,6 +48,9 @@ TOLERANCE_S = 300
 SHORTEST_SECRET = 16
 LARGEST_BODY = 1 << 20
 """Bytes; MLflow's own payloads are below 2 kB."""
+
+LONGEST_NAME = 256
+"""Characters of a registered model's name, as in MLflow's own table."""
 
 _SECONDS = re.compile("[0-9]{1,12}")
 
@@ -100,20 +113,34 @@ def application(key: bytes, on_change: OnChange, *, clock: Callable[[], float] =
             progress.warning("listen  refused a delivery: %s", error)
             raise HTTPException(401, str(error)) from error
         model = moved(body)
-        if model is not None and not await run_in_threadpool(on_change, model):
+        if model is not None and not await run_in_threadpool(_passed_on, on_change, model):
             raise HTTPException(503, "the change could not be passed on; send it again")
         return {"watching": model is not None}
 
     return app
 
 
+def _passed_on(on_change: OnChange, model: str) -> bool:
+    try:
+        return on_change(model)
+    except Exception as error:  # whatever it was, the sender must hear that it was not passed on
+        progress.error("listen  could not pass a change on: %s", foreseen(error))
+        return False
+
+
 async def _body(request: Request) -> bytes:
-    """The raw bytes, up to a bound."""
+    """The raw bytes, up to a bound of size and time."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > LARGEST_BODY:
-            raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes")
+    try:
+        async with asyncio.timeout(impatient.LATEST_S):
+            async for piece in request.stream():
+                body += piece
+                if len(body) > LARGEST_BODY:
+                    raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes")
+    except TimeoutError as error:
+        raise HTTPException(408, f"the body did not come within {impatient.LATEST_S} s") from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, "the body did not come to its end") from error
     return bytes(body)
 
 
@@ -121,16 +148,22 @@ def moved(body: bytes) -> str | None:
     """The model whose new version or alias a signed delivery tells of; None when it tells of something else."""
     try:
         told = json.loads(body)
-        return str(told["data"]["name"]) if (told["entity"], told["action"]) in MOVES else None
+        if (told["entity"], told["action"]) not in MOVES:
+            return None
+        name = told["data"]["name"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise HTTPException(422, "the body is no MLflow webhook: expected entity, action and data.name") from error
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        raise HTTPException(422, f"data.name is no name of a model: expected up to {LONGEST_NAME} printable characters")
+    return name
 
 
 class Rounds:
     """Rounds of watching in this process: one at a time, and at most one more waiting, however many changes come."""
 
-    def __init__(self, look: Callable[[], object]) -> None:
-        self._look = look
+    def __init__(self, look: Callable[[], object], root: Path) -> None:
+        """root: the project's folder, where the traceback of a bug is kept."""
+        self._look, self._root = look, root
         self._waiting = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="watch")
 
@@ -145,10 +178,9 @@ class Rounds:
         self._waiting.release()
         try:
             self._look()
-        except UnlearningError as error:
-            progress.error("watch  failed: %s; the next change or the schedule looks again", error)
-        except Exception:  # whatever it was, the next change must find somebody listening
-            progress.exception("watch  failed; the next change or the schedule looks again")
+        except Exception as error:  # whatever it was, the next change must find somebody listening
+            said = last_resort.ended(error, self._root)
+            progress.error("watch  failed: %s; the next change or the schedule looks again", said)
 
     def close(self) -> None:
         """Return once no round is under way."""
@@ -163,7 +195,9 @@ def listen(
     tell: Callable[[Mapping[str, str]], object],
     environ: Mapping[str, str] = os.environ,
 ) -> None:
-    """Answer until the process is told to end; rounds run on the Prefect server that `PREFECT_API_URL` names, or else here.
+    """Answer until the process is told to end; a round that is under way ends first.
+
+    Rounds run on the Prefect server that `PREFECT_API_URL` names, or else here.
 
     tell: called once with `address` and `rounds`, when deliveries can come. Raises KeyFileError without a secret, Unavailable
     when the address cannot be had.
@@ -173,13 +207,34 @@ def listen(
     from unlearning.domain.clocks import utc_now
     from unlearning.erasure import watch
 
-    key, rounds = secret(environ), Rounds(lambda: watch.watch(workspace, clock=utc_now))
+    key, rounds = secret(environ), Rounds(lambda: watch.watch(workspace, clock=utc_now), workspace.root)
     prefect = environ.get(PREFECT_API_URL)
     app = application(key, through_prefect(environ) if prefect else rounds.ask)
     with _door(host, port) as door, contextlib.closing(rounds):
         number = door.getsockname()[1]
         tell({"address": f"http://{host}:{number}{PATH}", "rounds": f"on Prefect at {prefect}" if prefect else "here"})
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[door])
+        closing = [("Connection", "close")]
+        config = uvicorn.Config(app, http=impatient.OneRequest, log_level="error", access_log=False, headers=closing)
+        with _told_to_end():
+            uvicorn.Server(config).run(sockets=[door])
+        progress.info("listen  ends, once no round is under way")
+
+
+@contextlib.contextmanager
+def _told_to_end() -> Iterator[None]:
+    """Within: SIGTERM and Ctrl-C end the server and nothing else, so that a round can end; after it they kill again.
+
+    uvicorn ends, and then raises the signal once more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
 
 
 def _door(host: str, port: int) -> socket.socket:

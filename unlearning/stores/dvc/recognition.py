@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.errors import Damaged, Unavailable
-from unlearning.stores.files import replacing
+from unlearning.domain.errors import Damaged, Unavailable, reading
+from unlearning.stores.files import replacing, whole
 
 if TYPE_CHECKING:
     from unlearning.stores.dvc.objects import ObjectStore
@@ -29,12 +29,10 @@ UNMARKED = "in use, no mark could be left"
 def remembered(root: Path) -> dict[str, str]:
     """Name → mark of every store that was seen in use. Raises Damaged."""
     try:
-        found = json.loads((root / FILE).read_text("utf-8"))
-        return {str(name): str(mark) for name, mark in found.items()}
+        with reading(FILE, "it is no JSON object of names and marks: restore it from a backup", otherwise=Damaged):
+            return {str(name): str(mark) for name, mark in json.loads(whole(root / FILE)).items()}
     except FileNotFoundError:
         return {}
-    except (ValueError, AttributeError) as error:
-        raise Damaged(f"{FILE} is no JSON object of names and marks; restore it from a backup") from error
 
 
 def note(root: Path, stores: Iterable[ObjectStore]) -> None:
@@ -46,11 +44,17 @@ def note(root: Path, stores: Iterable[ObjectStore]) -> None:
                 fresh[store.name] = _marked(store)
         except Unavailable:
             continue
+    remember(root, fresh)
+
+
+def remember(root: Path, fresh: Mapping[str, str]) -> None:
+    """Name → mark of stores that are this project's from now on; writing the same again changes nothing."""
+    known = remembered(root)
     if not fresh.items() <= known.items():
         file = root / FILE
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as stream:
-            stream.write(json.dumps(known | fresh, indent=1, sort_keys=True).encode())
+            stream.write(json.dumps({**known, **fresh}, indent=1, sort_keys=True).encode())
 
 
 def _marked(store: ObjectStore) -> str:

@@ -10,12 +10,12 @@ import logging
 import os
 import re
 import warnings
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable
+from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, raised_here
 from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores import yaml_bombs
@@ -33,6 +33,14 @@ if TYPE_CHECKING:
 
 _CHATTY = ("dvc", "dvc_data", "dvc_objects")
 """Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
+_PARSERS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What DVC lets through of the parsers that it reads its files with."""
+_PATIENCE: Mapping[str, Mapping[str, int]] = {
+    **{scheme: {"connect_timeout": 5, "read_timeout": 20} for scheme in ("s3", "http", "https")},
+    "azure": {"connection_timeout": 5, "read_timeout": 20},
+    "ssh": {"timeout": 20},
+}
+"""Scheme → seconds for which an address that never answers is waited for, at each try, unless the remote says others."""
 _COMMIT = re.compile("[0-9a-f]{40}")
 _METADATA = (":(top,glob)**/*.dvc", ":(top,glob)**/dvc.lock", ":(top,glob)**/dvc.yaml")
 
@@ -257,6 +265,9 @@ class DvcData:
             yaml_bombs.check(self.root / name)
         try:
             with Repo(str(self.root)) as repo:
+                for remote in repo.config["remote"].values():
+                    for name, seconds in _PATIENCE.get(str(remote.get("url")).partition("://")[0], {}).items():
+                        remote.setdefault(name, seconds)
                 yield repo
         except NotDvcRepoError as error:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
@@ -269,6 +280,13 @@ class DvcData:
             raise ProjectError(f"{self.root} has no such DVC remote, or no default one; {step}") from error
         except DvcException as error:
             raise ProjectError(f"DVC in {self.root}: {error}") from error
+        except _PARSERS as error:
+            if raised_here(error):
+                raise
+            raise ProjectError(
+                f"DVC in {self.root} cannot read one of its files: dvc.yaml, dvc.lock, a .dvc file or .dvc/config "
+                f"({type(error).__name__}); `dvc status` says which, restore it with `git checkout`"
+            ) from None
 
     def _tracked(self, repo: Repo, path: str) -> Output:
         """The DVC output that is this table."""

@@ -13,9 +13,9 @@ from typing import Any
 
 from unlearning.certificate import envelope
 from unlearning.certificate.schema import STATEMENT_TYPE
-from unlearning.domain.errors import VerificationFailed
+from unlearning.domain.errors import VerificationFailed, reading
 from unlearning.domain.hashing import canonical
-from unlearning.stores.files import replacing
+from unlearning.stores.files import replacing, whole
 from unlearning.stores.git import plumbing
 from unlearning.stores.git.repository import Git
 
@@ -74,8 +74,9 @@ def read(git: Git, root: Path, *, public_keys: Sequence[bytes] = ()) -> TwinMap:
     public_keys: one of them must have signed it; without any the content is taken as it is.
     """
     file = root / FILE
-    contents = [plumbing.kept(git, FILE), file.read_bytes() if file.exists() else None]
-    found = [_parse(content, public_keys) for content in contents if content is not None]
+    with reading(FILE, f"restore it with `git checkout -- {FILE}`", otherwise=VerificationFailed):
+        contents = [plumbing.kept(git, FILE), whole(file) if file.exists() else None]
+        found = [_parse(content, public_keys) for content in contents if content is not None]
     return TwinMap((twin for one in found for twin in one.twins.values()), (name for one in found for name in one.stale))
 
 

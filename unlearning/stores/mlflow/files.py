@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
-from unlearning.domain.errors import Unavailable
+from unlearning.domain.errors import Unavailable, UnlearningError, raised_here
 from unlearning.stores import spool
-from unlearning.stores.mlflow.connection import global_address, mlflow_exception, silence
+from unlearning.stores.mlflow.connection import global_address, silence
 
 AT_ONCE = 8
 _OWN = "artifacts"
@@ -94,7 +94,9 @@ class MlflowFiles:
         with silence(), global_address(self.uri):
             try:
                 yield get_artifact_repository(location)
-            except (OSError, mlflow_exception()) as error:  # the first is also what the `requests` library raises
+            except Exception as error:  # each kind of store has errors of its own, or no driver here
+                if isinstance(error, UnlearningError) or raised_here(error):
+                    raise
                 raise Unavailable(
                     f"MLflow's artifacts did not answer or refused ({type(error).__name__}); make them writable, run again"
                 ) from error

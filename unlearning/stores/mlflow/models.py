@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.addresses import without_password
-from unlearning.domain.errors import NotFound, ParentMoved, ProjectError, Unavailable
+from unlearning.domain.errors import Damaged, NotFound, ParentMoved, ProjectError, Unavailable
 from unlearning.domain.hashing import digest, file_digest
 from unlearning.domain.versions import ModelVersion
 from unlearning.stores import spool
@@ -50,6 +50,8 @@ CANDIDATE_TAG = "unlearning.candidate"
 FILES_TAG = "unlearning.files_digest"
 
 _PAGE = 1000
+_UNDER_MLFLOW = ("sqlalchemy", "alembic", "sqlite3")
+"""What MLflow lets through of the libraries that it opens a database with."""
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND")
 
 
@@ -298,6 +300,8 @@ class MlflowModels:
             path = Path(self.uri.removeprefix("sqlite:///"))
             if not path.exists():
                 create_sqlite(path, lock=self.root / ".unlearning" / "mlflow.lock")
+            elif not path.is_file():  # MLflow would try to open it again and again
+                raise self._broken("no regular file")
         elif not self.uri.startswith("http"):
             knock(self.uri, self.shown)  # MLflow itself would retry a database for many minutes
 
@@ -324,7 +328,19 @@ class MlflowModels:
                 raise Unavailable(f"MLflow at {self.shown} {how_silent(text)}; start it, or correct stores.mlflow") from error
             if "out-of-date database schema" in text:
                 raise ProjectError(f"{self.shown} was made by another MLflow; run `mlflow db upgrade {self.shown}`") from error
+            if "sqlite3.DatabaseError" in text or "database disk image is malformed" in text:
+                raise self._broken("DatabaseError") from None
             raise
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in _UNDER_MLFLOW:
+                raise
+            raise self._broken(type(error).__name__) from None
+
+    def _broken(self, kind: str) -> Damaged:
+        return Damaged(
+            f"MLflow's database at {self.shown} cannot be read ({kind}): it is broken, or no database of MLflow's; restore it "
+            "from a backup, or correct stores.mlflow"
+        )
 
     @contextlib.contextmanager
     def _missing(self, what: str) -> Iterator[None]:

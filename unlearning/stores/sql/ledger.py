@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,8 +45,9 @@ class _Seen:
 class SqlLedger:
     """The ledger in a database; any number of processes may append at once."""
 
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: sa.Engine, *, used: Callable[[SqlLedger], object] | None = None) -> None:
+        """used: called once, after the first append."""
+        self._engine, self._used = engine, used
         self._seen = _Seen(0, GENESIS, State())
 
     @property
@@ -82,6 +83,9 @@ class SqlLedger:
             if events:
                 connection.execute(table.insert(), [_row(event) for event in events])
         self._seen = _Seen(seen.position + len(events), previous, after)
+        if events and self._used is not None:
+            used, self._used = self._used, None
+            used(self)
         return events
 
     def state(self) -> State:
@@ -119,6 +123,12 @@ class SqlLedger:
         """Position and hash of the last event; (0, 64 zeros) while there is none."""
         with database.reading(self._engine) as connection:
             return _head(connection)
+
+    def first(self) -> str | None:
+        """The hash of the first event, by which a ledger is told from every other; None while there is none."""
+        with database.reading(self._engine) as connection:
+            found: str | None = connection.scalar(sa.select(table.c.hash).where(table.c.seq == 1))
+        return found
 
     def hashes(self) -> list[tuple[int, str]]:
         """Position and hash of every event in order, also of events that cannot be read any more."""

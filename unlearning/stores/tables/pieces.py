@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from unlearning.domain.errors import DataError, UnlearningError
+from unlearning.domain.errors import DataError, reading
 
 Column = Any
 """The values of a column: an Arrow array, or a list of plain values."""
@@ -63,15 +63,6 @@ class Unread:
 Piece = Rows | Scalars | Text | Aside | Unread
 
 
-@contextmanager
-def parsing(form: str) -> Iterator[None]:
-    """Within: whatever a parser raises about the content becomes a DataError that quotes none of it.
-
-    Parsers raise anything: ArrowInvalid, KeyError, RecursionError, zlib.error. A file that vanished stays FileNotFoundError.
-    """
-    try:
-        yield
-    except (UnlearningError, FileNotFoundError, GeneratorExit):
-        raise
-    except Exception as error:
-        raise DataError(f"a file ({form}) cannot be read to its end ({type(error).__name__}); restore or delete it") from None
+def parsing(form: str) -> AbstractContextManager[None]:
+    """Within: whatever a parser raises about the content becomes a DataError that quotes none of it."""
+    return reading(f"a file ({form})", "restore or delete it", otherwise=DataError)

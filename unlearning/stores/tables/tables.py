@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain import hashing
-from unlearning.domain.errors import DataError, NotFound
+from unlearning.domain.errors import DataError, NotFound, reading
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.stores.tables import loading
 from unlearning.stores.tables import parts as table_parts
@@ -87,8 +87,9 @@ def said_columns(table: pa.Table) -> str:
 
 def people(table: pa.Table, column: str) -> People:
     """Who each row belongs to; raises DataError for a missing column, an unusable type, or rows without a person."""
-    who = encoded(identities(table, column))
-    names = tuple(_plain(name, column) for name in who.dictionary.to_pylist())
+    with reading(f"person column {column!r}", "expected text, whole numbers or bytes", otherwise=DataError):
+        who = encoded(identities(table, column))
+        names = tuple(_plain(name, column) for name in who.dictionary.to_pylist())
     return People(values=names, codes=who.indices.to_numpy().astype(np.int64))
 
 
@@ -114,7 +115,10 @@ def _decoded(table: pa.Table, column: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
     values = table.column(column)
-    return values.cast(values.type.value_type) if pa.types.is_dictionary(values.type) else values
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(values.type)  # few kernels know views
+    return values if plain is None else values.cast(plain)
 
 
 def _check_identifying(table: pa.Table, column: str) -> None:
