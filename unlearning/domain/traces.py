@@ -25,6 +25,15 @@ class Wanted:
     """Believe the lineage index about versions it knows; a sweep opens them again."""
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """DVC object → the people whom a legal hold on its data set keeps in it."""
+    readmitted: frozenset[str] = frozenset()
+    """Index tokens of people who were let in again: of them, only what a place can tell to be of before is searched for."""
+    admitted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """DVC object → those of them who may be in it."""
+
+    @property
+    def everyone(self) -> frozenset[str]:
+        """Of whom a place that tells what is of before searches for something."""
+        return self.tokens | self.readmitted
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,8 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
     wanted = reach.wanted(tokens, identifiers=identifiers)
     places = reach.places(by_bytes=bool(identifiers))
     looked = [row for place in places for row in _look(place, wanted)]
-    return Sweep(len(wanted.tokens), tuple(looked), out_of_reach(workspace.settings), within_reach.declared(workspace))
+    beyond = (*out_of_reach(workspace.settings), *reach.beyond(wanted))
+    return Sweep(len(wanted.everyone), tuple(looked), beyond, within_reach.declared(workspace))
 
 
 def people(workspace: Workspace, requests: Sequence[str], subjects: Sequence[str]) -> frozenset[str]:

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 from unlearning.domain import hashing
 from unlearning.domain.events import DataRedacted, TracesFound
 from unlearning.domain.lifecycle import ERASED
-from unlearning.domain.traces import Place, Trace, Wanted
+from unlearning.domain.traces import Place, Residual, Trace, Wanted
 from unlearning.lineage import run_trees, shaped, sources
 from unlearning.lineage.history import Past, kept
+from unlearning.lineage.readmitted import Readmitted
 from unlearning.lineage.shaped import to_go
 from unlearning.project import guards, plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.traces.accounts import Accounts, Declared
-from unlearning.traces.places import remotes
+from unlearning.traces.places import checkpoints, remotes
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.current_tables import TablePlace
 from unlearning.traces.places.databases import DatabasePlace
@@ -70,6 +71,27 @@ class Reach:
     def kept(self) -> dict[str, frozenset[str]]:
         """Object → the people whom a legal hold keeps in it."""
         return kept(self.workspace, lambda: self.past)
+
+    @cached_property
+    def readmitted(self) -> Readmitted:
+        """Whom a decision let in again."""
+        return Readmitted(self.workspace)
+
+    @cached_property
+    def admitted(self) -> dict[str, frozenset[str]]:
+        """Object → the people who were let in again and may be in it."""
+        alone = self.readmitted.alone
+        return {name: people & alone for name, people in self.readmitted.objects.items() if people & alone}
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        """Checkpoints of versions that may hold them: the same records make the same names as before."""
+        if not self.readmitted.alone:
+            return frozenset()
+        trained, _ = shaped.by_erased(self.workspace)
+        clean = [one for one in self.workspace.lineage.models() if one.model not in trained]
+        since = [one for one in clean if self.readmitted.may_hold(one, self.readmitted.alone)]
+        return frozenset(key for one in since for key in (*one.chain.keys, *(part.key for part in one.trained.parts)))
 
     @cached_property
     def reader(self) -> Reader:
@@ -125,7 +147,7 @@ class Reach:
         return [
             *_tables(self),
             CheckpointPlace(workspace.checkpoints, recognise=partial(guards.checkpoints, workspace)),
-            *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(workspace), _mentions(self))),
+            *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(self), _mentions(self))),
             *_dvc(self),
             SpoolPlace(workspace.path(SCRATCH)),
             ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
@@ -144,18 +166,40 @@ class Reach:
 
         Raises KeyFileError when another index key made their tokens: a search by them would find nothing and prove nothing.
         """
-        tokens = frozenset(tokens)
-        require_index_key(self.workspace, tokens)
+        asked, alone = frozenset(tokens), self.readmitted.alone
+        require_index_key(self.workspace, asked)
         known: dict[str, set[Trace]] = {}
         for event in self.workspace.ledger.of(TracesFound):
             for place, traces in event.fact.inventory.traces.items():
                 known.setdefault(place, set()).update(traces)
+        back = {OBJECTS: self.admitted.keys(), checkpoints.NAME: self._needed}
         return Wanted(
-            tokens=tokens,
-            known={place: frozenset(traces) for place, traces in known.items()},
+            tokens=asked - alone,
+            known={
+                place: frozenset(trace for trace in traces if trace.name not in back.get(place, ()))
+                for place, traces in known.items()
+            },
             identifiers=tuple(identifiers),
             trust_index=trust_index,
             kept=self.kept,
+            readmitted=asked & alone,
+            admitted=self.admitted,
+        )
+
+    def beyond(self, wanted: Wanted) -> tuple[Residual, ...]:
+        """What is not searched for those who were let in again."""
+        if not wanted.readmitted:
+            return ()
+        return (
+            Residual(
+                place="texts, logs, runs and Git history of people who were readmitted",
+                level="logical",
+                outcome="out_of_reach",
+                count=None,
+                why="nothing there tells what is of before; of theirs, objects, model versions and checkpoints of before were "
+                "searched for",
+                remedy="look there yourself; once they ask to be erased again, everything is searched for them",
+            ),
         )
 
 
@@ -192,10 +236,10 @@ def _tables(reach: Reach) -> list[Place]:
     ]
 
 
-def _mlflow(workspace: Workspace) -> MlflowPlace:
+def _mlflow(reach: Reach) -> MlflowPlace:
     from unlearning.stores.mlflow.garbage import MlflowGarbage
 
-    own = workspace.settings.own
+    workspace, own = reach.workspace, reach.workspace.settings.own
 
     def forgotten(names: Sequence[str]) -> None:
         for record in workspace.lineage.models():
@@ -207,7 +251,10 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
 
     return MlflowPlace(
         garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
-        shaped=lambda tokens: to_go(workspace, tokens),
+        shaped=lambda wanted: [
+            *to_go(workspace, wanted.tokens),
+            *to_go(workspace, wanted.readmitted, readmitted=reach.readmitted),
+        ],
         around=lambda tokens: run_trees.around(workspace, tokens),
         replacement=lambda: workspace.models.alias(own.model, own.alias) if own else None,
         forgotten=forgotten,
@@ -230,7 +277,7 @@ def _mentions(reach: Reach) -> MentionsPlace:
         owner, _, inside = path.removeprefix("models/").partition("/")
         return owner in known or reach.accounts.free(f"mlflow:{inside.removeprefix('artifacts/')}") is not None
 
-    return MentionsPlace(mentions, reach.watch, lambda: erased(workspace), explained)
+    return MentionsPlace(mentions, reach.watch, lambda: erased(workspace) - reach.readmitted.alone, explained)
 
 
 def _accounted_for(workspace: Workspace) -> frozenset[str]:

@@ -19,8 +19,8 @@ class MlflowPlace:
     """Registry, runs, logged models and their files at one address."""
 
     garbage: MlflowGarbage
-    shaped: Callable[[frozenset[str]], Sequence[tuple[ModelVersion, str | None]]] = field(repr=False)
-    """Tokens → every version they shaped and that is to go, with its run; deleted ones included."""
+    shaped: Callable[[Wanted], Sequence[tuple[ModelVersion, str | None]]] = field(repr=False)
+    """Who is searched for → every version they shaped and that is to go, with its run; deleted ones included."""
     replacement: Callable[[], ModelVersion | None] = field(repr=False)
     """What serves now: where other aliases of a deleted version go."""
     forgotten: Callable[[Sequence[str]], None] = field(repr=False)
@@ -36,7 +36,7 @@ class MlflowPlace:
 
     def find(self, wanted: Wanted) -> Found:
         """What is left of versions that they shaped, and of what hangs on those. Raises Unavailable."""
-        versions, around = self.shaped(wanted.tokens), self.around(wanted.tokens)
+        versions, around = self.shaped(wanted), self.around(wanted.tokens)
         known = wanted.known.get(self.name, frozenset())
         left = self.garbage.still({*self.garbage.of(versions, around.runs, spared=around.spared), *known})
         left.sort(key=lambda trace: (trace.kind, trace.name, trace.location))
