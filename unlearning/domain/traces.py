@@ -30,10 +30,19 @@ class Wanted:
     admitted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """DVC object → those of them who may be in it."""
 
+    instead: str = ""
+    """What comes before a purge for people whose data no purge may touch yet; empty when it may."""
+    purgeable: bool = True
+    """A purge may touch the data of some of them."""
+
     @property
     def everyone(self) -> frozenset[str]:
         """Of whom a place that tells what is of before searches for something."""
         return self.tokens | self.readmitted
+
+
+PURGE_DELETES = "`unlearn purge` deletes it"
+"""What a place says of traces that its `erase` takes away."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class Found:
     """What nobody can say: while one of them bears the name of the place, the place is not verified."""
     derived: tuple[Trace, ...] = ()
     """What was made from their data and cannot be read: deleted only when that is asked for."""
+    remedy: str = ""
+    """What to do about the traces: the place alone knows whether a purge deletes them."""
 
 
 class Place(Protocol):

@@ -28,7 +28,7 @@ from unlearning.domain.events import (
     TracesReturned,
     VersionFlagged,
 )
-from unlearning.domain.traces import Trace
+from unlearning.domain.traces import PURGE_DELETES, Trace
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import audit, decisions
 from unlearning.erasure.steps import parentage, receive
@@ -49,6 +49,11 @@ SHAPED = "unlearning.shaped_by_erased"
 """Tag of a version that was registered after the erasure of somebody who shaped it."""
 
 AGAIN = "`unlearn erase`, and correct where the data comes from"
+
+ELSEWHERE = (
+    "no purge deletes what was trained elsewhere: delete the version, then its run with `mlflow runs delete --run-id RUN` and "
+    "`mlflow gc`; or make it again without them"
+)
 
 SHOWN = 3
 """As many requests stand in a command."""
@@ -214,6 +219,7 @@ def _registry(this: Round) -> Iterator[Sighting]:
 def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:
     """Versions that are there now and that no erasure found when it began."""
     flagged = {event.subject for event in this.workspace.ledger.of(VersionFlagged)}
+    going = {model for model, _ in shaped.to_go(this.workspace, this.tokens)}
     for version in this.workspace.models.every_version():
         if version.model not in tainted or version.model in this.named:
             continue
@@ -222,7 +228,8 @@ def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting
             this.record(str(version.model), VersionFlagged(tag=SHAPED, reason=why))
         if version.tags.get(SHAPED) != "true":
             this.workspace.models.tag(version.model, {SHAPED: "true"})
-        yield Sighting("version", str(version.model), "reported", why, f"tagged {SHAPED}; delete it with `unlearn purge`")
+        step = f"tagged {SHAPED}; {PURGE_DELETES if version.model in going else ELSEWHERE}"
+        yield Sighting("version", str(version.model), "reported", why, step)
 
 
 def _from_tainted(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:

@@ -94,7 +94,7 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
         return
     if found.traces or not any(_speaks_for(unclear, place) for unclear in found.unclear):
         outcome: Outcome = "residual" if found.traces else "verified"
-        remedy = "`unlearn purge` deletes it" if found.traces else ""
+        remedy = within_reach.remedy(place, found, wanted)
         yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
     for unclear in found.unclear:
         yield Looked(

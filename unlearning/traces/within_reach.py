@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
 from unlearning.domain.events import DataRedacted, TracesFound
-from unlearning.domain.lifecycle import ERASED
-from unlearning.domain.traces import Place, Residual, Trace, Wanted
+from unlearning.domain.lifecycle import ENDED, ERASED
+from unlearning.domain.traces import Found, Place, Residual, Trace, Wanted
 from unlearning.lineage import run_trees, shaped, sources
 from unlearning.lineage.history import Past, kept
 from unlearning.lineage.readmitted import Readmitted
@@ -19,6 +19,7 @@ from unlearning.lineage.shaped import to_go
 from unlearning.project import guards, plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
+from unlearning.stores.dvc.objects import named_now
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.traces.accounts import Accounts, Declared
 from unlearning.traces.places import checkpoints, remotes
@@ -108,6 +109,7 @@ class Reach:
             indexed=indexed,
             derived=lambda objects: self.past.derived(objects) if objects else objects,
             reports=lambda: self.past.reports,
+            current=lambda: named_now(workspace.data, tuple(self.holdings.tables)),
             accounts=lambda: self.accounts,
         )
 
@@ -184,7 +186,24 @@ class Reach:
             kept=self.kept,
             readmitted=asked & alone,
             admitted=self.admitted,
+            **self._before_a_purge(asked),
         )
+
+    def _before_a_purge(self, tokens: frozenset[str]) -> dict[str, Any]:
+        """What `Wanted` says of people whom no purge may touch yet: who was not erased, who is kept by a hold."""
+        known, done = self.workspace.ledger.state().requests.values(), erased(self.workspace)
+        held = tokens & {one.token for one in known if one.state == "on_hold"}
+        asking = tokens & {one.token for one in known if one.state not in ENDED} - done - held
+        nobody = tokens - held - asking - done
+        steps = {
+            f"{len(held)} of them are on hold: `unlearn release`, then `unlearn erase`": held,
+            f"{len(asking)} of them are not erased yet: `unlearn erase`": asking,
+            f"nobody asked to erase {len(nobody)} of them: `unlearn request`, then `unlearn erase`": nobody,
+        }
+        return {
+            "instead": "; ".join(step for step, people in steps.items() if people),
+            "purgeable": bool(tokens & done - held),
+        }
 
     def beyond(self, wanted: Wanted) -> tuple[Residual, ...]:
         """What is not searched for those who were let in again."""
@@ -206,6 +225,13 @@ class Reach:
 def declared(workspace: Workspace) -> tuple[Declared, ...]:
     """What the project says is free of people."""
     return tuple(Declared(one.paths, one.reason) for one in workspace.settings.free_of_people)
+
+
+def remedy(place: Place, found: Found, wanted: Wanted) -> str:
+    """What to do about the traces that a place holds; empty when it holds none."""
+    if not found.traces or isinstance(place, ABOUT_NOBODY) or not wanted.instead:
+        return found.remedy if found.traces else ""
+    return f"{wanted.instead}; of the others, {found.remedy}" if wanted.purgeable else wanted.instead
 
 
 def remembered_as(place: Place) -> str:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from unlearning.domain import hashing
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import DataError
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.looking import Look, look
@@ -40,6 +40,8 @@ class Reader:
     """Objects → everything that stages made from them at any revision, directly or not."""
     reports: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
     """Objects that are reports of our own stages: verdicts, counts and means, which name nobody and which Git keeps anyway."""
+    current: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
+    """Objects that the declared tables are now."""
     accounts: Callable[[], Accounts] = field(default=Accounts, repr=False)
     """What may be believed of objects that nobody can read."""
     names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
@@ -93,6 +95,7 @@ class ObjectPlace:
         return Found(
             tuple(map(Trace, sorted(bad))),
             searched=len(paths),
+            remedy=self._remedy(bad),
             unclear=(
                 *self._unread({name: pass_.unread[name] for name in unread}, pass_.answered, folders),
                 *self._unclear(set(made) - self.reader.reports()),
@@ -113,6 +116,13 @@ class ObjectPlace:
                 if self._stray(path) in names:
                     self.store.delete(path)
         return ()
+
+    def _remedy(self, bad: set[str]) -> str:
+        """What the tables of the project hold now is redacted, never pulled from under them."""
+        if not (now := bad & self.reader.current() if bad else set()):
+            return PURGE_DELETES
+        redacted = f"{len(now)} are what the tables hold now: {listing.RETURNED}"
+        return f"{redacted}; of the others, {PURGE_DELETES}" if bad - now else redacted
 
     def _stray(self, path: str) -> str:
         """A name for a file that is no object: its own may be a person's, and the ledger keeps what was found."""
