@@ -35,6 +35,12 @@ class Wanted:
     purgeable: bool = True
     """A purge may touch the data of some of them."""
 
+    def first(self, remedy: str) -> str:
+        """The remedy for whoever was erased, after what has to come before it."""
+        if not self.instead:
+            return remedy
+        return f"{self.instead}; of the others, {remedy}" if self.purgeable else self.instead
+
     @property
     def everyone(self) -> frozenset[str]:
         """Of whom a place that tells what is of before searches for something."""

@@ -104,7 +104,7 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
             unclear.why,
             unclear.count,
             found.searched if _speaks_for(unclear, place) else 0,
-            unclear.remedy,
+            wanted.first(unclear.remedy) if "`unlearn purge" in unclear.remedy else unclear.remedy,
             unclear.names,
         )
 

@@ -229,9 +229,9 @@ def declared(workspace: Workspace) -> tuple[Declared, ...]:
 
 def remedy(place: Place, found: Found, wanted: Wanted) -> str:
     """What to do about the traces that a place holds; empty when it holds none."""
-    if not found.traces or isinstance(place, ABOUT_NOBODY) or not wanted.instead:
-        return found.remedy if found.traces else ""
-    return f"{wanted.instead}; of the others, {found.remedy}" if wanted.purgeable else wanted.instead
+    if not found.traces:
+        return ""
+    return found.remedy if isinstance(place, ABOUT_NOBODY) else wanted.first(found.remedy)
 
 
 def remembered_as(place: Place) -> str:
