@@ -50,7 +50,7 @@ REFUSALS = {
     "train": "trained and registered, but a check failed: the alias stays",
     "erase": "something is left or unverified; or no method of the policy passed the checks, or nothing would be left to train "
     "on, and the requests stay open",
-    "purge": "something is left or unverified after it",
+    "purge": "something is left or unverified after it, also what it could not delete",
     "verify": "the certificate or proof does not hold under what was given",
     "evaluate": "damaged, or a service is away",
     "approve": "its erasure is not planned yet, or does not wait for it",
@@ -60,6 +60,7 @@ REFUSALS = {
     "release": "the request is not on hold",
     "exempt": "its data is redacted already, or the request has ended",
     "cancel": "its data is redacted already, or the request has ended",
+    "readmit": "a request of theirs is open",
     "extend": "the deadline was extended before, or has passed",
     "sweep": "something is left or unverified within reach",
     "twins": "with `--verify`: a twin is missing or changed; without: the map's signature does not verify",

@@ -36,6 +36,7 @@ from unlearning.domain.events import (
     RequestReceived,
     RequestReleased,
     SubjectNotFound,
+    SubjectReadmitted,
     SubjectSuppressed,
     Unknown,
     VersionRegistered,
@@ -447,3 +448,39 @@ def test_every_state_can_be_reached_and_left_by_the_table() -> None:
     assert {state for allowed, _ in rules for state in allowed} <= STATES
     targets = {target for _, target in rules} - {lifecycle.STAYS}
     assert targets | {"received", "on_hold", "duplicate", "completed_with_residuals"} == STATES
+
+
+def erased(request: str, erasure: str) -> list[Said]:
+    """An erasure of one request, from its plan to its certificate."""
+    return [
+        said(SubjectSuppressed, request),
+        said(ErasureStarted, erasure, requests=(request,)),
+        said(PlanMade, erasure),
+        said(Purged, erasure),
+        said(CertificateIssued, erasure, residuals=0),
+    ]
+
+
+def test_who_is_readmitted_may_come_back_from_then_on_until_a_new_erasure() -> None:
+    first = [received("r1", "ada"), *erased("r1", "e1"), received("r2", "bob"), *erased("r2", "e2")]
+    let_in = [*first, said(SubjectReadmitted, "r1", tips=("c1",))]
+    before, after = fold(ledger(*first)), fold(ledger(*let_in))
+    assert before.erased == {"list:ada", "list:bob"}
+    assert (after.erased, after.erased_index_tokens) == ({"list:bob"}, {"index:bob"})
+    assert [(token, one.position, one.tips) for token, one in after.readmitted.items()] == [("index:ada", 13, ("c1",))]
+    assert (len(after.suppressed(12)), len(after.suppressed())) == (2, 1)
+    assert after.requests["r1"].state == "completed"
+
+    asked = [*let_in, received("r3", "ada"), said(SubjectSuppressed, "r3")]
+    assert fold(ledger(*asked)).readmitted.keys() == {"index:ada"}
+    assert len(fold(ledger(*asked)).suppressed()) == 2
+    again = fold(ledger(*let_in, received("r3", "ada"), *erased("r3", "e3")))
+    assert (again.erased, again.readmitted) == ({"list:ada", "list:bob"}, {})
+    assert [one.request_id for one in again.of_person("index:ada", "")] == ["r1", "r3"]
+    assert again.person_of("r3") == ("index:ada", "list:ada")
+
+
+@pytest.mark.parametrize("given", [[], [said(SubjectSuppressed, "r1")], [*erased("r1", "e1"), said(SubjectReadmitted, "r1")]])
+def test_only_an_ended_erasure_is_readmitted_and_once(given: list[Said]) -> None:
+    with pytest.raises(Refused):
+        fold(ledger(received("r1", "ada"), *given, said(SubjectReadmitted, "r1")))

@@ -206,6 +206,7 @@ def test_erased_people_who_come_back_are_seen_by_the_check_and_by_watching(their
     assert suppression.look(theirs.workspace, RAW, "customer") is not None
     found = run(theirs, "watch", fails=1)["found"]
     assert {one["kind"] for one in found} >= {"data"}
+    assert len(run(theirs, "request", "--returned")) == 1
     [report] = theirs.erase()
     assert report["adopted"] == []  # no stage has run on them since
     assert patient(3) not in (theirs.root / RAW).read_text()

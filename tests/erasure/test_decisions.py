@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.erasure.test_batches import statement
+from tests.project.test_suppression import bring_back, forget
 from tests.small_project import SOURCE, TRAIN, Project, patient, remote_objects, tracked
 from unlearning.domain import clocks, lifecycle
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import AwaitsApproval, NotFound, OnHold, Refused, WrongUse
 from unlearning.erasure import decisions, purge_again, watch
+from unlearning.project.training import stages
 from unlearning.stores.tables import tables
 from unlearning.traces import old_revisions, sweep, within_reach
 
@@ -53,6 +55,50 @@ def test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_t
     [stated] = said["holds"]
     assert (stated["reason"], stated["scope"], stated["until"]) == (REASON, "data/records.parquet", "until released")
     assert stated["heldAt"] < stated["releasedAt"]
+
+
+def test_who_was_erased_is_let_in_again_once_with_a_reason_that_names_nobody(project: Project) -> None:
+    one, other, third = project.people(TRAIN)[:3]
+    forget(project, [one, other])
+    [first, second] = project.states()
+    say: Any = {"reason": "signed up again", "now": utc_now()}
+
+    assert decisions.readmit(project.workspace, [one], dry_run=True, **say).people == 1
+    assert "SubjectReadmitted" not in project.kinds()
+    for identifiers, ids, error in [
+        ([third], [], WrongUse),
+        ([one, third], [], WrongUse),
+        ([], ["request-0000000000000000"], NotFound),
+    ]:
+        with pytest.raises(error):
+            decisions.readmit(project.workspace, identifiers, ids, **say)
+    for reason in ("", f"{one} signed up again", f"contract of ({one})"):
+        with pytest.raises(WrongUse):
+            decisions.readmit(project.workspace, [one], reason=reason, now=utc_now())
+    assert "SubjectReadmitted" not in project.kinds()
+
+    done = decisions.readmit(project.workspace, [one], [first], **say)
+    assert (done.people, done.already, list(done.requests)) == (1, 0, [first])
+    again = decisions.readmit(project.workspace, [one, other], **say)
+    assert (again.people, again.already, list(again.requests)) == (1, 1, [second])
+    assert project.kinds().count("SubjectReadmitted") == 2
+    shown = decisions.shown(project.workspace, [project.workspace.ledger.state().requests[first]], now=utc_now())
+    assert (shown[0].readmitted.reason, len(shown[0].readmitted.tips)) == ("signed up again", 1)
+    bring_back(project)
+    assert stages.prepare(project.workspace)["dropped"] == 0
+
+
+def test_nobody_is_let_in_while_a_request_of_theirs_is_open(project: Project) -> None:
+    person = project.people(TRAIN)[0]
+    forget(project, [person])
+    [asked] = project.request(person)
+    with pytest.raises(Refused, match=f"{asked.request_id}: still open"):
+        decisions.readmit(project.workspace, [person], reason="signed up again", now=utc_now())
+    decisions.cancel(project.workspace, asked.request_id, now=utc_now())
+    assert decisions.readmit(project.workspace, [person], reason="signed up again", now=utc_now()).people == 1
+    [new] = project.request(person)
+    assert project.token(person) in project.workspace.ledger.state().suppressed_index_tokens()
+    assert project.states()[new.request_id] == "suppressed"
 
 
 def test_a_held_person_is_left_out_of_training(project: Project) -> None:

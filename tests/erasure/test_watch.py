@@ -19,6 +19,7 @@ from unlearning.domain.events import AdoptedPromoted, ErasureStarted, Superseded
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.erasure import decisions, purge_again
 from unlearning.erasure import watch as watching
+from unlearning.erasure.steps import receive
 from unlearning.erasure.watch import SHAPED, Sighting
 from unlearning.lineage import adoption
 from unlearning.stores.sql.followed import Source
@@ -209,7 +210,31 @@ def test_a_version_made_from_the_redacted_table_is_left_alone(erased: Erased) ->
 # --- data -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_load_that_brings_an_erased_person_back_opens_a_new_request(erased: Erased) -> None:
+def test_whoever_came_back_is_named_for_people_to_decide_and_nothing_is_requested(erased: Erased) -> None:
+    project = erased.project
+    redaction.write(columns(), project.root / SOURCE)
+    [first] = project.states()
+
+    found = erased.watch()
+
+    assert outcomes(found) == outcomes(erased.watch()) == [("data", SOURCE, "reported")]
+    assert list(project.states()) == [first]
+    assert found[0].requests == (first,)
+    assert f"`unlearn readmit --request {first} --reason TEXT`" in found[0].next_step
+    assert "`unlearn request --returned`" in found[0].next_step
+
+    [made] = receive.reopen_returned(project.workspace, regulation="gdpr", now=utc_now())
+    assert project.states()[made.request_id] == "suppressed"
+    assert receive.reopen_returned(project.workspace, regulation="gdpr", now=utc_now()) == []
+    assert (erased.watch()[0].requests, erased.watch()[0].next_step) == ((), watching.AGAIN)
+
+    decisions.cancel(project.workspace, made.request_id, now=utc_now())
+    decisions.readmit(project.workspace, request_ids=[first], reason="signed up again", now=utc_now())
+    assert erased.watch() == []
+
+
+def test_a_load_that_brings_an_erased_person_back_opens_a_new_request_where_the_policy_says_so(erased: Erased) -> None:
+    erased.project.configure({"policy": {"on_watch": "request"}})
     redaction.write(columns(), erased.project.root / SOURCE)
 
     found = erased.watch()

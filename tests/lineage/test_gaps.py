@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from unlearning.domain.derivation import Family
@@ -70,7 +72,7 @@ def test_tags_that_cannot_be_are_a_gap() -> None:
 )
 def test_every_way_in_which_content_stays_closed_has_its_words_and_its_remedy(state: State | None, says: str) -> None:
     opened = None if state is None else Opened(CONTENT, None, state, "said")
-    gap = gaps._data_gap(CONTENT, opened, [])
+    gap = gaps._data_gap(Path(), CONTENT, opened, [])
     assert gap.what == "data data/a.csv@aaaaaaaaaaaa"
     assert says in gap.why
     assert gap.remedy
@@ -78,8 +80,8 @@ def test_every_way_in_which_content_stays_closed_has_its_words_and_its_remedy(st
 
 def test_it_is_said_which_versions_a_closed_content_fed_up_to_three_by_name() -> None:
     models = [ModelVersion("m", number) for number in (1, 2, 3, 4)]
-    assert gaps._data_gap(CONTENT, None, models[:2]).why.endswith("; it fed m/1, m/2")
-    assert gaps._data_gap(CONTENT, None, models).why.endswith("; it fed m/1, m/2, m/3 and more")
+    assert gaps._data_gap(Path(), CONTENT, None, models[:2]).why.endswith("; it fed m/1, m/2")
+    assert gaps._data_gap(Path(), CONTENT, None, models).why.endswith("; it fed m/1, m/2, m/3 and more")
 
 
 def test_people_who_are_named_together_need_somebody_to_look() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,14 +12,17 @@ from tests.small_project import Project, patient
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import KeyFileError
 from unlearning.domain.events import TracesFound
-from unlearning.domain.traces import Inventory, Trace
+from unlearning.domain.traces import Found, Inventory, Trace, Wanted
 from unlearning.erasure.steps.receive import receive
 from unlearning.lineage.history import Past
 from unlearning.project.holdings import Holdings
 from unlearning.project.workspace import Workspace
+from unlearning.stores.scans.words import Watch
 from unlearning.traces import deletion
+from unlearning.traces.places.current_tables import TablePlace
 from unlearning.traces.places.dvc_objects import OBJECTS, ObjectPlace
-from unlearning.traces.within_reach import Reach, erased, remembered_as
+from unlearning.traces.places.folders import SpoolPlace
+from unlearning.traces.within_reach import Reach, erased, remedy, remembered_as
 
 
 @pytest.fixture
@@ -90,3 +94,14 @@ def test_one_search_and_its_deletion_read_history_and_holdings_once(project: Pro
     monkeypatch.setattr(Holdings, "of", counted_holdings)
     deletion.again(project.workspace, [project.token(patient(3))])
     assert sorted(read) == ["holdings", "past"]
+
+
+def test_a_purge_is_said_to_delete_only_what_it_may(tmp_path: Path) -> None:
+    found = Found((Trace("a"),), remedy="`unlearn purge` deletes it")
+    place, drafts = TablePlace("a.csv", tmp_path / "a.csv", Watch(("patient",), "text", bytes(32))), SpoolPlace(tmp_path)
+    nobody = Wanted(frozenset({"t"}), instead="`unlearn request`", purgeable=False)
+    assert remedy(place, found, Wanted(frozenset({"t"}))) == found.remedy
+    assert remedy(place, found, nobody) == "`unlearn request`"
+    assert remedy(drafts, found, nobody) == found.remedy
+    assert remedy(place, found, replace(nobody, purgeable=True)) == f"`unlearn request`; of the others, {found.remedy}"
+    assert remedy(place, Found(), nobody) == ""

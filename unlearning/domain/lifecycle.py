@@ -45,6 +45,7 @@ from unlearning.domain.events import (
     RequestReceived,
     RequestReleased,
     SubjectNotFound,
+    SubjectReadmitted,
     SubjectSuppressed,
     TracesFound,
     VersionRegistered,
@@ -79,6 +80,7 @@ REQUEST_EVENTS: Mapping[type[Fact], Rule] = {
     RequestHeld: (ACTIVE, STAYS),
     RequestReleased: (ACTIVE | {"completed", "completed_with_residuals"}, STAYS),
     RequestExtended: (ACTIVE, STAYS),
+    SubjectReadmitted: (frozenset({"completed", "completed_with_residuals"}), STAYS),
     RecipientTold: (ACTIVE | {"completed_with_residuals"}, STAYS),
 }
 """The event's subject is the request."""
@@ -109,6 +111,18 @@ POINTS_OF_NO_RETURN = (Purged, CertificateIssued)
 
 EVERY_PURGE = "purge"
 """Subject of what a purge finds besides those of erasures."""
+
+
+@dataclass(frozen=True, slots=True)
+class Readmission:
+    """The decision that an erased person may be in data and models again."""
+
+    at: datetime
+    position: int
+    """Of the event: a training that began later may hold the person."""
+    reason: str
+    tips: tuple[str, ...]
+    """Commits of before; what they lead to is of before as well."""
 
 
 @dataclass(frozen=True)
@@ -148,13 +162,28 @@ class State:
 
     @property
     def erased(self) -> frozenset[str]:
-        """Suppression tokens of everyone who was erased: they may not come back with a data load."""
-        return frozenset(group.hidden for group in self.groups.values() if group.request.state in ERASED)
+        """Suppression tokens of everyone who was erased and not readmitted: they may not come back with a data load."""
+        return frozenset(group.hidden for group in self.groups.values() if group.stays_away)
 
     @property
     def erased_index_tokens(self) -> frozenset[str]:
         """The same people as `erased`, as tokens of the index key."""
-        return frozenset(request.token for request in self.erased_requests)
+        return frozenset(group.request.token for group in self.groups.values() if group.stays_away)
+
+    @property
+    def readmitted(self) -> dict[str, Readmission]:
+        """Index token → the readmission of everyone who was let in again and not erased anew since."""
+        found = {one.request.token: one.readmitted for one in self.groups.values() if one.request.state in ERASED}
+        return {token: readmission for token, readmission in found.items() if readmission is not None}
+
+    def person_of(self, request_id: str) -> tuple[str, str]:
+        """(index token, suppression token) of whoever a request is about."""
+        group = self.groups[self.received[request_id].group]
+        return group.request.token, group.hidden
+
+    def of_person(self, token: str, hidden: str) -> list[ErasureRequest]:
+        """The first request of each group of a person, in order of receipt; either token tells, since keys are rotated."""
+        return [one.request for one in self.groups.values() if one.request.token == token or one.hidden == hidden]
 
     @property
     def holds(self) -> dict[str, RequestHeld]:
@@ -244,6 +273,7 @@ class _Group:
     """Ledger position since which the person is left out of trainings."""
     lifted_at: int | None = None
     """Ledger position since which nobody is any more."""
+    readmitted: Readmission | None = None
 
     @property
     def on_hold(self) -> bool:
@@ -254,6 +284,11 @@ class _Group:
     def keeps(self) -> tuple[str, ...]:
         """Data sets of which nothing of the person may be purged; also after the rest was."""
         return self.hold.data if self.hold is not None and self.request.state not in LEFT else ()
+
+    @property
+    def stays_away(self) -> bool:
+        """The person was erased, and nobody let them in again."""
+        return self.request.state in ERASED and self.readmitted is None
 
     def suppressed(self, upto: int | None) -> bool:
         """The person was left out of trainings at a ledger position."""
@@ -340,6 +375,9 @@ def _decided(group: _Group, event: Event[Any]) -> _Group:
         case RequestCancelled() | RequestExempted():
             _require(not group.redacted, event, f"the data of request {event.subject} was redacted; expected this before")
             return replace(group, lifted_at=event.seq)
+        case SubjectReadmitted(reason=reason, tips=tips):
+            _require(group.readmitted is None, event, f"the person of request {event.subject} was readmitted before")
+            return replace(group, lifted_at=event.seq, readmitted=Readmission(event.at, event.seq, reason, tips))
         case RequestExtended(due_at=later):
             _require(not group.extended, event, f"the deadline of request {event.subject} was extended before; it can be once")
             due = _earliest(later, group.joined_due_at)

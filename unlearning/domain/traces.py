@@ -25,6 +25,30 @@ class Wanted:
     """Believe the lineage index about versions it knows; a sweep opens them again."""
     kept: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """DVC object → the people whom a legal hold on its data set keeps in it."""
+    readmitted: frozenset[str] = frozenset()
+    """Index tokens of people who were let in again: of them, only what a place can tell to be of before is searched for."""
+    admitted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """DVC object → those of them who may be in it."""
+
+    instead: str = ""
+    """What comes before a purge for people whose data no purge may touch yet; empty when it may."""
+    purgeable: bool = True
+    """A purge may touch the data of some of them."""
+
+    def first(self, remedy: str) -> str:
+        """The remedy for whoever was erased, after what has to come before it."""
+        if not self.instead:
+            return remedy
+        return f"{self.instead}; of the others, {remedy}" if self.purgeable else self.instead
+
+    @property
+    def everyone(self) -> frozenset[str]:
+        """Of whom a place that tells what is of before searches for something."""
+        return self.tokens | self.readmitted
+
+
+PURGE_DELETES = "`unlearn purge` deletes it"
+"""What a place says of traces that its `erase` takes away."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +62,8 @@ class Found:
     """What nobody can say: while one of them bears the name of the place, the place is not verified."""
     derived: tuple[Trace, ...] = ()
     """What was made from their data and cannot be read: deleted only when that is asked for."""
+    remedy: str = ""
+    """What to do about the traces: the place alone knows whether a purge deletes them."""
 
 
 class Place(Protocol):

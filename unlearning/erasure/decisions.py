@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from unlearning.certificate.facts import Extension, Hold, Recipient
-from unlearning.domain import clocks, lifecycle
-from unlearning.domain.codec import BESIDE
+from unlearning.domain import clocks, hashing, lifecycle
+from unlearning.domain.codec import BESIDE, LEFT_OUT
 from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import AwaitsApproval, OnHold, Refused, WrongUse
 from unlearning.domain.events import (
@@ -31,12 +31,15 @@ from unlearning.domain.events import (
     RequestFact,
     RequestHeld,
     RequestReleased,
+    SubjectReadmitted,
     TracesFound,
 )
 from unlearning.domain.traces import Residual
 from unlearning.erasure import left, unnamed
+from unlearning.erasure.steps import receive
 from unlearning.lineage.history import Past
 from unlearning.project import requests
+from unlearning.stores.git import plumbing
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
@@ -180,6 +183,70 @@ def tell(workspace: Workspace, request_id: str, *, recipient: str, now: datetime
     return _decide(workspace, request_id, RecipientTold(recipient=_said(recipient)), now=now, check=check)
 
 
+@dataclass(frozen=True)
+class LetIn:
+    """What a readmission decides, or would."""
+
+    dry_run: bool
+    requests: Sequence[str]
+    """Those whose erasure keeps their person out no longer."""
+    people: int
+    already: int
+    """People who were let in before."""
+
+
+def readmit(
+    workspace: Workspace,
+    identifiers: Sequence[str] = (),
+    request_ids: Sequence[str] = (),
+    *,
+    reason: str,
+    now: datetime,
+    dry_run: bool = False,
+) -> LetIn:
+    """Let erased people into data and models again from now on; what is of before stays erased. Twice is once.
+
+    Raises WrongUse when one of them was never erased, Refused while a request of theirs is open: then nothing is recorded.
+    """
+    asked = receive.known_as(workspace, identifiers) if identifiers else []
+    tokens = [hashing.keyed(key, asked) for key in (workspace.keys.index, workspace.keys.suppression)]
+    with workspace.ledger.exclusive(LOCK):
+        state = workspace.ledger.state()
+        people = {(index.hex(), hidden.hex()) for index, hidden in zip(*tokens, strict=True)}
+        people |= {state.person_of(one.request_id) for one in requests.chosen(workspace, request_ids)} if request_ids else set()
+        found = {person: state.of_person(*person) for person in sorted(people)}
+        # Under a key that was rotated one person has several tokens, and the same requests.
+        theirs = {tuple(one.request_id for one in each) or person: each for person, each in found.items()}.values()
+        _require_erased(workspace, theirs)
+        due = [[one for one in each if one.state in lifecycle.ERASED and not _let_in(state, one)] for each in theirs]
+        erased = [one for each in due for one in each]
+        for one in erased:
+            _require_unnamed(workspace, one, reason)
+        fact = SubjectReadmitted(reason=_said(reason), tips=tuple(plumbing.tips(workspace.data.git)))
+        if not dry_run:
+            workspace.ledger.append_all([(one.request_id, fact) for one in erased], at=now)
+    named, already = tuple(one.request_id for one in erased), sum(not each for each in due)
+    return LetIn(dry_run=dry_run, requests=named, people=len(due) - already, already=already)
+
+
+def _let_in(state: lifecycle.State, request: ErasureRequest) -> bool:
+    return state.groups[request.request_id].readmitted is not None
+
+
+def _require_erased(workspace: Workspace, people: Collection[Sequence[ErasureRequest]]) -> None:
+    still = [one for each in people for one in each if one.state not in lifecycle.ENDED]
+    if still:
+        names = ", ".join(sorted(one.request_id for one in still))
+        raise Refused(f"{names}: still open; let `unlearn erase` finish it, or `unlearn cancel` it, then readmit the person")
+    never = sum(not any(one.state in lifecycle.ERASED for one in each) for each in people)
+    # Of several identifiers of one person, the data may have had some only.
+    if never and (workspace.settings.subject.aliases is None or never == len(people)):
+        raise WrongUse(
+            f"{never} of these {len(people)} people were never erased, so nothing keeps them out and nothing was recorded; "
+            "name those whom `unlearn watch` or `unlearn status` shows"
+        )
+
+
 def told(workspace: Workspace, request_ids: Iterable[str]) -> tuple[Recipient, ...]:
     """Who was told about these requests, as a certificate states them."""
     wanted = set(request_ids)
@@ -241,11 +308,14 @@ class Shown:
     extension: Extension | None
     residuals: tuple[Residual, ...] = ()
     """What is left or unverified of a request that ended so, as its certificate counts it."""
+    readmitted: lifecycle.Readmission | None = field(default=None, metadata=LEFT_OUT)
+    """The decision that the person may be in data and models again."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
     """These requests, each with the holds and the extension of its group."""
-    late = {one.request_id for one in lifecycle.overdue(workspace.ledger.state().requests, now)}
+    state = workspace.ledger.state()
+    late = {one.request_id for one in lifecycle.overdue(state.requests, now)}
     held, extended = on_record(workspace, {one.group for one in requests})
     return [
         Shown(
@@ -254,6 +324,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             holds=tuple(each for each in held if each.request_id == one.group),
             extension=next((each for each in extended if each.request_id == one.group), None),
             residuals=left.certified(workspace, [one]) if one.state == "completed_with_residuals" else (),
+            readmitted=state.groups[one.group].readmitted,
         )
         for one in requests
     ]

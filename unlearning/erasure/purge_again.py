@@ -40,7 +40,7 @@ class Outcome:
 def preview(workspace: Workspace, requests: Sequence[str], *, derived: bool = False) -> Outcome:
     """What a purge would delete now, by place; changes nothing. Raises WrongUse, NotFound, Unavailable."""
     free, kept = _without_held(workspace, _purgeable(workspace, requests))
-    going = deletion.listed(deletion.find(Reach(workspace), _tokens(free), derived=derived).traces)
+    going = deletion.listed(deletion.find(Reach(workspace), _tokens(free), derived=derived, trust_index=False).traces)
     known = left(certified(workspace, _purgeable(workspace, requests)), kept)
     return Outcome(dry_run=True, would_go=going, went=[], residuals=known, certificates=[])
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain import lifecycle
+from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.errors import ParentMoved, Unavailable
 from unlearning.domain.events import (
     AdoptedPromoted,
@@ -27,11 +28,11 @@ from unlearning.domain.events import (
     TracesReturned,
     VersionFlagged,
 )
-from unlearning.domain.traces import Trace
+from unlearning.domain.traces import PURGE_DELETES, Trace
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import audit, decisions
 from unlearning.erasure.steps import parentage, receive
-from unlearning.lineage import follow, graph, origins, shaped, sources
+from unlearning.lineage import follow, origins, shaped, sources
 from unlearning.project import guards, suppression
 from unlearning.project.holdings import Holdings
 from unlearning.traces import deletion, within_reach
@@ -46,6 +47,16 @@ if TYPE_CHECKING:
 
 SHAPED = "unlearning.shaped_by_erased"
 """Tag of a version that was registered after the erasure of somebody who shaped it."""
+
+AGAIN = "`unlearn erase`, and correct where the data comes from"
+
+ELSEWHERE = (
+    "no purge deletes what was trained elsewhere: delete the version, then its run with `mlflow runs delete --run-id RUN` and "
+    "`mlflow gc`; or make it again without them"
+)
+
+SHOWN = 3
+"""As many requests stand in a command."""
 
 ROUNDS = 5
 """How often aliases are looked at again because somebody moves them meanwhile."""
@@ -66,6 +77,8 @@ class Sighting:
     why: str
     next_step: str = ""
     """What is left for people to do; empty when nothing is."""
+    requests: Sequence[str] = field(default=(), metadata=LEFT_OUT)
+    """Of the people whom it is about, where somebody has to decide."""
 
     def __str__(self) -> str:
         return f"{self.outcome}: {self.what}: {self.why}" + (f" → {self.next_step}" if self.next_step else "")
@@ -99,8 +112,9 @@ class Round:
 
     @cached_property
     def tokens(self) -> frozenset[str]:
-        """Index tokens of everyone who was erased."""
-        return self.workspace.ledger.state().erased_index_tokens
+        """Index tokens of everyone who was ever erased."""
+        state = self.workspace.ledger.state()
+        return state.erased_index_tokens.union(state.readmitted)
 
     @cached_property
     def named(self) -> frozenset[ModelVersion]:
@@ -112,10 +126,7 @@ class Round:
 
     def tainted(self) -> dict[ModelVersion, str]:
         """Every version that an erased person shaped, deleted ones included → how, in words."""
-        workspace = self.workspace
-        trained = [record.model for record in shaped.shaped(workspace, self.tokens)]
-        held = {version.digest for version in shaped.holding(workspace, self.tokens)}
-        elsewhere = graph.shaped_elsewhere(workspace, held, trained)
+        trained, elsewhere = shaped.by_erased(self.workspace)
         return {
             **{model: "an erased person shaped it" for model in self.named},
             **{ModelVersion(one.name, one.version): f"an erased person shaped it: {one.via}" for one in elsewhere},
@@ -208,6 +219,7 @@ def _registry(this: Round) -> Iterator[Sighting]:
 def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:
     """Versions that are there now and that no erasure found when it began."""
     flagged = {event.subject for event in this.workspace.ledger.of(VersionFlagged)}
+    going = {model for model, _ in shaped.to_go(this.workspace, this.tokens)}
     for version in this.workspace.models.every_version():
         if version.model not in tainted or version.model in this.named:
             continue
@@ -216,7 +228,8 @@ def _late(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting
             this.record(str(version.model), VersionFlagged(tag=SHAPED, reason=why))
         if version.tags.get(SHAPED) != "true":
             this.workspace.models.tag(version.model, {SHAPED: "true"})
-        yield Sighting("version", str(version.model), "reported", why, f"tagged {SHAPED}; delete it with `unlearn purge`")
+        step = f"tagged {SHAPED}; {PURGE_DELETES if version.model in going else ELSEWHERE}"
+        yield Sighting("version", str(version.model), "reported", why, step)
 
 
 def _from_tainted(this: Round, tainted: Mapping[ModelVersion, str]) -> Iterator[Sighting]:
@@ -289,18 +302,34 @@ def _passed(workspace: Workspace, model: ModelVersion) -> bool:
 
 
 def _tables(this: Round) -> Iterator[Sighting]:
-    """Erased people in a table get a new request each, so that the next erasure takes them out again."""
-    workspace = this.workspace
+    """Erased people in a table: named by their requests for people to decide, or requested anew where the policy says so."""
+    workspace, policy = this.workspace, this.workspace.settings.policy
     for path, person in Holdings.of(workspace).tables.items():
         found = suppression.look(workspace, path, person)
         if found is None:
             continue
         suppression.record(workspace, found, "reported", at=this.clock())
-        opened = receive.reopen(workspace, found.people, regulation=workspace.settings.policy.regulation, now=this.clock())
-        done = f"{len(opened)} new requests, {len(found.people) - len(opened)} open already"
-        yield Sighting(
-            "data", path, "reported", f"{found}; {done}", "run `unlearn erase`, and correct where the data comes from"
-        )
+        if policy.on_watch == "request":
+            opened = receive.reopen(workspace, found.people, regulation=policy.regulation, now=this.clock())
+            done = f"{len(opened)} new requests, {len(found.people) - len(opened)} open already"
+            yield Sighting("data", path, "reported", f"{found}; {done}", AGAIN)
+        else:
+            yield _proposed(path, found, workspace.ledger.state())
+
+
+def _proposed(path: str, found: suppression.Return, state: lifecycle.State) -> Sighting:
+    theirs = [state.of_person(index, hidden) for hidden, index in found.people]
+    undecided = tuple(sorted(each[-1].request_id for each in theirs if each[-1].state in lifecycle.ENDED))
+    if not undecided:
+        return Sighting("data", path, "reported", f"{found}; {len(theirs)} requests open already", AGAIN)
+    named = "".join(f" --request {one}" for one in undecided[:SHOWN])
+    more = f" (and {len(undecided) - SHOWN} more, which --json lists)" if undecided[SHOWN:] else ""
+    step = (
+        f"whoever agreed to be there again: `unlearn readmit{named} --reason TEXT`{more}; the others: `unlearn request "
+        f"--returned`, then {AGAIN}"
+    )
+    why = f"{found}; nobody has decided about {len(undecided)} of them"
+    return Sighting("data", path, "reported", why, step, undecided)
 
 
 def _objects(this: Round) -> Iterator[Sighting]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.derivation import SAME_WEIGHTS, Family
@@ -10,6 +11,7 @@ from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import index, sources
 from unlearning.lineage.index import Opening
 from unlearning.lineage.sources import Evidence, Registry
+from unlearning.stores.dvc import twin_map
 from unlearning.stores.sql.followed import Gap, Opened, Source, State
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def of_round(
     missing = [*_silent(family, known, found, fed), *_nameless(family, known, registry), *_left(workspace, family, registry)]
     forgotten = {model for model in registry.gone if not registry.present & family.descendants([model]).keys()}
     for content, models in sorted(_loose(workspace, opening, fed, forgotten).items()):
-        missing.append(_data_gap(content, opening.known.get(content), models))
+        missing.append(_data_gap(workspace.root, content, opening.known.get(content), models))
     indexed = {content: one.detail for content, one in opening.known.items() if one.state == "indexed"}
     missing += [_doubt(content, detail) for content, detail in indexed.items() if index.DOUBT in detail]
     if shallow:
@@ -122,11 +124,11 @@ def _doubt(content: Tracked, detail: str) -> Gap:
     return Gap(f"data {content.name}", f"{doubts}: that needs review", remedy)
 
 
-def _data_gap(content: Tracked, opened: Opened | None, models: Collection[ModelVersion]) -> Gap:
+def _data_gap(root: Path, content: Tracked, opened: Opened | None, models: Collection[ModelVersion]) -> Gap:
     state, detail = (opened.state, opened.detail) if opened else ("gone", "")
     fed = f"; it fed {', '.join(sorted(map(str, models))[:3])}{' and more' if len(models) > 3 else ''}" if models else ""
     why, remedy = {
-        "gone": (f"its object is gone ({detail})", "bring the object back with `dvc push` from where it still is"),
+        "gone": (f"its object is gone ({detail})", twin_map.way_back(root, content.object) if state == "gone" else ""),
         "unanswered": (f"its object could not be had ({detail})", "follow again when the remote answers"),
         "unreadable": (f"it cannot be read ({detail})", "restore or rewrite it; rows without a person need one"),
         "no person column": (

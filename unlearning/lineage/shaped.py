@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from unlearning.domain.entities import ModelRecord
+from unlearning.domain.entities import ModelRecord, ShapedVersion
 from unlearning.domain.events import AdoptedPromoted
 from unlearning.domain.planning import impact
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.lineage import graph
+from unlearning.lineage.readmitted import Readmitted
 from unlearning.stores.mlflow.models import Registered
 
 if TYPE_CHECKING:
@@ -41,17 +42,26 @@ def shaped_by(
     return [(record, tokens) for record, tokens in shaped if tokens]
 
 
-def to_go(workspace: Workspace, tokens: frozenset[str]) -> list[tuple[ModelVersion, str | None]]:
+def to_go(
+    workspace: Workspace, tokens: frozenset[str], *, readmitted: Readmitted | None = None
+) -> list[tuple[ModelVersion, str | None]]:
     """Every version of which nothing may be left, with its run: those trained here, and adopted ones that were replaced."""
-    ours = [(record.model, record.run_id) for record in shaped(workspace, tokens)]
+    ours = [(record.model, record.run_id) for record in shaped(workspace, tokens, readmitted=readmitted)]
     replaced = superseded(workspace).items()
     return [*ours, *((model, run_id) for model, (run_id, people) in replaced if people & tokens)]
 
 
-def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
-    """The lineage of every version that these people shaped, and of what was made from those; deleted ones included."""
+def shaped(workspace: Workspace, tokens: Iterable[str], *, readmitted: Readmitted | None = None) -> list[ModelRecord]:
+    """The lineage of every version that these people shaped, and of what was made from those; deleted ones included.
+
+    readmitted: leaves out what those of them who were let in again may have shaped since.
+    """
     holders = {version.digest: held for version, held in holding(workspace, tokens).items()}
-    found = [record for record, _ in shaped_by(workspace, holders)]
+    found = [
+        record
+        for record, people in shaped_by(workspace, holders)
+        if readmitted is None or people - readmitted.may_hold(record, people)
+    ]
     made = set(workspace.lineage.descendants(record.model for record in found))
     every = workspace.lineage.models(deleted=None)
     return [*found, *(record for record in every if record.model in made and record not in found)]
@@ -59,11 +69,23 @@ def shaped(workspace: Workspace, tokens: Iterable[str]) -> list[ModelRecord]:
 
 def tainted(workspace: Workspace, tokens: Iterable[str]) -> set[ModelVersion]:
     """Every version that these people or anybody who was erased shaped, wherever it was trained, gone ones as far as known."""
-    people = frozenset(tokens) | workspace.ledger.state().erased_index_tokens
-    trained = [record.model for record in shaped(workspace, people)]
-    held = {version.digest for version in holding(workspace, people)}
-    elsewhere = graph.shaped_elsewhere(workspace, held, trained)
+    trained, elsewhere = by_erased(workspace, also=tokens)
     return {*trained, *superseded(workspace), *(one.model for one in elsewhere)}
+
+
+def by_erased(workspace: Workspace, *, also: Iterable[str] = ()) -> tuple[list[ModelVersion], list[ShapedVersion]]:
+    """Versions that anybody who was erased shaped, and may not know: (trained here, trained elsewhere).
+
+    Of people who were let in again, those of before. also: more people.
+    """
+    readmitted, people = Readmitted(workspace), frozenset(also) | workspace.ledger.state().erased_index_tokens
+    again = frozenset(readmitted.since) - people
+    here = [*shaped(workspace, people), *shaped(workspace, again, readmitted=readmitted)]
+    trained = list(dict.fromkeys(record.model for record in here))
+    held = {version.digest for version in holding(workspace, people)}
+    for version, who in holding(workspace, again).items():
+        held |= {version.digest} if who - readmitted.objects.get(version.object, frozenset()) else set()
+    return trained, graph.shaped_elsewhere(workspace, held, trained)
 
 
 def run_of(workspace: Workspace, model: ModelVersion) -> str | None:

@@ -95,6 +95,8 @@ class Policy(_Section):
     on_failure: Literal["keep", "withdraw"] = "keep"
     on_return: Literal["drop", "fail"] = "fail"
     """What happens when a data load brings erased people back."""
+    on_watch: Literal["propose", "request"] = "propose"
+    """What a round of watching does about erased people in a table: name their requests to decide on, or request anew."""
     regulation: Regulation = "gdpr"
     approval: bool = False
     """An erasure waits, planned, until somebody lets it begin."""

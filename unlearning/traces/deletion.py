@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from unlearning.domain.clocks import utc_now
@@ -18,13 +18,16 @@ from unlearning.traces.places.dvc_objects import OBJECTS
 from unlearning.traces.within_reach import ABOUT_NOBODY, Reach, remembered_as
 
 
-def find(reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False) -> Inventory:
+def find(
+    reach: Reach, tokens: Iterable[str], *, stale: Iterable[str] = (), derived: bool = False, trust_index: bool = True
+) -> Inventory:
     """Every trace of these people within reach, by place; changes nothing.
 
     stale: names of checkpoints that hold them, which nobody can work out once their data is gone.
     derived: also what stages made from their data and nobody can read.
+    trust_index: believe the index of objects that it knows; otherwise all are opened, as a sweep does.
     """
-    wanted = reach.wanted(tokens, trust_index=True)
+    wanted = reach.wanted(tokens, trust_index=trust_index)
     found: dict[str, set[Trace]] = {checkpoints.NAME: set(map(Trace, stale))}
     made: set[str] = set()
     for place in reach.places():
@@ -76,13 +79,39 @@ def stand_ins(reach: Reach, inventory: Inventory, tokens: Collection[str]) -> tw
 
 
 def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> Deleted:
-    """Search and delete once more for people who were erased: what came back, what could not be reached then."""
+    """Search and delete once more for people who were erased: what came back, what could not be reached then.
+
+    Then it looks again: what is still there was not deleted, whatever its place said.
+    """
     with workspace.ledger.exclusive("purge"):
         reach = Reach(workspace)
-        found = find(reach, tokens, derived=derived)
-        if found.traces:
-            workspace.ledger.append(EVERY_PURGE, TracesFound(inventory=found), at=utc_now())
-        return twins_then_deletion(reach, found, tokens, ())
+        found = find(reach, tokens, derived=derived, trust_index=False)
+        if not found.traces:
+            return twins_then_deletion(reach, found, tokens, ())
+        workspace.ledger.append(EVERY_PURGE, TracesFound(inventory=found), at=utc_now())
+        done = twins_then_deletion(reach, found, tokens, ())
+        there = find(reach, tokens, derived=derived)
+        still = {name: set(traces) & set(there.traces.get(name, ())) for name, traces in found.traces.items()}
+        gone = {name: [one for one in traces if one not in still[name]] for name, traces in found.traces.items()}
+        return replace(
+            done,
+            removed=tuple(one for one in listed(gone) if one.count),
+            residuals=(*done.residuals, *_still(reach, still, tokens, {one.place for one in done.residuals})),
+        )
+
+
+def _still(reach: Reach, still: Mapping[str, set[Trace]], tokens: Collection[str], said: Collection[str]) -> Iterator[Residual]:
+    """What was to be deleted and is there, in places that did not say so themselves."""
+    wanted = reach.wanted(tokens, trust_index=True)
+    for place in reach.places():
+        there = still.get(remembered_as(place)) if place.name not in said else None
+        if not there:
+            continue
+        found = place.find(wanted)
+        if left := there.intersection((*found.traces, *found.derived)):
+            why = "they were to be deleted and are there still"
+            remedy = "see who else writes there, and whether this account may delete there; then `unlearn purge`"
+            yield Residual(place.name, place.level, "residual", len(left), why, remedy)
 
 
 def carry_out(reach: Reach, found: Mapping[str, Sequence[Trace]]) -> Deleted:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.errors import ProjectError
+from unlearning.domain.errors import NotFound, ProjectError
 from unlearning.stores.dvc import twin_files, twin_map
 from unlearning.stores.dvc.objects import ObjectStore, object_stores
+from unlearning.stores.dvc.repository import DvcData
 from unlearning.stores.dvc.twin_map import Twin, TwinMap
 from unlearning.stores.git import plumbing
 from unlearning.stores.keys import PUBLIC
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
-    from unlearning.stores.dvc.repository import DvcData
     from unlearning.stores.git.repository import Git
 
 
@@ -88,23 +88,57 @@ class Listing:
 def checkout(workspace: Workspace, rev: str, *, into: Path | None = None) -> CheckedOut:
     """Bring back an old revision, or its twin when it named erased objects.
 
-    Here, on no branch, when nothing is uncommitted; or in a new linked work tree. `dvc repro` makes what is missing or stale.
-    Raises NotFound, ProjectError.
+    Here, on no branch, when nothing is uncommitted; or in a new linked work tree, which is there whole or not at all.
+    `dvc repro` makes what is missing or stale. Raises NotFound, ProjectError: nothing has changed then.
     """
     git = workspace.data.git
     commit = plumbing.resolve(git, rev)
-    _commit_twin(git, commit, _renaming(git, known(workspace)), plumbing.twins(git).get(commit))
-    chosen = plumbing.twins(git).get(commit, commit)
+    _require_project(git, commit, rev)
     if into is None:
         _refuse_dirty(workspace)
-        plumbing.switch(git, rev if chosen == commit else chosen)
-        data = workspace.data
     else:
-        data = _link(workspace, chosen, into.resolve())
-    missing = twin_files.checkout(data)
-    stale = sorted({line.split(_READ)[0] for line in data.status() if _READ in line}) if chosen != commit else []
-    folder = str(into or workspace.root)
-    return CheckedOut(commit, chosen, chosen != commit, folder, missing, stale)
+        _refuse_taken(into)
+    _commit_twin(git, commit, _renaming(git, known(workspace)), plumbing.twins(git).get(commit))
+    chosen = plumbing.twins(git).get(commit, commit)
+    bring = partial(_bring, rev=commit, commit=chosen, folder=str(into or workspace.root))
+    if into is None:
+        return _here(workspace, rev if chosen == commit else chosen, bring)
+    with plumbing.linked(git, chosen, into.resolve()) as tree:
+        root = tree / plumbing.inside(git)
+        twin_files.share_cache(workspace.data, root)
+        return bring(DvcData(root))
+
+
+def _here(workspace: Workspace, rev: str, bring: Callable[[DvcData], CheckedOut]) -> CheckedOut:
+    before = plumbing.current(workspace.data.git)
+    plumbing.switch(workspace.data.git, rev)
+    try:
+        return bring(workspace.data)
+    except BaseException:
+        plumbing.switch(workspace.data.git, before)
+        twin_files.checkout(workspace.data)
+        raise
+
+
+def _bring(data: DvcData, *, rev: str, commit: str, folder: str) -> CheckedOut:
+    """The data that the DVC files of a work tree name; what is nowhere, and what has to be made again."""
+    missing, twin = twin_files.checkout(data), commit != rev
+    stale = sorted({line.split(_READ)[0] for line in data.status() if _READ in line}) if twin else []
+    return CheckedOut(rev, commit, twin, folder, missing, stale)
+
+
+def _require_project(git: Git, commit: str, rev: str) -> None:
+    folder = f"{plumbing.inside(git)}.dvc"
+    if not any(path.startswith(f"{folder}/") for path in plumbing.files(git, commit)):
+        raise NotFound(
+            f"{rev!r} has no {folder}, so it is no DVC project yet; `git log -- :/{folder}` lists revisions that have"
+        )
+
+
+def _refuse_taken(folder: Path) -> None:
+    taken = folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir())))
+    if taken:
+        raise ProjectError(f"{folder} is there already and not empty; name a new folder with --into")
 
 
 def _refuse_dirty(workspace: Workspace) -> None:
@@ -115,14 +149,6 @@ def _refuse_dirty(workspace: Workspace) -> None:
             f"{len(changed)} files differ from what Git or DVC recorded ({changed[0].strip()}); "
             "commit or restore them first, or check out elsewhere with --into FOLDER"
         )
-
-
-def _link(workspace: Workspace, commit: str, folder: Path) -> DvcData:
-    from unlearning.stores.dvc.repository import DvcData
-
-    plumbing.link(workspace.data.git, commit, folder)
-    twin_files.share_cache(workspace.data, folder)
-    return DvcData(folder)
 
 
 def listing(workspace: Workspace) -> Listing:

@@ -75,7 +75,8 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
     wanted = reach.wanted(tokens, identifiers=identifiers)
     places = reach.places(by_bytes=bool(identifiers))
     looked = [row for place in places for row in _look(place, wanted)]
-    return Sweep(len(wanted.tokens), tuple(looked), out_of_reach(workspace.settings), within_reach.declared(workspace))
+    beyond = (*out_of_reach(workspace.settings), *reach.beyond(wanted))
+    return Sweep(len(wanted.everyone), tuple(looked), beyond, within_reach.declared(workspace))
 
 
 def people(workspace: Workspace, requests: Sequence[str], subjects: Sequence[str]) -> frozenset[str]:
@@ -95,7 +96,7 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
         return
     if found.traces or not any(_speaks_for(unclear, place) for unclear in found.unclear):
         outcome: Outcome = "residual" if found.traces else "verified"
-        remedy = "`unlearn purge` deletes it" if found.traces else ""
+        remedy = within_reach.remedy(place, found, wanted)
         yield Looked(place.name, place.level, outcome, place.how, len(found.traces), found.searched, remedy)
     for unclear in found.unclear:
         yield Looked(
@@ -105,7 +106,7 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
             unclear.why,
             unclear.count,
             found.searched if _speaks_for(unclear, place) else 0,
-            unclear.remedy,
+            wanted.first(unclear.remedy) if "`unlearn purge" in unclear.remedy else unclear.remedy,
             unclear.names,
         )
 

@@ -74,6 +74,7 @@ class _Maker:
     def __init__(self, reach: Reach, tokens: frozenset[str], objects: frozenset[str], stale: frozenset[str]) -> None:
         self.workspace, self.tokens, self.objects, self.stale = reach.workspace, tokens, objects, stale
         self.columns, self.names, self.kept = reach.holdings.people_columns, reach.past.first_paths, reach.kept
+        self.admitted = reach.admitted
         self.stores = object_stores(reach.workspace.data)
         self.reader = reach.reader
         self.made: dict[str, Twin] = {}
@@ -103,7 +104,7 @@ class _Maker:
 
     def _table(self, name: str, old: Path, draft: Path) -> Twin:
         named = f"{name}{redaction.ending(old, self.names.get(name, ''))}"
-        gone = self.tokens - self.kept.get(name, frozenset())
+        gone = self.tokens - self.kept.get(name, frozenset()) - self.admitted.get(name, frozenset())
         columns = self._columns(old, named)
         theirs = [people.mask(gone) for people in self._people(old, named, columns)] or [self._naming(old, named, gone)]
         out = draft.with_suffix(Path(named).suffix)
@@ -137,7 +138,7 @@ class _Maker:
     def _folder(self, name: str, old: Path, draft: Path, before: TwinMap) -> Twin:
         twins, listed = before.with_twins(self.made.values()), []
         for item in json.loads(old.read_bytes()):
-            if not self.reader.named(item["relpath"]).isdisjoint(self.tokens):
+            if not self.reader.named(item["relpath"]).isdisjoint(self.tokens - self.admitted.get(name, frozenset())):
                 continue
             if item["md5"] in self.objects and twins.last(item["md5"]) is None:
                 continue

@@ -7,22 +7,24 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
 from unlearning.domain.environ import PREFECT_API_URL, PREFECT_HOME
 from unlearning.domain.events import DataRedacted, TracesFound
-from unlearning.domain.lifecycle import ERASED
-from unlearning.domain.traces import Place, Trace, Wanted
+from unlearning.domain.lifecycle import ENDED, ERASED
+from unlearning.domain.traces import Found, Place, Residual, Trace, Wanted
 from unlearning.lineage import run_trees, shaped, sources
 from unlearning.lineage.history import Past, kept
+from unlearning.lineage.readmitted import Readmitted
 from unlearning.lineage.shaped import to_go
 from unlearning.project import guards, plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
+from unlearning.stores.dvc.objects import named_now
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.traces.accounts import Accounts, Declared
-from unlearning.traces.places import remotes
+from unlearning.traces.places import checkpoints, remotes
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.current_tables import TablePlace
 from unlearning.traces.places.databases import DatabasePlace, PrefectPlace
@@ -74,6 +76,27 @@ class Reach:
         return kept(self.workspace, lambda: self.past)
 
     @cached_property
+    def readmitted(self) -> Readmitted:
+        """Whom a decision let in again."""
+        return Readmitted(self.workspace)
+
+    @cached_property
+    def admitted(self) -> dict[str, frozenset[str]]:
+        """Object → the people who were let in again and may be in it."""
+        alone = self.readmitted.alone
+        return {name: people & alone for name, people in self.readmitted.objects.items() if people & alone}
+
+    @cached_property
+    def _needed(self) -> frozenset[str]:
+        """Checkpoints of versions that may hold them: the same records make the same names as before."""
+        if not self.readmitted.alone:
+            return frozenset()
+        trained, _ = shaped.by_erased(self.workspace)
+        clean = [one for one in self.workspace.lineage.models() if one.model not in trained]
+        since = [one for one in clean if self.readmitted.may_hold(one, self.readmitted.alone)]
+        return frozenset(key for one in since for key in (*one.chain.keys, *(part.key for part in one.trained.parts)))
+
+    @cached_property
     def reader(self) -> Reader:
         """How to see who is in a file of this project."""
         workspace = self.workspace
@@ -88,6 +111,7 @@ class Reach:
             indexed=indexed,
             derived=lambda objects: self.past.derived(objects) if objects else objects,
             reports=lambda: self.past.reports,
+            current=lambda: named_now(workspace.data, tuple(self.holdings.tables)),
             accounts=lambda: self.accounts,
         )
 
@@ -127,7 +151,7 @@ class Reach:
         return [
             *_tables(self),
             CheckpointPlace(workspace.checkpoints, recognise=partial(guards.checkpoints, workspace)),
-            *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(workspace), _mentions(self))),
+            *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(self), _mentions(self))),
             *_dvc(self),
             SpoolPlace(workspace.path(SCRATCH)),
             ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
@@ -147,24 +171,70 @@ class Reach:
 
         Raises KeyFileError when another index key made their tokens: a search by them would find nothing and prove nothing.
         """
-        tokens = frozenset(tokens)
-        require_index_key(self.workspace, tokens)
+        asked, alone = frozenset(tokens), self.readmitted.alone
+        require_index_key(self.workspace, asked)
         known: dict[str, set[Trace]] = {}
         for event in self.workspace.ledger.of(TracesFound):
             for place, traces in event.fact.inventory.traces.items():
                 known.setdefault(place, set()).update(traces)
+        back = {OBJECTS: self.admitted.keys(), checkpoints.NAME: self._needed}
         return Wanted(
-            tokens=tokens,
-            known={place: frozenset(traces) for place, traces in known.items()},
+            tokens=asked - alone,
+            known={
+                place: frozenset(trace for trace in traces if trace.name not in back.get(place, ()))
+                for place, traces in known.items()
+            },
             identifiers=tuple(identifiers),
             trust_index=trust_index,
             kept=self.kept,
+            readmitted=asked & alone,
+            admitted=self.admitted,
+            **self._before_a_purge(asked),
+        )
+
+    def _before_a_purge(self, tokens: frozenset[str]) -> dict[str, Any]:
+        """What `Wanted` says of people whom no purge may touch yet: who was not erased, who is kept by a hold."""
+        known, done = self.workspace.ledger.state().requests.values(), erased(self.workspace)
+        held = tokens & {one.token for one in known if one.state == "on_hold"}
+        asking = tokens & {one.token for one in known if one.state not in ENDED} - done - held
+        nobody = tokens - held - asking - done
+        steps = {
+            f"{len(held)} of them are on hold: `unlearn release`, then `unlearn erase`": held,
+            f"{len(asking)} of them are not erased yet: `unlearn erase`": asking,
+            f"nobody asked to erase {len(nobody)} of them: `unlearn request`, then `unlearn erase`": nobody,
+        }
+        return {
+            "instead": "; ".join(step for step, people in steps.items() if people),
+            "purgeable": bool(tokens & done - held),
+        }
+
+    def beyond(self, wanted: Wanted) -> tuple[Residual, ...]:
+        """What is not searched for those who were let in again."""
+        if not wanted.readmitted:
+            return ()
+        return (
+            Residual(
+                place="texts, logs, runs and Git history of people who were readmitted",
+                level="logical",
+                outcome="out_of_reach",
+                count=None,
+                why="nothing there tells what is of before; of theirs, objects, model versions and checkpoints of before were "
+                "searched for",
+                remedy="look there yourself; once they ask to be erased again, everything is searched for them",
+            ),
         )
 
 
 def declared(workspace: Workspace) -> tuple[Declared, ...]:
     """What the project says is free of people."""
     return tuple(Declared(one.paths, one.reason) for one in workspace.settings.free_of_people)
+
+
+def remedy(place: Place, found: Found, wanted: Wanted) -> str:
+    """What to do about the traces that a place holds; empty when it holds none."""
+    if not found.traces:
+        return ""
+    return found.remedy if isinstance(place, ABOUT_NOBODY) else wanted.first(found.remedy)
 
 
 def remembered_as(place: Place) -> str:
@@ -202,10 +272,10 @@ def _prefect(reach: Reach) -> PrefectPlace:
     return PrefectPlace((own if server else home) / "prefect.db", reach.watch, elsewhere=server and home != own)
 
 
-def _mlflow(workspace: Workspace) -> MlflowPlace:
+def _mlflow(reach: Reach) -> MlflowPlace:
     from unlearning.stores.mlflow.garbage import MlflowGarbage
 
-    own = workspace.settings.own
+    workspace, own = reach.workspace, reach.workspace.settings.own
 
     def forgotten(names: Sequence[str]) -> None:
         for record in workspace.lineage.models():
@@ -217,7 +287,10 @@ def _mlflow(workspace: Workspace) -> MlflowPlace:
 
     return MlflowPlace(
         garbage=MlflowGarbage(workspace.models, workspace.mlflow_database),
-        shaped=lambda tokens: to_go(workspace, tokens),
+        shaped=lambda wanted: [
+            *to_go(workspace, wanted.tokens),
+            *to_go(workspace, wanted.readmitted, readmitted=reach.readmitted),
+        ],
         around=lambda tokens: run_trees.around(workspace, tokens),
         replacement=lambda: workspace.models.alias(own.model, own.alias) if own else None,
         forgotten=forgotten,
@@ -240,7 +313,7 @@ def _mentions(reach: Reach) -> MentionsPlace:
         owner, _, inside = path.removeprefix("models/").partition("/")
         return owner in known or reach.accounts.free(f"mlflow:{inside.removeprefix('artifacts/')}") is not None
 
-    return MentionsPlace(mentions, reach.watch, lambda: erased(workspace), explained)
+    return MentionsPlace(mentions, reach.watch, lambda: erased(workspace) - reach.readmitted.alone, explained)
 
 
 def _accounted_for(workspace: Workspace) -> frozenset[str]:

@@ -154,6 +154,7 @@ SHAPES: Mapping[str, Any] = {
         "unchecked": [TEXT],
         "findings": [TEXT],
     },
+    "readmit": {"dry_run": bool, "requests": [TEXT], "people": int, "already": int},
     "watch": {"clean": bool, "found": list, "reversed": int, "checked": [TEXT]},
     "follow": {"model_versions": int, "data_versions": int, "new": int, "gaps": list, "seconds": NUMBER},
     "lineage": {"model": TEXT, "versions": list, "data_versions": [DATA], **GRAPH},
@@ -273,6 +274,7 @@ def answers(template: Project, tmp_path_factory: pytest.TempPathFactory) -> dict
             "doctor",
         ):
             ask(name)
+        ask("readmit", "readmit", "--request", request["request_id"], "--reason", "signed up again", "--dry-run")
         ask("twins", "twins", "--verify")
         ask("checkout", "checkout", "HEAD~1", "--into", str(folder / "before"))
         ask("lineage of a person", "lineage", "--subject", "-", stdin=person)

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.entrypoints.cli.commands import unlearn
+from tests.project.test_suppression import bring_back, forget
 from tests.small_project import SOURCE, TRAIN, Project
 
 
@@ -54,6 +55,27 @@ def test_whoever_was_told_and_whoever_may_not_approve_yet(project: Project, requ
     early = unlearn(project.root, "approve", request_id, "--by", "the DPO")
     assert early.code == 1
     assert "awaits approval" in early.err
+
+
+def test_who_came_back_is_let_in_or_requested_again_without_their_identifier(project: Project) -> None:
+    person = project.people(TRAIN)[0]
+    forget(project, [person])
+    [first] = project.states()
+    bring_back(project)
+    said = ["--request", first, "--reason", "signed up again"]
+    assert "would be let in" in unlearn(project.root, "readmit", *said, "--dry-run").out
+    assert unlearn(project.root, "readmit", "--reason", "signed up again").code == 2
+
+    [asked] = unlearn(project.root, "request", "--returned", "--json").document
+    assert asked["state"] == "suppressed"
+    refused = unlearn(project.root, "readmit", *said)
+    assert (refused.code, asked["request_id"] in refused.err) == (1, True)
+    unlearn(project.root, "cancel", asked["request_id"])
+
+    done = unlearn(project.root, "readmit", *said, "--json")
+    assert (done.code, done.document["people"], done.document["requests"]) == (0, 1, [first])
+    assert "signed up again" in unlearn(project.root, "status", first).out
+    assert unlearn(project.root, "request", "--returned", "--json").document == []
 
 
 @pytest.mark.parametrize(("command", "state"), [("exempt", "exempt"), ("cancel", "cancelled")])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,8 +135,45 @@ def test_switching_goes_to_a_branch_by_name_and_leaves_uncommitted_work_alone(gi
 def test_a_linked_work_tree_has_the_commit_and_leaves_this_one_alone(git: Git, tmp_path: Path) -> None:
     first = put(git, "a", "one")
     put(git, "a", "two")
-    plumbing.link(git, first, tmp_path / "linked")
+    with plumbing.linked(git, first, tmp_path / "linked") as draft:
+        assert (draft / "a").read_text() == "one"
+        assert not (tmp_path / "linked").exists()
     assert (tmp_path / "linked/a").read_text() == "one"
+    assert run(Git(tmp_path / "linked"), "rev-parse", "HEAD") == first
     assert (git.root / "a").read_text() == "two"
-    with pytest.raises(ProjectError, match="already exists"):
-        plumbing.link(git, first, tmp_path / "linked")
+    with pytest.raises(ProjectError, match="not empty"), plumbing.linked(git, first, tmp_path / "linked"):
+        pass
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["linked", "repository"]
+
+
+def test_what_ends_badly_or_is_killed_leaves_no_linked_work_tree(git: Git, tmp_path: Path) -> None:
+    first, there = put(git, "a", "one"), len(run(git, "worktree", "list").splitlines())
+    with pytest.raises(OSError, match="No space"), plumbing.linked(git, first, tmp_path / "linked"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert [one.name for one in tmp_path.iterdir()] == ["repository"]
+    assert len(run(git, "worktree", "list").splitlines()) == there
+
+    killed = (
+        "import os, signal\nfrom pathlib import Path\nfrom unlearning.stores.git import plumbing\n"
+        "from unlearning.stores.git.repository import Git\n"
+        f"with plumbing.linked(Git(Path({str(git.root)!r})), {first!r}, Path({str(tmp_path / 'linked')!r})):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "linked").exists()
+    with plumbing.linked(git, first, tmp_path / "linked"):
+        pass
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["linked", "repository"]
+
+
+def test_the_commits_behind_refs_are_told_from_later_ones_with_their_dates(git: Git) -> None:
+    first = put(git, "a", "one")
+    before = plumbing.tips(git)
+    second = put(git, "a", "two")
+    plumbing.set_twin(git, first, second)
+    assert (before, plumbing.tips(git)) == ([first], [second])
+    assert plumbing.behind(git, before) == {first}
+    assert plumbing.behind(git, [second, "0" * 40]) == {first, second}
+    assert plumbing.behind(git, []) == frozenset()
+    assert plumbing.dates(git).keys() == {first, second}
+    assert (plumbing.inside(git), plumbing.current(git)) == ("", "main")

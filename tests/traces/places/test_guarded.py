@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from unlearning.domain.errors import Unavailable
-from unlearning.domain.traces import Found, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Trace, Wanted
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.guarded import GuardedPlace
 
@@ -32,7 +32,7 @@ def test_it_is_searched_and_emptied_as_the_place_is(capsys: pytest.CaptureFixtur
     place = GuardedPlace(inner, lambda: print("asked"))
     assert (place.name, place.level, place.how) == (inner.name, inner.level, inner.how)
     known = Wanted(frozenset(), known={inner.name: frozenset({Trace("ab" * 32)})})
-    assert place.find(known) == Found((Trace("ab" * 32),), searched=1)
+    assert place.find(known) == Found((Trace("ab" * 32),), searched=1, remedy=PURGE_DELETES)
     assert capsys.readouterr().out == "asked\n"
     assert place.erase([Trace("ab" * 32)]) == ()
     assert place.find(known).traces == ()

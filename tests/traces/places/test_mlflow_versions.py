@@ -8,7 +8,7 @@ import pytest
 
 from tests.histories import History
 from tests.registry import Elsewhere
-from unlearning.domain.traces import Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Trace, Wanted
 from unlearning.stores.mlflow.garbage import RUN, VERSION, MlflowGarbage
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.traces.places.mlflow_versions import NAME, MlflowPlace
@@ -26,7 +26,7 @@ def test_a_version_they_shaped_goes_and_its_alias_and_the_lineage_are_told(begin
     people = frozenset({"token"})
     place = MlflowPlace(
         MlflowGarbage(models),
-        shaped=lambda tokens: [(old, run)] if tokens == people else [],
+        shaped=lambda wanted: [(old, run)] if wanted.tokens == people else [],
         replacement=lambda: clean,
         forgotten=told.extend,
     )
@@ -48,3 +48,15 @@ def test_where_nothing_was_found_nobody_is_asked(tmp_path: Path) -> None:
     assert place.erase(()) == ()
     assert place.find(Wanted(frozenset({"token"}))).traces == ()
     assert Trace("fraud/1", VERSION) not in place.find(Wanted(frozenset())).traces
+
+
+def test_a_server_whose_database_is_not_named_is_not_said_to_be_emptied_by_a_purge(tmp_path: Path) -> None:
+    def said(address: str, database: str | None) -> str:
+        garbage = MlflowGarbage(MlflowModels(address, "unlearning", tmp_path), database)
+        place = MlflowPlace(garbage, shaped=lambda _: [], replacement=lambda: None, forgotten=lambda _: None)
+        return place._remedy([Trace("run-1", RUN)])
+
+    assert said("http://127.0.0.1:9", None).startswith("`unlearn purge` marks it as deleted, and cannot collect it")
+    assert "--run-ids run-1" in said("http://127.0.0.1:9", None)
+    for address, database in [("http://127.0.0.1:9", "sqlite:///m.db"), (f"sqlite:///{tmp_path}/m.db", None)]:
+        assert said(address, database) == PURGE_DELETES

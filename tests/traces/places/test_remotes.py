@@ -13,7 +13,7 @@ import pytest
 from tests import buckets
 from tests.histories import History
 from unlearning.domain import hashing
-from unlearning.domain.traces import Found, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Wanted
 from unlearning.stores.scans.words import Watch
 from unlearning.traces import sweep
 from unlearning.traces.accounts import Accounts, Declared
@@ -184,7 +184,7 @@ def test_every_version_in_a_remote_by_name_is_searched_and_those_with_the_person
     found = one.find(WANTED)
     assert (len(found.traces), found.searched) == (1, 2)
     one.erase(found.traces)
-    assert one.find(WANTED) == Found(searched=1)
+    assert one.find(WANTED) == Found(searched=1, remedy=PURGE_DELETES)
     [kept] = buckets.contents(client, bucket)[f"store/{PATH}"]
     assert kept == (history.root / PATH).read_bytes()
 

@@ -49,6 +49,7 @@ from unlearning.domain.events.requests import (
     RequestReceived,
     RequestReleased,
     SubjectNotFound,
+    SubjectReadmitted,
     SubjectSuppressed,
 )
 
@@ -88,6 +89,7 @@ __all__ = [
     "RequestReleased",
     "StepFact",
     "SubjectNotFound",
+    "SubjectReadmitted",
     "SubjectReturned",
     "SubjectSuppressed",
     "Superseded",

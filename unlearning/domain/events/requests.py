@@ -80,6 +80,15 @@ class RequestExtended:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubjectReadmitted:
+    """The person, whose erasure has ended, may be in data and models again from now on; what is of before stays erased."""
+
+    reason: str
+    tips: tuple[str, ...] = ()
+    """Commits that the refs of the Git repository were at: what these lead to is of before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RecipientTold:
     """Somebody who received the person's data was told to erase it."""
 
@@ -103,6 +112,7 @@ RequestFact = (
     | RequestHeld
     | RequestReleased
     | RequestExtended
+    | SubjectReadmitted
     | RecipientTold
     | RequestOverdue
 )

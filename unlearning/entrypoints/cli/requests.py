@@ -28,8 +28,11 @@ REASON = "In words, for ledger and certificate; it names no person."
 @click.option(
     "--file", "source", help="Identifiers, one a line; `-` reads standard input and keeps them out of the shell history."
 )
+@click.option("--returned", is_flag=True, help="Everyone who was erased and is in a table now, and has no open request.")
 @click.option("--regulation", type=click.Choice(["gdpr", "ccpa", "none"]), help="Sets the deadline; default from params.yaml.")
-def request(root: Path, as_json: bool, identifiers: Sequence[str], source: str | None, regulation: str | None) -> None:
+def request(
+    root: Path, as_json: bool, identifiers: Sequence[str], source: str | None, returned: bool, regulation: str | None
+) -> None:
     """Record erasure requests; the people are left out of every training from now on.
 
     \b
@@ -40,11 +43,12 @@ def request(root: Path, as_json: bool, identifiers: Sequence[str], source: str |
     from unlearning.erasure.steps import receive
 
     given = [*identifiers, *_read(source)]
-    if not given:
+    if not given and not returned:
         raise WrongUse("no identifier came; name people as arguments, or pass --file FILE, or --file - for standard input")
     workspace = open_project(root)
     chosen: Any = regulation or workspace.settings.policy.regulation
-    made = receive.receive(workspace, given, regulation=chosen, now=utc_now())
+    made = receive.receive(workspace, given, regulation=chosen, now=utc_now()) if given else []
+    made += receive.reopen_returned(workspace, regulation=chosen, now=utc_now()) if returned else []
     _announce(made)
     _show(workspace, made, as_json=as_json)
 
@@ -190,7 +194,44 @@ def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
     _decide(decisions.tell, root, request_id, as_json=as_json, recipient=recipient)
 
 
-COMMANDS = (request, status, approve, hold, release, exempt, cancel, extend, told)
+@click.command()
+@project
+@click.argument("identifiers", nargs=-1)
+@click.option("--file", "source", help="Identifiers, one a line; `-` reads standard input.")
+@click.option("--request", "requests", multiple=True, help="A request id, as `unlearn watch` names it; repeat for several.")
+@click.option("--reason", required=True, help=REASON)
+@click.option("--dry-run", is_flag=True, help="Show who would be let in; record nothing.")
+def readmit(
+    root: Path,
+    as_json: bool,
+    identifiers: Sequence[str],
+    source: str | None,
+    requests: Sequence[str],
+    reason: str,
+    dry_run: bool,
+) -> None:
+    """Let people in again whose erasure has ended, because they agreed anew: loads and trainings take them from now on.
+
+    What is of before stays erased: its objects, model versions and checkpoints are searched for as ever. A new request of
+    theirs erases them whole.
+
+    \b
+    Example:  unlearn readmit --request request-0123456789abcdef --reason "signed up again, consent of 3 March"
+    """
+    from unlearning.domain.clocks import utc_now
+    from unlearning.domain.errors import WrongUse
+    from unlearning.erasure import decisions
+
+    given = [*identifiers, *_read(source)]
+    if not given and not requests:
+        raise WrongUse("nobody was named; name people as arguments, with --file FILE, or by --request ID")
+    workspace = open_project(root)
+    done = decisions.readmit(workspace, given, requests, reason=reason, now=utc_now(), dry_run=dry_run)
+    said = f"{done.people} people {'would be' if dry_run else 'are'} let in again; {done.already} were before"
+    answer(as_json, done, [said, *(f"  {one}" for one in done.requests)])
+
+
+COMMANDS = (request, status, approve, hold, release, exempt, cancel, extend, told, readmit)
 
 
 def _decide(decision: Any, root: Path, request_id: str, *, as_json: bool, **said: Any) -> None:
@@ -240,6 +281,7 @@ def _line(shown: Shown) -> str:
     due = f"due {one.due_at:%Y-%m-%d}" if one.due_at else "no deadline"
     said = ["extended"] if shown.extension else []
     said += ["OVERDUE"] if shown.overdue else []
+    said += [f"readmitted {shown.readmitted.at:%Y-%m-%d}: {shown.readmitted.reason}"] if shown.readmitted else []
     said += [say_left(shown.residuals)] if shown.residuals else []
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]
     return "  ".join([f"{one.request_id}  tok_{one.token[:12]}  {one.state:<24} {due}", *said])

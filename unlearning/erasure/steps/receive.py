@@ -15,7 +15,8 @@ from unlearning.domain import clocks, hashing, lifecycle
 from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.errors import IdentifierError, NeedsReview, NotFound
 from unlearning.domain.events import Fact, RequestReceived, SubjectSuppressed
-from unlearning.project.holdings import ALIAS
+from unlearning.project import suppression
+from unlearning.project.holdings import ALIAS, Holdings
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -98,6 +99,15 @@ def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulatio
                 events += _received(workspace, token, hidden, group=None, regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
     return [subject for subject, fact in events if isinstance(fact, RequestReceived)]
+
+
+def reopen_returned(workspace: Workspace, *, regulation: Regulation, now: datetime) -> list[ErasureRequest]:
+    """The same for everyone who was erased and is in a table now."""
+    found = [suppression.look(workspace, path, person) for path, person in Holdings.of(workspace).tables.items()]
+    back = {person for one in found if one for person in one.people}
+    made = reopen(workspace, sorted(back), regulation=regulation, now=now)
+    requests = workspace.ledger.state().requests
+    return [requests[name] for name in made]
 
 
 def _open_groups(workspace: Workspace) -> dict[str, str]:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
 from unlearning.domain.versions import _KNOWN, SCHEME, Pin
 from unlearning.stores import scratch
+from unlearning.stores.dvc import twin_map
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -123,6 +124,6 @@ def _copied(repo: Repo, path: str, folder: Path) -> Path:
     except (FileNotFoundError, DvcException) as error:
         raise NotFound(
             f"{path} at {repo.get_rev() or 'the working folder'}: neither the cache nor a remote has the content;"
-            " run `dvc push` where it still is"
+            f" {twin_map.way_back(Path(repo.scm.root_dir), _object(repo, path))}"
         ) from error
     return target

@@ -402,7 +402,7 @@ def _pull(repo: Repo, path: str, object_hash: str) -> None:
     what = f"{path}, object {object_hash}"
     if silent:
         raise Unavailable(f"{what}: no answer from {', '.join(silent)}; check it and run again")
-    raise NotFound(f"{what} is in none of {', '.join(looked)}; run `dvc push` where it still is")
+    raise NotFound(f"{what} is in none of {', '.join(looked)}; {twin_map.way_back(Path(repo.root_dir), object_hash)}")
 
 
 def _holds(repo: Repo, remote: str, object_hash: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 from unlearning.certificate import envelope
 from unlearning.certificate.schema import STATEMENT_TYPE
-from unlearning.domain.errors import VerificationFailed, reading
+from unlearning.domain.errors import ProjectError, VerificationFailed, reading
 from unlearning.domain.hashing import canonical
 from unlearning.stores.files import replacing, whole
 from unlearning.stores.git import plumbing
@@ -78,6 +78,17 @@ def read(git: Git, root: Path, *, public_keys: Sequence[bytes] = ()) -> TwinMap:
         contents = [plumbing.kept(git, FILE), whole(file) if file.exists() else None]
         found = [_parse(content, public_keys) for content in contents if content is not None]
     return TwinMap((twin for one in found for twin in one.twins.values()), (name for one in found for name in one.stale))
+
+
+def way_back(root: Path, object_hash: str) -> str:
+    """How the content of an object that is nowhere is had again: pushing an erased one would bring people back."""
+    try:
+        twins = read(Git(root), root)
+    except (ProjectError, VerificationFailed):  # no Git, or a map that says nothing
+        twins = TwinMap()
+    if object_hash in twins.twins or object_hash in twins.stale:
+        return "it was erased; `unlearn checkout REV` brings back its revision without the people"
+    return "run `dvc push` where it still is, unless an erasure deleted it: that would bring people back"
 
 
 def _parse(content: bytes, public_keys: Sequence[bytes]) -> TwinMap:

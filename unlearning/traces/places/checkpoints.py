@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from unlearning.domain.entities import Level
 from unlearning.domain.protocols import Checkpoints
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 
 NAME = "checkpoint store"
 
@@ -29,7 +29,7 @@ class CheckpointPlace:
         known = wanted.known.get(self.name, frozenset())
         stored = set(self.store.keys()) if known else set()  # half-written ones too, which do not count as stored
         there = tuple(sorted((trace for trace in known if trace.name in stored), key=lambda trace: trace.name))
-        return Found(there, searched=len(known))
+        return Found(there, searched=len(known), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete the states."""

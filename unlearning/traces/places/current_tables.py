@@ -43,6 +43,7 @@ class TablePlace:
         return Found(
             tuple(Trace(token, "person") for token in sorted(here & wanted.tokens)),
             searched=len(looks),
+            remedy=self._remedy,
             unclear=(
                 *listing.unread(self.name, self.level, unread, [self.path]),
                 *listing.doubtful(self.name, self.level, len(maybe), [self.path]),
@@ -53,9 +54,12 @@ class TablePlace:
         """Nothing is deleted here: rewriting the data is redaction, with a new version and a new model."""
         if not traces:
             return ()
-        why = "it was loaded again, its stage did not run since the redaction, or it is no table of params.yaml"
-        remedy = "run `dvc repro`, or take them out of it; of a table of params.yaml, request and erase them again"
-        return (Residual(self.name, self.level, "residual", len(traces), why, remedy),)
+        why = "it was loaded again" if self.person else "its stage did not run since the redaction, or no erasure redacts it"
+        return (Residual(self.name, self.level, "residual", len(traces), why, self._remedy),)
+
+    @property
+    def _remedy(self) -> str:
+        return listing.RETURNED if self.person else "run `dvc repro`, or take them out of it and `dvc commit` it"
 
     def _files(self) -> Iterator[Path]:
         files = [self.file, *sorted(self.file.rglob("*"))] if self.file.is_dir() else [self.file]

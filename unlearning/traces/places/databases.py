@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.scans.comparing import Tally
 from unlearning.stores.scans.words import Watch
 from unlearning.stores.sql import every_row, vacuum
@@ -28,7 +28,7 @@ class DatabasePlace:
         """The database, when deleted rows could be read from it; of PostgreSQL that its files keep some."""
         left = (Trace("free pages"),) if vacuum.leaves_bytes(self.engine) else ()
         kept = (vacuum.postgres_keeps(self.name),) if self.engine.dialect.name == "postgresql" else ()
-        return Found(left, searched=1, unclear=kept)
+        return Found(left, searched=1, unclear=kept, remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Give free pages back and empty the log. Raises Unavailable."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore, drop_site_cache, site_cache
 from unlearning.stores.scans import raw_bytes
 from unlearning.traces.places.dvc_objects import OBJECTS
@@ -40,7 +40,7 @@ class RunCachePlace:
                     found += [Trace(path)] if asked and raw_bytes.occurs(stream, asked) else []
             except FileNotFoundError:
                 continue
-        return Found(tuple(found), searched=len(paths))
+        return Found(tuple(found), searched=len(paths), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete the entries: `dvc repro` runs such a stage again when it is asked to. Raises Unavailable."""
@@ -66,7 +66,7 @@ class SiteCachePlace:
         for file in files if asked else ():
             with file.open("rb") as stream:
                 found += [Trace(file.name)] if asked and raw_bytes.occurs(stream, asked) else []
-        return Found(tuple(found), searched=len(files))
+        return Found(tuple(found), searched=len(files), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Remove the whole index, whatever was found: making twins may have named objects in it since. DVC makes it again."""

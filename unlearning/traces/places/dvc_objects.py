@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from unlearning.domain import hashing
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import DataError
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.looking import Look, look
@@ -40,6 +40,8 @@ class Reader:
     """Objects → everything that stages made from them at any revision, directly or not."""
     reports: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
     """Objects that are reports of our own stages: verdicts, counts and means, which name nobody and which Git keeps anyway."""
+    current: Callable[[], frozenset[str]] = field(default=frozenset, repr=False)
+    """Objects that the declared tables are now."""
     accounts: Callable[[], Accounts] = field(default=Accounts, repr=False)
     """What may be believed of objects that nobody can read."""
     names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
@@ -77,7 +79,7 @@ class ObjectPlace:
     def find(self, wanted: Wanted) -> Found:
         """Objects that hold them. Raises Unavailable."""
         known = {trace.name for trace in wanted.known.get(OBJECTS, frozenset())}
-        pass_ = _Pass(self.store, self.reader, wanted, self.reader.indexed(wanted.tokens) if wanted.trust_index else {})
+        pass_ = _Pass(self.store, self.reader, wanted, self.reader.indexed(wanted.everyone) if wanted.trust_index else {})
         paths = dict(self.store.objects())
         bad = {name for name in paths if name in known}
         bad |= {name for name, path in paths.items() if name not in bad and not name.endswith(".dir") and pass_.says(path)}
@@ -93,6 +95,7 @@ class ObjectPlace:
         return Found(
             tuple(map(Trace, sorted(bad))),
             searched=len(paths),
+            remedy=self._remedy(bad),
             unclear=(
                 *self._unread({name: pass_.unread[name] for name in unread}, pass_.answered, folders),
                 *self._unclear(set(made) - self.reader.reports()),
@@ -113,6 +116,13 @@ class ObjectPlace:
                 if self._stray(path) in names:
                     self.store.delete(path)
         return ()
+
+    def _remedy(self, bad: set[str]) -> str:
+        """What the tables of the project hold now is redacted, never pulled from under them."""
+        if not (now := bad & self.reader.current() if bad else set()):
+            return PURGE_DELETES
+        redacted = f"{len(now)} are what the tables hold now: {listing.RETURNED}"
+        return f"{redacted}; of the others, {PURGE_DELETES}" if bad - now else redacted
 
     def _stray(self, path: str) -> str:
         """A name for a file that is no object: its own may be a person's, and the ledger keeps what was found."""
@@ -214,18 +224,18 @@ class _Pass:
     @cached_property
     def watch(self) -> Watch:
         """How those who are searched for are recognised."""
-        return self.reader.watching(self.wanted)
+        return replace(self.reader.watching(self.wanted), tokens=self.wanted.everyone)
 
     def says(self, path: str, version: str | None = None, name: str = "") -> bool:
-        """`holds`, by the index where it says all: it does not say who, so what a hold is on has to be opened."""
+        """`holds`, by the index where it says all: it does not say who, so what some of them may be in has to be opened."""
         name = name or _object_of(path)
-        known = self.indexed.keys() - self.wanted.kept.keys()
+        known = self.indexed.keys() - self.wanted.kept.keys() - self.wanted.admitted.keys()
         return self.indexed[name] if name in known else self.holds(path, name, version)
 
     def holds(self, path: str, name: str = "", version: str | None = None) -> bool:
         """Somebody who is to go is in this file; False for one that vanished meanwhile."""
         name = name or _object_of(path)
-        watch = self.watch.words if name in self.wanted.kept else self.watch
+        watch = self.watch.words if name in self.wanted.kept or self._allowed(name) else self.watch
         try:
             with self.store.open(path, version) as stream:
                 seen = look(watch, stream, path)
@@ -234,7 +244,7 @@ class _Pass:
         self.people |= {name} if seen.compared == "people" else set()
         self.answered |= {name} if seen.read else set()
         self.unread |= {} if seen.read else {name: seen}
-        self.doubtful |= {name} if seen.maybe - self.wanted.kept.get(name, frozenset()) else set()
+        self.doubtful |= {name} if seen.maybe - self.wanted.kept.get(name, frozenset()) - self._allowed(name) else set()
         return self._to_go(name, seen.found)
 
     def members(self, path: str) -> list[tuple[str, str]]:
@@ -250,9 +260,13 @@ class _Pass:
 
     def _to_go(self, name: str, here: frozenset[str]) -> bool:
         """Somebody of these people is to go; whom a hold keeps in the object is noted."""
-        people, keeps = here & self.wanted.tokens, self.wanted.kept.get(name, frozenset())
+        people, keeps = here & self.wanted.everyone - self._allowed(name), self.wanted.kept.get(name, frozenset())
         self.held |= {name} if people & keeps else set()
         return not people <= keeps
+
+    def _allowed(self, name: str) -> frozenset[str]:
+        """Who was let in again and may be in this; a file that is no object does not tell whether it is of before."""
+        return self.wanted.admitted.get(name, frozenset()) if _OBJECT.fullmatch(name) else self.wanted.readmitted
 
     def names(self, relative: str, name: str = "") -> bool:
         """The name of a file, or of a folder above it, is an identifier of somebody who is to go. name: the object it is in."""

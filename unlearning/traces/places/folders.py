@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores import spool
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.looking import look_at
@@ -29,7 +29,8 @@ class EmptyFolderPlace:
     def find(self, wanted: Wanted) -> Found:
         """Every file in it."""
         files = [file for file in sorted(self.folder.rglob("*")) if file.is_file()]
-        return Found(tuple(Trace(str(file.relative_to(self.folder))) for file in files), searched=len(files))
+        traces = tuple(Trace(str(file.relative_to(self.folder))) for file in files)
+        return Found(traces, searched=len(files), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete every file, whatever was found before: a step that was tried again has left its error there since."""
@@ -51,7 +52,7 @@ class SpoolPlace:
     def find(self, wanted: Wanted) -> Found:
         """Spools without an owner."""
         spools = spool.stale(self.folder)
-        return Found(tuple(Trace(one.name) for one in spools), searched=len(spools))
+        return Found(tuple(Trace(one.name) for one in spools), searched=len(spools), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them."""
@@ -73,7 +74,7 @@ class ScratchPlace:
     def find(self, wanted: Wanted) -> Found:
         """Every draft."""
         drafts = spool.others(self.folder)
-        return Found(tuple(Trace(one.name) for one in drafts), searched=len(drafts))
+        return Found(tuple(Trace(one.name) for one in drafts), searched=len(drafts), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them, once whoever still works on one has ended."""
@@ -100,7 +101,7 @@ class DocsPlace:
         """Reports from before."""
         reports = [report for report in sorted(self.folder.glob("*")) if report.is_dir()]
         old = tuple(Trace(report.name) for report in reports if _newest(report) < self.since)
-        return Found(old, searched=len(reports))
+        return Found(old, searched=len(reports), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them: `unlearn check` makes them again."""

@@ -9,6 +9,9 @@ from unlearning.domain.entities import Level
 from unlearning.domain.traces import Residual
 from unlearning.stores.scans.looking import Look
 
+RETURNED = "`unlearn request --returned`, then `unlearn erase`; or `unlearn readmit` for whoever agreed anew"
+"""What to do about erased people in a table that erasures redact."""
+
 
 def unread(place: str, level: Level, looks: Sequence[Look], names: Sequence[str]) -> tuple[Residual, ...]:
     """What nobody can read in a place, under the name of the place; nothing when there is nothing of the kind."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.mlflow.mentions import MlflowMentions
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.words import Watch
@@ -37,6 +37,7 @@ class MentionsPlace:
         return Found(
             tuple(found.traces),
             searched=found.read,
+            remedy=self._remedy(found.traces),
             unclear=(
                 *_binaries(found.owners),
                 *listing.unread(
@@ -54,9 +55,14 @@ class MentionsPlace:
         left = self.mentions.erase(traces, replace(self.watch, tokens=self.erased()))
         if not left:
             return ()
-        runs = sorted({trace.location for trace in left})
+        runs = _owners(left)
         why = "the server's API cannot delete parameters, metrics, data sets or anything of a deleted run"
         return (Residual(self.name, self.level, "residual", len(left), why, _command(runs)),)
+
+    def _remedy(self, traces: Sequence[Trace]) -> str:
+        if self.mentions.garbage.backend is not None:
+            return PURGE_DELETES
+        return f"`unlearn purge` deletes what the server's API lets it; of the rest, {_command(_owners(traces))}"
 
     @staticmethod
     def _shown(path: str) -> str:
@@ -91,6 +97,10 @@ def _binaries(owners: Collection[str]) -> Iterator[Residual]:
             why="models or archives of these runs and logged models hold the identifier itself",
             remedy=f"make them again without the person, then delete {listed} and run `mlflow gc`",
         )
+
+
+def _owners(traces: Sequence[Trace]) -> list[str]:
+    return sorted({trace.location for trace in traces})
 
 
 def _command(owners: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.domain.versions import ModelVersion
 from unlearning.lineage.run_trees import Around
 from unlearning.stores.mlflow.garbage import DATASET, MODEL, RUN, MlflowGarbage
@@ -19,8 +19,8 @@ class MlflowPlace:
     """Registry, runs, logged models and their files at one address."""
 
     garbage: MlflowGarbage
-    shaped: Callable[[frozenset[str]], Sequence[tuple[ModelVersion, str | None]]] = field(repr=False)
-    """Tokens → every version they shaped and that is to go, with its run; deleted ones included."""
+    shaped: Callable[[Wanted], Sequence[tuple[ModelVersion, str | None]]] = field(repr=False)
+    """Who is searched for → every version they shaped and that is to go, with its run; deleted ones included."""
     replacement: Callable[[], ModelVersion | None] = field(repr=False)
     """What serves now: where other aliases of a deleted version go."""
     forgotten: Callable[[Sequence[str]], None] = field(repr=False)
@@ -36,11 +36,21 @@ class MlflowPlace:
 
     def find(self, wanted: Wanted) -> Found:
         """What is left of versions that they shaped, and of what hangs on those. Raises Unavailable."""
-        versions, around = self.shaped(wanted.tokens), self.around(wanted.tokens)
+        versions, around = self.shaped(wanted), self.around(wanted.tokens)
         known = wanted.known.get(self.name, frozenset())
         left = self.garbage.still({*self.garbage.of(versions, around.runs, spared=around.spared), *known})
         left.sort(key=lambda trace: (trace.kind, trace.name, trace.location))
-        return Found(tuple(left), searched=len(versions) + len(known) + around.searched, unclear=around.unclear)
+        return Found(
+            tuple(left),
+            searched=len(versions) + len(known) + around.searched,
+            unclear=around.unclear,
+            remedy=self._remedy(left),
+        )
+
+    def _remedy(self, left: Sequence[Trace]) -> str:
+        if self.garbage.backend is not None:
+            return PURGE_DELETES
+        return f"`unlearn purge` marks it as deleted, and cannot collect it without the server's database: {_command(left)}"
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them in the order that leaves nothing. Raises Unavailable."""

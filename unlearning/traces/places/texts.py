@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import Found, Residual, Trace, Wanted
+from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.scans import gx_folders, raw_bytes
 from unlearning.stores.scans.looking import look_at
 from unlearning.stores.scans.words import Watch
@@ -41,6 +41,7 @@ class GxPlace:
         return Found(
             traces,
             searched=len(looks),
+            remedy=PURGE_DELETES,
             unclear=(
                 *self._suites(sum(bool(looks[one].found) for one in theirs)),
                 *listing.unread(self.name, self.level, [looks[one] for one in unread], self._folders(unread)),
