@@ -1,5 +1,6 @@
 import os
 import stat
+import threading
 
 import pytest
 
@@ -54,3 +55,26 @@ def test_without_a_model_only_the_owner_reads_it(tmp_path):
     with replacing(tmp_path / "out"):
         assert stat.S_IMODE((tmp_path / ".out.part").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o600
+
+
+def test_two_writers_at_once_take_turns_and_one_of_them_is_there_whole(tmp_path):
+    start, failed = threading.Barrier(8), []
+
+    def write(number: int) -> None:
+        start.wait()
+        try:
+            for _ in range(20):
+                with replacing(tmp_path / "out") as stream:
+                    stream.write(str(number).encode() * 1000)
+        except OSError as error:
+            failed.append(error)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    assert failed == []
+    content = (tmp_path / "out").read_bytes()
+    assert (len(content), len(set(content))) == (1000, 1)
+    assert os.listdir(tmp_path) == ["out"]
