@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from unlearning.stores.files import replacing
+from unlearning.stores.files import replacing, taking_turns
 
 
 def test_the_bytes_appear_all_at_once_when_the_block_ends(tmp_path):
@@ -78,3 +78,22 @@ def test_two_writers_at_once_take_turns_and_one_of_them_is_there_whole(tmp_path)
     content = (tmp_path / "out").read_bytes()
     assert (len(content), len(set(content))) == (1000, 1)
     assert os.listdir(tmp_path) == ["out"]
+
+
+def test_whoever_takes_turns_never_meets_another(tmp_path):
+    inside, met = [], []
+
+    def turn() -> None:
+        for _ in range(30):
+            with taking_turns(tmp_path / "new" / "thing"):
+                inside.append(1)
+                met.append(len(inside))
+                inside.pop()
+
+    takers = [threading.Thread(target=turn) for _ in range(4)]
+    for one in takers:
+        one.start()
+    for one in takers:
+        one.join()
+    assert set(met) == {1}
+    assert len(met) == 120

@@ -86,7 +86,9 @@ def _require_ready(workspace: Workspace, requests: Sequence[ErasureRequest], clo
     tokens = {request.token for request in requests}
     unfinished = half_done or any(request.erasure_id for request in requests)
     more = () if unfinished else (_tables, _own_model)
-    preflight.require(workspace, {**preflight.TRAINING, **preflight.ERASING}, partial(_index_key, tokens), *more)
+    rewrites = any(request.state != "purging" for request in requests)
+    checks = {**preflight.TRAINING, **preflight.ERASING} if rewrites else preflight.TRAINING
+    preflight.require(workspace, checks, partial(_index_key, tokens), *more)
 
 
 def _index_key(tokens: Collection[str], workspace: Workspace) -> Iterator[UnlearningError]:

@@ -168,7 +168,8 @@ def _ask(store: ObjectStore, pushed: Collection[str]) -> None:
 
 
 def _dvc(workspace: Workspace) -> Iterator[UnlearningError]:
-    dvc.free(workspace.data)
+    with workspace.ledger.exclusive("data"):  # a redaction of ours is waited for, another DVC is not
+        dvc.free(workspace.data)
     yield from dvc.outputs_in_git(workspace.data)
     if workspace.settings.versioning.push:
         yield from dvc.remote(workspace.data, workspace.settings.versioning.remote)
@@ -176,7 +177,9 @@ def _dvc(workspace: Workspace) -> Iterator[UnlearningError]:
 
 def _git(workspace: Workspace) -> Iterator[UnlearningError]:
     if workspace.settings.versioning.commit:
-        yield from git.obstacles(workspace.data.git)
+        with workspace.ledger.exclusive("data"):
+            found = list(git.obstacles(workspace.data.git))
+        yield from found
 
 
 def _room(workspace: Workspace) -> Iterator[UnlearningError]:

@@ -34,6 +34,15 @@ def replacing(out: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
             raise
 
 
+@contextmanager
+def taking_turns(path: Path) -> Iterator[None]:
+    """One process at a time for whatever this path stands for; the lock beside it is gone when its process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
 def _alone(temporary: Path) -> int:
     """A descriptor of an empty file under this name, which no other writer has."""
     while True:

@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.serialization import (
 from unlearning.domain.environ import INDEX_KEY, PARTITION_KEY, SIGNING_KEY, SUPPRESSION_KEY
 from unlearning.domain.errors import KeyFileError
 from unlearning.domain.hashing import key_id
-from unlearning.stores.files import replacing
+from unlearning.stores.files import replacing, taking_turns
 
 TOKEN_KEYS = ("index", "partition", "suppression")
 _VARIABLES = dict(zip(TOKEN_KEYS, (INDEX_KEY, PARTITION_KEY, SUPPRESSION_KEY), strict=True))
@@ -109,9 +109,10 @@ def remembered(root: Path) -> dict[str, str]:
 
 def note(root: Path, ids: Mapping[str, str]) -> None:
     """Remember the ids of keys that were loaded, and so are those of this project."""
-    known = remembered(root)
-    if not ids.items() <= known.items():
-        (root / FILE).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if ids.items() <= remembered(root).items():
+        return
+    with taking_turns(root / FILE):
+        known = remembered(root)
         with replacing(root / FILE) as stream:
             stream.write(json.dumps(known | dict(ids), indent=1, sort_keys=True).encode())
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import Damaged, Unavailable
-from unlearning.stores.files import replacing
+from unlearning.stores.files import replacing, taking_turns
 
 if TYPE_CHECKING:
     from unlearning.stores.dvc.objects import ObjectStore
@@ -39,6 +39,13 @@ def remembered(root: Path) -> dict[str, str]:
 
 def note(root: Path, stores: Iterable[ObjectStore]) -> None:
     """Mark and remember stores that are in use and not remembered yet; one that does not answer is left for another time."""
+    known = remembered(root)
+    if strange := [store for store in stores if known.get(store.name, UNMARKED) == UNMARKED]:
+        with taking_turns(root / FILE):  # of two marks the store would keep one, and the project might remember the other
+            _note(root, strange)
+
+
+def _note(root: Path, stores: Iterable[ObjectStore]) -> None:
     known, fresh = remembered(root), dict[str, str]()
     for store in stores:
         try:
@@ -47,9 +54,7 @@ def note(root: Path, stores: Iterable[ObjectStore]) -> None:
         except Unavailable:
             continue
     if not fresh.items() <= known.items():
-        file = root / FILE
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(file) as stream:
+        with replacing(root / FILE) as stream:
             stream.write(json.dumps(known | fresh, indent=1, sort_keys=True).encode())
 
 
