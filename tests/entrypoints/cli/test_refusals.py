@@ -175,6 +175,13 @@ def test_a_training_asks_for_what_it_needs_and_no_more(asked: Project) -> None:
     assert "restore it from your backup" in unlearn(asked.root, "train").err
 
 
+def test_a_round_of_following_that_is_refused_keeps_no_column_and_reads_nothing(asked: Project) -> None:
+    no_index_key(asked)
+    before = state(asked.root)
+    assert unlearn(asked.root, "follow", "--subject-column", "holder").code == 2
+    assert changes(before, state(asked.root)) == []
+
+
 # --- what shows only later -------------------------------------------------------------------------------------------
 
 
