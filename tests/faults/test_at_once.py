@@ -16,7 +16,7 @@ import pytest
 from tests.entrypoints.cli.conftest import plain_flows
 from tests.faults.endings import certificates
 from tests.faults.processes import started
-from tests.registry import Elsewhere
+from tests.registry import MLMODEL, Elsewhere
 from tests.small_project import HOLDOUT, TABLES, Project, copy, tracked
 
 pytestmark = pytest.mark.timeout(900)
@@ -78,12 +78,24 @@ def busy(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Busy:
     cells = project.cells()
     project.request(cells[0, 1][0])
     project.erase()
-    Elsewhere.at(project.workspace.models.uri, folder).train("theirs")
+    _trained_elsewhere(project, folder / "files")
     [request] = project.request(cells[1, 0][0])
     done = copy(project, folder / "done")
     done.request(cells[2, 0][0])
     done.erase()
     return Busy(project, request.request_id, cells[2, 0][0], ending(done))
+
+
+def _trained_elsewhere(project: Project, files: Path) -> None:
+    """A version that may be adopted: what a model is loaded as is read from its files."""
+    files.mkdir()
+    (files / "MLmodel").write_text(MLMODEL)
+    with contextlib.chdir(project.root):  # MLflow keeps an experiment's files in the folder that it was made in
+        elsewhere = Elsewhere.at(project.workspace.models.uri, files)
+        run_id = elsewhere.run()
+        model = elsewhere.logged(run_id)
+        elsewhere.client.log_model_artifacts(model, str(files))
+        elsewhere.register("theirs", model, run_id)
 
 
 def unlearn(root: Path, out: Path, words: tuple[str, ...]) -> None:

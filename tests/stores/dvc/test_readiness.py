@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,16 @@ def test_objects_go_to_the_cache_and_with_a_push_to_the_local_remote(data: DvcDa
     cache = data.root / ".dvc/cache"
     assert [cache in (one, *one.parents) for one in readiness.folders(data, push=False, named=None)] == [True]
     assert data.root / ".remote" in readiness.folders(data, push=True, named=None)
+
+
+def test_while_a_purge_clears_the_index_of_dvc_a_reader_reads_or_says_so(data: DvcData) -> None:
+    """In a process of its own, as the other command is."""
+    script = (
+        "import sys; from pathlib import Path; from unlearning.stores.dvc import objects, repository;"
+        "data = repository.DvcData(Path(sys.argv[1])); [objects.drop_site_cache(data) for _ in range(60)]"
+    )
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", script, str(data.root)]) as purging:
+        while purging.poll() is None:
+            with contextlib.suppress(Unavailable):
+                assert data.outputs() == ["table.csv"]
+    assert data.outputs() == ["table.csv"]

@@ -182,9 +182,10 @@ def register(work: Training, trained: Trained, report: judging.ModelReport, *, c
     """Register the version, and point the alias at it when every check passed."""
     workspace = work.workspace
     data = current_version(workspace, workspace.own.data.train, workspace.recipe.person)
-    record = work.done or registration.register(
-        workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
-    )
+    with workspace.ledger.exclusive(f"register:{workspace.own.model}"):  # two that train the same register it once
+        record = work.done or registration.register(
+            workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
+        )
     if not workspace.ledger.of(ModelTrained, subject=str(record.model)):
         done = ModelTrained(data=data.digest, chain_head=registration.head(trained), passed=report.passed)
         workspace.ledger.append(str(record.model), done, at=clock())

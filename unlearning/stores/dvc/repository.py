@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sqlite3
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -255,6 +256,10 @@ class DvcData:
         try:
             with Repo(str(self.root)) as repo:
                 yield repo
+        except sqlite3.OperationalError as error:  # of DVC's index of names and hashes, which a purge removes
+            raise Unavailable(
+                f"DVC's index of {self.root} cannot be used ({error}): a purge may be clearing it; run again when it is done"
+            ) from error
         except NotDvcRepoError as error:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
         except LockError as error:
