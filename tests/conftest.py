@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests import clones
+from tests import clones, untouched
 from tests.histories import History
 from tests.servers import mlflow_server
 from tests.small_project import PARAMS, Project, copy, create
@@ -73,6 +73,13 @@ def _mlflow_as_it_was() -> Iterator[None]:
     fluent: Any = mlflow.tracking.fluent
     fluent._active_experiment_id = None
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_changed_by_wrong_use() -> Iterator[None]:
+    """Of every command that a test runs and that ends with exit code 2."""
+    with untouched.every_command():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from tests import untouched
 from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.codec import write
@@ -237,7 +238,8 @@ class Project:
             patch.setattr(flow, "step", step)
             patch.setattr(flow, "mapped", lambda run, jobs: [run(job) for job in jobs])
             patch.setattr(flow, "create_markdown_artifact", lambda *_args, **_named: None)
-            done = flow.erase.fn(root=str(self.root), requests=list(requests), replay=replay)
+            with untouched.by_wrong_use(self.root):
+                done = flow.erase.fn(root=str(self.root), requests=list(requests), replay=replay)
             return list(write(done))
 
     def events(self) -> list[Event[Fact]]:

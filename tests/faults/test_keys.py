@@ -21,8 +21,16 @@ KEYS = ".unlearning/keys"
 
 
 def replace(project: Project, name: str) -> None:
-    """Another secret in its place."""
+    """Another secret in its place, as happens when a key is lost."""
     (project.root / KEYS / f"{name}.key").write_text(secrets.token_hex(32) + "\n")
+
+
+def rotate(project: Project, name: str) -> None:
+    """Another secret in its place, as docs/operations.md says: the old one is put away."""
+    file = project.root / KEYS / f"{name}.key"
+    (project.root / KEYS / "retired").mkdir(exist_ok=True)
+    file.rename(project.root / KEYS / f"retired/{name}-2026.key")
+    keys.create(project.root / KEYS)
 
 
 def state(project: Project) -> tuple[list[str], dict[str, str]]:
@@ -46,19 +54,25 @@ def test_an_erasure_stops_before_anything_is_changed_when_the_index_key_is_anoth
     replace(project, "index")
     before = state(project)
 
-    with pytest.raises(KeyFileError, match=rf"{request.request_id}.*index key"):
+    with pytest.raises(KeyFileError, match="another index key"):
         project.erase()
 
     assert state(project) == before
+    (project.root / ".unlearning/keys.json").unlink()  # as in a project of an earlier version
+    with pytest.raises(KeyFileError, match=rf"{request.request_id}.*index key"):
+        project.erase()
 
 
 def test_an_erasure_stops_before_anything_is_changed_when_the_index_was_made_with_another_key(project: Project) -> None:
     """Nobody would find the old versions that the person shaped, and the certificate would say that there are none."""
     replace(project, "index")
+    with pytest.raises(KeyFileError, match="another index key"):
+        project.request(project.cells()[0, 1][0])
+    (project.root / ".unlearning/keys.json").unlink()  # as in a project of an earlier version
     project.request(project.cells()[0, 1][0])
     before = state(project)
 
-    with pytest.raises(KeyFileError, match="index key"):
+    with pytest.raises(KeyFileError, match="the lineage was made with index key"):
         project.erase()
 
     assert state(project) == before
@@ -82,7 +96,7 @@ def test_after_a_change_of_the_partition_key_everyone_is_trained_anew_and_no_old
     person = project.cells()[0, 1][0]
     shaped = {key for key in old_states(project, person) if key in project.workspace.checkpoints}
     assert shaped
-    replace(project, "partition")
+    rotate(project, "partition")
     project.request(person)
 
     (report,) = project.erase()
@@ -140,7 +154,7 @@ def test_who_was_erased_is_still_recognised_after_a_rotation_of_the_suppression_
     person = project.cells()[0, 1][0]
     project.request(person)
     project.erase()
-    replace(project, "suppression")
+    rotate(project, "suppression")
     bring_back(project, [person])
 
     with pytest.raises(SubjectsReturned, match="1 person"):
@@ -150,7 +164,7 @@ def test_who_was_erased_is_still_recognised_after_a_rotation_of_the_suppression_
 def test_who_has_asked_is_left_out_of_training_after_a_rotation_of_the_suppression_key(project: Project) -> None:
     person = project.people(TRAIN)[0]
     project.request(person)
-    replace(project, "suppression")
+    rotate(project, "suppression")
 
     work = stages.load(project.workspace)
 

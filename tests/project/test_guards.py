@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.small_project import Project
-from unlearning.domain.errors import Unavailable
+from unlearning.domain.errors import KeyFileError, ProjectError, Unavailable
 from unlearning.domain.versions import ModelVersion
 from unlearning.project import guards
+from unlearning.stores import keys
 from unlearning.traces import sweep
 
 
@@ -122,3 +123,41 @@ def test_a_project_that_trained_nothing_yet_has_nothing_to_miss(project: Project
         (project.root / name).unlink()
     for guard in (guards.books, guards.checkpoints, guards.registry):
         guard(project.workspace)
+
+
+# --- what `unlearn init` may make -------------------------------------------------------------------------------------
+
+
+def test_a_project_is_made_beside_another_and_in_a_folder_of_no_project_but_not_inside_one(
+    project: Project, tmp_path: Path
+) -> None:
+    (tmp_path / "beside").mkdir()
+    for free in (tmp_path, tmp_path / "beside", project.root):
+        guards.before_init(free, {})
+    inner = project.root / "notebooks/2026"
+    inner.mkdir(parents=True)
+    for inside in (inner, inner.parent, project.root / ".unlearning"):
+        with pytest.raises(ProjectError, match=f"go to {project.root}"):
+            guards.before_init(inside, {})
+
+
+def test_a_repository_inside_a_project_is_its_own(project: Project) -> None:
+    inner = project.root / "vendored"
+    inner.mkdir()
+    (inner / ".git").mkdir()
+    guards.before_init(inner, {})
+
+
+def test_keys_that_the_environment_holds_are_not_lost(project: Project) -> None:
+    folder = project.root / ".unlearning/keys"
+    texts = {keys.variable(name): (folder / f"{name}.key").read_text().strip() for name in keys.TOKEN_KEYS}
+    shutil.move(folder, project.root / "elsewhere")
+    with pytest.raises(KeyFileError, match="index, partition, suppression, signing"):
+        guards.before_init(project.root, {})
+    guards.before_init(project.root, texts | {keys.variable("signing"): "given"})
+
+
+def test_a_project_that_never_had_keys_may_get_them(tmp_path: Path) -> None:
+    guards.before_init(tmp_path, {})
+    guards.after_init(tmp_path)
+    assert keys.remembered(tmp_path) == {}

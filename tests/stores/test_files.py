@@ -1,9 +1,10 @@
 import os
 import stat
+import threading
 
 import pytest
 
-from unlearning.stores.files import replacing, whole
+from unlearning.stores.files import replacing, taking_turns, whole
 
 
 def test_the_bytes_appear_all_at_once_when_the_block_ends(tmp_path):
@@ -84,3 +85,45 @@ def test_a_file_is_read_whole_and_one_that_is_not_there_is_not_found(tmp_path):
     assert whole(tmp_path / "it") == b"content"
     with pytest.raises(FileNotFoundError):
         whole(tmp_path / "another")
+
+
+def test_two_writers_at_once_take_turns_and_one_of_them_is_there_whole(tmp_path):
+    start, failed = threading.Barrier(8), []
+
+    def write(number: int) -> None:
+        start.wait()
+        try:
+            for _ in range(20):
+                with replacing(tmp_path / "out") as stream:
+                    stream.write(str(number).encode() * 1000)
+        except OSError as error:
+            failed.append(error)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    assert failed == []
+    content = (tmp_path / "out").read_bytes()
+    assert (len(content), len(set(content))) == (1000, 1)
+    assert os.listdir(tmp_path) == ["out"]
+
+
+def test_whoever_takes_turns_never_meets_another(tmp_path):
+    inside, met = [], []
+
+    def turn() -> None:
+        for _ in range(30):
+            with taking_turns(tmp_path / "new" / "thing"):
+                inside.append(1)
+                met.append(len(inside))
+                inside.pop()
+
+    takers = [threading.Thread(target=turn) for _ in range(4)]
+    for one in takers:
+        one.start()
+    for one in takers:
+        one.join()
+    assert set(met) == {1}
+    assert len(met) == 120

@@ -122,7 +122,7 @@ def test_a_key_open_to_others_is_refused_with_the_command_that_closes_it(folder:
 @pytest.mark.parametrize("name", NAMES[:4])
 def test_a_missing_key_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(KeyFileError, match=f"{name} does not exist; run `unlearn init`"):
+    with pytest.raises(KeyFileError, match=f"{name} does not exist; restore it from your backup"):
         keys.load(folder, {})
 
 
@@ -152,3 +152,64 @@ def test_one_key_used_twice_is_refused(folder: Path) -> None:
     (folder / "suppression.key").write_bytes((folder / "index.key").read_bytes())
     with pytest.raises(KeyFileError, match="are the same"):
         keys.load(folder, {})
+
+
+# --- remembered ------------------------------------------------------------------------------------------------------
+
+
+def used(folder: Path) -> dict[str, str]:
+    """The ids of the keys that a project was used with."""
+    return keys.load(folder, {}).ids
+
+
+@pytest.mark.parametrize("name", ["index", "partition", "suppression"])
+def test_a_key_that_is_not_the_remembered_one_is_refused_wherever_it_comes_from(folder: Path, name: str) -> None:
+    known = used(folder)
+    with pytest.raises(KeyFileError, match=rf"another {name} key.*Restore {name}\.key from your backup"):
+        keys.load(folder, {keys.variable(name): "0" * 64}, known)
+    (folder / f"{name}.key").write_text("0" * 64)
+    with pytest.raises(KeyFileError, match=f"another {name} key"):
+        keys.load(folder, {}, known)
+
+
+def test_every_key_that_is_another_is_said_at_once_and_no_key_is_in_the_message(folder: Path, tmp_path: Path) -> None:
+    known = used(folder)
+    keys.create(tmp_path / "others")
+    with pytest.raises(KeyFileError, match="index and partition and suppression and signing") as caught:
+        keys.load(tmp_path / "others", {}, known)
+    assert not any((tmp_path / "others" / f"{name}.key").read_text().strip() in str(caught.value) for name in keys.TOKEN_KEYS)
+
+
+@pytest.mark.parametrize("name", ["partition", "suppression", "signing"])
+def test_a_key_that_was_put_away_on_purpose_may_be_replaced_and_the_new_one_is_remembered(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    keys.note(tmp_path, used(folder))
+    (folder / "retired").mkdir()
+    if name == "signing":
+        (folder / "signing.pub").rename(folder / "retired/2026.pub")
+        (folder / "signing.pem").unlink()
+    else:
+        (folder / f"{name}.key").rename(folder / f"retired/{name}-2026.key")
+    assert keys.missing(folder, {}) == [name]
+    keys.create(folder)
+    new = keys.load(folder, {}, keys.remembered(tmp_path)).ids
+    keys.note(tmp_path, new)
+    assert keys.remembered(tmp_path) == new
+
+
+def test_an_index_key_is_never_replaced(folder: Path) -> None:
+    known = used(folder)
+    (folder / "retired").mkdir()
+    (folder / "index.key").rename(folder / "retired/index-2026.key")
+    keys.create(folder)
+    with pytest.raises(KeyFileError, match="another index key"):
+        keys.load(folder, {}, known)
+
+
+def test_a_memory_that_cannot_be_read_is_no_empty_one(tmp_path: Path) -> None:
+    assert keys.remembered(tmp_path) == {}
+    (tmp_path / ".unlearning").mkdir()
+    (tmp_path / keys.FILE).write_text("[1")
+    with pytest.raises(KeyFileError, match="restore it from a backup"):
+        keys.remembered(tmp_path)

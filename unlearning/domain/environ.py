@@ -110,5 +110,7 @@ CUBLAS_WORKSPACE: Mapping[str, str] = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 TMPDIR = "TMPDIR"
 """Where a process and those that it starts put aside what they need for a moment."""
 GIT_INDEX_FILE = "GIT_INDEX_FILE"
+GIT_OBJECT_DIRECTORY = "GIT_OBJECT_DIRECTORY"
+GIT_ALTERNATE_OBJECT_DIRECTORIES = "GIT_ALTERNATE_OBJECT_DIRECTORIES"
 GIT_QUIETLY: Mapping[str, str] = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
 """Reading takes no lock that somebody else may want, and nothing waits for a password."""

@@ -17,6 +17,7 @@
     │  ├─ AwaitsApproval        an erasure is planned, and somebody has to let it begin
     │  ├─ WouldEmptyData        the erasure would leave nothing to train on
     │  └─ VerificationFailed    a certificate, proof or ledger does not verify
+    ├─ Halted                   exit code 1: wrong use that shows after something was changed; run again, it goes on there
     ├─ Damaged                  exit code 1: stored bytes do not match their digest
     ├─ CodeFailed               exit code 1: code that is not this package's, or a bug of it, raised; its words are kept apart
     ├─ ParentMoved              exit code 1: the alias moved while a candidate was made; run again
@@ -112,6 +113,10 @@ class VerificationFailed(Refused):
     """A certificate, a proof or the ledger does not verify."""
 
 
+class Halted(UnlearningError):
+    """Wrong use that shows after something was changed: where it stopped, what to put right, how to go on."""
+
+
 class Damaged(UnlearningError):
     """Stored bytes do not match their digest."""
 
@@ -132,6 +137,15 @@ class Unforeseen(UnlearningError):
     """Nobody thought of it; the exit code is that of `sysexits.h` for an error in the software itself."""
 
     exit_code = 70
+
+
+@contextmanager
+def begun(what: str, go_on: str) -> Iterator[None]:
+    """From where something is changed: turns WrongUse, which says that nothing was, into Halted. what: has stopped."""
+    try:
+        yield
+    except WrongUse as error:
+        raise Halted(f"{what} stopped, and what it did so far stays: {error}; then {go_on}: it goes on there") from error
 
 
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})

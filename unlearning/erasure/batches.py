@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
 
 from unlearning.domain import lifecycle
 from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.entities import ErasureRequest
+from unlearning.domain.errors import UnlearningError
 from unlearning.domain.events import ErasureStarted
 from unlearning.domain.planning import plan as planning
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import plan
-from unlearning.project import guards
+from unlearning.project import guards, preflight
 from unlearning.project.holdings import Holdings
 from unlearning.project.requests import chosen
 from unlearning.project.tables import current_version, require_index_key
@@ -39,7 +41,7 @@ def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = 
     guards.books(workspace)
     with workspace.ledger.exclusive("batches"):
         requests = _unended(workspace, request_ids)
-        require_index_key(workspace, {request.token for request in requests})
+        _require_ready(workspace, requests, clock)
         unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
         fresh = sorted({request.group for request in requests if not request.erasure_id})
         half_done = _half_done(workspace, clock)
@@ -49,8 +51,6 @@ def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = 
             if erasure.refused:
                 start(erasure, erasure.started.requests)
         if fresh:
-            if not started:
-                _check_ready(workspace)
             started.append(Erasure(workspace, planning.erasure_id(fresh), clock))
             start(started[-1], fresh)
     return started
@@ -75,18 +75,41 @@ def _half_done(workspace: Workspace, clock: Clock) -> list[Erasure]:
     ]
 
 
-def _check_ready(workspace: Workspace) -> None:
-    """Raises WrongUse for a project that no erasure can begin in, before anything is recorded.
+def _require_ready(workspace: Workspace, requests: Sequence[ErasureRequest], clock: Clock) -> None:
+    """Raises what `preflight.require` does where no erasure can be carried out, before anything is recorded.
 
-    Not asked while an erasure is unfinished: a killed one may have left a table that only it can put right.
+    What the tables are is not asked while an erasure is unfinished: a killed one may have left one that only it can put right.
     """
-    holdings = Holdings.of(workspace)
-    for path, person in holdings.tables.items():
-        current_version(workspace, path, person)
+    half_done = _half_done(workspace, clock)
+    if not requests and not half_done:
+        return
+    tokens = {request.token for request in requests}
+    unfinished = half_done or any(request.erasure_id for request in requests)
+    more = () if unfinished else (_tables, _own_model)
+    rewrites = any(request.state != "purging" for request in requests)
+    checks = {**preflight.TRAINING, **preflight.ERASING} if rewrites else preflight.TRAINING
+    preflight.require(workspace, checks, partial(_index_key, tokens), *more)
+
+
+def _index_key(tokens: Collection[str], workspace: Workspace) -> Iterator[UnlearningError]:
+    require_index_key(workspace, tokens)
+    yield from ()
+
+
+def _tables(workspace: Workspace) -> Iterator[UnlearningError]:
+    for path, person in Holdings.of(workspace).tables.items():
+        try:
+            current_version(workspace, path, person)
+        except UnlearningError as error:
+            yield error
+
+
+def _own_model(workspace: Workspace) -> Iterator[UnlearningError]:
     if workspace.settings.own:
         plan.check_ready(workspace)
     else:
-        holdings.require_tables()
+        Holdings.of(workspace).require_tables()
+    yield from ()
 
 
 def start(erasure: Erasure, requests: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain import derivation
 from unlearning.domain.derivation import Edge
-from unlearning.domain.errors import ProjectError, WrongUse
+from unlearning.domain.errors import ProjectError, WrongUse, begun
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import gaps, index, sources
 from unlearning.lineage.history import unwalked
@@ -53,11 +53,13 @@ def follow(workspace: Workspace, *, everything: bool = False) -> Round:
     said = workspace.followed.sources()
     found = {version.model: _evidence(version, registry, said) for version in registry.fresh}
     fed = _sources(found, said)
-    opening = _open(workspace, history, fed, everything=everything)
-    workspace.lineage.add_edges(edges)
-    missing = gaps.of_round(workspace, registry, opening, found, fed, shallow=history.shallow)
-    workspace.followed.keep(_findings(registry, read, history, opening, found, fed, missing))
-    _mark_deleted(workspace, registry)
+    _ = workspace.keys  # whatever is refused before here has changed nothing
+    with begun("following", "run `unlearn follow`"):
+        opening = _open(workspace, history, fed, everything=everything)
+        workspace.lineage.add_edges(edges)
+        missing = gaps.of_round(workspace, registry, opening, found, fed, shallow=history.shallow)
+        workspace.followed.keep(_findings(registry, read, history, opening, found, fed, missing))
+        _mark_deleted(workspace, registry)
     after = workspace.lineage.data_versions()
     return Round(
         model_versions=len(registry.versions),

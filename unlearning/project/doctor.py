@@ -1,16 +1,17 @@
-"""What is wrong with how a project is set up, before it does harm: so far, people's tables that Git keeps or would take."""
+"""What is wrong with how a project is set up, before it does harm: tables that Git keeps, and all that `preflight` asks."""
 
 from __future__ import annotations
 
 import io
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import Refused, WrongUse
+from unlearning.project import preflight
 from unlearning.project.holdings import Holdings
+from unlearning.project.preflight import Diagnosis
 from unlearning.stores.dvc import folders
 from unlearning.stores.git import ignoring, tracked
 from unlearning.stores.scans.looking import look
@@ -23,25 +24,13 @@ _NO_TABLES = (".py", ".md", ".yaml", ".yml", ".toml", ".cfg", ".lock", ".dvc", "
 """Ends of names of which nobody makes a table; the sweep opens these too."""
 
 
-@dataclass(frozen=True)
-class Diagnosis:
-    """One check."""
-
-    check: str
-    passed: bool
-    paths: Sequence[str] = ()
-    remedy: str = ""
-    """How to mend it."""
-
-    @property
-    def line(self) -> str:
-        """The same for people."""
-        what = f": {', '.join(self.paths)}; {self.remedy}" if not self.passed else ""
-        return f"{'ok' if self.passed else 'mend':<4}  {self.check}{what}"
-
-
 def examine(workspace: Workspace) -> list[Diagnosis]:
     """Every check."""
+    return [*_people_in_git(workspace), *preflight.examine(workspace)]
+
+
+def _people_in_git(workspace: Workspace) -> list[Diagnosis]:
+    """Tables of people that Git keeps, kept, or would take."""
     git = workspace.data.git
     index, head = tracked.index(git), tracked.head(git)
     now, gone = _tables(workspace, index), _tables(workspace, {path: blob for path, blob in head.items() if path not in index})
@@ -60,7 +49,7 @@ def examine_staged(workspace: Workspace) -> list[Diagnosis]:
 
 def warn(workspace: Workspace) -> list[str]:
     """What to say before a training or an erasure. Raises Refused while Git tracks a table of people."""
-    found = [one for one in examine(workspace) if not one.passed]
+    found = [one for one in _people_in_git(workspace) if not one.passed]
     if found and found[0].check == _INDEX:
         raise Refused(
             f"Git tracks tables of people, and keeps them in every commit and clone: {', '.join(found[0].paths)}; "

@@ -2,16 +2,18 @@
 
 The evidence is there anyway: the lineage names versions and trained states that must be in the registry and the checkpoint
 store.
-DVC's cache and remotes are known by a mark (`stores/dvc/recognition.py`).
+DVC's cache and remotes are known by a mark (`stores/dvc/recognition.py`), keys by their public ids (`stores/keys.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain.errors import NotFound, Unavailable
+from unlearning.domain.errors import KeyFileError, NotFound, ProjectError, Unavailable, UnlearningError
 from unlearning.domain.events import ModelTrained
 from unlearning.project.holdings import adoptions
 
@@ -36,6 +38,65 @@ def books(workspace: Workspace) -> None:
             f"the ledger ({_shown(workspace.settings.stores.ledger)}) is empty, and the lineage knows {len(known)} trained "
             "versions; restore it, or correct stores.ledger"
         )
+
+
+def before_init(root: Path, environ: Mapping[str, str]) -> None:
+    """Raises ProjectError inside another project, KeyFileError where keys were lost: new ones would only hide that."""
+    from unlearning.project.workspace import project_root
+    from unlearning.stores import keys
+
+    if (outer := project_root(root)) not in (None, root):
+        raise ProjectError(f"{root} is a folder of the project in {outer}, and no project is made in another; go to {outer}")
+    used, folder = keys.remembered(root), _key_folder(root)
+    gone = [name for name in keys.missing(folder, environ) if _was_used(root, name, used, folder)]
+    if gone:
+        raise KeyFileError(
+            f"keys that this project was used with are gone from {folder}: {', '.join(gone)}; with new ones nobody is found "
+            "again. Restore them from your backup; docs/operations.md (`Keys`) says what to do about one that is lost"
+        )
+
+
+def after_init(root: Path) -> None:
+    """Remember the keys that the project has now; what is wrong with one is said by the first command that needs it."""
+    from unlearning.project.workspace import open_workspace
+    from unlearning.stores import keys
+
+    with suppress(UnlearningError):
+        keys.note(root, open_workspace(root).keys.ids)
+
+
+def _key_folder(root: Path) -> Path:
+    from unlearning.project import settings
+
+    try:
+        return root / settings.load(root).stores.keys
+    except UnlearningError:  # no settings yet, or some that `unlearn init` mends
+        return root / settings.Stores().keys
+
+
+def _was_used(root: Path, name: str, used: Mapping[str, str], folder: Path) -> bool:
+    """By what is remembered or, in a project of an earlier version, by its ledger; a key that was put away may be replaced."""
+    from unlearning.stores import keys
+
+    if name == "signing" and (folder / keys.PUBLIC).exists():
+        return True
+    if used:
+        return name in used and used[name] not in keys.retired(name, folder)
+    return not keys.retired(name, folder) and _has_ledger(root)
+
+
+def _has_ledger(root: Path) -> bool:
+    from unlearning.project.settings import load
+    from unlearning.project.workspace import Workspace
+
+    try:
+        workspace = Workspace(root=root, settings=load(root))
+    except UnlearningError:
+        return (root / ".unlearning/ledger.db").exists()
+    address = workspace.settings.stores.ledger
+    if address.startswith("sqlite") and not (root / address.partition("///")[2]).exists():
+        return False
+    return workspace.ledger.head()[0] > 0
 
 
 def _shown(address: str) -> str:

@@ -5,6 +5,7 @@ Secrets and addresses may come from the environment instead: `unlearning.domain.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -252,6 +253,17 @@ class Settings(_Section):
         if self.model is None or self.recipe is None:
             return None
         return Own(self.model, self.alias, self.recipe, self.data)
+
+
+def is_project(folder: Path) -> bool:
+    """The folder has settings of ours, valid or not."""
+    try:
+        return _OURS.search((folder / FILE).read_bytes()) is not None
+    except OSError:
+        return False
+
+
+_OURS = re.compile(rf"^[\"']?{SECTION}[\"']?\s*:".encode(), re.MULTILINE)
 
 
 def load(root: Path) -> Settings:

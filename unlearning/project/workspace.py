@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain.environ import MLFLOW_BACKEND_STORE_URI, MLFLOW_TRACKING_URI
 from unlearning.domain.errors import WrongUse
-from unlearning.project.settings import Own, Settings, load
+from unlearning.project.settings import Own, Settings, is_project, load
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -42,7 +42,7 @@ class Workspace:
         """The secrets, from the environment or the key folder."""
         from unlearning.stores import keys
 
-        return keys.load(self.path(self.settings.stores.keys), os.environ)
+        return keys.load(self.path(self.settings.stores.keys), os.environ, keys.remembered(self.root))
 
     @cached_property
     def trusted_keys(self) -> tuple[bytes, ...]:
@@ -168,7 +168,23 @@ class Workspace:
         return connect(url, self.root)
 
 
-def open_workspace(root: Path) -> Workspace:
-    """The project in a folder. Raises ProjectError or SettingsError."""
-    root = root.resolve()
+def open_workspace(folder: Path) -> Workspace:
+    """The project that a folder is in. Raises ProjectError or SettingsError."""
+    folder = folder.resolve()
+    root = project_root(folder) or next((one for one in (folder, *folder.parents) if _is_top(one)), folder)
     return Workspace(root=root, settings=load(root))
+
+
+def project_root(folder: Path) -> Path | None:
+    """The nearest folder, itself or above it, that is a project; none beyond its Git repository."""
+    for one in (folder, *folder.parents):
+        if is_project(one):
+            return one
+        if (one / ".git").exists():
+            break
+    return None
+
+
+def _is_top(folder: Path) -> bool:
+    """Where a project would be made."""
+    return (folder / ".dvc").exists() or (folder / ".git").exists()

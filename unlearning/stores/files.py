@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,16 +28,38 @@ def replacing(out: Path, *, like: Path | None = None) -> Iterator[BinaryIO]:
     """A stream whose bytes become `out` when the block ends well; otherwise `out` stays as it was.
 
     like: the file whose permissions `out` gets (and stays writable for its owner); without one, only its owner reads it.
-    The temporary name is fixed, so what a killed run left behind is overwritten by the next one.
+    The temporary name is fixed, so what a killed run left behind is overwritten by the next one; two at once take turns.
     """
     temporary = out.with_name(f".{out.name}.part")
-    try:
-        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE), "wb") as stream:
+    with open(_alone(temporary), "wb") as stream:
+        try:
             yield stream
             if like is not None:
                 os.fchmod(stream.fileno(), (like.stat().st_mode & 0o777) | _WRITABLE)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+            temporary.replace(out)  # while the lock is held: the file under this name is nobody else's
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def taking_turns(path: Path) -> Iterator[None]:
+    """One process at a time for whatever this path stands for; the lock beside it is gone when its process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(f"{path.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+def _alone(temporary: Path) -> int:
+    """A descriptor of an empty file under this name, which no other writer has."""
+    while True:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), temporary.stat()):
+                os.ftruncate(descriptor, 0)
+                return descriptor
+        os.close(descriptor)  # whoever held it has renamed it meanwhile

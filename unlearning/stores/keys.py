@@ -2,10 +2,15 @@
 
 Index, partition and suppression keys are apart, so that rotating one moves nobody in the others. They come from the environment
 (the names are listed in `settings.py`) or from files that only their owner can read; never from a database.
+
+A project remembers the public ids of its keys: with another key nobody is found again, and a new one would hide that the old
+one is lost. The partition, suppression and signing keys may be replaced by whoever keeps the old one in `retired/`.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import secrets
 import stat
@@ -27,13 +32,16 @@ from cryptography.hazmat.primitives.serialization import (
 from unlearning.domain.environ import INDEX_KEY, PARTITION_KEY, SIGNING_KEY, SUPPRESSION_KEY
 from unlearning.domain.errors import KeyFileError
 from unlearning.domain.hashing import key_id
-from unlearning.stores.files import whole
+from unlearning.stores.files import replacing, taking_turns, whole
 
 TOKEN_KEYS = ("index", "partition", "suppression")
 _VARIABLES = dict(zip(TOKEN_KEYS, (INDEX_KEY, PARTITION_KEY, SUPPRESSION_KEY), strict=True))
 SIGNING, PUBLIC = "signing.pem", "signing.pub"
 RETIRED = "retired"
-"""Folder of the public keys that were rotated away: what they signed still verifies."""
+"""Folder of the keys that were rotated away, of a signing key its public half: what it signed still verifies."""
+FILE = ".unlearning/keys.json"
+"""In the project: name of a key → its public id; nothing in it is secret."""
+ALL = (*TOKEN_KEYS, "signing")
 
 _KEY_BYTES = 32
 
@@ -60,6 +68,11 @@ class Keys:
         """The Ed25519 public key, SubjectPublicKeyInfo PEM: what others verify with."""
         return _public_pem(_signing_key(self.signing, "the signing key"))
 
+    @property
+    def ids(self) -> dict[str, str]:
+        """Name → public id of each."""
+        return {name: key_id(getattr(self, name)) for name in TOKEN_KEYS} | {"signing": _public_id(self.public)}
+
 
 def create(folder: Path) -> list[Path]:
     """Makes the key files that are missing and says which; what exists is never touched.
@@ -83,10 +96,45 @@ def create(folder: Path) -> list[Path]:
     return made
 
 
-def load(folder: Path, environ: Mapping[str, str]) -> Keys:
+def remembered(root: Path) -> dict[str, str]:
+    """Name → public id of the keys that a project was used with; empty for one that was never used. Raises KeyFileError."""
+    try:
+        found = json.loads((root / FILE).read_text("utf-8"))
+        return {str(name): str(one) for name, one in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        raise KeyFileError(f"{FILE} is no JSON object of names and ids; restore it from a backup") from error
+
+
+def note(root: Path, ids: Mapping[str, str]) -> None:
+    """Remember the ids of keys that were loaded, and so are those of this project."""
+    if ids.items() <= remembered(root).items():
+        return
+    with taking_turns(root / FILE):
+        known = remembered(root)
+        with replacing(root / FILE) as stream:
+            stream.write(json.dumps(known | dict(ids), indent=1, sort_keys=True).encode())
+
+
+def missing(folder: Path, environ: Mapping[str, str]) -> list[str]:
+    """The keys that are neither in the environment nor in the folder."""
+    return [name for name in ALL if not environ.get(variable(name)) and not (folder / _file(name)).exists()]
+
+
+def retired(name: str, folder: Path) -> frozenset[str]:
+    """Public ids of the keys of one kind that were put away on purpose; an index key never is: nobody would be found."""
+    if name == "signing":
+        return frozenset(map(_public_id, _retired(folder)))
+    files = (folder / RETIRED).glob(f"{name}*.key") if name != "index" else ()
+    return frozenset(key_id(_hex(file.read_text("ascii", "replace"), str(file))) for file in files)
+
+
+def load(folder: Path, environ: Mapping[str, str], known: Mapping[str, str] | None = None) -> Keys:
     """The project's keys, each from the environment when it is named there, else from its file.
 
-    Raises KeyFileError when one is missing, malformed, readable by others, or the same as another.
+    known: the ids that the project remembers. Raises KeyFileError when one is missing, malformed, readable by others, the same
+    as another, or not the one that the project was used with.
     """
     found = {name: _token_key(name, folder, environ) for name in TOKEN_KEYS}
     if len(set(found.values())) < len(found):
@@ -94,7 +142,20 @@ def load(folder: Path, environ: Mapping[str, str]) -> Keys:
     given = environ.get(SIGNING_KEY)
     signing = given.encode() if given else read_private(folder / SIGNING)
     _signing_key(signing, SIGNING_KEY if given else str(folder / SIGNING))
-    return Keys(**found, signing=signing)
+    loaded = Keys(**found, signing=signing)
+    if others := [name for name, one in loaded.ids.items() if _is_another(name, one, folder, known or {})]:
+        raise KeyFileError(
+            f"another {' and '.join(others)} key than this project was used with ({FILE}): nobody would be found with it, or "
+            f"what it made would not fit. Restore {', '.join(map(_file, others))} from your backup; {_HOW}"
+        )
+    return loaded
+
+
+_HOW = "to replace a key on purpose see `Rotate` in docs/operations.md"
+
+
+def _is_another(name: str, one: str, folder: Path, known: Mapping[str, str]) -> bool:
+    return known.get(name, one) != one and known[name] not in retired(name, folder)
 
 
 def load_one(name: str, folder: Path, environ: Mapping[str, str]) -> bytes | None:
@@ -121,14 +182,26 @@ def _retired(folder: Path) -> tuple[bytes, ...]:
 
 
 def variable(name: str) -> str:
-    """The environment variable that holds a token key."""
-    return _VARIABLES[name]
+    """The environment variable that holds a key."""
+    return _VARIABLES.get(name, SIGNING_KEY)
+
+
+def _file(name: str) -> str:
+    return SIGNING if name == "signing" else f"{name}.key"
+
+
+def _public_id(public: bytes) -> str:
+    return hashlib.sha256(public).hexdigest()[:16]
 
 
 def _token_key(name: str, folder: Path, environ: Mapping[str, str]) -> bytes:
     path = folder / f"{name}.key"
     given = environ.get(variable(name))
     where, text = (variable(name), given) if given else (str(path), read_private(path).decode("ascii", "replace"))
+    return _hex(text, where)
+
+
+def _hex(text: str, where: str) -> bytes:
     try:
         key = bytes.fromhex(text.strip())
     except ValueError:
@@ -146,7 +219,10 @@ def read_private(path: Path) -> bytes:
     try:
         mode, content = stat.S_IMODE(path.stat().st_mode), whole(path)
     except FileNotFoundError as error:
-        raise KeyFileError(f"{path} does not exist; run `unlearn init`, or set the key in the environment") from error
+        raise KeyFileError(
+            f"{path} does not exist; restore it from your backup, or set the key in the environment. Only a project that never "
+            "had keys gets them from `unlearn init`"
+        ) from error
     except OSError as error:
         raise KeyFileError(f"{path} cannot be read: {error.strerror}; expected a file that belongs to you") from error
     if mode & 0o077:

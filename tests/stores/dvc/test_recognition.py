@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,3 +156,16 @@ def test_a_broken_memory_is_not_taken_for_an_empty_one(project: Path) -> None:
         (project / recognition.FILE).write_text(content)
         with pytest.raises(Damaged, match="restore it"):
             recognition.remembered(project)
+
+
+def test_two_that_mark_a_store_at_once_remember_the_mark_that_lies_there(project: Path, tmp_path: Path) -> None:
+    """In processes of their own, as commands are."""
+    script = (
+        "import sys; from pathlib import Path; from unlearning.stores.dvc import recognition, remotes, repository;"
+        "root = Path(sys.argv[1]); recognition.note(root, remotes.every_store(repository.DvcData(root)))"
+    )
+    running = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", script, str(project)]) for _ in range(3)]
+    assert [one.wait(120) for one in running] == [0, 0, 0]
+    known = recognition.remembered(project)
+    assert (tmp_path / "remote" / recognition.MARK).read_text().strip() == known[REMOTE]
+    assert known.keys() == {CACHE, REMOTE}

@@ -40,6 +40,7 @@ def follow(root: Path, as_json: bool, everything: bool, columns: Sequence[str]) 
     from unlearning.traces import proposals
 
     workspace = open_project(root)
+    _ = workspace.keys, workspace.data, workspace.person  # a round that they refuse keeps no column
     for column in columns:
         following.add_column(workspace, column)
     prefect_at_home(workspace)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from unlearning.entrypoints.cli.shared import KEYS, answer, decide, json_option,
 if TYPE_CHECKING:
     from unlearning.domain.entities import CheckResult
     from unlearning.entrypoints.scaffold.former import Line
+    from unlearning.project.preflight import Diagnosis
 
 
 @click.command()
@@ -33,6 +35,7 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool, hook: b
     from unlearning.domain.codec import write
     from unlearning.domain.errors import WrongUse
     from unlearning.entrypoints.scaffold import scaffold
+    from unlearning.project import guards
     from unlearning.stores import keys
     from unlearning.stores.dvc.repository import DvcData
     from unlearning.traces import proposals
@@ -40,7 +43,9 @@ def init(root: Path, as_json: bool, model: str | None, adopt_only: bool, hook: b
     if adopt_only and model is not None:
         raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
     root, named = root.resolve(), None if adopt_only else model or "diagnosis"
+    guards.before_init(root, os.environ)
     done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
+    guards.after_init(root)
     advice = list(_hook(root, done)) if hook else []
     to_change = scaffold.to_change(root)
     todo = proposals.of_new_project(DvcData(root))
@@ -180,7 +185,9 @@ def demo(folder: Path, as_json: bool) -> None:
     "--staged", is_flag=True, help="Only what is about to be committed, as the Git hook of `unlearn init --hook` asks."
 )
 def doctor(root: Path, as_json: bool, staged: bool) -> None:
-    """Check that Git keeps no table of people and would take none; exits 1 when something is to be mended.
+    """Check all that a training and an erasure need, and that Git keeps no table of people; exits 1 when something is amiss.
+
+    `unlearn train` and `unlearn erase` ask for their part of it before they change anything. Nothing is changed here.
 
     \b
     Example:  unlearn doctor --json | jq '.[] | select(.passed | not)'
@@ -188,10 +195,23 @@ def doctor(root: Path, as_json: bool, staged: bool) -> None:
     from unlearning.project import doctor as diagnosing
 
     workspace = open_project(root)
-    found = diagnosing.examine_staged(workspace) if staged else diagnosing.examine(workspace)
+    found = diagnosing.examine_staged(workspace) if staged else [*diagnosing.examine(workspace), _prefect()]
     answer(as_json, found, [one.line for one in found])
     if not all(one.passed for one in found):
         raise click.exceptions.Exit(1)
+
+
+def _prefect() -> Diagnosis:
+    """Whether the server that is named answers; where none is, each command starts one of its own."""
+    from unlearning.domain.errors import Unavailable
+    from unlearning.entrypoints.flows import embedded
+    from unlearning.project.preflight import Diagnosis
+
+    try:
+        embedded.ready()
+    except Unavailable as error:
+        return Diagnosis("Prefect answers", False, remedy=str(error))
+    return Diagnosis("Prefect answers", True)
 
 
 COMMANDS = (init, prepare, check, train, evaluate, doctor, demo)

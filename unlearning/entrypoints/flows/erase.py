@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from unlearning.domain.chain import Replay, Trained
-from unlearning.domain.errors import ParentMoved, Refused, needing_room
+from unlearning.domain.errors import ParentMoved, Refused, begun, needing_room
 from unlearning.domain.events import CandidateValidated
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
@@ -71,6 +71,7 @@ def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard:
     """One process at a time for one batch: a second one waits, and then finds every step done."""
     with (
         needing_room(),
+        begun(erasure.erasure_id, "run `unlearn erase`"),
         workspace.ledger.exclusive(erasure.erasure_id),
         openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
     ):

@@ -7,6 +7,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
+from unlearning.domain.errors import begun
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
@@ -33,9 +34,10 @@ def _told(workspace: Workspace) -> stages.TrainingReport:
 
 def _train(workspace: Workspace) -> stages.TrainingReport:
     work = step("load", lambda: stages.load(workspace), say=report.say_loaded)
-    trained = step("fit", lambda: stages.fit(work, map=mapped), say=report.say_fitted)
-    judged = step("judge", lambda: stages.judge(work, trained))
-    return step("register", lambda: stages.register(work, trained, judged), say=lambda done: str(done.made))
+    with begun("the training", "run `unlearn train`"):
+        trained = step("fit", lambda: stages.fit(work, map=mapped), say=report.say_fitted)
+        judged = step("judge", lambda: stages.judge(work, trained))
+        return step("register", lambda: stages.register(work, trained, judged), say=lambda done: str(done.made))
 
 
 def run(workspace: Workspace) -> stages.TrainingReport:

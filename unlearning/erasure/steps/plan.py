@@ -12,11 +12,10 @@ from unlearning.domain.planning import plan as planning
 from unlearning.domain.planning.order import in_order
 from unlearning.domain.planning.plan import OwnPlan, Plan
 from unlearning.domain.versions import ModelVersion
-from unlearning.erasure import preflight
 from unlearning.erasure.search import Search, shaped_records
 from unlearning.lineage import adoption, origins
 from unlearning.lineage.shaped import superseded
-from unlearning.project import plugins
+from unlearning.project import plugins, preflight
 from unlearning.project.holdings import adoptions
 from unlearning.project.training import train
 from unlearning.project.training.registration import parent_of, record_of

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from unlearning.domain.errors import NotFound, ParentMoved
 from unlearning.domain.events import DataRedacted
 from unlearning.domain.versions import DataVersion
-from unlearning.erasure import decisions, preflight
+from unlearning.erasure import decisions
+from unlearning.project import preflight
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
 from unlearning.project.tables import current_version, index_table

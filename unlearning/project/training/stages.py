@@ -13,7 +13,7 @@ from unlearning.domain.errors import ValidationRefused
 from unlearning.domain.events import ModelTrained
 from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
-from unlearning.project import settings, suppression
+from unlearning.project import preflight, settings, suppression
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_in
 from unlearning.project.tables import current_version, index_table
@@ -22,16 +22,20 @@ from unlearning.project.training.registration import parent_of, record_of
 from unlearning.project.training.train import Map
 from unlearning.project.training.training_set import TrainingSet, training_set
 from unlearning.project.workspace import Workspace
-from unlearning.stores.dvc import recognition
-from unlearning.stores.dvc.remotes import every_store
 from unlearning.stores.tables import redaction, tables
 
 
 def prepare(workspace: Workspace, *, clock: Clock = utc_now) -> dict[str, int]:
     """Source → training and holdout tables, by person; rows of each, and of erased people who came back and were dropped.
 
-    Raises SubjectsReturned, before anything is written, when the policy is to refuse them.
+    Raises SubjectsReturned, before anything is written, when the policy is to refuse them. Waits while an erasure rewrites the
+    tables: from the old source it would write again who just went.
     """
+    with workspace.ledger.exclusive("data"):
+        return _prepare(workspace, clock)
+
+
+def _prepare(workspace: Workspace, clock: Clock) -> dict[str, int]:
     data, column = workspace.own.data, workspace.recipe.person
     source = workspace.path(data.source)
     back = suppression.admit(workspace, {data.source: column}, clock=clock)
@@ -136,18 +140,25 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
 
     Raises SubjectsReturned when erased people are back in it and the policy is to refuse them.
     """
+    _ = workspace.own
+    preflight.require(workspace, preflight.TRAINING)
+    with workspace.ledger.exclusive("data"):  # no table is rewritten between one reading and the next
+        return _load(workspace, clock)
+
+
+def _load(workspace: Workspace, clock: Clock) -> Training:
     own, person = workspace.own, workspace.recipe.person
-    recognition.note(workspace.data.root, every_store(workspace.data))
-    suppression.admit(workspace, {own.data.train: person}, clock=clock)
-    version = current_version(workspace, own.data.train, person)
-    for path in own.data.tables:
-        index_table(workspace, current_version(workspace, path, person), workspace.path(path), person)
-    position = workspace.ledger.head()[0]
+    versions = {path: current_version(workspace, path, person) for path in own.data.tables}
+    version, position = versions[own.data.train], workspace.ledger.head()[0]
     table = tables.read(workspace.path(version.path), person=person, named=version.path)
     people = suppression.suppressed(workspace.ledger.state(), position)
     left_out = suppression.listed(workspace, table, people, column=person)
     with tables.about(version.path):
         retain = training_set(workspace, table, exclude=left_out.keys())
+    # Nothing is recorded before all of it was read: what cannot be used leaves no trace.
+    suppression.admit(workspace, {own.data.train: person}, clock=clock)
+    for path, one in versions.items():
+        index_table(workspace, one, workspace.path(path), person)
     behind = workspace.models.alias(own.model, own.alias)
     return Training(
         workspace=workspace,
@@ -171,9 +182,10 @@ def register(work: Training, trained: Trained, report: judging.ModelReport, *, c
     """Register the version, and point the alias at it when every check passed."""
     workspace = work.workspace
     data = current_version(workspace, workspace.own.data.train, workspace.recipe.person)
-    record = work.done or registration.register(
-        workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
-    )
+    with workspace.ledger.exclusive(f"register:{workspace.own.model}"):  # two that train the same register it once
+        record = work.done or registration.register(
+            workspace, trained, work.retain, data=data, metrics=report.metrics, suppressed_upto=work.suppressed_upto
+        )
     if not workspace.ledger.of(ModelTrained, subject=str(record.model)):
         done = ModelTrained(data=data.digest, chain_head=registration.head(trained), passed=report.passed)
         workspace.ledger.append(str(record.model), done, at=clock())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import Damaged, Unavailable, reading
-from unlearning.stores.files import replacing, whole
+from unlearning.stores.files import replacing, taking_turns, whole
 
 if TYPE_CHECKING:
     from unlearning.stores.dvc.objects import ObjectStore
@@ -37,6 +37,13 @@ def remembered(root: Path) -> dict[str, str]:
 
 def note(root: Path, stores: Iterable[ObjectStore]) -> None:
     """Mark and remember stores that are in use and not remembered yet; one that does not answer is left for another time."""
+    known = remembered(root)
+    if strange := [store for store in stores if known.get(store.name, UNMARKED) == UNMARKED]:
+        with taking_turns(root / FILE):  # of two marks the store would keep one, and the project might remember the other
+            _note(root, strange)
+
+
+def _note(root: Path, stores: Iterable[ObjectStore]) -> None:
     known, fresh = remembered(root), dict[str, str]()
     for store in stores:
         try:
@@ -44,11 +51,17 @@ def note(root: Path, stores: Iterable[ObjectStore]) -> None:
                 fresh[store.name] = _marked(store)
         except Unavailable:
             continue
-    remember(root, fresh)
+    _remember(root, fresh)
 
 
 def remember(root: Path, fresh: Mapping[str, str]) -> None:
     """Name → mark of stores that are this project's from now on; writing the same again changes nothing."""
+    if not fresh.items() <= remembered(root).items():
+        with taking_turns(root / FILE):
+            _remember(root, fresh)
+
+
+def _remember(root: Path, fresh: Mapping[str, str]) -> None:
     known = remembered(root)
     if not fresh.items() <= known.items():
         file = root / FILE

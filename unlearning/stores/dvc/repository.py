@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import sqlite3
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -269,6 +270,10 @@ class DvcData:
                     for name, seconds in _PATIENCE.get(str(remote.get("url")).partition("://")[0], {}).items():
                         remote.setdefault(name, seconds)
                 yield repo
+        except sqlite3.OperationalError as error:  # of DVC's index of names and hashes, which a purge removes
+            raise Unavailable(
+                f"DVC's index of {self.root} cannot be used ({error}): a purge may be clearing it; run again when it is done"
+            ) from error
         except NotDvcRepoError as error:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
         except LockError as error:

@@ -87,6 +87,13 @@ def files_of(data: DvcData, stages: Collection[str]) -> tuple[list[str], list[st
         return sorted(locks | left), sorted(_path(data, out) for out in outs if out.use_cache)
 
 
+def commands(data: DvcData, names: Collection[str]) -> dict[str, str]:
+    """Stage → its command, of those of these stages that are there; of several commands the first."""
+    with data.opened() as repo:
+        found = {data.stage_name(one): one.cmd for one in repo.index.stages if one.cmd}
+    return {name: cmd if isinstance(cmd := found[name], str) else str(cmd[0]) for name in names if name in found}
+
+
 def _find(data: DvcData, repo: Repo, named: str) -> Any:
     names = {data.stage_name(one): one for one in repo.index.stages if one.cmd}
     if named not in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class SiteCachePlace:
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
         found = []
         for file in files if asked else ():
-            with file.open("rb") as stream:
+            with suppress(FileNotFoundError), file.open("rb") as stream:  # another purge took it away meanwhile
                 found += [Trace(file.name)] if asked and raw_bytes.occurs(stream, asked) else []
         return Found(tuple(found), searched=len(files), remedy=PURGE_DELETES)
 
