@@ -151,7 +151,13 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
 
 
 def _not_found(facts: NotFoundFacts) -> dict[str, Any]:
-    return {**_frame(facts.frame, decision="not_found", state="not_found"), "searched": _stated(facts.searched)}
+    return {
+        **_frame(facts.frame, decision="not_found", state="not_found"),
+        "searched": _stated(facts.searched),
+        "nearest": _stated(facts.nearest, "not looked for"),
+        "verification": _stated(facts.findings or None, "not searched"),
+        "residuals": _stated(facts.left),
+    }
 
 
 def _frame(frame: Frame, *, decision: str, state: str) -> dict[str, Any]:

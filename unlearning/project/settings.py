@@ -17,6 +17,7 @@ from unlearning.domain import spellings
 from unlearning.domain.entities import Level, Regulation
 from unlearning.domain.errors import ProjectError, SettingsError
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
+from unlearning.domain.spellings import Difference
 
 FILE = "params.yaml"
 SECTION = "unlearning"
@@ -53,6 +54,8 @@ class Subject(_Section):
     """DVC-tracked table (`identifier`, `person`) of the identifiers that mean one person."""
     spellings: tuple[str, ...] = ()
     """How an identifier is also spelled in texts and cells: `P-{}`, `{:06d}`, `MRN{}`."""
+    same_but_for: tuple[Difference, ...] = ()
+    """In what the spellings of one person may differ within a table; whatever else differs there is refused as ambiguous."""
     column: str | None = None
     """What says whose record it is where no recipe does; None: what each adoption says of its tables."""
 

@@ -25,11 +25,15 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
     \b
     Example:  unlearn prove --subject patient-4711 --data data/train.parquet@v1.0 --json > proof.json
     """
+    from unlearning.domain.spellings import said
     from unlearning.lineage import membership_proof
 
     identifier = person(subject)
-    made = membership_proof.prove(membership_proof.prover(root.resolve()), identifier, data, column=column)
-    answer(as_json, made, _lines(made))
+    prover = membership_proof.prover(root.resolve())
+    made = membership_proof.prove(prover, identifier, data, column=column)
+    absent = made["kind"] == "absence"
+    near = [said(membership_proof.nearest(prover, identifier, data, column=column))] if absent else []
+    answer(as_json, made, [*_lines(made), *near])
 
 
 COMMANDS = (prove,)
