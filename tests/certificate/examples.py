@@ -249,7 +249,12 @@ def not_found() -> NotFoundFacts:
     """The answer to somebody nobody knows."""
     stranger, tree = bytes.fromhex(hashing.token(INDEX_KEY, 99, "integer")), Tree(TOKENS)
     searched = SearchedTable(data_version("before", PEOPLE), tree.root, (Absence(stranger.hex(), tree.prove(stranger)),))
-    return NotFoundFacts(frame("C-2026-0002", (request(9, stranger),)), (searched,))
+    later, unread = NOON + timedelta(hours=1), "DVC cache: files nobody could read"
+    findings = (
+        Finding("MLflow registry", "logical", "verified", "every version's lineage", later, 0),
+        Finding(unread, "physical", "unverified", "no reader for a form", later, 2, remedy="write a reader for it"),
+    )
+    return NotFoundFacts(frame("C-2026-0002", (request(9, stranger),)), (searched,), nearest=("case",), findings=findings)
 
 
 CERTIFICATES: dict[str, Callable[[], CertificateFacts | NotFoundFacts]] = {

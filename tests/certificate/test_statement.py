@@ -117,6 +117,19 @@ def test_facts_that_may_not_be_certified_are_refused(change: Callable[[Frame], F
         assert "4711" not in str(raised.value)
 
 
+def test_not_found_says_how_near_the_nearest_spelling_was_and_what_its_search_could_not_read() -> None:
+    said = statement(not_found())["predicate"]
+    assert said["nearest"] == ["case"]
+    assert [one["outcome"] for one in said["verification"]] == ["verified", "unverified"]
+    [left] = said["residuals"]
+    assert (left["place"], left["outcome"], left["count"]) == ("DVC cache: files nobody could read", "unverified", 2)
+    assert "1 place is left or unverified" in verify(envelope_of(not_found()), keys().public).grade
+    for nearest, says in ((None, "not looked for"), ((), [])):
+        assert statement(replace(not_found(), nearest=nearest))["predicate"]["nearest"] == says
+    unsearched = statement(replace(not_found(), findings=()))["predicate"]
+    assert (unsearched["verification"], unsearched["residuals"]) == ("not searched", [])
+
+
 def test_not_found_names_what_was_searched_and_nothing_else() -> None:
     made = statement(not_found())
     assert [subject["name"] for subject in made["subject"]] == ["data/train.parquet"]

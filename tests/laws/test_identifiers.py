@@ -161,4 +161,4 @@ def test_following_reports_people_who_are_named_together_or_in_several_spellings
     elsewhere.train("model", data=[content])
     for _ in range(2):  # it is not forgotten in the next round
         [gap] = follow.follow(history.workspace).gaps
-        assert "2 people are named in one cell together with others; 1 people are spelled in several ways" in gap.why
+        assert "2 people are named in one cell together with others; 1 person is spelled in several ways (spaces)" in gap.why

@@ -14,6 +14,7 @@ from unlearning.domain import lifecycle
 from unlearning.domain.chain import Chain, Trained
 from unlearning.domain.entities import CheckResult, ErasureRequest, Impact
 from unlearning.domain.merkle import Proof
+from unlearning.domain.spellings import Difference
 from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
 
@@ -300,7 +301,16 @@ def _listed(found: Finding) -> Residual:
 
 @dataclass(frozen=True, slots=True)
 class NotFoundFacts:
-    """The answer about people of whom no record was found: where was looked, and nothing else."""
+    """The answer about people of whom no record was found: where was looked, and what that does not show."""
 
     frame: Frame = field(metadata={AS: None})
     searched: tuple[SearchedTable, ...]
+    nearest: tuple[Difference, ...] | None = field(default=None, metadata={OTHERWISE: "not looked for", **LATER})
+    """In what the nearest spelling in these tables differs; None when none could be looked for."""
+    findings: tuple[Finding, ...] = field(default=(), metadata={AS: "verification", OTHERWISE: "not searched", **LATER})
+    """Of a search of every place."""
+
+    @property
+    def left(self) -> tuple[Residual, ...]:
+        """What that search could not read, or found."""
+        return left(_listed(found) for found in self.findings if found.outcome in OPEN)

@@ -200,7 +200,8 @@ def _not_found() -> Shape:
     own = _stated(facts.NotFoundFacts)
     optional = frozenset(own["properties"]) - frozenset(own["required"])
     searched = {**own["properties"], "searched": {**own["properties"]["searched"], "minItems": 1}}
-    return _frame("not_found", ("not_found",), searched, optional)
+    left = {"residuals": _list(_out_of(_stored(Residual), *OPEN))}
+    return _frame("not_found", ("not_found",), {**searched, **left}, optional | left.keys())
 
 
 def _erased() -> Shape:

@@ -149,7 +149,12 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
 
 
 def _not_found(facts: NotFoundFacts) -> dict[str, Any]:
-    return {**_frame(facts.frame, decision="not_found", state="not_found"), **_fields(facts)}
+    return {
+        **_frame(facts.frame, decision="not_found", state="not_found"),
+        **_fields(facts),
+        "nearest": _stated(facts.nearest, "not looked for"),
+        "residuals": _stated(facts.left),
+    }
 
 
 def _frame(frame: Frame, *, decision: str, state: str) -> dict[str, Any]:

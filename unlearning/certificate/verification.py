@@ -123,7 +123,8 @@ def _verdict(recomputed: Sequence[Recomputation], predicate: Document, now: date
 def _grade(predicate: Document, *, signed: bool) -> str:
     who = "a record signed by the pinned key" if signed else "a record whose signature was not checked"
     if predicate["decision"] == "not_found":
-        return f"{who}: a search found no record"
+        unread = left_in(predicate) if predicate.get("residuals") else ()  # certificates of earlier versions list none
+        return f"{who}: a search found no record" + (f"; {say_left(unread)}" if unread else "")
     if not _trained(predicate):
         return f"{who}: {_grade_elsewhere(predicate)}"
     guarantee, replay = str(predicate.at("unlearning.guarantee")), predicate.at("unlearning.replay")

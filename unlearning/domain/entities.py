@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Literal
 
 from unlearning.domain.chain import Chain, Trained
+from unlearning.domain.spellings import Difference
 from unlearning.domain.versions import DataVersion, ModelVersion
 
 Regulation = Literal["gdpr", "ccpa", "none"]
@@ -69,6 +70,8 @@ class ErasureRequest:
     """The request this one duplicates, or its own id."""
     erasure_id: str | None = None
     certificate: str | None = None
+    nearest: tuple[Difference, ...] | None = None
+    """Of somebody who was not found: in what the nearest spelling in the tables differs; None when nobody could look."""
 
 
 # --- impact and plan ------------------------------------------------------------------------------------------------

@@ -80,19 +80,22 @@ def normalise(identifier: object, kind: IdentifierKind) -> str:
     """
     kinds = kind.split(SAID_PART)
     if len(kinds) > 1:
-        parts = zip(_parts(str(identifier), kind), kinds, strict=True)
-        return canonical([normalise(part, one) for part, one in parts]).decode()
+        pairs = zip(parts(str(identifier), kind), kinds, strict=True)
+        return canonical([normalise(part, one) for part, one in pairs]).decode()
     text = unicodedata.normalize("NFC", str(identifier)).strip()
     if not text:
         raise IdentifierError("an identifier is empty; expected a value in every line or cell")
     if kind == "integer":
         if not _INTEGER.fullmatch(text):
             raise IdentifierError("an identifier is not a whole number, but params.yaml says subject.identifier: integer")
-        return str(int(text.split(".")[0]))
+        # Sign by sign: Python turns no number of more than 4,300 digits into an int.
+        digits = "".join(str(int(one)) for one in text.split(".")[0].lstrip("+-")).lstrip("0")
+        return f"{'-' if text.startswith('-') and digits else ''}{digits or '0'}"
     if kind == "email":
         if text.count("@") != 1:
             raise IdentifierError("an identifier is no e-mail address, but params.yaml says subject.identifier: email")
-        return text.casefold()
+        # Not casefold(), which makes one person of strasse@ and straße@.
+        return unicodedata.normalize("NFC", text.lower())
     if kind == "phone":
         digits = re.sub(r"\D", "", text)
         if not digits:
@@ -101,16 +104,16 @@ def normalise(identifier: object, kind: IdentifierKind) -> str:
     return text
 
 
-def _parts(identifier: str, kind: IdentifierKind) -> list[str]:
-    """The parts of a composite identifier: as many as its kind has."""
+def parts(identifier: str, kind: IdentifierKind) -> list[str]:
+    """The parts of an identifier, as many as its kind has; of a plain one, itself. Raises IdentifierError."""
     expected = kind.count(SAID_PART) + 1
-    parts = identifier.split(PART if PART in identifier else SAID_PART)
-    if len(parts) != expected:
+    found = identifier.split(PART if PART in identifier else SAID_PART) if expected > 1 else [identifier]
+    if len(found) != expected:
         raise IdentifierError(
-            f"an identifier has {len(parts)} parts, but params.yaml says subject.identifier: {kind}; "
+            f"an identifier has {len(found)} parts, but params.yaml says subject.identifier: {kind}; "
             f"expected {expected} parts with {SAID_PART!r} between them"
         )
-    return parts
+    return found
 
 
 def several(identifier: object) -> tuple[str, ...]:

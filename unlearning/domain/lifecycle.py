@@ -372,6 +372,8 @@ def _decided(group: _Group, event: Event[Any]) -> _Group:
         case RequestReleased():
             _require(group.on_hold or bool(group.keeps), event, f"request {event.subject} is not on hold")
             return replace(group, hold=None)
+        case SubjectNotFound(nearest=nearest):
+            return replace(group, request=replace(group.request, nearest=nearest))
         case RequestCancelled() | RequestExempted():
             _require(not group.redacted, event, f"the data of request {event.subject} was redacted; expected this before")
             return replace(group, lifted_at=event.seq)
@@ -437,7 +439,14 @@ def _shown(state: State, request_id: str) -> ErasureRequest:
     shown = "on_hold" if group.on_hold else first.state
     if request_id != received.group and shown not in ENDED:
         shown = "duplicate"
-    return replace(received, state=shown, due_at=first.due_at, erasure_id=first.erasure_id, certificate=first.certificate)
+    return replace(
+        received,
+        state=shown,
+        due_at=first.due_at,
+        erasure_id=first.erasure_id,
+        certificate=first.certificate,
+        nearest=first.nearest,
+    )
 
 
 def _earliest(one: datetime | None, other: datetime | None) -> datetime | None:

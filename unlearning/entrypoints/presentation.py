@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from unlearning.domain import spellings
 from unlearning.domain.codec import write
 from unlearning.domain.foreign import shown
 from unlearning.domain.traces import count_left
@@ -62,7 +63,10 @@ def _places(title: str, places: Sequence[Residual]) -> Section:
 
 
 def _asked(request: Answered) -> tuple[str, str, str]:
-    return short(request.token), request.state.replace("_", " "), PurePosixPath(request.certificate or "").name
+    outcome = (
+        f"not found; {spellings.said(request.nearest)}" if request.state == "not_found" else request.state.replace("_", " ")
+    )
+    return short(request.token), outcome, PurePosixPath(request.certificate or "").name
 
 
 def _touched(report: ErasureReport) -> Iterable[tuple[str, str]]:

@@ -83,7 +83,7 @@ def erasure_facts(
         trains_own=erasure.plan.own is not None,
         validation=(*checks, *(check for made, _ in report.adopted_models(erasure) for check in made.checks)),
         actions=(*_actions(erasure), *_adopted_actions(erasure)),
-        findings=(*_findings(done, now), *_again(again, found, now)),
+        findings=(*findings(done, now), *_again(again, found, now)),
         residuals=left(listed, found),
         plan_digest=_digest(erasure.progress.event(PlanMade)),
         approved_by=decisions.approved_by(erasure),
@@ -305,7 +305,7 @@ def _said(step: Fact, made: AdoptedRetrained, moved: AdoptedPromoted) -> str:
     return f"in place of {', '.join(map(str, moved.versions))}; aliases moved: {aliases}"
 
 
-def _findings(done: sweep.Sweep, now: datetime) -> tuple[facts.Finding, ...]:
+def findings(done: sweep.Sweep, now: datetime) -> tuple[facts.Finding, ...]:
     """What a search of every place shows after the purge: an exit code is no evidence."""
     return tuple(_finding(row, row.how, now) for row in done.places)
 

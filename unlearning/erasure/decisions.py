@@ -323,7 +323,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             overdue=one.request_id in late,
             holds=tuple(each for each in held if each.request_id == one.group),
             extension=next((each for each in extended if each.request_id == one.group), None),
-            residuals=left.certified(workspace, [one]) if one.state == "completed_with_residuals" else (),
+            residuals=left.certified(workspace, [one]) if one.state in ("completed_with_residuals", "not_found") else (),
             readmitted=state.groups[one.group].readmitted,
         )
         for one in requests

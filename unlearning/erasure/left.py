@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def certified(workspace: Workspace, requests: Iterable[ErasureRequest]) -> tuple[Residual, ...]:
     """What the newest certificates of these requests list, each place once."""
     newest = {event.subject: event.fact for event in workspace.ledger.of(CertificateIssued)}
-    names = dict.fromkeys(one.erasure_id for one in requests if one.erasure_id)
+    # Who was not found is answered alone, whatever became of the others of the erasure.
+    names = dict.fromkeys(one.request_id if one.state == "not_found" else one.erasure_id for one in requests)
     return left(*(newest[name].left for name in names if name in newest))
 
 

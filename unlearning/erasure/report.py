@@ -22,8 +22,10 @@ from unlearning.domain.events import (
     Purged,
     VersionRegistered,
 )
-from unlearning.domain.traces import Deleted, Residual, say_left
+from unlearning.domain.spellings import Difference
+from unlearning.domain.traces import Deleted, Residual, left, say_left
 from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.erasure.left import certified
 from unlearning.lineage.named import NamedData
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ class Answered:
     token: str
     state: str
     certificate: str | None
+    nearest: tuple[Difference, ...] | None = None
+    """As of the request."""
 
 
 @dataclass(frozen=True)
@@ -143,9 +147,10 @@ def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
     impact, plan, purged = erasure.done(ImpactAssessed).impact, erasure.plan, erasure.progress.done(Purged)
     deleted, issued = purged.deleted if purged else Deleted((), (), ()), erasure.done(CertificateIssued)
     data = [NamedData.of(one) for one in impact.data_versions]
+    unfound = [one for one in erasure.requests if one.state == "not_found"]
     return ErasureReport(
         erasure_id=erasure.erasure_id,
-        requests=[Answered(one.request_id, one.token, one.state, one.certificate) for one in erasure.requests],
+        requests=[Answered(one.request_id, one.token, one.state, one.certificate, one.nearest) for one in erasure.requests],
         impact=Touched(impact.records, data, impact.model_versions, impact.shards, impact.shards_total),
         checkpoints_stale=len(impact.checkpoints_stale),
         models=[_forgot(erasure, sets, trained)] if (trained := erasure.candidate) else [],
@@ -153,7 +158,7 @@ def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
         alias=plan.own.alias if plan.own else None,
         certificate=issued.path,
         purged=[Gone(one.place, one.count) for one in deleted.removed],
-        residuals=issued.left,
+        residuals=left(issued.left, certified(erasure.workspace, unfound)),
         out_of_reach=deleted.out_of_reach,
         seconds=seconds(erasure),
     )

@@ -67,7 +67,7 @@ def search(
         version = made_from(present)
         file = workspace.path(path) if version == present else workspace.data.fetch(version)
         current.append(version)
-        rows[path], where = _look(workspace, file, path, column, wanted)
+        rows[path], where = _look(workspace, file, path, column, wanted, past=False)
         if own and path in own.data.tables:  # only these feed the shards of this project's model
             places.update(where)
         holders[version.digest] = frozenset(where)
@@ -84,7 +84,7 @@ def search(
             except NotFound:  # purged with an earlier erasure
                 lost |= held
             else:
-                places.update(_look(workspace, file, version.path, holdings.person_in(version.path), wanted)[1])
+                places.update(_look(workspace, file, version.path, holdings.person_in(version.path), wanted, past=True)[1])
     return Search(
         current=tuple(current),
         holders=holders,
@@ -101,11 +101,13 @@ def _places(each: Sequence[Places]) -> Places:
     return np.array(each, dtype=np.uint64).reshape(-1, 4)
 
 
-def _look(workspace: Workspace, file: Path, path: str, column: str, wanted: frozenset[str]) -> tuple[Places, dict[str, Places]]:
+def _look(
+    workspace: Workspace, file: Path, path: str, column: str, wanted: frozenset[str], *, past: bool
+) -> tuple[Places, dict[str, Places]]:
     """The place of each record of these people in one file, and the place of each person."""
     table = tables.read(file, person=column, named=path)
     with tables.about(path):
-        people = people_in(workspace, table, column)
+        people = people_in(workspace, table, column, past=past)
     rows = people.where[people.codes[people.mask(wanted)]]
     return rows, {token: place for token, place in zip(people.tokens, people.where, strict=True) if token in wanted}
 

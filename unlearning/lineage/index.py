@@ -14,6 +14,7 @@ from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.stores.sql.followed import EVERY_PATH, Opened, State
 from unlearning.stores.tables import parts, tables
+from unlearning.stores.tables.people import told_apart
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -104,23 +105,23 @@ class Opening:
             return self._said(content, "no person column", f"it has {tables.said_columns(table)}{asked}")
         who = tables.people(tables.read(file, person=column, named=content.path), column)
         kind, key = self.workspace.settings.subject.identifier, self.workspace.keys.index
-        (tokens,) = hashing.tokens(who.values, kind, keys=[key])
+        told = told_apart(who.values, kind, same_but_for=self.workspace.settings.subject.same_but_for)
+        tokens = hashing.keyed(key, told.fingerprints)
         shared = tables.shared_tokens(who, kind=kind, key=key)
         version = DataVersion(
             content.path, tables.digest(file), content.object, self.revs.get(content), len(who.codes), len(set(tokens))
         )
         record(self.workspace, version, [*tokens, *shared])
-        return self._said(content, "indexed", _doubts(column, len(shared), tables.collisions(who, kind)), version.digest)
+        return self._said(content, "indexed", _doubts(column, len(shared), told.doubts), version.digest)
 
     def _said(self, content: Tracked, state: State, detail: str = "", digest: str | None = None) -> Opened:
         return Opened(content, self.revs.get(content), state, detail, digest)
 
 
-def _doubts(column: str, shared: int, collisions: int) -> str:
+def _doubts(column: str, shared: int, spelled: Sequence[str]) -> str:
     """The person column, and what somebody should look at."""
     together = f"{shared} people are named in one cell together with others" if shared else ""
-    spelled = f"{collisions} people are spelled in several ways" if collisions else ""
-    return DOUBT.join(filter(None, (column, together, spelled)))
+    return DOUBT.join(filter(None, (column, together, *(one.replace(DOUBT, ", ") for one in spelled))))
 
 
 def record(workspace: Workspace, version: DataVersion, tokens: Sequence[bytes]) -> None:

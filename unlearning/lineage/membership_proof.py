@@ -14,16 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.certificate.schema import PROOF_FORMAT
-from unlearning.domain import hashing, merkle, versions
+from unlearning.domain import hashing, merkle, spellings, versions
 from unlearning.domain.codec import write
-from unlearning.domain.errors import ProjectError, WrongUse
+from unlearning.domain.errors import NeedsReview, ProjectError, WrongUse
 from unlearning.domain.hashing import IdentifierKind
+from unlearning.domain.spellings import Difference
 from unlearning.domain.versions import DataVersion
 from unlearning.project import settings
+from unlearning.project.people import Present
 from unlearning.stores import keys, scratch
 from unlearning.stores.dvc import pins
 from unlearning.stores.sql.membership import TOKEN_BYTES
 from unlearning.stores.tables import tables
+from unlearning.stores.tables.people import nearest as nearest_spelling
+from unlearning.stores.tables.people import told_apart
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,6 +46,8 @@ class Prover:
     key: bytes = field(repr=False)
     origin: str
     """Where the key came from; `one-off` for a key made for this proof and kept nowhere."""
+    spellings: tuple[str, ...] = ()
+    same_but_for: tuple[Difference, ...] = ()
 
 
 def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
@@ -55,7 +61,8 @@ def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
     if project is None:
         return Prover(root, None, "text", key, origin)
     column = _recipe_column(root, project.own.recipe) if project.own else project.subject.column
-    return Prover(root, column, project.subject.identifier, key, origin)
+    subject = project.subject
+    return Prover(root, column, subject.identifier, key, origin, subject.spellings, subject.same_but_for)
 
 
 def _recipe_column(root: Path, recipe: str) -> str:
@@ -76,16 +83,22 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     """The proof about one person and one data version, as the document that `verify` checks.
 
     named: `PATH`, the table in the workspace, or `PATH@REV`. Raises WrongUse when no person column is known, NotFound for a
-    path or revision that is not there, DataError for a table without that column.
+    path or revision that is not there, DataError for a table without that column or whose people cannot be told apart,
+    IdentifierError for an identifier that may mean somebody else, NeedsReview for a person who is named with others.
     """
-    chosen = column or who.column
-    pin, table = _table(who.root, named, chosen)
-    if chosen is None:
-        has = tables.said_columns(table)
-        raise WrongUse(f"no person column is known for {named}; name it with --subject-column; the table has {has}")
-    present = tables.people(table, chosen)
-    tree = merkle.Tree({cut(who.key, value, who.identifier) for value in present.values})
-    token = cut(who.key, identifier, who.identifier)
+    pin, table, chosen = _asked_of(who, named, column)
+    [asked] = spellings.asked([identifier], who.identifier, who.spellings)
+    with tables.about(pin.path):
+        everyone = tables.people(table, chosen)
+        inner = told_apart(everyone.values, who.identifier, same_but_for=who.same_but_for).certain()
+        shared = tables.shared_tokens(everyone, kind=who.identifier, key=who.key)
+    [whole] = hashing.tokens([asked], who.identifier, keys=[who.key])[0]
+    if whole in shared:
+        raise NeedsReview(f"{pin.path} names this person in one cell together with others; make one row a person of it first")
+    known = hashing.keyed(who.key, inner)
+    Present(frozenset(one.hex() for one in known), everyone.values, who.key).check_unmistaken([asked], [whole.hex()])
+    tree = merkle.Tree({one[:TOKEN_BYTES] for one in known})
+    token = whole[:TOKEN_BYTES]
     proof = tree.prove(token)
     version = DataVersion(pin.path, pin.digest, pin.object, pin.rev, len(table), tree.size)
     return {
@@ -101,9 +114,20 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     }
 
 
-def cut(key: bytes, identifier: object, kind: IdentifierKind) -> bytes:
-    """The token as trees hold it."""
-    return bytes.fromhex(hashing.token(key, identifier, kind))[:TOKEN_BYTES]
+def nearest(who: Prover, identifier: str, named: str, *, column: str | None = None) -> tuple[Difference, ...]:
+    """In what the nearest spelling in that table differs from an identifier that is not in it."""
+    _, table, chosen = _asked_of(who, named, column)
+    [asked] = spellings.asked([identifier], who.identifier, who.spellings)
+    return nearest_spelling(asked, tables.people(table, chosen).values)
+
+
+def _asked_of(who: Prover, named: str, column: str | None) -> tuple[versions.Pin, pa.Table, str]:
+    chosen = column or who.column
+    pin, table = _table(who.root, named, chosen)
+    if chosen is None:
+        has = tables.said_columns(table)
+        raise WrongUse(f"no person column is known for {named}; name it with --subject-column; the table has {has}")
+    return pin, table, chosen
 
 
 def _table(root: Path, named: str, column: str | None) -> tuple[versions.Pin, pa.Table]:

@@ -15,7 +15,7 @@ from unlearning.lineage import drawing, graph, index, membership_proof, shaped
 from unlearning.lineage.graph import Atlas
 from unlearning.lineage.named import NamedData
 from unlearning.project.holdings import adoptions
-from unlearning.project.people import index_tokens
+from unlearning.project.people import asked, index_tokens
 from unlearning.stores.files import replacing
 from unlearning.stores.sql.followed import Gap
 from unlearning.stores.tables.parts import is_table_name
@@ -174,7 +174,7 @@ def of_data(workspace: Workspace, named: str) -> OfData:
 
 def of_subject(workspace: Workspace, identifier: str) -> OfSubject:
     """A person: every data version that holds them, every model version they shaped, and what was made from those."""
-    (token,) = index_tokens(workspace, [identifier])
+    (token,) = index_tokens(workspace, asked(workspace, [identifier]))
     found = shaped.holding(workspace, [token])
     atlas = graph.load(workspace)
     holders = {one.digest: people for one, people in found.items()}

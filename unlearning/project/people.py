@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain import hashing
-from unlearning.domain.errors import NeedsReview
+from unlearning.domain import hashing, spellings
+from unlearning.domain.errors import IdentifierError, NeedsReview
 from unlearning.domain.partition import Places, places
+from unlearning.domain.spellings import DIFFERENCES, Difference
 from unlearning.stores.tables import tables
+from unlearning.stores.tables.people import nearest_of, told_apart
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,19 +54,70 @@ class People:
         return np.fromiter((token in wanted for token in self.tokens), bool, len(self.tokens))[self.codes]
 
 
+def asked(workspace: Workspace, identifiers: Iterable[str]) -> list[str]:
+    """What somebody typed, each when it can mean one person only. Raises IdentifierError that says which ones cannot."""
+    subject = workspace.settings.subject
+    return spellings.asked(identifiers, subject.identifier, subject.spellings)
+
+
 def index_tokens(workspace: Workspace, identifiers: Iterable[object]) -> list[str]:
     """The index token of each identifier. Raises IdentifierError."""
     (tokens,) = hashing.tokens(identifiers, workspace.settings.subject.identifier, keys=[workspace.keys.index])
     return [token.hex() for token in tokens]
 
 
-def people_in(workspace: Workspace, table: pa.Table, column: str) -> People:
-    """The people of a table; raises DataError when the column is missing or holds nulls."""
-    who, kind = tables.people(table, column), workspace.settings.subject.identifier
-    index, partition = hashing.tokens(who.values, kind, keys=[workspace.keys.index, workspace.keys.partition])
+def people_in(workspace: Workspace, table: pa.Table, column: str, *, past: bool = False) -> People:
+    """The people of a table; raises DataError when the column is missing, holds nulls, or does not tell people apart.
+
+    past: an old version, which nobody can correct any more: whoever is spelled in several ways is one person there.
+    """
+    who, subject, keys = tables.people(table, column), workspace.settings.subject, workspace.keys
+    told = told_apart(who.values, subject.identifier, same_but_for=subject.same_but_for)
+    inner = told.fingerprints if past else told.certain()
     return People(
-        tokens=tuple(token.hex() for token in index),
-        where=places(partition),
+        tokens=tuple(token.hex() for token in hashing.keyed(keys.index, inner)),
+        where=places(hashing.keyed(keys.partition, inner)),
         codes=who.codes,
-        shared=frozenset(token.hex() for token in tables.shared_tokens(who, kind=kind, key=workspace.keys.index)),
+        shared=frozenset(token.hex() for token in tables.shared_tokens(who, kind=subject.identifier, key=keys.index)),
     )
+
+
+@dataclass(frozen=True)
+class Present:
+    """Who is in the tables as they are now, and how they are spelled: raw identifiers, in memory only."""
+
+    tokens: frozenset[str]
+    values: tuple[object, ...] = field(repr=False)
+    key: bytes = field(repr=False)
+
+    def spelled_nearly(self, nearby: Sequence[str]) -> tuple[Difference, ...] | None:
+        """In what the nearest spelling of anybody here differs from that of the person with these `nearby` tokens.
+
+        None without such tokens: nobody knew the identifier, or an earlier version of this package received it.
+        """
+        if len(nearby) != len(DIFFERENCES):
+            return None
+        last = nearby[-1]
+        close = (one for one in self.values if hashing.label(self.key, spellings.folds(one)[-1]) == last)
+        return nearest_of(nearby, (_labels(self.key, one) for one in close))
+
+    def check_unmistaken(self, identifiers: Iterable[str], tokens: Iterable[str]) -> None:
+        """Raises IdentifierError for who is not here and looks like somebody who is: a reader would say that it is they."""
+        pairs = enumerate(zip(identifiers, tokens, strict=True), 1)
+        missing = [(one, number) for number, (one, token) in pairs if token not in self.tokens]
+        looks = {spellings.looks(one) for one in self.values} if missing else set()
+        mistaken = [spellings.place(one, number) for one, number in missing if spellings.looks(one) in looks]
+        if mistaken:
+            raise IdentifierError(
+                f"{', '.join(mistaken)}: looks like a person of the tables who is spelled with other characters, such as other "
+                "spaces or another Unicode form; copy the identifier from the table"
+            )
+
+
+def nearby(workspace: Workspace, identifier: str) -> tuple[str, ...]:
+    """What a request keeps of how its identifier is spelled: a keyed token of it without each of `DIFFERENCES`."""
+    return _labels(workspace.keys.index, identifier)
+
+
+def _labels(key: bytes, identifier: object) -> tuple[str, ...]:
+    return tuple(hashing.label(key, one) for one in spellings.folds(identifier))

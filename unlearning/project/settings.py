@@ -19,6 +19,7 @@ from unlearning.domain.entities import Level, Regulation
 from unlearning.domain.errors import ProjectError, SettingsError, reading
 from unlearning.domain.foreign import shown
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
+from unlearning.domain.spellings import Difference
 from unlearning.stores import yaml_bombs
 
 FILE = "params.yaml"
@@ -61,6 +62,8 @@ class Subject(_Section):
     """DVC-tracked table (`identifier`, `person`) of the identifiers that mean one person."""
     spellings: tuple[str, ...] = ()
     """How an identifier is also spelled in texts and cells: `P-{}`, `{:06d}`, `MRN{}`."""
+    same_but_for: tuple[Difference, ...] = ()
+    """In what the spellings of one person may differ within a table; whatever else differs there is refused as ambiguous."""
     column: str | None = None
     """What says whose record it is where no recipe does; None: what each adoption says of its tables."""
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
-from unlearning.domain.errors import KeyFileError
+from unlearning.domain.errors import KeyFileError, NotFound, RecipeError
 from unlearning.domain.events import RequestReceived
 from unlearning.domain.versions import DataVersion
-from unlearning.project.people import People, people_in
+from unlearning.project.holdings import Holdings
+from unlearning.project.people import People, Present, people_in
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -40,6 +41,35 @@ def current_version(workspace: Workspace, path: str, person: str) -> DataVersion
     """
     with tables.about(path):
         return workspace.data.current(path, person=person, identifier=workspace.settings.subject.identifier)
+
+
+def present(workspace: Workspace) -> Present:
+    """Who is in the tables that lie here now; one that does not, or that no recipe can read, is left out.
+
+    Raises DataError for a table that does not tell people apart: whoever asks about somebody in it could be told anything.
+    """
+    found, values = set[str](), dict[object, None]()
+    try:
+        here = Holdings.of(workspace).tables
+    except RecipeError:
+        here = {}
+    for path, person in here.items():
+        try:
+            table = tables.read(workspace.path(path), person=person, named=path)
+        except NotFound:
+            continue
+        with tables.about(path):
+            found |= people_in(workspace, table, person).everyone
+            values |= dict.fromkeys(tables.people(table, person).values)
+    return Present(frozenset(found), tuple(values), workspace.keys.index)
+
+
+def person_columns(workspace: Workspace) -> tuple[str, ...]:
+    """The columns that say whose record it is, as far as the project can say."""
+    try:
+        return Holdings.of(workspace).columns
+    except RecipeError:
+        return ()
 
 
 def index_table(workspace: Workspace, version: DataVersion, file: Path, person: str, *, parent: str | None = None) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import Unavailable
 from unlearning.domain.traces import OPEN, Place, Residual, Wanted, left
 from unlearning.project import guards
-from unlearning.project.people import index_tokens
+from unlearning.project.people import asked, index_tokens
 from unlearning.project.requests import chosen
 from unlearning.traces import within_reach
 from unlearning.traces.accounts import Declared
@@ -65,14 +65,15 @@ class Sweep:
         return not self.left
 
 
-def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[str] = ()) -> Sweep:
+def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[str] = (), known: bool = True) -> Sweep:
     """Search every place for these people. Raises Unavailable when the list of places cannot be made.
 
-    identifiers: raw, for a search by bytes too; they stay in memory.
+    identifiers: raw, for a search by bytes too; they stay in memory. known: also what earlier purges found of others.
     """
     guards.books(workspace)
     reach = Reach(workspace)
     wanted = reach.wanted(tokens, identifiers=identifiers)
+    wanted = wanted if known else replace(wanted, known={})
     places = reach.places(by_bytes=bool(identifiers))
     looked = [row for place in places for row in _look(place, wanted)]
     beyond = (*out_of_reach(workspace.settings), *reach.beyond(wanted))
@@ -81,7 +82,7 @@ def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[
 
 def people(workspace: Workspace, requests: Sequence[str], subjects: Sequence[str]) -> frozenset[str]:
     """Tokens of the named requests and people; of everyone erased when neither is named. Raises NotFound."""
-    tokens = set(index_tokens(workspace, subjects))
+    tokens = set(index_tokens(workspace, asked(workspace, subjects)))
     if requests or not subjects:
         known = [one.request_id for one in chosen(workspace, requests)] if requests else []
         tokens |= within_reach.erased(workspace, known)

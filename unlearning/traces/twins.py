@@ -121,7 +121,7 @@ class _Maker:
 
     def _people(self, file: Path, named: str, columns: Sequence[str]) -> list[People]:
         """Who is in a table, by each of these columns."""
-        return [people_in(self.workspace, tables.read(file, person=one, named=named), one) for one in columns]
+        return [people_in(self.workspace, tables.read(file, person=one, named=named), one, past=True) for one in columns]
 
     def _naming(self, file: Path, named: str, gone: frozenset[str]) -> NDArray[np.bool_]:
         """(n,) true where a cell of a table whose person column nobody knows is one of them."""

@@ -41,6 +41,7 @@ REQUEST = {
     "group": TEXT,
     "erasure_id": MAYBE,
     "certificate": MAYBE,
+    "nearest": (list, type(None)),
     "overdue": bool,
     "holds": list,
     "extension": (dict, type(None)),
@@ -96,10 +97,11 @@ SHAPES: Mapping[str, Any] = {
         "checkpoints_stale": int,
         "estimated_seconds": NUMBER,
         "method": TEXT,
+        "nearest": dict,
     },
     "erase": {
         "erasure_id": TEXT,
-        "requests": [{"request_id": TEXT, "token": TEXT, "state": TEXT, "certificate": MAYBE}],
+        "requests": [{"request_id": TEXT, "token": TEXT, "state": TEXT, "certificate": MAYBE, "nearest": (list, type(None))}],
         "impact": {
             "records": int,
             "data_versions": [DATA],

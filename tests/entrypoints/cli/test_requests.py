@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import json
+from collections.abc import Callable
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tests import small_project
 from tests.entrypoints.cli.commands import unlearn
 from tests.project.test_suppression import bring_back, forget
 from tests.small_project import SOURCE, TRAIN, Project
+from unlearning.stores.tables import tables
 
 
 @pytest.fixture
@@ -134,3 +141,118 @@ def test_an_argument_that_nobody_expected_is_not_repeated(project: Project) -> N
     assert answer.code == 2
     assert person not in answer.said
     assert answer.document["error"] == "WrongUse"
+
+
+# --- identifiers that lose or change people --------------------------------------------------------------------------
+
+
+def _rounded(people: list[str]) -> pa.Array:
+    numbers = {one: float(1234567890123456000 + number) for number, one in enumerate(dict.fromkeys(people))}
+    return pa.array([numbers[one] for one in people])
+
+
+def _one_more(spell: Callable[[str], str]) -> Callable[[list[str]], pa.Array]:
+    """The last row names the person of the first, spelled otherwise."""
+    return lambda people: pa.array([*people[:-1], spell(people[0])])
+
+
+DAMAGES = {
+    "rounded numbers": (_rounded, "numbers that lost their last digits"),
+    "dates": (lambda people: pa.array(range(len(people)), pa.int32()).cast(pa.date32()), "has type date32"),
+    "a blank behind": (_one_more(lambda one: f"{one} "), "1 person is spelled in several ways (spaces)"),
+    "another Unicode form": (_one_more(lambda one: f"\uff3a{one[1:]}"), "1 person looks like another"),
+    "a zero-width sign": (_one_more(lambda one: f"{one}\u200b"), "1 of 41 identifiers: each holds a control character"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_table_that_does_not_tell_people_apart_is_refused_by_whatever_reads_it(project: Project, damage: str) -> None:
+    change, says = DAMAGES[damage]
+    table, one = tables.read(project.root / SOURCE), project.people(SOURCE)[3]
+    column = change(table["patient"].to_pylist())
+    pq.write_table(table.set_column(table.column_names.index("patient"), "patient", column), project.root / SOURCE)
+    project.workspace.data.add([SOURCE])
+    events = project.events()
+    for words in (
+        ["prepare"],
+        ["request", one],
+        ["impact", "--subject", one],
+        ["prove", "--subject", one, "--data", SOURCE],
+    ):
+        answer = unlearn(project.root, *words, "--json")
+        assert (answer.code, answer.document["error"]) == (2, "DataError"), words
+        assert SOURCE in answer.said
+        assert says in answer.said
+        assert one not in answer.said
+    assert project.events() == events
+
+
+def test_an_identifier_that_may_mean_somebody_else_is_refused_by_its_line(project: Project, tmp_path: Path) -> None:
+    one, other, third = project.people(TRAIN)[:3]
+    file = tmp_path / "leavers.txt"
+    file.write_text(f"{one}\r\n\n{other}\u2028{third}\n\uff3a{third[1:]}\n", newline="")
+    events = project.events()
+    for words in (["request"], ["impact"], ["sweep"]):
+        answer = unlearn(project.root, *words, "--file", str(file))
+        assert (answer.code, f"line 3 of {file}: holds a control character" in answer.err) == (2, True), words
+        assert other not in answer.said
+    file.write_text(f"{one}\n\uff3a{third[1:]}\n")
+    for words in (["request"], ["impact"]):
+        answer = unlearn(project.root, *words, "--file", str(file))
+        assert (answer.code, f"line 2 of {file}: looks like a person" in answer.err) == (2, True), words
+    answer = unlearn(project.root, "prove", "--data", TRAIN, "--subject", f"\uff3a{third[1:]}")
+    assert (answer.code, "looks like a person" in answer.err) == (2, True)
+    assert project.events() == events
+
+
+def test_a_column_of_a_csv_is_read_and_each_line_says_what_became_of_it(project: Project, tmp_path: Path) -> None:
+    one, other = project.people(TRAIN)[:2]
+    [before] = project.request(one)
+    file = tmp_path / "leavers.csv"
+    file.write_text(f"left;patient\nMay;{one}\nMay;{other.upper()}\nJune;{one}\nJune;nobody-77\n")
+    asked = unlearn(project.root, "request", "--file", str(file), "--column", "patient")
+    assert (asked.code, len(asked.out.splitlines())) == (0, 3)
+    assert asked.err.splitlines() == [
+        f"line 2 of {file}: joins {before.request_id}",
+        f"line 3 of {file}: in none of the tables as they are now; another spelling of it is there: case",
+        f"line 4 of {file}: the same person as line 2 of {file}",
+        f"line 5 of {file}: in none of the tables as they are now; no other spelling of it is there",
+    ]
+    assert f"joined {before.request_id}" in asked.out
+    shown = unlearn(project.root, "impact", "--file", str(file), "--column", "patient", "--json").document
+    assert sorted(map(str, shown["nearest"].values())) == ["['case']", "[]"]
+    assert sorted(shown["nearest"]) == shown["not_found"]
+    for words, says in ((["--file", str(file)], "reads like a heading"), (["--column", "patient", other], "no --file came")):
+        refused = unlearn(project.root, "request", *words)
+        assert (refused.code, says in refused.err) == (2, True)
+
+
+def test_somebody_who_is_not_found_is_told_how_near_and_what_nobody_could_read(project: Project) -> None:
+    one = project.people(TRAIN)[0]
+    (project.root / "data/scan.bin").write_bytes(bytes(range(256)) * 64)
+    project.workspace.data.add(["data/scan.bin"])
+    project.workspace.data.git.commit("A scan", ["."])
+    project.request(one.lower())
+    before = small_project.snapshot(project.root, without=("ledger.db", "lineage.db"))
+    [report] = project.erase()
+    [answered] = report["requests"]
+    assert (answered["state"], answered["nearest"]) == ("not_found", ["case"])
+    assert "another spelling of it is there: case" in unlearn(project.root, "status").out
+    file = project.root / answered["certificate"]
+    said = unlearn(project.root, "verify", str(file), "--key", ".unlearning/keys/signing.pub", "--json")
+    assert (said.code, said.document["verdict"]) == (0, "verified")
+    predicate = said.document["predicate"]
+    assert predicate["nearest"] == ["case"]
+    unread = [left for left in predicate["residuals"] if left["outcome"] == "unverified"]
+    assert unread, "a file that nobody can read is not said"
+    assert [left["place"] for left in report["residuals"]] == [left["place"] for left in predicate["residuals"]]
+    page = file.with_suffix(".html").read_text()
+    assert "another spelling of it is there: case" in page
+    assert html.escape(unread[0]["place"]) in page
+    for text in (json.dumps(report), json.dumps(predicate), page):
+        assert one not in text
+        assert one.lower() not in text
+    after = small_project.snapshot(project.root, without=("ledger.db", "lineage.db"))
+    assert {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)} <= {
+        name for name in after if "certificates" in name or ".unlearning" in name
+    }

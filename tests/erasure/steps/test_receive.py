@@ -9,8 +9,8 @@ import pytest
 
 from tests.histories import History
 from unlearning.domain import hashing, lifecycle
-from unlearning.domain.errors import IdentifierError, NotFound
-from unlearning.erasure.steps.receive import parse_identifiers, read_identifiers, receive, reopen
+from unlearning.domain.errors import IdentifierError
+from unlearning.erasure.steps.receive import receive, reopen
 from unlearning.project.workspace import Workspace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,24 +19,6 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def workspace(beginning: History, tmp_path: Path) -> Workspace:
     return beginning.copy(tmp_path / "project").workspace
-
-
-def test_one_identifier_a_line_whatever_ends_the_line() -> None:
-    content = "\ufeffann-1\r\n\n  Zoë van 4 Holm \nbob-2".encode()
-    assert parse_identifiers(content, "list") == ["ann-1", "Zoë van 4 Holm", "bob-2"]
-
-
-@pytest.mark.parametrize(("content", "says"), [(b"\n \n", "holds no identifier"), (b"ann\nm\xfcller", "not UTF-8 .byte 5")])
-def test_a_list_that_cannot_be_read_is_named_and_none_of_it_repeated(content: bytes, says: str) -> None:
-    with pytest.raises(IdentifierError, match=says) as caught:
-        parse_identifiers(content, "leavers.txt")
-    assert "leavers.txt" in str(caught.value)
-    assert "ann" not in str(caught.value)
-
-
-def test_a_list_that_is_not_there_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFound, match="one identifier a line"):
-        read_identifiers(tmp_path / "nowhere.txt")
 
 
 def test_a_person_is_recorded_by_token_with_a_deadline_and_left_out_at_once(workspace: Workspace) -> None:

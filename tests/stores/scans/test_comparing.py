@@ -57,6 +57,26 @@ def test_the_weakest_piece_decides() -> None:
     assert tally.why == "no reader knows its form"
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([1e18, 1.0]),
+        pa.array([2.0**24], pa.float32()),
+        pa.array([3000.0], pa.float32()).cast(pa.float16()),
+        pa.array(["1.2345678901234567e+18"]),
+        pa.chunked_array([pa.array(["7", "1234567890123456768.0"]).dictionary_encode()]),
+        [1e18],
+        ["1.2E+11"],
+    ],
+    ids=str,
+)
+def test_a_person_column_whose_numbers_lost_digits_shows_nobody_s_absence(column: object) -> None:
+    tally = Tally(watch(1234567890123456789))
+    tally.add(Rows(("patient",), {0: column}))
+    assert (tally.compared, said(tally)) == ("nothing", (False, False))
+    assert "lost their last digits" in tally.why
+
+
 def test_people_whom_two_columns_name_cannot_be_told_where_neither_is_known() -> None:
     _, tally = tallied(watch("n/4711", kind="text/integer", columns=("clinic/patient",)), io.BytesIO(b"a,b\nn,4711\nm,2\n"))
     assert tally.compared == "nothing"

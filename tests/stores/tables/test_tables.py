@@ -1,5 +1,6 @@
 from decimal import Decimal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -132,10 +133,79 @@ def test_a_csv_without_a_header_has_its_first_person_in_no_message(tmp_path):
     assert "4711" not in str(raised.value)
 
 
-@pytest.mark.parametrize("column", [pa.array([True, False]), pa.array([["a"], ["b"]])], ids=["bool", "list"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array([True, False]),
+        pa.array([["a"], ["b"]]),
+        pa.array([20240101, 20240102], pa.int32()).cast(pa.date32()),
+        pa.array([1, 2], pa.timestamp("s")),
+        pa.array([1, 2], pa.duration("s")),
+        pa.array([1, 2], pa.time64("us")),
+        pa.array([b"0" * 16, b"1" * 16], pa.uuid()),
+        pa.array([True, False]).dictionary_encode(),
+        pa.array([{"id": 1}, {"id": 2}]),
+        pa.RunEndEncodedArray.from_arrays([1, 2], ["a", "b"]),
+    ],
+    ids=lambda column: str(column.type).partition(":")[0],
+)
 def test_a_column_that_cannot_name_a_person_is_refused(column):
     with pytest.raises(DataError, match="has type"):
         tables.people(pa.table({"who": column}), "who")
+
+
+IDS = [1234567890123456000 + number for number in range(60)]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pa.array(map(float, IDS)),
+        pa.array(map(float, IDS)).dictionary_encode(),
+        pa.array(map(float, range(2**24, 2**24 + 60)), pa.float32()),
+        pa.array(np.arange(2**11, 2**11 + 60).astype(np.float16)),
+        pa.array([-float(one) for one in IDS]),
+        pa.array([*map(float, range(30)), *map(float, IDS[:30])]),
+        pa.array([float("inf")] * 60),
+        pa.array([f"{float(one):.6E}" for one in IDS]),
+        pa.array([f" {float(one)}" for one in IDS], pa.large_string()),
+        pa.array([f"{float(one):f}" for one in IDS]).dictionary_encode(),
+    ],
+    ids=["double", "dictionary", "float", "half", "negative", "some", "infinite", "text", "spaced", "long"],
+)
+def test_numbers_that_lost_their_last_digits_are_nobody(column):
+    lost = 30 if column[0].as_py() == 0 else 60
+    with pytest.raises(DataError, match=f"holds {lost} of 60 numbers that lost their last digits") as refused:
+        tables.people(pa.table({"who": column}), "who")
+    assert "123456" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.float16(), pa.float32(), pa.float64(), pa.decimal128(19, 2), pa.decimal256(50, 1)], ids=str
+)
+def test_whole_numbers_of_any_type_are_people_and_others_are_not(kind):
+    numbers = pa.array([4.0, 711.0], pa.float32()).cast(kind)
+    assert tables.people(pa.table({"who": numbers}), "who").values == (4, 711)
+    broken = pa.array([4.5, 711.0], pa.float32()).cast(kind)
+    with pytest.raises(DataError, match="holds 1 of 2 numbers that are not whole"):
+        tables.people(pa.table({"who": broken}), "who")
+
+
+def test_whole_numbers_that_a_type_holds_exactly_are_told_apart():
+    largest = pa.array([2.0**53 - 1, 2.0**53 - 2])
+    assert tables.people(pa.table({"who": largest}), "who").values == (2**53 - 1, 2**53 - 2)
+    assert tables.people(pa.table({"who": pa.array(IDS)}), "who").values == tuple(IDS)
+    exact = pa.array([Decimal(one) for one in IDS], pa.decimal128(25, 2))
+    assert tables.people(pa.table({"who": exact}), "who").values == tuple(IDS)
+    parts = pa.table({"clinic": ["a"] * 60, "who": exact})
+    assert tables.people(parts, "clinic/who").values == tuple(f"a{hashing.PART}{one}" for one in IDS)
+
+
+def test_parts_that_only_together_lose_digits_are_refused(tmp_path):
+    for name, column in (("a", pa.array(IDS)), ("b", pa.array([1.0, 2.0]))):
+        pq.write_table(pa.table({"who": column}), tmp_path / f"{name}.parquet")
+    with pytest.raises(DataError):
+        tables.people(tables.read(tmp_path, named="folder.parquet"), "who")
 
 
 def test_the_digest_of_a_file_is_what_sha256sum_prints_and_a_folder_s_names_its_files(tmp_path):

@@ -18,6 +18,7 @@ from unlearning.certificate.envelope import Envelope
 from unlearning.certificate.page import chain_picture
 from unlearning.certificate.page.templating import NOT_RECORDED, Templates
 from unlearning.certificate.verification import Verification, left_in, made_again, verify
+from unlearning.domain import spellings
 from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.traces import say_left
 from unlearning.domain.versions import data_name
@@ -87,7 +88,10 @@ class Summary:
 def _nothing_found(certificate: Document) -> Summary:
     people = counted(len({request["token"] for request in certificate["requests"]}), "person", "people")
     searched = counted(len(certificate["searched"]), "data version", "data versions")
-    return Summary(f"{searched} searched for {people} who asked to be erased. No record was found, and nothing was changed.")
+    found = certificate.get("nearest", "not looked for")
+    near = spellings.said(None if isinstance(found, str) else found)
+    answer = f"No record was found, and nothing was changed; {near}."
+    return Summary(f"{searched} searched for {people} who asked to be erased. {answer}")
 
 
 def _summary(certificate: Document) -> Summary:

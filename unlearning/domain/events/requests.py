@@ -7,6 +7,7 @@ from datetime import datetime
 
 from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.entities import Regulation
+from unlearning.domain.spellings import Difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,8 @@ class RequestReceived:
     """The request that this one joins, or its own id."""
     index_key: str | None = field(default=None, metadata=LEFT_OUT)
     """Public name of the key that made `token`."""
+    nearby: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    """Tokens of the same key of what the identifier is without each of `spellings.DIFFERENCES`; none where nobody knew it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +38,9 @@ class SubjectSuppressed:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubjectNotFound:
     """No known data version holds the person."""
+
+    nearest: tuple[Difference, ...] | None = field(default=None, metadata=LEFT_OUT)
+    """In what the nearest spelling in the tables differs; None when nobody could look for one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project, warn
+from unlearning.entrypoints.cli.shared import answer, identifier_file, open_project, people, prefect_at_home, project, warn
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @project
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: every open request.")
 @click.option("--subject", "subjects", multiple=True, help="An identifier, without a request; `-` reads standard input.")
-def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequence[str]) -> None:
+@identifier_file
+def impact(
+    root: Path, as_json: bool, requests: Sequence[str], subjects: Sequence[str], source: str | None, column: str | None
+) -> None:
     """Show what an erasure would touch and cost; changes nothing.
 
     \b
@@ -28,17 +31,21 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
     """
     from unlearning.domain import hashing
     from unlearning.domain.codec import write
+    from unlearning.domain.spellings import said
     from unlearning.erasure import search
     from unlearning.erasure.steps import assess, receive
     from unlearning.lineage.named import NamedData
     from unlearning.project.holdings import Holdings
     from unlearning.project.requests import chosen
+    from unlearning.project.tables import person_columns
 
     workspace = open_project(root)
-    tokens = {token.hex() for token in hashing.keyed(workspace.keys.index, receive.known_as(workspace, people(subjects)))}
-    if requests or not subjects:
-        tokens |= {one.token for one in chosen(workspace, requests)}
+    given = people(subjects, source, column, known=lambda: person_columns(workspace))
+    asking = chosen(workspace, requests) if requests or not given else []
+    tokens = {token.hex() for token in hashing.keyed(workspace.keys.index, receive.known_as(workspace, given))}
+    tokens |= {one.token for one in asking}
     found = assess.assess(workspace, sorted(tokens), search.search(workspace, tokens))
+    missed = assess.missed(workspace, found.not_found, given, asking)
     holdings = Holdings.of(workspace)
     if not holdings.tables and not found.tokens:  # nobody was looked for anywhere, which is no answer
         holdings.require_tables()
@@ -50,8 +57,9 @@ def impact(root: Path, as_json: bool, requests: Sequence[str], subjects: Sequenc
         "shards": shards,
         "slices": {str(shard["shard"]): shard["first_slice"] for shard in shards},
         "checkpoints_stale": len(found.checkpoints_stale),
+        "nearest": {one.token: one.nearest for one in missed},
     }
-    answer(as_json, body, _impact_lines(found))
+    answer(as_json, body, [*_impact_lines(found), *(f"  not found  {one.where}: {said(one.nearest)}" for one in missed)])
 
 
 @click.command()
@@ -72,7 +80,7 @@ def erase(
     Example:  unlearn erase --replay --json
     """
     if dry_run:
-        ctx.invoke(impact, root=root, as_json=as_json, requests=requests, subjects=())
+        ctx.invoke(impact, root=root, as_json=as_json, requests=requests, subjects=(), source=None, column=None)
         return
     from unlearning.domain.codec import write
     from unlearning.entrypoints import presentation

@@ -30,6 +30,7 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
     Example:  unlearn prove --subject patient-4711 --data data/train.parquet@v1.0 --json > proof.json
     """
     from unlearning.certificate import membership
+    from unlearning.domain.spellings import said
     from unlearning.lineage import membership_proof
     from unlearning.stores import keys
 
@@ -37,8 +38,11 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
         raise WrongUse("--key signs the document that --json prints; say --json too, and keep what it prints")
     signing = keys.read_private(key) if key else None
     identifier = person(subject)
-    made = membership_proof.prove(membership_proof.prover(root.resolve()), identifier, data, column=column)
-    answer(as_json, json.loads(membership.signed(made, signing)) if signing else made, _lines(made))
+    prover = membership_proof.prover(root.resolve())
+    made = membership_proof.prove(prover, identifier, data, column=column)
+    absent = made["kind"] == "absence"
+    near = [said(membership_proof.nearest(prover, identifier, data, column=column))] if absent else []
+    answer(as_json, json.loads(membership.signed(made, signing)) if signing else made, [*_lines(made), *near])
 
 
 COMMANDS = (prove,)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unlearning.domain.environ import PREFECT_API_URL
-from unlearning.entrypoints.cli.shared import answer, open_project, project, standard_input
+from unlearning.entrypoints.cli.shared import answer, identifier_file, open_project, people, project
 
 if TYPE_CHECKING:
     from unlearning.certificate.facts import Hold
@@ -25,15 +25,22 @@ REASON = "In words, for ledger and certificate; it names no person."
 @click.command()
 @project
 @click.argument("identifiers", nargs=-1)
-@click.option(
-    "--file", "source", help="Identifiers, one a line; `-` reads standard input and keeps them out of the shell history."
-)
+@identifier_file
 @click.option("--returned", is_flag=True, help="Everyone who was erased and is in a table now, and has no open request.")
 @click.option("--regulation", type=click.Choice(["gdpr", "ccpa", "none"]), help="Sets the deadline; default from params.yaml.")
 def request(
-    root: Path, as_json: bool, identifiers: Sequence[str], source: str | None, returned: bool, regulation: str | None
+    root: Path,
+    as_json: bool,
+    identifiers: Sequence[str],
+    source: str | None,
+    column: str | None,
+    returned: bool,
+    regulation: str | None,
 ) -> None:
     """Record erasure requests; the people are left out of every training from now on.
+
+    What may mean another person than it says is refused, by its line: nothing is recorded then. Of whom no record is in the
+    tables as they are now, and who asked before, is said by line on standard error.
 
     \b
     Example:  echo patient-4711 | unlearn request --file -
@@ -41,16 +48,20 @@ def request(
     from unlearning.domain.clocks import utc_now
     from unlearning.domain.errors import WrongUse
     from unlearning.erasure.steps import receive
+    from unlearning.project.tables import person_columns, present
 
-    given = [*identifiers, *_read(source)]
-    if not given and not returned:
+    if not identifiers and source is None and not returned:
         raise WrongUse("no identifier came; name people as arguments, or pass --file FILE, or --file - for standard input")
     workspace = open_project(root)
+    given = people(identifiers, source, column, known=lambda: person_columns(workspace))
     chosen: Any = regulation or workspace.settings.policy.regulation
-    made = receive.receive(workspace, given, regulation=chosen, now=utc_now()) if given else []
+    here = present(workspace)
+    made = receive.receive(workspace, given, regulation=chosen, now=utc_now(), here=here) if given else []
     made += receive.reopen_returned(workspace, regulation=chosen, now=utc_now()) if returned else []
     _announce(made)
     _show(workspace, made, as_json=as_json)
+    for line in receive.remarks(workspace, given, made, here):
+        click.echo(line, err=True)
 
 
 @click.command()
@@ -197,7 +208,7 @@ def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
 @click.command()
 @project
 @click.argument("identifiers", nargs=-1)
-@click.option("--file", "source", help="Identifiers, one a line; `-` reads standard input.")
+@identifier_file
 @click.option("--request", "requests", multiple=True, help="A request id, as `unlearn watch` names it; repeat for several.")
 @click.option("--reason", required=True, help=REASON)
 @click.option("--dry-run", is_flag=True, help="Show who would be let in; record nothing.")
@@ -206,6 +217,7 @@ def readmit(
     as_json: bool,
     identifiers: Sequence[str],
     source: str | None,
+    column: str | None,
     requests: Sequence[str],
     reason: str,
     dry_run: bool,
@@ -221,11 +233,12 @@ def readmit(
     from unlearning.domain.clocks import utc_now
     from unlearning.domain.errors import WrongUse
     from unlearning.erasure import decisions
+    from unlearning.project.tables import person_columns
 
-    given = [*identifiers, *_read(source)]
-    if not given and not requests:
+    if not identifiers and source is None and not requests:
         raise WrongUse("nobody was named; name people as arguments, with --file FILE, or by --request ID")
     workspace = open_project(root)
+    given = people(identifiers, source, column, known=lambda: person_columns(workspace))
     done = decisions.readmit(workspace, given, requests, reason=reason, now=utc_now(), dry_run=dry_run)
     said = f"{done.people} people {'would be' if dry_run else 'are'} let in again; {done.already} were before"
     answer(as_json, done, [said, *(f"  {one}" for one in done.requests)])
@@ -249,14 +262,6 @@ def _announce(made: Sequence[ErasureRequest]) -> None:
         announce([one.request_id for one in made], os.environ)
 
 
-def _read(source: str | None) -> list[str]:
-    from unlearning.erasure.steps import receive
-
-    if source is None:
-        return []
-    return standard_input() if source == "-" else receive.read_identifiers(Path(source))
-
-
 def _urgency(one: ErasureRequest) -> tuple[Any, ...]:
     from unlearning.domain import lifecycle
 
@@ -275,11 +280,14 @@ def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: 
 
 
 def _line(shown: Shown) -> str:
+    from unlearning.domain import spellings
     from unlearning.domain.traces import say_left
 
     one = shown.request
     due = f"due {one.due_at:%Y-%m-%d}" if one.due_at else "no deadline"
-    said = ["extended"] if shown.extension else []
+    said = [spellings.said(one.nearest)] if one.state == "not_found" else []
+    said += [f"joined {one.group}"] if one.group != one.request_id else []
+    said += ["extended"] if shown.extension else []
     said += ["OVERDUE"] if shown.overdue else []
     said += [f"readmitted {shown.readmitted.at:%Y-%m-%d}: {shown.readmitted.reason}"] if shown.readmitted else []
     said += [say_left(shown.residuals)] if shown.residuals else []

@@ -7,7 +7,7 @@ import gc
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -19,6 +19,7 @@ from unlearning.domain.foreign import shown
 from unlearning.entrypoints import last_resort
 
 if TYPE_CHECKING:
+    from unlearning.domain.spellings import Given
     from unlearning.project.workspace import Workspace
     from unlearning.traces.proposals import Proposal
 
@@ -130,16 +131,48 @@ def prefect_at_home(workspace: Workspace) -> None:
     embedded.start(workspace.path(".unlearning/prefect"))
 
 
-def standard_input() -> list[str]:
-    """The identifiers that came on standard input, one a line; they stay out of the shell history. Raises IdentifierError."""
-    from unlearning.erasure.steps import receive
+def identifier_file(command: F) -> F:
+    """The options that every command about several people has."""
+    column = click.option(
+        "--column", metavar="NAME", help="The column of the file that names a person; its first line is a heading."
+    )
+    source = click.option(
+        "--file",
+        "source",
+        help="Identifiers, one a line or in a CSV; `-` reads standard input and keeps them out of the shell history.",
+    )
+    return source(column(command))
 
-    return receive.parse_identifiers(sys.stdin.buffer.read(), "standard input")
+
+def people(
+    named: Sequence[str], source: str | None = None, column: str | None = None, *, known: Callable[[], Collection[str]] = tuple
+) -> list[Given]:
+    """The identifiers that arguments and a file give, with those of standard input in place of `-`. Raises IdentifierError.
+
+    known: person columns of the project, by which a heading is recognised.
+    """
+    from unlearning.domain.errors import WrongUse
+    from unlearning.domain.spellings import Given
+    from unlearning.project import identifiers
+
+    if column and source is None:
+        raise WrongUse("--column names a column of a file, and no --file came; pass both")
+    found = []
+    for number, name in enumerate(named, 1):
+        found += standard_input(None, known) if name == "-" else [Given(name, f"identifier {number} of the command line")]
+    if source is not None:
+        from_file = (
+            standard_input(column, known) if source == "-" else identifiers.read(Path(source), column=column, known=known())
+        )
+        found += from_file
+    return found
 
 
-def people(named: Sequence[str]) -> list[str]:
-    """The identifiers that an option names, with those of standard input in place of `-`. Raises IdentifierError."""
-    return [one for name in named for one in (standard_input() if name == "-" else [name])]
+def standard_input(column: str | None, known: Callable[[], Collection[str]]) -> list[Given]:
+    """The identifiers that came on standard input; they stay out of the shell history. Raises IdentifierError."""
+    from unlearning.project import identifiers
+
+    return identifiers.parse(sys.stdin.buffer.read(), "standard input", column=column, known=known())
 
 
 def person(named: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from unlearning.domain.versions import data_name
-from unlearning.entrypoints.cli.shared import answer, open_project, people, prefect_at_home, project
+from unlearning.entrypoints.cli.shared import answer, identifier_file, open_project, people, prefect_at_home, project
 
 if TYPE_CHECKING:
     from unlearning.erasure.watch import Sighting
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 @click.option(
     "--subject", "subjects", multiple=True, help="An identifier, also searched for byte by byte; `-` reads standard input."
 )
+@identifier_file
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
-def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence[str]) -> None:
+def sweep(
+    root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence[str], source: str | None, column: str | None
+) -> None:
     """Search every place within reach for people who were erased; exits 1 when something is left or could not be seen.
 
     \b
@@ -30,10 +33,12 @@ def sweep(root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence
     from unlearning.domain.codec import write
     from unlearning.domain.traces import left, say_left
     from unlearning.erasure.left import models
+    from unlearning.project.people import asked
+    from unlearning.project.tables import person_columns
     from unlearning.traces import sweep as sweeping
 
     workspace = open_project(root)
-    named = people(subjects)
+    named = asked(workspace, people(subjects, source, column, known=lambda: person_columns(workspace)))
     tokens = sweeping.people(workspace, requests, named)
     done = sweeping.sweep(workspace, tokens, identifiers=named)
     found = left(done.left, models(workspace, tokens))

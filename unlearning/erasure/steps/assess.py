@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unlearning.domain import spellings
 from unlearning.domain.chain import Trained
-from unlearning.domain.entities import Impact, ModelRecord, ShapedVersion, ShardImpact
-from unlearning.domain.events import ImpactAssessed, SubjectNotFound
+from unlearning.domain.entities import ErasureRequest, Impact, ModelRecord, ShapedVersion, ShardImpact
+from unlearning.domain.events import ImpactAssessed, RequestReceived, SubjectNotFound
 from unlearning.domain.planning import cost, impact
 from unlearning.erasure.search import Search, shaped_records
 from unlearning.lineage import follow, graph
 from unlearning.lineage.shaped import shaped_by
 from unlearning.project.holdings import adoptions
+from unlearning.project.people import asked, index_tokens, nearby
+from unlearning.project.tables import present
 from unlearning.traces import deletion
 from unlearning.traces.within_reach import Reach
 
 if TYPE_CHECKING:
+    from unlearning.domain.spellings import Difference
     from unlearning.erasure.erasure import Erasure
     from unlearning.erasure.record_sets import RecordSets
+    from unlearning.project.people import Present
     from unlearning.project.workspace import Workspace
 
 
@@ -84,7 +90,45 @@ def assess_step(erasure: Erasure, sets: RecordSets) -> Impact:
 
     impact = erasure.once(ImpactAssessed, body).impact
     unknown = [request for request in erasure.requests if request.token in impact.not_found]
+    here = present(erasure.workspace) if unknown else None
     for request in unknown:
-        if request.state != "not_found":
-            erasure.workspace.ledger.append(request.request_id, SubjectNotFound(), at=erasure.now())
+        if here is not None and request.state != "not_found":
+            left = SubjectNotFound(nearest=nearest(erasure.workspace, here, request))
+            erasure.workspace.ledger.append(request.request_id, left, at=erasure.now())
     return impact
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Somebody of whom no record was found."""
+
+    token: str
+    where: str
+    """Where the identifier was read, or the request."""
+    nearest: tuple[Difference, ...] | None
+    """In what the nearest spelling in the tables differs; None when nobody can say."""
+
+
+def missed(
+    workspace: Workspace, tokens: Sequence[str], identifiers: Sequence[str], requests: Sequence[ErasureRequest]
+) -> list[Missed]:
+    """These people, who were not found, as they were named: by identifiers or by requests."""
+    if not tokens:
+        return []
+    here, typed = present(workspace), asked(workspace, identifiers)
+    pairs = enumerate(zip(index_tokens(workspace, typed), typed, strict=True), 1)
+    by_name = [
+        Missed(at, spellings.place(one, n), here.spelled_nearly(nearby(workspace, one)))
+        for n, (at, one) in pairs
+        if at in tokens
+    ]
+    return [
+        *by_name,
+        *(Missed(one.token, one.request_id, nearest(workspace, here, one)) for one in requests if one.token in tokens),
+    ]
+
+
+def nearest(workspace: Workspace, here: Present, request: ErasureRequest) -> tuple[Difference, ...] | None:
+    """In what the nearest spelling in the tables differs from that of the person of a request; None when nobody can say."""
+    [received] = workspace.ledger.of(RequestReceived, subject=request.request_id)
+    return here.spelled_nearly(received.fact.nearby)

@@ -12,11 +12,12 @@ from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.events import CertificateIssued
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure.audit import LEDGER_HEAD
-from unlearning.erasure.certified_facts import absences, erasure_facts, frame, promoted_versions, trees_of_tables
+from unlearning.erasure.certified_facts import absences, erasure_facts, findings, frame, promoted_versions, trees_of_tables
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.project.workspace import Workspace
 from unlearning.stores.files import replacing
+from unlearning.traces import sweep
 
 
 def issue(erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = (), quick: bool = False) -> CertificateIssued:
@@ -52,9 +53,15 @@ def issue_not_found(erasure: Erasure) -> None:
             facts.SearchedTable(data=version, root=tree.root, absences=absences(tree, [request.token]))
             for version, tree in trees_of_tables(workspace)
         )
-        gathered = facts.NotFoundFacts(frame=frame(erasure, [request], request.request_id, now), searched=searched)
+        gathered = facts.NotFoundFacts(
+            frame=frame(erasure, [request], request.request_id, now),
+            searched=searched,
+            nearest=request.nearest,
+            findings=findings(sweep.sweep(workspace, [request.token], known=False), now),
+        )
         path, digest = _sign(workspace, gathered, request.request_id)
-        issued = CertificateIssued(path=path, digest=digest, residuals=0, decision="not_found")
+        left = gathered.left
+        issued = CertificateIssued(path=path, digest=digest, residuals=len(left), decision="not_found", left=left)
         workspace.ledger.append(request.request_id, issued, at=now)
 
 

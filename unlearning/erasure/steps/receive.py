@@ -6,73 +6,61 @@ The raw identifier exists in memory only, until it is a token.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain import clocks, hashing, lifecycle
+from unlearning.domain import clocks, hashing, lifecycle, spellings
 from unlearning.domain.entities import ErasureRequest, Regulation
-from unlearning.domain.errors import IdentifierError, NeedsReview, NotFound
+from unlearning.domain.errors import NeedsReview
 from unlearning.domain.events import Fact, RequestReceived, SubjectSuppressed
 from unlearning.project import suppression
 from unlearning.project.holdings import ALIAS, Holdings
+from unlearning.project.people import asked, index_tokens, nearby
+from unlearning.project.tables import present
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
+    from unlearning.project.people import Present
     from unlearning.project.workspace import Workspace
 
 
-def read_identifiers(path: Path) -> list[str]:
-    """One identifier a line; blank lines are skipped. Raises NotFound or IdentifierError, never repeating a value."""
-    try:
-        return parse_identifiers(path.read_bytes(), str(path))
-    except FileNotFoundError as error:
-        raise NotFound(f"identifier file {path} does not exist; expected one identifier a line") from error
-
-
-def parse_identifiers(content: bytes, source: str) -> list[str]:
-    """The identifiers in the bytes of a file or of standard input. Raises IdentifierError."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise IdentifierError(f"{source} is not UTF-8 (byte {error.start}); save it as UTF-8, one identifier a line") from None
-    lines = [line.strip() for line in text.splitlines()]
-    identifiers = [line for line in lines if line]
-    if not identifiers:
-        raise IdentifierError(f"{source} holds no identifier; expected one a line")
-    return identifiers
-
-
-def receive(workspace: Workspace, identifiers: Iterable[str], *, regulation: Regulation, now: datetime) -> list[ErasureRequest]:
+def receive(
+    workspace: Workspace, identifiers: Iterable[str], *, regulation: Regulation, now: datetime, here: Present | None = None
+) -> list[ErasureRequest]:
     """Record a request for each person and suppress them from every future training; a second request joins the first.
 
     All identifiers are read before anything is recorded: one bad line records nothing. Whoever is known by several identifiers
-    gets a request for each. Raises NeedsReview for an identifier that means several people.
+    gets a request for each. here: who is in the tables, where it was read already. Raises as `known_as`.
     """
-    people = dict.fromkeys(known_as(workspace, identifiers))
-    keys = workspace.keys
-    index, suppression = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
+    given, kind, keys = list(identifiers), workspace.settings.subject.identifier, workspace.keys
+    people = dict.fromkeys(known_as(workspace, given, here))
+    near = {hashing.fingerprint(one, kind): nearby(workspace, one) for one in asked(workspace, given)}
+    index, masked = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
     with workspace.ledger.exclusive("receive"):
         groups = _open_groups(workspace)
         events: list[tuple[str, Fact]] = []
-        for token, hidden in zip(index, suppression, strict=True):
-            group = groups.get(token.hex())
-            events += _received(workspace, token.hex(), hidden.hex(), group=group, regulation=regulation, now=now)
+        for inner, token, hidden in zip(people, index, masked, strict=True):
+            who = (token.hex(), hidden.hex(), near.get(inner, ()))
+            events += _received(workspace, *who, group=groups.get(token.hex()), regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
     requests = workspace.ledger.state().requests
     return [requests[subject] for subject, fact in events if isinstance(fact, RequestReceived)]
 
 
-def known_as(workspace: Workspace, identifiers: Iterable[str]) -> list[bytes]:
+def known_as(workspace: Workspace, identifiers: Iterable[str], here: Present | None = None) -> list[bytes]:
     """The fingerprints of these identifiers, and of every other one that `subject.aliases` gives the same people.
 
-    Raises NeedsReview for an identifier that the table gives to several people.
+    Raises IdentifierError for one that may mean somebody else than it says, DataError for a table that does not tell people
+    apart, NeedsReview for an identifier that the table of aliases gives to several people.
     """
     kind, aliases = workspace.settings.subject.identifier, workspace.settings.subject.aliases
-    asked = [hashing.fingerprint(identifier, kind) for identifier in identifiers]
+    if not (typed := asked(workspace, identifiers)):
+        return []
+    (here or present(workspace)).check_unmistaken(typed, index_tokens(workspace, typed))
+    wanted = [hashing.fingerprint(identifier, kind) for identifier in typed]
     if aliases is None:
-        return asked
+        return wanted
     table = tables.read(workspace.path(aliases), person=ALIAS, named=aliases)
     owners = tables.people(table, "person")
     of: dict[bytes, set[int]] = {}
@@ -81,9 +69,30 @@ def known_as(workspace: Workspace, identifiers: Iterable[str]) -> list[bytes]:
         inner = hashing.fingerprint(identifier, kind)
         of.setdefault(inner, set()).add(owner)
         known.setdefault(owner, []).append(inner)
-    if unclear := sum(len(of.get(inner, ())) > 1 for inner in asked):
+    if unclear := sum(len(of.get(inner, ())) > 1 for inner in wanted):
         raise NeedsReview(f"{aliases} gives {unclear} of these identifiers to several people; correct it, then request again")
-    return list(dict.fromkeys(one for inner in asked for one in (inner, *(k for p in of.get(inner, ()) for k in known[p]))))
+    return list(dict.fromkeys(one for inner in wanted for one in (inner, *(k for p in of.get(inner, ()) for k in known[p]))))
+
+
+def remarks(workspace: Workspace, identifiers: Sequence[str], made: Sequence[ErasureRequest], here: Present) -> list[str]:
+    """What whoever handed these identifiers in should look at again: people who asked before, and those who are in no table.
+
+    identifiers: those that `made` were made of.
+    """
+    typed = asked(workspace, identifiers)
+    requests, said, first = {one.token: one for one in made}, list[str](), dict[str, str]()
+    for number, (one, token) in enumerate(zip(typed, index_tokens(workspace, typed), strict=True), 1):
+        where, request = spellings.place(one, number), requests[token]
+        if token in first:
+            said.append(f"{where}: the same person as {first[token]}")
+            continue
+        first[token] = where
+        if request.group != request.request_id:
+            said.append(f"{where}: joins {request.group}")
+        if token not in here.tokens:
+            near = spellings.said(here.spelled_nearly(nearby(workspace, one)))
+            said.append(f"{where}: in none of the tables as they are now; {near}")
+    return said
 
 
 def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulation: Regulation, now: datetime) -> list[str]:
@@ -96,7 +105,7 @@ def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulatio
         events: list[tuple[str, Fact]] = []
         for hidden, token in people:
             if token not in groups:
-                events += _received(workspace, token, hidden, group=None, regulation=regulation, now=now)
+                events += _received(workspace, token, hidden, (), group=None, regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
     return [subject for subject, fact in events if isinstance(fact, RequestReceived)]
 
@@ -115,7 +124,14 @@ def _open_groups(workspace: Workspace) -> dict[str, str]:
 
 
 def _received(
-    workspace: Workspace, token: str, hidden: str, *, group: str | None, regulation: Regulation, now: datetime
+    workspace: Workspace,
+    token: str,
+    hidden: str,
+    near: tuple[str, ...],
+    *,
+    group: str | None,
+    regulation: Regulation,
+    now: datetime,
 ) -> list[tuple[str, Fact]]:
     """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all."""
     request_id = f"request-{secrets.token_hex(8)}"
@@ -126,6 +142,7 @@ def _received(
         regulation=regulation,
         due_at=clocks.due_at(now, regulation),
         group=group or request_id,
+        nearby=near,
     )
     suppressed = SubjectSuppressed(token=token, suppression_token=hidden)
     return [(request_id, received)] if group else [(request_id, received), (request_id, suppressed)]

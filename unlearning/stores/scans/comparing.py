@@ -90,6 +90,8 @@ class Tally:
         for one in read:
             self._compare(cells.people([rows.columns[at] for at in one], rows.encodings), certain=True)
         self._reached("people" if read else "cells")
+        if any(cells.rounded(rows.columns[at]) for one in read for at in one):
+            self.add(Unread("table", "numbers in its person column lost their last digits, so that several people are one"))
         if read and not self.thorough:
             return
         if SAID_PART in self.watch.kind and not read:

@@ -8,13 +8,15 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from unlearning.domain import hashing
+from unlearning.domain import hashing, spellings
 from unlearning.domain.errors import IdentifierError
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.stores.tables.encoding import decoded
 from unlearning.stores.tables.pieces import Column
 
 _UUID_BYTES = 16
+_WHOLE_UP_TO = {"halffloat": 2.0**11, "float": 2.0**24, "double": 2.0**53}
+"""Type → from where on not every whole number has a value of its own."""
 
 
 def distinct(column: Column, encodings: tuple[str, ...] = ("utf-8",)) -> Iterator[object]:
@@ -40,6 +42,30 @@ def plain(value: Any) -> object:
     if isinstance(value, decimal.Decimal):
         return int(value) if value.is_finite() and value == value.to_integral_value() else value
     return value
+
+
+def rounded(column: Column) -> int:
+    """How many values are numbers so large that they lost their last digits: people became one, and nobody can say who."""
+    if isinstance(column, list):
+        return sum(map(_is_rounded, column))
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if pa.types.is_floating(kind):
+        wide = column.cast(kind).cast(pa.float32() if kind == pa.float16() else kind)
+        lost = pc.greater_equal(pc.abs(wide), _WHOLE_UP_TO[str(kind)])
+    elif pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        lost = pc.match_substring_regex(column.cast(kind), f"^\\s*(?:{spellings.ROUNDED.pattern})\\s*$")
+    else:
+        return 0
+    return pc.sum(lost).as_py() or 0
+
+
+def _is_rounded(value: object) -> bool:
+    if isinstance(value, str):
+        return spellings.ROUNDED.fullmatch(value.strip()) is not None
+    return isinstance(value, float) and abs(value) >= _WHOLE_UP_TO["double"]
 
 
 def people(columns: Sequence[Column], encodings: tuple[str, ...] = ("utf-8",)) -> Iterator[object]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NotFound, reading
 from unlearning.domain.hashing import IdentifierKind
-from unlearning.stores.tables import loading
+from unlearning.stores.tables import cells, loading
 from unlearning.stores.tables import parts as table_parts
 from unlearning.stores.tables.pieces import parsing
 
@@ -115,10 +115,9 @@ def _decoded(table: pa.Table, column: str) -> pa.ChunkedArray:
     import pyarrow as pa
 
     values = table.column(column)
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(values.type.value_type)
-    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(values.type)  # few kernels know views
-    return values if plain is None else values.cast(plain)
+    kind = values.type.value_type if pa.types.is_dictionary(values.type) else values.type
+    plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary(), pa.float16(): pa.float32()}
+    return values if kind == values.type and kind not in plain else values.cast(kind).cast(plain.get(kind, kind))
 
 
 def _check_identifying(table: pa.Table, column: str) -> None:
@@ -130,8 +129,11 @@ def _check_identifying(table: pa.Table, column: str) -> None:
         present = said_columns(table)
         raise DataError(f"no person column {column!r}; the table has {present}; correct the table, or `person` in the recipe")
     values = _decoded(table, column)
-    if pa.types.is_nested(values.type) or pa.types.is_boolean(values.type):
-        raise DataError(f"person column {column!r} has type {values.type}; expected text, whole numbers or bytes")
+    if not _may_be_people(values.type):
+        raise DataError(
+            f"person column {column!r} has type {values.type}; expected text, whole numbers or bytes: write each identifier as "
+            "it is, where the data comes from"
+        )
     absent = pc.is_null(values, nan_is_null=True)
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         absent = pc.or_(absent, pc.equal(pc.utf8_trim_whitespace(values.fill_null("")), ""))
@@ -139,6 +141,35 @@ def _check_identifying(table: pa.Table, column: str) -> None:
         raise DataError(
             f"person column {column!r} is empty in {missing} of {len(table)} rows; expected a person in every row: "
             "nobody could ask for the erasure of the others"
+        )
+    if lost := cells.rounded(table.column(column)):
+        raise DataError(
+            f"person column {column!r} has type {table.column(column).type} and holds {lost} of {len(table)} numbers that lost "
+            "their last digits: different people may have become one. Write the identifiers as text or "
+            "whole numbers where the data comes from"
+        )
+    _check_whole(values, column)
+
+
+def _may_be_people(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    types = pa.types
+    text = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_fixed_size_binary)
+    # Of a null column every row is empty, which is said with the count.
+    return any(fits(kind) for fits in (*text, types.is_integer, types.is_floating, types.is_decimal, types.is_null))
+
+
+def _check_whole(values: pa.ChunkedArray, column: str) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)):
+        return
+    if broken := pc.sum(pc.not_equal(values, pc.floor(values))).as_py():
+        raise DataError(
+            f"person column {column!r} has type {values.type} and holds {broken} of {len(values)} numbers that are not whole; "
+            "expected identifiers as text or whole numbers"
         )
 
 
@@ -149,22 +180,16 @@ def _as_text(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
     if pa.types.is_floating(values.type) and pc.all(pc.equal(values, pc.floor(values))).as_py():
         values = values.cast(pa.int64())
-    return values.cast(pa.string())
+    if pa.types.is_decimal(values.type):
+        return pa.chunked_array([pa.array([None if one is None else str(cells.plain(one)) for one in values.to_pylist()])])
+    with parsing("person column"):
+        return values.cast(pa.string())
 
 
 def shared_tokens(who: People, *, kind: IdentifierKind, key: bytes) -> list[bytes]:
     """The tokens of everyone who is named only together with others: whose record such a row is, nobody can guess."""
     named_together = dict.fromkeys(part for value in who.values for part in hashing.several(value))
     return hashing.tokens(named_together, kind, keys=[key])[0]
-
-
-def collisions(who: People, kind: IdentifierKind) -> int:
-    """How many people are spelled in more than one way, so that normalising makes one person of them."""
-    seen: dict[bytes, int] = {}
-    for value in who.values:
-        inner = hashing.fingerprint(value, kind)
-        seen[inner] = seen.get(inner, 0) + 1
-    return sum(count > 1 for count in seen.values())
 
 
 def digest(path: Path) -> str:
@@ -202,7 +227,7 @@ def _plain(value: Any, column: str) -> object:
             return value.decode()
         except UnicodeDecodeError:
             raise DataError(f"person column {column!r} holds bytes that are no UTF-8; expected text") from None
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return cells.plain(value)
 
 
 def encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
