@@ -72,7 +72,7 @@ def test_the_table_fits_the_terminal_and_says_everything(
     width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(presentation, "_WIDTH_WITHOUT_TERMINAL", width)
-    presentation.show(REPORT, presentation.Section("Was it worth it", [("unlearning took", "3.0 s")]))
+    presentation.show(REPORT, presentation.Section("Was it worth it", [("unlearning took", "3.0 s")]), every=True)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= width
     text = " ".join(" ".join(lines).split())
@@ -113,3 +113,26 @@ def test_a_name_that_others_chose_acts_neither_on_the_terminal_nor_on_the_page(c
         assert not [line for line in text.splitlines() if line.startswith("# verified")]
     assert "[red]" in shown.replace("\n", "")
     assert not re.search(r"(?<!\\)(<script>|\[red\]\()", page)
+
+
+def test_what_is_left_and_what_failed_come_first_and_the_rest_is_a_line() -> None:
+    [model] = REPORT.models
+    failed = CheckResult("utility", 0.2, "≥ 0.9", "failed", "")
+    left = replace(REPORT, residuals=[BACKUPS], models=[replace(model, checks=[*model.checks, failed])])
+    shown = presentation.sections(left, every=False)
+    assert shown[0].title == "1 place is left or unverified"
+    [checks] = [section for section in shown if section.title == "Checks"]
+    assert [row[0] for row in checks.rows] == ["membership", "utility", "2 of 4 passed"]
+    [every] = [section for section in presentation.sections(left) if section.title == "Checks"]
+    assert [row[0] for row in every.rows[:2]] == ["membership", "utility"]
+    assert len(every.rows) == 4
+
+
+def test_the_certificate_and_its_page_are_named_at_the_end_on_lines_of_their_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    presentation.show(replace(REPORT, certificate=".unlearning/certificates/erasure-0856a081d780.json"))
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "certificate  .unlearning/certificates/erasure-0856a081d780.json",
+        "its page     .unlearning/certificates/erasure-0856a081d780.html",
+    ]

@@ -8,8 +8,9 @@ from typing import get_args
 import pytest
 
 from tests.examples import example
+from tests.small_project import TRAIN, Project
 from unlearning.domain.chain import Part, Trained
-from unlearning.domain.entities import CheckResult
+from unlearning.domain.entities import CheckResult, Impact
 from unlearning.domain.events import (
     AdoptedPromoted,
     AdoptedRetrained,
@@ -21,10 +22,13 @@ from unlearning.domain.events import (
     StepFact,
     TracesFound,
 )
+from unlearning.domain.planning.cost import Estimate
 from unlearning.domain.planning.plan import OwnPlan, Plan
 from unlearning.domain.traces import Deleted, Removed, Residual
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import report
+from unlearning.erasure.search import search
+from unlearning.erasure.steps.assess import assess
 
 OWN = OwnPlan("m", "champion", ModelVersion("m", 3), ("sisa", "retrain"), "data/train.parquet", retrain_model=True)
 PLAN = Plan("erasure-1", ("t",), (), 0, OWN)
@@ -96,3 +100,46 @@ def test_every_step_that_takes_time_is_an_event_of_the_ledger() -> None:
     assert {AdoptedRetrained, AdoptedPromoted} <= report.STEPS.keys()
     assert report.STEPS.keys() == set(get_args(StepFact)) - {ApprovalRequested, TracesFound}
     assert len(set(report.STEPS.values())) == len(report.STEPS)
+
+
+# --- how long, and where it was stopped ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("took_s", "said"), [(0.2, "1 s"), (8.4, "8 s"), (89, "89 s"), (100, "2 min"), (600, "10 min"), (9000, "2.5 h")]
+)
+def test_a_duration_has_the_unit_that_is_read_at_a_glance(took_s: float, said: str) -> None:
+    assert report.duration(took_s) == said
+
+
+def test_an_estimate_says_on_what_it_stands() -> None:
+    assert report.say_estimate(Estimate(24, 4, 2)) == (
+        "about 24 s from plan to certificate, training 4 s of it (from 2 former erasures of this project)"
+    )
+    assert "no erasure was measured here yet" in report.say_estimate(Estimate(20, 0, 0))
+
+
+def test_a_former_erasure_is_measured_and_a_stopped_one_says_after_which_step(project: Project) -> None:
+    def impact() -> Impact:
+        return assess(project.workspace, [request.token], search(project.workspace, {request.token}))
+
+    first, second = project.people(TRAIN)[:2]
+    [request] = project.request(first)
+    assert report.estimated(project.workspace, impact()).former == 0
+    assert report.stopped(project.workspace) == "before the first step"
+    project.erase()
+
+    [request] = project.request(second)
+    found = report.estimated(project.workspace, impact())
+    assert found.former == 1
+    assert 0 < found.wall_s < 600
+
+    def interrupt(name: str) -> None:
+        if name.startswith("6 validate"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        project.erase(before=interrupt)
+    assert report.stopped(project.workspace).startswith("after the step `unlearn`, which is recorded")
+    project.erase()
+    assert project.states()[request.request_id].startswith("completed")

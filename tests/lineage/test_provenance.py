@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from tests.histories import History
 from tests.registry import Elsewhere
-from tests.small_project import TRAIN, Project
+from tests.small_project import SOURCE, TRAIN, Project
 from unlearning.domain import hashing
 from unlearning.domain.codec import write
 from unlearning.domain.errors import NotFound, WrongUse
@@ -141,6 +141,20 @@ def test_versions_trained_here_keep_the_keys_they_always_had(project: Project) -
     )
     assert (version["method"], version["aliases"]) == ("sisa", ["champion"])
     assert [one["path"] for one in found["data_versions"]] == [TRAIN]
+
+
+def test_an_own_model_leads_back_to_its_source_before_anybody_followed(project: Project) -> None:
+    assert not project.workspace.followed.commits()
+    found = provenance.of_model(project.workspace, "outcome/1")
+    assert (SOURCE, TRAIN, "prepare") in ways(found)
+    assert ids(found, "data") == {SOURCE, TRAIN}
+    [line] = [one for one in provenance.lines(found.drawn) if TRAIN in one.partition("←")[0] and "←" in one]
+    assert SOURCE in line.partition("←")[2]
+
+    project.request(project.people(TRAIN)[0])
+    project.erase()
+    for version in ("outcome/1", "outcome/2"):
+        assert (SOURCE, TRAIN, "prepare") in ways(provenance.of_model(project.workspace, version))
 
 
 def test_impact_lists_children_of_tainted_versions_and_says_through_what(project: Project, tmp_path: Path) -> None:

@@ -41,6 +41,48 @@ def test_every_finding_is_told_at_once_with_its_place_and_what_came(tmp_path: Pa
     assert "got 'ray'" in said
 
 
+MISTAKES = {
+    "policy: {regulation: gpdr}": "policy.regulation: expected gdpr | ccpa | none, got 'gpdr'; did you mean gdpr?",
+    "policy: {on_failure: wthdraw}": "policy.on_failure: expected keep | withdraw, got 'wthdraw'; did you mean withdraw?",
+    "run: {runner: thread}": "run.runner: expected threads | processes | dask, got 'thread'; did you mean threads?",
+    "subject: {identifier: Integer}": "subject.identifier: expected text | integer | email | phone, or one a column",
+    "out_of_reach: [{place: a, why: b, remedy: c, level: logic}]": "out_of_reach.0.level: expected logical | physical | model",
+    "polcy: {}": "polcy: unknown key; did you mean policy?",
+    "partition: {shard: 4}": "partition.shard: unknown key; did you mean shards?",
+    "backups: [{nam: x, name: a}]": "backups.0.nam: unknown key; did you mean name?",
+    "openlineage: {fil: x, file: y}": "openlineage.fil: unknown key; did you mean file?",
+    "approval: true": "approval: unknown key; it belongs in unlearning.policy",
+    "run: {xyz: 1}": "run.xyz: unknown key; the keys here are runner, workers, device",
+    "run: {workers: many}": "run.workers: expected a whole number, got 'many'",
+    "run: {workers: 0}": "run.workers: expected at least 1, got 0",
+    "data: {holdout_share: 1}": "data.holdout_share: expected less than 1",
+    "versioning: {push: flase}": "versioning.push: expected true | false, got 'flase'",
+    "partition: 3": "partition: expected keys below it, got 3",
+    "issuer: [a, b]": "issuer: expected text",
+}
+
+
+@pytest.mark.parametrize("text", MISTAKES)
+def test_a_mistake_is_told_with_its_place_the_allowed_words_and_the_one_that_was_meant(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(tmp_path, f"{OWN}  {text}\n")
+    assert f"unlearning.{MISTAKES[text]}" in str(refused.value)
+
+
+def test_what_came_is_told_in_a_size_to_read(tmp_path: Path) -> None:
+    text = f"unlearning:\n  recipe: a.py:b\n  alias: {list(range(9999))}\n  run: {{runner: {'x' * 9999}}}\n"
+    with pytest.raises(SettingsError) as refused:
+        load(tmp_path, text)
+    assert "unlearning.model: missing" in str(refused.value)
+    assert len(str(refused.value)) < 600
+
+
+@pytest.mark.parametrize("name", ["unlearnin", "unlearningg", "un-learning"])
+def test_a_section_that_is_almost_called_so_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ProjectError, match=f"call `{name}:` so"):
+        load(tmp_path, OWN.replace("unlearning", name))
+
+
 @pytest.mark.parametrize(
     ("text", "error", "says"),
     [

@@ -37,19 +37,25 @@ class Section:
     header: Sequence[str] = ()
 
 
-def sections(report: ErasureReport) -> list[Section]:
-    """What an erasure did, in the order in which a reader asks."""
-    made = [
+def sections(report: ErasureReport, *, every: bool = True) -> list[Section]:
+    """What an erasure did, in the order in which a reader asks: first what is left, and what did not pass.
+
+    every: also the checks that passed, each; otherwise a line counts them.
+    """
+    made = [_places(count_left(len(report.residuals)), report.residuals)] if report.residuals else []
+    made += [
         Section("Who asked", [_asked(request) for request in report.requests], ("person", "outcome", "certificate")),
         Section("What they were in", list(_touched(report))),
     ]
     for model in report.models:
-        made += [Section(f"How {model.name} forgot", list(_forgot(model))), _checks(model.checks)]
+        made += [Section(f"How {model.name} forgot", list(_forgot(model))), _checks(model.checks, every=every)]
     for adopted in report.adopted:
-        made += [Section(f"How {adopted.name} was made again", list(_made_again(adopted))), _checks(adopted.checks)]
+        made += [
+            Section(f"How {adopted.name} was made again", list(_made_again(adopted))),
+            _checks(adopted.checks, every=every),
+        ]
     if report.purged:
         made.append(Section("Deleted", [(one.place, str(one.count)) for one in report.purged]))
-    made += [_places(count_left(len(report.residuals)), report.residuals)] if report.residuals else []
     if report.out_of_reach:
         title = "out of reach" if report.residuals else f"{count_left(0)}; out of reach"
         made.append(_places(title, report.out_of_reach))
@@ -98,8 +104,12 @@ def _made_again(model: MadeAgain) -> Iterable[tuple[str, str]]:
     yield "aliases moved", _listed(model.aliases)
 
 
-def _checks(results: Iterable[CheckResult]) -> Section:
-    rows = [(one.name.replace(": data.", "  "), _number(one.value), one.threshold, one.verdict) for one in results]
+def _checks(results: Sequence[CheckResult], *, every: bool) -> Section:
+    """What did not pass comes first."""
+    shown = sorted((one for one in results if every or not one.passed), key=lambda one: one.passed)
+    rows = [(one.name.replace(": data.", "  "), _number(one.value), one.threshold, one.verdict) for one in shown]
+    if passed := len(results) - len(shown):
+        rows.append((f"{passed} of {len(results)} passed", "", "`-v` lists them", "passed"))
     return Section("Checks", rows, ("check", "value", "threshold", "verdict"))
 
 
@@ -124,16 +134,19 @@ def _listed(items: Iterable[str]) -> str:
     return ", ".join(items) or "none"
 
 
-def show(report: ErasureReport, *more: Section) -> None:
-    """Print a report on standard output, as wide as the terminal."""
+def show(report: ErasureReport, *more: Section, every: bool = False) -> None:
+    """Print a report on standard output, as wide as the terminal. every: as `sections` takes it."""
     from rich.console import Console
 
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH_WITHOUT_TERMINAL)
-    for section in (*sections(report), *more):
+    for section in (*sections(report, every=every), *more):
         console.print(_table(section))
         console.print()
+    if report.certificate:
+        page = PurePosixPath(report.certificate).with_suffix(".html")
+        console.print(f"certificate  {report.certificate}\nits page     {page}", markup=False, soft_wrap=True)
 
 
 def _table(section: Section) -> RenderableType:

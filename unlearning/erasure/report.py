@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from unlearning.domain import lifecycle
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, ShapedVersion, ShardImpact
 from unlearning.domain.events import (
@@ -22,18 +23,21 @@ from unlearning.domain.events import (
     Purged,
     VersionRegistered,
 )
+from unlearning.domain.planning import cost
 from unlearning.domain.spellings import Difference
 from unlearning.domain.traces import Deleted, Residual, left, say_left
 from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.left import certified
 from unlearning.lineage.named import NamedData
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
+    from unlearning.domain.planning.cost import Estimate
     from unlearning.domain.planning.plan import Plan
-    from unlearning.erasure.erasure import Erasure
     from unlearning.erasure.record_sets import RecordSets
     from unlearning.project.training.stages import Training
+    from unlearning.project.workspace import Workspace
 
 STEPS: dict[type[Fact], str] = {
     ImpactAssessed: "assess",
@@ -49,6 +53,9 @@ STEPS: dict[type[Fact], str] = {
     CertificateIssued: "certify",
 }
 """Ledger event → the step that wrote it."""
+
+_WAITED = 3.0
+"""An erasure that took so many times what its steps did has waited for somebody, or was killed and started again."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +212,53 @@ def seconds(erasure: Erasure) -> dict[str, float]:
         if (step := STEPS.get(type(event.fact))) is not None:
             total[step] = round(total.get(step, 0.0) + (event.at - began).total_seconds(), 3)
     return total
+
+
+def estimated(workspace: Workspace, impact: Impact) -> Estimate:
+    """How long an erasure would take from its plan on, by what former erasures of this project took."""
+    return cost.estimate(impact.estimated_seconds, list(_former(workspace)))
+
+
+def _former(workspace: Workspace) -> Iterator[cost.Former]:
+    """The latest erasures that ended, without those that waited for somebody or were killed in between."""
+    ended = dict.fromkeys(event.subject for event in workspace.ledger.of(CertificateIssued))
+    for erasure in [Erasure(workspace, one) for one in ended][-cost.LOOKED_AT :]:
+        at = {type(event.fact): event.at for event in reversed(erasure.progress.events)}
+        if PlanMade not in at or not erasure.plan.tokens:
+            continue
+        took, wall = seconds(erasure), (at[CertificateIssued] - at[PlanMade]).total_seconds()
+        if wall <= _WAITED * sum(took.values()):
+            training = took.get(STEPS[CandidateTrained], 0.0)
+            yield cost.Former(wall, training, erasure.done(ImpactAssessed).impact.estimated_seconds)
+
+
+def say_estimate(found: Estimate) -> str:
+    """A sentence on the time it may take, and on what the estimate stands."""
+    from_what = (
+        f"from {counted(found.former, 'former erasure')} of this project"
+        if found.former
+        else "no erasure was measured here yet: training at the pace of the last one, the rest as in a small project"
+    )
+    training = f", training {duration(found.training_s)} of it" if found.training_s else ""
+    return f"about {duration(found.wall_s)} from plan to certificate{training} ({from_what})"
+
+
+def duration(took_s: float) -> str:
+    """`8 s`, `4 min`, `2.5 h`."""
+    if took_s < 90:
+        return f"{max(1, round(took_s))} s"
+    return f"{round(took_s / 60)} min" if took_s < 5400 else f"{took_s / 3600:.1f} h"
+
+
+def stopped(workspace: Workspace) -> str:
+    """After which step of an unfinished erasure somebody stopped it."""
+    requests = [one for one in workspace.ledger.state().requests.values() if one.state not in lifecycle.ENDED]
+    unfinished = [Erasure(workspace, one) for one in dict.fromkeys(one.erasure_id for one in requests) if one]
+    kinds = [type(event.fact) for erasure in unfinished for event in erasure.progress.events]
+    done = [STEPS[kind] for kind in kinds if kind in STEPS]
+    if not done:
+        return "before the first step"
+    return f"after the step `{done[-1]}`, which is recorded; what was under way is done again"
 
 
 def say_loaded(work: Training) -> str:

@@ -57,10 +57,11 @@ class Past:
         return frozenset(one.object for one in self.contents if one.path == path or one.path.startswith(f"{path}/"))
 
 
-def unwalked(workspace: Workspace) -> list[Snapshot]:
-    """What DVC says at every commit that no round of following has walked, parents before their children."""
+def unwalked(workspace: Workspace, *, latest: int | None = None) -> list[Snapshot]:
+    """What DVC says at every commit that no round of following has walked, or at the latest of them; parents come first."""
     walked = workspace.followed.commits()
-    return workspace.data.snapshots([rev for rev in workspace.data.commits() if rev not in walked])
+    revs = [rev for rev in workspace.data.commits() if rev not in walked]
+    return workspace.data.snapshots(revs[-latest:] if latest else revs)
 
 
 def kept(workspace: Workspace, past: Callable[[], Past]) -> dict[str, frozenset[str]]:

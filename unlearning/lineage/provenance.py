@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from unlearning.domain.codec import BESIDE
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.domain.versions import DataVersion, ModelVersion, Tracked
-from unlearning.lineage import drawing, graph, index, membership_proof, shaped
+from unlearning.lineage import drawing, graph, history, index, membership_proof, shaped
 from unlearning.lineage.graph import Atlas
 from unlearning.lineage.named import NamedData
 from unlearning.project.holdings import adoptions
@@ -132,6 +132,8 @@ Answer = OfModel | OfData | OfSubject
 # --- questions -------------------------------------------------------------------------------------------------------
 
 
+_LATEST = 50
+"""So many commits are read for one question; `unlearn follow` reads them all, once."""
 DRAWN_AT_MOST = 100
 """Parts of a picture that somebody can still read on a page."""
 
@@ -139,7 +141,7 @@ DRAWN_AT_MOST = 100
 def of_model(workspace: Workspace, named: str) -> OfModel:
     """`MODEL` or `MODEL/VERSION`: what fed it, what it was made from, what was made from it. Raises NotFound."""
     name, version = _parse(named)
-    atlas = graph.load(workspace)
+    atlas = _told_by_dvc(workspace, graph.load(workspace))
     asked = [one for one in atlas.models if one.name == name and version in (None, one.version)]
     if not asked:
         raise NotFound(
@@ -156,6 +158,15 @@ def of_model(workspace: Workspace, named: str) -> OfModel:
         [NamedData.of(one) for one in dict.fromkeys(record.data for record in records)],
         _drawn(workspace, chosen, atlas, aliases),
     )
+
+
+def _told_by_dvc(workspace: Workspace, atlas: Atlas) -> Atlas:
+    """The same with what DVC says of the own tables now and in the latest commits, also where nobody followed them."""
+    if workspace.settings.own is None:
+        return atlas
+    snapshots = [*history.unwalked(workspace, latest=_LATEST), workspace.data.present()]
+    made = {each for snapshot in snapshots for each in snapshot.derivations()}
+    return replace(atlas, derivations=[*atlas.derivations, *sorted(made - set(atlas.derivations))])
 
 
 def of_data(workspace: Workspace, named: str) -> OfData:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -47,7 +48,9 @@ def _load(family: Family, name: str) -> Any:
     found = {point.value: point for point in _points(family) if point.name == name}
     if not found:
         known = ", ".join(names(family)) or "none; reinstall the package (`pip install mlflow-unlearning`)"
-        raise SettingsError(f"{name!r} is none of the installed {family}; known: {known}")
+        near = difflib.get_close_matches(name, names(family), n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise SettingsError(f"{name!r} is none of the installed {family}; known: {known}{meant}")
     if len(found) > 1:
         raise SettingsError(f"{name!r} of {family} is offered by {' and '.join(sorted(found))}; uninstall all but one")
     (point,) = found.values()

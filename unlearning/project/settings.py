@@ -5,9 +5,11 @@ Secrets and addresses may come from the environment instead: `unlearning.domain.
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -280,7 +282,9 @@ def load(root: Path) -> Settings:
         document = YAML(typ="safe").load(path.read_bytes().decode()) or {}
     yaml_bombs.check_document(document, path)
     if not isinstance(document, dict) or not isinstance(document.get(SECTION), dict):
-        raise ProjectError(f"{path} has no section `{SECTION}:`; run `unlearn init` in {root}")
+        near = _near(SECTION, map(str, document)) if isinstance(document, dict) and SECTION not in document else None
+        step = f"call `{shown(near)}:` so, if that is meant" if near else f"run `unlearn init` in {root}"
+        raise ProjectError(f"{path} has no section `{SECTION}:`; {step}")
     try:
         return Settings.model_validate(document[SECTION])
     except ValidationError as error:
@@ -290,11 +294,95 @@ def load(root: Path) -> Settings:
 
 
 def _finding(item: ErrorDetails) -> str:
+    said = item["msg"].removeprefix("Value error, ")
     if not item["loc"]:  # about several keys at once: each value would be the whole section
-        return f"  {SECTION}: {item['msg'].removeprefix('Value error, ')}"
-    said = "unknown key" if item["type"] == "extra_forbidden" else item["msg"]
-    where, came = ".".join(map(str, item["loc"])), without_password(repr(item["input"]))
-    return f"  {shown(f'{SECTION}.{where}')}: {said}, got {shown(came, _MOST_SHOWN)}"
+        return f"  {SECTION}: {said}"
+    where = f"  {shown('.'.join(map(str, (SECTION, *item['loc']))))}"
+    came = f", got {_said(item['input'])}"
+    match item["type"]:
+        case "extra_forbidden":
+            return f"{where}: unknown key{_meant_key(item['loc'])}"
+        case "missing":
+            return f"{where}: missing; write it, or run `unlearn init` where the section is new"
+        case "literal_error":
+            words = re.findall("'([^']*)'", said)
+            return f"{where}: expected {' | '.join(words)}{came}{_meant(item['input'], words)}"
+        case "string_pattern_mismatch" if item["loc"] == ("subject", "identifier"):
+            kinds = " | ".join(KINDS)
+            return f"{where}: expected {kinds}, or one a column as in text/integer{came}{_meant(item['input'], KINDS)}"
+        case kind if kind in _LIMITS:
+            return f"{where}: expected {_LIMITS[kind]} {said.rpartition(' ')[2]}{came}"
+        case kind if kind in _TYPES:
+            return f"{where}: expected {_TYPES[kind]}{came}"
+        case _:
+            return f"{where}: {said.replace('Input should be', 'expected')}{came}"
+
+
+_TYPES = {
+    "bool_parsing": "true | false",
+    "bool_type": "true | false",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "string_type": "text, in quotes where YAML takes it for something else",
+    "model_type": "keys below it",
+    "dict_type": "keys below it",
+    "list_type": "a list",
+    "tuple_type": "a list",
+}
+"""Kind of finding → what is expected, in words."""
+_LIMITS = {
+    "greater_than": "more than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+
+
+def _said(value: object) -> str:
+    """What came, of a size to read."""
+    if isinstance(value, Mapping):
+        return "keys"
+    if isinstance(value, (list, tuple)):
+        return f"a list of {len(value)}"
+    return shown(without_password(repr(value)), _MOST_SHOWN)
+
+
+def _near(word: object, words: Iterable[str]) -> str | None:
+    return next(iter(difflib.get_close_matches(str(word)[:_MOST_SHOWN].lower(), list(words), n=1)), None)
+
+
+def _meant(word: object, words: Iterable[str]) -> str:
+    near = _near(word, words)
+    return f"; did you mean {near}?" if near else ""
+
+
+def _meant_key(loc: Sequence[int | str]) -> str:
+    """The key that was meant here, or else the section that has this one, or the keys that there are."""
+    *above, key = loc
+    known = _keys(above)
+    if meant := _meant(key, known):
+        return meant
+    homes = [name for name in Settings.model_fields if str(key) in _keys([name])]
+    return f"; it belongs in {SECTION}.{homes[0]}" if homes else f"; the keys here are {', '.join(known)}"
+
+
+def _keys(loc: Sequence[int | str]) -> list[str]:
+    """The keys of a section."""
+    kind: object = Settings
+    for name in loc:
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and name in kind.model_fields:
+            kind = _section_in(kind.model_fields[str(name)].annotation)
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _section_in(annotation: object) -> object:
+    """The section that a key holds, maybe among others or as one of several."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for each in get_args(annotation) if (found := _section_in(each))), None)
 
 
 DATA, TRAIN, METRICS = "reports/data.json", "reports/train.json", "reports/metrics.json"

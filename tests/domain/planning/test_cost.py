@@ -8,7 +8,8 @@ import pytest
 
 from unlearning.domain.chain import Chain, ShardChain
 from unlearning.domain.entities import ShardImpact
-from unlearning.domain.planning.cost import expected_share, training_rows
+from unlearning.domain.planning import cost
+from unlearning.domain.planning.cost import Estimate, Former, expected_share, training_rows
 
 CHAIN = Chain(
     "recipe", 1, (ShardChain(0, ("s", "a1", "a2", "a3"), (10, 20, 30)), ShardChain(1, ("s", "b1", "b2", "b3"), (1, 0, 2)))
@@ -53,3 +54,21 @@ def test_no_request_costs_nothing_and_very_many_cost_a_training() -> None:
     for shards in (1, 4):
         assert expected_share(shards=shards, slices=3, requests=0) == 0
         assert expected_share(shards=shards, slices=3, requests=400) == pytest.approx(1, abs=1e-6)
+
+
+# --- the whole wall time ---------------------------------------------------------------------------------------------
+
+
+def test_without_a_former_erasure_the_estimate_is_training_and_a_first_guess() -> None:
+    assert cost.estimate(7.0, []) == Estimate(cost.STEPS_S + 7.0, 7.0, 0)
+
+
+def test_former_erasures_tell_the_steps_and_the_pace_of_training() -> None:
+    former = [Former(wall_s=30, training_s=10, estimated_s=5), Former(wall_s=24, training_s=4, estimated_s=2)]
+    assert cost.estimate(3.0, former) == Estimate(20 + 6, 6, 2)
+
+
+def test_an_odd_one_does_not_decide_and_no_training_costs_none() -> None:
+    former = [Former(20, 0, 0), Former(22, 0, 0), Former(9000, 0, 0)]
+    assert cost.estimate(0.0, former) == Estimate(22, 0, 3)
+    assert cost.estimate(5.0, former).training_s == 5

@@ -146,8 +146,8 @@ CASES: Mapping[str, Case] = {
     "features that are not there": Case(("train",), (TRAIN, "blood_pressure", "dose"), recipe('"score"', '"blood_pressure"')),
     "a table that is no Parquet": Case(("prepare",), (SOURCE, "no readable parquet"), written(SOURCE, "no parquet")),
     # settings and recipe
-    "no shard": Case(("status",), ("partition.shards", "greater than or equal to 1", "0"), settings(partition={"shards": 0})),
-    "no slice": Case(("impact",), ("partition.slices", "greater than or equal to 1", "-2"), settings(partition={"slices": -2})),
+    "no shard": Case(("status",), ("partition.shards", "expected at least 1", "0"), settings(partition={"shards": 0})),
+    "no slice": Case(("impact",), ("partition.slices", "expected at least 1", "-2"), settings(partition={"slices": -2})),
     "unknown key": Case(("status",), ("params.yaml", "shardz", "unknown key"), settings(partition={"shardz": 4})),
     "unknown section": Case(("train",), ("params.yaml", "polcy", "unknown key"), settings(polcy={})),
     "params.yaml that is no YAML": Case(("status",), ("params.yaml", "not valid YAML"), written("params.yaml", "a: [")),

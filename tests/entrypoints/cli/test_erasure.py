@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -47,3 +51,24 @@ def test_an_erasure_of_nobody_starts_no_prefect(project: Project, monkeypatch: p
     unlearn(project.root, "cancel", request_id, "--reason", "a mistake")
     assert unlearn(project.root, "erase").out == "no open request; nothing to do\n"
     assert unlearn(project.root, "erase", "--request", request_id, "--json").document["models"] == []
+
+
+def test_ctrl_c_says_where_it_stopped_and_how_to_go_on(project: Project) -> None:
+    [request] = project.request(project.people(TRAIN)[0])
+    kept = {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"}
+    script = "from unlearning.entrypoints.cli import main; main(prog_name='unlearn')"
+    command, pipe = [sys.executable, "-c", script, "erase"], subprocess.PIPE
+    running = subprocess.Popen(command, cwd=project.root, env=kept, text=True, stderr=pipe, stdout=pipe)
+    assert running.stderr is not None
+    said = ""
+    while not said.endswith("5 unlearn (sisa) …\n") and (line := running.stderr.readline()):
+        said += line
+    running.send_signal(signal.SIGINT)
+    out, rest = running.communicate(timeout=120)
+    assert (running.returncode, out) == (130, ""), said + rest
+    assert "from plan to certificate" in said
+    last = rest.splitlines()[-1]
+    assert last.startswith(("unlearn: stopped after the step `redact`", "unlearn: stopped after the step `unlearn`"))
+    assert last.endswith("The requests stay open: `unlearn erase` goes on from there")
+    assert "Traceback" not in rest
+    assert project.states()[request.request_id] not in ("completed", "completed_with_residuals")

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 from pathlib import Path
 
 import click
+import hypothesis
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import strategies as st
 
 from unlearning.domain.errors import Damaged, NotFound, Refused, UnlearningError, WrongUse
-from unlearning.entrypoints.cli.shared import Commands, answer, content, json_option, open_project, people, person
+from unlearning.entrypoints.cli import main
+from unlearning.entrypoints.cli.shared import Commands, answer, content, fitted, json_option, open_project, people, person
 from unlearning.stores.foreign_code import FILE
 
 
@@ -149,3 +153,28 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     for path in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(NotFound, match="name an existing file"):
             content(path)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+WORDS = st.lists(st.text("abc/@-.", min_size=1, max_size=20), min_size=1, max_size=40)
+
+
+@hypothesis.given(WORDS, st.integers(0, 6), st.sampled_from([40, 80, 120]))
+def test_a_terminal_never_breaks_a_word(words: list[str], indent: int, width: int) -> None:
+    line = " " * indent + " ".join(words)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", str(width))
+        shown = fitted(line, Terminal())
+    assert shown.split() == words
+    assert max(map(len, shown.splitlines())) <= width
+    assert fitted(line, io.StringIO()) == line
+
+
+def test_the_list_of_commands_cuts_no_sentence_at_80_columns() -> None:
+    said = CliRunner(env={"COLUMNS": "80"}).invoke(main, ["--help"]).stdout
+    assert "..." not in said.split("Commands:")[1]
+    assert max(map(len, said.splitlines())) <= 80

@@ -3,10 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
+from statistics import median
 
 from unlearning.domain.chain import Chain
 from unlearning.domain.entities import ShardImpact
+
+STEPS_S = 20.0
+"""Wall seconds of every step but training, in the README's example: a first guess where a project has measured none."""
+LOOKED_AT = 5
+"""So many former erasures, the latest, tell how long the next one takes."""
+
+
+@dataclass(frozen=True)
+class Former:
+    """How long an erasure took from its plan on."""
+
+    wall_s: float
+    """From the plan to the certificate."""
+    training_s: float
+    """Of these, in which models were trained."""
+    estimated_s: float
+    """What its training was estimated at."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long an erasure may take from its plan on, and from what one says so."""
+
+    wall_s: float
+    training_s: float
+    former: int
+    """How many former erasures were looked at; 0 where none was measured."""
+
+
+def estimate(training_s: float, former: Sequence[Former]) -> Estimate:
+    """The median of former erasures without their training, and the training that is due, at the pace it had in them."""
+    if not former:
+        return Estimate(STEPS_S + training_s, training_s, 0)
+    paces = [one.training_s / one.estimated_s for one in former if one.estimated_s and one.training_s]
+    due = training_s * (median(paces) if paces else 1.0)
+    return Estimate(median(one.wall_s - one.training_s for one in former) + due, due, len(former))
 
 
 def training_rows(chain: Chain, stage_epochs: Sequence[int], touched: Iterable[ShardImpact] | None = None) -> int:

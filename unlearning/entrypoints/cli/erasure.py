@@ -32,7 +32,7 @@ def impact(
     from unlearning.domain import hashing
     from unlearning.domain.codec import write
     from unlearning.domain.spellings import said
-    from unlearning.erasure import search
+    from unlearning.erasure import report, search
     from unlearning.erasure.steps import assess, receive
     from unlearning.lineage.named import NamedData
     from unlearning.project.holdings import Holdings
@@ -59,7 +59,10 @@ def impact(
         "checkpoints_stale": len(found.checkpoints_stale),
         "nearest": {one.token: one.nearest for one in missed},
     }
-    answer(as_json, body, [*_impact_lines(found), *(f"  not found  {one.where}: {said(one.nearest)}" for one in missed)])
+    took = report.estimated(workspace, found)
+    body["estimate"] = write(took)
+    lines = [*_impact_lines(found), *([f"  {report.say_estimate(took)}"] if found.tokens else [])]
+    answer(as_json, body, [*lines, *(f"  not found  {one.where}: {said(one.nearest)}" for one in missed)])
 
 
 @click.command()
@@ -68,13 +71,22 @@ def impact(
 @click.option("--replay", is_flag=True, help="Also train the touched shards from scratch and compare the bytes.")
 @click.option("--quick", is_flag=True, help="Leave out the second look before the certificate, which then says so.")
 @click.option("--dry-run", is_flag=True, help="The same as `unlearn impact`.")
+@click.option("-v", "--verbose", "every", is_flag=True, help="List every check, also those that passed.")
 @click.pass_context
 def erase(
-    ctx: click.Context, root: Path, as_json: bool, requests: Sequence[str], replay: bool, quick: bool, dry_run: bool
+    ctx: click.Context,
+    root: Path,
+    as_json: bool,
+    requests: Sequence[str],
+    replay: bool,
+    quick: bool,
+    dry_run: bool,
+    every: bool,
 ) -> None:
     """Carry out open requests: redact, unlearn, validate, promote, purge, certify. A killed run goes on where it stopped.
 
-    Exits 1 when something within reach is left or unverified: the request ends `completed_with_residuals`.
+    Exits 1 when something within reach is left or unverified: the request ends `completed_with_residuals`. Ctrl-C exits 130
+    and says after which step; the next `unlearn erase` goes on there.
 
     \b
     Example:  unlearn erase --replay --json
@@ -96,7 +108,7 @@ def erase(
     document = {**write(reports[-1]), "earlier": reports[:-1]} if len(reports) > 1 else reports[0]
     answer(as_json, document, [])
     for report in () if as_json else reports:
-        presentation.show(report)
+        presentation.show(report, every=every or bool(ctx.find_root().params.get("verbose")))
     if any(report.residuals for report in reports):
         raise click.exceptions.Exit(1)
 
@@ -105,10 +117,17 @@ COMMANDS = (impact, erase)
 
 
 def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool, quick: bool) -> list[ErasureReport]:
-    prefect_at_home(workspace)
-    from unlearning.entrypoints.flows import erase as flow
+    from unlearning.erasure import report
 
-    return flow.run(workspace, list(requests), replay=replay, quick=quick)
+    try:
+        prefect_at_home(workspace)
+        from unlearning.entrypoints.flows import erase as flow
+
+        return flow.run(workspace, list(requests), replay=replay, quick=quick)
+    except KeyboardInterrupt:
+        where = report.stopped(open_project(workspace.root))
+        click.echo(f"unlearn: stopped {where}. The requests stay open: `unlearn erase` goes on from there", err=True)
+        raise click.exceptions.Exit(130) from None
 
 
 def _impact_lines(found: Impact) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,54 +21,100 @@ if TYPE_CHECKING:
 
 @click.command()
 @project
-@click.option("--model", help="Name of the registered model that the project trains; default: diagnosis, the example's.")
+@click.option("--table", help="Path of the table with the people, tracked by DVC; default: the only one there is.")
+@click.option("--person", help="Its column that says whose record a row is; of two columns, `clinic/patient`.")
+@click.option("--target", help="Its column that the model is to tell.")
+@click.option("--model", help="Name of the registered model that the project trains; default: after the target.")
 @click.option(
     "--adopt-only", is_flag=True, help="The project trains no model here: every one is made by stages of your own, and adopted."
 )
 @click.option("--hook", is_flag=True, help="Also a Git hook that refuses to commit tables of people; never over one of yours.")
-def init(root: Path, as_json: bool, model: str | None, adopt_only: bool, hook: bool) -> None:
-    """Write what is missing in a Git and DVC repository; nothing that is there is overwritten.
+def init(
+    root: Path,
+    as_json: bool,
+    table: str | None,
+    person: str | None,
+    target: str | None,
+    model: str | None,
+    adopt_only: bool,
+    hook: bool,
+) -> None:
+    """Write what is missing in a Git and DVC repository, and mend what an earlier run wrote; what is yours stays as it is.
+
+    On a terminal it asks for what no option says; elsewhere it takes what the table's column names suggest, and says what.
 
     \b
-    Example:  git init && dvc init && unlearn init --model churn
+    Example:  unlearn init --table data/customers.csv --person customer_id \\
+                --target churned
               unlearn init --adopt-only
     """
     from unlearning.domain.codec import write
     from unlearning.domain.errors import WrongUse
-    from unlearning.entrypoints.scaffold import scaffold
+    from unlearning.entrypoints.scaffold import asking, scaffold
     from unlearning.project import guards
     from unlearning.stores import keys
     from unlearning.stores.dvc.repository import DvcData
     from unlearning.traces import proposals
 
-    if adopt_only and model is not None:
-        raise WrongUse("--model names a model that the project trains, --adopt-only says that it trains none; expected one")
-    root, named = root.resolve(), None if adopt_only else model or "diagnosis"
+    said = asking.Said(table=table, person=person, target=target, model=model)
+    if adopt_only and said != asking.Said():
+        raise WrongUse(
+            "--model, --table, --person and --target are of a model that the project trains, --adopt-only says "
+            "that it trains none; expected one"
+        )
+    root = root.resolve()
     guards.before_init(root, os.environ)
-    done = [*scaffold.init(root, model=named), *((str(file.relative_to(root)), "written") for file in keys.create(root / KEYS))]
+    ask = _on_terminal if not as_json and sys.stdin.isatty() and sys.stdout.isatty() else asking.nobody
+    named, asked = (None, None) if adopt_only else asking.answered(DvcData(root), said, ask)
+    done = [
+        *scaffold.init(root, model=named, asked=asked),
+        *(scaffold.Done(str(file.relative_to(root)), "written") for file in keys.create(root / KEYS)),
+    ]
     guards.after_init(root)
     advice = list(_hook(root, done)) if hook else []
     to_change = scaffold.to_change(root)
     todo = proposals.of_new_project(DvcData(root))
+    steps = scaffold.next_steps(root)
     document = {
-        "files": [{"path": path, "result": result} for path, result in done],
+        "files": [{"path": one.path, "result": one.action, "note": one.note} for one in done],
+        "proposed": write(asked),
         "to_change": [
             {"path": scaffold.DEPLOYMENTS, "line": line.number, "is": line.entrypoint, "should_be": line.should_be}
             for line in to_change
         ],
         "proposals": write(todo),
+        "next": steps,
+        "keys": KEYS,
     }
-    lines = [*(f"{result:<9} {path}" for path, result in done), *_advice(to_change), *advice, *decide(todo)]
+    lines = [
+        *(asked.lines if asked else ()),
+        *(f"{one.action:<9} {one.path}" + (f"\n          {one.note}" if one.note else "") for one in done),
+        *_advice(to_change),
+        *advice,
+        *decide(todo),
+        "next",
+        *(f"  {number}. {step}" for number, step in enumerate(steps, 1)),
+        f"Back up {KEYS} somewhere else: without the index key nobody can be found again, and no copy of it is in Git or DVC.",
+    ]
     answer(as_json, document, lines)
+
+
+def _on_terminal(question: str, among: Sequence[str], proposed: str | None) -> str | None:
+    """Ask until the answer is one that may be given."""
+    for one in among:
+        click.echo(f"  {one}")
+    kind = click.Choice(list(among)) if among else str
+    answer: str = click.prompt(question, default=proposed, type=kind, show_choices=False)
+    return answer or None
 
 
 def _hook(root: Path, done: list[Any]) -> Iterator[str]:
     """Install it; what to do where somebody's own is in its place."""
-    from unlearning.entrypoints.scaffold import hook
+    from unlearning.entrypoints.scaffold import hook, scaffold
 
     file, result = hook.install(root)
     shown = str(file.relative_to(root)) if file.is_relative_to(root) else str(file)
-    done.append((shown, "kept" if result == "theirs" else result))
+    done.append(scaffold.Done(shown, "kept" if result == "theirs" else result))
     if result == "theirs":
         yield f"{shown} is a hook of your own and stays as it is; add the line `{hook.line()}` to it"
 

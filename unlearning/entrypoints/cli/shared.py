@@ -6,10 +6,12 @@ import atexit
 import gc
 import json
 import logging
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
@@ -44,6 +46,12 @@ class Commands(click.Group):
         """Note whether JSON is asked for, and of which project: an error may come before the options are read."""
         ctx.obj = _Asked("--json" in args, last_resort.root_of(args))
         return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every command with its whole first sentence, which click would cut."""
+        named = [(name, command) for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(limit=200)) for name, command in named])
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it raises ends as a message and an exit code, never as a traceback."""
@@ -195,6 +203,22 @@ def content(path: Path) -> bytes:
         raise NotFound(f"{path} cannot be read ({error.strerror}); name an existing file") from error
 
 
+def fitted(text: str, stream: IO[str]) -> str:
+    """A text as a terminal shows it without a break within a word; anything else that reads it gets it as it is."""
+    if not stream.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(piece for line in text.split("\n") for piece in _wrapped(line, width))
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    hanging = " " * (min(len(line) - len(line.lstrip()), width // 4) + 4)
+    options: Any = {"break_long_words": False, "break_on_hyphens": False, "replace_whitespace": False}
+    return textwrap.wrap(line, width, subsequent_indent=hanging, **options)
+
+
 def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
     """Standard output: the document, of plain values or dataclasses, or the lines for people."""
     if as_json:
@@ -203,15 +227,15 @@ def answer(as_json: bool, document: Any, lines: Sequence[str]) -> None:
         click.echo(_json(write(document), indent=2))
     else:
         for line in lines:
-            click.echo("\n".join(map(printable, line.split("\n"))))
+            click.echo(fitted("\n".join(map(printable, line.split("\n"))), sys.stdout))
 
 
 class Printable(logging.Formatter):
-    """Messages of progress, each a line in which nothing acts on the terminal."""
+    """Messages of progress, as wide as the terminal, each a line in which nothing acts on it."""
 
     def format(self, record: logging.LogRecord) -> str:
         """The line."""
-        return printable(super().format(record))
+        return fitted(printable(super().format(record)), sys.stderr)
 
 
 def printable(line: str) -> str:

@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.errors import ParentMoved, Refused, begun, needing_room
-from unlearning.domain.events import CandidateValidated
+from unlearning.domain.events import CandidateValidated, ImpactAssessed
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import runner
@@ -97,6 +97,7 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) ->
     step("2 assess", lambda: assess.assess_step(erasure, sets), say=report.say_impact)
     step("3 plan", lambda: plan.plan_step(erasure, sets), say=report.say_plan)
     if erasure.plan.tokens:
+        progress.info("  %s", report.say_estimate(report.estimated(erasure.workspace, erasure.done(ImpactAssessed).impact)))
         decisions.require_approved(erasure)
         step("4 redact", lambda: redact.redact_step(erasure), say=report.say_redacted)
         plan_made = erasure.plan

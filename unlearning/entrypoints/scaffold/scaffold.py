@@ -1,22 +1,31 @@
-"""What `unlearn init` writes: the missing parts of a project, never over something that is there."""
+"""What `unlearn init` writes: the missing parts of a project, never over something that somebody else wrote or changed.
+
+What it wrote before it knows again: a stage by its command, a value of `params.yaml` and the recipe by its own notes.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from io import StringIO
-from pathlib import Path
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 from ruamel.yaml import YAML
 
 from unlearning.domain.errors import ProjectError, reading
-from unlearning.entrypoints.scaffold import former
-from unlearning.project.settings import FILE, SECTION, Settings
+from unlearning.domain.hashing import bytes_digest
+from unlearning.entrypoints.scaffold import former, notes, pipeline, proposal
+from unlearning.entrypoints.scaffold.notes import Notes
+from unlearning.project.settings import FILE, SECTION, Data, PartitionSettings, Settings
 from unlearning.stores.files import replacing
+from unlearning.stores.tables import parts
 
 if TYPE_CHECKING:
+    from unlearning.entrypoints.scaffold.proposal import Proposal
     from unlearning.stores.dvc.repository import DvcData
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -25,8 +34,11 @@ RECIPE = "recipes/diagnosis.py"
 DEPLOYMENTS = "prefect.yaml"
 ADOPT_ONLY = "params.adopt-only.yaml"
 """Template of the section of a project that trains no model of its own."""
+EXAMPLE = "diagnosis"
+"""The model of the demo, whose recipe a project gets that says nothing of its own."""
 
-_MODEL = "  model: diagnosis "
+SOURCE = Data().source
+_ATTRIBUTE = "recipe"
 _TRAIN = """- name: train
   entrypoint: unlearning.entrypoints.flows.deployed.train
   work_pool:
@@ -40,34 +52,120 @@ class Done(NamedTuple):
     """One thing that `init` looked at, and what it did."""
 
     path: str
-    """A file, or `dvc.yaml: stage` for a stage."""
-    action: Literal["written", "kept", "extended", "renewed"]
-    """Renewed: an earlier version of `init` wrote it, and nobody changed it since."""
+    """A file, `dvc.yaml: stage` for a stage, or `params.yaml: key` for a value."""
+    action: Literal["written", "kept", "extended", "mended", "renewed"]
+    """Mended: what an earlier run wrote says something else now. Renewed: an earlier version of `init` wrote it, and nobody
+    changed it since."""
+    note: str = ""
+    """Why it was kept though something else was asked for, and what to do."""
 
 
-def init(root: Path, *, model: str | None) -> list[Done]:
-    """Write what a project lacks; running it again changes nothing.
+def init(root: Path, *, model: str | None, asked: Proposal | None = None) -> list[Done]:
+    """Write what a project lacks and mend what an earlier run wrote; running it again changes nothing.
 
-    model: the registered model's name in a new `unlearning:` section; None for a project that trains none and adopts all of
-    them, which gets neither stages nor a recipe. Raises ProjectError, before anything is written, when the folder is in no Git
-    or DVC repository or an existing file cannot be extended.
+    model: the registered model's name; None for a project that trains none and adopts all of them, which gets neither stages
+    nor a recipe. asked: for which table; None: as `params.yaml` says, or the example's. Raises ProjectError, before anything is
+    written, when the folder is in no Git or DVC repository or an existing file cannot be extended.
     """
     from unlearning.stores.dvc.repository import DvcData
 
-    data = DvcData(root)
-    params, ignored = _params(_text(root / FILE), model), _ignored(_text(root / ".gitignore"))
+    data, noted = DvcData(root), notes.read(root)
+    ignored = _ignored(_text(root / ".gitignore"))
+    wanted = _wanted(data, model, asked, noted)
+    params, values = _params(_text(root / FILE), model, wanted, noted)
     recipe = _recipe(params)
-    pipeline, stages = _pipeline(root, _text(root / PIPELINE), recipe) if recipe else (None, [])
+    stages = pipeline.written(data, _text(root / PIPELINE), _template(PIPELINE), _data(params), recipe) if recipe else None
+    source = proposal.recipe(str(model), asked) if asked else _template(RECIPE) if recipe == RECIPE else None
     deployments = _template(DEPLOYMENTS) if recipe else _template(DEPLOYMENTS).replace(_TRAIN, "")
+    notes.write(root, _noting(noted, wanted, values, asked, source))
     done = [
         _put(root, FILE, params, like=FILE),
-        *([_put(root, PIPELINE, pipeline, like=PIPELINE)] if pipeline else []),
-        *stages,
-        *([_unless_there(root, RECIPE, _template(RECIPE))] if recipe == RECIPE else []),
+        *(one for one in values if one.action != "written"),
+        *([_put(root, PIPELINE, stages.text, like=PIPELINE)] if stages else []),
+        *(Done(f"{PIPELINE}: {name}", *what) for name, what in (stages.done if stages else {}).items()),
+        *([_recipe_file(root, recipe, source, noted, mine=asked is None)] if recipe and source is not None else []),
         _deployments(root, deployments),
         _put(root, ".gitignore", ignored, like="gitignore"),
     ]
     return [*done, *_kept_out(data, _declared(params), {each.path for each in done if each.action != "kept"})]
+
+
+def _noting(
+    noted: Notes, wanted: Mapping[str, Any], values: Sequence[Done], asked: Proposal | None, source: str | None
+) -> Notes:
+    wrote = {one.path for one in values if one.action != "kept"}
+    params = {key: value for key, value in wanted.items() if f"{FILE}: {key}" in wrote}
+    if asked is None or source is None:
+        return replace(noted, params={**noted.params, **params})
+    columns = {"person": asked.person, "target": asked.target}
+    return Notes({**noted.params, **params}, columns, bytes_digest(source.encode()))
+
+
+def next_steps(root: Path) -> list[str]:
+    """What to do now, in three steps."""
+    said, leave = section(root) or {}, "`unlearn request --file ../leavers.txt`, then `unlearn impact` and `unlearn erase`"
+    recipe = str(said.get("recipe") or "").partition(":")[0]
+    if not recipe:
+        return [
+            "`unlearn follow` finds the data behind your registered models",
+            "`unlearn adopt MODEL/VERSION --data PATH --subject-column COLUMN`, once for each model",
+            leave,
+        ]
+    return [
+        f"look through {recipe} and {FILE}, then `dvc repro` makes version 1",
+        "`git add . && git commit -m 'Version 1' && dvc push`",
+        leave,
+    ]
+
+
+def section(root: Path) -> dict[str, Any] | None:
+    """Our section of `params.yaml` as it stands, unchecked; None before the first run. Raises ProjectError."""
+    found = _mapping(_text(root / FILE) or "", FILE).get(SECTION)
+    return found if isinstance(found, dict) else None
+
+
+def _wanted(data: DvcData, model: str | None, asked: Proposal | None, noted: Notes) -> dict[str, Any]:
+    """What `params.yaml` is to say, by key; nothing that nobody asked for."""
+    if asked is None:
+        return {"model": model}
+    said = section(data.root)
+    name = "-".join(re.findall(r"[a-z0-9]+", str(model).lower())) or "model"
+    train, holdout = _made_of(data, asked.table, (said or {}).get("data") or {})
+    few = said is None and asked.shards < PartitionSettings().shards
+    return {
+        "model": model,
+        "recipe": noted.params.get("recipe", f"recipes/{name}.py:{_ATTRIBUTE}"),
+        "data.source": asked.table,
+        "data.train": train,
+        "data.holdout": holdout,
+        "subject.identifier": asked.identifier,
+        **({"partition.shards": asked.shards} if few else {}),
+    }
+
+
+def _made_of(data: DvcData, table: str, said: Mapping[str, Any]) -> list[str]:
+    """Training and holdout table: as they are called now, or beside the source, where nothing of somebody's is called so."""
+    file = data.root / table
+    inside = [one.name for one in parts.files(file).values() if one.stat().st_size] if file.is_dir() else [table]
+    form, above = parts.suffix_of(inside[0]), PurePosixPath(table).parent
+    now = [str(said.get(name, "")) for name in ("train", "holdout")]
+    if all(parts.suffix_of(path) == form for path in now):
+        return now
+    for folder in (above, above / "unlearning"):
+        made = [(folder / f"{name}{form}").as_posix() for name in ("train", "holdout")]
+        if not any((data.root / path).exists() or data.declares(path) for path in made):
+            return made
+    raise ProjectError(
+        f"{' or '.join(made)} is there already, and so is one of that name in {above}; move them, then run `unlearn init` again"
+    )
+
+
+def _data(params: str) -> Data:
+    """The tables that `params.yaml` names; those of the template where there is a mistake in it."""
+    try:
+        return Settings.model_validate(_mapping(params, FILE)[SECTION]).data
+    except ValidationError:
+        return Data()
 
 
 def _declared(params: str) -> list[str]:
@@ -98,6 +196,17 @@ def _recipe(params: str) -> str | None:
     return str(section["recipe"]).partition(":")[0] if section["recipe"] else None
 
 
+def _recipe_file(root: Path, recipe: str, source: str, noted: Notes, *, mine: bool) -> Done:
+    """The recipe; a file that somebody wrote or changed stays. mine: nobody asked for another than is there."""
+    existing = _text(root / recipe)
+    if existing is None or (noted.wrote(existing) and not mine):
+        done = _put(root, recipe, source, like=RECIPE)
+        return done._replace(action="mended") if done.action == "extended" else done
+    if mine or existing == source:
+        return Done(recipe, "kept")
+    return Done(recipe, "kept", f"not as `unlearn init` wrote it, so it stays: see that its `{_ATTRIBUTE}` fits the table")
+
+
 def _unless_there(root: Path, name: str, content: str) -> Done:
     """A file for a project that has none of its own."""
     existing = _text(root / name)
@@ -117,55 +226,75 @@ def to_change(root: Path) -> list[former.Line]:
     return former.lines(root, _text(root / DEPLOYMENTS) or "")
 
 
-def _section(model: str | None) -> str:
-    if model is None:
-        return _template(ADOPT_ONLY)
-    return _template(FILE).replace(_MODEL, f"  model: {model if model == 'diagnosis' else json.dumps(model)} ")
-
-
-def _params(existing: str | None, model: str | None) -> str:
-    """`params.yaml` with our section: appended as text, so that not one byte of the user's changes."""
-    section = _section(model)
+def _params(existing: str | None, model: str | None, wanted: Mapping[str, Any], noted: Notes) -> tuple[str, list[Done]]:
+    """`params.yaml` with our section, appended as text: not one byte of the user's changes. And what became of each value."""
     before = _mapping(existing or "", FILE)
+    if isinstance(before.get(SECTION), dict):
+        if (trains := before[SECTION].get("model", "") is not None) == (model is not None):
+            return _mended(str(existing), wanted, noted)
+        is_now = "trains a model of its own" if trains else "adopts all its models"
+        step = f"to make it another kind, take the section `{SECTION}:` out of {FILE} and run again"
+        return str(existing), [Done(f"{FILE}: model", "kept", f"this project {is_now}; {step}")]
     if SECTION in before:
-        return str(existing)
-    text = _joined(existing, section, blank=True)
+        return str(existing), []
+    text = _joined(existing, _filled(_template(ADOPT_ONLY if model is None else FILE), wanted), blank=True)
     after = _mapping(text, FILE, added=f"with a section `{SECTION}:` added at its end")
     if {name: value for name, value in after.items() if name != SECTION} != before:
         raise ProjectError(f"{FILE} does not take a section at its end; add `{SECTION}:` by hand")
-    return text
+    return text, [Done(f"{FILE}: {key}", "written") for key in wanted]
 
 
-def _pipeline(root: Path, existing: str | None, recipe: str) -> tuple[str, list[Done]]:
-    """`dvc.yaml` with the stages that are missing, and what became of each of ours."""
-    template = _template(PIPELINE).replace(RECIPE, recipe)
-    if existing is None:
-        return template, []
+def _filled(template: str, wanted: Mapping[str, Any]) -> str:
+    """The template with these values; comments stay in their column where a value is short enough."""
+    for key, value in wanted.items():
+        pattern = re.compile(rf"(?m)^( +{key.rpartition('.')[2]}: )(\S+)( *)(?=#)")
+        if key.startswith("data."):
+            start = template.index("\n  data:")
+            head, template = template[:start], template[start:]
+        else:
+            head = ""
+        template = head + pattern.sub(partial(_aligned, said=_scalar(value)), template, count=1)
+    return template
+
+
+def _aligned(found: re.Match[str], said: str) -> str:
+    return found[1] + said + " " * max(1, len(found[2]) + len(found[3]) - len(said))
+
+
+def _mended(text: str, wanted: Mapping[str, Any], noted: Notes) -> tuple[str, list[Done]]:
+    """The same with values that an earlier run wrote and that are to be others now; nothing else moves."""
     yaml = _round_trip()
-    document = yaml.load(existing) if _mapping(existing, PIPELINE) else {}
-    if document.get("stages") is None:
-        document["stages"] = {}
-    theirs, ours = document["stages"], yaml.load(template)["stages"]
-    taken = set(theirs) | {name for name, stage in ours.items() if _made_already(root, stage, theirs)}
-    theirs.update({name: stage for name, stage in ours.items() if name not in taken})
-    done = [Done(f"{PIPELINE}: {name}", "kept" if name in taken else "written") for name in ours]
-    if taken >= set(ours):
-        return existing, done
-    stream = StringIO()
-    yaml.dump(document, stream)
-    return stream.getvalue(), done
+    done = []
+    for key, value in wanted.items():
+        document = yaml.load(text)
+        at = document[SECTION]
+        *above, last = key.split(".")
+        for name in above:
+            at = at.get(name) if isinstance(at, Mapping) else None
+        is_there = isinstance(at, Mapping) and last in at
+        if is_there and at[last] == value:
+            continue
+        what, line = f"{FILE}: {key}", at.lc.value(last) if is_there else None
+        lines = text.splitlines(keepends=True)
+        said = _scalar(at[last]) if is_there else ""
+        if line and noted.said(key, at[last]) and lines[line[0]][line[1] :].startswith(said):
+            lines[line[0]] = lines[line[0]][: line[1]] + _scalar(value) + lines[line[0]][line[1] + len(said) :]
+            text = "".join(lines)
+            done.append(Done(what, "mended"))
+        else:
+            stands = f"says {at[last]!r}" if is_there else "is not said"
+            done.append(
+                Done(what, "kept", f"{stands}, not by `unlearn init`, so it stays; write {_scalar(value)} to change it")
+            )
+    return text, done
 
 
-def _made_already(root: Path, stage: Mapping[str, Any], theirs: Mapping[str, Any]) -> bool:
-    """Something else makes an output of this stage: DVC refuses a project where two things do."""
-    made = {out for other in theirs.values() for out in _outputs(other)}
-    return any(out in made or (root / f"{out}.dvc").exists() for out in _outputs(stage))
-
-
-def _outputs(stage: Mapping[str, Any]) -> Iterator[str]:
-    for kind in ("outs", "metrics", "plots"):
-        for out in stage.get(kind) or ():
-            yield str(next(iter(out))) if isinstance(out, Mapping) else str(out)
+def _scalar(value: Any) -> str:
+    """A value as YAML takes it for what it is."""
+    if not isinstance(value, str):
+        return "null" if value is None else str(value)
+    plain = re.fullmatch(r"[A-Za-z][\w./:-]*\w", value) and YAML(typ="safe").load(value) == value
+    return value if plain else json.dumps(value, ensure_ascii=False)
 
 
 def _ignored(existing: str | None) -> str:
