@@ -19,8 +19,16 @@ from unlearning.domain.errors import WrongUse
 
 SCRATCH = ("-wal", "-shm", "-journal", ".lock", "/.gate", "/unlearning-store-id")
 """Ends of names of locks and of what databases work with; a store's mark says nothing of what is in it."""
-ASIDE = (".git/index", ".git/logs/", ".git/COMMIT_EDITMSG", ".dvc/tmp/", ".unlearning/prefect/", ".unlearning/stores.json")
-"""Git's index is compared by what it says; caches of tools, and the memory of marks."""
+ASIDE = (
+    ".git/index",
+    ".git/logs/",
+    ".git/COMMIT_EDITMSG",
+    ".dvc/tmp/",
+    ".unlearning/prefect/",
+    ".unlearning/tmp/",
+    ".unlearning/stores.json",
+)
+"""Git's index is compared by what it says; caches of tools, private words of errors, and the memory of marks."""
 UNSAID = ("alembic_version", "unlearning_migration", "sqlite_sequence", "lineage_layout", "workspaces")
 """Tables of which an empty database has rows too."""
 

@@ -21,6 +21,7 @@ from unlearning.lineage.shaped import to_go
 from unlearning.project import guards, plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
+from unlearning.stores import foreign_code
 from unlearning.stores.dvc.objects import named_now
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.traces.accounts import Accounts, Declared
@@ -154,7 +155,12 @@ class Reach:
             *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(self), _mentions(self))),
             *_dvc(self),
             SpoolPlace(workspace.path(SCRATCH)),
-            ScratchPlace(workspace.path(SCRATCH), alone=lambda: workspace.ledger.exclusive("data")),
+            ScratchPlace(
+                workspace.path(SCRATCH),
+                words=workspace.path(foreign_code.FILE),
+                watch=self.watch,
+                alone=lambda: workspace.ledger.exclusive("data"),
+            ),
             DocsPlace(workspace.path(workspace.settings.stores.reports), since=_last_redaction(workspace)),
             GxPlace(workspace.root, self.watch, label=_label(workspace)),
             UnsaidPlace(self.watch),

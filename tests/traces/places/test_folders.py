@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from unlearning.domain import hashing
 from unlearning.domain.traces import Wanted
 from unlearning.stores.scans.words import Watch
-from unlearning.traces.places.folders import BytesPlace, EmptyFolderPlace
+from unlearning.traces.places.folders import BytesPlace, EmptyFolderPlace, ScratchPlace
 
 KEY = bytes(32)
 
@@ -44,3 +45,22 @@ def test_a_number_that_may_be_a_person_is_said(tmp_path: Path, name: str, conten
     assert [one.outcome for one in place.find(wanted).unclear] == outcomes
     free = BytesPlace("logs", tmp_path, Watch(("patient",), "integer", KEY), free=lambda _: True)
     assert [one.outcome for one in free.find(wanted).unclear] == [one for one in outcomes if one == "residual"]
+
+
+def test_what_others_code_said_is_read_and_anything_else_in_scratch_is_a_draft(tmp_path: Path) -> None:
+    words, watch = tmp_path / "said.txt", Watch(("patient",), "text", KEY)
+    place, wanted = (
+        ScratchPlace(tmp_path, words, watch, nullcontext),
+        Wanted(frozenset({hashing.token(KEY, "Zq-9999", "text")})),
+    )
+    assert place.find(wanted).traces == ()
+    words.write_text("INFO: the server started\n")
+    assert place.find(wanted).traces == ()
+    words.write_text("KeyError: 'Zq-9999'\n")
+    (tmp_path / "draft.parquet").write_bytes(b"rows")
+    found = place.find(wanted)
+    assert [one.name for one in found.traces] == ["draft.parquet", "said.txt"]
+    place.erase(found.traces)
+    words.write_text("DEBUG: nothing")
+    place.erase(())
+    assert list(tmp_path.iterdir()) == []

@@ -62,22 +62,31 @@ class SpoolPlace:
 
 @dataclass(frozen=True)
 class ScratchPlace:
-    """What a killed run left half made, drafts of redacted tables and of twins; and what code of the project printed."""
+    """What a killed run left half made, drafts of redacted tables and of twins; and what others' code printed."""
 
     folder: Path
+    words: Path
+    """Where that stands: whatever runs adds to it, also after it was emptied."""
+    watch: Watch
     alone: Callable[[], AbstractContextManager[None]] = field(repr=False)
     """While nobody rewrites a table."""
-    name: str = "drafts of killed runs, and what code of the project said"
+    name: str = "drafts of killed runs, and what others' code said"
     level: Level = "physical"
-    how: str = "listed: spools aside, nothing may be there"
+    how: str = "listed: spools aside, nothing may be there but what others' code said, of which each word was compared"
 
     def find(self, wanted: Wanted) -> Found:
-        """Every draft."""
-        drafts = spool.others(self.folder)
+        """Every draft, and the words while any of them may name somebody."""
+        drafts = [one for one in spool.others(self.folder) if one != self.words or self._may_name(wanted)]
         return Found(tuple(Trace(one.name) for one in drafts), searched=len(drafts), remedy=PURGE_DELETES)
 
+    def _may_name(self, wanted: Wanted) -> bool:
+        watch = replace(self.watch, tokens=wanted.tokens, raw=raw_bytes.pattern(wanted.identifiers))
+        seen = look_at(watch, self.words, below=self.folder, thorough=True)
+        return bool(seen.found or seen.maybe or not seen.read)
+
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
-        """Delete them, once whoever still works on one has ended."""
+        """Delete them, once whoever still works on one has ended; the words always."""
+        self.words.unlink(missing_ok=True)
         if traces:
             with self.alone():
                 for trace in traces:
