@@ -207,7 +207,7 @@ def state(project: Project) -> dict[str, Any]:
         versions = [str(version.model) for version in models.every_version()]
     except Exception:  # settings that cannot be read: then the files say enough
         events, aliases, versions = [], {}, []
-    skipped = ("mlflow.db", "ledger.db", "lineage.db", ".pyc", ".gate", "said.txt")  # the last: private words of errors
+    skipped = ("mlflow.db", "ledger.db", "lineage.db", ".pyc")
     return {"events": events, "aliases": aliases, "versions": versions, "files": snapshot(project.root, without=skipped)}
 
 
