@@ -30,7 +30,7 @@ def test_a_project_either_trains_a_model_or_only_adopts(tmp_path: Path) -> None:
 
 def test_the_doctor_says_a_line_a_check_and_exits_1_when_something_is_to_be_mended(project: Project) -> None:
     healthy = unlearn(project.root, "doctor")
-    assert (healthy.code, [line[:2] for line in healthy.out.splitlines()]) == (0, ["ok"] * 3)
+    assert (healthy.code, {line[:2] for line in healthy.out.splitlines()}) == (0, {"ok"})
     (project.root / "export.csv").write_text("patient,age\nZq-1,5\n")
     subprocess.run(["git", "add", "export.csv"], cwd=project.root, check=True)
     ill = unlearn(project.root, "doctor", "--json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +54,7 @@ def test_an_erasure_that_is_overtaken_is_planned_again_and_at_the_third_time_giv
 
 @pytest.mark.parametrize(("error", "carried_out"), [(Refused("no"), ["a", "b", "c"]), (WrongUse("bug"), ["a", "b"])])
 def test_the_next_batch_does_not_wait_for_one_that_was_refused_but_for_anything_else(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, carried_out: list[str]
+    monkeypatch: pytest.MonkeyPatch, error: Exception, carried_out: list[str], tmp_path: Path
 ) -> None:
     ran: list[str] = []
 
@@ -69,7 +70,7 @@ def test_the_next_batch_does_not_wait_for_one_that_was_refused_but_for_anything_
     monkeypatch.setattr(flow.presentation, "markdown", str)
     monkeypatch.setattr(flow, "create_markdown_artifact", lambda *_said, **_named: None)
     with pytest.raises(type(error)):
-        flow.erase.fn()
+        flow.erase.fn(str(tmp_path))
     assert ran == carried_out
 
 

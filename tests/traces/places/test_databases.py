@@ -66,6 +66,12 @@ def test_a_row_of_prefects_that_names_somebody_is_found_and_not_repeated(tmp_pat
     assert found.searched == 2
 
 
+def test_a_number_in_a_row_of_prefects_may_be_a_person(tmp_path: Path) -> None:
+    place = replace(prefect(tmp_path / "prefect.db", "row 100042 failed"), watch=Watch(("patient",), "integer", bytes(32)))
+    wanted = Wanted(frozenset({hashing.token(bytes(32), 100042, "integer")}))
+    assert [(one.outcome, one.names) for one in place.find(wanted).unclear] == [("unverified", ("log",))]
+
+
 def test_what_prefect_keeps_is_clean_unread_or_elsewhere(tmp_path: Path) -> None:
     clean = prefect(tmp_path / "prefect.db", "4 redact", "7 records of 2 people")
     assert clean.find(WANTED).unclear == ()

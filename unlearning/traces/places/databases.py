@@ -12,6 +12,7 @@ from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Want
 from unlearning.stores.scans.comparing import Tally
 from unlearning.stores.scans.words import Watch
 from unlearning.stores.sql import every_row, vacuum
+from unlearning.traces.places import listing
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class PrefectPlace:
     """Flows ran on a server of the user's."""
     name: str = "Prefect: runs, logs and events"
     level: Level = "logical"
-    how: str = "every row of the embedded server's database read: each cell and word by token; numbers alone are not compared"
+    how: str = "every row of the embedded server's database read, each cell and word by token"
 
     def find(self, wanted: Wanted) -> Found:
         """The tables of the embedded server that name somebody; of a server elsewhere, that nobody looked."""
@@ -63,9 +64,15 @@ class PrefectPlace:
         except OSError as error:
             return Found(searched=rows, unclear=(*away, self._left("unverified", None, str(error), ())))
         holding = tuple(sorted(table for table, tally in tallies.items() if tally.found))
+        doubtful = sorted(table for table, tally in tallies.items() if tally.maybe and not tally.found)
         said = f"rows of {', '.join(holding)} name somebody who was erased"
         return Found(
-            searched=rows, unclear=(*away, *([self._left("residual", len(holding), said, holding)] if holding else ()))
+            searched=rows,
+            unclear=(
+                *away,
+                *([self._left("residual", len(holding), said, holding)] if holding else ()),
+                *listing.doubtful(self.name, self.level, len(doubtful), doubtful),
+            ),
         )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
