@@ -154,7 +154,9 @@ def _last(trace: TracebackType | None) -> tuple[str, int] | None:
 
 def _is_theirs(file: str, root: Path) -> bool:
     path = Path(file)
-    return path.is_absolute() and path.is_relative_to(root) and not set(path.parts) & set(_NOT_THE_PROJECTS)
+    if file.startswith(_OURS) or not path.is_absolute():
+        return False
+    return path.is_relative_to(root) and not set(path.parts) & set(_NOT_THE_PROJECTS)
 
 
 def _named(file: str, line: int, root: Path) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from unlearning.domain.errors import SettingsError
+from unlearning.domain.errors import Halted, SettingsError
 from unlearning.entrypoints.flows import train as flow
 
 
@@ -40,12 +41,12 @@ def test_what_was_trained_is_judged_before_it_is_registered_and_told_of_afterwar
 
 
 def test_a_step_that_fails_ends_the_training_and_nothing_is_said_to_be_done(
-    done: list[str], monkeypatch: pytest.MonkeyPatch
+    done: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def judge(work: object, trained: object) -> None:
         raise SettingsError("no such check")
 
     monkeypatch.setattr(flow.stages, "judge", judge)
-    with pytest.raises(SettingsError):
-        flow.train.fn()
+    with pytest.raises(Halted, match="no such check"):
+        flow.train.fn(str(tmp_path))
     assert done == ["load", "fit", "judge"]
