@@ -23,6 +23,7 @@ from unlearning.domain.foreign import shown
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
 from unlearning.domain.spellings import Difference
 from unlearning.stores import yaml_bombs
+from unlearning.stores.files import whole
 
 FILE = "params.yaml"
 SECTION = "unlearning"
@@ -263,7 +264,7 @@ class Settings(_Section):
 def is_project(folder: Path) -> bool:
     """The folder has settings of ours, valid or not."""
     try:
-        return _OURS.search((folder / FILE).read_bytes()) is not None
+        return _OURS.search(whole(folder / FILE)) is not None
     except OSError:
         return False
 
@@ -279,7 +280,7 @@ def load(root: Path) -> Settings:
     with reading(FILE, "it is not valid YAML: mend it", otherwise=SettingsError):
         if (size := path.stat().st_size) > _MOST_BYTES:
             raise SettingsError(f"{path} has {size} bytes; expected at most {_MOST_BYTES}")
-        document = YAML(typ="safe").load(path.read_bytes().decode()) or {}
+        document = YAML(typ="safe").load(whole(path).decode()) or {}
     yaml_bombs.check_document(document, path)
     if not isinstance(document, dict) or not isinstance(document.get(SECTION), dict):
         near = _near(SECTION, map(str, document)) if isinstance(document, dict) and SECTION not in document else None

@@ -16,11 +16,18 @@ _WRITABLE = 0o200
 
 
 def whole(file: Path) -> bytes:
-    """A regular file's bytes. Raises OSError for what else has its name: a pipe or a device may never come to an end."""
+    """A regular file's bytes. Raises OSError as `regular`."""
+    with regular(file) as stream:
+        return stream.read()
+
+
+@contextmanager
+def regular(file: Path) -> Iterator[BinaryIO]:
+    """A regular file, open to be read. Raises OSError for what else has its name: a pipe or a device may never end."""
     with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(file))
-        return stream.read()
+        yield stream
 
 
 @contextmanager

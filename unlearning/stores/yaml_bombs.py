@@ -5,6 +5,7 @@ What reads such a document, checks it or quotes it never ends. It is refused bef
 
 from __future__ import annotations
 
+import errno
 import re
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from unlearning.domain.errors import ProjectError
+from unlearning.stores.files import whole
 
 MOST_BYTES = 1 << 26
 """Of `dvc.lock`, which lists every output; what people write is far smaller."""
@@ -23,13 +25,14 @@ _ALIAS = re.compile(rb"(?:^|[\s\[{,:?-])\*[^\s\[\]{},*]+", re.MULTILINE)
 
 
 def check(path: Path) -> None:
-    """Raises ProjectError for a YAML file that is a bomb; one that is not there, or no YAML, is for others to judge."""
+    """Raises ProjectError for a YAML file that is a bomb, or a pipe; what is not there, or no YAML, is for others to judge."""
     try:
-        size = path.stat().st_size
-        if size > MOST_BYTES:
+        if path.is_file() and (size := path.stat().st_size) > MOST_BYTES:
             raise ProjectError(f"{path} has {size} bytes; expected at most {MOST_BYTES}: restore it from Git")
-        content = path.read_bytes()
-    except OSError:
+        content = whole(path)
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # who reads it may wait for ever
+            raise ProjectError(f"{path} is no regular file; restore it from Git") from error
         return
     if _ALIAS.search(content) is None:  # DVC writes none
         return

@@ -36,6 +36,7 @@ _CHATTY = ("dvc", "dvc_data", "dvc_objects")
 """Loggers that also decide whether DVC draws progress bars; their messages may quote paths of the user's machine."""
 _PARSERS = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 """What DVC lets through of the parsers that it reads its files with."""
+_READ = ("dvc.yaml", "dvc.lock", "params.yaml", ".dvc/config", ".dvc/config.local", ".dvcignore")
 _PATIENCE: Mapping[str, Mapping[str, int]] = {
     **{scheme: {"connect_timeout": 5, "read_timeout": 20} for scheme in ("s3", "http", "https")},
     "azure": {"connection_timeout": 5, "read_timeout": 20},
@@ -262,7 +263,7 @@ class DvcData:
         from dvc.lock import LockError
         from dvc.repo import Repo
 
-        for name in ("dvc.yaml", "dvc.lock", "params.yaml"):  # which it reads, and expands what they stand for
+        for name in _READ:  # by DVC, which expands what they stand for, and waits for a pipe
             yaml_bombs.check(self.root / name)
         try:
             with Repo(str(self.root)) as repo:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from unlearning.domain.errors import DataError
+from unlearning.stores.files import regular
 from unlearning.stores.tables.dialect import COMMON, SAMPLE_BYTES, Dialect, csv_dialect
 from unlearning.stores.tables.encoding import encoding
 from unlearning.stores.tables.forms import archives, columnar, delimited, documents
@@ -28,7 +29,7 @@ def load(path: Path, people: Sequence[str] = ()) -> pa.Table:
     people: the columns that name a person: text in a CSV stays text there, so that `0042` stays `0042`.
     """
     with ExitStack() as opened:
-        stream: IO[bytes] = opened.enter_context(path.open("rb"))
+        stream: IO[bytes] = opened.enter_context(regular(path))
         head = stream.read(SAMPLE_BYTES)
         while (codec := archives.codec(head)) is not None:
             stream = opened.enter_context(archives.decompressed(stream, codec))
