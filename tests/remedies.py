@@ -85,10 +85,12 @@ _REGISTRY = "it installs a package, which needs a registry"
 _FILTER = "git-filter-repo is no dependency of this package; the paths and objects that it is given are tested"
 _STAGED = "what is correct is the project's own to say; that an erasure goes on afterwards is tested with `unlearn erase`"
 _OPEN = "nobody has written its test yet"
+_KILLED = "that killed erasures go on is tested by the kills in faults/test_killed.py, and not after Ctrl-C"
 _T = "test_remedies.py::test_"
+_OWN = "entrypoints/cli/test_own_repository.py::test_the_section_works_as_it_is_printed"
 
 TABLE: Mapping[str, Mapping[str, Case]] = {
-    "certificate/document.py": {"unlearn erase": Named("says who writes a certificate")},
+    "certificate/command.py": {"unlearn prove": Named("help: says who writes a proof")},
     "certificate/verification.py": {
         "unlearn sweep": Looks("what a certificate cannot prove by itself"),
         "unlearn audit": Looks("what a certificate cannot prove by itself"),
@@ -109,7 +111,10 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         )
     },
     "entrypoints/cli/deploying.py": {"prefect server": NotRun("no server is named", "a server is not started by this package")},
-    "entrypoints/cli/erasure.py": {"unlearn impact": Named("help of an option")},
+    "entrypoints/cli/erasure.py": {
+        "unlearn impact": Named("help of an option"),
+        "unlearn erase": NotRun("an erasure was stopped with Ctrl-C", _KILLED),
+    },
     "entrypoints/cli/lineage.py": {"unlearn lineage": Looks("no model is named and the project trains none")},
     "entrypoints/cli/project.py": {
         "unlearn deploy": NotRun("`unlearn init` found entry files of an earlier version", _OPEN),
@@ -131,12 +136,35 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "traces/test_twins.py::test_dvc_repro_at_a_twin_makes_again_what_stages_made_of_the_erased",
         )
     },
+    "entrypoints/flows/erase.py": {
+        "unlearn erase": Ran(
+            "something was in the way after the tables were rewritten, a Git hook for example",
+            "the erasure has ended",
+            "entrypoints/cli/test_refusals.py::test_a_hook_that_refuses_the_commit_stops_the_erasure_with_exit_code_1_and_the_way_on",
+        )
+    },
     "entrypoints/flows/events.py": {
         "unlearn erase": NotRun("no Prefect server takes the event of a new request", _OPEN),
         "unlearn watch": NotRun("no Prefect server takes the event of a changed registry", _OPEN),
     },
     "entrypoints/flows/runners.py": {"pip install": NotRun("the runner is dask and it is not installed", _REGISTRY)},
+    "entrypoints/flows/train.py": {"unlearn train": NotRun("something was in the way after the data was loaded", _OPEN)},
+    "entrypoints/scaffold/asking.py": {"dvc add": NotRun("`unlearn init` finds no table that DVC tracks", _OPEN)},
     "entrypoints/scaffold/hook.py": {"unlearn init": Named("says who wrote the hook")},
+    "entrypoints/scaffold/proposal.py": {
+        "dvc add": NotRun("the table that `unlearn init` is told of is not tracked", _OPEN),
+        "unlearn init": NotRun("nothing says which column is the person's", _OPEN),
+    },
+    "entrypoints/scaffold/scaffold.py": {
+        "dvc repro": Ran("`unlearn init` has written a project", "a version is registered", _OWN),
+        "git add": Ran("`unlearn init` has written a project", "the first version is committed", _OWN),
+        "unlearn request": Ran("`unlearn init` has written a project", "there is a request", _OWN),
+        "unlearn impact": Looks("`unlearn init` has written a project"),
+        "unlearn erase": Ran("`unlearn init` has written a project", "the person is out of the tables", _OWN),
+        "unlearn init": NotRun("a file of an earlier version, or one that somebody changed, was left as it is", _OPEN),
+        "unlearn follow": NotRun("a project that trains no model was written", _OPEN),
+        "unlearn adopt": NotRun("a project that trains no model was written", _OPEN),
+    },
     "erasure/audit.py": {"unlearn audit": Looks("what was given is no head of a ledger")},
     "erasure/decisions.py": {
         "unlearn release": Ran(
@@ -173,10 +201,6 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         ),
         "unlearn follow": NotRun("nobody knows the data of a version of an adopted model", _OPEN),
         "unlearn erase": NotRun("nobody knows the data of a version of an adopted model", _OPEN),
-    },
-    "erasure/preflight.py": {
-        "dvc pull": Named("says what would bring the rows back"),
-        "dvc update": Named("says what would bring the rows back"),
     },
     "erasure/purge_again.py": {
         "unlearn erase": Ran(
@@ -248,6 +272,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _T + "what_dvc_says_of_a_table_is_mended_by_what_is_said",
         ),
     },
+    "lineage/follow.py": {"unlearn follow": NotRun("something was in the way while a round of following was written", _OPEN)},
     "lineage/gaps.py": {
         "git fetch": Ran(
             "the clone is shallow", "older commits can be seen", _T + "a_shallow_clone_is_completed_by_what_is_said"
@@ -305,6 +330,10 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         )
     },
     "project/plugins.py": {"pip install": NotRun("the package is not installed whole", _REGISTRY)},
+    "project/preflight.py": {
+        "dvc pull": Named("says what would bring the rows back"),
+        "dvc update": Named("says what would bring the rows back"),
+    },
     "project/requests.py": {"unlearn status": Looks("a request is not in the ledger")},
     "project/settings.py": {
         "unlearn init": Ran(
@@ -358,6 +387,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "erasure/test_adopted_only.py::test_before_anything_is_adopted_erasing_says_to_adopt_first",
         ),
     },
+    "stores/checkpoints.py": {"pip install": NotRun("the driver of a checkpoint store is missing", _REGISTRY)},
     "stores/dvc/clones.py": {"dvc pull": Named("says where a pull takes it from")},
     "stores/dvc/objects.py": {"dvc push": NotRun("a remote is not the one that was used before, or was never used", _OPEN)},
     "stores/dvc/origins.py": {
@@ -371,12 +401,19 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "a file is tracked and missing here", "it is here", _T + "what_dvc_says_of_a_table_is_mended_by_what_is_said"
         ),
     },
+    "stores/dvc/readiness.py": {
+        "git rm": NotRun("Git tracks an output of DVC", _OPEN),
+        "unlearn init": NotRun("Git tracks an output of DVC", _OPEN),
+        "dvc remote": NotRun("there is no default remote", _OPEN),
+    },
     "stores/dvc/remotes.py": {
         "pip install": NotRun("the driver of a remote is missing", _REGISTRY),
         "unlearn purge": NotRun("a remote could not be searched", _STAGED),
         "dvc remote": NotRun("a remote that an output names is not configured", _STAGED),
     },
     "stores/dvc/repository.py": {
+        "dvc status": Looks("DVC cannot read one of its files"),
+        "git checkout": NotRun("DVC cannot read one of its files", _OPEN),
         "dvc list": Looks("a path is not tracked at a revision"),
         "dvc add": Ran("a table is not tracked by DVC", "it is", _T + "what_dvc_says_of_a_table_is_mended_by_what_is_said"),
         "dvc init": Ran(
@@ -429,7 +466,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "the map of twins was changed", "it is read", _T + "a_changed_map_of_twins_is_restored_by_what_is_said"
         ),
     },
+    "stores/foreign_code.py": {"unlearn purge": Named("says when the file of words is emptied")},
     "stores/git/command.py": {"git {}": Named("says which command failed")},
+    "stores/git/readiness.py": {
+        "git config": NotRun("Git knows no author", _OPEN),
+        "git status": Looks("files are unmerged"),
+        "git switch": NotRun("HEAD is detached", _OPEN),
+    },
     "stores/git/repository.py": {
         "git init": Ran(
             "the folder is in no Git repository", "it is in one", _T + "an_empty_folder_becomes_a_project_by_what_is_said"
@@ -477,6 +520,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "dvc repro": NotRun("a tracked output that no erasure redacts holds the people", _OPEN),
         "dvc commit": NotRun("a tracked output that no erasure redacts holds the people", _STAGED),
     },
+    "traces/places/databases.py": {"prefect flow-run": NotRun("flows ran on a server of the user's", _ADMIN)},
     "traces/places/dvc_objects.py": {
         "unlearn purge": Ran(
             "stages made something of the people's data that nobody can read",
