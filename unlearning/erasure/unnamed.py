@@ -6,8 +6,6 @@ many words it has, in another case, encoded once more; who wrote it says the sam
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
@@ -18,7 +16,7 @@ from unlearning.domain.errors import UnlearningError, WrongUse
 from unlearning.lineage import shaped
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import current_version, people_at
-from unlearning.stores.scans.candidates import SHORTEST_NUMBER, SHORTEST_WORD, Extractor, readings
+from unlearning.stores.scans.candidates import SHORTEST_NUMBER, SHORTEST_WORD, Extractor, readings, unpacked
 from unlearning.stores.tables import people as table_people
 
 if TYPE_CHECKING:
@@ -84,18 +82,7 @@ def _plainly(words: str) -> Iterator[str]:
         for one in dict.fromkeys((text, bare)):
             yield from readings(one)
             yield _SAID.sub(lambda match: "@" if match[1].lower() == "at" else ".", one)
-            yield from (plain for run in _ENCODED.findall(one) for plain in _decoded(run))
-
-
-def _decoded(run: str) -> Iterator[str]:
-    padded = run.rstrip("=")
-    padded += "=" * (-len(padded) % 4)
-    with suppress(ValueError):
-        yield bytes.fromhex(run).decode()
-    with suppress(ValueError, binascii.Error):
-        yield base64.b64decode(padded, altchars=b"-_", validate=True).decode()
-    with suppress(ValueError, binascii.Error):
-        yield base64.b64decode(padded, validate=True).decode()
+            yield from (plain for run in _ENCODED.findall(one) for plain in unpacked(run))
 
 
 def _spelled(span: str) -> Iterator[str]:

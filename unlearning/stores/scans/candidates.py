@@ -60,7 +60,7 @@ _QUOTABLE = re.compile(r"=(?:\r?\n|[0-9A-F]{2})")
 _PACKED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{8,}={0,2}(?![A-Za-z0-9+/_=-])")
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/]{60})\r?\n(?=[A-Za-z0-9+/])")
 """A line's end inside of what mail programs wrap."""
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){4,}")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _URL_SAFE = str.maketrans("-_", "+/")
 _ENTITY = re.compile(r"&(?:#\d+|#x[0-9a-fA-F]+|[a-zA-Z]+);")
 
@@ -135,8 +135,17 @@ def readings(text: str) -> Iterator[str]:
         yield plain
     if "<" in plain and (bare := _TAG.sub("", plain)) != plain:  # a word processor cuts words into runs
         yield bare
-    if packed := "\n".join(filter(None, map(_unpacked, set(_PACKED.findall(_WRAPPED.sub("", text)))))):
+    if packed := "\n".join(said for run in set(_PACKED.findall(_WRAPPED.sub("", text))) for said in unpacked(run)):
         yield packed
+
+
+def unpacked(run: str) -> Iterator[str]:
+    """What a run of letters and digits says in base64, of either alphabet, or as hexadecimal digits."""
+    bare = run.rstrip("=").translate(_URL_SAFE)
+    for content in (_base64(bare), bytes.fromhex(bare) if _HEX.fullmatch(bare) else b""):
+        for encoding in ("utf-8", "utf-16-le") if b"\0" in content else ("utf-8",) if content else ():
+            with suppress(UnicodeDecodeError):
+                yield content.decode(encoding)
 
 
 def telling(word: str, kind: IdentifierKind) -> bool:
@@ -256,16 +265,6 @@ def _unescaped(text: str) -> str:
     if "=40" in text or "=\n" in text or "=\r\n" in text:
         text = _QUOTABLE.sub(lambda match: chr(int(match[0][1:], 16)) if match[0][1:].strip() else "", text)
     return text
-
-
-def _unpacked(run: str) -> str:
-    """What a run of letters and digits says in base64, of either alphabet, or as hexadecimal digits; empty when nothing."""
-    bare = run.rstrip("=").translate(_URL_SAFE)
-    said = []
-    for content in (b"" if bare.isdigit() else _base64(bare), bytes.fromhex(bare) if _HEX.fullmatch(bare) else b""):
-        with suppress(UnicodeDecodeError):
-            said.append(content.decode("utf-16-le" if b"\0" in content else "utf-8"))
-    return "\n".join(one for one in said if one.replace("\r", "").replace("\n", "").replace("\t", "").isprintable())
 
 
 def _base64(bare: str) -> bytes:
