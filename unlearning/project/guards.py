@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unlearning.domain.addresses import without_password
 from unlearning.domain.errors import KeyFileError, NotFound, ProjectError, Unavailable, UnlearningError
 from unlearning.domain.events import ModelTrained
 from unlearning.project.holdings import adoptions
@@ -30,13 +31,13 @@ def books(workspace: Workspace) -> None:
     trained, known = workspace.ledger.of(ModelTrained), workspace.lineage.models(deleted=None)
     if trained and not known:
         raise Unavailable(
-            f"the lineage ({_shown(workspace.settings.stores.lineage)}) is empty, and the ledger knows {len(trained)} "
-            "trainings; restore it, or correct stores.lineage"
+            f"the lineage ({without_password(workspace.settings.stores.lineage)}) is empty, and the ledger knows "
+            f"{len(trained)} trainings; restore it, or correct stores.lineage"
         )
     if known and workspace.ledger.head()[0] == 0:
         raise Unavailable(
-            f"the ledger ({_shown(workspace.settings.stores.ledger)}) is empty, and the lineage knows {len(known)} trained "
-            "versions; restore it, or correct stores.ledger"
+            f"the ledger ({without_password(workspace.settings.stores.ledger)}) is empty, and the lineage knows "
+            f"{len(known)} trained versions; restore it, or correct stores.ledger"
         )
 
 
@@ -99,19 +100,14 @@ def _has_ledger(root: Path) -> bool:
     return workspace.ledger.head()[0] > 0
 
 
-def _shown(address: str) -> str:
-    scheme, slashes, rest = address.partition("://")
-    return f"{scheme}{slashes}{rest.rpartition('@')[2]}"
-
-
 def checkpoints(workspace: Workspace) -> None:
     """Raises Unavailable when none of the states that living versions answer with is in the checkpoint store."""
     named = [part.key for record in workspace.lineage.models() for part in record.trained.parts]
     if named and not any(key in workspace.checkpoints for key in named):
         raise Unavailable(
-            f"the checkpoint store ({_shown(workspace.settings.stores.checkpoints)}) has none of the {len(set(named))} states "
-            "that the lineage names; mount it or correct stores.checkpoints, and run again. If they are lost, `unlearn train` "
-            "makes them again"
+            f"the checkpoint store ({without_password(workspace.settings.stores.checkpoints)}) has none of the "
+            f"{len(set(named))} states that the lineage names; mount it or correct stores.checkpoints, and run again. If they "
+            "are lost, `unlearn train` makes them again"
         )
 
 
