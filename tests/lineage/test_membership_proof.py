@@ -35,7 +35,7 @@ def plain_repository(tmp_path: Path) -> Path:
 
 def prove(root: Path, person: str, named: str, key: bytes | None = None) -> dict[str, object]:
     environ = {} if key is None else {"UNLEARNING_INDEX_KEY": key.hex()}
-    return membership_proof.prove(membership_proof.prover(root, environ), person, named, column="who")
+    return membership_proof.prove(membership_proof.prover(root, environ), person, named, column="who").document
 
 
 def verdict(document: dict[str, object], **under: str) -> str:
@@ -117,7 +117,7 @@ def test_half_an_address_is_wrong_use(named: str) -> None:
 
 def test_in_a_project_column_and_key_are_its_own_and_the_root_is_the_recorded_one(project: Project) -> None:
     someone = project.people(TRAIN)[0]
-    document = membership_proof.prove(membership_proof.prover(project.root, {}), someone, TRAIN)
+    document = membership_proof.prove(membership_proof.prover(project.root, {}), someone, TRAIN).document
     version = project.workspace.lineage.data_version(tables.digest(project.root / TRAIN), TRAIN)
     assert document["kind"] == "inclusion"
     assert document["key"]["origin"] == "file"

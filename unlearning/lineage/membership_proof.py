@@ -79,14 +79,28 @@ def _index_key(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, str]:
     return known, "environment" if environ.get(keys.variable("index")) else "file"
 
 
-def prove(who: Prover, identifier: str, named: str, *, column: str | None = None) -> dict[str, Any]:
-    """The proof about one person and one data version, as the document that `verify` checks.
+@dataclass(frozen=True)
+class Proven:
+    """A proof, and what it does not say."""
+
+    document: dict[str, Any]
+    """What `verify` checks."""
+    nearest: tuple[Difference, ...] | None
+    """Of somebody who is absent: in what the nearest spelling in the table differs."""
+
+
+def prove(who: Prover, identifier: str, named: str, *, column: str | None = None) -> Proven:
+    """The proof about one person and one data version.
 
     named: `PATH`, the table in the workspace, or `PATH@REV`. Raises WrongUse when no person column is known, NotFound for a
     path or revision that is not there, DataError for a table without that column or whose people cannot be told apart,
     IdentifierError for an identifier that may mean somebody else, NeedsReview for a person who is named with others.
     """
-    pin, table, chosen = _asked_of(who, named, column)
+    chosen = column or who.column
+    pin, table = _table(who.root, named, chosen)
+    if chosen is None:
+        has = tables.said_columns(table)
+        raise WrongUse(f"no person column is known for {named}; name it with --subject-column; the table has {has}")
     [asked] = spellings.asked([identifier], who.identifier, who.spellings)
     with tables.about(pin.path):
         everyone = tables.people(table, chosen)
@@ -101,7 +115,7 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     token = whole[:TOKEN_BYTES]
     proof = tree.prove(token)
     version = DataVersion(pin.path, pin.digest, pin.object, pin.rev, len(table), tree.size)
-    return {
+    document = {
         "format": PROOF_FORMAT,
         "kind": proof.kind,
         "token": token.hex(),
@@ -112,22 +126,7 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
         "identifier": who.identifier,
         "key": {"id": hashing.key_id(who.key), "origin": who.origin},
     }
-
-
-def nearest(who: Prover, identifier: str, named: str, *, column: str | None = None) -> tuple[Difference, ...]:
-    """In what the nearest spelling in that table differs from an identifier that is not in it."""
-    _, table, chosen = _asked_of(who, named, column)
-    [asked] = spellings.asked([identifier], who.identifier, who.spellings)
-    return nearest_spelling(asked, tables.people(table, chosen).values)
-
-
-def _asked_of(who: Prover, named: str, column: str | None) -> tuple[versions.Pin, pa.Table, str]:
-    chosen = column or who.column
-    pin, table = _table(who.root, named, chosen)
-    if chosen is None:
-        has = tables.said_columns(table)
-        raise WrongUse(f"no person column is known for {named}; name it with --subject-column; the table has {has}")
-    return pin, table, chosen
+    return Proven(document, nearest_spelling(asked, everyone.values) if proof.kind == "absence" else None)
 
 
 def _table(root: Path, named: str, column: str | None) -> tuple[versions.Pin, pa.Table]:

@@ -38,10 +38,8 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
         raise WrongUse("--key signs the document that --json prints; say --json too, and keep what it prints")
     signing = keys.read_private(key) if key else None
     identifier = person(subject)
-    prover = membership_proof.prover(root.resolve())
-    made = membership_proof.prove(prover, identifier, data, column=column)
-    absent = made["kind"] == "absence"
-    near = [said(membership_proof.nearest(prover, identifier, data, column=column))] if absent else []
+    proven = membership_proof.prove(membership_proof.prover(root.resolve()), identifier, data, column=column)
+    made, near = proven.document, [] if proven.nearest is None else [said(proven.nearest)]
     answer(as_json, json.loads(membership.signed(made, signing)) if signing else made, [*_lines(made), *near])
 
 
