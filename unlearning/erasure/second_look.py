@@ -24,7 +24,7 @@ from unlearning.domain.events import Purged, RequestReceived
 from unlearning.domain.hashing import PART
 from unlearning.domain.traces import Residual
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import people_in
+from unlearning.project.people import keyed
 from unlearning.stores import scratch
 from unlearning.stores.dvc import folders
 from unlearning.stores.git import command
@@ -98,7 +98,8 @@ def identifiers(erasure: Erasure) -> tuple[str, ...]:
         person = holdings.person_in(before.path)
         try:
             table = tables.read(workspace.data.fetch(before), person=person, named=before.path)
-            people, values = people_in(workspace, table, person), tables.people(table, person).values
+            who = tables.people(table, person)
+            people, values = keyed(workspace, who), who.values
         except UnlearningError:
             continue  # purged, or nowhere to be had now: then their tokens are looked for
         wanted = frozenset(erasure.plan.tokens)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -71,7 +72,12 @@ def people_in(workspace: Workspace, table: pa.Table, column: str, *, past: bool 
 
     past: an old version, which nobody can correct any more: whoever is spelled in several ways is one person there.
     """
-    who, subject, keys = tables.people(table, column), workspace.settings.subject, workspace.keys
+    return keyed(workspace, tables.people(table, column), past=past)
+
+
+def keyed(workspace: Workspace, who: tables.People, *, past: bool = False) -> People:
+    """The same of a column's people as `tables.people` read them."""
+    subject, keys = workspace.settings.subject, workspace.keys
     told = told_apart(who.values, subject.identifier, same_but_for=subject.same_but_for)
     inner = told.fingerprints if past else told.certain()
     return People(
@@ -97,9 +103,15 @@ class Present:
         """
         if len(nearby) != len(DIFFERENCES):
             return None
-        last = nearby[-1]
-        close = (one for one in self.values if hashing.label(self.key, spellings.folds(one)[-1]) == last)
-        return nearest_of(nearby, (_labels(self.key, one) for one in close))
+        return nearest_of(nearby, (_labels(self.key, one) for one in self._alike.get(nearby[-1], ())))
+
+    @cached_property
+    def _alike(self) -> Mapping[str, Sequence[object]]:
+        """The last of `nearby` → everybody here who has it: made once, for however many people who are not found."""
+        found: dict[str, list[object]] = {}
+        for one in self.values:
+            found.setdefault(hashing.label(self.key, spellings.folds(one)[-1]), []).append(one)
+        return found
 
     def check_unmistaken(self, identifiers: Iterable[str], tokens: Iterable[str]) -> None:
         """Raises IdentifierError for who is not here and looks like somebody who is: a reader would say that it is they."""

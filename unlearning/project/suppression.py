@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from unlearning.domain import hashing
 from unlearning.domain.errors import SubjectsReturned
 from unlearning.domain.events import SubjectReturned
-from unlearning.project.people import people_in
+from unlearning.project.people import keyed, people_in
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
 
 def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str) -> dict[str, str]:
     """The people of a table who are on the list: index token → suppression token."""
-    unique, _ = tables.people(table, column)
-    pairs = zip(people_in(workspace, table, column).tokens, hidden(workspace, list(unique)), strict=True)
+    who = tables.people(table, column)
+    pairs = zip(keyed(workspace, who).tokens, hidden(workspace, who.values), strict=True)
     return {index: token for index, token in pairs if people.has(token, index)}
 
 

@@ -11,7 +11,7 @@ from unlearning.domain.errors import KeyFileError, NotFound, RecipeError
 from unlearning.domain.events import RequestReceived
 from unlearning.domain.versions import DataVersion
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import People, Present, people_in
+from unlearning.project.people import People, Present, keyed, people_in
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ def present(workspace: Workspace) -> Present:
         except NotFound:
             continue
         with tables.about(path):
-            found |= people_in(workspace, table, person).everyone
-            values |= dict.fromkeys(tables.people(table, person).values)
+            who = tables.people(table, person)
+            found |= keyed(workspace, who).everyone
+            values |= dict.fromkeys(who.values)
     return Present(frozenset(found), tuple(values), workspace.keys.index)
 
 
