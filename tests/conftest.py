@@ -59,9 +59,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _mlflow_as_it_was() -> Iterator[None]:
+def _tools_as_they_were() -> Iterator[None]:
     """No test inherits a run or an address of the one before."""
+    server = os.environ.get("PREFECT_API_URL")
     yield
+    os.environ.pop("PREFECT_API_URL", None)
+    if server is not None:
+        os.environ["PREFECT_API_URL"] = server
     if "mlflow" not in sys.modules:
         return
     import mlflow

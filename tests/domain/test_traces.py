@@ -18,6 +18,13 @@ def test_a_trace_is_the_same_wherever_it_was_seen_and_another_in_another_place()
     assert Trace("object", location="here") != Trace("object", location="there")
 
 
+def test_a_remedy_for_what_nobody_read_is_never_dropped() -> None:
+    wanted = Wanted(frozenset(), instead="nobody asked", purgeable=False)
+    assert wanted.first("`unlearn purge` deletes it") == "nobody asked"
+    assert wanted.beside("then `unlearn purge`") == "then `unlearn purge` (before a purge: nobody asked)"
+    assert wanted.beside("install it") == Wanted(frozenset()).beside("install it") == "install it"
+
+
 # --- what is left -----------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.small_project import SOURCE, TRAIN, Project, copy, create, patient, remote_objects, tracked
-from unlearning.domain.errors import ParentMoved, ProjectError
+from unlearning.domain.errors import Halted, ParentMoved
 from unlearning.lineage import follow
 from unlearning.project.training import stages
 from unlearning.stores.tables import parts, redaction, tables
@@ -128,7 +128,7 @@ def test_a_part_that_somebody_else_rewrites_meanwhile_is_never_overwritten(proje
             redaction.redact(part, part, people != other)
 
     done: list[str] = []
-    with pytest.raises((ParentMoved, ProjectError)):
+    with pytest.raises((ParentMoved, Halted)):
         project.erase(before=rewrite)
     assert holding(project, person), "nothing was overwritten"
 

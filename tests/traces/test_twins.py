@@ -217,7 +217,7 @@ def test_a_map_that_somebody_changed_is_refused(history: LongHistory) -> None:
     assert code != 0
     assert "signed with none" in words
     with pytest.raises(VerificationFailed, match=f"git checkout -- {twin_map.FILE}"):
-        old_revisions.checkout(history.project.workspace, history.past[0].rev)
+        old_revisions.checkout(history.project.workspace, history.past[0].rev, into=history.project.root.parent / "old")
 
 
 def test_a_map_is_refused_under_another_key(history: LongHistory) -> None:

@@ -41,6 +41,11 @@ class Wanted:
             return remedy
         return f"{self.instead}; of the others, {remedy}" if self.purgeable else self.instead
 
+    def beside(self, remedy: str) -> str:
+        """The remedy for what nobody could say, which goes for everybody, with what has to come before a purge in it."""
+        waits = self.instead and "`unlearn purge" in remedy
+        return f"{remedy} (before a purge: {self.instead})" if waits else remedy
+
     @property
     def everyone(self) -> frozenset[str]:
         """Of whom a place that tells what is of before searches for something."""

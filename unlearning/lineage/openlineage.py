@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning import __version__
 from unlearning.domain.environ import OPENLINEAGE_API_KEY
-from unlearning.domain.errors import SettingsError
 from unlearning.domain.events import LineageNotSent
 from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.project import preflight
 from unlearning.project.settings import OpenLineage as Target
 from unlearning.project.training.registration import record_of
 
@@ -71,6 +71,7 @@ def reported(workspace: Workspace, job: str, **tags: str) -> Iterator[Told]:
 
     Raises SettingsError, before anything happens, when there is a target and the extra `openlineage` is not installed.
     """
+    preflight.check_openlineage(workspace)
     told = Told(f"{workspace.settings.model or workspace.root.name}.{job}", str(uuid.uuid4()), tags)
     tell(workspace, "START", told)
     try:
@@ -141,14 +142,10 @@ def model(workspace: Workspace, version: ModelVersion) -> Dataset:
 
 
 def tell(workspace: Workspace, state: State, told: Told, *, error: str | None = None) -> None:
-    """Hand an event to the target, if there is one; what could not be sent is said aloud and written into the ledger.
-
-    Raises SettingsError when there is a target and the extra `openlineage` is not installed.
-    """
+    """Hand an event to the target, if there is one; what could not be sent is said aloud and written into the ledger."""
     target = workspace.settings.openlineage
     if target is None:
         return
-    _require_client()
     now = datetime.now(UTC)
     try:
         _send(workspace, target, event(state, told, namespace=target.namespace, at=now, error=error))
@@ -157,16 +154,6 @@ def tell(workspace: Workspace, state: State, told: Told, *, error: str | None = 
         progress.warning("OpenLineage: %s of %s was not sent (%s)", state, told.job, why)
         missed = LineageNotSent(job=told.job, run=told.run_id, state=state, why=why)
         workspace.ledger.append("openlineage", missed, at=now)
-
-
-def _require_client() -> None:
-    try:
-        import openlineage.client.facet_v2  # noqa: F401
-    except ImportError as error:
-        raise SettingsError(
-            "openlineage in params.yaml names a target, but OpenLineage's client is not installed; "
-            "run `pip install 'mlflow-unlearning[openlineage]'`, or set openlineage: null"
-        ) from error
 
 
 def _send(workspace: Workspace, target: Target, made: RunEvent) -> None:

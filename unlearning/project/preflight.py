@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.clocks import utc_now
-from unlearning.domain.errors import NotFound, ProjectError, Refused, Unavailable, UnlearningError, WrongUse
+from unlearning.domain.errors import NotFound, ProjectError, Refused, SettingsError, Unavailable, UnlearningError, WrongUse
 from unlearning.project import guards
 from unlearning.project.holdings import Holdings, adoptions
 from unlearning.stores import keys
@@ -120,6 +120,18 @@ def _recipe(workspace: Workspace) -> Iterator[UnlearningError]:
 def _validation(_: Workspace) -> Iterator[UnlearningError]:
     if find_spec("great_expectations") is None:
         yield ProjectError("great_expectations is not installed, and every table is checked with it; install it")
+
+
+def _openlineage(workspace: Workspace) -> Iterator[UnlearningError]:
+    check_openlineage(workspace)
+    yield from ()
+
+
+def _importable(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it would be in
+        return False
 
 
 def _registry(workspace: Workspace) -> Iterator[UnlearningError]:
@@ -252,6 +264,7 @@ TRAINING: Mapping[str, Check] = {
     "ledger and lineage can be written": _books,
     "recipe can be used": _recipe,
     "tables can be checked": _validation,
+    "OpenLineage events can be made": _openlineage,
     "MLflow answers": _registry,
     "folders can be written": _folders,
 }
@@ -284,4 +297,13 @@ def check_owned(workspace: Workspace, paths: Collection[str]) -> None:
         raise Refused(
             "no table was changed, because a redaction here would not last: `dvc pull` and `dvc update` bring the rows back. "
             f"{said}"
+        )
+
+
+def check_openlineage(workspace: Workspace) -> None:
+    """Raises SettingsError when there is a target for events, and nothing to make them with."""
+    if workspace.settings.openlineage is not None and not _importable("openlineage.client.facet_v2"):
+        raise SettingsError(
+            "openlineage in params.yaml names a target, but OpenLineage's client is not installed; "
+            "run `pip install 'mlflow-unlearning[openlineage]'`, or set openlineage: null"
         )

@@ -107,7 +107,7 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
             unclear.why,
             unclear.count,
             found.searched if _speaks_for(unclear, place) else 0,
-            wanted.first(unclear.remedy) if "`unlearn purge" in unclear.remedy else unclear.remedy,
+            wanted.beside(unclear.remedy),
             unclear.names,
         )
 

@@ -2,6 +2,7 @@ import contextlib
 import os
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -408,6 +409,23 @@ def test_status_names_a_changed_parameter(project):
     data.adopt(["train"])
     (project / "params.yaml").write_text("lr: 2\n")
     assert data.status() == ["train: dependency params.yaml lr modified"]
+
+
+@pytest.mark.parametrize("place", [TRAIN, "data/records"])
+@pytest.mark.parametrize("made", [os.mkfifo, lambda name: os.mknod(name, stat.S_IFSOCK | 0o600)], ids=["pipe", "socket"])
+def test_what_is_no_file_is_refused_before_dvc_opens_it_and_waits(project, place, made):
+    (project / "data/records").mkdir()
+    _table(project / "data/records")
+    data = DvcData(project)
+    data.add(["data/records"])
+    file = project / place if place == TRAIN else project / place / "part"
+    file.unlink(missing_ok=True)
+    made(file)
+    with pytest.raises(ProjectError, match="holds something that is no file"):
+        current(data, place)
+    if place == TRAIN:
+        with pytest.raises(ProjectError, match="holds something that is no file"):
+            data.status()
 
 
 def test_a_history_of_two_hundred_commits_is_read_in_seconds(project):

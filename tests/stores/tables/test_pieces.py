@@ -22,7 +22,7 @@ from unlearning.stores.tables.pieces import parsing
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 def test_a_parser_s_error_is_ours_and_quotes_nothing(error: Exception) -> None:
-    with pytest.raises(DataError, match=type(error).__name__) as raised, parsing("CSV"):
+    with pytest.raises(DataError, match=f"{type(error).__name__}|no UTF-8 at byte 1") as raised, parsing("CSV"):
         raise error
     assert "zq-7" not in str(raised.value)
     assert raised.value.__cause__ is None

@@ -228,7 +228,6 @@ def test_people_are_read_from_text_of_any_layout(kind):
 @pytest.mark.parametrize(
     "values",
     [
-        pa.array([1.0, 2.0], pa.float32()).cast(pa.float16()),
         pa.RunEndEncodedArray.from_arrays([1, 2], ["a", "b"]),
         pa.array([2**62, 1], pa.timestamp("s")),
         pa.array([2**31 - 1, 1], pa.date32()),

@@ -360,6 +360,7 @@ def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:
     if not exists:
         step = "dvc pull" if out.hash_info else "dvc repro"
         raise ProjectError(f"{path} is tracked by DVC but missing here; run `{step} {path if out.hash_info else maker}`")
+    _must_be_files(Path(out.fs_path), path)
     state = next(iter(out.status().values()), None) if out.hash_info else "new"
     steps = {
         "modified": f"differs from what DVC recorded; to keep it `dvc commit {path}`, to drop it `dvc checkout {path}`",
@@ -368,6 +369,15 @@ def _must_be_clean(out: Output, path: str, *, exists: bool, maker: str) -> None:
     }
     if state is not None:
         raise ProjectError(f"{path} {steps.get(state, f'is {state}; see `dvc status`')}")
+
+
+def _must_be_files(place: Path, path: str) -> None:
+    """Raises ProjectError for a pipe, a socket or a device, which DVC would open, and wait for whoever writes into it."""
+    for one in (place, *place.rglob("*")) if place.is_dir() else (place,):
+        if one.exists() and not (one.is_file() or one.is_dir()):
+            raise ProjectError(
+                f"{path} holds something that is no file, and cannot be read; remove it, then `dvc checkout {path}`"
+            )
 
 
 def _had(repo: Repo, path: str, object_hash: str) -> Path:
@@ -432,6 +442,8 @@ def _remotes(repo: Repo) -> list[str]:
 def _differences(stage: Stage) -> Iterator[str]:
     for role, entries in (("dependency", () if stage.frozen else stage.deps), ("output", stage.outs)):
         for entry in entries:
+            if entry.protocol == "local":
+                _must_be_files(Path(entry.fs_path), str(entry))
             for state in entry.status().values():
                 states = [f"{name} {kind}" for name, kind in state.items()] if isinstance(state, dict) else [state]
                 yield from (f"{role} {entry.fs_path} {each}" for each in states)
