@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import history, index, loop, overhead, registry, training
+from benchmarks import growth, history, index, loop, overhead, registry, training
 from benchmarks.report import Section, page, write
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
@@ -50,6 +50,7 @@ SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "overhead": overhead.sections,
     "index": lambda: [membership_index()],
     "history": lambda: [history.section()],
+    "growth": growth.sections,
     "registry": lambda: [registry.section()],
 }
 

@@ -1,0 +1,194 @@
+"""How cost grows with the rows of a table: each command a process of its own, its CPU seconds and peak memory.
+
+    python -m benchmarks.growth FOLDER ROWS     makes such a project alone, with one training
+
+Made-up data: 20 numbers, a label and a person whose five rows lie anywhere; 20 shards of 2 slices, 2 epochs, embedded services.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.erasing import UNLEARN
+from benchmarks.overhead import QUIET, ROOT
+from benchmarks.report import Section, say
+
+ROWS = (10_000, 100_000, 1_000_000)
+ROWS_A_PERSON, FEATURES = 5, 20
+SHARDS, SLICES, EPOCHS = 20, 2, 2
+MEMORY_AIM, SHARE_AIM, MORE_AIM = 700, 0.5, 6
+COMMANDS: Mapping[str, Sequence[str]] = {
+    "train": ("train",),
+    "follow": ("follow",),
+    "request": ("request", "--file", "-"),
+    "impact": ("impact",),
+    "erase": ("erase",),
+    "sweep": ("sweep",),
+}
+RECIPE = f'''"""Made for the benchmarks."""
+
+from torch import nn, optim
+
+from unlearning.learners.torch import TorchRecipe, standardize
+
+FEATURES = [f"x{{number}}" for number in range({FEATURES})]
+
+recipe = TorchRecipe(
+    network=lambda features, labels: nn.Sequential(nn.Linear(features, 16), nn.ReLU(), nn.Linear(16, labels)),
+    features=FEATURES,
+    target="label",
+    person="person",
+    labels=("no", "yes"),
+    optimizer=lambda parameters: optim.SGD(parameters, lr=0.05),
+    epochs={EPOCHS},
+    batch_size=256,
+    preprocessing=standardize,
+)
+'''
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one process and all that it started and waited for."""
+
+    cpu: float
+    """Seconds."""
+    memory: float
+    """MB that the largest of the processes held at most."""
+
+
+def sections() -> list[Section]:
+    """The table of one run."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
+        found = {rows: measure(Path(scratch) / str(rows), rows) for rows in ROWS}
+    return [_section(found)]
+
+
+def measure(folder: Path, rows: int) -> Mapping[str, Cost]:
+    """Command → what it cost in a project of so many rows."""
+    say(f"a project of {rows:,} rows")
+    make(folder, rows)
+    asked, found = person(folder), dict[str, Cost]()
+    for name, words in COMMANDS.items():
+        found[name] = run(folder, words, asked=asked if name == "request" else "")
+        say(f"    {name:<8} {found[name].cpu:6.1f} CPU s  {found[name].memory:6.0f} MB")
+    return found
+
+
+def make(folder: Path, rows: int) -> None:
+    """A project that is ready to be trained."""
+    from unlearning.entrypoints.scaffold import scaffold
+    from unlearning.project.training import stages
+    from unlearning.project.workspace import open_workspace
+    from unlearning.stores import keys
+    from unlearning.stores.dvc import repository as dvc_repository
+
+    repository = dvc_repository.create(folder, remote=".dvc-remote")
+    scaffold.init(folder, model="growth")
+    keys.create(folder / ".unlearning/keys")
+    with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:
+        ignored.write("/.dvc-remote/\n")
+    params = folder / "params.yaml"
+    text = params.read_text("utf-8")
+    recipe = next((folder / "recipes").glob("*.py"))
+    changes = {
+        f"recipes/{recipe.name}": "recipes/growth.py",
+        "shards: 8": f"shards: {SHARDS}",
+        "slices: 4": f"slices: {SLICES}",
+        "identifier: text": "identifier: integer",
+        "utility_tolerance: 0.05": "utility_tolerance: 1",
+        "agreement_minimum: 0.85": "agreement_minimum: 0",
+        "commit: false": "commit: true",
+    }
+    for before, after in changes.items():
+        text = text.replace(before, after)
+    params.write_text(text, "utf-8")
+    pipeline = folder / "dvc.yaml"
+    pipeline.write_text(pipeline.read_text("utf-8").replace(recipe.name, "growth.py"), "utf-8")
+    recipe.unlink()
+    (folder / "recipes/growth.py").write_text(RECIPE, "utf-8")
+    _table(folder / "data/records.parquet", rows)
+    repository.add(["data/records.parquet"])
+    workspace = open_workspace(folder)
+    stages.prepare(workspace)
+    repository.adopt(["prepare"])
+    repository.push(workspace.own.data.tables)
+    repository.git.commit("Add the records", ["."])
+
+
+def _table(file: Path, rows: int) -> None:
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    generator = np.random.default_rng(0)
+    people = 100_000 + generator.permutation(rows) // ROWS_A_PERSON
+    numbers = generator.normal(size=(rows, FEATURES)).astype(np.float32)
+    label = np.where(numbers[:, :3].sum(axis=1) + generator.normal(size=rows) > 0, "yes", "no")
+    columns = {f"x{at}": numbers[:, at] for at in range(FEATURES)}
+    file.parent.mkdir(exist_ok=True)
+    parquet.write_table(pa.table({"person": people, **columns, "label": label}), file, row_group_size=100_000)
+
+
+def person(folder: Path) -> str:
+    """Somebody of the training table; the data is made up."""
+    from pyarrow import parquet
+
+    return str(parquet.read_table(folder / "data/train.parquet", columns=["person"])["person"][0].as_py())
+
+
+def run(folder: Path, words: Sequence[str], *, asked: str = "") -> Cost:
+    """One command as a process; raises RuntimeError when it fails otherwise than by what is left."""
+    environment = {**os.environ, **QUIET, "PYTHONPATH": str(ROOT)}
+    command = [*UNLEARN, *words, "--root", str(folder), "--json"]
+    with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as wrong:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=said, stderr=wrong)
+        assert process.stdin is not None
+        process.stdin.write(asked.encode())
+        process.stdin.close()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        answer = said.read()
+        if process.returncode not in (0, 1) or (process.returncode == 1 and b'"error"' in answer[:200]):
+            wrong.seek(0)
+            raise RuntimeError(f"{' '.join(words)} ended with {process.returncode}: {wrong.read()[-2000:].decode()}")
+        if words[0] == "erase" and not json.loads(answer):
+            raise RuntimeError("nothing was erased")
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+
+
+def _section(found: Mapping[int, Mapping[str, Cost]]) -> Section:
+    smallest, largest = min(found), max(found)
+    erase, train = (found[largest][name] for name in ("erase", "train"))
+    more = erase.cpu - found[smallest]["erase"].cpu
+    return Section(
+        "Growth with the rows of a table",
+        f"{FEATURES} numbers, a label and a person of {ROWS_A_PERSON} rows; {SHARDS} shards of {SLICES} slices, {EPOCHS} epochs; "
+        "every command a process of its own on the embedded default, one person erased: CPU seconds, and MB at the peak. "
+        f"At {largest:,} rows an erasure costs {more:.1f} CPU s more than at {smallest:,} (aim: at most {MORE_AIM}), "
+        f"{erase.cpu / train.cpu:.2f} × a training from nothing (aim: at most {SHARE_AIM}), and {erase.memory:.0f} MB "
+        f"(aim: at most {MEMORY_AIM}).",
+        ("command", *(f"{rows:,} rows" for rows in found), f"{largest:,} against {smallest:,}"),
+        [
+            (
+                f"`unlearn {name}`",
+                *(f"{costs[name].cpu:.1f} s, {costs[name].memory:.0f} MB" for costs in found.values()),
+                f"{found[largest][name].cpu / found[smallest][name].cpu:.1f} ×",
+            )
+            for name in COMMANDS
+        ],
+    )
+
+
+if __name__ == "__main__":
+    where, size = sys.argv[1:]
+    make(Path(where), int(size))
+    say(f"train: {run(Path(where), COMMANDS['train'])}")
