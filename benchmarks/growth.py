@@ -172,7 +172,7 @@ def _section(found: Mapping[int, Mapping[str, Cost]]) -> Section:
     return Section(
         "Growth with the rows of a table",
         f"{FEATURES} numbers, a label and a person of {ROWS_A_PERSON} rows; {SHARDS} shards of {SLICES} slices, {EPOCHS} "
-        "epochs; every command a process of its own on the embedded default, one person erased: CPU seconds, and MB at the peak. "
+        "epochs; every command a process of its own on the embedded default, one person erased: CPU seconds and peak memory. "
         f"At {largest:,} rows an erasure costs {more:.1f} CPU s more than at {smallest:,} (aim: at most {MORE_AIM}), "
         f"{erase.cpu / train.cpu:.2f} × a training from nothing (aim: at most {SHARE_AIM}), and {erase.memory:.0f} MB "
         f"(aim: at most {MEMORY_AIM}).",
