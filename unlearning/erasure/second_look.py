@@ -48,6 +48,8 @@ _OURS = re.compile(rf"{scratch.PREFIX}[a-z0-9_]{{8}}")
 FILES = "files of the project"
 _UNTOLD = "a path that names a person"
 _SQLITE = b"SQLite format 3\0"
+_WORTH_KNOWING = 1 << 16
+"""Bytes: what is smaller is opened sooner than compared."""
 
 
 class Thing(NamedTuple):
@@ -127,7 +129,7 @@ def look(workspace: Workspace, tokens: Sequence[str], raw: Sequence[str] = ()) -
 
 def _things(workspace: Workspace, wanted: Wanted, seen: Seen) -> Iterator[Thing]:
     """Everything that is read."""
-    local, models = folders.local(workspace.data), workspace.models.uri
+    local, models, contents = folders.local(workspace.data), workspace.models.uri, _Contents(wanted)
     databases = [url for url in (workspace.mlflow_database, models) if url]
     areas = {folder: name for name, folder in local.items()}
     areas |= {workspace.root / ".git": "Git history", workspace.root / ".unlearning/prefect": "Prefect"}
@@ -138,13 +140,13 @@ def _things(workspace: Workspace, wanted: Wanted, seen: Seen) -> Iterator[Thing]
         for file in _files(root):
             where = next((name for area, name in areas.items() if file == area or area in file.parents), FILES)
             name = file.relative_to(workspace.root).as_posix() if file.is_relative_to(workspace.root) else str(file)
-            yield Thing(where, name, partial(_file_holds, wanted, file))
+            yield Thing(where, name, partial(contents.file_holds, file))
     yield from _objects(workspace, wanted)
     for where, opened in folders.elsewhere(workspace.data).items():
         if opened is None:
             seen.unread.append(f"{where}: it cannot be opened")
         else:
-            yield from _remote(where, *opened, wanted, seen)
+            yield from _remote(where, *opened, contents, seen)
     stores = workspace.settings.stores
     for where, url in (
         ("ledger database", stores.ledger),
@@ -213,9 +215,25 @@ def _files(root: Path) -> Iterator[Path]:
         yield from (file for file in every if file.is_file() and not file.is_symlink())
 
 
-def _file_holds(wanted: Wanted, file: Path) -> bool:
-    content = file.read_bytes()
-    return opening.holds(wanted, content) or (content.startswith(_SQLITE) and opening.database_holds(wanted, file))
+class _Contents:
+    """Contents that were opened: the same bytes lie in a work tree, a cache and a remote, and are opened once."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted, self._known = wanted, dict[str, bool]()
+
+    def holds(self, content: opening.Content) -> bool:
+        """One of them is in it. Raises TooLarge."""
+        if len(content) < _WORTH_KNOWING:
+            return opening.holds(self.wanted, content)
+        digest = hashing.bytes_digest(memoryview(content))
+        if digest not in self._known:
+            self._known[digest] = opening.holds(self.wanted, content)
+        return self._known[digest]
+
+    def file_holds(self, file: Path) -> bool:
+        """One of them is in a file, or in a row of a database."""
+        with opening.content(file) as content:
+            return self.holds(content) or (content[: len(_SQLITE)] == _SQLITE and opening.database_holds(self.wanted, file))
 
 
 def _objects(workspace: Workspace, wanted: Wanted) -> Iterator[Thing]:
@@ -226,11 +244,11 @@ def _objects(workspace: Workspace, wanted: Wanted) -> Iterator[Thing]:
             yield Thing("Git history", f"object {head[0]}", partial(opening.holds, wanted, content))
 
 
-def _remote(where: str, files: Any, root: str, wanted: Wanted, seen: Seen) -> Iterator[Thing]:
+def _remote(where: str, files: Any, root: str, contents: _Contents, seen: Seen) -> Iterator[Thing]:
     try:
         for path in files.find(root):
             content = files.cat_file(path)
-            yield Thing(where, str(path), partial(opening.holds, wanted, content))
+            yield Thing(where, str(path), partial(contents.holds, content))
     except Exception as error:  # remotes of all kinds, each with errors of its own
         seen.unread.append(f"{where}: {type(error).__name__}")
 

@@ -10,6 +10,7 @@ import sqlite3
 import tarfile
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,6 +94,34 @@ def test_a_short_number_counts_in_the_person_column_alone(delimiter: str) -> Non
     assert not opening.holds(wanted("17", "integer"), rows(18))
     assert opening.holds(wanted("17", "integer"), parquet(patient=[17], age=[50]))
     assert not opening.holds(wanted("17", "integer"), parquet(patient=[18], age=[17]))
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["identifier", "token"])
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint32(), pa.float64(), pa.float32(), pa.decimal128(20, 1)], ids=str)
+def test_a_number_of_any_type_is_found_in_any_column_and_none_that_is_near(kind: pa.DataType, raw: bool) -> None:
+    who = replace(wanted("100042", "integer"), identifiers=("100042",) if raw else ())
+    column = [7, None, 100042, 100043]
+    numbers = pa.array(column, pa.int64()).cast(kind)
+    assert opening.holds(who, parquet(x=numbers))
+    assert opening.holds(who, parquet(x=[[1, 2], [100042]]))
+    assert not opening.holds(who, parquet(x=numbers.filter(pa.array([True, True, False, True]))))
+
+
+def test_a_number_beside_which_an_identifier_stands_by_chance_is_another_number() -> None:
+    for raw in ((), ("100042",)):
+        who = replace(wanted("100042", "integer"), identifiers=raw)
+        assert not opening.holds(who, parquet(x=[0.100042, 100042.5, -3.5e300, float("nan"), float("inf")]))
+
+
+def test_a_large_table_is_read_from_the_disk_a_group_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "_LARGE", 100)
+    pq.write_table(pa.table({"patient": ["a", "b", PERSON], "x": [1, 2, 3]}), tmp_path / "a.parquet", row_group_size=1)
+    (tmp_path / "b.parquet").write_bytes(b"PAR1" + TEXT * 10)
+    (tmp_path / "c.parquet").write_bytes(b"")
+    for file, there in (("a.parquet", True), ("b.parquet", True), ("c.parquet", False)):
+        with opening.content(tmp_path / file) as content:
+            assert opening.holds(wanted(), content) is there
+            assert not opening.holds(wanted("Zq-1111"), content)
 
 
 def test_people_whom_two_columns_name_are_found_by_both() -> None:

@@ -11,19 +11,26 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from mmap import mmap
+from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import IdentifierError
 from unlearning.domain.hashing import IdentifierKind
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 SHORTEST = 6
 """Characters; of numbers as of words."""
 
 _TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{6,}")
-_WORD = re.compile(r"[^\s,;|\"'`<>()\[\]{}=\\]{6,}")
+_WORD = re.compile(r"[^\s,;|\"'`<>()\[\]{}=\\\ufffd]{6,}")
 _PART = re.compile(r"[^:/&?#!]{6,}")
+_NUMBER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 _BESIDE = rb"[0-9A-Za-z]"
 
 
@@ -39,16 +46,44 @@ class Wanted:
     identifiers: tuple[str, ...] = field(default=(), repr=False)
     """As they stood in the tables; in memory only, and none when nobody knows them any more."""
 
-    def in_bytes(self, content: bytes) -> bool:
+    @cached_property
+    def knows_all(self) -> bool:
+        """The identifiers are those of everybody who is looked for."""
+        return self.tokens <= set(map(self._token, self.identifiers))
+
+    def in_bytes(self, content: bytes | mmap) -> bool:
         """One of them is named in anything: as text of any width, escaped, in base64; without identifiers, as a word."""
         if self.identifiers:
             return self._pattern is not None and self._pattern.search(content) is not None
-        texts = (text.decode("utf-8", "replace") for text in _TEXTS.findall(content))
-        return self._known({part for text in texts for word in _WORD.findall(text) for part in self._parts(word)})
+        texts = (text.group().decode("utf-8", "replace") for text in _TEXTS.finditer(content))
+        words = (part for text in texts for word in _WORD.findall(text) for part in self._parts(word))
+        return self._known(set(filter(_telling, words)))
 
     def in_cells(self, values: Iterable[object]) -> bool:
         """One of them is a value of a person column."""
-        return self._known(set(map(str, values)), telling=False)
+        return self._known(set(map(str, values)))
+
+    def in_numbers(self, column: pa.ChunkedArray, *, telling: bool = True) -> bool:
+        """One of them is a number of a column of integers or floats; telling: unless it is too short for that."""
+        import pyarrow.compute as pc
+
+        if telling:
+            column = column.filter(pc.greater_equal(pc.abs(column), 10 ** (SHORTEST - 1)))
+        if self.identifiers:
+            return bool(pc.any(pc.is_in(column, value_set=self._numbers(column.type))).as_py())
+        whole = {f"{value:.0f}" for value in column.drop_null().to_pylist() if value == value // 1}
+        return self._known(whole)
+
+    def _numbers(self, kind: pa.DataType) -> pa.Array:
+        """The identifiers that are numbers which this type can hold."""
+        import pyarrow as pa
+
+        found = []
+        for number in {int(one) for one in self.identifiers if _NUMBER.fullmatch(one)}:
+            with suppress(pa.ArrowInvalid, OverflowError):
+                if pa.scalar(number, kind).as_py() == number:
+                    found.append(number)
+        return pa.array(found, kind)
 
     @cached_property
     def _pattern(self) -> re.Pattern[bytes] | None:
@@ -63,8 +98,8 @@ class Wanted:
         for part in _PART.findall(plain):
             yield from (part, part.rpartition(".")[0])
 
-    def _known(self, words: set[str], *, telling: bool = True) -> bool:
-        return any(self._token(word) in self.tokens for word in words if not telling or _telling(word))
+    def _known(self, words: Iterable[str]) -> bool:
+        return any(self._token(word) in self.tokens for word in words)
 
     def _token(self, word: str) -> str:
         spelled = re.sub(r"\.0+$", "", word) if self.kind == "integer" else word

@@ -6,19 +6,30 @@ import bz2
 import csv
 import io
 import lzma
+import mmap
+import os
 import sqlite3
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unlearning.stores.second_look.matching import Wanted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Content = bytes | mmap.mmap
+"""Of a file: in memory, or as it lies on the disk."""
 
 DEPTH = 4
 """How deep archives in archives are opened."""
 
+_PARQUET = b"PAR1"
+_LARGE = 1 << 24
 LARGEST = 1 << 28
 """Bytes of what is unpacked at once; a file that unpacks to more counts as not read to its end."""
 
@@ -32,8 +43,10 @@ class TooLarge(Exception):
     """What is packed is larger than is read at once."""
 
 
-def holds(wanted: Wanted, content: bytes, depth: int = 0) -> bool:
+def holds(wanted: Wanted, content: Content, depth: int = 0) -> bool:
     """One of them is in it, as it lies there or in what is packed in it. Raises TooLarge for what is not read to its end."""
+    if content[:4] == _PARQUET and (found := _in_parquet(wanted, content)) is not None:
+        return found
     if wanted.in_bytes(content) or _in_person_column(wanted, content):
         return True
     if depth < DEPTH:
@@ -41,6 +54,17 @@ def holds(wanted: Wanted, content: bytes, depth: int = 0) -> bool:
             if holds(wanted, inner, depth + 1):
                 return True
     return False
+
+
+@contextmanager
+def content(file: Path) -> Iterator[Content]:
+    """Of a file; a large table from the disk, as it is needed: nobody shortens one in place, as databases and logs are."""
+    with file.open("rb") as stream:
+        if os.fstat(stream.fileno()).st_size < _LARGE or stream.read(len(_PARQUET)) != _PARQUET:
+            stream.seek(0)
+            yield stream.read()
+            return
+        yield mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # unmapped once no reader of the table holds it
 
 
 def database_holds(wanted: Wanted, file: Path) -> bool:
@@ -61,14 +85,15 @@ def row_holds(wanted: Wanted, row: tuple[object, ...]) -> bool:
     return wanted.in_bytes(b"\n".join(cells))
 
 
-def _inside(content: bytes) -> Iterator[bytes]:
+def _inside(content: Content) -> Iterator[bytes]:
+    head = content[:262]
     for magic, unpack in _FORMS:
-        if content.startswith(magic):
+        if head.startswith(magic):
             with suppress(*_DAMAGED):
-                yield from unpack(content)
-    if content[257:262] == b"ustar":
+                yield from unpack(content[:])
+    if head[257:] == b"ustar":
         with suppress(*_DAMAGED):
-            yield from _tar(content)
+            yield from _tar(content[:])
 
 
 def _check_size(size: int) -> None:
@@ -93,20 +118,60 @@ def _tar(content: bytes) -> Iterator[bytes]:
                 yield stream.read()
 
 
-def _columns(content: bytes) -> Iterator[bytes]:
-    """The different values of each column of a Parquet file, and of each part of a nested one."""
+def _in_parquet(wanted: Wanted, content: Content) -> bool | None:
+    """The same of a Parquet file, a row group at a time; None where it is broken, and to be read as bytes alone.
+
+    Its bytes are searched too while the identifiers are known: by token, they would be taken for words where they are numbers.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    file = pq.ParquetFile(io.BytesIO(content))
-    yield str(file.schema_arrow.metadata).encode()
-    for number in range(file.num_row_groups):
-        for column in file.read_row_group(number, use_threads=False).columns:
-            with suppress(Exception):  # a type without distinct values: its values as they are
-                column = column.unique()
-            yield "\n".join(map(str, column.to_pylist())).encode("utf-8", "surrogatepass")
+    if wanted.identifiers and wanted.in_bytes(content):
+        return True
+    try:
+        file = pq.ParquetFile(pa.py_buffer(content))
+        names = file.schema_arrow.names
+        people = [columns for one in wanted.people if set(columns := one.split("/")) <= set(names)]
+        if wanted.in_bytes(str(file.schema_arrow.metadata).encode()):
+            return True
+        for number in range(file.num_row_groups):
+            group = file.read_row_group(number, use_threads=False)
+            if any(_in_column(wanted, column) for column in group.columns):
+                return True
+            if any(_names_one(wanted, group.select(columns)) for columns in people):
+                return True
+    except (*_DAMAGED, pa.ArrowException):
+        return None
+    return False
 
 
-def _in_person_column(wanted: Wanted, content: bytes) -> bool:
+def _in_column(wanted: Wanted, column: pa.ChunkedArray) -> bool:
+    """One of them is named in a cell, or is a number of the column."""
+    import pyarrow as pa
+
+    with suppress(Exception):  # a type without distinct values: its values as they are
+        column = column.unique()
+    if pa.types.is_float16(column.type):
+        column = column.cast(pa.float32())
+    if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+        return wanted.in_numbers(column)
+    return wanted.in_bytes("\n".join(map(str, column.to_pylist())).encode("utf-8", "surrogatepass"))
+
+
+def _names_one(wanted: Wanted, columns: pa.Table) -> bool:
+    """One of them is a value of a person column, or of several together."""
+    import pyarrow as pa
+
+    if columns.num_columns > 1:
+        rows = zip(*(column.to_pylist() for column in columns.columns), strict=True)
+        return wanted.in_cells("/".join(map(str, row)) for row in dict.fromkeys(rows))
+    column = columns.column(0)
+    if pa.types.is_integer(column.type) and wanted.knows_all:
+        return wanted.in_numbers(column, telling=False)
+    return wanted.in_cells(column.unique().to_pylist())
+
+
+def _in_person_column(wanted: Wanted, content: Content) -> bool:
     for column in wanted.people:
         with suppress(*_DAMAGED):
             if wanted.in_cells(_cells(content, column.split("/"))):
@@ -114,21 +179,13 @@ def _in_person_column(wanted: Wanted, content: bytes) -> bool:
     return False
 
 
-def _cells(content: bytes, columns: list[str]) -> Iterator[str]:
-    if content.startswith(b"PAR1"):
-        import pyarrow.parquet as pq
-
-        file = pq.ParquetFile(io.BytesIO(content))
-        if set(columns) <= set(file.schema_arrow.names):
-            table = file.read(columns=columns, use_threads=False)
-            rows = zip(*(table.column(one).to_pylist() for one in columns), strict=True)
-            yield from ("/".join(map(str, row)) for row in dict.fromkeys(rows))
-        return
+def _cells(content: Content, columns: list[str]) -> Iterator[str]:
     head = content[: 1 << 16].split(b"\n", 1)[0].decode("utf-8-sig")
     for delimiter in ",;\t|":
         if set(columns) <= set(names := [name.strip().strip('"') for name in head.strip().split(delimiter)]):
             at = [names.index(one) for one in columns]
-            lines = csv.reader(io.StringIO(content.decode("utf-8-sig", "replace")), delimiter=delimiter)
+            text = io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", "replace", newline="")
+            lines = csv.reader(text, delimiter=delimiter)
             yield from ("/".join(line[one] for one in at) for line in lines if len(line) > max(at))
             return
 
@@ -144,7 +201,6 @@ def _once(unpacker: Callable[[], object]) -> Callable[[bytes], Iterator[bytes]]:
 
 _FORMS: tuple[tuple[bytes, Callable[[bytes], Iterator[bytes]]], ...] = (
     (b"PK\x03\x04", _zip),
-    (b"PAR1", _columns),
     (b"\x1f\x8b", _once(lambda: zlib.decompressobj(wbits=47))),
     *((bytes([0x78, level]), _once(zlib.decompressobj)) for level in (0x01, 0x5E, 0x9C, 0xDA)),
     (b"BZh", _once(bz2.BZ2Decompressor)),
