@@ -12,9 +12,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.sampling import sampled
+
+if TYPE_CHECKING:
+    from unlearning.erasure.report import ErasureReport
 
 UNLEARN = (sys.executable, "-c", "from unlearning.entrypoints.cli import main; main()")
 """The command, whether or not the package is installed."""
@@ -33,13 +36,13 @@ def _erase(root: Path, identifier: str) -> dict[str, Any]:
     return {
         "wall": time.perf_counter() - wall,
         "cpu": time.process_time() - cpu,
-        "training": report["models"][0]["training_seconds"],
-        "steps": report["seconds"],
+        "training": report.models[0].training_seconds,
+        "steps": dict(report.seconds),
         "where": [[kind, what, spent] for (kind, what), spent in seconds.items()],
     }
 
 
-def _flow(root: Path) -> dict[str, Any]:
+def _flow(root: Path) -> ErasureReport:
     """What `unlearn erase` does."""
     from unlearning.entrypoints.cli import shared
 
@@ -47,8 +50,7 @@ def _flow(root: Path) -> dict[str, Any]:
     shared.prefect_at_home(workspace)
     from unlearning.entrypoints.flows import erase
 
-    report: dict[str, Any] = erase.run(workspace, [])[0]
-    return report
+    return erase.run(workspace, [])[0]
 
 
 if __name__ == "__main__":
