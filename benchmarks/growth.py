@@ -64,11 +64,10 @@ class Cost:
     """MB that the largest of the processes held at most."""
 
 
-def sections() -> list[Section]:
-    """The table of one run."""
+def everything() -> Mapping[int, Mapping[str, Cost]]:
+    """Rows → command → its cost."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
-        found = {rows: measure(Path(scratch) / str(rows), rows) for rows in ROWS}
-    return [_section(found)]
+        return {rows: measure(Path(scratch) / str(rows), rows) for rows in ROWS}
 
 
 def measure(folder: Path, rows: int) -> Mapping[str, Cost]:
@@ -165,7 +164,8 @@ def run(folder: Path, words: Sequence[str], *, asked: str = "") -> Cost:
     return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
-def _section(found: Mapping[int, Mapping[str, Cost]]) -> Section:
+def section(found: Mapping[int, Mapping[str, Cost]]) -> Section:
+    """The table of one run."""
     smallest, largest = min(found), max(found)
     erase, train = (found[largest][name] for name in ("erase", "train"))
     more = erase.cpu - found[smallest]["erase"].cpu
