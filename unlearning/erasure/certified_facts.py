@@ -29,7 +29,7 @@ from unlearning.domain.events import (
 )
 from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
-from unlearning.erasure import decisions, report, second_look
+from unlearning.erasure import decisions, report, second_look, whole_look
 from unlearning.erasure.code_digest import code_digest
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import current_version, people_at
@@ -72,7 +72,8 @@ def erasure_facts(
     checks = erasure.done(CandidateValidated).checks if trained else ()
     done = sweep.sweep(workspace, erasure.plan.tokens)
     listed = left(done.left, _purged(erasure).residuals)
-    again = None if quick else second_look.look(workspace, erasure.plan.tokens, identifiers)
+    last = whole_look.last(workspace, erasure.plan.tokens, now=now)
+    again = None if quick else second_look.look(workspace, erasure.plan.tokens, identifiers, last=last)
     found = again.against(listed) if again else ()
     return facts.CertificateFacts(
         frame=frame(erasure, _erased(erasure), erasure.erasure_id, now, gaps=(second_look.NOT_MADE,) if quick else ()),

@@ -7,58 +7,38 @@ process that purges knows their identifiers, in memory only; later ones look for
 
 from __future__ import annotations
 
-import os
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import IdentifierError, UnlearningError
 from unlearning.domain.events import Purged, RequestReceived
 from unlearning.domain.hashing import PART
 from unlearning.domain.traces import Residual
+from unlearning.erasure import kept, whole_look
+from unlearning.erasure.kept import FILES, Contents, Thing
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import keyed
-from unlearning.stores import scratch
-from unlearning.stores.dvc import folders
-from unlearning.stores.git import command
 from unlearning.stores.second_look import opening
 from unlearning.stores.second_look.matching import Wanted
-from unlearning.stores.sql import every_row
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
+    from unlearning.erasure.whole_look import WholeLook
     from unlearning.project.workspace import Workspace
 
 NAME = "second look"
 NOT_MADE = "second look: not made (--quick)"
 """What a certificate says among its gaps when nobody waited for one."""
 
-_FOREIGN = ("node_modules", "__pycache__", "site-packages")
-_ENVIRONMENT = "pyvenv.cfg"
-_OURS = re.compile(rf"{scratch.PREFIX}[a-z0-9_]{{8}}")
-"""What Python's `tempfile` makes of the prefix that this package gives."""
-FILES = "files of the project"
 _UNTOLD = "a path that names a person"
-_SQLITE = b"SQLite format 3\0"
-_WORTH_KNOWING = 1 << 16
-"""Bytes: what is smaller is opened sooner than compared."""
-
-
-class Thing(NamedTuple):
-    """One file, row or object."""
-
-    where: str
-    name: str
-    holds: Callable[[], bool]
-    """Whether one of them is in it; reads it."""
 
 
 @dataclass
@@ -69,6 +49,10 @@ class Seen:
     """By what people were looked for, in words."""
     seconds: float = 0.0
     read: int = 0
+    unchanged: int = 0
+    """Not read: they named nobody in the last whole look."""
+    last: datetime | None = None
+    """When that was."""
     held: dict[str, dict[str, None]] = field(default_factory=dict)
     """Where somebody was found → what holds them there, by names that do not name them."""
     unread: list[str] = field(default_factory=list)
@@ -88,7 +72,13 @@ class Seen:
         """How it was made, in one sentence."""
         agreed = sum(map(len, self.held.values()))
         held = f"; {agreed} of them hold somebody" if agreed else ""
-        return f"{self.read} files, rows and Git objects opened again by other code, {self.by}, in {self.seconds:.1f} s{held}"
+        read = f"{self.read} files, rows and Git objects opened again by other code, {self.by}, in {self.seconds:.1f} s{held}"
+        if self.last is None:
+            return read
+        return (
+            f"{read}: those that are new, changed or hold anybody, and a drawn sample; {self.unchanged} others are as the "
+            f"whole look of {self.last:%Y-%m-%d} saw them, by token, with nobody in them"
+        )
 
 
 def identifiers(erasure: Erasure) -> tuple[str, ...]:
@@ -109,69 +99,75 @@ def identifiers(erasure: Erasure) -> tuple[str, ...]:
     return tuple(sorted(one for one in found if PART not in one))
 
 
-def look(workspace: Workspace, tokens: Sequence[str], raw: Sequence[str] = ()) -> Seen:
-    """Read everything that this project keeps and compare. raw: the same people, as they are written."""
-    began, seen = time.perf_counter(), Seen("by identifier and token" if raw else "by token")
-    wanted = Wanted(
-        frozenset(tokens),
-        workspace.settings.subject.identifier,
-        workspace.keys.index,
-        Holdings.of(workspace).people_columns,
-        tuple(raw),
-    )
-    for thing in _things(workspace, wanted, seen):
-        _note(wanted, seen, thing)
+def look(workspace: Workspace, tokens: Sequence[str], raw: Sequence[str] = (), *, last: WholeLook | None = None) -> Seen:
+    """Read what this project keeps and compare. raw: the same people, as they are written.
+
+    last: a whole look that knew these people; of what named nobody in it and is unchanged, only a sample is read.
+    """
+    began, seen = time.perf_counter(), Seen("by identifier and token" if raw else "by token", last=last.at if last else None)
+    contents = Contents(replace(_wanted(workspace, tokens), identifiers=tuple(raw)))
+    for thing in kept.everything(workspace, seen.unread):
+        if last is not None and last.spares(thing):
+            seen.unchanged += 1
+        else:
+            _note(contents, seen, thing)
+    return _finished(workspace, seen, began)
+
+
+def look_for_everybody(workspace: Workspace, tokens: Collection[str], *, now: datetime) -> Seen:
+    """Read everything that this project keeps, compare it with everybody that the index knows, and keep what names nobody.
+
+    tokens: of those who were erased; what is said is said of them.
+    """
+    began, seen, nobody = time.perf_counter(), Seen("by token"), list[Thing]()
+    known = frozenset(version.digest for version in workspace.lineage.data_versions())
+    theirs = Contents(_wanted(workspace, tokens))
+
+    def knows(some: frozenset[str]) -> bool:
+        held = workspace.lineage.versions_holding(map(bytes.fromhex, some))
+        return any(held.values()) or not some.isdisjoint(theirs.wanted.tokens)
+
+    everybody = Contents(replace(theirs.wanted, knows=knows))
+    for thing in kept.everything(workspace, seen.unread):
+        if _note(everybody, Seen(""), thing) is not False:  # somebody is in it, or it could not be read: then that is said
+            _note(theirs, seen, thing)
+            continue
+        seen.read += 1
+        if thing.mark:
+            nobody.append(thing)
+    whole_look.keep(workspace, nobody, known, now=now)
+    return _finished(workspace, seen, began)
+
+
+def _wanted(workspace: Workspace, tokens: Collection[str]) -> Wanted:
+    identifier, columns = workspace.settings.subject.identifier, Holdings.of(workspace).people_columns
+    return Wanted(frozenset(tokens), identifier, workspace.keys.index, columns)
+
+
+def _finished(workspace: Workspace, seen: Seen, began: float) -> Seen:
     _set_lists_aside(workspace, seen)
     seen.held = {where: dict.fromkeys(_sayable(workspace, name) for name in names) for where, names in seen.held.items()}
     seen.seconds = time.perf_counter() - began
     return seen
 
 
-def _things(workspace: Workspace, wanted: Wanted, seen: Seen) -> Iterator[Thing]:
-    """Everything that is read."""
-    local, models, contents = folders.local(workspace.data), workspace.models.uri, _Contents(wanted)
-    databases = [url for url in (workspace.mlflow_database, models) if url]
-    areas = {folder: name for name, folder in local.items()}
-    areas |= {workspace.root / ".git": "Git history", workspace.root / ".unlearning/prefect": "Prefect"}
-    areas |= {Path(url.removeprefix("sqlite:///")): "MLflow" for url in databases if url.startswith("sqlite:///")}
-    areas |= dict.fromkeys((workspace.root / name for name in ("mlruns", "mlartifacts")), "MLflow")
-    temporary = [one for one in scratch.system().glob(f"{scratch.PREFIX}*") if _OURS.fullmatch(one.name)]
-    for root in dict.fromkeys([workspace.root, *(one for one in areas if not one.is_relative_to(workspace.root)), *temporary]):
-        for file in _files(root):
-            where = next((name for area, name in areas.items() if file == area or area in file.parents), FILES)
-            name = file.relative_to(workspace.root).as_posix() if file.is_relative_to(workspace.root) else str(file)
-            yield Thing(where, name, partial(contents.file_holds, file))
-    yield from _objects(workspace, wanted)
-    for where, opened in folders.elsewhere(workspace.data).items():
-        if opened is None:
-            seen.unread.append(f"{where}: it cannot be opened")
-        else:
-            yield from _remote(where, *opened, contents, seen)
-    stores = workspace.settings.stores
-    for where, url in (
-        ("ledger database", stores.ledger),
-        ("lineage database", stores.lineage),
-        *(("MLflow", url) for url in databases),
-    ):
-        if url.startswith("postgresql"):
-            yield from (
-                Thing(where, f"table {table}", partial(opening.row_holds, wanted, row)) for table, row in every_row.of(url)
-            )
-    if models.startswith("http") and not workspace.mlflow_database:
-        seen.unread.append("MLflow: without MLFLOW_BACKEND_STORE_URI its server's database cannot be read")
+def _note(contents: Contents, seen: Seen, thing: Thing) -> bool | None:
+    """Read one thing, and note it where somebody is in it or it could not be read; what is gone meanwhile is neither.
 
-
-def _note(wanted: Wanted, seen: Seen, thing: Thing) -> None:
-    """Read one thing, and note it where somebody is in it or it could not be read; what is gone meanwhile is neither."""
+    Whether somebody is in it; None when nobody can say.
+    """
     try:
-        named = wanted.in_bytes(thing.name.encode("utf-8", "surrogatepass"))
-        if named or thing.holds():
+        named = contents.wanted.in_bytes(thing.name.encode("utf-8", "surrogatepass"))
+        found: bool | None = named or thing.holds(contents)
+        if found:
             seen.held.setdefault(thing.where, {})[_UNTOLD if named else thing.name] = None
     except FileNotFoundError:
-        return
+        return None
     except (OSError, sqlite3.Error, opening.TooLarge) as error:
         seen.unread.append(f"{thing.where}: {type(error).__name__}")
+        found = None
     seen.read += 1
+    return found
 
 
 def _set_lists_aside(workspace: Workspace, seen: Seen) -> None:
@@ -201,56 +197,6 @@ def _sayable(workspace: Workspace, name: str) -> str:
         with suppress(IdentifierError):
             known.append(hashing.tokens([part], workspace.settings.subject.identifier, keys=[workspace.keys.index])[0][0])
     return _UNTOLD if any(workspace.lineage.versions_holding(known).values()) else name
-
-
-def _files(root: Path) -> Iterator[Path]:
-    """Every file, Python environments and Git's objects aside: those are read through Git."""
-    if root.is_file():
-        yield root
-    for folder, names, files in os.walk(root):
-        here = Path(folder)
-        skipped = _ENVIRONMENT in files or (here.name, here.parent.name) == ("objects", ".git")
-        names[:] = [] if skipped else sorted(set(names).difference(_FOREIGN))
-        every = (here / name for name in (() if skipped else sorted(files)))
-        yield from (file for file in every if file.is_file() and not file.is_symlink())
-
-
-class _Contents:
-    """Contents that were opened: the same bytes lie in a work tree, a cache and a remote, and are opened once."""
-
-    def __init__(self, wanted: Wanted) -> None:
-        self.wanted, self._known = wanted, dict[str, bool]()
-
-    def holds(self, content: opening.Content) -> bool:
-        """One of them is in it. Raises TooLarge."""
-        if len(content) < _WORTH_KNOWING:
-            return opening.holds(self.wanted, content)
-        digest = hashing.bytes_digest(memoryview(content))
-        if digest not in self._known:
-            self._known[digest] = opening.holds(self.wanted, content)
-        return self._known[digest]
-
-    def file_holds(self, file: Path) -> bool:
-        """One of them is in a file, or in a row of a database."""
-        with opening.content(file) as content:
-            return self.holds(content) or (content[: len(_SQLITE)] == _SQLITE and opening.database_holds(self.wanted, file))
-
-
-def _objects(workspace: Workspace, wanted: Wanted) -> Iterator[Thing]:
-    everything = ("cat-file", "--batch", "--batch-all-objects", "--unordered")
-    with command.stream(workspace.root, *everything, failing="`git cat-file` failed; run `git fsck`") as objects:
-        while (head := objects.readline().decode().split()) and head[-1] != "missing":
-            content = objects.read(int(head[2]) + 1)[:-1]
-            yield Thing("Git history", f"object {head[0]}", partial(opening.holds, wanted, content))
-
-
-def _remote(where: str, files: Any, root: str, contents: _Contents, seen: Seen) -> Iterator[Thing]:
-    try:
-        for path in files.find(root):
-            content = files.cat_file(path)
-            yield Thing(where, str(path), partial(contents.holds, content))
-    except Exception as error:  # remotes of all kinds, each with errors of its own
-        seen.unread.append(f"{where}: {type(error).__name__}")
 
 
 def _agrees(where: str, count: int, listed: Sequence[Residual]) -> bool:

@@ -30,12 +30,12 @@ from unlearning.domain.events import (
 )
 from unlearning.domain.traces import PURGE_DELETES, Trace
 from unlearning.domain.versions import ModelVersion
-from unlearning.erasure import audit, decisions
+from unlearning.erasure import audit, decisions, second_look, whole_look
 from unlearning.erasure.steps import parentage, receive
 from unlearning.lineage import follow, origins, shaped, sources
 from unlearning.project import guards, suppression
 from unlearning.project.holdings import Holdings
-from unlearning.traces import deletion, within_reach
+from unlearning.traces import deletion, sweep, within_reach
 from unlearning.traces.places.checkpoints import CheckpointPlace
 from unlearning.traces.places.dvc_bookkeeping import RunCachePlace
 from unlearning.traces.places.dvc_objects import ObjectPlace
@@ -372,6 +372,16 @@ def _purged_tokens(this: Round) -> frozenset[str]:
 
 
 _COMES_BACK = (ObjectPlace, RunCachePlace, CheckpointPlace)
+
+
+def look_at_everything(workspace: Workspace, *, clock: Clock) -> Iterator[Sighting]:
+    """The whole look, when the last one is too long ago: what the search for traces says nothing of."""
+    this = Round(workspace, clock)
+    if this.tokens and whole_look.due(workspace, now=clock()):
+        seen = second_look.look_for_everybody(workspace, this.tokens, now=clock())
+        for one in seen.against(sweep.sweep(workspace, this.tokens).left):
+            yield Sighting("objects", one.place, "reported", f"{one.count}: {one.why}", one.remedy)
+
 
 LOOKS: Mapping[str, Callable[[Round], Iterator[Sighting]]] = {
     "holds": _holds,

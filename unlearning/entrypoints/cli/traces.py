@@ -22,16 +22,25 @@ if TYPE_CHECKING:
 )
 @identifier_file
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: everyone erased.")
+@click.option("--whole", is_flag=True, help="Also read everything by other code; later certificates build on it.")
 def sweep(
-    root: Path, as_json: bool, subjects: Sequence[str], requests: Sequence[str], source: str | None, column: str | None
+    root: Path,
+    as_json: bool,
+    subjects: Sequence[str],
+    requests: Sequence[str],
+    source: str | None,
+    column: str | None,
+    whole: bool,
 ) -> None:
     """Search every place within reach for people who were erased; exits 1 when something is left or could not be seen.
 
     \b
     Example:  unlearn sweep --json | jq .places
     """
+    from unlearning.domain.clocks import utc_now
     from unlearning.domain.codec import write
     from unlearning.domain.traces import left, say_left
+    from unlearning.erasure import second_look
     from unlearning.erasure.left import models
     from unlearning.project.people import asked
     from unlearning.project.tables import person_columns
@@ -42,8 +51,10 @@ def sweep(
     tokens = sweeping.people(workspace, requests, named)
     done = sweeping.sweep(workspace, tokens, identifiers=named)
     found = left(done.left, models(workspace, tokens))
-    document = {**write(done), "residuals": write(found), "clean": not found}
-    answer(as_json, document, [*sweeping.lines(done), say_left(found)])
+    again = second_look.look_for_everybody(workspace, tokens, now=utc_now()) if whole else None
+    found = left(found, again.against(found)) if again else found
+    document = {**write(done), "whole_look": again and again.how, "residuals": write(found), "clean": not found}
+    answer(as_json, document, [*sweeping.lines(done), *([f"whole look  {again.how}"] if again else []), say_left(found)])
     if found:
         raise click.exceptions.Exit(1)
 

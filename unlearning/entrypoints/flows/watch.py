@@ -22,6 +22,7 @@ def watch(root: str = ".") -> watching.Report:
 
 def _watch(workspace: Workspace) -> watching.Report:
     found = step("watch", lambda: watching.watch(workspace, clock=utc_now), say=watching.say)
+    found += step("whole look", lambda: list(watching.look_at_everything(workspace, clock=utc_now)))
     create_markdown_artifact(watching.markdown(found), key="watch", description="What came back")
     return watching.Report.of(found)
 

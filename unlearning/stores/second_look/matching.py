@@ -10,7 +10,7 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -45,6 +45,8 @@ class Wanted:
     """Person columns; `clinic/patient` for people whom two columns name."""
     identifiers: tuple[str, ...] = field(default=(), repr=False)
     """As they stood in the tables; in memory only, and none when nobody knows them any more."""
+    knows: Callable[[frozenset[str]], bool] | None = field(default=None, repr=False)
+    """Whether one of these is the token of anybody; looks for everybody, in place of `tokens`."""
 
     @cached_property
     def knows_all(self) -> bool:
@@ -99,6 +101,8 @@ class Wanted:
             yield from (part, part.rpartition(".")[0])
 
     def _known(self, words: Iterable[str]) -> bool:
+        if self.knows is not None:
+            return self.knows(frozenset(map(self._token, words)) - {""})
         return any(self._token(word) in self.tokens for word in words)
 
     def _token(self, word: str) -> str:
