@@ -144,6 +144,9 @@ def _context(docs: Path) -> Any:
     import great_expectations as gx
     from great_expectations.data_context.types import base
 
+    def view(name: str) -> dict[str, str]:
+        return {"module_name": "unlearning.checks.data_pages", "class_name": name}
+
     config = base.DataContextConfig(
         store_backend_defaults=base.InMemoryStoreBackendDefaults(),
         analytics_enabled=False,
@@ -153,7 +156,11 @@ def _context(docs: Path) -> Any:
                 "class_name": "SiteBuilder",
                 "show_how_to_buttons": False,
                 "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
-                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+                "site_index_builder": {"class_name": "DefaultSiteIndexBuilder", "view": view("IndexPage")},
+                "site_section_builders": {
+                    **{name: {"view": view("Page")} for name in ("expectations", "validations")},
+                    "profiling": "none",
+                },
             }
         },
     )
