@@ -22,7 +22,7 @@ HOMES = {
     "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/", "learners/torch/serving.py"),
     "dvc": ("stores/dvc/",),
     "dvc_data": ("stores/dvc/",),
-    "great_expectations": ("checks/data.py",),
+    "great_expectations": ("checks/data.py", "checks/data_pages.py"),
     "sqlalchemy": ("stores/sql/", "stores/mlflow/"),
     "prefect": ("entrypoints/flows/",),
     "prefect_dask": ("entrypoints/flows/",),
