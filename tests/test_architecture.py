@@ -34,7 +34,7 @@ HOMES = {
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
     "openlineage": ("lineage/openlineage.py",),
-    "jinja2": ("certificate/page/templating.py",),
+    "jinja2": ("certificate/page/templating.py", "checks/data_pages.py"),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""
 
