@@ -111,7 +111,7 @@ class Workspace:
         from unlearning.stores.mlflow.models import MlflowModels
 
         uri = self.settings.stores.mlflow or os.environ.get(MLFLOW_TRACKING_URI)
-        return MlflowModels(uri, self.settings.stores.experiment, self.root)
+        return MlflowModels(uri, self.settings.stores.experiment, self.root, self.mlflow_database)
 
     @property
     def mlflow_database(self) -> str | None:

@@ -1,28 +1,32 @@
 """The whole MLflow registry at once: every version, and the runs behind those that are asked for.
 
-Part of the home of MLflow, with `models.py`. MLflow answers a search for runs without their input models, so a run is
-asked for alone, several at a time; and again only when a search shows that it changed.
+Part of the home of MLflow, with `models.py`. What a search shows is read from searches; the models that runs started from it
+does not show, so they are asked for apart, and again only when a search shows that a run changed. Whatever one answer for
+many lacks is asked for alone: an answer that lacks something never says that there is nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.hashing import canonical, digest
-from unlearning.stores.mlflow.api import experiments, pages
+from unlearning.stores.mlflow.api import experiments, logged_models, pages
 from unlearning.stores.mlflow.connection import mlflow_exception
+from unlearning.stores.mlflow.model_inputs import started_from
 from unlearning.stores.sql.followed import RunRead
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _AT_ONCE = 8
+_FEW = 10
+"""So many names are asked for alone: a search reads the list of experiments first."""
 _A_SEARCH = 500
 """Runs that one search asks for."""
 _NOTHING: Mapping[str, RunRead] = MappingProxyType({})
@@ -87,10 +91,11 @@ class LoggedFacts:
 
 
 class Reader:
-    """Reads through one open client."""
+    """Reads through one open client; what a server shows of each run alone from its database, where that is named."""
 
-    def __init__(self, client: MlflowClient) -> None:
+    def __init__(self, client: MlflowClient, database: str | None = None) -> None:
         self._client = client
+        self._database = database
 
     def aliases(self) -> dict[str, dict[str, int]]:
         """Model → alias → version, of every registered model."""
@@ -105,50 +110,67 @@ class Reader:
 
     def runs(self, run_ids: Collection[str], before: Mapping[str, RunRead] = _NOTHING) -> dict[str, RunFacts]:
         """The runs that are still there. before: what they said once; whichever a search shows unchanged is not asked again."""
-        known = [before[run_id] for run_id in run_ids if run_id in before]
-        same = {
-            run.run_id: replace(run, models=before[run.run_id].models)
-            for run in self._search([one for one in known if one.experiment])
-            if run.finished and run.read.shown == before[run.run_id].shown
-        }
-        gone = {one.run_id for one in known if not one.experiment}
-        asked = self._several(set(run_ids) - same.keys() - gone, self._client.get_run)
-        return same | {run_id: _run_facts(run) for run_id, run in asked.items()}
+        wanted = {run_id for run_id in run_ids if run_id not in before or before[run_id].experiment}
+        homes = {run_id: before[run_id].experiment for run_id in wanted if run_id in before}
+        unknown = wanted - homes.keys()
+        shown = self._search(homes, sorted(set(homes.values())))
+        if len(unknown) > _FEW:
+            shown |= self._search(unknown, self._everywhere())
+        return self._with_models(wanted, shown, before)
 
-    def _search(self, wanted: Collection[RunRead]) -> Iterator[RunFacts]:
+    def _search(self, wanted: Collection[str], experiments: Sequence[str]) -> dict[str, RunFacts]:
         """Runs without their input models; also those that are marked as deleted, as asking for them alone gives them too."""
         from mlflow.entities import ViewType
 
-        every = sorted(wanted, key=lambda one: (one.experiment, one.run_id))
+        every = sorted(wanted)
+        found: dict[str, RunFacts] = {}
         for some in (every[at : at + _A_SEARCH] for at in range(0, len(every), _A_SEARCH)):
-            experiments = sorted({one.experiment for one in some})
-            query = f"attributes.run_id IN ({', '.join(repr(one.run_id) for one in some)})"
+            query = f"attributes.run_id IN ({', '.join(map(repr, some))})"
             search = pages(self._client.search_runs, experiments, filter_string=query, run_view_type=ViewType.ALL)
-            yield from map(_run_facts, search)
+            try:
+                found |= {run.run_id: run for run in map(_run_facts, search)}
+            except mlflow_exception() as error:
+                if error.error_code != "INVALID_PARAMETER_VALUE":  # a server that does not know this query
+                    raise
+        return found
 
     def every_run(self, before: Mapping[str, RunRead] = _NOTHING) -> dict[str, RunFacts]:
         """Every run of every experiment, those that are marked as deleted too. before: as in `runs`."""
         from mlflow.entities import ViewType
 
-        everywhere = [one.experiment_id for one in experiments(self._client)]
-        found = map(_run_facts, pages(self._client.search_runs, everywhere, run_view_type=ViewType.ALL)) if everywhere else ()
-        shown = {run.run_id: run for run in found}
-        same = {name for name, run in shown.items() if name in before and run.read.shown == before[name].shown}
-        asked = self._several(shown.keys() - same, self._client.get_run)
-        return {name: replace(run, models=before[name].models) for name, run in shown.items() if name in same} | {
-            name: _run_facts(run) for name, run in asked.items()
+        everywhere = self._everywhere()
+        found = pages(self._client.search_runs, everywhere, run_view_type=ViewType.ALL) if everywhere else ()
+        shown = {run.run_id: run for run in map(_run_facts, found)}
+        return self._with_models(shown.keys(), shown, before)
+
+    def _with_models(
+        self, wanted: Collection[str], shown: Mapping[str, RunFacts], before: Mapping[str, RunRead]
+    ) -> dict[str, RunFacts]:
+        """The runs with the models they started from: as they were before, or asked for. Who is not answered for is asked
+        alone, and what it says then counts."""
+        models = {name: before[name].models for name, run in shown.items() if name in before and _same(run, before[name])}
+        asked = {name: run.ended_ms for name, run in shown.items() if name not in models}
+        if len(asked) > _FEW:
+            models |= started_from(self._client, asked, self._database)
+        alone = self._several(set(wanted) - models.keys(), self._client.get_run)
+        return {name: replace(shown[name], models=models[name]) for name in models} | {
+            name: _run_facts(run) for name, run in alone.items()
         }
+
+    def _everywhere(self) -> list[str]:
+        return [str(one.experiment_id) for one in experiments(self._client)]
 
     def every_logged_model(self) -> dict[str, LoggedFacts]:
         """Every logged model of every experiment."""
-        everywhere = [one.experiment_id for one in experiments(self._client)]
-        found = pages(self._client.search_logged_models, everywhere) if everywhere else ()
-        return {one.model_id: LoggedFacts(one.model_id, one.source_run_id or None, dict(one.tags or {})) for one in found}
+        everywhere = self._everywhere()
+        return dict(map(_logged_facts, pages(self._client.search_logged_models, everywhere) if everywhere else ()))
 
     def logged_models(self, model_ids: Collection[str]) -> dict[str, LoggedFacts]:
         """The logged models that are still there."""
-        found = self._several(model_ids, self._client.get_logged_model)
-        return {name: LoggedFacts(name, one.source_run_id or None, dict(one.tags or {})) for name, one in found.items()}
+        bulk = logged_models(self._client, "model_id", model_ids) if len(model_ids) > _FEW else []
+        found = dict(map(_logged_facts, bulk))
+        alone = self._several(set(model_ids) - found.keys(), self._client.get_logged_model)
+        return found | dict(map(_logged_facts, alone.values()))
 
     def _several(self, names: Collection[str], get: Any) -> dict[str, Any]:
         def one(name: str) -> tuple[str, Any]:
@@ -161,6 +183,15 @@ class Reader:
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return {name: found for name, found in pool.map(one, sorted(set(names))) if found is not None}
+
+
+def _same(run: RunFacts, before: RunRead) -> bool:
+    """A search shows it as it was when it had ended."""
+    return run.finished and run.read.shown == before.shown
+
+
+def _logged_facts(model: Any) -> tuple[str, LoggedFacts]:
+    return model.model_id, LoggedFacts(model.model_id, model.source_run_id or None, dict(model.tags or {}))
 
 
 def _run_facts(run: Any) -> RunFacts:

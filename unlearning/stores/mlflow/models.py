@@ -80,8 +80,10 @@ class Registered:
 class MlflowModels:
     """The registry at one address; the default is a SQLite file and an artifact folder in the project."""
 
-    def __init__(self, uri: str | None, experiment: str, root: Path) -> None:
+    def __init__(self, uri: str | None, experiment: str, root: Path, database: str | None = None) -> None:
+        """database: of the server at `uri`, where it may be opened directly."""
         self.uri = address(uri, root)
+        self.database = database
         self.experiment = experiment
         self.root = root.resolve()
         self.scratch = self.root / ".unlearning/tmp"
@@ -155,7 +157,7 @@ class MlflowModels:
     def reader(self) -> Iterator[Reader]:
         """What reads runs and logged models in bulk; MLflow is silent while it is open."""
         with self._client() as client:
-            yield Reader(client)
+            yield Reader(client, self.database)
 
     def version(self, name: str, version: int) -> Registered:
         """One version. Raises NotFound."""
