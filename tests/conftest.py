@@ -7,14 +7,14 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from tests import clones, untouched
+from tests import clones, ran, untouched
 from tests.histories import History
 from tests.servers import mlflow_server
 from tests.small_project import PARAMS, Project, copy, create
@@ -84,6 +84,25 @@ def _nothing_changed_by_wrong_use() -> Iterator[None]:
     """Of every command that a test runs and that ends with exit code 2."""
     with untouched.every_command():
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _commands_are_noted() -> Iterator[None]:
+    """For what `docs/remedies.md` says of the tests."""
+    with ran.every_command():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    """A test that `docs/remedies.md` names for a command runs it, or fails."""
+    from tests import remedies
+
+    with ran.noting():
+        result = yield
+    missed = ran.missed(remedies.named_for(pyfuncitem.nodeid))
+    assert not missed, f"tests/remedies.py says that this test runs {missed}; it does not"
+    return result
 
 
 @pytest.fixture(scope="session")

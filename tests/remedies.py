@@ -10,12 +10,16 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/remedies.md"
 
-_COMMAND = re.compile(r"`((?:unlearn|git|dvc|mlflow|prefect|pip) [^`]+)`")
+_TOOLS = "unlearn|git|dvc|mlflow|prefect|pip|chmod|openssl|python"
+COMMAND = re.compile(rf"`((?:{_TOOLS}) [^`]+)`")
+_ALONE = re.compile(r"(?:git|dvc|mlflow|prefect|pip) [a-z][a-z-]+(?: --?[a-z].*| reset)?")
+"""A string that is a command and nothing else, which a message puts between its backticks."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,14 @@ class Ran:
     holds: str
     test: str
     """`FILE::NAME` below `tests`; the name of the command's verb stands in it."""
+
+
+@dataclass(frozen=True)
+class Installs:
+    """It installs something, which needs a registry: a test compares what it names with what is missing, by the metadata."""
+
+    state: str
+    test: str
 
 
 @dataclass(frozen=True)
@@ -50,18 +62,29 @@ class Named:
     why: str
 
 
-Case = Ran | Looks | NotRun | Named
+Case = Ran | Installs | Looks | NotRun | Named
 
 
 def messages() -> dict[tuple[str, str], list[str]]:
     """(module, command without what follows its verb) → the commands as they are printed, `{}` for what is filled in."""
     found: dict[tuple[str, str], list[str]] = {}
-    for file in sorted((ROOT / "unlearning").rglob("*.py")):
+    parsed = {file: ast.parse(file.read_text("utf-8")) for file in sorted((ROOT / "unlearning").rglob("*.py"))}
+    constants = {name: text for tree in parsed.values() for name, text in _constants(tree).items()}
+    for file, tree in parsed.items():
         module = file.relative_to(ROOT / "unlearning").as_posix()
-        for text in _strings(ast.parse(file.read_text("utf-8"))):
-            for command in _COMMAND.findall(text):
+        for text in _strings(tree, {**constants, **_constants(tree)}):
+            for command in [text] if _ALONE.fullmatch(text) else COMMAND.findall(text):
                 found.setdefault((module, verb(command)), []).append(command)
     return found
+
+
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """The strings that a module names, as messages are put together of them."""
+    return {
+        node.targets[0].id: str(node.value.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant)
+    }
 
 
 def verb(command: str) -> str:
@@ -69,24 +92,40 @@ def verb(command: str) -> str:
     return " ".join(command.replace("{}", " {}").split()[:2])
 
 
-def _strings(node: ast.AST, *, documented: bool = True) -> Iterator[str]:
+def _strings(node: ast.AST, constants: Mapping[str, str]) -> Iterator[str]:
     """Every string of a syntax tree as it may be printed, docstrings aside."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
     elif isinstance(node, ast.JoinedStr):
-        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
-    elif not (documented and isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        yield "".join(map(partial(_part, constants), node.values))
+    elif not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
         for child in ast.iter_child_nodes(node):
-            yield from _strings(child)
+            yield from _strings(child, constants)
 
 
-_ADMIN = "it is run on another machine, by whoever administers it"
-_REGISTRY = "it installs a package, which needs a registry"
-_FILTER = "git-filter-repo is no dependency of this package; the paths and objects that it is given are tested"
+def _part(constants: Mapping[str, str], part: ast.expr) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    named = part.value if isinstance(part, ast.FormattedValue) else None
+    return constants.get(named.id, "{}") if isinstance(named, ast.Name) else "{}"
+
+
 _STAGED = "what is correct is the project's own to say; that an erasure goes on afterwards is tested with `unlearn erase`"
-_OPEN = "nobody has written its test yet"
-_KILLED = "that killed erasures go on is tested by the kills in faults/test_killed.py, and not after Ctrl-C"
+_STRAY = (
+    "that an erasure goes on after a refusal or a kill is tested in erasure/test_adopted_only.py, without a search in between"
+)
+_NAMED = (
+    "that a purge collects where the server's database is named is tested in stores/mlflow/test_garbage.py, without the command"
+)
 _T = "test_remedies.py::test_"
+_SETUP = "remedied/test_setting_up.py::test_"
+_LINEAGE = "remedied/test_training_and_lineage.py::test_"
+_SEARCH = "remedied/test_searching_and_erasing.py::test_"
+_MLFLOW = "remedied/test_mlflow.py::test_"
+_HISTORY = "remedied/test_git_history.py::test_"
+_PREFECT = "entrypoints/flows/test_remedies_with_prefect.py::test_"
+_PACKAGES = "remedied/test_packages.py::test_"
+_ADOPTED = "erasure/test_adopted_only.py::test_"
 _OWN = "entrypoints/cli/test_own_repository.py::test_the_section_works_as_it_is_printed"
 
 TABLE: Mapping[str, Mapping[str, Case]] = {
@@ -104,21 +143,40 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "domain/environ.py": {"unlearn listen": Named("says what a variable is for")},
     "domain/traces.py": {
+        "mlflow gc": Ran(
+            "a tracking server marks as deleted and cannot collect",
+            "nothing is left there",
+            _MLFLOW + "what_a_server_only_marks_as_deleted_is_collected_by_whoever_has_its_database",
+        ),
         "unlearn purge": Ran(
             "a sweep finds objects, checkpoints, runs or drafts of erased people in a place that can delete them",
             "they are gone, or the purge exits 1 and says which are there still",
             _T + "what_a_sweep_says_that_a_purge_deletes_is_deleted",
+        ),
+    },
+    "entrypoints/cli/deploying.py": {
+        "prefect server": NotRun(
+            "no server is named", "the servers of all tests are started with it, by tests/servers.py and before a test begins"
         )
     },
-    "entrypoints/cli/deploying.py": {"prefect server": NotRun("no server is named", "a server is not started by this package")},
     "entrypoints/cli/erasure.py": {
         "unlearn impact": Named("help of an option"),
-        "unlearn erase": NotRun("an erasure was stopped with Ctrl-C", _KILLED),
+        "unlearn erase": Ran(
+            "an erasure was stopped with Ctrl-C", "the requests are carried out", _SEARCH + "a_stopped_erasure_goes_on"
+        ),
     },
     "entrypoints/cli/lineage.py": {"unlearn lineage": Looks("no model is named and the project trains none")},
     "entrypoints/cli/project.py": {
-        "unlearn deploy": NotRun("`unlearn init` found entry files of an earlier version", _OPEN),
-        "prefect deploy": NotRun("`unlearn init` found entry files of an earlier version", _OPEN),
+        "unlearn deploy": Ran(
+            "`unlearn init` found entry files of an earlier version",
+            "the server has the flows of today",
+            _PREFECT + "entrypoints_of_before_are_changed_and_deployed[unlearn deploy]",
+        ),
+        "prefect deploy": Ran(
+            "`unlearn init` found entry files of an earlier version",
+            "the server has the flows of today",
+            _PREFECT + "entrypoints_of_before_are_changed_and_deployed[prefect deploy]",
+        ),
         "unlearn init": Named("help of an option"),
     },
     "entrypoints/cli/requests.py": {"unlearn watch": Named("help of an option")},
@@ -144,16 +202,48 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         )
     },
     "entrypoints/flows/events.py": {
-        "unlearn erase": NotRun("no Prefect server takes the event of a new request", _OPEN),
-        "unlearn watch": NotRun("no Prefect server takes the event of a changed registry", _OPEN),
+        "unlearn erase": Ran(
+            "no Prefect server takes the event of a new request",
+            "the requests are carried out",
+            _SEARCH + "requests_of_which_no_server_took_the_event_are_carried_out",
+        ),
+        "unlearn watch": Ran(
+            "no Prefect server takes the event of a changed registry",
+            "an alias that was moved back to the erased is moved on again",
+            _SEARCH + "a_registry_of_whose_change_no_server_heard_is_looked_at",
+        ),
     },
-    "entrypoints/flows/runners.py": {"pip install": NotRun("the runner is dask and it is not installed", _REGISTRY)},
-    "entrypoints/flows/train.py": {"unlearn train": NotRun("something was in the way after the data was loaded", _OPEN)},
-    "entrypoints/scaffold/asking.py": {"dvc add": NotRun("`unlearn init` finds no table that DVC tracks", _OPEN)},
+    "entrypoints/flows/runners.py": {
+        "pip install": Installs(
+            "the runner is dask and it is not installed", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
+        )
+    },
+    "entrypoints/flows/train.py": {
+        "unlearn train": Ran(
+            "something was in the way after the data was loaded",
+            "the version is registered",
+            _LINEAGE + "a_training_that_stopped_goes_on",
+        )
+    },
+    "entrypoints/scaffold/asking.py": {
+        "dvc add": Ran(
+            "`unlearn init` finds no table that DVC tracks",
+            "the project is written for it",
+            _SETUP + "a_table_that_init_is_to_find_is_tracked_first",
+        )
+    },
     "entrypoints/scaffold/hook.py": {"unlearn init": Named("says who wrote the hook")},
     "entrypoints/scaffold/proposal.py": {
-        "dvc add": NotRun("the table that `unlearn init` is told of is not tracked", _OPEN),
-        "unlearn init": NotRun("nothing says which column is the person's", _OPEN),
+        "dvc add": Ran(
+            "the table that `unlearn init` is told of is not tracked",
+            "the project is written for it",
+            _SETUP + "a_table_that_init_is_told_of_is_tracked_first",
+        ),
+        "unlearn init": Ran(
+            "nothing says which column is the person's",
+            "a project is written that trains nothing",
+            _SETUP + "a_table_without_a_target_is_for_a_project_that_trains_nothing",
+        ),
     },
     "entrypoints/scaffold/scaffold.py": {
         "dvc repro": Ran("`unlearn init` has written a project", "a version is registered", _OWN),
@@ -161,16 +251,36 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn request": Ran("`unlearn init` has written a project", "there is a request", _OWN),
         "unlearn impact": Looks("`unlearn init` has written a project"),
         "unlearn erase": Ran("`unlearn init` has written a project", "the person is out of the tables", _OWN),
-        "unlearn init": NotRun("a file of an earlier version, or one that somebody changed, was left as it is", _OPEN),
-        "unlearn follow": NotRun("a project that trains no model was written", _OPEN),
-        "unlearn adopt": NotRun("a project that trains no model was written", _OPEN),
+        "unlearn init": Ran(
+            "a file of an earlier version, or one that somebody changed, was left as it is",
+            "the project is written beside them",
+            _SETUP + "tables_in_the_way_of_init_are_moved_and_it_runs_again",
+        ),
+        "unlearn follow": Ran(
+            "a project that trains no model was written",
+            "the registry is known",
+            _SETUP + "a_project_that_trains_nothing_is_led_to_its_first_model",
+        ),
+        "unlearn adopt": Ran(
+            "a project that trains no model was written",
+            "its table is what is searched",
+            _SETUP + "a_project_that_trains_nothing_is_led_to_its_first_model",
+        ),
     },
     "erasure/audit.py": {"unlearn audit": Looks("what was given is no head of a ledger")},
+    "erasure/countersign.py": {
+        "openssl genpkey": Ran(
+            "the key of a countersignature is not there", "it is", _SETUP + "whoever_countersigns_makes_a_key"
+        ),
+        "chmod 600": Ran(
+            "the key of a countersignature is not there", "nobody else can read it", _SETUP + "whoever_countersigns_makes_a_key"
+        ),
+    },
     "erasure/decisions.py": {
         "unlearn release": Ran(
             "a request is on hold",
-            "it is not, and its erasure goes on",
-            "erasure/test_decisions.py::test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release",
+            "its erasure goes on",
+            _SEARCH + "a_hold_is_released_where_a_search_or_an_erasure_stops_at_it",
         ),
         "unlearn status": Looks("a request is not what was expected"),
         "unlearn impact": Looks("a planned erasure waits for approval"),
@@ -183,24 +293,32 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn erase": Ran(
             "an erasure stopped before its purge for a hold that was released",
             "it ends with its certificate",
-            "erasure/test_decisions.py::test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release",
+            _SEARCH + "a_hold_is_released_where_a_search_or_an_erasure_stops_at_it",
         ),
         "unlearn cancel": Ran(
             "somebody is to be readmitted while a request of theirs is open",
             "they can be readmitted",
-            "erasure/test_decisions.py::test_nobody_is_let_in_while_a_request_of_theirs_is_open",
+            _SEARCH + "an_open_request_is_taken_back_before_the_person_is_let_in",
         ),
         "unlearn watch": Looks("somebody is to be readmitted who was never erased"),
         "dvc list": Looks("a hold is to keep a path that no revision tracks"),
     },
     "erasure/left.py": {
+        "unlearn purge": Ran(
+            "nobody knows the data of a version of an adopted model",
+            "the renewed certificate lists it no more",
+            _ADOPTED + "a_later_version_whose_data_nobody_knows_is_listed_as_left",
+        ),
         "unlearn adopt": Ran(
             "people shaped a version that this project did not train",
-            "the next erasure makes it again",
-            "lineage/test_adoption.py::test_an_erasure_carries_adopted_models_from_the_request_to_the_certificate",
+            "the renewed certificate lists it no more",
+            _ADOPTED + "a_later_version_whose_data_nobody_knows_is_listed_as_left",
         ),
-        "unlearn follow": NotRun("nobody knows the data of a version of an adopted model", _OPEN),
-        "unlearn erase": NotRun("nobody knows the data of a version of an adopted model", _OPEN),
+        "unlearn follow": Ran(
+            "nobody knows the data of a version of an adopted model",
+            "the renewed certificate lists it no more",
+            _ADOPTED + "a_later_version_whose_data_nobody_knows_is_listed_as_left",
+        ),
     },
     "erasure/purge_again.py": {
         "unlearn erase": Ran(
@@ -208,7 +326,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "the request is erased",
             _T + "what_a_sweep_says_about_somebody_who_was_not_erased_takes_them_out",
         ),
-        "unlearn release": NotRun("a purge leaves alone whoever came back and is on hold", _OPEN),
+        "unlearn release": Ran(
+            "a purge leaves alone whoever came back and is on hold",
+            "they are erased again",
+            _SEARCH + "whoever_came_back_and_is_on_hold_is_released_and_erased",
+        ),
     },
     "erasure/second_look.py": {
         "git cat-file": Named("says which command failed"),
@@ -246,8 +368,16 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "each has a new request, once",
             "erasure/test_watch.py::test_whoever_came_back_is_named_for_people_to_decide_and_nothing_is_requested",
         ),
-        "mlflow runs": NotRun("a version that was trained elsewhere came late", _ADMIN),
-        "mlflow gc": NotRun("a version that was trained elsewhere came late", _ADMIN),
+        "mlflow runs": Ran(
+            "a version that was trained elsewhere came late",
+            "the next round finds nothing, and the run is gone",
+            _MLFLOW + "a_version_that_came_late_is_deleted_with_its_run",
+        ),
+        "mlflow gc": Ran(
+            "a version that was trained elsewhere came late",
+            "the next round finds nothing, and the run is gone",
+            _MLFLOW + "a_version_that_came_late_is_deleted_with_its_run",
+        ),
     },
     "learners/torch/learner.py": {
         "unlearn train": Ran(
@@ -272,7 +402,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _T + "what_dvc_says_of_a_table_is_mended_by_what_is_said",
         ),
     },
-    "lineage/follow.py": {"unlearn follow": NotRun("something was in the way while a round of following was written", _OPEN)},
+    "lineage/follow.py": {
+        "unlearn follow": Ran(
+            "something was in the way while a round of following was written",
+            "the round is whole",
+            _LINEAGE + "a_round_of_following_that_stopped_goes_on",
+        )
+    },
     "lineage/gaps.py": {
         "git fetch": Ran(
             "the clone is shallow", "older commits can be seen", _T + "a_shallow_clone_is_completed_by_what_is_said"
@@ -283,10 +419,9 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "entrypoints/cli/test_lineage.py::test_whatever_cannot_be_read_is_a_gap_with_a_next_step_until_it_can",
         ),
     },
-    "lineage/openlineage.py": {"pip install": NotRun("a target of events is set and the extra is not installed", _REGISTRY)},
     "lineage/provenance.py": {
         "unlearn lineage": Looks("the answer has gaps"),
-        "unlearn train": NotRun("a version has no lineage", _OPEN),
+        "unlearn train": Ran("a version has no lineage", "it has", _LINEAGE + "a_model_that_nobody_trained_is_trained"),
         "unlearn follow": Ran(
             "part of the history was never opened",
             "it is opened, and the answer is whole",
@@ -295,25 +430,42 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn adopt": Named("a page without a model says how one is taken under care"),
     },
     "lineage/run_trees.py": {
-        "mlflow gc": NotRun("runs of others hold what these people shaped", _ADMIN),
+        "mlflow runs": Ran(
+            "runs of others hold what these people shaped",
+            "they are listed no more",
+            _MLFLOW + "a_run_of_others_that_they_shaped_is_deleted",
+        ),
+        "mlflow gc": Ran(
+            "runs of others hold what these people shaped",
+            "they are listed no more",
+            _MLFLOW + "a_run_of_others_that_they_shaped_is_deleted",
+        ),
         "unlearn adopt": NotRun("runs of others hold what these people shaped", _STAGED),
-        "unlearn erase": NotRun("a stage registered versions and the erasure was killed before it took them", _OPEN),
+        "unlearn erase": NotRun("a stage registered versions and the erasure was killed before it took them", _STRAY),
     },
     "lineage/sources.py": {
-        "unlearn adopt": NotRun("a run names no data", _OPEN),
+        "unlearn adopt": Ran(
+            "a run names no data", "its gap is closed", _LINEAGE + "a_run_that_names_no_data_is_explained_by_adopting"
+        ),
         "git fetch": Ran(
             "the clone is shallow", "older commits can be seen", _T + "a_shallow_clone_is_completed_by_what_is_said"
         ),
         "dvc repro": NotRun("a lock was not committed with the run", _STAGED),
     },
     "project/doctor.py": {
-        "unlearn init": NotRun("people's data is open to `git add`", _OPEN),
+        "unlearn init": Ran(
+            "people's data is open to `git add`", "it is ignored", _SETUP + "data_that_git_would_take_is_ignored_again"
+        ),
         "git rm": Ran(
             "a table of people is in Git's index",
             "it is not, and the examination is clean",
             "project/test_doctor.py::test_a_table_of_people_in_the_index_is_named_refused_and_mended_by_what_is_said",
         ),
-        "git filter-repo": NotRun("a table of people was committed", _FILTER),
+        "git filter-repo": Ran(
+            "a table of people was committed",
+            "no commit has it",
+            _HISTORY + "a_table_that_was_committed_leaves_the_history_of_a_project",
+        ),
     },
     "project/guards.py": {
         "unlearn train": Ran(
@@ -326,14 +478,22 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn adopt": Ran(
             "no column is known that names people",
             "the table of the adopted model is searched",
-            "project/test_holdings.py::test_what_is_adopted_counts_from_the_next_reading_on",
+            _SETUP + "a_project_that_trains_nothing_is_led_to_its_first_model",
         )
     },
-    "project/plugins.py": {"pip install": NotRun("the package is not installed whole", _REGISTRY)},
+    "project/plugins.py": {
+        "pip install": Installs(
+            "the package is not installed whole", _PACKAGES + "a_package_that_lost_its_entry_points_is_installed_over_itself"
+        )
+    },
     "project/preflight.py": {
+        "pip install": Installs(
+            "a target of events is set and the extra is not installed", _PACKAGES + "the_extra_openlineage_has_the_client"
+        ),
         "dvc pull": Named("says what would bring the rows back"),
         "dvc update": Named("says what would bring the rows back"),
     },
+    "project/recipes.py": {"python {}": Looks("a recipe fails on import")},
     "project/requests.py": {"unlearn status": Looks("a request is not in the ledger")},
     "project/settings.py": {
         "unlearn init": Ran(
@@ -347,7 +507,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn request": Ran(
             "a load brings erased people back",
             "each has a new request, once",
-            "erasure/test_watch.py::test_whoever_came_back_is_named_for_people_to_decide_and_nothing_is_requested",
+            _SEARCH + "whoever_came_back_is_let_in_or_asked_for_again[unlearn request]",
         ),
         "unlearn erase": Ran(
             "a load brought erased people back, who have a new request",
@@ -357,13 +517,21 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn readmit": Ran(
             "a load brings erased people back",
             "the load goes through",
-            "erasure/test_decisions.py::test_who_was_erased_is_let_in_again_once_with_a_reason_that_names_nobody",
+            _SEARCH + "whoever_came_back_is_let_in_or_asked_for_again[unlearn readmit]",
         ),
         "unlearn watch": Looks("a load brings erased people back"),
     },
     "project/tables.py": {
-        "unlearn cancel": NotRun("a request was made under another index key", _OPEN),
-        "unlearn follow": NotRun("the index was made under another key", _OPEN),
+        "unlearn cancel": Ran(
+            "a request was made under another index key",
+            "the new request finds the person",
+            _LINEAGE + "a_request_under_another_key_is_taken_back_and_made_again",
+        ),
+        "unlearn follow": Ran(
+            "the index was made under another key",
+            "the index is of the present key",
+            _LINEAGE + "the_lineage_is_made_anew_under_another_key",
+        ),
     },
     "project/training/ensemble.py": {
         "unlearn train": Ran(
@@ -373,7 +541,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         )
     },
     "project/training/registration.py": {
-        "unlearn train": NotRun("the alias points at a version that nobody trained here", _OPEN)
+        "unlearn train": Ran(
+            "the alias points at a version that nobody trained here",
+            "it points at a version with lineage",
+            _LINEAGE + "an_alias_of_what_nobody_trained_here_is_moved_by_training",
+        )
     },
     "project/workspace.py": {
         "unlearn adopt": Ran(
@@ -387,33 +559,67 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "erasure/test_adopted_only.py::test_before_anything_is_adopted_erasing_says_to_adopt_first",
         ),
     },
-    "stores/checkpoints.py": {"pip install": NotRun("the driver of a checkpoint store is missing", _REGISTRY)},
+    "stores/checkpoints.py": {
+        "pip install": Installs(
+            "the driver of a checkpoint store is missing",
+            _PACKAGES + "the_driver_of_a_checkpoint_store_is_the_one_that_fsspec_asks_for",
+        )
+    },
     "stores/dvc/clones.py": {"dvc pull": Named("says where a pull takes it from")},
-    "stores/dvc/objects.py": {"dvc push": NotRun("a remote is not the one that was used before, or was never used", _OPEN)},
+    "stores/dvc/objects.py": {
+        "dvc push": Ran(
+            "a remote is not the one that was used before, or was never used",
+            "it is searched",
+            _SETUP + "a_remote_that_only_dvc_has_used_and_that_is_empty_takes_a_push",
+        )
+    },
     "stores/dvc/origins.py": {
-        "dvc update": NotRun("a table is an import", "the source is another repository, whose owner erases there first"),
-        "dvc add": NotRun("a table is an import", "the source is another repository, whose owner erases there first"),
+        "dvc import": Named("says which command made an import"),
+        "dvc import-db": Named("says which command made an import"),
+        "dvc import-url": Named("says which command made an import"),
+        "dvc update": Ran(
+            "a table is an import", "the redacted content is here", _SETUP + "an_import_is_erased_at_its_source_and_taken_anew"
+        ),
+        "dvc add": Ran("a table is an import", "it is a table of this project", _SETUP + "an_import_is_owned_from_now_on"),
     },
     "stores/dvc/pins.py": {
-        "git fetch": NotRun("a revision is not in a repository elsewhere", _OPEN),
+        "git fetch": Ran(
+            "a revision is not in a repository elsewhere", "it is there", _SETUP + "a_revision_that_came_later_is_fetched"
+        ),
         "dvc list": Looks("a path is not tracked"),
         "dvc pull": Ran(
             "a file is tracked and missing here", "it is here", _T + "what_dvc_says_of_a_table_is_mended_by_what_is_said"
         ),
     },
     "stores/dvc/readiness.py": {
-        "git rm": NotRun("Git tracks an output of DVC", _OPEN),
-        "unlearn init": NotRun("Git tracks an output of DVC", _OPEN),
-        "dvc remote": NotRun("there is no default remote", _OPEN),
+        "git rm": Ran(
+            "Git tracks an output of DVC", "DVC records its versions", _SETUP + "what_git_tracks_of_dvc_s_is_taken_out"
+        ),
+        "unlearn init": Ran(
+            "Git tracks an output of DVC", "Git takes it no more", _SETUP + "what_git_tracks_of_dvc_s_is_taken_out"
+        ),
+        "dvc remote": Ran("there is no default remote", "a push goes there", _SETUP + "a_project_without_a_remote_gets_one"),
     },
     "stores/dvc/remotes.py": {
-        "pip install": NotRun("the driver of a remote is missing", _REGISTRY),
-        "unlearn purge": NotRun("a remote could not be searched", _STAGED),
-        "dvc remote": NotRun("a remote that an output names is not configured", _STAGED),
+        "pip install": Installs(
+            "the driver of a remote is missing", _PACKAGES + "the_driver_of_a_remote_is_the_one_that_dvc_asks_for"
+        ),
+        "unlearn purge": Ran(
+            "a remote could not be searched",
+            "it is searched",
+            _SEARCH + "a_remote_that_left_the_settings_is_added_again_and_searched",
+        ),
+        "dvc remote": Ran(
+            "a remote that an output names is not configured",
+            "it is searched",
+            _SEARCH + "a_remote_that_an_output_names_is_configured",
+        ),
     },
     "stores/dvc/repository.py": {
         "dvc status": Looks("DVC cannot read one of its files"),
-        "git checkout": NotRun("DVC cannot read one of its files", _OPEN),
+        "git checkout": Ran(
+            "DVC cannot read one of its files", "DVC reads it", _SETUP + "a_file_of_dvc_that_is_broken_is_restored"
+        ),
         "dvc list": Looks("a path is not tracked at a revision"),
         "dvc add": Ran("a table is not tracked by DVC", "it is", _T + "what_dvc_says_of_a_table_is_mended_by_what_is_said"),
         "dvc init": Ran(
@@ -469,9 +675,18 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     "stores/foreign_code.py": {"unlearn purge": Named("says when the file of words is emptied")},
     "stores/git/command.py": {"git {}": Named("says which command failed")},
     "stores/git/readiness.py": {
-        "git config": NotRun("Git knows no author", _OPEN),
+        "git merge": Ran("a merge is under way", "commits can be made", _SETUP + "what_is_under_way_in_git_is_ended[merge]"),
+        "git cherry-pick": Ran(
+            "a cherry-pick is under way", "commits can be made", _SETUP + "what_is_under_way_in_git_is_ended[cherry-pick]"
+        ),
+        "git revert": Ran("a revert is under way", "commits can be made", _SETUP + "what_is_under_way_in_git_is_ended[revert]"),
+        "git rebase": Ran("a rebase is under way", "commits can be made", _SETUP + "what_is_under_way_in_git_is_ended[rebase]"),
+        "git bisect": Ran(
+            "a bisection is under way", "commits can be made", _SETUP + "what_is_under_way_in_git_is_ended[bisect]"
+        ),
+        "git config": Ran("Git knows no author", "commits can be made", _SETUP + "git_is_told_who_commits"),
         "git status": Looks("files are unmerged"),
-        "git switch": NotRun("HEAD is detached", _OPEN),
+        "git switch": Ran("HEAD is detached", "commits are on the branch", _SETUP + "a_branch_is_gone_back_to"),
     },
     "stores/git/repository.py": {
         "git init": Ran(
@@ -483,16 +698,27 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "git fsck": Looks("objects of Git cannot be read"),
     },
     "stores/keys.py": {
-        "unlearn init": NotRun("a key file is missing", "a key that was used before is restored, not made anew")
+        "chmod 600": Ran("a key can be read by others", "it cannot", _SETUP + "a_key_that_others_can_read_is_made_private"),
+        "unlearn init": Ran("a key file is missing", "it has keys", _SETUP + "a_project_that_never_had_keys_gets_them"),
     },
     "stores/mlflow/models.py": {
-        "unlearn train": NotRun("no version is registered, or no alias set", _OPEN),
+        "unlearn train": Ran(
+            "no version is registered, or no alias set",
+            "the alias points at a version",
+            _LINEAGE + "an_alias_that_points_nowhere_is_set_by_training",
+        ),
         "unlearn lineage": Looks("a version is not there"),
-        "mlflow db": NotRun("the registry's database is of another MLflow", "no older database is at hand"),
+        "mlflow db": NotRun("the registry's database is of another MLflow", "no database that it refuses is at hand"),
     },
-    "stores/sql/database.py": {"pip install": NotRun("a ledger is in PostgreSQL and its driver is missing", _REGISTRY)},
+    "stores/sql/database.py": {
+        "pip install": Installs(
+            "a ledger is in PostgreSQL and its driver is missing", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
+        )
+    },
     "stores/sql/lineage.py": {
-        "unlearn train": NotRun("a data version is not in the lineage", _OPEN),
+        "unlearn train": Ran(
+            "a data version is not in the lineage", "it is", _LINEAGE + "a_model_that_nobody_trained_is_trained"
+        ),
         "unlearn lineage": Looks("a model version is not in the lineage"),
     },
     "stores/tables/redaction.py": {
@@ -511,16 +737,46 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     "traces/old_revisions.py": {"git log": Looks("a revision is no DVC project yet")},
     "traces/out_of_reach.py": {
         "dvc push": Named("says what brings erased objects back"),
-        "prefect flow-run": NotRun("flows of others are on a shared server", _ADMIN),
-        "prefect artifact": NotRun("flows of others are on a shared server", _ADMIN),
-        "mlflow runs": NotRun("experiments of others are on a shared server", _ADMIN),
-        "mlflow gc": NotRun("experiments of others are on a shared server", _ADMIN),
+        "prefect flow-run": Ran(
+            "flows of others are on a shared server",
+            "the server has them no more",
+            _PREFECT + "runs_and_artifacts_of_other_flows_are_deleted_by_their_owners",
+        ),
+        "prefect artifact": Ran(
+            "flows of others are on a shared server",
+            "the server has them no more",
+            _PREFECT + "runs_and_artifacts_of_other_flows_are_deleted_by_their_owners",
+        ),
+        "mlflow runs": Ran(
+            "experiments of others are on a shared server",
+            "the run is nowhere",
+            _MLFLOW + "a_run_of_others_that_they_shaped_is_deleted",
+        ),
+        "mlflow gc": Ran(
+            "experiments of others are on a shared server",
+            "the run is nowhere",
+            _MLFLOW + "a_run_of_others_that_they_shaped_is_deleted",
+        ),
     },
     "traces/places/current_tables.py": {
-        "dvc repro": NotRun("a tracked output that no erasure redacts holds the people", _OPEN),
-        "dvc commit": NotRun("a tracked output that no erasure redacts holds the people", _STAGED),
+        "dvc repro": Ran(
+            "a tracked output that no erasure redacts holds the people",
+            "it holds nobody, and DVC is up to date",
+            _SEARCH + "an_output_that_no_erasure_redacts_is_made_again_or_committed[dvc repro]",
+        ),
+        "dvc commit": Ran(
+            "a tracked output that no erasure redacts holds the people",
+            "it holds nobody, and DVC is up to date",
+            _SEARCH + "an_output_that_no_erasure_redacts_is_made_again_or_committed[dvc commit]",
+        ),
     },
-    "traces/places/databases.py": {"prefect flow-run": NotRun("flows ran on a server of the user's", _ADMIN)},
+    "traces/places/databases.py": {
+        "prefect flow-run": Ran(
+            "flows ran on a server of the user's",
+            "the server has them no more",
+            _PREFECT + "runs_and_artifacts_of_other_flows_are_deleted_by_their_owners",
+        )
+    },
     "traces/places/dvc_objects.py": {
         "unlearn purge": Ran(
             "stages made something of the people's data that nobody can read",
@@ -539,8 +795,16 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         ),
     },
     "traces/places/git_history.py": {
-        "git filter-repo": NotRun("what was committed holds the people", _FILTER),
-        "unlearn init": NotRun("what was committed holds the people", "it follows git-filter-repo, see there"),
+        "git filter-repo": Ran(
+            "what was committed holds the people",
+            "no object of any commit holds them",
+            _HISTORY + "a_table_is_taken_out_of_every_commit",
+        ),
+        "unlearn init": Ran(
+            "what was committed holds the people",
+            "Git takes it no more",
+            _HISTORY + "a_table_that_was_committed_leaves_the_history_of_a_project",
+        ),
         "git fsck": Looks("the repository is damaged"),
     },
     "traces/places/listing.py": {
@@ -557,7 +821,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn readmit": Ran(
             "erased people are in a declared table",
             "the table is no finding any more",
-            "lineage/test_readmitted.py::test_old_things_stay_erased_new_ones_may_hold_them_and_a_new_request_works_whole",
+            _SEARCH + "whoever_came_back_is_let_in_or_asked_for_again[unlearn readmit]",
         ),
         "unlearn follow": Ran(
             "a file of unknown form or column is there",
@@ -566,29 +830,47 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         ),
     },
     "traces/places/mlflow_mentions.py": {
-        "unlearn purge": NotRun("a tracking server keeps what its API cannot delete", _ADMIN),
-        "mlflow gc": NotRun("a tracking server keeps what its API cannot delete", _ADMIN),
-        "mlflow runs": NotRun("a tracking server keeps what its API cannot delete", _ADMIN),
+        "unlearn purge": NotRun("a tracking server keeps what its API cannot delete", _NAMED),
+        "mlflow gc": Ran(
+            "a tracking server keeps what its API cannot delete",
+            "a search finds nothing",
+            _MLFLOW + "what_was_logged_about_people_on_a_server_goes_with_its_deleted_run",
+        ),
+        "mlflow runs": Ran(
+            "a tracking server keeps what its API cannot delete",
+            "a search finds nothing",
+            _MLFLOW + "what_was_logged_about_people_on_a_server_goes_with_its_deleted_run",
+        ),
     },
     "traces/places/mlflow_versions.py": {
-        "unlearn purge": NotRun("a tracking server marks as deleted and cannot collect", _ADMIN),
+        "unlearn purge": NotRun("a tracking server marks as deleted and cannot collect", _NAMED),
     },
     "traces/places/remotes.py": {
         "dvc pull": Named("says what a place is"),
-        "dvc update": NotRun("a table is an import", "the source is another repository, whose owner erases there first"),
+        "dvc update": Ran(
+            "a table is an import", "the redacted content is here", _SETUP + "an_import_is_erased_at_its_source_and_taken_anew"
+        ),
         "dvc push": Ran(
             "what HEAD records is an older content",
             "a fresh clone gets the redacted one",
-            "traces/places/test_remotes.py::test_a_redaction_that_is_committed_and_pushed_is_what_a_clone_gets",
+            _SEARCH + "what_head_records_is_committed_and_pushed",
         ),
-        "unlearn purge": NotRun("what HEAD records is an older content", _OPEN),
-        "dvc freeze": NotRun("what a stage reads holds the people", _STAGED),
+        "unlearn purge": Ran(
+            "what HEAD records is an older content",
+            "a fresh clone gets the redacted one",
+            _SEARCH + "what_head_records_is_committed_and_pushed",
+        ),
+        "dvc freeze": Ran(
+            "what a stage reads holds the people",
+            "no run of it brings them back",
+            _SEARCH + "a_stage_that_reads_people_from_outside_is_frozen",
+        ),
     },
     "traces/within_reach.py": {
         "unlearn release": Ran(
             "somebody is searched for who is on hold",
             "their erasure goes on",
-            "erasure/test_decisions.py::test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release",
+            _SEARCH + "a_hold_is_released_where_a_search_or_an_erasure_stops_at_it",
         ),
         "unlearn request": Ran(
             "somebody is searched for whom nobody asked to erase",
@@ -604,10 +886,23 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
 }
 
 
+def named_for(test: str) -> list[str]:
+    """The commands that a test, by its node, is named for; a row may name one case of a parametrised test."""
+    where = test.removeprefix("tests/")
+    return sorted(
+        {command for command, case in _rows() if isinstance(case, Ran) and case.test in (where, where.partition("[")[0])}
+    )
+
+
+def _rows() -> Iterator[tuple[str, Case]]:
+    return ((command, case) for each in TABLE.values() for command, case in each.items())
+
+
 def page() -> str:
     """`docs/remedies.md`."""
     cases = [case for each in TABLE.values() for case in each.values()]
-    ran, looks, not_run, named = (sum(isinstance(case, kind) for case in cases) for kind in (Ran, Looks, NotRun, Named))
+    kinds = (Ran, Installs, Looks, NotRun, Named)
+    ran, installs, looks, not_run, named = (sum(isinstance(case, kind) for case in cases) for kind in kinds)
     rows = [_row(module, command, case) for module, each in TABLE.items() for command, case in each.items()]
     return "\n".join(
         [
@@ -617,9 +912,10 @@ def page() -> str:
             "against the source: a message that names a new command fails the tests until it has a row.",
             "`python -m tests.remedies` writes it.",
             "",
-            f"{ran} are run by a test on the state that prints them; {looks} only show something; {not_run} are run by no",
-            f"test, for the reason that is given; {named} are named and not advised. That a command of ours exists, and takes",
-            "the options that are said, is tested for all of them.",
+            f"{ran} are run by a test on the state that prints them, which fails if it does not run them; {installs} install a",
+            "package, and a test compares what they name with what is missing, and installs nothing;",
+            f"{looks} only show something; {not_run} are run by no test, for the reason that is given; {named} are named and",
+            "not advised. That a command of ours exists, and takes the options that are said, is tested for all of them.",
             "",
             "| message of | command | state that prints it | after it, or why no test runs it | run by |",
             "|---|---|---|---|---|",
@@ -633,6 +929,8 @@ def _row(module: str, command: str, case: Case) -> str:
     match case:
         case Ran(state, holds, test):
             told = (state, holds, f"`{test.split('::')[1].removeprefix('test_')}`")
+        case Installs(state, test):
+            told = (state, "what it names has what is missing", f"`{test.split('::')[1].removeprefix('test_')}`")
         case Looks(state):
             told = (state, "only shows", "")
         case NotRun(state, why):

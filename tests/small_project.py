@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from tests import untouched
+from tests import ran, untouched
 from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.codec import write
@@ -234,6 +234,7 @@ class Project:
                 before(name)
             return do()
 
+        ran.note("unlearn erase")
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(flow, "step", step)
             patch.setattr(flow, "mapped", lambda run, jobs: [run(job) for job in jobs])

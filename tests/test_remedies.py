@@ -18,11 +18,12 @@ from pathlib import Path
 import click
 import pytest
 
-from tests import remedies
+from tests import ran, remedies
 from tests.entrypoints.cli.commands import unlearn
+from tests.entrypoints.cli.conftest import plain_flows
 from tests.histories import History
 from tests.project.test_suppression import forget
-from tests.remedies import TABLE, Ran
+from tests.remedies import TABLE, Installs, Named, Ran
 from tests.small_project import SOURCE, TRAIN, Project, remote_objects, tracked
 from unlearning.domain.errors import NotFound, ProjectError, UnlearningError, VerificationFailed
 from unlearning.domain.versions import DataVersion, Tracked
@@ -57,30 +58,34 @@ def test_the_page_is_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(case, id=f"{module} {name}") for module, name, case in CASES if isinstance(case, Ran)]
+    "case", [pytest.param(case, id=f"{module} {name}") for module, name, case in CASES if isinstance(case, Ran | Installs)]
 )
-def test_the_test_that_a_row_names_is_there(case: Ran) -> None:
-    file, _, name = case.test.partition("::")
+def test_the_test_that_a_row_names_is_there(case: Ran | Installs) -> None:
+    """That it runs the command is looked at while it runs, by `tests/ran.py`."""
+    file, _, name = case.test.partition("[")[0].partition("::")
     assert f"def {name}(" in (remedies.ROOT / "tests" / file).read_text("utf-8")
 
 
-def options(command: click.Command) -> set[str]:
-    return {option for parameter in command.params for option in parameter.opts}
+def ours() -> Iterator[str]:
+    """Our own commands, as messages tell people to run them."""
+    for (module, verb), commands in remedies.messages().items():
+        if verb.startswith("unlearn ") and not isinstance(TABLE.get(module, {}).get(verb), Named):
+            yield from commands
 
 
-def ours() -> Iterator[tuple[str, list[str]]]:
-    for (_, _), commands in remedies.messages().items():
-        for command in commands:
-            tool, *words = shlex.split(command.replace("{}", " "))
-            if tool == "unlearn":
-                yield command, words
-
-
-@pytest.mark.parametrize(("command", "words"), list(ours()))
-def test_what_is_said_of_our_own_commands_is_what_they_take(command: str, words: list[str]) -> None:
-    verb, *rest = words
-    assert verb in main.commands, command
-    assert {word for word in rest if word.startswith("--")} <= options(main.commands[verb]), command
+@pytest.mark.parametrize("command", sorted(set(ours())))
+def test_what_is_said_of_our_own_commands_can_be_run_as_it_is_said(command: str) -> None:
+    """Every command and option exists, and no argument is missing: what the reader fills in stands there in capitals."""
+    wrong = []
+    for filled_in in ("X", "", " X"):  # a value, more options or none, in the place of what is filled in
+        _, verb, *words = shlex.split(command.replace("{}", filled_in))
+        try:
+            main.commands[verb].make_context(verb, words)
+        except (click.UsageError, KeyError) as error:
+            wrong.append(str(error))
+        else:
+            return
+    raise AssertionError(f"{command}: {wrong}")
 
 
 def test_every_place_that_finds_something_says_itself_what_to_do_about_it() -> None:
@@ -96,8 +101,17 @@ def test_a_message_with_a_new_command_is_found_wherever_it_is_put_together() -> 
     module = (
         "def f(x):\n    'Run `dvc gone`.'\n    raise E(f'{x}: `unlearn purge --request {x}`, `git fsck`')\nY = '`dvc pull`'\n"
     )
-    found = [one for text in remedies._strings(ast.parse(module)) for one in remedies._COMMAND.findall(text)]
+    found = [one for text in remedies._strings(ast.parse(module), {}) for one in remedies.COMMAND.findall(text)]
     assert found == ["unlearn purge --request {}", "git fsck", "dvc pull"]
+
+
+def test_a_test_that_runs_another_command_than_its_row_says_is_told_of() -> None:
+    with ran.noting():
+        ran.note("unlearn follow --all")
+        subprocess.run(["git", "-C", ".", "status"], check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "dvc", "version"], check=True, capture_output=True)
+    asked = ["unlearn follow", "git status", "dvc version", "unlearn erase", "git stat", "dvc push"]
+    assert ran.missed(asked) == ["unlearn erase", "git stat", "dvc push"]
 
 
 # --- remedies that are run here -------------------------------------------------------------------------------------
@@ -105,7 +119,7 @@ def test_a_message_with_a_new_command_is_found_wherever_it_is_put_together() -> 
 
 def said(error: pytest.ExceptionInfo[UnlearningError]) -> list[str]:
     """The commands that an error names."""
-    return remedies._COMMAND.findall(str(error.value))
+    return remedies.COMMAND.findall(str(error.value))
 
 
 def run(root: Path, command: str) -> None:
@@ -283,7 +297,8 @@ def test_a_checkpoint_that_is_lost_or_damaged_is_made_again_by_training(project:
     if what == "of no learner":
         assert "delete it" in str(error.value)
         store.delete(key)
-    stages.fit(stages.load(project.workspace))  # as `unlearn train` does, of a version that is registered already
+    with plain_flows():
+        run(project.root, "unlearn train")
     assert stages.evaluate(project.workspace).measured.constituents == 4
     assert store.get(key) == content
 

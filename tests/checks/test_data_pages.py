@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from jinja2 import Environment
 
-from unlearning.checks.data import check_data
 from unlearning.checks.canary_search import Absent
+from unlearning.checks.data import check_data
 from unlearning.checks.data_questions import DataQuestion
 
 pytestmark = pytest.mark.usefixtures("tools")

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from tests import adopted
 from tests.adopted import CHURN, RAW
 from tests.entrypoints.cli.conftest import plain_flows
-from tests.registry import Elsewhere
+from tests.remedied.conftest import trained_elsewhere
+from tests.remedied.helping import filled, printed
+from tests.remedied.helping import run as remedied
 from tests.small_project import Project, copy, patient, remote_objects, tracked
 from unlearning.domain.errors import SettingsError, ValidationRefused
 from unlearning.domain.versions import ModelVersion
@@ -182,8 +184,7 @@ def test_without_a_policy_the_data_is_redacted_and_the_model_is_listed_as_left(t
 
 def test_a_later_version_whose_data_nobody_knows_is_listed_as_left(theirs: Project) -> None:
     adopt(theirs)
-    others = Elsewhere.at(f"sqlite:///{theirs.root / 'mlflow.db'}", theirs.root)
-    late = others.train("churn")
+    late = trained_elsewhere(theirs.root, "churn")
     run(theirs, "request", "--file", "-", types=patient(3))
 
     report = run(theirs, "erase", fails=1)
@@ -192,6 +193,15 @@ def test_a_later_version_whose_data_nobody_knows_is_listed_as_left(theirs: Proje
     assert left["place"] == f"versions of adopted models whose data nobody knows: {late}"
     assert set(theirs.states().values()) == {"completed_with_residuals"}
     assert late.version in versions(theirs)
+    again = run(theirs, "purge", fails=1)["residuals"]  # which searches places, and this is in none
+    assert [one["place"] for one in again] == [left["place"]]
+    assert set(theirs.states().values()) == {"completed_with_residuals"}
+
+    fill = {"MODEL/VERSION": str(late), "PATH": CHURN, "REV": "HEAD", "COLUMN": "customer"}
+    with plain_flows():
+        for line in printed(left["remedy"], "unlearn follow", "unlearn adopt", "unlearn purge"):
+            remedied(theirs.root, filled(line, fill) + (" --policy none" if "adopt" in line else ""))
+    assert set(theirs.states().values()) == {"completed"}
 
 
 def test_erased_people_who_come_back_are_seen_by_the_check_and_by_watching(theirs: Project) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.entrypoints.cli.commands import unlearn
 from tests.erasure.test_batches import statement
 from tests.project.test_suppression import bring_back, forget
 from tests.small_project import SOURCE, TRAIN, Project, patient, remote_objects, tracked
@@ -29,7 +30,8 @@ def held(project: Project, request_id: str, **more: Any) -> str:
 
 
 def release(project: Project, request_id: str) -> str:
-    return decisions.release(project.workspace, request_id, now=utc_now()).state
+    assert unlearn(project.root, "release", request_id).code == 0
+    return project.states()[request_id]
 
 
 def test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release(project: Project) -> None:
@@ -94,7 +96,7 @@ def test_nobody_is_let_in_while_a_request_of_theirs_is_open(project: Project) ->
     [asked] = project.request(person)
     with pytest.raises(Refused, match=f"{asked.request_id}: still open"):
         decisions.readmit(project.workspace, [person], reason="signed up again", now=utc_now())
-    decisions.cancel(project.workspace, asked.request_id, now=utc_now())
+    assert unlearn(project.root, "cancel", asked.request_id).code == 0
     assert decisions.readmit(project.workspace, [person], reason="signed up again", now=utc_now()).people == 1
     [new] = project.request(person)
     assert project.token(person) in project.workspace.ledger.state().suppressed_index_tokens()
@@ -401,7 +403,8 @@ def test_where_approval_is_asked_for_nothing_changes_before_it_and_the_certifica
     assert (person in project.people(TRAIN), project.champion) == (True, 1)
     assert project.kinds().count("ApprovalRequested") == 1
 
-    assert decisions.approve(project.workspace, request.request_id, by="the DPO", now=utc_now()).state == "queued"
+    assert unlearn(project.root, "approve", request.request_id, "--by", "the DPO").code == 0
+    assert project.states() == {request.request_id: "queued"}
     decisions.tell(project.workspace, request.request_id, recipient="Acme Analytics", now=utc_now())
     (report,) = project.erase()
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from tests.entrypoints.cli.commands import unlearn
 from tests.registry import Elsewhere
 from tests.small_project import SOURCE, TRAIN, Project, columns, copy, patient, tracked
 from unlearning.domain.clocks import utc_now
@@ -223,13 +224,13 @@ def test_whoever_came_back_is_named_for_people_to_decide_and_nothing_is_requeste
     assert f"`unlearn readmit --request {first} --reason TEXT`" in found[0].next_step
     assert "`unlearn request --returned`" in found[0].next_step
 
-    [made] = receive.reopen_returned(project.workspace, regulation="gdpr", now=utc_now())
-    assert project.states()[made.request_id] == "suppressed"
+    [made] = unlearn(project.root, "request", "--returned", "--json").document
+    assert project.states()[made["request_id"]] == "suppressed"
     assert receive.reopen_returned(project.workspace, regulation="gdpr", now=utc_now()) == []
     assert (erased.watch()[0].requests, erased.watch()[0].next_step) == ((), watching.AGAIN)
 
-    decisions.cancel(project.workspace, made.request_id, now=utc_now())
-    decisions.readmit(project.workspace, request_ids=[first], reason="signed up again", now=utc_now())
+    decisions.cancel(project.workspace, made["request_id"], now=utc_now())
+    assert unlearn(project.root, "readmit", "--request", first, "--reason", "signed up again").code == 0
     assert erased.watch() == []
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.entrypoints.cli.commands import unlearn
+from tests.entrypoints.cli.conftest import plain_flows
 from tests.histories import History
 from tests.registry import Elsewhere
 from tests.small_project import SOURCE, TRAIN, Project
@@ -71,7 +73,8 @@ def test_from_a_person_to_everything_they_shaped(history: History) -> None:
 
 def test_what_was_never_opened_is_said_to_who_asks_about_a_person(history: History) -> None:
     assert [gap.what for gap in provenance.of_subject(history.workspace, "bob").drawn.gaps] == ["the DVC history"]
-    follow.follow(history.workspace, everything=True)
+    with plain_flows():
+        assert unlearn(history.root, "follow", "--all").code == 0
     found = provenance.of_subject(history.workspace, "bob")
     assert found.drawn.gaps == []
     assert "data/unused.csv" in ids(found, "data")

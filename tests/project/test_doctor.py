@@ -58,7 +58,7 @@ def test_what_is_only_in_the_last_commit_or_could_be_added_is_warned_of(project:
     (project.root / "data/.gitignore").write_text("/train.parquet\n")
     (project.root / ".gitignore").write_text(".unlearning/\n/.dvc-remote/\n")
     said = doctor.warn(project.workspace)
-    assert "git filter-repo --invert-paths --path export.csv" in said[0]
+    assert "git filter-repo --force --invert-paths --path export.csv" in said[0]
     assert SOURCE in said[1]
     assert "unlearn init" in said[1]
 

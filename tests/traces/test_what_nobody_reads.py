@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests import small_project
+from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import Project
 from unlearning.erasure import purge_again
 from unlearning.traces import sweep
@@ -100,7 +101,7 @@ def test_declared_files_and_what_a_stage_makes_again_leave_nothing_open(project:
         f"{one}: outputs that stages made from their data" for one in ("DVC cache", "DVC remote 'store'")
     }
 
-    purge_again.purge(project.workspace, [], derived=True)
+    unlearn(project.root, "purge", "--derived")
     assert left(project) == {"table mean.pkl, current version": ("mean.pkl",)}
     repro(project)
     assert left(project) == {}

@@ -54,6 +54,9 @@ class Wanted:
 
 PURGE_DELETES = "`unlearn purge` deletes it"
 """What a place says of traces that its `erase` takes away."""
+MLFLOW_GC = "mlflow gc --backend-store-uri DATABASE --tracking-uri SERVER"
+MLFLOW_GC_TAKES = "it also collects each logged model, unless named, and each experiment that is marked as deleted"
+"""MLflow 3.17 narrows runs and logged models to those that are named, one by one, and experiments to none."""
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, report, second_look, whole_look
 from unlearning.erasure.code_digest import code_digest
+from unlearning.erasure.left import elsewhere
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import current_version, people_at
 from unlearning.project.training.environment import environment
@@ -71,7 +72,8 @@ def erasure_facts(
     trained = erasure.promoted
     checks = erasure.done(CandidateValidated).checks if trained else ()
     done = sweep.sweep(workspace, erasure.plan.tokens)
-    listed = left(done.left, _purged(erasure).residuals)
+    # A later purge searched places alone, and models that are made elsewhere are in none.
+    listed = left(done.left, _purged(erasure).residuals, tuple(elsewhere(erasure)))
     last = whole_look.last(workspace, erasure.plan.tokens, now=now)
     again = None if quick else second_look.look(workspace, erasure.plan.tokens, identifiers, last=last)
     found = again.against(listed) if again else ()

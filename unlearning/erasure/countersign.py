@@ -21,7 +21,8 @@ def countersign(file: Path, key: Path, *, operator: Path, now: datetime | None =
     their name to that.
     """
     if not key.exists():
-        raise NotFound(f"{key} does not exist; make a key with `openssl genpkey -algorithm ed25519 -out {key}`, then chmod 600")
+        make = f"`openssl genpkey -algorithm ed25519 -out {key}`, then `chmod 600 {key}`"
+        raise NotFound(f"{key} does not exist; make a key with {make}")
     pem, theirs, now = keys.read_private(key), _read(operator), now or datetime.now(UTC)
     before = statement.read(_read(file))
     found = statement.verify(before, theirs, now=now)

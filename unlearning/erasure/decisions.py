@@ -237,7 +237,10 @@ def _require_erased(workspace: Workspace, people: Collection[Sequence[ErasureReq
     still = [one for each in people for one in each if one.state not in lifecycle.ENDED]
     if still:
         names = ", ".join(sorted(one.request_id for one in still))
-        raise Refused(f"{names}: still open; let `unlearn erase` finish it, or `unlearn cancel` it, then readmit the person")
+        raise Refused(
+            f"{names}: still open; let `unlearn erase` finish it, or withdraw it with `unlearn cancel REQUEST`; then readmit "
+            "the person"
+        )
     never = sum(not any(one.state in lifecycle.ERASED for one in each) for each in people)
     # Of several identifiers of one person, the data may have had some only.
     if never and (workspace.settings.subject.aliases is None or never == len(people)):
@@ -268,7 +271,7 @@ def require_free(erasure_id: str, requests: Iterable[ErasureRequest]) -> None:
     if held := [request.request_id for request in requests if request.state == "on_hold"]:
         raise OnHold(
             f"{erasure_id} stops before the purge: a legal hold is on {', '.join(held)}. The data and the model that serve are "
-            "clean; nothing else is deleted until `unlearn release`, then `unlearn erase` goes on"
+            "clean; nothing else is deleted until `unlearn release REQUEST`, then `unlearn erase` goes on"
         )
 
 

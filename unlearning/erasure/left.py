@@ -64,5 +64,6 @@ def _unexplained(erasure: Erasure) -> Iterable[Residual]:
             outcome="unverified",
             count=len(unknown),
             why="their runs name no data version, so nobody can say whether the people shaped them; an alias may serve them",
-            remedy="`unlearn follow`, or `unlearn adopt` each with the table that trained it, then `unlearn erase`",
+            remedy="have its run name its data and `unlearn follow`, or name it with `unlearn adopt MODEL/VERSION --data "
+            "PATH@REV --subject-column COLUMN`; then `unlearn purge`, which renews the certificate",
         )

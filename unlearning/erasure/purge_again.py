@@ -95,7 +95,7 @@ def _without_held(workspace: Workspace, people: Sequence[ErasureRequest]) -> tup
         outcome="residual",
         count=len(kept),
         why="they were erased and came back, and their new request is on hold: nothing of theirs is deleted until its release",
-        remedy="`unlearn release` their requests, then `unlearn erase`",
+        remedy="`unlearn release REQUEST` for each of them, then `unlearn erase`",
     )
     return [one for one in people if one.token not in held], [said] if kept else []
 

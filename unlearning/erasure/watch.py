@@ -28,7 +28,7 @@ from unlearning.domain.events import (
     TracesReturned,
     VersionFlagged,
 )
-from unlearning.domain.traces import PURGE_DELETES, Trace
+from unlearning.domain.traces import MLFLOW_GC, MLFLOW_GC_TAKES, PURGE_DELETES, Trace
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import audit, decisions, second_look, whole_look
 from unlearning.erasure.steps import parentage, receive
@@ -52,7 +52,7 @@ AGAIN = "`unlearn erase`, and correct where the data comes from"
 
 ELSEWHERE = (
     "no purge deletes what was trained elsewhere: delete the version, then its run with `mlflow runs delete --run-id RUN` and "
-    "`mlflow gc`; or make it again without them"
+    f"`{MLFLOW_GC} --run-ids RUN` ({MLFLOW_GC_TAKES}); or make it again without them"
 )
 
 SHOWN = 3

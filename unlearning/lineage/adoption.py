@@ -94,17 +94,22 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> Told:
         stage=stage,
         minimum=tuple(sorted((wish.minimum or {}).items())),
     )
+    # Whatever MLflow and DVC may refuse to say is asked before anything is recorded.
+    aliases, flavours = workspace.models.aliases(made.model.name), workspace.models.flavours(registered.model)
+    warnings = [
+        *(() if membership_proof.split(wish.data)[1] else _other_version(workspace, wish, version, run)),
+        *_owned_by_others(workspace, made),
+    ]
     workspace.lineage.record_data(version, sorted(map(bytes.fromhex, people.everyone)), parent=_parent(workspace, version))
     for path in {version.path, *above}:
         workspace.followed.add_column(path, wish.column)
     record(workspace, made, now=now)
     recognition.note(workspace.data.root, every_store(workspace.data))
-    aliases = workspace.models.aliases(made.model.name)
     return Told(
         model=made.model.name,
         version=made.model.version,
         aliases=sorted(alias for alias, number in aliases.items() if number == made.model.version),
-        flavours=workspace.models.flavours(registered.model),
+        flavours=flavours,
         data_version=NamedData.of(version),
         subject_column=wish.column,
         policy=made.policy,
@@ -113,10 +118,7 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> Told:
         minimum=dict(made.minimum),
         not_redacted=unnamed,
         shared=len(people.shared),
-        warnings=[
-            *(() if membership_proof.split(wish.data)[1] else _other_version(workspace, wish, version, run)),
-            *_owned_by_others(workspace, made),
-        ],
+        warnings=warnings,
     )
 
 

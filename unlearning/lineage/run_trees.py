@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain.derivation import reached
-from unlearning.domain.traces import Residual
+from unlearning.domain.traces import MLFLOW_GC, MLFLOW_GC_TAKES, Residual
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.lineage import follow, graph, index, shaped, sources
 from unlearning.lineage.graph import Atlas
@@ -34,7 +34,7 @@ JUDGED = "MLflow: runs that judged a model on their data"
 UNKNOWN = "MLflow: runs of a tree of which they shaped a part, that do not say which"
 SILENT = "MLflow: runs with models or weights of which nobody knows the data"
 STRAYS = "MLflow: versions that an erasure had made and nothing came of"
-_DELETE = "delete each with `MlflowClient.delete_run` and `mlflow gc --run-ids`"
+_DELETE = f"delete each with `mlflow runs delete --run-id RUN` and `{MLFLOW_GC} --run-ids RUN` ({MLFLOW_GC_TAKES})"
 _NAME_DATA = f"{sources.LOG_INPUT}; or {_DELETE}"
 _WEIGHTS = (
     *("MLmodel", ".bin", ".cbm", ".ckpt", ".gguf", ".h5", ".hdf5", ".joblib", ".keras", ".model", ".msgpack"),
@@ -283,7 +283,8 @@ def _listed(workspace: Workspace, look: _Look, verdicts: Mapping[str, Verdict]) 
     theirs = {run for run, verdict in verdicts.items() if verdict == "shaped" and run not in look.listed}
     if theirs or look.loose:
         why = "their data, or a model that they shaped, went into these, and no version that was replaced hangs on them"
-        yield _row(SHAPED, "residual", theirs | look.loose, why, f"adopt what serves with `unlearn adopt`; {_DELETE}")
+        serves = "adopt what serves with `unlearn adopt MODEL/VERSION --data PATH --subject-column COLUMN`"
+        yield _row(SHAPED, "residual", theirs | look.loose, why, f"{serves}; {_DELETE}")
     judged = {run for run in look.judged if verdicts[run] in ("clean", "silent")}
     if judged:
         yield _row(JUDGED, "unverified", judged, "what they logged of it may name people or rows", _DELETE)

@@ -69,7 +69,8 @@ def _index(paths: Sequence[str]) -> Diagnosis:
 
 def _history(paths: Sequence[str]) -> str:
     named = " ".join(f"--path {shlex.quote(path)}" for path in paths)
-    return f"`git filter-repo --invert-paths {named}` takes it out of the history"
+    rewrite = f"git filter-repo --force --invert-paths {named}"
+    return f"`{rewrite}` takes it out of the history; commit first: it drops what is not"
 
 
 def _kept_out(workspace: Workspace) -> list[str]:

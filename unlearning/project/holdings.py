@@ -71,8 +71,8 @@ class Holdings:
         """
         if not self.columns:
             raise WrongUse(
-                "no column is known that says whose record it is: adopt a model with `unlearn adopt`, or name the usual one as "
-                "subject.column in params.yaml"
+                "no column is known that says whose record it is: adopt a model with `unlearn adopt MODEL/VERSION --data PATH "
+                "--subject-column COLUMN`, or name the usual one as subject.column in params.yaml"
             )
         return self.columns
 

@@ -47,7 +47,10 @@ def _points(family: Family) -> list[EntryPoint]:
 def _load(family: Family, name: str) -> Any:
     found = {point.value: point for point in _points(family) if point.name == name}
     if not found:
-        known = ", ".join(names(family)) or "none; reinstall the package (`pip install mlflow-unlearning`)"
+        known = (
+            ", ".join(names(family))
+            or "none; reinstall the package (`pip install --force-reinstall --no-deps mlflow-unlearning`)"
+        )
         near = difflib.get_close_matches(name, names(family), n=1)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise SettingsError(f"{name!r} is none of the installed {family}; known: {known}{meant}")

@@ -136,8 +136,9 @@ def admit(workspace: Workspace, loaded: Mapping[str, str], *, clock: Callable[[]
     if found and answer == "refused":
         raise SubjectsReturned(
             f"{'; '.join(map(str, found))}. Take the rows out where the data comes from; or erase them again, with "
-            "`unlearn request --returned` and `unlearn erase`; or let in, with `unlearn readmit`, whoever agreed anew "
-            "(`unlearn watch` names their requests); or set policy.on_return to drop, which leaves them out of every load"
+            "`unlearn request --returned` and `unlearn erase`; or let in whoever agreed anew, with `unlearn readmit --request "
+            "REQUEST --reason TEXT` (`unlearn watch` names their requests); or set policy.on_return to drop, which leaves them "
+            "out of every load"
         )
     return found
 

@@ -25,7 +25,7 @@ def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
     if others := sorted(event.subject for event in received if event.fact.index_key not in (None, here)):
         raise KeyFileError(
             f"{', '.join(others)}: came under another index key than the present one, {here}, which finds nobody by it. "
-            "Restore that key; or take the request back with `unlearn cancel` and record the person again"
+            "Restore that key; or take the request back with `unlearn cancel REQUEST` and record the person again"
         )
     if others := sorted(workspace.lineage.index_keys() - {here}):
         raise KeyFileError(

@@ -96,7 +96,7 @@ class Workspace:
             raise WrongUse(
                 "this project trains no model of its own (`model` and `recipe` are null in params.yaml), and this needs one: "
                 "name a registered model and a recipe there (docs/how-it-works.md). Models that other code trains are looked "
-                "after without: `unlearn adopt`, then `unlearn erase`"
+                "after without: `unlearn adopt MODEL/VERSION --data PATH --subject-column COLUMN`, then `unlearn erase`"
             )
         return own
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unlearning.domain.traces import Residual
+from unlearning.domain.traces import MLFLOW_GC, MLFLOW_GC_TAKES, Residual
 from unlearning.project.settings import Settings
 
 OUT_OF_REACH = (
@@ -29,7 +29,8 @@ OUT_OF_REACH = (
         outcome="out_of_reach",
         count=None,
         why="only this project's own flows and experiments are looked at",
-        remedy="their owners: `prefect flow-run delete`, `prefect artifact delete`, `mlflow runs delete` and `mlflow gc`",
+        remedy="their owners: `prefect flow-run delete ID`, `prefect artifact delete --id ID`, `mlflow runs delete --run-id "
+        f"ID` and `{MLFLOW_GC} --run-ids ID` ({MLFLOW_GC_TAKES})",
     ),
     Residual(
         place="models copied, exported or loaded elsewhere",

@@ -205,7 +205,7 @@ class Reach:
         asking = tokens & {one.token for one in known if one.state not in ENDED} - done - held
         nobody = tokens - held - asking - done
         steps = {
-            f"{len(held)} of them are on hold: `unlearn release`, then `unlearn erase`": held,
+            f"{len(held)} of them are on hold: `unlearn release REQUEST`, then `unlearn erase`": held,
             f"{len(asking)} of them are not erased yet: `unlearn erase`": asking,
             f"nobody asked to erase {len(nobody)} of them: `unlearn request`, then `unlearn erase`": nobody,
         }

@@ -81,7 +81,11 @@ def test_a_file_of_any_commit_that_holds_the_person_is_listed_with_its_command(
     [one] = left(git).values()
     assert (one.place, one.outcome, one.count) == (f"Git history: {part}", "residual", 1)
     assert one.names == (name,)
-    said = f"git filter-repo --invert-paths --path {name}" if part == "tables" else "git filter-repo --replace-text"
+    said = (
+        f"git filter-repo --force --invert-paths --path {name}"
+        if part == "tables"
+        else "git filter-repo --force --replace-text"
+    )
     assert said in one.remedy
 
 
@@ -113,7 +117,7 @@ def test_every_path_at_which_a_table_ever_was_is_in_the_command_and_quoted(git: 
     run(git, "commit", "--quiet", "--message", "moved again")
     one = left(git)["tables"]
     command = one.remedy.split("`")[1]
-    assert shlex.split(command)[3:] == ["--path", "first name.csv", "--path", "second.csv", "--path", "third$.csv"]
+    assert shlex.split(command)[4:] == ["--path", "first name.csv", "--path", "second.csv", "--path", "third$.csv"]
     assert one.count == 1
 
 

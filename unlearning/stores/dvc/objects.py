@@ -209,10 +209,12 @@ class ObjectStore:
                 f"{self.name} is not there; mount it, make its folder if it was never used, or remove it from DVC's settings"
             )
         if self.mark is not None and not self._same():
-            way_out = f"if the former one was destroyed, take {self.name!r} out of {recognition.FILE}"
+            # Where a mark was left, a push into another store brings none with it.
+            unused = "If it was never used, `dvc push` once. " if self.mark == recognition.UNMARKED else ""
             raise Unavailable(
                 f"{self.name} is not the store that was used before: its address leads to another or an empty one; mount it or "
-                f"correct its address, and run again. If it was never used, `dvc push` once; {way_out}"
+                f"correct its address, and run again. {unused}If the former one was destroyed, take {self.name!r} out of "
+                f"{recognition.FILE}"
             )
 
     def read_mark(self) -> str | None:

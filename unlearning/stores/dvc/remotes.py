@@ -136,13 +136,17 @@ def pushed_to(data: DvcData, remote: str | None) -> frozenset[str]:
 
 
 def _broken(repo: Repo, name: str) -> Unsearched | None:
+    from dvc_objects.fs import known_implementations
+
     label, address = remote_label(name), origins.without_secrets(str(repo.config["remote"][name].get("url", "")))
     scheme = address.partition("://")[0]
     try:
         protocol = repo.cloud.get_remote(name, "purge").fs.protocol
     except Exception as error:  # each kind of remote with errors of its own
         why = f"it cannot be opened here ({type(error).__name__}): a driver is missing, or its settings are wrong"
-        remedy = f"install its driver (`pip install dvc[{scheme}]`) or correct its settings, then `unlearn purge`"
+        driver = known_implementations.get(scheme, {}).get("class", "").partition(".")[0].replace("_", "-")
+        install = f"install its driver (`pip install {driver}`) or " if driver not in ("", "dvc-objects") else ""
+        remedy = f"{install}correct its settings, then `unlearn purge`"
         return Unsearched(label, why, remedy)
     if protocol in UNLISTED:
         remedy = "search it where its files lie, or give DVC an address that can be listed, then `unlearn purge`"

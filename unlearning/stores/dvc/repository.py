@@ -258,10 +258,12 @@ class DvcData:
     def _open(self) -> Iterator[Repo]:
         """DVC's view of the repository, opened afresh (6 ms) so that it is never stale; its errors become ours."""
         from dulwich.file import FileLocked
-        from dvc.config import NoRemoteError, RemoteNotFoundError
+        from dvc.config import ConfigError, NoRemoteError, RemoteNotFoundError
         from dvc.exceptions import DvcException, NotDvcRepoError
         from dvc.lock import LockError
         from dvc.repo import Repo
+        from dvc.utils.serialize import ParseError
+        from dvc.utils.strictyaml import YAMLValidationError
 
         for name in _READ:  # by DVC, which expands what they stand for, and waits for a pipe
             yaml_bombs.check(self.root / name)
@@ -284,15 +286,16 @@ class DvcData:
         except (NoRemoteError, RemoteNotFoundError) as error:
             step = "run `dvc remote add --default NAME URL`, or set versioning.push: false in params.yaml"
             raise ProjectError(f"{self.root} has no such DVC remote, or no default one; {step}") from error
-        except DvcException as error:
-            raise ProjectError(f"DVC in {self.root}: {error}") from error
-        except _PARSERS as error:
+        except (ParseError, YAMLValidationError, ConfigError, *_PARSERS) as error:
             if raised_here(error):
                 raise
+            which = getattr(error, "path", None) or "one of its files: dvc.yaml, dvc.lock, a .dvc file or .dvc/config"
             raise ProjectError(
-                f"DVC in {self.root} cannot read one of its files: dvc.yaml, dvc.lock, a .dvc file or .dvc/config "
-                f"({type(error).__name__}); `dvc status` says which, restore it with `git checkout`"
+                f"DVC in {self.root} cannot read {which} ({type(error).__name__}); `dvc status` says what is wrong with it, "
+                "restore it with `git checkout HEAD -- FILE`"
             ) from None
+        except DvcException as error:
+            raise ProjectError(f"DVC in {self.root}: {error}") from error
 
     def _tracked(self, repo: Repo, path: str) -> Output:
         """The DVC output that is this table."""

@@ -67,7 +67,7 @@ def _engine(address: sa.URL) -> sa.Engine:
     except (ModuleNotFoundError, exc.NoSuchModuleError) as error:
         raise SettingsError(
             f"{say(address)} needs a driver that is not installed ({error}); expected postgresql+psycopg2://…, "
-            "run `pip install mlflow-unlearning[postgres]`"
+            "run `pip install 'mlflow-unlearning[postgres]'`"
         ) from error
 
 

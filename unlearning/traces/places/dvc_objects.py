@@ -177,7 +177,7 @@ class ObjectPlace:
                 outcome="residual",
                 count=len(held),
                 why="a legal hold on their data sets keeps the rows of the people whom it is about",
-                remedy="`unlearn release` ends the hold, then `unlearn purge` deletes them",
+                remedy="`unlearn release REQUEST` ends the hold, then `unlearn purge` deletes them",
             )
 
     def _doubtful(self, doubtful: set[str], folders: Mapping[str, Sequence[tuple[str, str]]]) -> tuple[Residual, ...]:

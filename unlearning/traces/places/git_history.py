@@ -38,6 +38,10 @@ Part = Literal[
     "files of unknown form",
 ]
 
+FILTER = "git filter-repo --force"
+"""Rewrites this repository, which is no fresh clone: without the option it refuses."""
+_FIRST = " (commit first: it drops what is not)"
+
 _LISTED = 20
 """Paths that stand in a command; more of them are for a file."""
 
@@ -167,27 +171,27 @@ def _remedy(part: Part, paths: Sequence[str], *, hidden: bool) -> str:
     whole = "; ".join(_lines(paths, hidden=hidden))
     match part:
         case "names of files":
-            return "`git filter-repo --path-rename OLD:NEW`, then every clone anew; keep people out of names"
+            return f"`{FILTER} --path-rename OLD:NEW`{_FIRST}; then every clone anew; keep people out of names"
         case "messages" | "messages that may name them":
-            return "`git filter-repo --replace-message EXPRESSIONS`, a line `IDENTIFIER==>` for each; then every clone anew"
+            return f"`{FILTER} --replace-message EXPRESSIONS`, a line `IDENTIFIER==>` for each{_FIRST}; then every clone anew"
         case "texts":
             where = f" ({', '.join(paths[:_LISTED])})" if paths else ""
             return (
-                f"`git filter-repo --replace-text EXPRESSIONS`, a line `IDENTIFIER==>` for each{where}; then every clone anew"
+                f"`{FILTER} --replace-text EXPRESSIONS`, a line `IDENTIFIER==>` for each{where}{_FIRST}; then every clone anew"
             )
         case "tables" | "other files":
-            return f"{whole}; then every clone anew, and `unlearn init`, which keeps data out of Git"
+            return f"{whole}{_FIRST}; then every clone anew, and `unlearn init`, which keeps data out of Git"
         case _:
-            return f"look, and declare them in params.yaml under free_of_people, or take them out: {whole}"
+            return f"look, and declare them in params.yaml under free_of_people, or take them out: {whole}{_FIRST}"
 
 
 def _lines(paths: Sequence[str], *, hidden: bool) -> Iterator[str]:
     if len(paths) > _LISTED:
-        yield "`git filter-repo --invert-paths --paths-from-file FILE`, with the paths that are listed"
+        yield f"`{FILTER} --invert-paths --paths-from-file FILE`, with the paths that are listed"
     elif paths:
-        yield f"`git filter-repo --invert-paths {' '.join(f'--path {shlex.quote(path)}' for path in paths)}`"
+        yield f"`{FILTER} --invert-paths {' '.join(f'--path {shlex.quote(path)}' for path in paths)}`"
     if hidden:
-        yield "`git filter-repo --strip-blobs-with-ids FILE`, with the objects that are listed"
+        yield f"`{FILTER} --strip-blobs-with-ids FILE`, with the objects that are listed"
 
 
 def _broken(error: ProjectError) -> Residual:

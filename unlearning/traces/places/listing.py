@@ -9,7 +9,10 @@ from unlearning.domain.entities import Level
 from unlearning.domain.traces import Residual
 from unlearning.stores.scans.looking import Look
 
-RETURNED = "`unlearn request --returned`, then `unlearn erase`; or `unlearn readmit` for whoever agreed anew"
+RETURNED = (
+    "`unlearn request --returned`, then `unlearn erase`; or, for whoever agreed anew, `unlearn readmit --request REQUEST "
+    "--reason TEXT`"
+)
 """What to do about erased people in a table that erasures redact."""
 
 

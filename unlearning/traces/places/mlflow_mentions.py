@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
+from unlearning.domain.traces import MLFLOW_GC, MLFLOW_GC_TAKES, PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.mlflow.mentions import MlflowMentions
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.words import Watch
@@ -80,7 +80,8 @@ class MentionsPlace:
                 outcome="unverified",
                 count=None,
                 why="its API shows neither what is marked as deleted nor free pages, and MLFLOW_BACKEND_STORE_URI is not set",
-                remedy="set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`; or have `mlflow gc` and `VACUUM` run there",
+                remedy="set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`; or have what is marked as deleted "
+                f"collected there (`{MLFLOW_GC}`), and `VACUUM` run",
             ),
         )
 
@@ -95,7 +96,8 @@ def _binaries(owners: Collection[str]) -> Iterator[Residual]:
             outcome="residual",
             count=len(owners),
             why="models or archives of these runs and logged models hold the identifier itself",
-            remedy=f"make them again without the person, then delete {listed} and run `mlflow gc`",
+            remedy=f"make them again without the person, then delete {listed} and run `{MLFLOW_GC} --run-ids RUNS "
+            f"--logged-model-ids MODELS` ({MLFLOW_GC_TAKES})",
         )
 
 
@@ -106,6 +108,6 @@ def _owners(traces: Sequence[Trace]) -> list[str]:
 def _command(owners: Sequence[str]) -> str:
     listed = ",".join(owners)
     return (
-        "set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`; or `mlflow runs delete` each, then "
-        f"`mlflow gc --backend-store-uri DATABASE --tracking-uri SERVER --run-ids {listed}`"
+        "set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`; or `mlflow runs delete --run-id RUN` each, then "
+        f"`{MLFLOW_GC} --run-ids {listed}` ({MLFLOW_GC_TAKES})"
     )

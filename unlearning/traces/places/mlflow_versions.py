@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from unlearning.domain.entities import Level
-from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
+from unlearning.domain.traces import MLFLOW_GC, MLFLOW_GC_TAKES, PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.domain.versions import ModelVersion
 from unlearning.lineage.run_trees import Around
 from unlearning.stores.mlflow.garbage import DATASET, MODEL, RUN, MlflowGarbage
@@ -71,5 +71,5 @@ def _command(left: Sequence[Trace]) -> str:
     models = ",".join(trace.name for trace in left if trace.kind == MODEL)
     options = [f"--run-ids {runs}" if runs else "", f"--logged-model-ids {models}" if models else ""]
     more = " and delete its rows in inputs and datasets" if any(trace.kind == DATASET for trace in left) else ""
-    command = " ".join(("mlflow gc --backend-store-uri DATABASE --tracking-uri SERVER", *filter(None, options)))
-    return f"`{command}`{more}; or set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`"
+    command = " ".join((MLFLOW_GC, *filter(None, options)))
+    return f"`{command}`{more} ({MLFLOW_GC_TAKES}); or set MLFLOW_BACKEND_STORE_URI and run `unlearn purge`"
