@@ -20,6 +20,8 @@ from unlearning.domain.hashing import IdentifierKind
 
 SHORTEST = 6
 """Characters; of numbers as of words."""
+_FEW = 64
+"""Forms that are looked for one by one."""
 
 _TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{6,}")
 _WORD = re.compile(r"[^\s,;|\"'`<>()\[\]{}=\\]{6,}")
@@ -42,13 +44,23 @@ class Wanted:
     def in_bytes(self, content: bytes) -> bool:
         """One of them is named in anything: as text of any width, escaped, in base64; without identifiers, as a word."""
         if self.identifiers:
-            return self._pattern is not None and self._pattern.search(content) is not None
+            if self._pattern is None or not self._may_be_in(content):
+                return False
+            return self._pattern.search(content) is not None
         texts = (text.decode("utf-8", "replace") for text in _TEXTS.findall(content))
         return self._known({part for text in texts for word in _WORD.findall(text) for part in self._parts(word)})
 
     def in_cells(self, values: Iterable[object]) -> bool:
         """One of them is a value of a person column."""
         return self._known(set(map(str, values)), telling=False)
+
+    def _may_be_in(self, content: bytes) -> bool:
+        """Some form of them is among the bytes, whatever is beside it: of a few, that is told sooner than by the pattern."""
+        return len(self._every_form) > _FEW or any(form in content for form in self._every_form)
+
+    @cached_property
+    def _every_form(self) -> frozenset[bytes]:
+        return frozenset(form for one in self.identifiers if _telling(one) for form in (*_forms(one), *_packed(one)))
 
     @cached_property
     def _pattern(self) -> re.Pattern[bytes] | None:
