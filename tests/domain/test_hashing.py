@@ -203,3 +203,8 @@ def test_a_composite_identifier_with_other_parts_is_refused(value: str) -> None:
 )
 def test_a_cell_that_names_several_people_gives_each(cell: object, people: tuple[str, ...]) -> None:
     assert several(cell) == people
+
+
+@given(st.binary(max_size=200), st.lists(st.binary(max_size=70), max_size=4))
+def test_keyed_tokens_are_hmacs_whatever_the_length_of_key_and_text(key: bytes, texts: list[bytes]) -> None:
+    assert keyed(key, texts) == [hmac.digest(key, one, "sha256") for one in texts]

@@ -19,7 +19,7 @@ def test_the_code_has_one_name_until_it_changes() -> None:
 
 
 def test_absence_is_shown_of_everyone_who_is_gone_in_a_tree_of_those_who_stay() -> None:
-    tree = certified_facts._tree(TOKENS[2:])
+    tree = certified_facts._tree([bytes.fromhex(token) for token in TOKENS[2:]])
     shown = certified_facts.absences(tree, TOKENS[:2])
     assert [one.token for one in shown] == [token[:32] for token in TOKENS[:2]]
     for one in shown:

@@ -11,7 +11,8 @@ from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import KeyFileError, ProjectError
 from unlearning.erasure.steps.receive import receive
-from unlearning.project.tables import current_version, index_table, people_at, require_index_key
+from unlearning.project.people import people_of
+from unlearning.project.tables import current_version, index_table, require_index_key
 
 PATH = "data/train.csv"
 
@@ -45,10 +46,8 @@ def test_a_version_is_indexed_once_and_then_known_by_the_people_in_it(history: H
         assert workspace.lineage.data_versions() == [version]
     found = workspace.lineage.versions_holding([bytes.fromhex(token(history, name)) for name in ("ann-1", "cid-3")])
     assert [versions for _, versions in sorted(found.items(), key=lambda one: len(one[1]))] == [[], [version]]
-    assert people_at(workspace, version, history.root / PATH, "patient").everyone == {
-        token(history, "ann-1"),
-        token(history, "bob-2"),
-    }
+    here = {token(history, name) for name in ("ann-1", "bob-2")}
+    assert people_of(workspace, history.root / PATH, "patient", named=PATH).holds({*here, token(history, "cid-3")}) == here
 
 
 def test_tokens_of_another_key_are_refused_before_they_find_nobody(history: History) -> None:

@@ -33,15 +33,19 @@ from unlearning.erasure import decisions, report, second_look, whole_look
 from unlearning.erasure.code_digest import code_digest
 from unlearning.erasure.left import elsewhere
 from unlearning.project.holdings import Holdings
-from unlearning.project.tables import current_version, people_at
+from unlearning.project.people import people_of
+from unlearning.project.tables import current_version
 from unlearning.project.training.environment import environment
 from unlearning.project.training.registration import record_of
 from unlearning.project.workspace import Workspace
+from unlearning.stores.rolls import unpacked
 from unlearning.stores.tables.tables import digest as file_digest
 from unlearning.traces import sweep
 from unlearning.traces.out_of_reach import out_of_reach
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from unlearning.domain.chain import Trained
     from unlearning.domain.traces import Deleted
     from unlearning.erasure.erasure import Erasure
@@ -176,13 +180,18 @@ def trees_of_tables(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree
     """The current tables with the Merkle trees over their people's tokens."""
     current = [(current_version(workspace, path, person), person) for path, person in Holdings.of(workspace).tables.items()]
     return [
-        (version, _tree(people_at(workspace, version, workspace.path(version.path), person).tokens))
+        (version, _tree(_people_in(workspace, workspace.path(version.path), version.path, person)))
         for version, person in current
     ]
 
 
-def _tree(tokens: Sequence[str]) -> merkle.Tree:
-    return merkle.Tree(bytes.fromhex(token)[:MERKLE_BYTES] for token in tokens)
+def _people_in(workspace: Workspace, file: Path, named: str, person: str) -> Sequence[bytes]:
+    """Everyone in a table whose bytes are read now: what is signed of them stands on no earlier reading of the file."""
+    return unpacked(people_of(workspace, file, person, named=named, anew=True).tokens)
+
+
+def _tree(tokens: Sequence[bytes]) -> merkle.Tree:
+    return merkle.Tree(token[:MERKLE_BYTES] for token in tokens)
 
 
 def absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, ...]:
@@ -209,12 +218,12 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
     )
 
 
-def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Sequence[str]:
+def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Sequence[bytes]:
     """Everyone in a version: read again, or as it was indexed when a later erasure has put a twin in its place."""
     file = workspace.data.fetch(version)
     if file_digest(file) == version.digest:
-        return people_at(workspace, version, file, person).tokens
-    return [token.hex() for token in workspace.lineage.holders(version.digest)]
+        return _people_in(workspace, file, version.path, person)
+    return list(workspace.lineage.holders(version.digest))
 
 
 def _unlearning(erasure: Erasure, sets: RecordSets, trained: Trained) -> facts.Unlearning:

@@ -10,7 +10,7 @@ import numpy as np
 
 from unlearning.domain.events import DataRedacted, PlanMade
 from unlearning.erasure.search import Search, search
-from unlearning.project.people import people_in
+from unlearning.project.people import people_of
 from unlearning.project.training.registration import record_of
 from unlearning.project.training.training_set import TrainingSet, take, training_set
 from unlearning.stores.tables import tables
@@ -61,15 +61,17 @@ class RecordSets:
         """The retained training records."""
         workspace, plan = self.erasure.workspace, self.erasure.plan
         exclude = workspace.ledger.state().suppressed_index_tokens(plan.suppressed_upto)
-        path = workspace.path(self.erasure.own.train)
-        return training_set(workspace, tables.read(path, person=workspace.recipe.person), exclude=exclude)
+        train, person = self.erasure.own.train, workspace.recipe.person
+        people = people_of(workspace, workspace.path(train), person, named=train)
+        table = tables.read(workspace.path(train), person=person, named=train)
+        return training_set(workspace, table, people, exclude=exclude)
 
     @cached_property
     def forget(self) -> Records:
         """The training records to forget, as the parent's training table held them."""
         workspace, plan = self.erasure.workspace, self.erasure.plan
         before = next(version for version in plan.before if version.path == self.erasure.own.train)
-        recipe = workspace.recipe
-        table = tables.read(workspace.data.fetch(before), person=recipe.person, named=before.path)
-        mask = people_in(workspace, table, recipe.person).mask(plan.tokens)
+        recipe, file = workspace.recipe, workspace.data.fetch(before)
+        mask = people_of(workspace, file, recipe.person, named=before.path).mask(plan.tokens)
+        table = tables.read(file, person=recipe.person, named=before.path)
         return take(recipe.encode(table).records, np.flatnonzero(mask))

@@ -16,9 +16,9 @@ from unlearning.domain.partition import Places
 from unlearning.domain.versions import DataVersion
 from unlearning.lineage.shaped import holding, shaped_by
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import people_in
+from unlearning.project.people import people_of
 from unlearning.project.tables import current_version, require_index_key
-from unlearning.stores.tables import tables
+from unlearning.stores.rolls import among, unpacked
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -105,11 +105,11 @@ def _look(
     workspace: Workspace, file: Path, path: str, column: str, wanted: frozenset[str], *, past: bool
 ) -> tuple[Places, dict[str, Places]]:
     """The place of each record of these people in one file, and the place of each person."""
-    table = tables.read(file, person=column, named=path)
-    with tables.about(path):
-        people = people_in(workspace, table, column, past=past)
+    people = people_of(workspace, file, column, named=path, past=past)
     rows = people.where[people.codes[people.mask(wanted)]]
-    return rows, {token: place for token, place in zip(people.tokens, people.where, strict=True) if token in wanted}
+    here = among(people.tokens, wanted)
+    pairs = zip(unpacked(people.tokens[here]), people.where[here], strict=True)
+    return rows, {token.hex(): place for token, place in pairs}
 
 
 def shaped_records(

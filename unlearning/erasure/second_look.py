@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from unlearning.domain import hashing
 from unlearning.domain.errors import IdentifierError, UnlearningError
 from unlearning.domain.events import Purged, RequestReceived
@@ -24,7 +26,8 @@ from unlearning.domain.traces import Residual
 from unlearning.erasure import kept, whole_look
 from unlearning.erasure.kept import FILES, Contents, Thing
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import keyed
+from unlearning.project.people import people_of
+from unlearning.stores.rolls import among
 from unlearning.stores.second_look import opening
 from unlearning.stores.second_look.matching import Wanted
 from unlearning.stores.tables import tables
@@ -89,13 +92,12 @@ def identifiers(erasure: Erasure) -> tuple[str, ...]:
     for before in erasure.plan.before:
         person = holdings.person_in(before.path)
         try:
-            table = tables.read(workspace.data.fetch(before), person=person, named=before.path)
-            who = tables.people(table, person)
-            people, values = keyed(workspace, who), who.values
+            file = workspace.data.fetch(before)
+            theirs = among(people_of(workspace, file, person, named=before.path).tokens, erasure.plan.tokens)
+            values = tables.people(tables.read(file, person=person, named=before.path), person).values
         except UnlearningError:
             continue  # purged, or nowhere to be had now: then their tokens are looked for
-        wanted = frozenset(erasure.plan.tokens)
-        found |= {str(value) for value, token in zip(values, people.tokens, strict=True) if token in wanted}
+        found |= {str(values[at]) for at in np.flatnonzero(theirs)}
     return tuple(sorted(one for one in found if PART not in one))
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from unlearning.domain.errors import UnlearningError, WrongUse
 from unlearning.lineage import shaped
 from unlearning.project.holdings import Holdings
-from unlearning.project.tables import current_version, people_at
+from unlearning.project.people import people_of
+from unlearning.project.tables import current_version
 from unlearning.stores.scans.candidates import SHORTEST_NUMBER, SHORTEST_WORD, Extractor, readings, unpacked
 from unlearning.stores.tables import people as table_people
 
@@ -118,5 +119,5 @@ def _known(workspace: Workspace, tokens: frozenset[str]) -> frozenset[str]:
         with suppress(UnlearningError):  # missing or not recorded: then nothing of it is within reach
             version = current_version(workspace, path, person)
             if workspace.lineage.data_version(version.digest, version.path) is None:
-                here |= people_at(workspace, version, workspace.path(path), person).everyone
+                here |= people_of(workspace, workspace.path(path), person, named=path).holds(tokens)
     return tokens & (asked | indexed | here)

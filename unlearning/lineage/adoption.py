@@ -18,7 +18,8 @@ from unlearning.lineage import membership_proof, sources
 from unlearning.lineage.named import NamedData
 from unlearning.project import plugins
 from unlearning.project.holdings import Holdings, adoptions
-from unlearning.project.people import People, people_in
+from unlearning.project.people import people_of
+from unlearning.project.tables import current_version
 from unlearning.stores.dvc import origins, recognition, stages
 from unlearning.stores.dvc.remotes import every_store
 from unlearning.stores.git import plumbing
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
     from unlearning.stores.mlflow.bulk_reader import RunFacts
     from unlearning.stores.mlflow.models import Registered
+    from unlearning.stores.rolls import Roll
 
 RETRAIN, NONE = POLICIES = ("retrain", "none")
 HOW = "adopted"
@@ -100,7 +102,7 @@ def adopt(workspace: Workspace, wish: Wish, *, now: datetime) -> Told:
         *(() if membership_proof.split(wish.data)[1] else _other_version(workspace, wish, version, run)),
         *_owned_by_others(workspace, made),
     ]
-    workspace.lineage.record_data(version, sorted(map(bytes.fromhex, people.everyone)), parent=_parent(workspace, version))
+    workspace.lineage.record_data(version, people.everyone, parent=_parent(workspace, version))
     for path in {version.path, *above}:
         workspace.followed.add_column(path, wish.column)
     record(workspace, made, now=now)
@@ -157,19 +159,18 @@ def _check_column(workspace: Workspace, wish: Wish) -> None:
         raise WrongUse(f"in {path}, {known[path]!r} says whose record it is, not {wish.column!r}; a table has one such column")
 
 
-def _measured(workspace: Workspace, wish: Wish) -> tuple[DataVersion, People]:
+def _measured(workspace: Workspace, wish: Wish) -> tuple[DataVersion, Roll]:
     """The data version that was named, and who is in it."""
     path, rev = membership_proof.split(wish.data)
     if rev is None:
-        kind = workspace.settings.subject.identifier
-        version = workspace.data.current(path, person=wish.column, identifier=kind)
+        version = current_version(workspace, path, wish.column)
         file = workspace.path(path)
     else:
         asked = workspace.data.tracked_at(path, rev)
         file = workspace.data.content(*asked)
         version = DataVersion(path, tables.digest(file), asked.object, plumbing.resolve(workspace.data.git, rev), 0, 0)
-    people = people_in(workspace, tables.read(file, person=wish.column, named=path), wish.column)
-    return replace(version, rows=len(people.codes), people=len(set(people.tokens))), people
+    people = people_of(workspace, file, wish.column, named=path)
+    return replace(version, rows=len(people.codes), people=people.people), people
 
 
 def _parent(workspace: Workspace, version: DataVersion) -> str | None:

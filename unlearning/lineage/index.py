@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.domain import hashing
 from unlearning.domain.derivation import reached
 from unlearning.domain.errors import Damaged, DataError, IdentifierError, NotFound, Unavailable
 from unlearning.domain.versions import DataVersion, Tracked
+from unlearning.project.people import known_people, people_of
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.stores.sql.followed import EVERY_PATH, Opened, State
 from unlearning.stores.tables import parts, tables
-from unlearning.stores.tables.people import told_apart
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
+    from unlearning.stores.rolls import Tokens
 
 Derivation = tuple[Tracked, Tracked, str]
 """(from, to, stage)."""
@@ -97,22 +97,20 @@ class Opening:
         return self._said(content, "no table", "a folder")
 
     def _open_table(self, content: Tracked, file: Path) -> Opened:
-        candidates = self._columns(content)
-        table = tables.read(file, person=candidates[0] if candidates else None, named=content.path)
-        column = next((name for name in candidates if tables.names_people(table.column_names, name)), None)
-        if column is None:
-            asked = f"{LOOKED_FOR}{', '.join(candidates)}"
-            return self._said(content, "no person column", f"it has {tables.said_columns(table)}{asked}")
-        who = tables.people(tables.read(file, person=column, named=content.path), column)
-        kind, key = self.workspace.settings.subject.identifier, self.workspace.keys.index
-        told = told_apart(who.values, kind, same_but_for=self.workspace.settings.subject.same_but_for)
-        tokens = hashing.keyed(key, told.fingerprints)
-        shared = tables.shared_tokens(who, kind=kind, key=key)
-        version = DataVersion(
-            content.path, tables.digest(file), content.object, self.revs.get(content), len(who.codes), len(set(tokens))
-        )
-        record(self.workspace, version, [*tokens, *shared])
-        return self._said(content, "indexed", _doubts(column, len(shared), told.doubts), version.digest)
+        candidates, workspace = self._columns(content), self.workspace
+        column = candidates[0] if candidates else ""
+        who = known_people(workspace, file, column, named=content.path) if column else None
+        if who is None:
+            table = tables.read(file, person=column or None, named=content.path)
+            found = next((name for name in candidates if tables.names_people(table.column_names, name)), None)
+            if found is None:
+                asked = f"{LOOKED_FOR}{', '.join(candidates)}"
+                return self._said(content, "no person column", f"it has {tables.said_columns(table)}{asked}")
+            column, who = found, people_of(workspace, file, found, named=content.path, past=True)
+        digest, rev = workspace.rolls.content(file), self.revs.get(content)
+        version = DataVersion(content.path, digest, content.object, rev, len(who.codes), who.people)
+        record(workspace, version, who.everyone)
+        return self._said(content, "indexed", _doubts(column, len(who.shared), who.doubts), version.digest)
 
     def _said(self, content: Tracked, state: State, detail: str = "", digest: str | None = None) -> Opened:
         return Opened(content, self.revs.get(content), state, detail, digest)
@@ -124,7 +122,7 @@ def _doubts(column: str, shared: int, spelled: Sequence[str]) -> str:
     return DOUBT.join(filter(None, (column, together, *(one.replace(DOUBT, ", ") for one in spelled))))
 
 
-def record(workspace: Workspace, version: DataVersion, tokens: Sequence[bytes]) -> None:
+def record(workspace: Workspace, version: DataVersion, tokens: Tokens) -> None:
     """Index a data version after the newest one of its path."""
     before = workspace.lineage.data_versions(version.path)
     workspace.lineage.record_data(version, tokens, parent=before[-1].digest if before else None)

@@ -110,7 +110,8 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     if whole in shared:
         raise NeedsReview(f"{pin.path} names this person in one cell together with others; make one row a person of it first")
     known = hashing.keyed(who.key, inner)
-    Present(frozenset(one.hex() for one in known), everyone.values, who.key).check_unmistaken([asked], [whole.hex()])
+    here = frozenset(one.hex() for one in known)
+    Present(here.intersection, lambda: everyone.values, who.key).check_unmistaken([asked], [whole.hex()])
     tree = merkle.Tree({one[:TOKEN_BYTES] for one in known})
     token = whole[:TOKEN_BYTES]
     proof = tree.prove(token)

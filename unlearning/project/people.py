@@ -1,58 +1,31 @@
-"""The people of a table: who each row belongs to, and where each person is placed."""
+"""The people of a table: who each row belongs to, read once for each content and then kept as a roll."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing, spellings
-from unlearning.domain.errors import IdentifierError, NeedsReview
-from unlearning.domain.partition import Places, places
+from unlearning.domain.errors import IdentifierError
 from unlearning.domain.spellings import DIFFERENCES, Difference
-from unlearning.stores.tables import tables
-from unlearning.stores.tables.people import nearest_of, told_apart
+from unlearning.project.workspace import ROLLS
+from unlearning.stores import rolls
+from unlearning.stores.rolls import Roll
+from unlearning.stores.tables import parts, tables
+from unlearning.stores.tables.people import are_the_rest, nearest_of, told_apart
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from unlearning.project.workspace import Workspace
 
-
-@dataclass(frozen=True)
-class People:
-    """Who the records of a table belong to: keyed tokens only."""
-
-    tokens: tuple[str, ...]
-    """(u,) index token of each person."""
-    where: Places
-    """(u, 4) partition token of each person."""
-    codes: NDArray[np.int64]
-    """(n,) person of each record, an index into the two above."""
-    shared: frozenset[str] = frozenset()
-    """Index tokens of people who are named in one cell with others."""
-
-    @property
-    def everyone(self) -> frozenset[str]:
-        """The index token of everyone who is named in any way."""
-        return frozenset(self.tokens) | self.shared
-
-    def mask(self, tokens: Collection[str]) -> NDArray[np.bool_]:
-        """(n,) true where a record belongs to one of these people.
-
-        Raises NeedsReview when one of them shares a record with somebody else: removing it, or leaving it, would be a guess.
-        """
-        wanted = frozenset(tokens)
-        if together := len(wanted & self.shared):
-            raise NeedsReview(
-                f"{together} of these people {'is' if together == 1 else 'are'} named in one cell together with others; nobody "
-                "can guess whose record that is: make one row a person of it, record the new version with DVC, and run again"
-            )
-        return np.fromiter((token in wanted for token in self.tokens), bool, len(self.tokens))[self.codes]
+progress = logging.getLogger("unlearning.progress")
 
 
 def asked(workspace: Workspace, identifiers: Iterable[str]) -> list[str]:
@@ -67,34 +40,98 @@ def index_tokens(workspace: Workspace, identifiers: Iterable[object]) -> list[st
     return [token.hex() for token in tokens]
 
 
-def people_in(workspace: Workspace, table: pa.Table, column: str, *, past: bool = False) -> People:
-    """The people of a table; raises DataError when the column is missing, holds nulls, or does not tell people apart.
+def people_of(workspace: Workspace, file: Path, column: str, *, named: str, past: bool = False, anew: bool = False) -> Roll:
+    """Who the rows of a table's file, or folder, belong to: as its roll says, or read and kept as one.
 
-    past: an old version, which nobody can correct any more: whoever is spelled in several ways is one person there.
+    Raises DataError when the column is missing, holds nulls, or does not tell people apart, NotFound without a file.
+    named: the table's path. past: an old version, which nobody can correct any more: whoever is spelled in several ways is one
+    person there. anew: for a statement of absence, which stands on bytes that were read for it.
     """
-    return keyed(workspace, tables.people(table, column), past=past)
+    with tables.about(named):
+        about = _about(workspace, workspace.rolls.content(file, anew=anew), column, named)
+        if (roll := workspace.rolls.get(about)) is None:
+            roll = called(workspace, tables.people(tables.read(file, person=column, named=named), column))
+            _keep(workspace, about, roll, file)
+        return roll if past else roll.certain()
 
 
-def keyed(workspace: Workspace, who: tables.People, *, past: bool = False) -> People:
-    """The same of a column's people as `tables.people` read them."""
+def known_people(workspace: Workspace, file: Path, column: str, *, named: str) -> Roll | None:
+    """The same where the file need not be read for it."""
+    return workspace.rolls.get(_about(workspace, workspace.rolls.content(file), column, named))
+
+
+def people_in(workspace: Workspace, table: pa.Table, column: str) -> Roll:
+    """The same of a table in memory."""
+    return called(workspace, tables.people(table, column)).certain()
+
+
+def without(workspace: Workspace, old: Path, keep: NDArray[np.bool_], new: Path, column: str, *, named: str) -> None:
+    """Keep a roll of a table that was made from another one by leaving rows out, where their person columns agree on it.
+
+    keep: (n,) true for the rows of `old` that are in `new`. What disagrees has no roll yet: it will be read.
+    """
+    before = known_people(workspace, old, column, named=named)
+    if before is None or (fewer := before.without(keep)) is None:
+        return
+    about = _about(workspace, workspace.rolls.content(new), column, named)
+    theirs, ours = (tables.read(one, person=column, named=named) for one in (old, new))
+    if are_the_rest(ours, theirs, keep, column):
+        _keep(workspace, about, fewer, new)
+
+
+def called(workspace: Workspace, who: tables.People) -> Roll:
+    """The people of a column as `tables.people` read them."""
     subject, keys = workspace.settings.subject, workspace.keys
     told = told_apart(who.values, subject.identifier, same_but_for=subject.same_but_for)
-    inner = told.fingerprints if past else told.certain()
-    return People(
-        tokens=tuple(token.hex() for token in hashing.keyed(keys.index, inner)),
-        where=places(hashing.keyed(keys.partition, inner)),
-        codes=who.codes,
-        shared=frozenset(token.hex() for token in tables.shared_tokens(who, kind=subject.identifier, key=keys.index)),
+    shared = tables.shared_tokens(who, kind=subject.identifier, key=keys.index)
+    index, placed, hidden = (
+        rolls.packed(hashing.keyed(key, told.fingerprints)) for key in (keys.index, keys.partition, keys.suppression)
     )
+    return Roll(index, placed, hidden, who.codes, rolls.packed(shared), told.doubts)
+
+
+def _about(workspace: Workspace, content: str, column: str, named: str) -> dict[str, Any]:
+    """Everything that shapes a roll."""
+    subject, keys = workspace.settings.subject, workspace.keys
+    return {
+        "content": content,
+        "form": parts.suffix_of(named),
+        "column": column,
+        "identifier": subject.identifier,
+        "same_but_for": list(subject.same_but_for),
+        "keys": [hashing.key_id(key) for key in (keys.index, keys.partition, keys.suppression)],
+    }
+
+
+def _keep(workspace: Workspace, about: Mapping[str, Any], roll: Roll, file: Path) -> None:
+    """Keep a roll of a file that is still what it was when its reading began; without room the work goes on."""
+    if workspace.rolls.content(file, anew=True) != about["content"]:
+        return
+    try:
+        workspace.rolls.put(about, roll)
+    except OSError as error:
+        _say_once(workspace.root, str(error.strerror))
+
+
+@cache
+def _say_once(root: Path, why: str) -> None:
+    progress.warning("%s/%s cannot be written (%s): every step reads again who is in a table", root.name, ROLLS, why)
 
 
 @dataclass(frozen=True)
 class Present:
     """Who is in the tables as they are now, and how they are spelled: raw identifiers, in memory only."""
 
-    tokens: frozenset[str]
-    values: tuple[object, ...] = field(repr=False)
+    holds: Callable[[Collection[str]], frozenset[str]]
+    """Those of these index tokens that are."""
+    read: Callable[[], Iterable[object]] = field(repr=False)
+    """Their identifiers, asked for only when somebody is missing."""
     key: bytes = field(repr=False)
+
+    @cached_property
+    def values(self) -> tuple[object, ...]:
+        """Every spelling, once."""
+        return tuple(dict.fromkeys(self.read()))
 
     def spelled_nearly(self, nearby: Sequence[str]) -> tuple[Difference, ...] | None:
         """In what the nearest spelling of anybody here differs from that of the person with these `nearby` tokens.
@@ -115,8 +152,9 @@ class Present:
 
     def check_unmistaken(self, identifiers: Iterable[str], tokens: Iterable[str]) -> None:
         """Raises IdentifierError for who is not here and looks like somebody who is: a reader would say that it is they."""
-        pairs = enumerate(zip(identifiers, tokens, strict=True), 1)
-        missing = [(one, number) for number, (one, token) in pairs if token not in self.tokens]
+        pairs = [(one, number, token) for number, (one, token) in enumerate(zip(identifiers, tokens, strict=True), 1)]
+        here = self.holds([token for *_, token in pairs])
+        missing = [(one, number) for one, number, token in pairs if token not in here]
         looks = {spellings.looks(one) for one in self.values} if missing else set()
         mistaken = [spellings.place(one, number) for one, number in missing if spellings.looks(one) in looks]
         if mistaken:

@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Literal
 from unlearning.domain import hashing
 from unlearning.domain.errors import SubjectsReturned
 from unlearning.domain.events import SubjectReturned
-from unlearning.project.people import keyed, people_in
-from unlearning.stores.tables import tables
+from unlearning.project.people import people_of
+from unlearning.stores.rolls import among
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
     from numpy.typing import NDArray
 
     from unlearning.domain.events import Event
     from unlearning.domain.lifecycle import State
     from unlearning.project.workspace import Workspace
+    from unlearning.stores.rolls import Roll
 
 Answer = Literal["refused", "dropped", "reported"]
 
@@ -91,11 +91,11 @@ def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     return [token.hex() for token in tokens]
 
 
-def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str) -> dict[str, str]:
+def listed(who: Roll, people: Listed) -> dict[str, str]:
     """The people of a table who are on the list: index token → suppression token."""
-    who = tables.people(table, column)
-    pairs = zip(keyed(workspace, who).tokens, hidden(workspace, who.values), strict=True)
-    return {index: token for index, token in pairs if people.has(token, index)}
+    here = among(who.hidden, people.hidden) | among(who.tokens, people.index)
+    pairs = zip(who.tokens[here], who.hidden[here], strict=True)
+    return {index.tobytes().hex(): token.tobytes().hex() for index, token in pairs}
 
 
 def look(workspace: Workspace, path: str, person: str) -> Return | None:
@@ -107,16 +107,15 @@ def look(workspace: Workspace, path: str, person: str) -> Return | None:
     wanted = erased(workspace.ledger.state())
     if not wanted or not file.exists():
         return None
-    table = tables.read(file, person=person, named=path)
-    with tables.about(path):
-        here = listed(workspace, table, wanted, column=person)
-    return _return(workspace, path, here, people_in(workspace, table, person).mask(here)) if here else None
+    who = people_of(workspace, file, person, named=path)
+    here = listed(who, wanted)
+    return _return(workspace, path, here, who.mask(here)) if here else None
 
 
 def _return(workspace: Workspace, path: str, here: Mapping[str, str], rows: NDArray[np.bool_]) -> Return:
     return Return(
         path=path,
-        digest=tables.digest(workspace.path(path)),
+        digest=workspace.rolls.content(workspace.path(path)),
         people=tuple(sorted((token, index) for index, token in here.items())),
         rows=int(rows.sum()),
     )

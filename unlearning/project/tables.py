@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ from unlearning.domain.errors import KeyFileError, NotFound, RecipeError
 from unlearning.domain.events import RequestReceived
 from unlearning.domain.versions import DataVersion
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import People, Present, keyed, people_in
+from unlearning.project.people import Present, people_of
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
+    from unlearning.stores.rolls import Roll
 
 
 def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
@@ -39,8 +41,12 @@ def current_version(workspace: Workspace, path: str, person: str) -> DataVersion
 
     person: here and below, the column that says whose record it is.
     """
-    with tables.about(path):
-        return workspace.data.current(path, person=person, identifier=workspace.settings.subject.identifier)
+
+    def measured(file: Path) -> tuple[str, int, int]:
+        roll = people_of(workspace, file, person, named=path, past=True)
+        return workspace.rolls.content(file), len(roll.codes), roll.people
+
+    return workspace.data.current(path, measured=measured)
 
 
 def present(workspace: Workspace) -> Present:
@@ -48,21 +54,25 @@ def present(workspace: Workspace) -> Present:
 
     Raises DataError for a table that does not tell people apart: whoever asks about somebody in it could be told anything.
     """
-    found, values = set[str](), dict[object, None]()
     try:
-        here = Holdings.of(workspace).tables
+        declared = Holdings.of(workspace).tables
     except RecipeError:
-        here = {}
-    for path, person in here.items():
-        try:
-            table = tables.read(workspace.path(path), person=person, named=path)
-        except NotFound:
-            continue
-        with tables.about(path):
-            who = tables.people(table, person)
-            found |= keyed(workspace, who).everyone
-            values |= dict.fromkeys(who.values)
-    return Present(frozenset(found), tuple(values), workspace.keys.index)
+        declared = {}
+    here: dict[str, str] = {}
+    rolls: list[Roll] = []
+    for path, person in declared.items():
+        with suppress(NotFound):
+            rolls.append(people_of(workspace, workspace.path(path), person, named=path))
+            here[path] = person
+
+    def holds(tokens: Collection[str]) -> frozenset[str]:
+        return frozenset[str]().union(*(roll.holds(tokens) for roll in rolls))
+
+    def read() -> Iterator[object]:
+        for path, person in here.items():
+            yield from tables.people(tables.read(workspace.path(path), person=person, named=path), person).values
+
+    return Present(holds, read, workspace.keys.index)
 
 
 def person_columns(workspace: Workspace) -> tuple[str, ...]:
@@ -77,12 +87,4 @@ def index_table(workspace: Workspace, version: DataVersion, file: Path, person: 
     """Remember who is in a data version; knowing it already changes nothing."""
     if workspace.lineage.data_version(version.digest, version.path) is not None:
         return
-    people = people_at(workspace, version, file, person)
-    workspace.lineage.record_data(version, [bytes.fromhex(token) for token in people.everyone], parent=parent)
-
-
-def people_at(workspace: Workspace, version: DataVersion, file: Path, person: str) -> People:
-    """Everyone in a version whose content is in `file`."""
-    table = tables.read(file, person=person, named=version.path)
-    with tables.about(version.path):
-        return people_in(workspace, table, person)
+    workspace.lineage.record_data(version, people_of(workspace, file, person, named=version.path).everyone, parent=parent)

@@ -20,10 +20,13 @@ if TYPE_CHECKING:
     from unlearning.stores.dvc.repository import DvcData
     from unlearning.stores.keys import Keys
     from unlearning.stores.mlflow.models import MlflowModels
+    from unlearning.stores.rolls import Rolls
     from unlearning.stores.sql.attempts import SqlAttempts
     from unlearning.stores.sql.followed import SqlFollowed
     from unlearning.stores.sql.ledger import SqlLedger
     from unlearning.stores.sql.lineage import SqlLineage
+
+ROLLS = ".unlearning/people"
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,13 @@ class Workspace:
         from unlearning.stores.sql.followed import SqlFollowed
 
         return SqlFollowed(self._engine(self.settings.stores.lineage))
+
+    @cached_property
+    def rolls(self) -> Rolls:
+        """Who the rows of each content belong to, as it was read once."""
+        from unlearning.stores.rolls import Rolls
+
+        return Rolls(self.path(ROLLS), self.keys.index)
 
     @cached_property
     def attempts(self) -> SqlAttempts:

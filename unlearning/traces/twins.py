@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview, NotFound
 from unlearning.domain.versions import DataVersion
-from unlearning.project.people import People, people_in
+from unlearning.project.people import people_of, without
 from unlearning.stores import spool
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.objects import ObjectStore, object_stores
 from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
+from unlearning.stores.rolls import Roll
 from unlearning.stores.scans.looking import look
 from unlearning.stores.tables import people as table_people
 from unlearning.stores.tables import redaction, tables
@@ -107,9 +108,12 @@ class _Maker:
         gone = self.tokens - self.kept.get(name, frozenset()) - self.admitted.get(name, frozenset())
         columns = self._columns(old, named)
         theirs = [people.mask(gone) for people in self._people(old, named, columns)] or [self._naming(old, named, gone)]
+        keep = ~np.logical_or.reduce(theirs)
         out = draft.with_suffix(Path(named).suffix)
-        redaction.redact(old, out, ~np.logical_or.reduce(theirs), named=named)
+        redaction.redact(old, out, keep, named=named)
         out.replace(draft)
+        for column in columns:
+            without(self.workspace, old, keep, draft, column, named=named)
         if not columns:
             self._check_gone(draft, name, gone)
         return self._twin(name, hashing.file_md5(draft), draft, size=draft.stat().st_size)
@@ -119,9 +123,9 @@ class _Maker:
         here = tables.read(file, named=named).column_names
         return tuple(one for one in self.columns if tables.names_people(here, one))
 
-    def _people(self, file: Path, named: str, columns: Sequence[str]) -> list[People]:
+    def _people(self, file: Path, named: str, columns: Sequence[str]) -> list[Roll]:
         """Who is in a table, by each of these columns."""
-        return [people_in(self.workspace, tables.read(file, person=one, named=named), one, past=True) for one in columns]
+        return [people_of(self.workspace, file, one, named=named, past=True) for one in columns]
 
     def _naming(self, file: Path, named: str, gone: frozenset[str]) -> NDArray[np.bool_]:
         """(n,) true where a cell of a table whose person column nobody knows is one of them."""
@@ -175,10 +179,10 @@ class _Maker:
         named = f"{twin.new}{redaction.ending(draft, twin.path)}"
         if not (found := self._people(draft, named, self._columns(draft, named))):
             return  # nobody can say whose the rows are that stay
-        tokens = sorted({token for people in found for token in people.everyone})
+        tokens = np.unique(np.concatenate([people.everyone for people in found]), axis=0)
         version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
         if self.workspace.lineage.data_version(version.digest, version.path) is None:
-            self.workspace.lineage.record_data(version, [bytes.fromhex(token) for token in tokens])
+            self.workspace.lineage.record_data(version, tokens)
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -36,6 +36,7 @@ from unlearning.traces.places.git_history import GitPlace
 from unlearning.traces.places.guarded import GuardedPlace
 from unlearning.traces.places.mlflow_mentions import MentionsPlace
 from unlearning.traces.places.mlflow_versions import MlflowPlace
+from unlearning.traces.places.rolls import RollPlace
 from unlearning.traces.places.texts import GxPlace
 from unlearning.traces.places.unsaid import UnsaidPlace
 
@@ -169,6 +170,7 @@ class Reach:
             _prefect(self),
             DatabasePlace("ledger database", workspace.ledger.engine),
             DatabasePlace("lineage database", workspace.lineage.engine),
+            _rolls(self),
             *(_folders(self) if by_bytes else ()),
         ]
 
@@ -320,6 +322,23 @@ def _mentions(reach: Reach) -> MentionsPlace:
         return owner in known or reach.accounts.free(f"mlflow:{inside.removeprefix('artifacts/')}") is not None
 
     return MentionsPlace(mentions, reach.watch, lambda: erased(workspace) - reach.readmitted.alone, explained)
+
+
+def _rolls(reach: Reach) -> RollPlace:
+    from unlearning.stores.dvc.objects import object_stores
+
+    workspace = reach.workspace
+
+    def objects() -> dict[str, str]:
+        return {version.digest: version.object for version in workspace.lineage.data_versions()}
+
+    def present(contents: Collection[str]) -> set[str]:
+        cache, *_ = object_stores(workspace.data)
+        here = [file for path in reach.holdings.tables if (file := workspace.path(path)).exists()]
+        kept = (content for content, name in objects().items() if content in contents and cache.holds(name))
+        return {*map(workspace.rolls.content, here), *kept}
+
+    return RollPlace(workspace.rolls, objects, present)
 
 
 def _accounted_for(workspace: Workspace) -> frozenset[str]:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from dvc.repo import Repo
 
-from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, dvc, forget, git
+from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, dvc, forget, git, measured
 from unlearning.domain import hashing
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
 from unlearning.stores.dvc import repository
@@ -349,7 +349,7 @@ def test_dvc_says_nothing_on_the_terminal(project, capfd):
     data.fetch(current_after_checkout(data, project))
     data.snapshots(data.commits())
     with pytest.raises(WrongUse):
-        data.current("nothing", person="who", identifier="text")
+        data.current("nothing", measured=measured)
     assert capfd.readouterr() == ("", "")
 
 

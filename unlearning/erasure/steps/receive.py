@@ -89,7 +89,7 @@ def remarks(workspace: Workspace, identifiers: Sequence[str], made: Sequence[Era
         first[token] = where
         if request.group != request.request_id:
             said.append(f"{where}: joins {request.group}")
-        if token not in here.tokens:
+        if not here.holds([token]):
             near = spellings.said(here.spelled_nearly(nearby(workspace, one)))
             said.append(f"{where}: in none of the tables as they are now; {near}")
     return said

@@ -13,13 +13,13 @@ from unlearning.domain.errors import NotFound, ParentMoved
 from unlearning.domain.events import DataRedacted
 from unlearning.domain.versions import DataVersion
 from unlearning.erasure import decisions
-from unlearning.project import preflight
+from unlearning.project import people, preflight
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import people_in
+from unlearning.project.people import people_of
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores import spool
 from unlearning.stores.dvc import clones, recognition, remotes
-from unlearning.stores.tables import parts, redaction, tables
+from unlearning.stores.tables import parts, redaction
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
@@ -63,6 +63,8 @@ def _redact(erasure: Erasure) -> DataRedacted:
             index_table(workspace, before, _planned(erasure, before), holdings.person_in(before.path))
         for before in changed:
             _write_redacted(erasure, before, keep[before.path])
+            person, new = holdings.person_in(before.path), workspace.path(before.path)
+            people.without(workspace, _planned(erasure, before), keep[before.path], new, person, named=before.path)
         after = _record_tables(erasure, changed, holdings)
         clone = _fresh_clone(workspace, after, {before.path for before in changed})
     removed = {path: int((~kept).sum()) for path, kept in keep.items()}
@@ -79,8 +81,8 @@ def _planned(erasure: Erasure, before: DataVersion) -> Path:
 
 def _keep(erasure: Erasure, before: DataVersion, person: str) -> NDArray[np.bool_]:
     """(n,) true for the rows of a planned version that stay."""
-    table = tables.read(_planned(erasure, before), person=person, named=before.path)
-    return ~people_in(erasure.workspace, table, person).mask(erasure.plan.tokens)
+    who = people_of(erasure.workspace, _planned(erasure, before), person, named=before.path)
+    return ~who.mask(erasure.plan.tokens)
 
 
 def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.errors import ValidationRefused
@@ -13,9 +15,10 @@ from unlearning.domain.events import CandidateValidated, DataRedacted
 from unlearning.erasure.steps.redact import check_unmoved
 from unlearning.project import suppression
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import index_tokens
+from unlearning.project.people import people_of
 from unlearning.project.training import judging
 from unlearning.project.training.judging import check_table, frame, profile_of
+from unlearning.stores.rolls import among
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from unlearning.domain.versions import DataVersion
     from unlearning.erasure.erasure import Erasure
     from unlearning.erasure.record_sets import RecordSets
+    from unlearning.stores.rolls import Roll
 
 
 def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, ...]:
@@ -35,7 +39,8 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
             continue
         if removed[before.path] and before.path in paths:
             person = holdings.person_in(before.path)
-            old = frame(workspace.data.fetch(before), before.path, person)
+            file = workspace.data.fetch(before)
+            old = frame(file, before.path, person)
             report = check_table(
                 workspace,
                 before.path,
@@ -43,7 +48,7 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
                 redacted=erasure.plan.tokens,
                 before=profile_of(workspace, old, before.path),
                 removed=removed[before.path],
-                canary=_who_stays(erasure, old[person]),
+                canary=_who_stays(erasure, old[person], people_of(workspace, file, person, named=before.path, past=True)),
             )
             results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
     return tuple(results)
@@ -53,23 +58,23 @@ def absence_checks(erasure: Erasure, version: DataVersion) -> tuple[CheckResult,
     """Great Expectations on a table that a stage made anew: nobody who was erased is in it, whatever else it says now."""
     workspace, path = erasure.workspace, version.path
     person = Holdings.of(workspace).person_in(path)
-    canary = _who_stays(erasure, frame(workspace.path(path), path, person)[person])
+    file = workspace.path(path)
+    canary = _who_stays(erasure, frame(file, path, person)[person], people_of(workspace, file, person, named=path, past=True))
     report = check_table(workspace, path, person, redacted=erasure.plan.tokens, canary=canary)
     return tuple(replace(result, name=f"{path}: {result.name}") for result in report.results)
 
 
-def _who_stays(erasure: Erasure, before: pd.Series[Any]) -> object | None:
+def _who_stays(erasure: Erasure, before: pd.Series[Any], who: Roll) -> object | None:
     """Someone who must be found in the new version, of the old one if there is one: shows that the search spells people as the
     index does.
 
     Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
+    before, who: its person column, and whose its rows are.
     """
-    workspace = erasure.workspace
-    people = before.unique().tolist()
-    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.state())
-    named = zip(index_tokens(workspace, people), suppression.hidden(workspace, people), people, strict=True)
-    staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
-    return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]
+    erased = suppression.erased(erasure.workspace.ledger.state())
+    gone = among(who.tokens, erasure.plan.tokens) | among(who.hidden, erased.hidden) | among(who.tokens, erased.index)
+    chosen = min(np.flatnonzero(~gone), default=None, key=lambda at: who.tokens[at].tobytes())
+    return None if chosen is None else before.iloc[int(np.argmax(who.codes == chosen))]
 
 
 def validate_step(erasure: Erasure, sets: RecordSets, trained: Trained, replay: Replay | None = None) -> CandidateValidated:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,11 @@ import numpy as np
 
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
+from unlearning.domain import hashing
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, Guarantee
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.project import plugins, suppression
-from unlearning.project.people import index_tokens
 from unlearning.project.training import ensemble
 from unlearning.stores.tables import tables
 
@@ -53,12 +54,18 @@ def check_table(
     forbidden_here = frozenset() if admitted else erased.hidden | erased.index
     staying = [] if canary is None else [canary]
 
+    @cache
+    def tokens(people: tuple[object, ...]) -> list[list[bytes]]:
+        """Both tokens of each, made once for both lists; of the table itself, not of its roll: they judge what was written."""
+        keys = [workspace.keys.index, workspace.keys.suppression]
+        return hashing.tokens(people, workspace.settings.subject.identifier, keys=keys)
+
     def named(people: Sequence[object]) -> list[str]:
-        return index_tokens(workspace, people)
+        return [index.hex() for index in tokens(tuple(people))[0]]
 
     def hidden(people: Sequence[object]) -> list[str]:
-        tokens = zip(suppression.hidden(workspace, people), index_tokens(workspace, people), strict=True)
-        return [index if index in erased.index else token for token, index in tokens]
+        pairs = zip(named(people), tokens(tuple(people))[1], strict=True)
+        return [index if index in erased.index else token.hex() for index, token in pairs]
 
     question = DataQuestion(
         table=table,

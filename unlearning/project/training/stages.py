@@ -15,7 +15,7 @@ from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
 from unlearning.project import preflight, settings, suppression
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import people_in
+from unlearning.project.people import people_of
 from unlearning.project.tables import current_version, index_table
 from unlearning.project.training import ensemble, judging, registration, stage_reports, train
 from unlearning.project.training.registration import parent_of, record_of
@@ -39,9 +39,7 @@ def _prepare(workspace: Workspace, clock: Clock) -> dict[str, int]:
     data, column = workspace.own.data, workspace.recipe.person
     source = workspace.path(data.source)
     back = suppression.admit(workspace, {data.source: column}, clock=clock)
-    table = tables.read(source, person=column, named=data.source)
-    with tables.about(data.source):
-        people = people_in(workspace, table, column)
+    people = people_of(workspace, source, column, named=data.source)
     returned = people.mask(frozenset(token for one in back for token in one.index_tokens))
     held_out = split(people.where[people.codes], data.holdout_share)
     redaction.extract(source, workspace.path(data.train), ~held_out & ~returned, named=data.source)
@@ -150,11 +148,11 @@ def _load(workspace: Workspace, clock: Clock) -> Training:
     own, person = workspace.own, workspace.recipe.person
     versions = {path: current_version(workspace, path, person) for path in own.data.tables}
     version, position = versions[own.data.train], workspace.ledger.head()[0]
+    people = people_of(workspace, workspace.path(version.path), person, named=version.path)
     table = tables.read(workspace.path(version.path), person=person, named=version.path)
-    people = suppression.suppressed(workspace.ledger.state(), position)
-    left_out = suppression.listed(workspace, table, people, column=person)
+    left_out = suppression.listed(people, suppression.suppressed(workspace.ledger.state(), position))
     with tables.about(version.path):
-        retain = training_set(workspace, table, exclude=left_out.keys())
+        retain = training_set(workspace, table, people, exclude=left_out.keys())
     # Nothing is recorded before all of it was read: what cannot be used leaves no trace.
     suppression.admit(workspace, {own.data.train: person}, clock=clock)
     for path, one in versions.items():

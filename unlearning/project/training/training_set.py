@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from unlearning.project.workspace import Workspace
+    from unlearning.stores.rolls import Roll
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,15 @@ class TrainingSet:
     """Records left out because their person is suppressed or to be forgotten."""
 
 
-def training_set(workspace: Workspace, table: pa.Table, *, exclude: Collection[str] = ()) -> TrainingSet:
-    """Encode, leave out `exclude` (index tokens), partition and name."""
+def training_set(
+    workspace: Workspace, table: pa.Table, people: Roll | None = None, *, exclude: Collection[str] = ()
+) -> TrainingSet:
+    """Encode, leave out `exclude` (index tokens), partition and name.
+
+    people: whose the table's rows are, where that was read before.
+    """
     recipe, part = workspace.recipe, workspace.settings.partition
-    people = people_in(workspace, table, recipe.person)
+    people = people or people_in(workspace, table, recipe.person)
     keep = ~people.mask(exclude)
     records = take(recipe.encode(table).records, np.flatnonzero(keep))
     where = people.where[people.codes[keep]]

@@ -11,13 +11,13 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, raised_here
-from unlearning.domain.hashing import IdentifierKind, file_digest, fingerprint
+from unlearning.domain.hashing import file_digest
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores import yaml_bombs
 from unlearning.stores.dvc import origins, recorded_hashes, snapshots, twin_map
@@ -53,15 +53,16 @@ class DvcData:
     def __init__(self, root: Path) -> None:
         """Raises ProjectError when the folder is in no Git or in no DVC repository."""
         self.root = root.resolve()
-        self._measured: dict[tuple[object, ...], tuple[str, int, int]] = {}
         self._snapshots: dict[str, Snapshot] = {}
         _silence()
         self.git = Git(self.root)
         with self._open():
             pass
 
-    def current(self, path: str, *, person: str, identifier: IdentifierKind) -> DataVersion:
+    def current(self, path: str, *, measured: Callable[[Path], tuple[str, int, int]]) -> DataVersion:
         """The version in the workspace; `rev` is HEAD when HEAD names this object, else None.
+
+        measured: content digest, rows and people of a clean table.
 
         Raises ProjectError when the table is untracked, missing, or differs from what DVC recorded.
         """
@@ -80,7 +81,7 @@ class DvcData:
         rev = self.git.head
         if rev is not None and not self.git.committed(holder):
             rev = rev if Tracked(path, held) in self.snapshot(rev).outs else None
-        digest, rows, people = self._measure(file, held, person=person, identifier=identifier)
+        digest, rows, people = measured(file)
         return DataVersion(path=path, digest=digest, object=held, rev=rev, rows=rows, people=people)
 
     def fetch(self, version: DataVersion) -> Path:
@@ -307,16 +308,6 @@ class DvcData:
                 _must_be_ours(out, self._relative(out.fs_path))
                 raise ProjectError(f"{path} is tracked only as part of the folder {out}; track the table itself")
         raise ProjectError(f"{path} is not tracked by DVC; run `dvc add {path}`, or make it the output of a stage")
-
-    def _measure(self, file: Path, held: str, *, person: str, identifier: IdentifierKind) -> tuple[str, int, int]:
-        """Content digest, rows and people of a clean table, read once for each content."""
-        stat = file.stat()
-        key = (str(file), held, stat.st_size, stat.st_mtime_ns, person, identifier)
-        if key not in self._measured:
-            who = tables.people(tables.read(file, person=person), person)
-            people = {fingerprint(value, identifier) for value in who.values}
-            self._measured[key] = (tables.digest(file), len(who.codes), len(people))
-        return self._measured[key]
 
     def stage_name(self, stage: Stage) -> str:
         """As `dvc repro` takes it in `root`; DVC's own addressing depends on the current folder."""

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SHORTEST = 6
 """Characters; of numbers as of words."""
+_FEW = 64
+"""Forms that are looked for one by one."""
 
 _TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{6,}")
 _WORD = re.compile(r"[^\s,;|\"'`<>()\[\]{}=\\\ufffd]{6,}")
@@ -56,7 +58,9 @@ class Wanted:
     def in_bytes(self, content: bytes | mmap) -> bool:
         """One of them is named in anything: as text of any width, escaped, in base64; without identifiers, as a word."""
         if self.identifiers:
-            return self._pattern is not None and self._pattern.search(content) is not None
+            if self._pattern is None or not self._may_be_in(content):
+                return False
+            return self._pattern.search(content) is not None
         texts = (text.group().decode("utf-8", "replace") for text in _TEXTS.finditer(content))
         words = (part for text in texts for word in _WORD.findall(text) for part in self._parts(word))
         return self._known(set(filter(_telling, words)))
@@ -86,6 +90,14 @@ class Wanted:
                 if pa.scalar(number, kind).as_py() == number:
                     found.append(number)
         return pa.array(found, kind)
+
+    def _may_be_in(self, content: bytes | mmap) -> bool:
+        """Some form of them is among the bytes, whatever is beside it: of a few, that is told sooner than by the pattern."""
+        return len(self._every_form) > _FEW or any(content.find(form) >= 0 for form in self._every_form)
+
+    @cached_property
+    def _every_form(self) -> frozenset[bytes]:
+        return frozenset(form for one in self.identifiers if _telling(one) for form in (*_forms(one), *_packed(one)))
 
     @cached_property
     def _pattern(self) -> re.Pattern[bytes] | None:

@@ -18,7 +18,7 @@ from unlearning.domain.hashing import PART, SAID_PART, IdentifierKind
 from unlearning.domain.spellings import Difference
 from unlearning.stores.tables import cells
 from unlearning.stores.tables.pieces import parsing
-from unlearning.stores.tables.tables import encoded
+from unlearning.stores.tables.tables import encoded, identities
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -104,6 +104,15 @@ def _differences(groups: Iterable[Sequence[object]]) -> str:
 
 def _people(number: int, many: str, one: str) -> str:
     return f"{number} {'person' if number == 1 else 'people'} {one if number == 1 else many}"
+
+
+def are_the_rest(fewer: pa.Table, table: pa.Table, keep: NDArray[np.bool_], person: str) -> bool:
+    """The rows of one table belong, one by one, to the people of those rows of another that are kept."""
+    import pyarrow as pa
+
+    everybody = identities(table, person)
+    rest: bool = identities(fewer, person).equals(everybody.filter(pa.array(keep)))
+    return rest
 
 
 def nearest(identifier: object, values: Iterable[object]) -> tuple[Difference, ...]:

@@ -1,0 +1,240 @@
+"""Rolls: who the rows of a table belong to, kept once its content was read, by keyed tokens only.
+
+A roll answers for the bytes that it names by their digest, and for the keys that made its tokens. Its seal is an HMAC over the
+whole file under a key that comes of the index key: only who holds that key can write a roll that is believed. What is damaged,
+of another key, or of another release is no roll: it is read as if it were not there, and made again.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning import __version__
+from unlearning.domain import hashing
+from unlearning.domain.errors import DataError, NeedsReview
+from unlearning.domain.partition import Places
+from unlearning.stores.files import replacing, whole
+from unlearning.stores.tables import parts, tables
+
+FORMAT = 1
+"""Of the files, and of what is read out of a table: it rises when the same bytes may name others than before."""
+TOKEN_BYTES = 32
+_SEAL_BYTES = 32
+_SUFFIX = ".roll"
+_SETTLED_NS = 2_000_000_000
+"""Since when a file must be as it is for its times to tell a change: those of some file systems tick that slowly."""
+_OPEN = 4
+"""Rolls that stay in memory: as many as a project usually has current tables."""
+
+Tokens = NDArray[np.uint8]
+"""(n, 32) keyed tokens."""
+
+
+@dataclass(frozen=True)
+class Roll:
+    """Who the rows of one content belong to."""
+
+    tokens: Tokens
+    """(u, 32) index token of each distinct identifier, in order of first appearance."""
+    placed: Tokens
+    """(u, 32) partition token of each."""
+    hidden: Tokens
+    """(u, 32) suppression token of each."""
+    codes: NDArray[np.int64]
+    """(n,) identifier of each row, an index into the three above."""
+    shared: Tokens
+    """(s, 32) index token of everyone who is named in one cell with others."""
+    doubts: tuple[str, ...] = ()
+    """What keeps people from being told apart; it quotes no cell."""
+
+    @cached_property
+    def people(self) -> int:
+        """How many they are: spellings of one person count once."""
+        return len(set(unpacked(self.tokens)))
+
+    @cached_property
+    def where(self) -> Places:
+        """(u, 4) partition token of each as words."""
+        return self.placed.view(">u8").reshape(-1, 4).astype(np.uint64)
+
+    @property
+    def everyone(self) -> Tokens:
+        """(u + s, 32) index token of everyone who is named in any way."""
+        return np.concatenate((self.tokens, self.shared))
+
+    def holds(self, tokens: Collection[str]) -> frozenset[str]:
+        """Those of these index tokens, in hex, that are in it, alone or together with others."""
+        return frozenset(one.hex() for one in unpacked(self.everyone[among(self.everyone, tokens)]))
+
+    def mask(self, tokens: Collection[str]) -> NDArray[np.bool_]:
+        """(n,) true where a record belongs to one of these people, by their index tokens in hex.
+
+        Raises NeedsReview when one of them shares a record with somebody else: removing it, or leaving it, would be a guess.
+        """
+        if together := int(among(self.shared, tokens).sum()):
+            raise NeedsReview(
+                f"{together} of these people {'is' if together == 1 else 'are'} named in one cell together with others; nobody "
+                "can guess whose record that is: make one row a person of it, record the new version with DVC, and run again"
+            )
+        return among(self.tokens, tokens)[self.codes]
+
+    def certain(self) -> Roll:
+        """The same; raises DataError when there is a doubt."""
+        if self.doubts:
+            raise DataError("; ".join(self.doubts))
+        return self
+
+    def without(self, keep: NDArray[np.bool_]) -> Roll | None:
+        """The roll of a table that holds these rows of it and no other; None when only reading that one can tell.
+
+        keep: (n,). Whether somebody is in doubt, or named with others, may change with who leaves.
+        """
+        if self.doubts or len(self.shared):
+            return None
+        kept = self.codes[keep]
+        left, first, codes = np.unique(kept, return_index=True, return_inverse=True)
+        order = np.argsort(first)
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        left = left[order]
+        return Roll(self.tokens[left], self.placed[left], self.hidden[left], rank[codes], self.shared)
+
+
+def among(tokens: Tokens, wanted: Collection[str]) -> NDArray[np.bool_]:
+    """(n,) true where a token is one of these, in hex."""
+    asked = {bytes.fromhex(one) for one in wanted}
+    found = np.zeros(len(tokens), dtype=bool)
+    near = np.flatnonzero(np.isin(_heads(tokens), _heads(packed(asked))))
+    found[near] = [tokens[at].tobytes() in asked for at in near]
+    return found
+
+
+def packed(tokens: Collection[bytes]) -> Tokens:
+    """Tokens as an array."""
+    return np.frombuffer(b"".join(tokens), dtype=np.uint8).reshape(-1, TOKEN_BYTES)
+
+
+def unpacked(tokens: Tokens) -> list[bytes]:
+    """The same one by one."""
+    raw = tokens.tobytes()
+    return [raw[at : at + TOKEN_BYTES] for at in range(0, len(raw), TOKEN_BYTES)]
+
+
+def _heads(tokens: Tokens) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(tokens[:, :8]).view(np.uint64).reshape(-1)
+
+
+class Rolls:
+    """The rolls of one project, in a folder that only its owner opens."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        """key: the index key; rolls that another one sealed are none."""
+        self.folder = folder
+        self._key = hmac.digest(key, b"unlearning/roll", "sha256")
+        self._open: dict[str, Roll] = {}
+        self._digests: dict[Path, tuple[object, str]] = {}
+
+    def content(self, path: Path, *, anew: bool = False) -> str:
+        """The digest of a table's content, of a file or of a folder; read once while its files stay as they are.
+
+        anew: read it now whatever this process read before: for whoever says of somebody that they are not there.
+        """
+        stats = {str(file): file.stat() for file in parts.files(path).values()}
+        seen = {name: (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in stats.items()}
+        known = self._digests.get(path)
+        if anew or known is None or known[0] != seen:
+            settled = time.time_ns() - _SETTLED_NS
+            known = (seen, tables.digest(path))
+            if all(one.st_ctime_ns < settled for one in stats.values()):
+                self._digests[path] = known
+        return known[1]
+
+    def get(self, about: Mapping[str, Any]) -> Roll | None:
+        """The roll of this content; None when there is none that is believed.
+
+        about: everything that shapes a roll, as plain values: the content's digest, the column, the kind, the keys' ids.
+        """
+        name = self._name(about)
+        if name not in self._open:
+            found = self._read(self.folder / name)
+            if found is None or found[0] != {**about, "release": __version__}:
+                return None
+            self._remember(name, found[1])
+        return self._open[name]
+
+    def put(self, about: Mapping[str, Any], roll: Roll) -> None:
+        """Keep a roll, all at once. Raises OSError when there is no room; in memory it is kept all the same."""
+        name = self._name(about)
+        self._remember(name, roll)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with replacing(self.folder / name) as stream:
+            seal = hmac.new(self._key, digestmod="sha256")
+            for part in _parts(about, roll):
+                seal.update(part)
+                stream.write(part)
+            stream.write(seal.digest())
+
+    def kept(self) -> Iterator[tuple[Path, Mapping[str, Any], Roll | None]]:
+        """Everything in the folder: what each roll is about, of whatever release, and who is in it; None for what is none."""
+        for file in sorted(self.folder.glob("*")) if self.folder.is_dir() else []:
+            found = self._read(file)
+            yield file, *(found or ({}, None))
+
+    def forget(self, file: Path) -> None:
+        """Delete one file of the folder."""
+        self._open.pop(file.name, None)
+        file.unlink(missing_ok=True)
+
+    def _name(self, about: Mapping[str, Any]) -> str:
+        return hashing.label(self._key, hashing.canonical(about).decode()) + _SUFFIX
+
+    def _remember(self, name: str, roll: Roll) -> None:
+        self._open[name] = roll
+        while len(self._open) > _OPEN:
+            del self._open[next(iter(self._open))]
+
+    def _read(self, file: Path) -> tuple[Mapping[str, Any], Roll] | None:
+        try:
+            content = memoryview(whole(file))
+        except OSError:
+            return None
+        body = content[:-_SEAL_BYTES]
+        if not hmac.compare_digest(hmac.digest(self._key, body, "sha256"), content[-_SEAL_BYTES:]):
+            return None
+        return _parsed(body)
+
+
+def _parts(about: Mapping[str, Any], roll: Roll) -> Iterator[bytes | memoryview]:
+    """A roll's bytes: one line of JSON, then the arrays."""
+    size = {"people": len(roll.tokens), "rows": len(roll.codes), "shared": len(roll.shared)}
+    head = {"roll": FORMAT, "about": {**about, "release": __version__}, "doubts": roll.doubts, **size}
+    yield hashing.canonical(head) + b"\n"
+    for tokens in (roll.tokens, roll.placed, roll.hidden, roll.shared):
+        yield np.ascontiguousarray(tokens).data
+    yield np.ascontiguousarray(roll.codes, dtype="<u4").data
+
+
+def _parsed(body: memoryview) -> tuple[Mapping[str, Any], Roll] | None:
+    """What is about what, of bytes whose seal fits; None of another format."""
+    line = bytes(body[: 1 << 20]).partition(b"\n")[0]
+    head = json.loads(line)
+    if head["roll"] != FORMAT:
+        return None
+    people, shared = head["people"], head["shared"]
+    at, arrays = len(line) + 1, []
+    for count in (people, people, people, shared):
+        arrays.append(np.frombuffer(body, np.uint8, count * TOKEN_BYTES, at).reshape(-1, TOKEN_BYTES))
+        at += count * TOKEN_BYTES
+    codes = np.frombuffer(body, "<u4", head["rows"], at).astype(np.int64)
+    tokens, placed, hidden, together = arrays
+    return head["about"], Roll(tokens, placed, hidden, codes, together, tuple(head["doubts"]))
