@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unlearning.domain.errors import DataError, NotFound
 from unlearning.stores.files import replacing
 from unlearning.stores.tables import parts as table_parts
-from unlearning.stores.tables.faithful import arrow_copy, csv_copy, json_copy, levels, packed, parquet_copy
+from unlearning.stores.tables.faithful import arrow_copy, csv_copy, footers, json_copy, levels, packed, row_groups
 from unlearning.stores.tables.faithful.same import check_rows
 from unlearning.stores.tables.tables import read
 
@@ -41,10 +41,20 @@ def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None 
     if table_parts.suffix_of(str(out)) != table_parts.suffix_of(named):
         raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both alike")
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as source:
+            _redact_file(source, out, np.asarray(keep, dtype=bool), named, like=path)
     except FileNotFoundError:
         raise NotFound(f"{named} does not exist; run `dvc pull`, or the stage that makes it") from None
-    _write_bytes(subset(raw, keep, named), out, like=path)
+
+
+def _redact_file(source: IO[bytes], out: Path, keep: NDArray[np.bool_], named: str, *, like: Path) -> None:
+    head = source.read(len(footers.MAGIC))
+    source.seek(0)
+    if head == footers.MAGIC:
+        with replacing(out, like=like) as stream:
+            row_groups.copy(source, stream, keep, named)
+    else:
+        _write_bytes(subset(source.read(), keep, named), out, like=like)
 
 
 def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
@@ -59,7 +69,7 @@ def ending(file: Path, named: str = "") -> str:
     """How the name of a file should end, so that it is read for what it is: its content says so, and of a text its name."""
     with file.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
-    if head.startswith(parquet_copy.MAGIC):
+    if head.startswith(footers.MAGIC):
         return ".parquet"
     outer = named[len(packed.inner(named)) :] if packed.is_packed(head) else ""
     said = table_parts.suffix_of(packed.inner(named))
@@ -70,8 +80,8 @@ def ending(file: Path, named: str = "") -> str:
 
 def _copier(content: bytes, named: str) -> Callable[[bytes, NDArray[np.bool_], str], bytes]:
     """Who writes this form; of a text the name decides, and without a telling one the text."""
-    if content.startswith((parquet_copy.MAGIC, parquet_copy.ENCRYPTED)):
-        return parquet_copy.subset
+    if content.startswith((footers.MAGIC, footers.ENCRYPTED)):
+        return row_groups.subset
     if content.startswith((arrow_copy.MAGIC, arrow_copy.FEATHER, arrow_copy.ORC, arrow_copy.STREAM)):
         return arrow_copy.subset
     if named.lower().endswith(_JSON):
@@ -96,7 +106,7 @@ def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> No
         raise DataError(f"{named} is a folder of {form} files, which are not joined; convert it to Parquet or CSV")
     table = read(path, named=named)
     check_rows(keep, len(table), named)
-    _write_parquet(levels.without(table, levels.Gone(table, keep)), out)
+    _write_parquet(levels.without(table, levels.Gone.of_table(table, keep)), out)
 
 
 def write(columns: Mapping[str, Any], out: Path) -> None:
