@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.errors import NotFound, ParentMoved
+from unlearning.domain.errors import DataError, NotFound, ParentMoved
 from unlearning.domain.events import DataRedacted
 from unlearning.domain.versions import DataVersion
 from unlearning.erasure import decisions
@@ -62,6 +62,8 @@ def _redact(erasure: Erasure) -> DataRedacted:
         for before in plan.before:
             index_table(workspace, before, _planned(erasure, before), holdings.person_in(before.path))
         for before in changed:
+            _check_folders(_planned(erasure, before), before.path, holdings.person_in(before.path))
+        for before in changed:
             _write_redacted(erasure, before, keep[before.path])
         after = _record_tables(erasure, changed, holdings)
         clone = _fresh_clone(workspace, after, {before.path for before in changed})
@@ -79,8 +81,17 @@ def _planned(erasure: Erasure, before: DataVersion) -> Path:
 
 def _keep(erasure: Erasure, before: DataVersion, person: str) -> NDArray[np.bool_]:
     """(n,) true for the rows of a planned version that stay."""
-    table = tables.read(_planned(erasure, before), person=person, named=before.path)
+    table = tables.read(_planned(erasure, before), person=person, named=before.path, only=True)
     return ~people_in(erasure.workspace, table, person).mask(erasure.plan.tokens)
+
+
+def _check_folders(path: Path, named: str, person: str) -> None:
+    """Raises DataError where folders are called by people: their names would stay, whatever becomes of the rows."""
+    if parts.is_folder(path) and tables.folder_columns(parts.parts(path, named=named)).keys() & set(tables.columns_of(person)):
+        raise DataError(
+            f"{named}: its folders are called by people (`{person}=…/`), and those names would stay; write the person as a "
+            "column of the parts, record the new version with DVC, and run again"
+        )
 
 
 def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
@@ -88,7 +99,7 @@ def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool
     workspace, out = erasure.workspace, erasure.workspace.path(before.path)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         draft = folder / out.name
-        redaction.redact(_planned(erasure, before), draft, keep, named=before.path)
+        redaction.redact(_planned(erasure, before), draft, keep, named=before.path, changed=True)
         if not parts.put_in_place(draft, out, before=_planned(erasure, before)):
             raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from unlearning.stores.files import replacing
 from unlearning.stores.tables import parts as table_parts
 from unlearning.stores.tables.faithful import arrow_copy, csv_copy, footers, json_copy, levels, packed, row_groups
 from unlearning.stores.tables.faithful.same import check_rows
-from unlearning.stores.tables.tables import read
+from unlearning.stores.tables.tables import read, rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,17 +27,18 @@ _CSV = (".csv", ".tsv", ".tab", ".psv", ".txt")
 _JSON = (".json", ".jsonl", ".ndjson")
 
 
-def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None = None) -> None:
+def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None = None, changed: bool = False) -> None:
     """Write the rows of `path` where `keep` is true to `out`, atomically; the same input gives the same bytes.
 
     What form a file has its content says, and of a text its name; a compressed file is compressed again. For whoever stays the
     table reads as before in every reader: Parquet, Arrow and ORC keep types, order, levels and metadata; CSV and JSON every
     other byte. A file that loses nothing stays byte for byte. `out` has the suffix of `path`; it may be `path`. Of a folder
-    each part is redacted by itself into a folder `out`. Raises NotFound, and DataError before anything is written.
+    each part is redacted by itself into a folder `out`; changed: only the parts that lose rows. Raises NotFound, and DataError
+    before anything is written.
     """
     named = named or str(path)
     if table_parts.is_folder(path):
-        _redact_parts(path, out, keep, named)
+        _redact_parts(path, out, keep, named, changed=changed)
         return
     if table_parts.suffix_of(str(out)) != table_parts.suffix_of(named):
         raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both alike")
@@ -99,7 +101,7 @@ def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> No
     if table_parts.suffix_of(str(out)) != form:
         raise DataError(f"{out} cannot be made from {named}: its parts end in {form}; name it {form} too")
     if form in _CSV:
-        pieces = [(file.read_bytes(), len(read(file, named=part)), part) for file, part in parts.values()]
+        pieces = [(file.read_bytes(), rows(file, named=part), part) for file, part in parts.values()]
         _write_bytes(csv_copy.joined(pieces, keep, named), out, like=next(iter(parts.values()))[0])
         return
     if form != ".parquet":
@@ -117,19 +119,24 @@ def write(columns: Mapping[str, Any], out: Path) -> None:
     _write_parquet(pa.table(dict(columns)), out)
 
 
-def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str) -> None:
-    tables, done = table_parts.parts(path, named=named), 0
-    for name, whole in table_parts.files(path).items():
-        file, part = tables.get(name, (whole, named))
+def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str, *, changed: bool) -> None:
+    found = table_parts.parts(path, named=named)
+    sizes = {name: rows(file, named=part) for name, (file, part) in found.items()}
+    check_rows(keep, sum(sizes.values()), named)
+    out.mkdir(parents=True, exist_ok=True)
+    done = 0
+    for name, file in table_parts.files(path).items():
+        size = sizes.get(name, 0)
+        kept, done = keep[done : done + size], done + size
         target = out / name
+        if kept.all() and changed:
+            continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        rows = len(read(file, named=part)) if name in tables else 0
-        kept, done = keep[done : done + rows], done + rows
         if kept.all():
-            _write_bytes(file.read_bytes(), target, like=file)
+            with file.open("rb") as source, replacing(target, like=file) as stream:
+                shutil.copyfileobj(source, stream)
         else:
-            redact(file, target, kept, named=part)
-    check_rows(keep, done, named)
+            redact(file, target, kept, named=found[name][1])
 
 
 def _write_parquet(table: pa.Table, out: Path) -> None:
