@@ -36,14 +36,16 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
         if removed[before.path] and before.path in paths:
             person = holdings.person_in(before.path)
             old = frame(workspace.data.fetch(before), before.path, person)
+            was, canary = profile_of(workspace, old, before.path), _who_stays(erasure, old[person])
+            del old  # before the new one is read
             report = check_table(
                 workspace,
                 before.path,
                 person,
                 redacted=erasure.plan.tokens,
-                before=profile_of(workspace, old, before.path),
+                before=was,
                 removed=removed[before.path],
-                canary=_who_stays(erasure, old[person]),
+                canary=canary,
             )
             results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
     return tuple(results)
