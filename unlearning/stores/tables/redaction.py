@@ -50,13 +50,19 @@ def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None 
 
 
 def _redact_file(source: IO[bytes], out: Path, keep: NDArray[np.bool_], named: str, *, like: Path) -> None:
-    head = source.read(len(footers.MAGIC))
+    head = source.read(_HEAD_BYTES)
     source.seek(0)
-    if head == footers.MAGIC:
-        with replacing(out, like=like) as stream:
-            row_groups.copy(source, stream, keep, named)
-    else:
+    copy = row_groups.copy if head.startswith(footers.MAGIC) else csv_copy.copy if _is_csv(head, named) else None
+    if copy is None:
         _write_bytes(subset(source.read(), keep, named), out, like=like)
+        return
+    with replacing(out, like=like) as stream:
+        copy(source, stream, keep, named)
+
+
+def _is_csv(head: bytes, named: str) -> bool:
+    """A text that is not compressed, and of a form that is copied line by line."""
+    return not packed.is_packed(head) and _copier(head, packed.inner(named)) is csv_copy.subset
 
 
 def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
