@@ -196,3 +196,15 @@ def test_parts_with_other_columns_are_refused_where_one_table_cannot_hold_them(t
     (folder / "day=01/part.csv").write_text("x,who\n1,a\n")
     with pytest.raises(DataError, match="different header lines"):
         redaction.extract(folder, tmp_path / "one.csv", np.ones(11, dtype=bool), named="data/visits")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_what_is_extracted_into_a_name_without_a_suffix_is_a_folder_of_the_same_parts(tmp_path: Path, suffix: str) -> None:
+    folder, out = written(tmp_path / "old", [5, 9, 14], suffix), tmp_path / "train"
+    keep = np.array([who != "p3" for who in COLUMNS["who"]])
+    for _ in range(2):
+        redaction.extract(folder, out, keep, named="data/old")
+        (out / f"day=03/left{suffix}").touch()
+    redaction.extract(folder, out, keep, named="data/old")
+    assert parts.files(out).keys() == parts.files(folder).keys()
+    assert rows(out) == [row for row in zip(*COLUMNS.values(), strict=True) if row[0] != "p3"]

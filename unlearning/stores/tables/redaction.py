@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -98,9 +98,13 @@ def _copier(content: bytes, named: str) -> Callable[[bytes, NDArray[np.bool_], s
 
 
 def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> None:
-    """The kept rows of a table as one file: of a file what `redact` gives, of a folder all parts in one. Raises DataError."""
-    if not table_parts.is_folder(path):
+    """The kept rows of a table: of a file what `redact` gives; of a folder all parts in one file, or, where the name of `out`
+    has no suffix, each part in a part. Raises DataError.
+    """
+    if not table_parts.is_folder(path) or not table_parts.suffix_of(str(out)):
         redact(path, out, keep, named=named)
+        if out.is_dir():
+            _remove_others(out, table_parts.files(path))
         return
     parts = table_parts.parts(path, named=named)
     form = table_parts.suffix_of(next(iter(parts)))
@@ -115,6 +119,13 @@ def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> No
     table = read(path, named=named)
     check_rows(keep, len(table), named)
     _write_parquet(levels.without(table, levels.Gone.of_table(table, keep)), out)
+
+
+def _remove_others(folder: Path, known: Collection[str]) -> None:
+    """Parts of a table that was here before."""
+    for name, file in table_parts.files(folder).items():
+        if name not in known:
+            file.unlink()
 
 
 def write(columns: Mapping[str, Any], out: Path) -> None:
