@@ -42,6 +42,28 @@ def test_a_canary_that_came_with_the_list_must_be_in_the_table_to_be_seen():
     assert looked_for("C", ["a", "b"], canary="A")[1].independent is True
 
 
+CELLS = {
+    "str": st.sampled_from(["a", "b", " ", "", "0042", " a", None]),
+    "object": st.sampled_from(["a", 7, 7.0, None, "  ", float("nan"), b"x", "7"]),
+    "float64": st.sampled_from([1.0, 2.5, float("nan"), 0.0, 4711.0]),
+    "Int64": st.sampled_from([1, 2, None]),
+    "int64": st.sampled_from([1, 2, -3]),
+    "category": st.sampled_from(["a", "b", "", None]),
+}
+
+
+@pytest.mark.parametrize("kind", CELLS)
+@given(data=st.data())
+def test_whatever_holds_the_cells_people_are_told_apart_as_among_python_s_objects(kind, data):
+    column = pd.Series(data.draw(st.lists(CELLS[kind], max_size=12)), dtype=kind)
+    people = persons(pd.DataFrame({"who": column}), "who")
+    cells = [None if pd.isna(one) or not str(one).strip() else one for one in column.astype(object)]
+    assert [None if code < 0 else people.values[code] for code in people.codes] == [
+        one.decode() if isinstance(one, bytes) else one for one in cells
+    ]
+    assert len(people.values) == len(set(people.codes[people.codes >= 0]))
+
+
 def test_missing_and_blank_cells_are_nobody():
     people = persons(pd.DataFrame({"who": ["a", None, " ", float("nan"), "", "a"]}), "who")
     assert people.values == ("a",)

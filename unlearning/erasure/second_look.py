@@ -94,7 +94,7 @@ def identifiers(erasure: Erasure) -> tuple[str, ...]:
         try:
             file = workspace.data.fetch(before)
             theirs = among(people_of(workspace, file, person, named=before.path).tokens, erasure.plan.tokens)
-            values = tables.people(tables.read(file, person=person, named=before.path), person).values
+            values = tables.people(tables.read(file, person=person, named=before.path, only=True), person).values
         except UnlearningError:
             continue  # purged, or nowhere to be had now: then their tokens are looked for
         found |= {str(values[at]) for at in np.flatnonzero(theirs)}

@@ -50,7 +50,7 @@ def people_of(workspace: Workspace, file: Path, column: str, *, named: str, past
     with tables.about(named):
         about = _about(workspace, workspace.rolls.content(file, anew=anew), column, named)
         if (roll := workspace.rolls.get(about)) is None:
-            roll = called(workspace, tables.people(tables.read(file, person=column, named=named), column))
+            roll = called(workspace, tables.people(tables.read(file, person=column, named=named, only=True), column))
             _keep(workspace, about, roll, file)
         return roll if past else roll.certain()
 
@@ -74,7 +74,7 @@ def without(workspace: Workspace, old: Path, keep: NDArray[np.bool_], new: Path,
     if before is None or (fewer := before.without(keep)) is None:
         return
     about = _about(workspace, workspace.rolls.content(new), column, named)
-    theirs, ours = (tables.read(one, person=column, named=named) for one in (old, new))
+    theirs, ours = (tables.read(one, person=column, named=named, only=True) for one in (old, new))
     if are_the_rest(ours, theirs, keep, column):
         _keep(workspace, about, fewer, new)
 

@@ -70,7 +70,7 @@ def present(workspace: Workspace) -> Present:
 
     def read() -> Iterator[object]:
         for path, person in here.items():
-            yield from tables.people(tables.read(workspace.path(path), person=person, named=path), person).values
+            yield from tables.people(tables.read(workspace.path(path), person=person, named=path, only=True), person).values
 
     return Present(holds, read, workspace.keys.index)
 

@@ -73,3 +73,13 @@ def test_records_need_not_have_the_same_keys(tmp_path: Path) -> None:
     table = tables.read(tmp_path / "a.jsonl")
     assert table["who"].to_pylist() == ["a", "b"]
     assert table["x"].to_pylist() == [None, {"y": [1]}]
+
+
+@pytest.mark.parametrize("form", LOADED)
+def test_the_column_of_the_people_alone_is_what_it_is_in_the_whole_table(form: str, tmp_path: Path) -> None:
+    file = written(tmp_path, form)
+    alone = tables.read(file, person="who", only=True)
+    assert alone.column_names == ["who"]
+    assert alone.column(0).equals(tables.read(file, person="who").column("who"))
+    assert tables.rows(file) == len(alone)
+    assert "age" in tables.read(file, person="nobody", only=True).column_names  # a message says which columns there are

@@ -81,6 +81,54 @@ def test_parts_redacted_one_by_one_are_the_table_redacted(
         assert lost or after[name].read_bytes() == file.read_bytes()
 
 
+def test_what_the_names_of_folders_say_is_a_column_and_its_own_columns_come_first(tmp_path: Path) -> None:
+    for year, city, who in ((2025, "B%C3%BChl", "a"), (2026, "__HIVE_DEFAULT_PARTITION__", "b")):
+        part = tmp_path / f"t/year={year}/city={city}/day=0{year - 2020}/x.parquet"
+        part.parent.mkdir(parents=True)
+        pq.write_table(pa.table({"who": [who, who], "x": [1, 2]}), part)
+    table = tables.read(tmp_path / "t")
+    assert table.column_names == ["who", "x", "year", "city", "day"]
+    assert table.column("year").to_pylist() == [2025, 2025, 2026, 2026]
+    assert table.column("city").to_pylist() == ["Bühl", "Bühl", None, None]
+    assert table.column("day").to_pylist() == ["05", "05", "06", "06"]
+    assert tables.read(tmp_path / "t", person="who", only=True).column_names == ["who"]
+    assert tables.people(tables.read(tmp_path / "t", person="year", only=True), "year").values == (2025, 2026)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_only_the_parts_that_lose_rows_are_written_and_the_others_stay_as_they_are(tmp_path: Path, suffix: str) -> None:
+    old, out = written(tmp_path / "old", [5, 9, 14], suffix), written(tmp_path / "out", [5, 9, 14], suffix)
+    keep = np.arange(20) != 6
+    inodes = {name: file.stat().st_ino for name, file in parts.files(out).items()}
+    redaction.redact(old, tmp_path / "draft", keep, changed=True)
+    assert list(parts.files(tmp_path / "draft")) == [f"day=01/part{suffix}"]
+    assert parts.put_in_place(tmp_path / "draft", out, before=old)
+    assert [name for name, file in parts.files(out).items() if file.stat().st_ino != inodes[name]] == [f"day=01/part{suffix}"]
+    assert rows(out) == [row for at, row in enumerate(zip(*COLUMNS.values(), strict=True)) if at != 6]
+
+
+def test_a_part_that_comes_or_goes_while_it_is_read_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = written(tmp_path / "t", [7, 14], ".csv")
+    load = tables.loading.load
+
+    def meanwhile(path: Path, *given: object, **named: object) -> pa.Table:
+        found = load(path, *given, **named)
+        (folder / "day=05").mkdir(exist_ok=True)
+        (folder / "day=05/part.csv").write_text("who,x\nnew,1\n")
+        return found
+
+    monkeypatch.setattr(tables.loading, "load", meanwhile)
+    with pytest.raises(DataError, match="parts came or went while it was read"):
+        tables.read(folder, named="data/t")
+
+
+def test_a_part_with_other_columns_is_named_by_its_place(tmp_path: Path) -> None:
+    for number, x in enumerate(([1], [2.5], [{"a": 1}])):
+        pq.write_table(pa.table({"who": ["a"], "x": x}), tmp_path / f"{number}.parquet")
+    with pytest.raises(DataError, match="part 3 of 3 is unlike the first"):
+        tables.read(tmp_path, named="data/t")
+
+
 @pytest.mark.parametrize("moved", range(3))
 def test_parts_move_one_by_one_and_a_move_that_was_cut_off_is_finished(tmp_path: Path, moved: int) -> None:
     keep = np.array([who != "p3" for who in COLUMNS["who"]])
@@ -94,11 +142,12 @@ def test_parts_move_one_by_one_and_a_move_that_was_cut_off_is_finished(tmp_path:
     assert rows(out) == [row for row in zip(*COLUMNS.values(), strict=True) if row[0] != "p3"]
 
 
+@pytest.mark.parametrize("changed", [True, False])
 @pytest.mark.parametrize("change", ["a row", "a part more", "a part less"])
-def test_what_somebody_else_changed_meanwhile_is_left_alone(tmp_path: Path, change: str) -> None:
+def test_what_somebody_else_changed_meanwhile_is_left_alone(tmp_path: Path, change: str, changed: bool) -> None:
     keep = np.array([who != "p3" for who in COLUMNS["who"]])
     old, out = written(tmp_path / "old", [7, 14], ".csv"), written(tmp_path / "out", [7, 14], ".csv")
-    redaction.redact(old, tmp_path / "draft", keep)
+    redaction.redact(old, tmp_path / "draft", keep, changed=changed)
     part = out / "day=01/part.csv"
     if change == "a row":
         part.write_text(part.read_text() + "new,1\n")
@@ -147,3 +196,15 @@ def test_parts_with_other_columns_are_refused_where_one_table_cannot_hold_them(t
     (folder / "day=01/part.csv").write_text("x,who\n1,a\n")
     with pytest.raises(DataError, match="different header lines"):
         redaction.extract(folder, tmp_path / "one.csv", np.ones(11, dtype=bool), named="data/visits")
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_what_is_extracted_into_a_name_without_a_suffix_is_a_folder_of_the_same_parts(tmp_path: Path, suffix: str) -> None:
+    folder, out = written(tmp_path / "old", [5, 9, 14], suffix), tmp_path / "train"
+    keep = np.array([who != "p3" for who in COLUMNS["who"]])
+    for _ in range(2):
+        redaction.extract(folder, out, keep, named="data/old")
+        (out / f"day=03/left{suffix}").touch()
+    redaction.extract(folder, out, keep, named="data/old")
+    assert parts.files(out).keys() == parts.files(folder).keys()
+    assert rows(out) == [row for row in zip(*COLUMNS.values(), strict=True) if row[0] != "p3"]

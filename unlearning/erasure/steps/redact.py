@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.errors import NotFound, ParentMoved
+from unlearning.domain.errors import DataError, NotFound, ParentMoved
 from unlearning.domain.events import DataRedacted
 from unlearning.domain.versions import DataVersion
 from unlearning.erasure import decisions
@@ -19,7 +19,7 @@ from unlearning.project.people import people_of
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores import spool
 from unlearning.stores.dvc import clones, recognition, remotes
-from unlearning.stores.tables import parts, redaction
+from unlearning.stores.tables import parts, redaction, tables
 
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
@@ -62,6 +62,8 @@ def _redact(erasure: Erasure) -> DataRedacted:
         for before in plan.before:
             index_table(workspace, before, _planned(erasure, before), holdings.person_in(before.path))
         for before in changed:
+            _check_folders(_planned(erasure, before), before.path, holdings.person_in(before.path))
+        for before in changed:
             _write_redacted(erasure, before, keep[before.path])
             person, new = holdings.person_in(before.path), workspace.path(before.path)
             people.without(workspace, _planned(erasure, before), keep[before.path], new, person, named=before.path)
@@ -85,12 +87,21 @@ def _keep(erasure: Erasure, before: DataVersion, person: str) -> NDArray[np.bool
     return ~who.mask(erasure.plan.tokens)
 
 
+def _check_folders(path: Path, named: str, person: str) -> None:
+    """Raises DataError where folders are called by people: their names would stay, whatever becomes of the rows."""
+    if parts.is_folder(path) and tables.folder_columns(parts.parts(path, named=named)).keys() & set(tables.columns_of(person)):
+        raise DataError(
+            f"{named}: its folders are called by people (`{person}=…/`), and those names would stay; write the person as a "
+            "column of the parts, record the new version with DVC, and run again"
+        )
+
+
 def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
     """Replace the file in the workspace, or the parts of a folder that change, unless someone else changed it meanwhile."""
     workspace, out = erasure.workspace, erasure.workspace.path(before.path)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         draft = folder / out.name
-        redaction.redact(_planned(erasure, before), draft, keep, named=before.path)
+        redaction.redact(_planned(erasure, before), draft, keep, named=before.path, changed=True)
         if not parts.put_in_place(draft, out, before=_planned(erasure, before)):
             raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
 

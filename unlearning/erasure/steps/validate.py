@@ -41,14 +41,17 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
             person = holdings.person_in(before.path)
             file = workspace.data.fetch(before)
             old = frame(file, before.path, person)
+            theirs = people_of(workspace, file, person, named=before.path, past=True)
+            was, canary = profile_of(workspace, old, before.path), _who_stays(erasure, old[person], theirs)
+            del old  # before the new one is read
             report = check_table(
                 workspace,
                 before.path,
                 person,
                 redacted=erasure.plan.tokens,
-                before=profile_of(workspace, old, before.path),
+                before=was,
                 removed=removed[before.path],
-                canary=_who_stays(erasure, old[person], people_of(workspace, file, person, named=before.path, past=True)),
+                canary=canary,
             )
             results += [replace(result, name=f"{before.path}: {result.name}") for result in report.results]
     return tuple(results)

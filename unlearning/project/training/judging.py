@@ -91,7 +91,8 @@ def frame(file: Path, path: str, person: str) -> pd.DataFrame:
     table = tables.read(file, person=person, named=path)
     if len(tables.columns_of(person)) > 1:
         table = table.append_column(person, tables.named(table, person))
-    made: pd.DataFrame = table.to_pandas()
+    # Column by column, and without keeping what is made: two tables at once would be the peak of an erasure.
+    made: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return made
 
 

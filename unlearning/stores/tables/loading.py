@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 
 UNTYPED = b"unlearning.untyped"
 """Marks a table whose column names are a first line that nobody vouches for."""
+_PARQUET = b"PAR1"
 _SPACES = " \t\r\n"
 
 
-def load(path: Path, people: Sequence[str] = ()) -> pa.Table:
+def load(path: Path, people: Sequence[str] = (), *, only: bool = False) -> pa.Table:
     """The table in a file, told by its content. Raises FileNotFoundError, DataError, and whatever a parser does.
 
     people: the columns that name a person: text in a CSV stays text there, so that `0042` stays `0042`.
+    only: no other column is wanted; where one of them is missing, all are read.
     """
     with ExitStack() as opened:
         stream: IO[bytes] = opened.enter_context(regular(path))
@@ -35,15 +37,31 @@ def load(path: Path, people: Sequence[str] = ()) -> pa.Table:
             stream = opened.enter_context(archives.decompressed(stream, codec))
             head = stream.read(SAMPLE_BYTES)
         stream.seek(0)
-        return _load(stream, head, people)
+        table = _load(stream, head, people, only=only)
+        here = only and bool(people) and all(table.column_names.count(name) == 1 for name in people)
+        return table.select(list(people)) if here else table
 
 
-def _load(stream: IO[bytes], head: bytes, people: Sequence[str]) -> pa.Table:
+def rows(path: Path) -> int | None:
+    """How many rows a file says that it has, where it says so. Raises FileNotFoundError and whatever a parser does."""
+    import pyarrow.parquet as pq
+
+    with regular(path) as stream:
+        if stream.read(len(_PARQUET)) != _PARQUET:
+            return None
+        found: int = pq.read_metadata(stream).num_rows
+        return found
+
+
+def _load(stream: IO[bytes], head: bytes, people: Sequence[str], *, only: bool) -> pa.Table:
     import pyarrow.orc
     import pyarrow.parquet as pq
 
-    if head.startswith((b"PAR1", b"PARE")):
-        return pq.read_table(stream, use_threads=False)
+    if head.startswith((_PARQUET, b"PARE")):
+        # A dot in a name looks like one between a column and what is inside of it.
+        names = pq.read_schema(stream).names if only and people and not any("." in name for name in people) else []
+        stream.seek(0)
+        return pq.read_table(stream, use_threads=False, columns=list(people) if names and set(people) <= set(names) else None)
     if head.startswith(b"ARROW1"):
         return pyarrow.ipc.open_file(stream).read_all()
     if head.startswith(b"\xff\xff\xff\xff"):

@@ -1,14 +1,16 @@
 """The files that a table consists of: one, or the parts of a folder, in the work tree or as DVC's cache keeps them.
 
-A folder's parts are of one kind and read in the order of their paths. Empty files (`_SUCCESS`) are markers and stay; what only
-the names of folders say (`region=north/`) is nobody's column.
+A folder's parts are of one kind and read in the order of their paths. Empty files (`_SUCCESS`) are markers and stay; what the
+names of folders say (`region=north/`) is a column, as Hive has it.
 """
 
 from __future__ import annotations
 
+import filecmp
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import unquote
 
 from unlearning.domain.errors import DataError, NotFound
 from unlearning.domain.hashing import file_digest
@@ -20,6 +22,7 @@ _PLAIN = (".parquet", ".csv", ".tsv", ".feather", ".arrow", ".orc", *_JSON)
 SUFFIXES = tuple(suffix + packed for suffix in _PLAIN for packed in ("", ".gz", ".bz2", ".xz", ".zst"))
 """How the name of a table ends; one that ends in JSON may be something else."""
 ENDINGS = f"{', '.join(_PLAIN[:-1])} or {_PLAIN[-1]}, maybe compressed"
+_NULL = "__HIVE_DEFAULT_PARTITION__"
 LISTING = ".dir"
 """Suffix of the object in which DVC lists a folder."""
 
@@ -58,6 +61,12 @@ def parts(path: Path, *, named: str) -> dict[str, tuple[Path, str]]:
     return {name: (file, f"{named}, part {number} of {len(found)}{suffix_of(name)}") for number, (name, file) in numbered}
 
 
+def said_by_folders(name: str) -> dict[str, str | None]:
+    """Column → value, of the folders that a part lies in and that are called `column=value`."""
+    pairs = (folder.split("=", 1) for folder in name.split("/")[:-1] if "=" in folder)
+    return {unquote(column): None if value == _NULL else unquote(value) for column, value in pairs if column}
+
+
 def suffix_of(name: str) -> str:
     """The kind of a file, in lower case; of a compressed table both: `.csv.gz`."""
     low = name.lower()
@@ -92,20 +101,28 @@ def _may_be_anything(name: str) -> bool:
 
 
 def put_in_place(draft: Path, out: Path, *, before: Path) -> bool:
-    """Move the files of `draft` over those of `out`, one by one, where they differ.
+    """Move the files of `draft` over those of `out`, one by one, where they differ; what has no draft stays as it is.
 
     False, and nothing is touched, when a file of `out` is neither what it was in `before` nor what it is to be: somebody else
     changed it. A move that was cut off is finished by the next one.
     """
     new, old, here = files(draft), files(before), files(out)
-    now = {name: file_digest(file) for name, file in here.items()}
-    wanted = {name: file_digest(file) for name, file in new.items()}
-    if now.keys() != wanted.keys() or any(now[name] != wanted[name] and now[name] != file_digest(old[name]) for name in now):
+    if here.keys() != old.keys() or not new.keys() <= old.keys():
+        return False
+    if any(not _alike(here[name], old[name]) for name in here.keys() - new.keys()):
+        return False
+    now, wanted = ({name: file_digest(of[name]) for name in new} for of in (here, new))
+    if any(now[name] != wanted[name] and now[name] != file_digest(old[name]) for name in new):
         return False
     for name, file in new.items():
         if now[name] != wanted[name]:
             file.replace(here[name])
     return True
+
+
+def _alike(one: Path, other: Path) -> bool:
+    """The same content; a link to a file in the cache is that file."""
+    return one.samefile(other) or filecmp.cmp(one, other, shallow=False)
 
 
 def listing(content: bytes) -> list[tuple[str, str]]:

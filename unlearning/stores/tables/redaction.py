@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import shutil
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,9 @@ from numpy.typing import NDArray
 from unlearning.domain.errors import DataError, NotFound
 from unlearning.stores.files import replacing
 from unlearning.stores.tables import parts as table_parts
-from unlearning.stores.tables.faithful import arrow_copy, csv_copy, json_copy, levels, packed, parquet_copy
+from unlearning.stores.tables.faithful import arrow_copy, csv_copy, footers, json_copy, levels, packed, row_groups
 from unlearning.stores.tables.faithful.same import check_rows
-from unlearning.stores.tables.tables import read
+from unlearning.stores.tables.tables import read, rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,25 +27,42 @@ _CSV = (".csv", ".tsv", ".tab", ".psv", ".txt")
 _JSON = (".json", ".jsonl", ".ndjson")
 
 
-def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None = None) -> None:
+def redact(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str | None = None, changed: bool = False) -> None:
     """Write the rows of `path` where `keep` is true to `out`, atomically; the same input gives the same bytes.
 
     What form a file has its content says, and of a text its name; a compressed file is compressed again. For whoever stays the
     table reads as before in every reader: Parquet, Arrow and ORC keep types, order, levels and metadata; CSV and JSON every
     other byte. A file that loses nothing stays byte for byte. `out` has the suffix of `path`; it may be `path`. Of a folder
-    each part is redacted by itself into a folder `out`. Raises NotFound, and DataError before anything is written.
+    each part is redacted by itself into a folder `out`; changed: only the parts that lose rows. Raises NotFound, and DataError
+    before anything is written.
     """
     named = named or str(path)
     if table_parts.is_folder(path):
-        _redact_parts(path, out, keep, named)
+        _redact_parts(path, out, keep, named, changed=changed)
         return
     if table_parts.suffix_of(str(out)) != table_parts.suffix_of(named):
         raise DataError(f"{out} cannot be made from {named}: the suffixes differ; name both alike")
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as source:
+            _redact_file(source, out, np.asarray(keep, dtype=bool), named, like=path)
     except FileNotFoundError:
         raise NotFound(f"{named} does not exist; run `dvc pull`, or the stage that makes it") from None
-    _write_bytes(subset(raw, keep, named), out, like=path)
+
+
+def _redact_file(source: IO[bytes], out: Path, keep: NDArray[np.bool_], named: str, *, like: Path) -> None:
+    head = source.read(_HEAD_BYTES)
+    source.seek(0)
+    copy = row_groups.copy if head.startswith(footers.MAGIC) else csv_copy.copy if _is_csv(head, named) else None
+    if copy is None:
+        _write_bytes(subset(source.read(), keep, named), out, like=like)
+        return
+    with replacing(out, like=like) as stream:
+        copy(source, stream, keep, named)
+
+
+def _is_csv(head: bytes, named: str) -> bool:
+    """A text that is not compressed, and of a form that is copied line by line."""
+    return not packed.is_packed(head) and _copier(head, packed.inner(named)) is csv_copy.subset
 
 
 def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
@@ -59,7 +77,7 @@ def ending(file: Path, named: str = "") -> str:
     """How the name of a file should end, so that it is read for what it is: its content says so, and of a text its name."""
     with file.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
-    if head.startswith(parquet_copy.MAGIC):
+    if head.startswith(footers.MAGIC):
         return ".parquet"
     outer = named[len(packed.inner(named)) :] if packed.is_packed(head) else ""
     said = table_parts.suffix_of(packed.inner(named))
@@ -70,8 +88,8 @@ def ending(file: Path, named: str = "") -> str:
 
 def _copier(content: bytes, named: str) -> Callable[[bytes, NDArray[np.bool_], str], bytes]:
     """Who writes this form; of a text the name decides, and without a telling one the text."""
-    if content.startswith((parquet_copy.MAGIC, parquet_copy.ENCRYPTED)):
-        return parquet_copy.subset
+    if content.startswith((footers.MAGIC, footers.ENCRYPTED)):
+        return row_groups.subset
     if content.startswith((arrow_copy.MAGIC, arrow_copy.FEATHER, arrow_copy.ORC, arrow_copy.STREAM)):
         return arrow_copy.subset
     if named.lower().endswith(_JSON):
@@ -80,23 +98,34 @@ def _copier(content: bytes, named: str) -> Callable[[bytes, NDArray[np.bool_], s
 
 
 def extract(path: Path, out: Path, keep: NDArray[np.bool_], *, named: str) -> None:
-    """The kept rows of a table as one file: of a file what `redact` gives, of a folder all parts in one. Raises DataError."""
-    if not table_parts.is_folder(path):
+    """The kept rows of a table: of a file what `redact` gives; of a folder all parts in one file, or, where the name of `out`
+    has no suffix, each part in a part. Raises DataError.
+    """
+    if not table_parts.is_folder(path) or not table_parts.suffix_of(str(out)):
         redact(path, out, keep, named=named)
+        if out.is_dir():
+            _remove_others(out, table_parts.files(path))
         return
     parts = table_parts.parts(path, named=named)
     form = table_parts.suffix_of(next(iter(parts)))
     if table_parts.suffix_of(str(out)) != form:
         raise DataError(f"{out} cannot be made from {named}: its parts end in {form}; name it {form} too")
     if form in _CSV:
-        pieces = [(file.read_bytes(), len(read(file, named=part)), part) for file, part in parts.values()]
+        pieces = [(file.read_bytes(), rows(file, named=part), part) for file, part in parts.values()]
         _write_bytes(csv_copy.joined(pieces, keep, named), out, like=next(iter(parts.values()))[0])
         return
     if form != ".parquet":
         raise DataError(f"{named} is a folder of {form} files, which are not joined; convert it to Parquet or CSV")
     table = read(path, named=named)
     check_rows(keep, len(table), named)
-    _write_parquet(levels.without(table, levels.Gone(table, keep)), out)
+    _write_parquet(levels.without(table, levels.Gone.of_table(table, keep)), out)
+
+
+def _remove_others(folder: Path, known: Collection[str]) -> None:
+    """Parts of a table that was here before."""
+    for name, file in table_parts.files(folder).items():
+        if name not in known:
+            file.unlink()
 
 
 def write(columns: Mapping[str, Any], out: Path) -> None:
@@ -107,19 +136,24 @@ def write(columns: Mapping[str, Any], out: Path) -> None:
     _write_parquet(pa.table(dict(columns)), out)
 
 
-def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str) -> None:
-    tables, done = table_parts.parts(path, named=named), 0
-    for name, whole in table_parts.files(path).items():
-        file, part = tables.get(name, (whole, named))
+def _redact_parts(path: Path, out: Path, keep: NDArray[np.bool_], named: str, *, changed: bool) -> None:
+    found = table_parts.parts(path, named=named)
+    sizes = {name: rows(file, named=part) for name, (file, part) in found.items()}
+    check_rows(keep, sum(sizes.values()), named)
+    out.mkdir(parents=True, exist_ok=True)
+    done = 0
+    for name, file in table_parts.files(path).items():
+        size = sizes.get(name, 0)
+        kept, done = keep[done : done + size], done + size
         target = out / name
+        if kept.all() and changed:
+            continue
         target.parent.mkdir(parents=True, exist_ok=True)
-        rows = len(read(file, named=part)) if name in tables else 0
-        kept, done = keep[done : done + rows], done + rows
         if kept.all():
-            _write_bytes(file.read_bytes(), target, like=file)
+            with file.open("rb") as source, replacing(target, like=file) as stream:
+                shutil.copyfileobj(source, stream)
         else:
-            redact(file, target, kept, named=part)
-    check_rows(keep, done, named)
+            redact(file, target, kept, named=found[name][1])
 
 
 def _write_parquet(table: pa.Table, out: Path) -> None:

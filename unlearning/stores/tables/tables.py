@@ -5,7 +5,8 @@ Whatever pyarrow says about a file may quote a cell, so its words never reach a 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = table_parts.SUFFIXES
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+"""What a folder says is a number when it is written as one: `01` is a text."""
 
 
 class People(NamedTuple):
@@ -56,26 +59,74 @@ def names_people(columns: Collection[str], person: str) -> bool:
     return set(columns_of(person)) <= set(columns)
 
 
-def read(path: Path, *, person: str | None = None, named: str | None = None) -> pa.Table:
+def read(path: Path, *, person: str | None = None, named: str | None = None, only: bool = False) -> pa.Table:
     """A table from a file of any form that is one, or from the parts of a folder, in the order of their paths.
 
     Its name says that it is a table, its content which form it has. person: in CSV, what is read as text, so that `0042` stays
-    `0042`. named: the table's tracked path when `path` is a cache object without a suffix. Raises NotFound without a file,
-    DataError when it cannot be read.
+    `0042`. only: no column but the person's is wanted. named: the table's tracked path when `path` is a cache object without a
+    suffix. Folders called `year=2026` are columns. Raises NotFound without a file, DataError when it cannot be read, or when
+    parts come or go meanwhile.
     """
     named = named or str(path)
     if table_parts.is_folder(path):
-        parts = table_parts.parts(path, named=named)
-        return _joined([read(file, person=person, named=part) for file, part in parts.values()], named)
+        return _read_parts(path, person, named, only=only)
     form = form_of(named)
     try:
         with parsing(form):
-            return loading.load(path, columns_of(person) if person else ())
+            return loading.load(path, columns_of(person) if person else (), only=only)
     except FileNotFoundError:
         raise NotFound(f"{named} does not exist; run `dvc pull`, or the stage that makes it") from None
     except DataError as error:
         kind = type(error.__context__ or error).__name__
         raise DataError(f"{named} is no readable {form[1:]} table ({kind}); restore or rewrite it") from None
+
+
+def _read_parts(path: Path, person: str | None, named: str, *, only: bool) -> pa.Table:
+    parts = table_parts.parts(path, named=named)
+    found = folder_columns(parts)
+    wanted = columns_of(person) if person and only else None
+    tables = []
+    for name, (file, part) in parts.items():
+        # What a folder says of the person is no column of a part.
+        inside = read(file, person=person, named=part, only=only and not set(wanted or ()) & found.keys())
+        said = {column: values[name] for column, values in found.items() if column not in inside.column_names}
+        tables.append(_with_columns(inside, {one: value for one, value in said.items() if wanted is None or one in wanted}))
+    if table_parts.parts(path, named=named).keys() != parts.keys():
+        raise DataError(f"{named}: parts came or went while it was read; run again when nobody writes there")
+    return _joined(tables, named)
+
+
+def folder_columns(parts: Iterable[str]) -> dict[str, dict[str, int | str | None]]:
+    """Column → part → value, of what the names of folders say (`year=2026/`): whole numbers when all are."""
+    said = {name: table_parts.said_by_folders(name) for name in parts}
+    columns = dict.fromkeys(column for one in said.values() for column in one)
+    return {column: _whole_numbers({name: one.get(column) for name, one in said.items()}) for column in columns}
+
+
+def _whole_numbers(values: dict[str, str | None]) -> dict[str, int | str | None]:
+    texts = [text for text in values.values() if text is not None]
+    whole = bool(texts) and all(_NUMBER.fullmatch(text) for text in texts)
+    return {name: int(text) if whole and text is not None else text for name, text in values.items()}
+
+
+def _with_columns(table: pa.Table, said: dict[str, int | str | None]) -> pa.Table:
+    import pyarrow as pa
+
+    for column, value in said.items():
+        kind = pa.int64() if isinstance(value, int) else pa.string()
+        table = table.append_column(column, pa.repeat(pa.scalar(value, kind), len(table)))
+    return table
+
+
+def rows(path: Path, *, named: str | None = None) -> int:
+    """How many rows a file of a table has. Raises as `read`."""
+    form = form_of(named or str(path))
+    try:
+        with parsing(form):
+            said = loading.rows(path)
+    except (FileNotFoundError, DataError):
+        said = None
+    return len(read(path, named=named)) if said is None else said
 
 
 def said_columns(table: pa.Table) -> str:
@@ -207,9 +258,21 @@ def _joined(tables: Sequence[pa.Table], named: str) -> pa.Table:
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (ValueError, TypeError) as error:  # Arrow's errors about schemas are either
+        odd = next((at for at, one in enumerate(tables, 1) if not _fits(tables[0], one)), len(tables))
         raise DataError(
-            f"{named}: its parts have columns of different types ({type(error).__name__}); rewrite them alike"
+            f"{named}: its parts have columns of different types ({type(error).__name__}; part {odd} of {len(tables)} is "
+            "unlike the first); rewrite them alike"
         ) from None
+
+
+def _fits(one: pa.Table, other: pa.Table) -> bool:
+    import pyarrow as pa
+
+    try:
+        pa.unify_schemas([one.schema, other.schema], promote_options="permissive")
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def form_of(named: str) -> str:

@@ -22,7 +22,7 @@ import pyarrow.feather
 import pyarrow.orc
 import pyarrow.parquet as pq
 
-from unlearning.stores.tables.faithful import arrow_copy, parquet_copy, thrift
+from unlearning.stores.tables.faithful import arrow_copy, footers, thrift
 
 ROWS = 6
 WHO = [f"person-{number}" for number in range(ROWS)]
@@ -318,7 +318,7 @@ def int96_beside_other_timestamps() -> bytes:
     footer = thrift.read(raw[-8 - int.from_bytes(raw[-8:-4], "little") : -8])
     micros = {1: (thrift.TRUE, False), 2: (thrift.STRUCT, {2: (thrift.STRUCT, {})})}
     footer[2][1][1][3][10] = (thrift.STRUCT, {8: (thrift.STRUCT, micros)})
-    return parquet_copy._with_footer(raw, footer)
+    return footers.replaced(raw, footer)
 
 
 @made(REFUSED)
@@ -339,7 +339,7 @@ def parquet_with_lists_of_two_levels() -> bytes:
     elements = footer[2][1][1]
     elements.pop(3)
     elements[3][3] = (thrift.I32, 2)  # no group in between: the values themselves are repeated
-    return parquet_copy._with_footer(raw, footer)
+    return footers.replaced(raw, footer)
 
 
 @made(REFUSED)

@@ -73,3 +73,27 @@ def test_parts_in_other_dialects_are_not_joined() -> None:
         csv_copy.joined(parts, np.array([True, True]), "t")
     wide = [("who,a\np0,1\n".encode("utf-16"), 1, "part 1"), ("who,a\r\np1,2".encode("utf-16"), 1, "part 2")]
     assert csv_copy.joined(wide, np.array([True, True]), "t").decode("utf-16") == "who,a\np0,1\np1,2\n"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("last", ["", "\n\n", '"cut off'])
+def test_a_block_at_a_time_gives_what_the_whole_text_gives(
+    end: str, encoding: str, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = np.random.default_rng(len(end))
+    notes = ["plain", f'"two{end}lines, and a ""word"""', "", '"a,b"', f'"{end}{end}"', "é" * 40]
+    lines = ["who,note", *(f"p{row},{notes[draw.integers(len(notes))]}" for row in range(4000))]
+    lines[1000:1000] = [""] * 700
+    raw = (end.join(lines) + end + last).encode(encoding)
+    rows = 4000 + (last == '"cut off')
+    keep = draw.random(rows) < 0.7
+    whole = csv_copy._Lines.whole(raw, csv_copy.csv_dialect(raw[: csv_copy.SAMPLE_BYTES]), "t")
+    expected = io.BytesIO()
+    whole.write(keep, expected)
+    assert 0 < len(expected.getvalue()) < len(raw)
+    for block in (1 << 10, 1 << 12, 1 << 16):
+        monkeypatch.setattr(csv_copy, "_BLOCK_BYTES", block)
+        assert csv_copy.subset(raw, keep, "t") == expected.getvalue()
+        with pytest.raises(DataError, match=f"has {rows} rows, the decision is about {rows - 9}"):
+            csv_copy.subset(raw, keep[9:], "t")

@@ -16,7 +16,7 @@ FIRST_GOES = np.array([False, True, True])
 
 def without(columns: dict[str, Any], keep: np.ndarray = FIRST_GOES, metadata: dict[str, str] | None = None) -> pa.Table:
     table = pa.table(columns).replace_schema_metadata(metadata)
-    return levels.without(table, levels.Gone(table, keep))
+    return levels.without(table, levels.Gone.of_table(table, keep))
 
 
 def categories(codes: list[int | None], values: list[Any], ordered: bool = False) -> pa.DictionaryArray:
@@ -57,7 +57,7 @@ def test_levels_after_two_redactions_are_those_after_one_with_both_decisions(cod
     columns = {"c": categories(codes, list("abcdefg")), "word": words}
     once = without(columns, first & second)
     step = without(columns, first)
-    twice = levels.without(step, levels.Gone(step, second[first]))
+    twice = levels.without(step, levels.Gone.of_table(step, second[first]))
     assert left(once) == left(twice)
 
 
@@ -66,9 +66,9 @@ def test_a_counted_index_of_pandas_ends_with_the_rows_and_categories_are_counted
 
     frame = pd.DataFrame({"c": pd.Categorical(["x", "y", "z"])}, index=pd.RangeIndex(10, 16, 2))
     table = pa.Table.from_pandas(frame)
-    after = levels.without(table, levels.Gone(table, FIRST_GOES)).to_pandas()
+    after = levels.without(table, levels.Gone.of_table(table, FIRST_GOES)).to_pandas()
     assert after.index.equals(pd.RangeIndex(10, 14, 2))
-    said = levels.without(table, levels.Gone(table, FIRST_GOES)).schema.pandas_metadata
+    said = levels.without(table, levels.Gone.of_table(table, FIRST_GOES)).schema.pandas_metadata
     assert said["columns"][0]["metadata"]["num_categories"] == 2
 
 
@@ -77,10 +77,10 @@ def test_a_level_of_pandas_index_that_only_counts_keeps_each_row_s_number_or_is_
 
     index = pd.MultiIndex.from_arrays([["a", "b", "c", "d"], range(4)], names=["who", "visit"])
     table = pa.Table.from_pandas(pd.DataFrame({"x": range(4)}, index=index))
-    half = levels.without(table, levels.Gone(table, np.array([False, True, False, True]))).to_pandas()
+    half = levels.without(table, levels.Gone.of_table(table, np.array([False, True, False, True]))).to_pandas()
     assert list(half.index.get_level_values("visit")) == [1, 3]
     with pytest.raises(DataError, match="reset_index"):
-        levels.without(table, levels.Gone(table, np.array([True, True, False, True])))
+        levels.without(table, levels.Gone.of_table(table, np.array([True, True, False, True])))
 
 
 @pytest.mark.parametrize("text", ["see person-1", '{"who": "person-1"}', "person-1", "name=person-1;x", '[{"a": 100042}]'])
@@ -99,7 +99,7 @@ def test_a_list_in_metadata_keeps_its_places_and_loses_the_name() -> None:
 def test_what_polars_lists_of_an_enumeration_fits_the_dictionary() -> None:
     field = pa.field("c", pa.dictionary(pa.int8(), pa.string()), metadata={"_PL_ENUM_VALUES2": "3;low4;gone5;spare4;h\u00e4h"})
     table = pa.Table.from_arrays([categories([1, 0, 3], ["low", "gone", "spare", "h\u00e4h"])], schema=pa.schema([field]))
-    after = levels.without(table, levels.Gone(table, FIRST_GOES))
+    after = levels.without(table, levels.Gone.of_table(table, FIRST_GOES))
     assert left(after) == ["low", "spare", "h\u00e4h"]
     assert after.schema.field(0).metadata == {b"_PL_ENUM_VALUES2": "3;low5;spare4;h\u00e4h".encode()}
 

@@ -63,7 +63,7 @@ def _arrow(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     check_rows(keep, len(source.table), named)
     if keep.all():
         return raw
-    gone = levels.Gone(source.table, keep)
+    gone = levels.Gone.of_table(source.table, keep)
     kept = levels.without(source.table, gone)
     new = _written(source, kept, keep, gone)
     if not same(_read(new).table, kept):
@@ -177,7 +177,7 @@ def _feather(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
         check_rows(keep, len(table), named)
         if keep.all():
             return raw
-        kept = levels.without(table, levels.Gone(table, keep))
+        kept = levels.without(table, levels.Gone.of_table(table, keep))
         out = io.BytesIO()
         feather.write_feather(_with_pieces(kept), out, version=1)
         again = feather.read_table(io.BytesIO(out.getvalue()))
@@ -205,7 +205,7 @@ def _orc(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
     check_rows(keep, len(table), named)
     if keep.all():
         return raw
-    gone = levels.Gone(table, keep)
+    gone = levels.Gone.of_table(table, keep)
     kept = levels.without(table, gone)
     said = levels.metadata_without(dict(file.metadata or {}), kept, gone) or {}
     out = io.BytesIO()

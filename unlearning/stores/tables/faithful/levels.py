@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from functools import cached_property
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +38,16 @@ def without(table: pa.Table, gone: Gone) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=schema_without(table.schema, kept, gone))
 
 
+def rows(table: pa.Table, keep: NDArray[np.bool_]) -> pa.Table:
+    """The rows to keep, with every level and all metadata. Raises DataError for dictionaries inside of nested values."""
+    import pyarrow as pa
+
+    for field in table.schema:
+        _check_filterable(field)
+    mask = pa.array(keep)
+    return pa.Table.from_arrays([filtered(column, mask) for column in table.columns], schema=table.schema)
+
+
 def schema_without(schema: pa.Schema, kept: pa.Table, gone: Gone) -> pa.Schema:
     """A schema whose metadata fit the rows that are left. Raises DataError for a text that names who goes."""
     import pyarrow as pa
@@ -53,40 +63,43 @@ def metadata_without(metadata: Mapping[bytes, bytes] | None, kept: pa.Table, gon
     return {key: _pandas(value, kept, gone) if key == _PANDAS else _told(key, value, gone) for key, value in metadata.items()}
 
 
+Cells = Callable[[int | None], Iterable["pa.ChunkedArray"]]
+"""The cells of a column, or of every column; in as many pieces as it takes."""
+
+
 class Gone:
     """Asks whether a value is in a cell that goes and in none that stays."""
 
-    def __init__(self, table: pa.Table, keep: NDArray[np.bool_]) -> None:
-        self.table, self.keep = table, keep
+    def __init__(self, keep: NDArray[np.bool_], goes: Cells, stays: Cells, column: int | None = None) -> None:
+        self.keep = keep
+        self._goes, self._stays, self._column = goes, stays, column
+
+    @classmethod
+    def of_table(cls, table: pa.Table, keep: NDArray[np.bool_]) -> Gone:
+        """About a table in memory."""
+        import pyarrow as pa
+
+        def cells(rows: NDArray[np.bool_]) -> Cells:
+            columns = cache(lambda at: filtered(table.column(at), pa.array(rows)))
+            return lambda only: map(columns, range(table.num_columns) if only is None else [only])
+
+        return cls(keep, cells(~keep), cells(keep))
 
     def within(self, column: int) -> Gone:
         """The same question about one column."""
-        return Gone(self.table.select([column]), self.keep)
+        return Gone(self.keep, self._goes, self._stays, column)
 
     def of(self, candidates: Iterable[str]) -> set[str]:
         """Those of the candidates that only people who go have in a cell."""
         wanted = set(candidates)
-        if wanted and not self.keep.all():
-            wanted = _in_cells(self._that_go, wanted)
-            return wanted - _in_cells(self._that_stay, wanted) if wanted else wanted
-        return set()
-
-    @cached_property
-    def _that_go(self) -> list[pa.ChunkedArray]:
-        return self._rows(~self.keep)
-
-    @cached_property
-    def _that_stay(self) -> list[pa.ChunkedArray]:
-        return self._rows(self.keep)
-
-    def _rows(self, rows: NDArray[np.bool_]) -> list[pa.ChunkedArray]:
-        import pyarrow as pa
-
-        return [filtered(column, pa.array(rows)) for column in self.table.columns]
-
-
-def _in_cells(columns: Iterable[pa.ChunkedArray], wanted: set[str]) -> set[str]:
-    return {text for column in columns for text in _found(column, wanted)}
+        if not wanted or self.keep.all():
+            return set()
+        wanted = set().union(*(_found(cells, wanted) for cells in self._goes(self._column)))
+        for cells in self._stays(self._column) if wanted else ():
+            wanted -= _found(cells, wanted)
+            if not wanted:
+                break
+        return wanted
 
 
 def filtered(column: pa.ChunkedArray, mask: pa.Array) -> pa.ChunkedArray:
@@ -204,18 +217,16 @@ def _column(column: pa.ChunkedArray, field: pa.Field, gone: Gone) -> pa.ChunkedA
     import pyarrow as pa
 
     if not pa.types.is_dictionary(field.type):
-        if hides_dictionary(field.type):
-            raise DataError(
-                f"column {field.name!r} has type {field.type}: a dictionary inside a nested value cannot be redacted"
-            )
+        _check_filterable(field)
         return filtered(column, pa.array(gone.keep))
     whole = column.unify_dictionaries().combine_chunks()
     if isinstance(whole, pa.ChunkedArray):  # of a column without rows
         whole = whole.chunk(0) if whole.num_chunks else pa.array([], field.type)
-    return _chunked(_fewer_levels(whole, gone))
+    return _chunked(fewer_levels(whole, gone))
 
 
-def _fewer_levels(whole: pa.DictionaryArray, gone: Gone) -> pa.DictionaryArray:
+def fewer_levels(whole: pa.DictionaryArray, gone: Gone) -> pa.DictionaryArray:
+    """The rows to keep of a column with one dictionary, and the levels that may stay."""
     import pyarrow as pa
 
     keep = gone.keep
@@ -236,6 +247,11 @@ def _fewer_levels(whole: pa.DictionaryArray, gone: Gone) -> pa.DictionaryArray:
     if isinstance(dictionary, pa.ChunkedArray):
         dictionary = dictionary.chunk(0)
     return pa.DictionaryArray.from_arrays(indices, dictionary, ordered=whole.type.ordered)
+
+
+def _check_filterable(field: pa.Field) -> None:
+    if hides_dictionary(field.type):
+        raise DataError(f"column {field.name!r} has type {field.type}: a dictionary inside a nested value cannot be redacted")
 
 
 def hides_dictionary(kind: pa.DataType) -> bool:

@@ -15,36 +15,29 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, product, zip_longest
-from typing import TYPE_CHECKING, Any
+from itertools import product, zip_longest
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables.faithful import levels, thrift
+from unlearning.stores.tables.faithful import dictionary_pages, footers, levels, thrift
 from unlearning.stores.tables.faithful.same import check_rows, same
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAGIC, ENCRYPTED = b"PAR1", b"PARE"
-_TAIL = 8
 _ARROW = b"ARROW:schema"
+_TROUBLES = (ValueError, TypeError, OSError, OverflowError, LookupError)
 _DICTIONARY_BYTES = 1 << 20
 """What Parquet's writer lets a dictionary grow to before it writes plain values; a longer list of categories is kept whole."""
 _ENCODINGS = ("DELTA_BINARY_PACKED", "DELTA_LENGTH_BYTE_ARRAY", "DELTA_BYTE_ARRAY", "BYTE_STREAM_SPLIT")
 _FILTER = {"ndv": 1 << 20, "fpp": 0.05}
 """Parquet's own defaults; the writer folds each filter to what its values need."""
 
-# Fields of the structs in Parquet's footer; source: parquet.thrift of Apache Parquet.
-_VERSION, _SCHEMA, _ROW_GROUPS, _KEY_VALUES = 1, 2, 4, 5
-_TYPE, _LENGTH, _REPETITION, _NAME, _CHILDREN = 1, 2, 3, 4, 5
 _MEANING = (6, 7, 8, 10)
-"""Of a column's values: converted type, scale, precision, logical type."""
-_COLUMNS, _SORTING = 1, 4
-_OFFSET_INDEX, _META = 4, 3
-_PATH, _DATA_PAGE, _DICTIONARY_PAGE = 3, 9, 11
+"""Of a column's values: converted type, scale, precision, logical type; source: parquet.thrift of Apache Parquet."""
 _PAGE_TYPE, _PAGE_CHECKSUM = 1, 4
 _DATA_PAGE_V2, _FIXED = 3, 7
 
@@ -77,17 +70,76 @@ def subset(raw: bytes, keep: NDArray[np.bool_], named: str) -> bytes:
         check_rows(keep, len(source.table), named)
         if keep.all():
             return raw
-        if strange := _strange(source):
-            source = _read(raw, strange)
-        gone = levels.Gone(source.table, keep)
+        source = _writable(raw, source)
+        gone = levels.Gone.of_table(source.table, keep)
         kept = levels.without(source.table, gone)
         new = _written(source, kept, [int(part.sum()) for part in _cut(keep, source.groups)])
-        new = _with_footer(new, _footer(source, new, keep, kept, gone))
+        new = footers.replaced(new, _footer(source, new, keep, pairs_without(source.footer, kept, gone)))
         return _checked(new, kept, source, named)
-    except (pa.ArrowException, ValueError, TypeError, OSError, OverflowError, LookupError) as error:
+    except (pa.ArrowException, *_TROUBLES) as error:
         raise DataError(
             f"{named} cannot be written again as the Parquet file that it is ({type(error).__name__}); {_REWRITE}"
         ) from None
+
+
+class Rewritten(NamedTuple):
+    """A row group without some of its rows."""
+
+    file: bytes
+    """Of this row group alone; empty without a row that stays."""
+    gone: pa.Table
+    values: list[set[bytes]]
+    """What the rows that go hold in each physical column, as a dictionary page has it; when it was asked for."""
+
+
+def group_without(raw: bytes, keep: NDArray[np.bool_], named: str, *, values: bool) -> Rewritten:
+    """A file of one row group without the rows where `keep` is false; levels and metadata stay, as the whole file says them.
+
+    Raises DataError as `subset`.
+    """
+    import pyarrow as pa
+
+    try:
+        source = _writable(raw, _read(raw))
+        check_rows(keep, len(source.table), named)
+        gone = levels.rows(source.table, ~keep)
+        held = _values(source, gone) if values else []
+        if not keep.any():
+            return Rewritten(b"", gone, held)
+        kept = levels.rows(source.table, keep)
+        new = _written(source, kept, [len(kept)])
+        pairs = footers.listed(source.footer, footers.KEY_VALUES)
+        return Rewritten(_checked(footers.replaced(new, _footer(source, new, keep, pairs)), kept, source, named), gone, held)
+    except (pa.ArrowException, *_TROUBLES) as error:
+        raise DataError(f"{named}: {type(error).__name__}") from None
+
+
+def values_in(raw: bytes) -> list[set[bytes]]:
+    """What the rows of a file of one row group hold in each physical column, as a dictionary page has it."""
+    source = _writable(raw, _read(raw))
+    return _values(source, source.table)
+
+
+def _values(source: _Source, rows: pa.Table) -> list[set[bytes]]:
+    import pyarrow.parquet as pq
+
+    plain = {
+        "use_dictionary": True,
+        "dictionary_pagesize_limit": 1 << 40,
+        "column_encoding": None,
+        "compression": "none",
+        "write_statistics": False,
+        "bloom_filter_options": None,
+        "data_page_version": "1.0",
+    }
+    out = io.BytesIO()
+    pq.write_table(rows, out, row_group_size=max(1, len(rows)), **{**_form(source, rows), **plain})
+    raw = out.getvalue()
+    footer = footers.of(raw)
+    (group,) = footers.listed(footer, footers.ROW_GROUPS)
+    chunks = [chunk[footers.META][1] for chunk in footers.listed(group, footers.COLUMNS)]
+    pairs = zip(chunks, footers.leaves(footer), strict=True)
+    return [dictionary_pages.values(raw[footers.chunk_start(chunk) :], chunk, leaf) for chunk, leaf in pairs]
 
 
 _REWRITE = "rewrite it, with pandas or pyarrow, and run again"
@@ -105,7 +157,7 @@ def _read(raw: bytes, plain: frozenset[int] = frozenset()) -> _Source:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    footer = _footer_of(raw)
+    footer = footers.of(raw)
     raw = _stripped(raw, plain)
     metadata = pq.read_metadata(pa.BufferReader(raw))
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
@@ -148,18 +200,6 @@ def _exact(raw: bytes) -> tuple[pa.Table, str]:
     return fine, "ns"
 
 
-def _footer_of(raw: bytes) -> thrift.Struct:
-    if raw[-4:] != MAGIC:
-        raise DataError("a Parquet file without its last four bytes, or an encrypted one, cannot be redacted; decrypt it first")
-    length = int.from_bytes(raw[-_TAIL:-4], "little")
-    return thrift.read(raw[-_TAIL - length : -_TAIL])
-
-
-def _listed(fields: thrift.Struct, number: int) -> list[Any]:
-    values: list[Any] = fields[number][1][1] if number in fields else []
-    return values
-
-
 def _column_options(chunks: list[Any], plain: bool) -> dict[str, Any]:
     """How a column is written, by what its chunks say."""
     encodings = {name for chunk in chunks for name in chunk.encodings}
@@ -175,14 +215,16 @@ def _column_options(chunks: list[Any], plain: bool) -> dict[str, Any]:
 
 def _paging(raw: bytes, footer: thrift.Struct) -> dict[str, Any]:
     """How pages are written: what the first page of data, and the first page of each chunk, say."""
-    chunks = [chunk for group in _listed(footer, _ROW_GROUPS) for chunk in _listed(group, _COLUMNS)]
-    metas = [chunk[_META][1] for chunk in chunks]
-    data = next((meta[_DATA_PAGE][1] for meta in metas if meta[_DATA_PAGE][1] > 0), 0)
-    first = next((at for meta in metas for at in (meta.get(_DICTIONARY_PAGE, (0, 0))[1], meta[_DATA_PAGE][1]) if at > 0), 0)
+    groups = footers.listed(footer, footers.ROW_GROUPS)
+    chunks = [chunk for group in groups for chunk in footers.listed(group, footers.COLUMNS)]
+    metas = [chunk[footers.META][1] for chunk in chunks]
+    starts = [(footers.value(meta, footers.DICTIONARY_PAGE, 0), meta[footers.DATA_PAGE][1]) for meta in metas]
+    data = next((at for _, at in starts if at > 0), 0)
+    first = next((at for both in starts for at in both if at > 0), 0)
     return {
         "data_page_version": "2.0" if data and _page(raw, data)[_PAGE_TYPE][1] == _DATA_PAGE_V2 else "1.0",
         "write_page_checksum": bool(first) and _PAGE_CHECKSUM in _page(raw, first),
-        "write_page_index": any(_OFFSET_INDEX in chunk for chunk in chunks),
+        "write_page_index": any(footers.OFFSET_INDEX in chunk for chunk in chunks),
     }
 
 
@@ -212,9 +254,14 @@ def _written(source: _Source, kept: pa.Table, groups: list[int]) -> bytes:
 def _form(source: _Source, kept: pa.Table) -> dict[str, Any]:
     """The writer's options with which it writes the physical columns that the source has. Raises DataError without any."""
     for options, draft in _drafts(source):
-        if _shape(_footer_of(draft)) == _shape(source.footer) and not _different(draft, source):
-            return {**options, **_by_column(source, _paths(_footer_of(draft)), kept)}
+        if _shape(footers.of(draft)) == _shape(source.footer) and not _different(draft, source):
+            return {**options, **_by_column(source, footers.paths(footers.of(draft)), kept)}
     raise DataError(f"a Parquet file's columns are laid out in a way that is not written here; {_REWRITE}")
+
+
+def _writable(raw: bytes, source: _Source) -> _Source:
+    strange = _strange(source)
+    return _read(raw, strange) if strange else source
 
 
 def _strange(source: _Source) -> frozenset[int]:
@@ -265,12 +312,12 @@ def _stripped(raw: bytes, plain: frozenset[int]) -> bytes:
     """The file as if nobody had said what the values of some columns mean."""
     if not plain:
         return raw
-    footer = _footer_of(raw)
-    leaves = [element for element in _listed(footer, _SCHEMA) if not element.get(_CHILDREN, (0, 0))[1]]
+    footer = footers.of(raw)
+    leaves = footers.leaves(footer)
     for at in plain:
         for said in _MEANING:
             leaves[at].pop(said, None)
-    return _with_footer(raw, footer)
+    return footers.replaced(raw, footer)
 
 
 _TEXT = ("String", "JSON", "BSON", "Enum", "None")
@@ -286,26 +333,13 @@ def _shape(footer: thrift.Struct) -> list[tuple[int, ...]]:
     """Each column and group: physical type, length of fixed-length values, repetition, number of children."""
     return [
         (
-            element.get(_TYPE, (0, -1))[1],
-            element.get(_LENGTH, (0, 0))[1] if element.get(_TYPE, (0, -1))[1] == _FIXED else 0,
-            element.get(_REPETITION, (0, 0))[1],
-            element.get(_CHILDREN, (0, 0))[1],
+            element.get(footers.TYPE, (0, -1))[1],
+            element.get(footers.LENGTH, (0, 0))[1] if element.get(footers.TYPE, (0, -1))[1] == _FIXED else 0,
+            element.get(footers.REPETITION, (0, 0))[1],
+            element.get(footers.CHILDREN, (0, 0))[1],
         )
-        for element in _listed(footer, _SCHEMA)[1:]
+        for element in footers.listed(footer, footers.SCHEMA)[1:]
     ]
-
-
-def _paths(footer: thrift.Struct) -> list[list[bytes]]:
-    """The names from the top to each physical column."""
-    elements = iter(_listed(footer, _SCHEMA))
-
-    def below(before: list[bytes], count: int) -> Iterator[list[bytes]]:
-        for element in islice(elements, count):
-            path = [*before, element[_NAME][1]]
-            inner = element.get(_CHILDREN, (0, 0))[1]
-            yield from below(path, inner) if inner else [path]
-
-    return list(below([], next(elements)[_CHILDREN][1]))
 
 
 def _by_column(source: _Source, paths: list[list[bytes]], kept: pa.Table) -> dict[str, Any]:
@@ -338,34 +372,31 @@ def _dictionary_bytes(column: pa.ChunkedArray) -> int:
     return sum(chunk.dictionary.nbytes + 4 * len(chunk.dictionary) for chunk in column.chunks)
 
 
-def _with_footer(raw: bytes, footer: thrift.Struct) -> bytes:
-    length = int.from_bytes(raw[-_TAIL:-4], "little")
-    said = thrift.written(footer)
-    return b"".join([raw[: -_TAIL - length], said, len(said).to_bytes(4, "little"), MAGIC])
-
-
-def _footer(source: _Source, raw: bytes, keep: NDArray[np.bool_], kept: pa.Table, gone: levels.Gone) -> thrift.Struct:
+def _footer(source: _Source, raw: bytes, keep: NDArray[np.bool_], pairs: list[thrift.Struct]) -> thrift.Struct:
     """The new file's footer, in the old one's words."""
-    footer = _footer_of(raw)
-    footer |= {number: source.footer[number] for number in (_VERSION, _SCHEMA)}
-    footer.pop(_KEY_VALUES, None)
-    if _KEY_VALUES in source.footer:
-        kind, (of, pairs) = source.footer[_KEY_VALUES]
-        footer[_KEY_VALUES] = (kind, (of, [_pair_without(pair, kept, gone) for pair in pairs]))
-    paths = _paths(footer)
-    old = [
-        group for group, part in zip(_listed(source.footer, _ROW_GROUPS), _cut(keep, source.groups), strict=True) if part.any()
-    ]
-    for group, before in zip_longest(_listed(footer, _ROW_GROUPS), old):
-        for chunk, path in zip(_listed(group, _COLUMNS), paths, strict=True):
-            chunk[_META][1][_PATH] = (thrift.LIST, (thrift.BINARY, path))
-        if before and _SORTING in before:
-            group[_SORTING] = before[_SORTING]
+    footer = footers.of(raw)
+    footer |= {number: source.footer[number] for number in (footers.VERSION, footers.SCHEMA)}
+    footer.pop(footers.KEY_VALUES, None)
+    if footers.KEY_VALUES in source.footer:
+        kind, (of, _) = source.footer[footers.KEY_VALUES]
+        footer[footers.KEY_VALUES] = (kind, (of, pairs))
+    paths = footers.paths(footer)
+    parts = zip(footers.listed(source.footer, footers.ROW_GROUPS), _cut(keep, source.groups), strict=True)
+    old = [group for group, part in parts if part.any()]
+    for group, before in zip_longest(footers.listed(footer, footers.ROW_GROUPS), old):
+        for chunk, path in zip(footers.listed(group, footers.COLUMNS), paths, strict=True):
+            chunk[footers.META][1][footers.PATH] = (thrift.LIST, (thrift.BINARY, path))
+        if before and footers.SORTING in before:
+            group[footers.SORTING] = before[footers.SORTING]
     return footer
 
 
+def pairs_without(footer: thrift.Struct, kept: pa.Table, gone: levels.Gone) -> list[thrift.Struct]:
+    """The key-value metadata, without who goes. Raises DataError for a text that names them."""
+    return [_pair_without(pair, kept, gone) for pair in footers.listed(footer, footers.KEY_VALUES)]
+
+
 def _pair_without(pair: thrift.Struct, kept: pa.Table, gone: levels.Gone) -> thrift.Struct:
-    """One entry of the key-value metadata, without who goes."""
     (kind, key), (_, value) = pair[1], pair.get(2, (thrift.BINARY, b""))
     fewer = (
         _stored_schema(value, kept, gone) if key == _ARROW else (levels.metadata_without({key: value}, kept, gone) or {})[key]

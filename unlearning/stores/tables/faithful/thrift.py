@@ -20,8 +20,14 @@ _SHORT = 15
 
 def read(raw: bytes | memoryview, at: int = 0) -> Struct:
     """The struct that begins at a byte. Raises DataError for what is none."""
+    return read_on(raw, at)[0]
+
+
+def read_on(raw: bytes | memoryview, at: int = 0) -> tuple[Struct, int]:
+    """The struct that begins at a byte, and where it ends. Raises DataError for what is none."""
+    reader = _Reader(raw, at)
     try:
-        return _Reader(raw, at).struct()
+        return reader.struct(), reader.at
     except (IndexError, KeyError, struct.error, RecursionError):
         raise DataError("no Thrift struct begins here") from None
 
