@@ -491,6 +491,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "mlflow db": NotRun("the registry's database is of another MLflow", "no older database is at hand"),
     },
     "stores/sql/database.py": {"pip install": NotRun("a ledger is in PostgreSQL and its driver is missing", _REGISTRY)},
+    "stores/sql/projection.py": {
+        "unlearn audit": Ran(
+            "the tables that commands ask do not follow from the ledger's events",
+            "they do, and commands answer again",
+            "erasure/test_audit.py::test_a_changed_projection_is_named_by_unlearn_audit_and_commands_refuse_until_it_is_rebuilt",
+        ),
+    },
     "stores/sql/lineage.py": {
         "unlearn train": NotRun("a data version is not in the lineage", _OPEN),
         "unlearn lineage": Looks("a model version is not in the lineage"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -60,7 +61,10 @@ class RecordSets:
     def retain(self) -> TrainingSet:
         """The retained training records."""
         workspace, plan = self.erasure.workspace, self.erasure.plan
-        exclude = workspace.ledger.state().suppressed_index_tokens(plan.suppressed_upto)
+
+        def exclude(tokens: Collection[str]) -> frozenset[str]:
+            return workspace.ledger.standing.suppressed_among((), tokens, upto=plan.suppressed_upto)[1]
+
         path = workspace.path(self.erasure.own.train)
         return training_set(workspace, tables.read(path, person=workspace.recipe.person), exclude=exclude)
 

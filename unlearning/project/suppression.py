@@ -7,9 +7,10 @@ list goes on working when the index is retired, and when either key is rotated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain import hashing
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unlearning.domain.events import Event
-    from unlearning.domain.lifecycle import State
     from unlearning.project.workspace import Workspace
 
 Answer = Literal["refused", "dropped", "reported"]
@@ -67,22 +67,18 @@ class Listed:
     index: frozenset[str]
     """Index tokens of the same people."""
 
-    def __bool__(self) -> bool:
-        return bool(self.hidden or self.index)
-
     def has(self, hidden: str, index: str) -> bool:
         """The person with these two tokens is on it."""
         return hidden in self.hidden or index in self.index
 
 
-def erased(state: State) -> Listed:
+Ask = Callable[[Collection[str], Collection[str]], tuple[frozenset[str], frozenset[str]]]
+"""(suppression tokens, index tokens) → those of them that a list has."""
+
+
+def erased(workspace: Workspace) -> Listed:
     """Everyone who was erased."""
-    return Listed(state.erased, state.erased_index_tokens)
-
-
-def suppressed(state: State, upto: int) -> Listed:
-    """Everyone to be left out of training, as of ledger position `upto`."""
-    return Listed(state.suppressed(upto), state.suppressed_index_tokens(upto))
+    return Listed(*workspace.ledger.standing.erased())
 
 
 def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
@@ -91,11 +87,16 @@ def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     return [token.hex() for token in tokens]
 
 
-def listed(workspace: Workspace, table: pa.Table, people: Listed, *, column: str) -> dict[str, str]:
-    """The people of a table who are on the list: index token → suppression token."""
+def suppressed(workspace: Workspace, table: pa.Table, upto: int, *, column: str) -> dict[str, str]:
+    """The people of a table to be left out of training, as of ledger position `upto`: index token → suppression token."""
+    return _listed(workspace, table, partial(workspace.ledger.standing.suppressed_among, upto=upto), column=column)
+
+
+def _listed(workspace: Workspace, table: pa.Table, ask: Ask, *, column: str) -> dict[str, str]:
     who = tables.people(table, column)
-    pairs = zip(keyed(workspace, who).tokens, hidden(workspace, who.values), strict=True)
-    return {index: token for index, token in pairs if people.has(token, index)}
+    index, masked = keyed(workspace, who).tokens, hidden(workspace, who.values)
+    people = Listed(*ask(masked, index))
+    return {one: other for one, other in zip(index, masked, strict=True) if people.has(other, one)}
 
 
 def look(workspace: Workspace, path: str, person: str) -> Return | None:
@@ -104,12 +105,12 @@ def look(workspace: Workspace, path: str, person: str) -> Return | None:
     person: the column that says whose record it is.
     """
     file = workspace.path(path)
-    wanted = erased(workspace.ledger.state())
-    if not wanted or not file.exists():
+    standing = workspace.ledger.standing
+    if not standing.any_erased() or not file.exists():
         return None
     table = tables.read(file, person=person, named=path)
     with tables.about(path):
-        here = listed(workspace, table, wanted, column=person)
+        here = _listed(workspace, table, standing.erased_among, column=person)
     return _return(workspace, path, here, people_in(workspace, table, person).mask(here)) if here else None
 
 

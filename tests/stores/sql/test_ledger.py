@@ -169,6 +169,7 @@ def test_a_chain_written_anew_is_found_by_whoever_kept_a_hash(ledger: SqlLedger,
     three_events(ledger)
     head = ledger.head()
     tamper(engine, "DELETE FROM ledger_event")
+    tamper(engine, "DELETE FROM ledger_projection")
     for _ in range(4):
         ledger.append("s", Unknown("Forged", {}), at=NOON)
     assert ledger.verify() == []

@@ -66,7 +66,7 @@ def _who_stays(erasure: Erasure, before: pd.Series[Any]) -> object | None:
     """
     workspace = erasure.workspace
     people = before.unique().tolist()
-    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace.ledger.state())
+    gone, erased = set(erasure.plan.tokens), suppression.erased(workspace)
     named = zip(index_tokens(workspace, people), suppression.hidden(workspace, people), people, strict=True)
     staying = ((token, one) for token, hidden, one in named if token not in gone and not erased.has(hidden, token))
     return min(staying, default=(None, None), key=lambda pair: str(pair[0]))[1]

@@ -151,8 +151,7 @@ def _load(workspace: Workspace, clock: Clock) -> Training:
     versions = {path: current_version(workspace, path, person) for path in own.data.tables}
     version, position = versions[own.data.train], workspace.ledger.head()[0]
     table = tables.read(workspace.path(version.path), person=person, named=version.path)
-    people = suppression.suppressed(workspace.ledger.state(), position)
-    left_out = suppression.listed(workspace, table, people, column=person)
+    left_out = suppression.suppressed(workspace, table, position, column=person)
     with tables.about(version.path):
         retain = training_set(workspace, table, exclude=left_out.keys())
     # Nothing is recorded before all of it was read: what cannot be used leaves no trace.

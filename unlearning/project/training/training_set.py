@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from unlearning.project.workspace import Workspace
 
+Chosen = Callable[[frozenset[str]], Collection[str]]
+"""Which of these people, by index token."""
+
 
 @dataclass(frozen=True)
 class TrainingSet:
@@ -31,11 +34,11 @@ class TrainingSet:
     """Records left out because their person is suppressed or to be forgotten."""
 
 
-def training_set(workspace: Workspace, table: pa.Table, *, exclude: Collection[str] = ()) -> TrainingSet:
-    """Encode, leave out `exclude` (index tokens), partition and name."""
+def training_set(workspace: Workspace, table: pa.Table, *, exclude: Collection[str] | Chosen = ()) -> TrainingSet:
+    """Encode, leave out `exclude` (index tokens, or which of these), partition and name."""
     recipe, part = workspace.recipe, workspace.settings.partition
     people = people_in(workspace, table, recipe.person)
-    keep = ~people.mask(exclude)
+    keep = ~people.mask(exclude(people.everyone) if callable(exclude) else exclude)
     records = take(recipe.encode(table).records, np.flatnonzero(keep))
     where = people.where[people.codes[keep]]
     placed = partition(records, where, shards=part.shards, slices=part.slices)
