@@ -46,7 +46,7 @@ class Erasure:
     workspace: Workspace
     erasure_id: str
     clock: Clock = utc_now
-    _read: list[Event[Fact]] = field(default_factory=list, repr=False, compare=False)
+    _read: list[Event[Fact]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def now(self, *, after: Iterable[datetime] = ()) -> datetime:
         """The present moment, never before what happened to this erasure or before `after`.
@@ -58,9 +58,10 @@ class Erasure:
     @property
     def events(self) -> list[Event[Fact]]:
         """Everything that happened to it, attempts that were given up included; what was read is not read again."""
-        last = self._read[-1].seq if self._read else 0
-        self._read.extend(self.workspace.ledger.events(subject=self.erasure_id, after=last))
-        return self._read
+        known = [*self._read]
+        known += self.workspace.ledger.events(subject=self.erasure_id, after=known[-1].seq if known else 0)
+        self._read[:] = known
+        return known
 
     @property
     def progress(self) -> Progress:
