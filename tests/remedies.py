@@ -165,7 +165,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn follow": NotRun("a project that trains no model was written", _OPEN),
         "unlearn adopt": NotRun("a project that trains no model was written", _OPEN),
     },
-    "erasure/audit.py": {"unlearn audit": Looks("what was given is no head of a ledger")},
+    "erasure/audit.py": {
+        "unlearn audit": Ran(
+            "an audit finds that what commands ask is not what the ledger's events say",
+            "it is, and commands answer again",
+            "erasure/test_audit.py::test_a_changed_projection_is_named_by_unlearn_audit_and_commands_refuse_until_it_is_rebuilt",
+        )
+    },
     "erasure/decisions.py": {
         "unlearn release": Ran(
             "a request is on hold",

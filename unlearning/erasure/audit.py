@@ -93,9 +93,13 @@ def _projection(ledger: SqlLedger, *, rebuild: bool) -> list[str]:
     try:
         if rebuild:
             ledger.rebuild()
-        return ledger.differences()
+        found = ledger.differences()
     except (Damaged, Refused) as error:
         return [f"the projection cannot be compared with the events: {error}"]
+    return [*found, _WAY_OUT] if found else []
+
+
+_WAY_OUT = "commands that ask the projection are refused until `unlearn audit --rebuild` has made it again from the events"
 
 
 def root(ledger: SqlLedger) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def certified(workspace: Workspace, requests: Iterable[ErasureRequest]) -> tuple[Residual, ...]:
     """What the newest certificates of these requests list, each place once."""
-    return left(*dict.fromkeys(listed(workspace, requests).values()))
+    return left(*listed(workspace, requests).values())
 
 
 def listed(workspace: Workspace, requests: Iterable[ErasureRequest]) -> dict[str, tuple[Residual, ...]]:
