@@ -267,7 +267,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _SETUP + "a_project_that_trains_nothing_is_led_to_its_first_model",
         ),
     },
-    "erasure/audit.py": {"unlearn audit": Looks("what was given is no head of a ledger")},
+    "erasure/audit.py": {
+        "unlearn audit": Ran(
+            "an audit finds that what commands ask is not what the ledger's events say",
+            "it is, and commands answer again",
+            "erasure/test_audit.py::test_a_changed_projection_is_named_by_unlearn_audit_and_commands_refuse_until_it_is_rebuilt",
+        )
+    },
     "erasure/countersign.py": {
         "openssl genpkey": Ran(
             "the key of a countersignature is not there", "it is", _SETUP + "whoever_countersigns_makes_a_key"
@@ -714,6 +720,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "pip install": Installs(
             "a ledger is in PostgreSQL and its driver is missing", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
         )
+    },
+    "stores/sql/projection.py": {
+        "unlearn audit": Ran(
+            "the tables that commands ask do not follow from the ledger's events",
+            "they do, and commands answer again",
+            "erasure/test_audit.py::test_a_changed_projection_is_named_by_unlearn_audit_and_commands_refuse_until_it_is_rebuilt",
+        ),
     },
     "stores/sql/lineage.py": {
         "unlearn train": Ran(

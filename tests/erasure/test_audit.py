@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -23,6 +24,7 @@ from unlearning.domain.errors import KeyFileError, NotFound, VerificationFailed,
 from unlearning.domain.events import Unknown
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.merkle import ordered_root
+from unlearning.entrypoints.cli import main as unlearn
 from unlearning.erasure import audit, countersign
 from unlearning.erasure.audit import Note
 from unlearning.stores.sql import database
@@ -199,6 +201,24 @@ def test_what_came_after_the_last_certificate_is_kept_by_a_note(erased: Project)
     tamper(erased, f"DELETE FROM ledger_event WHERE seq > {len(erased.events()) - 2}")
 
     assert any(audit.NOTED in finding for finding in audit.audit(erased.workspace).findings)
+
+
+def test_a_changed_projection_is_named_by_unlearn_audit_and_commands_refuse_until_it_is_rebuilt(erased: Project) -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(unlearn, [*arguments, "--root", str(erased.root)])
+
+    [request] = erased.workspace.ledger.standing.every()
+    tamper(erased, "UPDATE ledger_group SET state = 'suppressed'")
+    told = run("audit")
+    assert (told.exit_code, f"ledger_group of {request.request_id} has another state" in told.output) == (1, True)
+    refused = run("status", request.request_id)
+    assert (refused.exit_code, "unlearn audit --rebuild" in refused.output) == (1, True)
+    assert run("audit", "--rebuild").exit_code == 0
+    assert (run("audit").exit_code, f"  {request.state}" in run("status").output) == (0, True)
+
+    tamper(erased, "UPDATE ledger_event SET at = '2025-01-01T00:00:00+00:00' WHERE seq = 2")
+    again = run("audit", "--rebuild")
+    assert (again.exit_code, "the projection was left as it is" in again.output) == (1, True)
 
 
 def test_a_head_that_somebody_kept_is_compared(erased: Project) -> None:

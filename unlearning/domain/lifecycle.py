@@ -12,7 +12,7 @@ deadline. At most one group of a person is active. Pure: nothing here reads a cl
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -127,38 +127,34 @@ class Readmission:
 
 @dataclass(frozen=True)
 class State:
-    """What a ledger says of every request up to one of its events. It never changes: `after` gives the next one."""
+    """What a ledger says of its requests up to one of its events: of all of them, or of those that somebody asked about.
 
-    received: dict[str, ErasureRequest] = field(default_factory=dict)
+    The mappings may be dictionaries, or read a store by key: `follow` asks for nothing but single keys.
+    """
+
+    received: MutableMapping[str, ErasureRequest] = field(default_factory=dict)
     """As received."""
-    groups: dict[str, _Group] = field(default_factory=dict)
-    newest: dict[str, str] = field(default_factory=dict)
+    groups: MutableMapping[str, Group] = field(default_factory=dict)
+    newest: MutableMapping[str, str] = field(default_factory=dict)
     """Index token → the person's newest group."""
-    erasures: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    erasures: MutableMapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Erasure → groups."""
 
-    def after(self, events: Iterable[Event[Any]], *, fresh: bool = False) -> State:
-        """The state once these have happened too. Raises Refused for an event that cannot follow those before it.
+    def follow(self, events: Iterable[Event[Any]], *, fresh: bool = False) -> None:
+        """Take in that these have happened too. Raises Refused for an event that cannot follow those before it.
 
         fresh: they are about to be written, and refused also when they are about a request or an erasure that nobody knows of;
         what is written already is passed over.
         """
-        made = State(dict(self.received), dict(self.groups), dict(self.newest), dict(self.erasures))
         for event in events:
             if fresh:
-                _check_known(made, event)
-            _apply(made, event)
-        return made
+                _check_known(self, event)
+            _apply(self, event)
 
     @cached_property
     def requests(self) -> dict[str, ErasureRequest]:
         """Every request by its id, in order of receipt."""
-        return {request_id: _shown(self, request_id) for request_id in self.received}
-
-    @property
-    def erased_requests(self) -> list[ErasureRequest]:
-        """The first request of each person who was erased, with the state below a legal hold."""
-        return [group.request for group in self.groups.values() if group.request.state in ERASED]
+        return {request_id: _shown(one, self.groups[one.group]) for request_id, one in self.received.items()}
 
     @property
     def erased(self) -> frozenset[str]:
@@ -175,15 +171,6 @@ class State:
         """Index token → the readmission of everyone who was let in again and not erased anew since."""
         found = {one.request.token: one.readmitted for one in self.groups.values() if one.request.state in ERASED}
         return {token: readmission for token, readmission in found.items() if readmission is not None}
-
-    def person_of(self, request_id: str) -> tuple[str, str]:
-        """(index token, suppression token) of whoever a request is about."""
-        group = self.groups[self.received[request_id].group]
-        return group.request.token, group.hidden
-
-    def of_person(self, token: str, hidden: str) -> list[ErasureRequest]:
-        """The first request of each group of a person, in order of receipt; either token tells, since keys are rotated."""
-        return [one.request for one in self.groups.values() if one.request.token == token or one.hidden == hidden]
 
     @property
     def holds(self) -> dict[str, RequestHeld]:
@@ -214,7 +201,9 @@ class State:
 
 def fold(events: Iterable[Event[Any]]) -> State:
     """The state after a whole ledger. Raises Refused for an event that cannot follow those before it."""
-    return State().after(events)
+    made = State()
+    made.follow(events)
+    return made
 
 
 def open_requests(requests: Mapping[str, ErasureRequest]) -> list[ErasureRequest]:
@@ -257,7 +246,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class _Group:
+class Group:
     """A person's requests that are decided together, as their first one."""
 
     request: ErasureRequest
@@ -341,7 +330,7 @@ def _receive(state: State, event: Event[Any], fact: RequestReceived) -> None:
     active = newest is not None and state.groups[newest].request.state not in ENDED
     if request.group == request.request_id:
         _require(not active, event, f"the person has an active request, {newest}; expected it as the group")
-        state.groups[request.request_id] = _Group(request, fact.suppression_token)
+        state.groups[request.request_id] = Group(request, fact.suppression_token)
         state.newest[request.token] = request.request_id
     else:
         _require(active and newest == request.group, event, f"group {request.group} is no active request of the same person")
@@ -363,7 +352,7 @@ def _apply_to_request(state: State, event: Event[Any]) -> None:
         state.groups[name] = replace(state.groups[name], suppressed_at=event.seq)
 
 
-def _decided(group: _Group, event: Event[Any]) -> _Group:
+def _decided(group: Group, event: Event[Any]) -> Group:
     """What the event says besides the state. Raises Refused."""
     match event.fact:
         case RequestHeld() as hold:
@@ -418,7 +407,7 @@ def _reached(state: State, event: Event[Any]) -> list[str]:
     return [name for name, request in found if request.erasure_id == event.subject and request.state not in LEFT]
 
 
-def _moved(group: _Group, event: Event[Any], rule: Rule) -> _Group:
+def _moved(group: Group, event: Event[Any], rule: Rule) -> Group:
     """The group in the state after the event. Raises Refused for one that may not come in its present state."""
     (allowed, target), request, fact = rule, group.request, event.fact
     if request.state not in allowed:
@@ -431,13 +420,11 @@ def _moved(group: _Group, event: Event[Any], rule: Rule) -> _Group:
     return replace(group, request=replace(request, state=target or request.state))
 
 
-def _shown(state: State, request_id: str) -> ErasureRequest:
+def _shown(received: ErasureRequest, group: Group) -> ErasureRequest:
     """A request as the outside sees it: a duplicate shares its group's deadline and erasure, and ends as it ends."""
-    received = state.received[request_id]
-    group = state.groups[received.group]
     first = group.request
     shown = "on_hold" if group.on_hold else first.state
-    if request_id != received.group and shown not in ENDED:
+    if received.request_id != received.group and shown not in ENDED:
         shown = "duplicate"
     return replace(
         received,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.certificate import envelope, statement
 from unlearning.domain import hashing, merkle
-from unlearning.domain.errors import Damaged, Unavailable, VerificationFailed, WrongUse
+from unlearning.domain.errors import Damaged, Refused, Unavailable, VerificationFailed, WrongUse
 from unlearning.domain.events import CertificateIssued
 from unlearning.project.holdings import adoptions
 from unlearning.stores.files import whole
@@ -54,10 +54,11 @@ class Audit:
     """What is wrong, in words."""
 
 
-def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> Audit:
+def audit(workspace: Workspace, expected: Sequence[Note] = (), *, rebuild: bool = False) -> Audit:
     """Everything that is wrong with the ledger, in words, and the head and root to note for the next time.
 
-    expected: heads that somebody kept.
+    expected: heads that somebody kept. rebuild: make the projection of the ledger again from its events, when each is as it was
+    written.
     """
     notes, unchecked = [*expected], []
     try:
@@ -66,6 +67,7 @@ def audit(workspace: Workspace, expected: Sequence[Note] = ()) -> Audit:
         unchecked.append(f"tags of model versions: {error}")
     certificates, broken = _certificates(workspace)
     findings = [*check(workspace.ledger, [*notes, *certificates]), *broken, *_issued(workspace)]
+    findings += _projection(workspace.ledger, rebuild=rebuild)
     position, head = workspace.ledger.head()
     return Audit(
         intact=not findings,
@@ -82,6 +84,22 @@ def check(ledger: SqlLedger, notes: Iterable[Note]) -> list[str]:
     """What is wrong with the chain, and which notes it contradicts; empty when every event is as it was written."""
     known = dict(ledger.hashes())
     return [*ledger.verify(), *(finding for note in notes if (finding := _contradicts(known, note)))]
+
+
+def _projection(ledger: SqlLedger, *, rebuild: bool) -> list[str]:
+    """Where the tables that commands ask differ from a fresh fold of the events, made again before if that is wanted."""
+    if rebuild and ledger.verify():
+        return ["the projection was left as it is: events were edited, removed or cut off; restore the ledger from a backup"]
+    try:
+        if rebuild:
+            ledger.rebuild()
+        found = ledger.differences()
+    except (Damaged, Refused) as error:
+        return [f"the projection cannot be compared with the events: {error}"]
+    return [*found, _WAY_OUT] if found else []
+
+
+_WAY_OUT = "commands that ask the projection are refused until `unlearn audit --rebuild` has made it again from the events"
 
 
 def root(ledger: SqlLedger) -> str:

@@ -61,17 +61,11 @@ def _half_done(workspace: Workspace, clock: Clock) -> list[Erasure]:
 
     Nothing else can be planned while a table is not what DVC recorded, and a certificate is about the tables of its erasure.
     """
-    requests = workspace.ledger.state().requests.values()
-    waiting = dict.fromkeys(
-        request.erasure_id
-        for request in requests
-        if request.state == "purging" or (request.state == "not_found" and request.certificate is None)
-    )
-    open_ones = dict.fromkeys(request.erasure_id for request in requests if request.state not in lifecycle.ENDED)
-    redacting = [Erasure(workspace, one, clock) for one in open_ones if one]
+    standing = workspace.ledger.standing
+    redacting = [Erasure(workspace, one, clock) for one in standing.unfinished()]
     return [
         *(erasure for erasure in redacting if erasure.redacting),
-        *(Erasure(workspace, one, clock) for one in waiting if one),
+        *(Erasure(workspace, one, clock) for one in standing.unanswered()),
     ]
 
 
@@ -116,6 +110,5 @@ def start(erasure: Erasure, requests: Sequence[str]) -> None:
     """Open a batch, or open it anew: steps done before this event no longer count, they are decided again."""
     ledger, own = erasure.workspace.ledger, erasure.workspace.settings.own
     started = ErasureStarted(requests=tuple(requests), model=own.model if own else None, alias=own.alias if own else None)
-    known = ledger.state().requests
-    received = [known[request].received_at for request in requests if request in known]
+    received = [one.received_at for one in ledger.standing.requests(requests).values()]
     ledger.append(erasure.erasure_id, started, at=erasure.now(after=received))

@@ -126,7 +126,7 @@ def frame(
 ) -> facts.Frame:
     """What every certificate states, whatever came of the requests."""
     workspace = erasure.workspace
-    listed = sorted(bytes.fromhex(token) for token in workspace.ledger.state().suppressed())
+    listed = [bytes.fromhex(token) for token in workspace.ledger.standing.suppressed()]
     position, head = workspace.ledger.head()
     held, extended = decisions.on_record(workspace, [request.request_id for request in requests])
     return facts.Frame(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from unlearning.certificate.facts import Extension, Hold, Recipient
 from unlearning.domain import clocks, hashing, lifecycle
@@ -44,6 +44,8 @@ from unlearning.stores.git import plumbing
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
     from unlearning.project.workspace import Workspace
+
+D = TypeVar("D", Hold, Extension)
 
 LOCK = "decisions"
 """Held by whoever decides about a request, and by the steps that a decision must not overtake: redaction and purge."""
@@ -79,7 +81,7 @@ def hold(
 
     def check(request: ErasureRequest) -> None:
         _check_tracked(workspace, paths)
-        if request_id in workspace.ledger.state().holds:
+        if request_id in workspace.ledger.standing.held().holds:
             raise OnHold(f"{request_id} is on hold already; `unlearn release {request_id}` ends the hold")
         if request.state in lifecycle.ENDED or _purging(workspace, request.erasure_id):
             raise Refused(f"{request_id} cannot be held: its purge has begun or is over, so there is nothing left to keep")
@@ -95,7 +97,7 @@ def release(workspace: Workspace, request_id: str, *, now: datetime, reason: str
     """
 
     def check(_request: ErasureRequest) -> None:
-        if request_id not in workspace.ledger.state().holds:
+        if request_id not in workspace.ledger.standing.held().holds:
             raise OnHold(f"{request_id} is not on hold; `unlearn status` lists the requests that are")
 
     return _decide(workspace, request_id, RequestReleased(reason=_said(reason)), now=now, check=check)
@@ -135,9 +137,9 @@ def approve(workspace: Workspace, request_id: str, *, by: str, now: datetime) ->
     by: who approves, in words, for ledger and certificate.
     """
     known = _request(workspace, request_id)
-    for each in workspace.ledger.state().requests.values():
-        if each.erasure_id == known.erasure_id:
-            _require_unnamed(workspace, each, by)
+    batch = workspace.ledger.standing.of_erasure(known.erasure_id) if known.erasure_id else [known]
+    for each in batch:
+        _require_unnamed(workspace, each, by)
     with workspace.ledger.exclusive(LOCK):
         state = _request(workspace, request_id).state
         if state != "awaiting_approval" or known.erasure_id is None:
@@ -211,14 +213,15 @@ def readmit(
     asked = receive.known_as(workspace, identifiers) if identifiers else []
     tokens = [hashing.keyed(key, asked) for key in (workspace.keys.index, workspace.keys.suppression)]
     with workspace.ledger.exclusive(LOCK):
-        state = workspace.ledger.state()
+        standing = workspace.ledger.standing
         people = {(index.hex(), hidden.hex()) for index, hidden in zip(*tokens, strict=True)}
-        people |= {state.person_of(one.request_id) for one in requests.chosen(workspace, request_ids)} if request_ids else set()
-        found = {person: state.of_person(*person) for person in sorted(people)}
+        by_id = requests.chosen(workspace, request_ids) if request_ids else []
+        people |= {(one.request.token, one.hidden) for one in standing.groups({one.group for one in by_id}).values()}
+        found = {person: standing.person(*person) for person in sorted(people)}
         # Under a key that was rotated one person has several tokens, and the same requests.
-        theirs = {tuple(one.request_id for one in each) or person: each for person, each in found.items()}.values()
-        _require_erased(workspace, theirs)
-        due = [[one for one in each if one.state in lifecycle.ERASED and not _let_in(state, one)] for each in theirs]
+        theirs = {tuple(one.request.request_id for one in each) or person: each for person, each in found.items()}.values()
+        _require_erased(workspace, [[one.request for one in each] for each in theirs])
+        due = [[one.request for one in each if one.stays_away] for each in theirs]
         erased = [one for each in due for one in each]
         for one in erased:
             _require_unnamed(workspace, one, reason)
@@ -227,10 +230,6 @@ def readmit(
             workspace.ledger.append_all([(one.request_id, fact) for one in erased], at=now)
     named, already = tuple(one.request_id for one in erased), sum(not each for each in due)
     return LetIn(dry_run=dry_run, requests=named, people=len(due) - already, already=already)
-
-
-def _let_in(state: lifecycle.State, request: ErasureRequest) -> bool:
-    return state.groups[request.request_id].readmitted is not None
 
 
 def _require_erased(workspace: Workspace, people: Collection[Sequence[ErasureRequest]]) -> None:
@@ -252,14 +251,13 @@ def _require_erased(workspace: Workspace, people: Collection[Sequence[ErasureReq
 
 def told(workspace: Workspace, request_ids: Iterable[str]) -> tuple[Recipient, ...]:
     """Who was told about these requests, as a certificate states them."""
-    wanted = set(request_ids)
-    events = (event for event in workspace.ledger.of(RecipientTold) if event.subject in wanted)
+    events = workspace.ledger.of(RecipientTold, subjects=request_ids)
     return tuple(Recipient(event.fact.recipient, event.at) for event in events)
 
 
 def expire(workspace: Workspace, *, now: datetime) -> list[str]:
     """Release every hold whose last day has passed; the requests that go on."""
-    held = workspace.ledger.state().holds
+    held = workspace.ledger.standing.held().holds
     over = [name for name, hold in held.items() if hold.until is not None and hold.until <= now]
     for name in over:
         release(workspace, name, now=now, reason=EXPIRED)
@@ -277,10 +275,8 @@ def require_free(erasure_id: str, requests: Iterable[ErasureRequest]) -> None:
 
 def on_record(workspace: Workspace, request_ids: Iterable[str]) -> tuple[tuple[Hold, ...], tuple[Extension, ...]]:
     """The holds and extensions of these requests, as a certificate states them."""
-    wanted, made, extensions = set(request_ids), dict[str, list[Hold]](), []
-    for event in workspace.ledger.events(kinds=(RequestHeld, RequestReleased, RequestExtended)):
-        if event.subject not in wanted:
-            continue
+    made, extensions = dict[str, list[Hold]](), []
+    for event in workspace.ledger.events(subjects=request_ids, kinds=(RequestHeld, RequestReleased, RequestExtended)):
         holds = made.setdefault(event.subject, [])
         match event.fact:
             case RequestHeld() as held:
@@ -317,20 +313,29 @@ class Shown:
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
     """These requests, each with the holds and the extension of its group."""
-    state = workspace.ledger.state()
-    late = {one.request_id for one in lifecycle.overdue(state.requests, now)}
-    held, extended = on_record(workspace, {one.group for one in requests})
+    groups = workspace.ledger.standing.groups({one.group for one in requests})
+    late = {one.request_id for one in lifecycle.overdue({one.request_id: one for one in requests}, now)}
+    on_hold, extensions = on_record(workspace, groups)
+    held, extended = _by_request(on_hold), _by_request(extensions)
+    residuals = left.listed(workspace, [one for one in requests if one.state in ("completed_with_residuals", "not_found")])
     return [
         Shown(
             request=one,
             overdue=one.request_id in late,
-            holds=tuple(each for each in held if each.request_id == one.group),
-            extension=next((each for each in extended if each.request_id == one.group), None),
-            residuals=left.certified(workspace, [one]) if one.state in ("completed_with_residuals", "not_found") else (),
-            readmitted=state.groups[one.group].readmitted,
+            holds=tuple(held.get(one.group, ())),
+            extension=next(iter(extended.get(one.group, ())), None),
+            residuals=residuals.get(one.request_id, ()),
+            readmitted=groups[one.group].readmitted,
         )
         for one in requests
     ]
+
+
+def _by_request(found: Iterable[D]) -> dict[str, list[D]]:
+    made: dict[str, list[D]] = {}
+    for one in found:
+        made.setdefault(one.request_id, []).append(one)
+    return made
 
 
 def _decide(workspace: Workspace, request_id: str, made: RequestFact, *, now: datetime, check: Check) -> ErasureRequest:
@@ -344,12 +349,10 @@ def _decide(workspace: Workspace, request_id: str, made: RequestFact, *, now: da
 
 def _request(workspace: Workspace, request_id: str) -> ErasureRequest:
     """The request; raises WrongUse for a duplicate, whose group decides."""
-    known = workspace.ledger.state().requests
-    if request_id not in known:
-        raise requests.unknown([request_id])
-    if known[request_id].group != request_id:
-        raise WrongUse(f"{request_id} joined the first request of its person; decide about that one, {known[request_id].group}")
-    return known[request_id]
+    [known] = requests.chosen(workspace, [request_id])
+    if known.group != request_id:
+        raise WrongUse(f"{request_id} joined the first request of its person; decide about that one, {known.group}")
+    return known
 
 
 def _require_unnamed(workspace: Workspace, request: ErasureRequest, words: str) -> None:

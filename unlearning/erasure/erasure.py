@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -46,6 +46,7 @@ class Erasure:
     workspace: Workspace
     erasure_id: str
     clock: Clock = utc_now
+    _read: list[Event[Fact]] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def now(self, *, after: Iterable[datetime] = ()) -> datetime:
         """The present moment, never before what happened to this erasure or before `after`.
@@ -56,8 +57,11 @@ class Erasure:
 
     @property
     def events(self) -> list[Event[Fact]]:
-        """Everything that happened to it, attempts that were given up included."""
-        return self.workspace.ledger.events(subject=self.erasure_id)
+        """Everything that happened to it, attempts that were given up included; what was read is not read again."""
+        known = [*self._read]
+        known += self.workspace.ledger.events(subject=self.erasure_id, after=known[-1].seq if known else 0)
+        self._read[:] = known
+        return known
 
     @property
     def progress(self) -> Progress:
@@ -125,7 +129,7 @@ class Erasure:
     @property
     def requests(self) -> tuple[ErasureRequest, ...]:
         """The batch."""
-        known = self.workspace.ledger.state().requests
+        known = self.workspace.ledger.standing.requests(self.started.requests)
         return tuple(known[request_id] for request_id in self.started.requests)
 
     @property

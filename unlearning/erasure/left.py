@@ -19,15 +19,21 @@ if TYPE_CHECKING:
 
 def certified(workspace: Workspace, requests: Iterable[ErasureRequest]) -> tuple[Residual, ...]:
     """What the newest certificates of these requests list, each place once."""
-    newest = {event.subject: event.fact for event in workspace.ledger.of(CertificateIssued)}
+    return left(*listed(workspace, requests).values())
+
+
+def listed(workspace: Workspace, requests: Iterable[ErasureRequest]) -> dict[str, tuple[Residual, ...]]:
+    """Request → what its newest certificate lists."""
     # Who was not found is answered alone, whatever became of the others of the erasure.
-    names = dict.fromkeys(one.request_id if one.state == "not_found" else one.erasure_id for one in requests)
-    return left(*(newest[name].left for name in names if name in newest))
+    answered = {one.request_id: one.request_id if one.state == "not_found" else one.erasure_id or "" for one in requests}
+    events = workspace.ledger.of(CertificateIssued, subjects=set(answered.values()))
+    newest = {event.subject: event.fact.left for event in events}
+    return {request: newest[name] for request, name in answered.items() if name in newest}
 
 
 def models(workspace: Workspace, tokens: Collection[str]) -> tuple[Residual, ...]:
     """Versions that these people shaped and nothing here can make again: no search of places sees that, their erasures do."""
-    erased = [one for one in workspace.ledger.state().requests.values() if one.token in tokens and one.state in ERASED]
+    erased = [one for one in workspace.ledger.standing.of_people(tokens) if one.state in ERASED]
     names = dict.fromkeys(one.erasure_id for one in erased if one.erasure_id)
     return left(*(tuple(elsewhere(Erasure(workspace, name))) for name in names))
 

@@ -76,8 +76,7 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
 def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureRequest]:
     """The named requests, or all whose erasure reached its purge."""
     if not requests:
-        everyone = workspace.ledger.state().requests.values()
-        return [one for one in everyone if one.state in ERASED]
+        return workspace.ledger.standing.in_states(ERASED)
     named = chosen(workspace, requests)
     if early := [one for one in named if one.state not in ERASED]:
         listed = ", ".join(f"{one.request_id} ({one.state})" for one in early)
@@ -87,7 +86,8 @@ def _purgeable(workspace: Workspace, requests: Sequence[str]) -> list[ErasureReq
 
 def _without_held(workspace: Workspace, people: Sequence[ErasureRequest]) -> tuple[list[ErasureRequest], list[Residual]]:
     """Those whose data may go, and what is said of the others: they came back, and their new request is on hold."""
-    held = {one.token for one in workspace.ledger.state().requests.values() if one.state == "on_hold"}
+    theirs = workspace.ledger.standing.of_people({one.token for one in people})
+    held = {one.token for one in theirs if one.state == "on_hold"}
     kept = {one.token for one in people} & held
     said = Residual(
         place="people with a legal hold",

@@ -10,6 +10,7 @@ import numpy as np
 
 from unlearning.domain.events import DataRedacted, PlanMade
 from unlearning.erasure.search import Search, search
+from unlearning.project import suppression
 from unlearning.project.people import people_of
 from unlearning.project.training.registration import record_of
 from unlearning.project.training.training_set import TrainingSet, take, training_set
@@ -60,9 +61,9 @@ class RecordSets:
     def retain(self) -> TrainingSet:
         """The retained training records."""
         workspace, plan = self.erasure.workspace, self.erasure.plan
-        exclude = workspace.ledger.state().suppressed_index_tokens(plan.suppressed_upto)
         train, person = self.erasure.own.train, workspace.recipe.person
         people = people_of(workspace, workspace.path(train), person, named=train)
+        exclude = suppression.suppressed(workspace, people, plan.suppressed_upto)
         table = tables.read(workspace.path(train), person=person, named=train)
         return training_set(workspace, table, people, exclude=exclude)
 

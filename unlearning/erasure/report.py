@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from unlearning.domain import lifecycle
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, ShapedVersion, ShardImpact
 from unlearning.domain.events import (
@@ -53,6 +52,9 @@ STEPS: dict[type[Fact], str] = {
     CertificateIssued: "certify",
 }
 """Ledger event → the step that wrote it."""
+
+_RENEWED = 5
+"""So many certificates, renewed ones among them, are looked through for each erasure that is wanted."""
 
 _WAITED = 3.0
 """An erasure that took so many times what its steps did has waited for somebody, or was killed and started again."""
@@ -221,7 +223,8 @@ def estimated(workspace: Workspace, impact: Impact) -> Estimate:
 
 def _former(workspace: Workspace) -> Iterator[cost.Former]:
     """The latest erasures that ended, without those that waited for somebody or were killed in between."""
-    ended = dict.fromkeys(event.subject for event in workspace.ledger.of(CertificateIssued))
+    issued = workspace.ledger.of(CertificateIssued, last=_RENEWED * cost.LOOKED_AT)
+    ended = dict.fromkeys(event.subject for event in issued if event.fact.decision != "not_found")
     for erasure in [Erasure(workspace, one) for one in ended][-cost.LOOKED_AT :]:
         at = {type(event.fact): event.at for event in reversed(erasure.progress.events)}
         if PlanMade not in at or not erasure.plan.tokens:
@@ -252,8 +255,7 @@ def duration(took_s: float) -> str:
 
 def stopped(workspace: Workspace) -> str:
     """After which step of an unfinished erasure somebody stopped it."""
-    requests = [one for one in workspace.ledger.state().requests.values() if one.state not in lifecycle.ENDED]
-    unfinished = [Erasure(workspace, one) for one in dict.fromkeys(one.erasure_id for one in requests) if one]
+    unfinished = [Erasure(workspace, one) for one in workspace.ledger.standing.unfinished()]
     kinds = [type(event.fact) for erasure in unfinished for event in erasure.progress.events]
     done = [STEPS[kind] for kind in kinds if kind in STEPS]
     if not done:

@@ -20,7 +20,7 @@ import numpy as np
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import IdentifierError, UnlearningError
-from unlearning.domain.events import Purged, RequestReceived
+from unlearning.domain.events import Purged
 from unlearning.domain.hashing import PART
 from unlearning.domain.traces import Residual
 from unlearning.erasure import kept, whole_look
@@ -175,18 +175,18 @@ def _note(contents: Contents, seen: Seen, thing: Thing) -> bool | None:
 def _set_lists_aside(workspace: Workspace, seen: Seen) -> None:
     """A list of people who asked, left where it was handed in from, is no trace of theirs in data: it is said apart."""
     here = seen.held.get(FILES, {})
-    asked = {event.fact.token for event in workspace.ledger.of(RequestReceived)}
-    seen.handed_in = [name for name in here if _is_list(workspace, name, asked)]
+    seen.handed_in = [name for name in here if _is_list(workspace, name)]
     if here:
         seen.held[FILES] = {name: None for name in here if name not in seen.handed_in}
 
 
-def _is_list(workspace: Workspace, name: str, asked: Collection[str]) -> bool:
+def _is_list(workspace: Workspace, name: str) -> bool:
     """Every line of the file is an identifier of somebody who asked, and nothing else stands in it."""
     kind, key = workspace.settings.subject.identifier, workspace.keys.index
     try:
         lines = [line for one in workspace.path(name).read_text("utf-8-sig").splitlines() if (line := one.strip())]
-        return bool(lines) and {token.hex() for token in hashing.tokens(lines, kind, keys=[key])[0]} <= set(asked)
+        tokens = {token.hex() for token in hashing.tokens(lines, kind, keys=[key])[0]}
+        return bool(tokens) and tokens <= workspace.ledger.standing.asked(tokens)
     except (OSError, UnicodeDecodeError, IdentifierError):
         return False
 

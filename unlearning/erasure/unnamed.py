@@ -112,7 +112,7 @@ def _telling(span: str) -> bool:
 
 def _known(workspace: Workspace, tokens: frozenset[str]) -> frozenset[str]:
     """Those of the tokens that are somebody's: in an indexed version, in a table that is not indexed yet, in a request."""
-    asked = {request.token for request in workspace.ledger.state().requests.values()}
+    asked = workspace.ledger.standing.asked(tokens)
     indexed = frozenset().union(*shaped.holding(workspace, tokens).values()) if tokens else frozenset()
     here: set[str] = set()
     for path, person in Holdings.of(workspace).tables.items():

@@ -44,6 +44,7 @@ from unlearning.traces.within_reach import Reach
 if TYPE_CHECKING:
     from unlearning.domain.clocks import Clock
     from unlearning.project.workspace import Workspace
+    from unlearning.stores.sql.standing import Standing
 
 SHAPED = "unlearning.shaped_by_erased"
 """Tag of a version that was registered after the erasure of somebody who shaped it."""
@@ -113,15 +114,15 @@ class Round:
     @cached_property
     def tokens(self) -> frozenset[str]:
         """Index tokens of everyone who was ever erased."""
-        state = self.workspace.ledger.state()
-        return state.erased_index_tokens.union(state.readmitted)
+        standing = self.workspace.ledger.standing
+        return standing.erased()[1].union(standing.readmitted().readmitted)
 
     @cached_property
     def named(self) -> frozenset[ModelVersion]:
         """Versions that an erasure found when it began: its plan, its purge and its certificate speak of them."""
         ledger = self.workspace.ledger
-        finished = {request.erasure_id for request in ledger.state().erased_requests}
-        latest = {event.subject: event.fact.impact for event in ledger.of(ImpactAssessed) if event.subject in finished}
+        finished = ledger.standing.finished()
+        latest = {event.subject: event.fact.impact for event in ledger.of(ImpactAssessed, subjects=finished)}
         return frozenset(one.model for impact in latest.values() for one in impact.model_versions)
 
     def tainted(self) -> dict[ModelVersion, str]:
@@ -174,8 +175,7 @@ def _holds(this: Round) -> Iterator[Sighting]:
 
 
 def _deadlines(this: Round) -> Iterator[Sighting]:
-    known = this.workspace.ledger.state().requests
-    for request in lifecycle.overdue(known, this.clock()):
+    for request in this.workspace.ledger.standing.overdue(this.clock()):
         if not this.workspace.ledger.of(RequestOverdue, subject=request.request_id):
             this.record(request.request_id, RequestOverdue(due_at=request.due_at, state=request.state))
         why = f"due {request.due_at:%Y-%m-%d}, and still {request.state}"
@@ -314,12 +314,12 @@ def _tables(this: Round) -> Iterator[Sighting]:
             done = f"{len(opened)} new requests, {len(found.people) - len(opened)} open already"
             yield Sighting("data", path, "reported", f"{found}; {done}", AGAIN)
         else:
-            yield _proposed(path, found, workspace.ledger.state())
+            yield _proposed(path, found, workspace.ledger.standing)
 
 
-def _proposed(path: str, found: suppression.Return, state: lifecycle.State) -> Sighting:
-    theirs = [state.of_person(index, hidden) for hidden, index in found.people]
-    undecided = tuple(sorted(each[-1].request_id for each in theirs if each[-1].state in lifecycle.ENDED))
+def _proposed(path: str, found: suppression.Return, standing: Standing) -> Sighting:
+    theirs = [standing.person(index, hidden)[-1].request for hidden, index in found.people]
+    undecided = tuple(sorted(one.request_id for one in theirs if one.state in lifecycle.ENDED))
     if not undecided:
         return Sighting("data", path, "reported", f"{found}; {len(theirs)} requests open already", AGAIN)
     named = "".join(f" --request {one}" for one in undecided[:SHOWN])
@@ -366,9 +366,7 @@ def _deleted(this: Round, reach: Reach, found: Mapping[str, Sequence[Trace]]) ->
 
 def _purged_tokens(this: Round) -> frozenset[str]:
     """Who may be deleted everywhere: their purge is over, and no newer request of theirs is open or on hold."""
-    known = this.workspace.ledger.state().requests.values()
-    waiting = {request.token for request in known if request.state not in lifecycle.ENDED}
-    return frozenset(r.token for r in known if r.state.startswith("completed")) - waiting
+    return this.workspace.ledger.standing.purged()
 
 
 _COMES_BACK = (ObjectPlace, RunCachePlace, CheckpointPlace)

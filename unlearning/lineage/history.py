@@ -69,7 +69,7 @@ def kept(workspace: Workspace, past: Callable[[], Past]) -> dict[str, frozenset[
 
     past: asked for only under a hold, because reading it takes long.
     """
-    held = workspace.ledger.state().kept
+    held = workspace.ledger.standing.held().kept
     if not held:
         return {}
     history, stores = past(), object_stores(workspace.data)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from unlearning.domain import lifecycle
 from unlearning.domain.lifecycle import Readmission
 from unlearning.stores.dvc.objects import object_stores, with_files
 from unlearning.stores.git import plumbing
@@ -31,13 +30,12 @@ class Readmitted:
     @cached_property
     def since(self) -> Mapping[str, Readmission]:
         """Index token → the decision."""
-        return self.workspace.ledger.state().readmitted
+        return self.workspace.ledger.standing.readmitted().readmitted
 
     @cached_property
     def alone(self) -> frozenset[str]:
         """Those of them without a new request: once they ask again, all of theirs is searched for."""
-        asking = {one.token for one in lifecycle.open_requests(self.workspace.ledger.state().requests)}
-        return frozenset(self.since) - asking
+        return frozenset(self.since) - self.workspace.ledger.standing.open_groups(self.since).keys()
 
     @cached_property
     def objects(self) -> dict[str, frozenset[str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import ModelRecord, ShapedVersion
 from unlearning.domain.events import AdoptedPromoted
+from unlearning.domain.lifecycle import State
 from unlearning.domain.planning import impact
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.lineage import graph
@@ -33,12 +34,11 @@ def shaped_by(
     workspace: Workspace, holders: Mapping[str, frozenset[str]], model: str | None = None, *, deleted: bool | None = None
 ) -> list[tuple[ModelRecord, frozenset[str]]]:
     """Every version trained here, of one model or of any, that people shaped. holders: data digest → tokens found in it."""
-    state = workspace.ledger.state()
-    shaped = (
-        (record, impact.shaped_by(record, holders, state.suppressed_index_tokens(record.suppressed_upto)))
-        for record in workspace.lineage.models(model, deleted=deleted)
-        if holders.get(record.data.digest)
-    )
+    records = [one for one in workspace.lineage.models(model, deleted=deleted) if holders.get(one.data.digest)]
+    people = frozenset().union(*(holders[one.data.digest] for one in records))
+    theirs = workspace.ledger.standing.people(people) if people else State()
+    out = {upto: theirs.suppressed_index_tokens(upto) for upto in {one.suppressed_upto for one in records}}
+    shaped = ((record, impact.shaped_by(record, holders, out[record.suppressed_upto])) for record in records)
     return [(record, tokens) for record, tokens in shaped if tokens]
 
 
@@ -78,7 +78,7 @@ def by_erased(workspace: Workspace, *, also: Iterable[str] = ()) -> tuple[list[M
 
     Of people who were let in again, those of before. also: more people.
     """
-    readmitted, people = Readmitted(workspace), frozenset(also) | workspace.ledger.state().erased_index_tokens
+    readmitted, people = Readmitted(workspace), frozenset(also) | workspace.ledger.standing.erased()[1]
     again = frozenset(readmitted.since) - people
     here = [*shaped(workspace, people), *shaped(workspace, again, readmitted=readmitted)]
     trained = list(dict.fromkeys(record.model for record in here))

@@ -28,11 +28,11 @@ _TRIED = 3
 
 def books(workspace: Workspace) -> None:
     """Raises Unavailable when the ledger or the lineage is empty and the other one is not: one of their addresses is wrong."""
-    trained, known = workspace.ledger.of(ModelTrained), workspace.lineage.models(deleted=None)
+    trained, known = workspace.ledger.count(ModelTrained), workspace.lineage.models(deleted=None)
     if trained and not known:
         raise Unavailable(
             f"the lineage ({without_password(workspace.settings.stores.lineage)}) is empty, and the ledger knows "
-            f"{len(trained)} trainings; restore it, or correct stores.lineage"
+            f"{trained} trainings; restore it, or correct stores.lineage"
         )
     if known and workspace.ledger.head()[0] == 0:
         raise Unavailable(

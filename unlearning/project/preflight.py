@@ -254,7 +254,7 @@ def _deleting(workspace: Workspace) -> Iterator[UnlearningError]:
 
 def _clock(workspace: Workspace) -> Iterator[UnlearningError]:
     """Deadlines count from what it says."""
-    last = workspace.ledger.events()[-1:]
+    last = workspace.ledger.events(last=1)
     if last and (now := utc_now()) < last[0].at:
         yield ProjectError(f"this machine's clock says {now:%Y-%m-%d %H:%M}, before the last event of the ledger; set it right")
 

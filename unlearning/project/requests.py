@@ -25,9 +25,9 @@ def unknown(request_ids: Iterable[str]) -> NotFound:
 
 def chosen(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
     """The named requests, or every open one; raises NotFound for an unknown id."""
-    known = workspace.ledger.state().requests
     if not request_ids:
-        return list(lifecycle.open_requests(known))
+        return workspace.ledger.standing.open()
+    known = workspace.ledger.standing.requests(request_ids)
     if missing := [one for one in request_ids if one not in known]:
         raise unknown(missing)
     return [known[one] for one in request_ids]

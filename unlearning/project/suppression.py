@@ -7,23 +7,23 @@ list goes on working when the index is retired, and when either key is rotated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import SubjectsReturned
 from unlearning.domain.events import SubjectReturned
 from unlearning.project.people import people_of
-from unlearning.stores.rolls import among
+from unlearning.stores.rolls import among, unpacked
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from unlearning.domain.events import Event
-    from unlearning.domain.lifecycle import State
     from unlearning.project.workspace import Workspace
     from unlearning.stores.rolls import Roll
 
@@ -67,22 +67,18 @@ class Listed:
     index: frozenset[str]
     """Index tokens of the same people."""
 
-    def __bool__(self) -> bool:
-        return bool(self.hidden or self.index)
-
     def has(self, hidden: str, index: str) -> bool:
         """The person with these two tokens is on it."""
         return hidden in self.hidden or index in self.index
 
 
-def erased(state: State) -> Listed:
+Ask = Callable[[Collection[str], Collection[str]], tuple[frozenset[str], frozenset[str]]]
+"""(suppression tokens, index tokens) → those of them that a list has."""
+
+
+def erased(workspace: Workspace) -> Listed:
     """Everyone who was erased."""
-    return Listed(state.erased, state.erased_index_tokens)
-
-
-def suppressed(state: State, upto: int) -> Listed:
-    """Everyone to be left out of training, as of ledger position `upto`."""
-    return Listed(state.suppressed(upto), state.suppressed_index_tokens(upto))
+    return Listed(*workspace.ledger.standing.erased())
 
 
 def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
@@ -91,8 +87,13 @@ def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
     return [token.hex() for token in tokens]
 
 
-def listed(who: Roll, people: Listed) -> dict[str, str]:
-    """The people of a table who are on the list: index token → suppression token."""
+def suppressed(workspace: Workspace, who: Roll, upto: int) -> dict[str, str]:
+    """The people of a table to be left out of training, as of ledger position `upto`: index token → suppression token."""
+    return _listed(who, partial(workspace.ledger.standing.suppressed_among, upto=upto))
+
+
+def _listed(who: Roll, ask: Ask) -> dict[str, str]:
+    people = Listed(*ask(*([one.hex() for one in unpacked(tokens)] for tokens in (who.hidden, who.tokens))))
     here = among(who.hidden, people.hidden) | among(who.tokens, people.index)
     pairs = zip(who.tokens[here], who.hidden[here], strict=True)
     return {index.tobytes().hex(): token.tobytes().hex() for index, token in pairs}
@@ -104,11 +105,11 @@ def look(workspace: Workspace, path: str, person: str) -> Return | None:
     person: the column that says whose record it is.
     """
     file = workspace.path(path)
-    wanted = erased(workspace.ledger.state())
-    if not wanted or not file.exists():
+    standing = workspace.ledger.standing
+    if not standing.any_erased() or not file.exists():
         return None
     who = people_of(workspace, file, person, named=path)
-    here = listed(who, wanted)
+    here = _listed(who, standing.erased_among)
     return _return(workspace, path, here, who.mask(here)) if here else None
 
 

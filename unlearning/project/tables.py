@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import KeyFileError, NotFound, RecipeError
-from unlearning.domain.events import RequestReceived
 from unlearning.domain.versions import DataVersion
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import Present, people_of
@@ -23,8 +22,9 @@ if TYPE_CHECKING:
 def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
     """Raises KeyFileError when these tokens, or those of the index, were made with another key: nobody would be found."""
     here = hashing.key_id(workspace.keys.index)
-    received = [event for event in workspace.ledger.of(RequestReceived) if event.fact.token in tokens]
-    if others := sorted(event.subject for event in received if event.fact.index_key not in (None, here)):
+    if others := sorted(
+        event.subject for event in workspace.ledger.received(tokens) if event.fact.index_key not in (None, here)
+    ):
         raise KeyFileError(
             f"{', '.join(others)}: came under another index key than the present one, {here}, which finds nobody by it. "
             "Restore that key; or take the request back with `unlearn cancel REQUEST` and record the person again"

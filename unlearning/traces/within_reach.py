@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.domain import hashing
 from unlearning.domain.environ import PREFECT_API_URL, PREFECT_HOME
 from unlearning.domain.events import DataRedacted, TracesFound
-from unlearning.domain.lifecycle import ENDED, ERASED
+from unlearning.domain.lifecycle import ENDED
 from unlearning.domain.traces import Found, Place, Residual, Trace, Wanted
 from unlearning.lineage import run_trees, shaped, sources
 from unlearning.lineage.history import Past, kept
@@ -202,7 +202,8 @@ class Reach:
 
     def _before_a_purge(self, tokens: frozenset[str]) -> dict[str, Any]:
         """What `Wanted` says of people whom no purge may touch yet: who was not erased, who is kept by a hold."""
-        known, done = self.workspace.ledger.state().requests.values(), erased(self.workspace)
+        standing = self.workspace.ledger.standing
+        known, done = standing.of_people(tokens), standing.reached_purge(tokens)
         held = tokens & {one.token for one in known if one.state == "on_hold"}
         asking = tokens & {one.token for one in known if one.state not in ENDED} - done - held
         nobody = tokens - held - asking - done
@@ -252,8 +253,8 @@ def remembered_as(place: Place) -> str:
 
 def erased(workspace: Workspace, request_ids: Collection[str] = ()) -> frozenset[str]:
     """Tokens of everyone whose erasure reached its purge, or of the named requests."""
-    requests = workspace.ledger.state().requests.values()
-    return frozenset(one.token for one in requests if (one.request_id in request_ids if request_ids else one.state in ERASED))
+    standing = workspace.ledger.standing
+    return frozenset(one.token for one in standing.requests(request_ids).values()) if request_ids else standing.reached_purge()
 
 
 def _tables(reach: Reach) -> list[Place]:
@@ -368,7 +369,7 @@ def _dvc(reach: Reach) -> list[Place]:
 
 
 def _last_redaction(workspace: Workspace) -> float:
-    events = workspace.ledger.of(DataRedacted)
+    events = workspace.ledger.of(DataRedacted, last=1)
     return events[-1].at.timestamp() if events else 0.0
 
 

@@ -73,6 +73,11 @@ def test_events_are_found_by_subject_and_by_kind(ledger: SqlLedger) -> None:
     assert [event.seq for event in ledger.events(kinds=[VersionFlagged, LineageNotSent])] == [4, 5]
     assert [event.seq for event in ledger.of(VersionFlagged, subject="subject-0")] == [5]
     assert ledger.events(kinds=[]) == []
+    assert [event.seq for event in ledger.events(subject="subject-1", after=1)] == [3, 4]
+    assert [event.seq for event in ledger.events(last=2)] == [4, 5]
+    assert [event.seq for event in ledger.of(VersionFlagged, last=1)] == [5]
+    assert [event.seq for event in ledger.of(VersionFlagged, subjects=["subject-0", "nobody"])] == [5]
+    assert (ledger.count(VersionFlagged), ledger.count(LineageNotSent)) == (2, 0)
 
 
 def test_moments_are_kept_in_utc_to_the_microsecond(ledger: SqlLedger) -> None:
@@ -169,6 +174,7 @@ def test_a_chain_written_anew_is_found_by_whoever_kept_a_hash(ledger: SqlLedger,
     three_events(ledger)
     head = ledger.head()
     tamper(engine, "DELETE FROM ledger_event")
+    tamper(engine, "DELETE FROM ledger_projection")
     for _ in range(4):
         ledger.append("s", Unknown("Forged", {}), at=NOON)
     assert ledger.verify() == []

@@ -17,7 +17,12 @@ def test_opening_a_database_twice_applies_each_migration_once(database_url: str,
         engine = database.connect(database_url, tmp_path)
         with engine.connect() as connection:
             rows = connection.exec_driver_sql("SELECT number, name FROM unlearning_migration").fetchall()
-        assert [tuple(row) for row in rows] == [(1, "first tables"), (2, "keys of the index"), (3, "runs that following read")]
+        assert [tuple(row) for row in rows] == [
+            (1, "first tables"),
+            (2, "keys of the index"),
+            (3, "runs that following read"),
+            (4, "what follows from the ledger"),
+        ]
         engine.dispose()
 
 

@@ -63,11 +63,13 @@ def countersign(certificate: Path, key: Path, operator: Path, as_json: bool) -> 
 @click.command()
 @project
 @click.option("--head", "heads", multiple=True, metavar="POSITION:HASH", help="A head that you noted; repeat for several.")
-def audit(root: Path, as_json: bool, heads: Sequence[str]) -> None:
+@click.option("--rebuild", is_flag=True, help="Make anew from the events what commands ask, where the events are intact.")
+def audit(root: Path, as_json: bool, heads: Sequence[str], rebuild: bool) -> None:
     """Check that the ledger is what it was; exits 1 when an event was edited, removed or cut off.
 
     Compares the chain of hashes with the heads noted in model versions' tags, in certificates, and by you. Keep the head that
-    it prints somewhere else.
+    it prints somewhere else. What commands ask, the states that follow from the events, is compared with the events too: where
+    it differs, they refuse until --rebuild.
 
     \b
     Example:  unlearn audit --head 41:5c0d…
@@ -75,7 +77,7 @@ def audit(root: Path, as_json: bool, heads: Sequence[str]) -> None:
     from unlearning.domain.codec import write
     from unlearning.erasure import audit as auditing
 
-    report = auditing.audit(open_project(root), [auditing.parse(head) for head in heads])
+    report = auditing.audit(open_project(root), [auditing.parse(head) for head in heads], rebuild=rebuild)
     answer(as_json, write(report), auditing.lines(report))
     if not report.intact:
         raise click.exceptions.Exit(1)

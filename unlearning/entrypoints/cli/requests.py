@@ -79,8 +79,7 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
     if request_id:
         _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
         return
-    known = workspace.ledger.state().requests.values()
-    _show(workspace, sorted(known, key=_urgency), as_json=as_json)
+    _show(workspace, sorted(workspace.ledger.standing.every(), key=_urgency), as_json=as_json)
 
 
 @click.command()

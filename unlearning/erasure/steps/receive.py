@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from unlearning.domain import clocks, hashing, lifecycle, spellings
+from unlearning.domain import clocks, hashing, spellings
 from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.errors import NeedsReview
 from unlearning.domain.events import Fact, RequestReceived, SubjectSuppressed
-from unlearning.project import suppression
+from unlearning.project import requests, suppression
 from unlearning.project.holdings import ALIAS, Holdings
 from unlearning.project.people import asked, index_tokens, nearby
 from unlearning.project.tables import present
@@ -38,14 +38,14 @@ def receive(
     near = {hashing.fingerprint(one, kind): nearby(workspace, one) for one in asked(workspace, given)}
     index, masked = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
     with workspace.ledger.exclusive("receive"):
-        groups = _open_groups(workspace)
+        groups = workspace.ledger.standing.open_groups(token.hex() for token in index)
         events: list[tuple[str, Fact]] = []
         for inner, token, hidden in zip(people, index, masked, strict=True):
             who = (token.hex(), hidden.hex(), near.get(inner, ()))
             events += _received(workspace, *who, group=groups.get(token.hex()), regulation=regulation, now=now)
         workspace.ledger.append_all(events, at=now)
-    requests = workspace.ledger.state().requests
-    return [requests[subject] for subject, fact in events if isinstance(fact, RequestReceived)]
+    names = [subject for subject, fact in events if isinstance(fact, RequestReceived)]
+    return requests.chosen(workspace, names) if names else []
 
 
 def known_as(workspace: Workspace, identifiers: Iterable[str], here: Present | None = None) -> list[bytes]:
@@ -80,9 +80,9 @@ def remarks(workspace: Workspace, identifiers: Sequence[str], made: Sequence[Era
     identifiers: those that `made` were made of.
     """
     typed = asked(workspace, identifiers)
-    requests, said, first = {one.token: one for one in made}, list[str](), dict[str, str]()
+    of_token, said, first = {one.token: one for one in made}, list[str](), dict[str, str]()
     for number, (one, token) in enumerate(zip(typed, index_tokens(workspace, typed), strict=True), 1):
-        where, request = spellings.place(one, number), requests[token]
+        where, request = spellings.place(one, number), of_token[token]
         if token in first:
             said.append(f"{where}: the same person as {first[token]}")
             continue
@@ -100,8 +100,9 @@ def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulatio
 
     people: (suppression token, index token); whoever watches knows no identifiers.
     """
+    people = list(people)
     with workspace.ledger.exclusive("receive"):
-        groups = _open_groups(workspace)
+        groups = workspace.ledger.standing.open_groups(token for _, token in people)
         events: list[tuple[str, Fact]] = []
         for hidden, token in people:
             if token not in groups:
@@ -115,12 +116,7 @@ def reopen_returned(workspace: Workspace, *, regulation: Regulation, now: dateti
     found = [suppression.look(workspace, path, person) for path, person in Holdings.of(workspace).tables.items()]
     back = {person for one in found if one for person in one.people}
     made = reopen(workspace, sorted(back), regulation=regulation, now=now)
-    requests = workspace.ledger.state().requests
-    return [requests[name] for name in made]
-
-
-def _open_groups(workspace: Workspace) -> dict[str, str]:
-    return {r.token: r.group for r in lifecycle.open_requests(workspace.ledger.state().requests)}
+    return requests.chosen(workspace, made) if made else []
 
 
 def _received(

@@ -48,7 +48,7 @@ def check_table(
     settings, own = workspace.settings, workspace.settings.own
     recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
     table = frame(workspace.path(path), path, person)
-    erased = suppression.erased(workspace.ledger.state())
+    erased = suppression.erased(workspace)
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
     admitted = settings.policy.on_return == "drop" and own is not None and path == own.data.source
     forbidden_here = frozenset() if admitted else erased.hidden | erased.index

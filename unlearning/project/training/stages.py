@@ -150,7 +150,7 @@ def _load(workspace: Workspace, clock: Clock) -> Training:
     version, position = versions[own.data.train], workspace.ledger.head()[0]
     people = people_of(workspace, workspace.path(version.path), person, named=version.path)
     table = tables.read(workspace.path(version.path), person=person, named=version.path)
-    left_out = suppression.listed(people, suppression.suppressed(workspace.ledger.state(), position))
+    left_out = suppression.suppressed(workspace, people, position)
     with tables.about(version.path):
         retain = training_set(workspace, table, people, exclude=left_out.keys())
     # Nothing is recorded before all of it was read: what cannot be used leaves no trace.

@@ -9,37 +9,34 @@ Whoever keeps a (seq, hash) elsewhere, as in a certificate, can see that nothing
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
-from unlearning.domain.errors import Damaged
-from unlearning.domain.events import Event, Fact, decode, encode, kind_of
+from unlearning.domain.errors import Damaged, Unavailable
+from unlearning.domain.events import Event, Fact, RequestReceived, decode, encode, kind_of
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.lifecycle import FOLDED, State
-from unlearning.stores.sql import database
+from unlearning.stores.sql import database, projection
 from unlearning.stores.sql.schema import events as table
+from unlearning.stores.sql.standing import Standing
 
 GENESIS = "0" * 64
 """What the first event names as the one before it."""
 
+_SAID = 20
+"""So many differences of a projection are said; the first is enough to make it anew."""
+
 F = TypeVar("F", bound=Fact)
 _FOLDED = tuple(kind.__name__ for kind in FOLDED)
 
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """How far the ledger was folded."""
-
-    position: int
-    head: str
-    """Hash of that event."""
-    state: State
+progress = logging.getLogger("unlearning.progress")
 
 
 class SqlLedger:
@@ -48,7 +45,7 @@ class SqlLedger:
     def __init__(self, engine: sa.Engine, *, used: Callable[[SqlLedger], object] | None = None) -> None:
         """used: called once, after the first append."""
         self._engine, self._used = engine, used
-        self._seen = _Seen(0, GENESIS, State())
+        self.standing = Standing(self._asking)
 
     @property
     def engine(self) -> sa.Engine:
@@ -73,51 +70,111 @@ class SqlLedger:
             raise ValueError(f"the moment {at.isoformat()} has no time zone; expected an aware datetime")
         moment, events = at.astimezone(UTC), []
         with database.writing(self._engine, "ledger") as connection:
-            seen = self._caught_up(connection)
-            previous = seen.head
-            for seq, (subject, kind, body) in enumerate(wanted, start=seen.position + 1):
+            position, previous = self._projected(connection)
+            for seq, (subject, kind, body) in enumerate(wanted, start=position + 1):
                 sealed = _seal(seq, moment.isoformat(), kind, subject, body, previous)
                 events.append(Event(seq, moment, subject, decode(kind, body, seq=seq), body, previous, sealed))
                 previous = sealed
-            after = seen.state.after(events, fresh=True)
+            projection.follow(connection, events)
             if events:
                 connection.execute(table.insert(), [_row(event) for event in events])
-        self._seen = _Seen(seen.position + len(events), previous, after)
         if events and self._used is not None:
             used, self._used = self._used, None
             used(self)
         return events
 
     def state(self) -> State:
-        """Where every request stands now. Raises Damaged for an event that cannot be read."""
+        """Where every request stands, folded from all events: the slow truth that `standing` is held against.
+
+        Raises Damaged for an event that cannot be read.
+        """
         with database.reading(self._engine) as connection:
-            self._seen = self._caught_up(connection)
-        return self._seen.state
+            return projection.folded(_folded_events(connection))[0]
 
-    def _caught_up(self, connection: sa.Connection) -> _Seen:
-        """What was folded, with the events since; from the beginning when what was folded is not what is stored now."""
-        seen, (position, head) = self._seen, _head(connection)
-        if (position, head) == (seen.position, seen.head):
-            return seen
-        stored = connection.scalar(sa.select(table.c.hash).where(table.c.seq == seen.position))
-        if stored != seen.head:
-            seen = _Seen(0, GENESIS, State())
-        fresh = sa.select(table).where(table.c.seq > seen.position, table.c.kind.in_(_FOLDED)).order_by(table.c.seq)
-        return _Seen(position, head, seen.state.after(map(_event, connection.execute(fresh))))
+    @contextmanager
+    def _asking(self) -> Iterator[sa.Connection]:
+        """One view of the projection, which is made first where there is none. Raises Damaged for one of another ledger."""
+        with database.reading(self._engine) as connection:
+            if projection.stands(connection, *_head(connection)):
+                yield connection
+                return
+        with database.writing(self._engine, "ledger") as connection:
+            self._projected(connection)
+        with database.reading(self._engine) as connection:
+            yield connection
 
-    def events(self, *, subject: str | None = None, kinds: Iterable[type] | None = None) -> list[Event[Fact]]:
-        """Events in order, of one subject and of these kinds when given. Raises Damaged for one that cannot be read."""
-        query = sa.select(table).order_by(table.c.seq)
+    def _projected(self, connection: sa.Connection) -> tuple[int, str]:
+        """The head, once the projection stands there: that of a ledger of an earlier version of this package is made now."""
+        position, head = _head(connection)
+        if not projection.stands(connection, position, head):
+            progress.info("ledger of an earlier version: working out where its requests stand, from %d events, once", position)
+            projection.make(connection, _folded_events(connection), position=position, head=head)
+        return position, head
+
+    def differences(self) -> list[str]:
+        """Where the projection is not what a fresh fold gives, in words; empty when nothing was projected yet.
+
+        Once something was found, whoever asks the projection is refused until `rebuild`. Raises Damaged for an event that
+        cannot be read, Refused for one that cannot follow those before it.
+        """
+        with database.reading(self._engine) as connection:
+            try:
+                if not projection.stands(connection, *_head(connection)):
+                    return []
+                refused = []
+            except Damaged as error:
+                refused = [str(error)]
+            found = list(islice(projection.differences(connection, _folded_events(connection)), _SAID))
+        if found:
+            with suppress(Unavailable), database.writing(self._engine, "ledger") as connection:
+                projection.distrust(connection, found[0])
+        return refused + found
+
+    def rebuild(self) -> None:
+        """The projection anew, from the events. Raises Damaged or Refused, and leaves it as it was, where they do not tell."""
+        with database.writing(self._engine, "ledger") as connection:
+            position, head = _head(connection)
+            projection.make(connection, _folded_events(connection), position=position, head=head)
+
+    def events(
+        self,
+        *,
+        subject: str | None = None,
+        subjects: Iterable[str] | None = None,
+        kinds: Iterable[type] | None = None,
+        after: int = 0,
+        last: int | None = None,
+    ) -> list[Event[Fact]]:
+        """Events in order, of one subject or of several, and of these kinds when given. Raises Damaged for an unreadable one.
+
+        after: only those beyond this position. last: only so many, the newest.
+        """
+        query = sa.select(table).where(table.c.seq > after)
         if subject is not None:
             query = query.where(table.c.subject == subject)
+        if subjects is not None:
+            query = query.where(projection.among(table.c.subject, subjects))
         if kinds is not None:
             query = query.where(table.c.kind.in_([kind.__name__ for kind in kinds]))
+        query = query.order_by(table.c.seq if last is None else table.c.seq.desc()).limit(last)
         with database.reading(self._engine) as connection:
-            return [_event(row) for row in connection.execute(query)]
+            found = [_event(row) for row in connection.execute(query)]
+        return found if last is None else found[::-1]
 
-    def of(self, kind: type[F], *, subject: str | None = None) -> list[Event[F]]:
-        """Events of one kind in order, of one subject when given. Raises Damaged for one that cannot be read."""
-        return cast("list[Event[F]]", self.events(subject=subject, kinds=[kind]))
+    def of(
+        self, kind: type[F], *, subject: str | None = None, subjects: Iterable[str] | None = None, last: int | None = None
+    ) -> list[Event[F]]:
+        """Events of one kind in order, as `events`."""
+        return cast("list[Event[F]]", self.events(subject=subject, subjects=subjects, kinds=[kind], last=last))
+
+    def received(self, tokens: Iterable[str]) -> list[Event[RequestReceived]]:
+        """The receipt of every request of these people, by index token."""
+        return self.of(RequestReceived, subjects=[one.request_id for one in self.standing.of_people(tokens)])
+
+    def count(self, kind: type[Fact]) -> int:
+        """How many events of one kind there are."""
+        with database.reading(self._engine) as connection:
+            return connection.scalar(sa.select(sa.func.count()).where(table.c.kind == kind.__name__)) or 0
 
     def head(self) -> tuple[int, str]:
         """Position and hash of the last event; (0, 64 zeros) while there is none."""
@@ -152,6 +209,12 @@ class SqlLedger:
         Raises Unavailable after `timeout` seconds.
         """
         return database.exclusive(self._engine, name, timeout=timeout)
+
+
+def _folded_events(connection: sa.Connection) -> Iterator[Event[Fact]]:
+    """Everything that the state of a request follows from, in order."""
+    query = sa.select(table).where(table.c.kind.in_(_FOLDED)).order_by(table.c.seq)
+    return map(_event, connection.execute(query).yield_per(1000))
 
 
 def _head(connection: sa.Connection) -> tuple[int, str]:

@@ -24,6 +24,73 @@ events = sa.Table(
     sa.Index("ledger_event_kind", "kind", "seq"),
 )
 
+# What follows from the events, kept in the transaction that appends them: `projection.py` writes it and makes it again.
+
+requests = sa.Table(
+    "ledger_request",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False, comment="of the event that received it"),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("regulation", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Text, nullable=False),
+    sa.Column("due_at", sa.Text, comment="as received"),
+    sa.Column("of", sa.Text, nullable=False, comment="the request that it joined, or its own id"),
+    sa.Index("ledger_request_of", "of"),
+)
+
+groups = sa.Table(
+    "ledger_group",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True, comment="of a person's requests that are decided together, their first one"),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("token", sa.Text, nullable=False),
+    sa.Column("hidden", sa.Text, nullable=False, comment="suppression token"),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("regulation", sa.Text, nullable=False),
+    sa.Column("received_at", sa.Text, nullable=False),
+    sa.Column("due_at", sa.Text),
+    sa.Column("due_s", sa.BigInteger, comment="the same in whole seconds since 1970, to be compared"),
+    sa.Column("erasure", sa.Text),
+    sa.Column("certificate", sa.Text),
+    sa.Column("nearest", sa.Text),
+    sa.Column("hold", sa.Text),
+    sa.Column("redacted", sa.Boolean, nullable=False),
+    sa.Column("extended", sa.Boolean, nullable=False),
+    sa.Column("joined_due_at", sa.Text),
+    sa.Column("suppressed_at", sa.BigInteger),
+    sa.Column("lifted_at", sa.BigInteger),
+    sa.Column("readmitted", sa.Text),
+    sa.Index("ledger_group_token", "token", "seq"),
+    # All that the list of people to be left out is read from: of a long one no row is opened.
+    sa.Index("ledger_group_hidden", "hidden", "suppressed_at", "lifted_at"),
+    sa.Index("ledger_group_erasure", "erasure"),
+    sa.Index("ledger_group_state", "state", "erasure", "certificate"),
+    sa.Index("ledger_group_due", "state", "due_s"),
+    sa.Index("ledger_group_hold", "id", sqlite_where=sa.text("hold IS NOT NULL"), postgresql_where=sa.text("hold IS NOT NULL")),
+    sa.Index(
+        "ledger_group_readmitted",
+        "id",
+        sqlite_where=sa.text("readmitted IS NOT NULL"),
+        postgresql_where=sa.text("readmitted IS NOT NULL"),
+    ),
+)
+
+erasures = sa.Table(
+    "ledger_erasure",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("groups", sa.Text, nullable=False, comment="JSON list, in order"),
+)
+
+projections = sa.Table(
+    "ledger_projection",
+    metadata,
+    sa.Column("position", sa.BigInteger, nullable=False, comment="of the last event that the tables above follow from"),
+    sa.Column("head", sa.Text, nullable=False, comment="its hash"),
+    sa.Column("finding", sa.Text, comment="what an audit found to differ from the events"),
+)
+
 layouts = sa.Table(
     "lineage_layout",
     metadata,
@@ -204,9 +271,14 @@ def _followed_runs(connection: sa.Connection) -> None:
     followed_runs.create(connection, checkfirst=True)
 
 
+def _projections(connection: sa.Connection) -> None:
+    metadata.create_all(connection, tables=[requests, groups, erasures, projections], checkfirst=True)
+
+
 MIGRATIONS = (
     (1, "first tables", _first_tables),
     (2, "keys of the index", _index_keys),
     (3, "runs that following read", _followed_runs),
+    (4, "what follows from the ledger", _projections),
 )
 """Numbered, in order, never edited once released; each runs in one transaction with its own record."""

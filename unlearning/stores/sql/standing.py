@@ -1,0 +1,210 @@
+"""Where requests and people stand now, asked by key: nothing here reads or folds all events.
+
+What is asked for comes as a `State` of those requests alone, which decides as the whole one does; lists of tokens come as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from unlearning.domain.entities import ErasureRequest
+from unlearning.domain.lifecycle import ACTIVE, ERASED, Group, State, open_requests, overdue
+from unlearning.stores.sql.projection import among, group_of, request_of
+from unlearning.stores.sql.schema import groups, requests
+
+Condition = sa.ColumnElement[bool]
+
+_ACTIVE = groups.c.state.in_(sorted(ACTIVE))
+_ERASED = groups.c.state.in_(sorted(ERASED))
+_OUT = sa.and_(_ERASED, groups.c.readmitted.is_(None))
+"""Erased, and nobody let them in again."""
+_COMPLETED = groups.c.state.in_(["completed", "completed_with_residuals"])
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the ledger's projection answers."""
+
+    asking: Callable[[], AbstractContextManager[sa.Connection]]
+    """One consistent view of the projection; raises Damaged when it is not of this ledger."""
+
+    # --- requests ---------------------------------------------------------------------------------------------------
+
+    def requests(self, ids: Iterable[str]) -> dict[str, ErasureRequest]:
+        """Those of the requests that were ever received, by id."""
+        wanted = list(ids)
+        return self._part(groups.c.id.in_(sa.select(requests.c.of).where(among(requests.c.id, wanted))), wanted).requests
+
+    def every(self) -> list[ErasureRequest]:
+        """All requests, in order of receipt."""
+        return list(self._part(sa.true()).requests.values())
+
+    def open(self) -> list[ErasureRequest]:
+        """Who still waits: one request a group, the earliest deadline first, those without one last."""
+        return open_requests(self._part(_ACTIVE).requests)
+
+    def overdue(self, now: datetime) -> list[ErasureRequest]:
+        """Open requests whose deadline has passed, the oldest first."""
+        late = self._part(_ACTIVE & (groups.c.due_s <= int(now.timestamp())))
+        return overdue(late.requests, now)
+
+    def people(self, tokens: Iterable[str]) -> State:
+        """Everything of these people, by index token."""
+        return self._part(among(groups.c.token, tokens))
+
+    def of_people(self, tokens: Iterable[str]) -> list[ErasureRequest]:
+        """Every request of these people, by index token, in order of receipt."""
+        return list(self.people(tokens).requests.values())
+
+    def of_erasure(self, erasure_id: str) -> list[ErasureRequest]:
+        """Every request that an erasure reaches, in order of receipt."""
+        return list(self._part(groups.c.erasure == erasure_id).requests.values())
+
+    def in_states(self, states: Collection[str]) -> list[ErasureRequest]:
+        """Every request that is shown in one of these states, in order of receipt."""
+        found = self._part(groups.c.state.in_(sorted(states))).requests.values()
+        return [one for one in found if one.state in states]
+
+    def groups(self, ids: Iterable[str]) -> dict[str, Group]:
+        """What was decided about people's requests, by the id of their first one."""
+        return {**self._part(among(groups.c.id, ids)).groups}
+
+    def unfinished(self) -> list[str]:
+        """Erasures with a request that is still open, in order of its receipt."""
+        return self._erasures(_ACTIVE & (groups.c.erasure > ""))
+
+    def unanswered(self) -> list[str]:
+        """Erasures that lack but the end of their purge or a certificate: nobody waits for a decision."""
+        free = self._part((groups.c.state == "purging") & (groups.c.erasure > ""))
+        purging = [one.erasure_id for one in free.requests.values() if one.state == "purging"]
+        missing = (groups.c.state == "not_found") & (groups.c.erasure > "") & groups.c.certificate.is_(None)
+        return list(dict.fromkeys([*(one for one in purging if one), *self._erasures(missing)]))
+
+    def finished(self) -> list[str]:
+        """Erasures whose people are erased."""
+        return self._erasures(_ERASED & (groups.c.erasure > ""))
+
+    # --- holds and readmissions -------------------------------------------------------------------------------------
+
+    def held(self) -> State:
+        """Everyone with a legal hold that was not released."""
+        return self._part(groups.c.hold.is_not(None))
+
+    def readmitted(self) -> State:
+        """Everyone whom a decision let in again, with all of their requests."""
+        let_in = sa.select(groups.c.token).where(groups.c.readmitted.is_not(None))
+        return self._part(groups.c.token.in_(let_in))
+
+    def person(self, token: str, hidden: str) -> list[Group]:
+        """What was decided about one person, in order of receipt; either token tells, since keys are rotated."""
+        return list(self._part((groups.c.token == token) | (groups.c.hidden == hidden)).groups.values())
+
+    # --- lists of people --------------------------------------------------------------------------------------------
+
+    def asked(self, tokens: Iterable[str]) -> frozenset[str]:
+        """Those of these index tokens that ever came with a request."""
+        return self._tokens(sa.select(groups.c.token).where(among(groups.c.token, tokens)))
+
+    def open_groups(self, tokens: Iterable[str]) -> dict[str, str]:
+        """Index token → the open group of whoever of these people has one."""
+        query = sa.select(groups.c.token, groups.c.id).where(among(groups.c.token, tokens), _ACTIVE)
+        with self.asking() as connection:
+            return {row.token: row.id for row in connection.execute(query)}
+
+    def erased(self) -> tuple[frozenset[str], frozenset[str]]:
+        """(suppression tokens, index tokens) of everyone who was erased and not readmitted."""
+        return self._pairs(_OUT)
+
+    def any_erased(self) -> bool:
+        """Whether there is anybody on that list."""
+        with self.asking() as connection:
+            return connection.scalar(sa.select(groups.c.id).where(_OUT).limit(1)) is not None
+
+    def erased_among(self, hidden: Collection[str], tokens: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """The same for these people alone, by either of their tokens."""
+        return self._among(_OUT, hidden, tokens)
+
+    def reached_purge(self, tokens: Iterable[str] | None = None) -> frozenset[str]:
+        """Index tokens of everyone, or of those of these, whose erasure reached its purge and is on no hold."""
+        wanted = _ERASED if tokens is None else _ERASED & among(groups.c.token, tokens)
+        free = self._tokens(sa.select(groups.c.token).where(wanted, groups.c.hold.is_(None)))
+        held = self._part(wanted & groups.c.hold.is_not(None)).groups.values()
+        return free.union(group.request.token for group in held if not group.on_hold)
+
+    def purged(self) -> frozenset[str]:
+        """Index tokens of everyone whose erasure has ended and who has no open request."""
+        again = groups.alias()
+        waits = sa.exists().where(again.c.token == groups.c.token, again.c.state.in_(sorted(ACTIVE)))
+        return self._tokens(sa.select(groups.c.token).where(_COMPLETED, ~waits))
+
+    def suppressed(self) -> Iterator[str]:
+        """Suppression tokens of everyone to be left out of training now, each once, in order."""
+        listed = sa.select(groups.c.hidden).distinct().where(_suppressed(None)).order_by(groups.c.hidden)
+        with self.asking() as connection:
+            yield from connection.execute(listed).yield_per(_PORTION).scalars()
+
+    def suppressed_among(
+        self, hidden: Collection[str], tokens: Collection[str], *, upto: int | None = None
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        """(suppression tokens, index tokens) of those of these people who were to be left out of training.
+
+        upto: as of this ledger position (included); without it, now.
+        """
+        return self._among(_suppressed(upto), hidden, tokens)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    def _part(self, which: Condition, ids: Iterable[str] | None = None) -> State:
+        """The groups for which this is true, with all of their requests or with those of these ids."""
+        chosen = sa.select(groups).where(which).order_by(groups.c.seq)
+        theirs = requests.c.of.in_(sa.select(groups.c.id).where(which)) if ids is None else among(requests.c.id, ids)
+        received = sa.select(requests).where(theirs).order_by(requests.c.seq)
+        with self.asking() as connection:
+            return State(
+                {row.id: request_of(row) for row in connection.execute(received)},
+                {row.id: group_of(row) for row in connection.execute(chosen)},
+            )
+
+    def _erasures(self, which: Condition) -> list[str]:
+        query = sa.select(groups.c.erasure).where(which).group_by(groups.c.erasure).order_by(sa.func.min(groups.c.seq))
+        with self.asking() as connection:
+            return list(connection.scalars(query))
+
+    def _tokens(self, query: sa.Select[tuple[str]]) -> frozenset[str]:
+        with self.asking() as connection:
+            return frozenset(connection.scalars(query))
+
+    def _pairs(self, which: Condition) -> tuple[frozenset[str], frozenset[str]]:
+        with self.asking() as connection:
+            found = connection.execute(sa.select(groups.c.hidden, groups.c.token).where(which)).all()
+        return frozenset(row.hidden for row in found), frozenset(row.token for row in found)
+
+    def _among(
+        self, which: Condition, hidden: Collection[str], tokens: Collection[str]
+    ) -> tuple[frozenset[str], frozenset[str]]:
+        with self.asking() as connection:
+            listed = connection.scalar(sa.select(sa.func.count()).select_from(groups).where(which)) or 0
+        if listed <= len(hidden) + len(tokens):  # a short list is read sooner than a long one is asked for name by name
+            pairs = self._pairs(which)
+            return pairs[0].intersection(hidden), pairs[1].intersection(tokens)
+        by_hidden, by_token = (
+            self._pairs(which & among(groups.c.hidden, hidden)),
+            self._pairs(which & among(groups.c.token, tokens)),
+        )
+        return by_hidden[0] | by_token[0], by_hidden[1] | by_token[1]
+
+
+_PORTION = 10_000
+
+
+def _suppressed(upto: int | None) -> Condition:
+    """As `Group.suppressed` says it."""
+    since, until = groups.c.suppressed_at, groups.c.lifted_at
+    if upto is None:
+        return since.is_not(None) & until.is_(None)
+    return (since <= upto) & (until.is_(None) | (until > upto))
