@@ -175,7 +175,7 @@ def _all(asking: _Asking) -> Iterator[Sequence[Row] | Unread]:
     for kind in (_FLOW_RUNS, _TASK_RUNS, _POOLS, *_KINDS):
         for page in _given(kind.name, _listed(asking, kind)):
             if not isinstance(page, Unread) and kind in (_FLOW_RUNS, _TASK_RUNS, _POOLS):
-                runs.setdefault(kind.name, []).extend(str(row.content["name" if kind is _POOLS else "id"]) for row in page)
+                runs.setdefault(kind.name, []).extend(str(row.content.get("name" if kind is _POOLS else "id")) for row in page)
             yield page
     for run in dict.fromkeys(runs.get(_FLOW_RUNS.name, ())):
         yield from _given("states of flow runs", _of_run(asking, run, f"flow_run_states/?flow_run_id={run}"))

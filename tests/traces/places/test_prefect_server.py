@@ -10,7 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,11 +21,11 @@ from tests.servers import prefect_server
 from unlearning.domain import hashing
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.domain.traces import Found, Wanted
-from unlearning.stores.prefect_rows import Server
+from unlearning.stores.prefect_rows import Row, Server, Unread
 from unlearning.stores.scans.words import Watch
 from unlearning.traces.places.prefect_server import PrefectServerPlace
 
-pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(900)
 
 KEY = bytes(32)
 MOMENT = (datetime.now(UTC) - timedelta(hours=20)).isoformat()
@@ -190,6 +190,8 @@ def settled(api: httpx.Client, last: str) -> None:
         time.sleep(0.3)
 
 
+@pytest.mark.services
+@pytest.mark.slow
 @pytest.mark.parametrize("plant", PLANTS)
 def test_whoever_is_named_on_a_server_is_found_and_not_repeated(plant: str, planted: Read) -> None:
     thing, _ = PLANTS[plant]
@@ -198,6 +200,8 @@ def test_whoever_is_named_on_a_server_is_found_and_not_repeated(plant: str, plan
     assert any(re.fullmatch(rf"{thing} [0-9a-f-]{{36}}", name) for name in left["residual"]), left
 
 
+@pytest.mark.services
+@pytest.mark.slow
 def test_who_is_named_nowhere_leaves_it_verified_and_what_it_does_not_show_is_said(address: str, api: httpx.Client) -> None:
     run = flow_run(api, parameters={"rows": 7})
     log(api, *(f"shard {number} trained" for number in range(5)), flow_run_id=run)
@@ -207,6 +211,8 @@ def test_who_is_named_nowhere_leaves_it_verified_and_what_it_does_not_show_is_sa
     assert "Prefect server: its files" in {one.place for one in found.unclear}
 
 
+@pytest.mark.services
+@pytest.mark.slow
 def test_a_number_in_a_row_may_be_a_person(address: str, api: httpx.Client) -> None:
     log(api, "row 700042 failed", flow_run_id=(run := flow_run(api)))
     assert said(look(address, 700042, "integer")) == {"unverified": (f"flow run {run}",)}
@@ -214,6 +220,8 @@ def test_a_number_in_a_row_may_be_a_person(address: str, api: httpx.Client) -> N
     assert said(look(address, 700043, "integer")).keys() == {"residual"}
 
 
+@pytest.mark.services
+@pytest.mark.slow
 def test_no_row_is_passed_over_where_pages_meet(address: str, api: httpx.Client) -> None:
     """All of one moment, so that nothing orders them but the server's habit."""
     people = [somebody() for _ in range(430)]
@@ -232,6 +240,8 @@ def test_no_row_is_passed_over_where_pages_meet(address: str, api: httpx.Client)
     assert met == tokens
 
 
+@pytest.mark.services
+@pytest.mark.slow
 def test_what_prefect_shows_as_stars_is_said_to_be_unread(address: str, api: httpx.Client) -> None:
     a_block(api, who := somebody(), "secret", "value")
     found = look(address, who)
@@ -241,6 +251,8 @@ def test_what_prefect_shows_as_stars_is_said_to_be_unread(address: str, api: htt
     assert secret.names[0].startswith("block ")
 
 
+@pytest.mark.services
+@pytest.mark.slow
 def test_flow_run_artifact_deployment_automation_and_variable_are_gone_after_their_delete(
     address: str, api: httpx.Client
 ) -> None:
@@ -283,3 +295,40 @@ def prefect(address: str, *words: str) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Odd(Read):
+    """One that stops in the middle."""
+
+    error: Exception = field(default_factory=lambda: OSError("it answers HTTP 503"))
+
+    def pages(self) -> Any:
+        yield from self.kept
+        raise self.error
+
+
+def row(content: object, thing: str = "flow run") -> Row:
+    return Row(thing, str(uuid.UUID(int=next(_numbers))), {"message": content})
+
+
+def test_a_server_that_was_not_read_to_the_end_is_never_verified_and_what_was_seen_is_said() -> None:
+    who, deep = somebody(), list[object]()
+    for _ in range(5000):
+        deep = [deep]
+    met = [row(f"row of {who}"), row("nobody")]
+    stopped = said(look(Odd([met], {}), who))
+    assert stopped.keys() == {"residual", "unverified"}
+    assert stopped["residual"] == (f"flow run {met[0].id}",)
+    for left in (
+        Read([met[1:], Unread("events", "HTTP 404")], {}),
+        Read([[row(deep)]], {}),
+        Odd([], {}, error=OSError(5, "x")),
+    ):
+        assert said(look(left, who)).keys() == {"unverified"}
+    assert said(look(Read([met[1:], [row("\ud800 x")]], {}), who)) == {}
+
+
+def test_an_id_that_names_a_person_is_not_printed() -> None:
+    who = str(uuid.uuid4())
+    assert said(look(Read([[Row("event", who, {"id": who})]], {}), who)) == {"residual": ("event whose id names a person",)}

@@ -41,9 +41,10 @@ class PrefectServerPlace:
         try:
             for page in self.server.pages():
                 seen.add(page)
-        except OSError as error:
-            # Ours says what happened; a system's error may say more than an address without its password.
-            why = str(error) if error.errno is None else type(error).__name__
+        except (OSError, RecursionError) as error:
+            # Ours says what happened; others' words may say more than an address without its password.
+            ours = isinstance(error, OSError) and error.errno is None
+            why = str(error) if ours else type(error).__name__
             seen.unread[""] = f"{self.server.address} was not read: {why}"
         return Found(searched=seen.rows, unclear=tuple(self._unclear(seen)))
 
