@@ -858,6 +858,18 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     "traces/places/mlflow_versions.py": {
         "unlearn purge": NotRun("a tracking server marks as deleted and cannot collect", _NAMED),
     },
+    "traces/places/prefect_server.py": {
+        command: Ran(
+            "rows of a server of the user's name somebody who was erased",
+            "what was deleted names nobody",
+            "traces/places/test_prefect_server.py::"
+            "test_flow_run_artifact_deployment_automation_and_variable_are_gone_after_their_delete",
+        )
+        for command in (
+            *("prefect flow-run", "prefect artifact", "prefect deployment"),
+            *("prefect automation", "prefect variable"),
+        )
+    },
     "traces/places/remotes.py": {
         "dvc pull": Named("says what a place is"),
         "dvc update": Ran(

@@ -35,7 +35,7 @@ def plain_repository(tmp_path: Path) -> Path:
 
 def prove(root: Path, person: str, named: str, key: bytes | None = None) -> dict[str, object]:
     environ = {} if key is None else {"UNLEARNING_INDEX_KEY": key.hex()}
-    return membership_proof.prove(membership_proof.prover(root, environ), person, named, column="who").document
+    return membership_proof.prove(membership_proof.prover(root, environ), person, named, column="who")
 
 
 def verdict(document: dict[str, object], **under: str) -> str:
@@ -117,7 +117,7 @@ def test_half_an_address_is_wrong_use(named: str) -> None:
 
 def test_in_a_project_column_and_key_are_its_own_and_the_root_is_the_recorded_one(project: Project) -> None:
     someone = project.people(TRAIN)[0]
-    document = membership_proof.prove(membership_proof.prover(project.root, {}), someone, TRAIN).document
+    document = membership_proof.prove(membership_proof.prover(project.root, {}), someone, TRAIN)
     version = project.workspace.lineage.data_version(tables.digest(project.root / TRAIN), TRAIN)
     assert document["kind"] == "inclusion"
     assert document["key"]["origin"] == "file"
@@ -161,3 +161,36 @@ def test_the_command_line_makes_proofs_that_the_command_line_verifies(plain_repo
     proof.write_text(made.stdout.replace("inclusion", "absence"))
     assert runner.invoke(main, ["verify", "--proof", str(proof)]).exit_code == 1
     assert "check it with `--proof`" in runner.invoke(main, ["verify", str(proof)]).stderr
+
+
+def test_a_file_may_name_the_one_person_of_a_proof(plain_repository: Path, tmp_path: Path) -> None:
+    arguments = ["prove", "--root", str(plain_repository), "--data", "people.csv@v1", "--subject-column", "who", "--json"]
+    table = tmp_path / "asked.csv"
+    for content, code, says in (
+        ("when,customer\n1,bob\n2,bob\n", 0, '"inclusion"'),
+        ("when,customer\n1,bob\n2,ann\n", 2, "holds 2 identifiers; expected one"),
+    ):
+        table.write_text(content)
+        done = CliRunner().invoke(main, [*arguments, "--file", str(table), "--column", "customer"])
+        assert (done.exit_code, says in done.output) == (code, True), done.output
+        assert "bob" not in done.output
+    both = CliRunner().invoke(main, [*arguments, "--file", str(table), "--subject", "bob"])
+    neither = CliRunner().invoke(main, arguments)
+    for done in (both, neither):
+        assert done.exit_code == 2
+        assert "name one person" in done.output
+
+
+def test_a_proof_of_absence_says_in_its_document_how_near_a_spelling_is(plain_repository: Path, tmp_path: Path) -> None:
+    arguments = ["prove", "--root", str(plain_repository), "--data", "people.csv@v1", "--subject-column", "who", "--json"]
+    for person, nearest in (("BOB", ["case"]), ("zoe-nobody", [])):
+        made = CliRunner().invoke(main, [*arguments, "--subject", person])
+        assert json.loads(made.stdout)["nearest"] == nearest
+        (proof := tmp_path / "proof.json").write_text(made.stdout)
+        root = json.loads(made.stdout)["root"]
+        checked = CliRunner().invoke(main, ["verify", "--proof", str(proof), "--data-root", root, "--json"])
+        assert checked.exit_code == 0, checked.output
+        assert json.loads(checked.stdout)["claims"]["nearest spelling"] == nearest
+    assert "nearest" not in prove(plain_repository, "bob", "people.csv@v1")
+    proof.write_text(made.stdout.replace('"nearest": []', '"nearest": ["bob"]'))
+    assert CliRunner().invoke(main, ["verify", "--proof", str(proof)]).exit_code == 1

@@ -105,3 +105,25 @@ def test_a_purge_is_said_to_delete_only_what_it_may(tmp_path: Path) -> None:
     assert remedy(drafts, found, nobody) == found.remedy
     assert remedy(place, found, replace(nobody, purgeable=True)) == f"`unlearn request`; of the others, {found.remedy}"
     assert remedy(place, Found(), nobody) == ""
+
+
+def test_a_server_of_the_users_is_a_place_and_the_embedded_one_of_a_command_is_none(
+    history: History, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def names() -> list[str]:
+        return [
+            place.name for place in Reach(history.workspace).places() if place.name.startswith("Prefect") and ":" in place.name
+        ]
+
+    server, address = "Prefect server: runs, logs and events", "http://127.0.0.1:9/api"
+    for name in ("PREFECT_API_URL", "PREFECT_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    alone = names()
+    assert server not in alone
+    monkeypatch.setenv("PREFECT_API_URL", address)
+    assert names() == [*alone, server]
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    assert names() == [*alone, "Prefect: runs, logs and events at PREFECT_HOME", server]
+    monkeypatch.setenv("PREFECT_HOME", str(history.root / ".unlearning/prefect"))
+    monkeypatch.setenv("UNLEARNING_PREFECT_EMBEDDED_AT", address)
+    assert names() == alone

@@ -202,6 +202,8 @@ def _told(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is bound, and what is claimed. A root covers who is in the tree, and of a table what its certificate says too."""
     more = {"column": proof["subject_column"], "identifier": proof["identifier"], "index key": proof["key"]["id"]}
+    if (nearest := proof.get("nearest")) is not None:
+        more["nearest spelling"] = nearest
     said = {**proof["data_version"], **more}
     if by_key:
         return said, {}

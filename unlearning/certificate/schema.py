@@ -21,6 +21,7 @@ from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.entities import Regulation, ShardImpact, Verdict
 from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.hashing import KINDS
+from unlearning.domain.spellings import DIFFERENCES
 from unlearning.domain.traces import OPEN, Residual
 from unlearning.domain.versions import DataVersion
 
@@ -334,7 +335,9 @@ def _membership() -> Shape:
             "subject_column": NAME,
             "identifier": KIND,
             "key": _object({"id": NAME, "origin": _words("environment", "file", "one-off")}),
-        }
+            "nearest": _list(_words(*DIFFERENCES)),
+        },
+        optional=frozenset({"nearest"}),
     )
 
 

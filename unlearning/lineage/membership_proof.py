@@ -79,18 +79,8 @@ def _index_key(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, str]:
     return known, "environment" if environ.get(keys.variable("index")) else "file"
 
 
-@dataclass(frozen=True)
-class Proven:
-    """A proof, and what it does not say."""
-
-    document: dict[str, Any]
-    """What `verify` checks."""
-    nearest: tuple[Difference, ...] | None
-    """Of somebody who is absent: in what the nearest spelling in the table differs."""
-
-
-def prove(who: Prover, identifier: str, named: str, *, column: str | None = None) -> Proven:
-    """The proof about one person and one data version.
+def prove(who: Prover, identifier: str, named: str, *, column: str | None = None) -> dict[str, Any]:
+    """The proof about one person and one data version, which `verify` checks; of somebody absent, how near a spelling is there.
 
     named: `PATH`, the table in the workspace, or `PATH@REV`. Raises WrongUse when no person column is known, NotFound for a
     path or revision that is not there, DataError for a table without that column or whose people cannot be told apart,
@@ -116,7 +106,7 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
     token = whole[:TOKEN_BYTES]
     proof = tree.prove(token)
     version = DataVersion(pin.path, pin.digest, pin.object, pin.rev, len(table), tree.size)
-    document = {
+    document: dict[str, Any] = {
         "format": PROOF_FORMAT,
         "kind": proof.kind,
         "token": token.hex(),
@@ -127,7 +117,8 @@ def prove(who: Prover, identifier: str, named: str, *, column: str | None = None
         "identifier": who.identifier,
         "key": {"id": hashing.key_id(who.key), "origin": who.origin},
     }
-    return Proven(document, nearest_spelling(asked, everyone.values) if proof.kind == "absence" else None)
+    near = nearest_spelling(asked, everyone.values) if proof.kind == "absence" else None
+    return document if near is None else {**document, "nearest": list(near)}
 
 
 def _table(root: Path, named: str, column: str | None) -> tuple[versions.Pin, pa.Table]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
-from unlearning.domain.environ import PREFECT_API_URL, PREFECT_HOME
+from unlearning.domain.environ import PREFECT_HOME
 from unlearning.domain.events import DataRedacted, TracesFound
 from unlearning.domain.lifecycle import ENDED
 from unlearning.domain.traces import Found, Place, Residual, Trace, Wanted
@@ -21,7 +21,7 @@ from unlearning.lineage.shaped import to_go
 from unlearning.project import guards, plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
-from unlearning.stores import foreign_code
+from unlearning.stores import foreign_code, prefect_rows
 from unlearning.stores.dvc.objects import named_now
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.traces.accounts import Accounts, Declared
@@ -36,6 +36,7 @@ from unlearning.traces.places.git_history import GitPlace
 from unlearning.traces.places.guarded import GuardedPlace
 from unlearning.traces.places.mlflow_mentions import MentionsPlace
 from unlearning.traces.places.mlflow_versions import MlflowPlace
+from unlearning.traces.places.prefect_server import PrefectServerPlace
 from unlearning.traces.places.rolls import RollPlace
 from unlearning.traces.places.texts import GxPlace
 from unlearning.traces.places.unsaid import UnsaidPlace
@@ -167,7 +168,7 @@ class Reach:
             UnsaidPlace(self.watch),
             GitPlace(workspace.data.git, self.reader, free=lambda path: self.accounts.free(path) is not None),
             EmptyFolderPlace("Prefect: results of our flows", workspace.path(f"{EMBEDDED}/storage")),
-            _prefect(self),
+            *_prefect(self),
             DatabasePlace("ledger database", workspace.ledger.engine),
             DatabasePlace("lineage database", workspace.lineage.engine),
             _rolls(self),
@@ -274,11 +275,14 @@ def _tables(reach: Reach) -> list[Place]:
     ]
 
 
-def _prefect(reach: Reach) -> PrefectPlace:
-    """The embedded server's database: in the project, or where PREFECT_HOME says when no server of the user's is named."""
-    own = reach.workspace.path(EMBEDDED)
-    home, server = Path(os.environ.get(PREFECT_HOME, own)), bool(os.environ.get(PREFECT_API_URL))
-    return PrefectPlace((own if server else home) / "prefect.db", reach.watch, elsewhere=server and home != own)
+def _prefect(reach: Reach) -> list[Place]:
+    """Databases of embedded servers, in the project and where PREFECT_HOME says, and the user's own server, if one is named."""
+    own, server = reach.workspace.path(EMBEDDED), prefect_rows.named(os.environ)
+    home = Path(os.environ.get(PREFECT_HOME) or own)
+    places: list[Place] = [PrefectPlace(own / "prefect.db", reach.watch)]
+    if home.resolve() != own.resolve():
+        places.append(PrefectPlace(home / "prefect.db", reach.watch, name=f"{places[0].name} at PREFECT_HOME"))
+    return [*places, PrefectServerPlace(server, reach.watch)] if server else places
 
 
 def _mlflow(reach: Reach) -> MlflowPlace:

@@ -357,6 +357,12 @@ def apart(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False, env=os.environ)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_line_of_help_is_wider_than_a_terminal(name: str) -> None:
+    said = CliRunner(env={"COLUMNS": "80"}).invoke(main, [*name.split(), "--help"]).stdout
+    assert [line for line in said.split("\n") if len(line) > 80] == []
+
+
 def test_help_takes_less_than_half_a_second_of_work() -> None:
     def work() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

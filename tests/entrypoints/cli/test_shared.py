@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 from pathlib import Path
 
 import click
@@ -178,3 +179,21 @@ def test_the_list_of_commands_cuts_no_sentence_at_80_columns() -> None:
     said = CliRunner(env={"COLUMNS": "80"}).invoke(main, ["--help"]).stdout
     assert "..." not in said.split("Commands:")[1]
     assert max(map(len, said.splitlines())) <= 80
+
+
+def test_a_long_error_is_broken_between_words_on_a_terminal_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "what came is no such thing; " * 9 + "run `unlearn doctor`"
+    assert invoke(WrongUse(message), "act").stderr == f"unlearn: {message}\n"
+    monkeypatch.setattr("unlearning.entrypoints.cli.shared.fitted", lambda text, _: fitted(text, Terminal()))
+    monkeypatch.setattr("shutil.get_terminal_size", lambda *_: os.terminal_size((80, 24)))
+    said = invoke(WrongUse(message), "act").stderr
+    assert max(map(len, said.split("\n"))) <= 80
+    assert " ".join(said.split()) == f"unlearn: {message}"
+    asked = invoke(WrongUse(message), "act", "--json")
+    assert json.loads(asked.stdout)["message"] == message
+
+
+def test_one_person_is_named_in_one_way() -> None:
+    for given in ((None, None), ("x", "file.txt")):
+        with pytest.raises(WrongUse, match="name one person"):
+            person(*given)

@@ -8,6 +8,7 @@ import json
 import pickle
 import shlex
 import subprocess
+from dataclasses import fields
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,9 +20,10 @@ from unlearning.domain.traces import Found, Residual, Wanted
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.twin_map import Twin, TwinMap
 from unlearning.stores.git.repository import Git, create
+from unlearning.stores.git.search import Content
 from unlearning.stores.scans.words import Watch
 from unlearning.traces.places.dvc_objects import Reader
-from unlearning.traces.places.git_history import GitPlace
+from unlearning.traces.places.git_history import REPORTED, GitPlace, _known
 
 KEY, PERSON, OTHER = bytes(32), "Zq-9999", "Zq-1234"
 READER = Reader(Watch(("patient",), "text", KEY), indexed=lambda _: {}, derived=lambda _: frozenset())
@@ -232,3 +234,30 @@ def _signing_key() -> bytes:
     return Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+def test_the_fields_of_our_reports_are_those_that_are_known() -> None:
+    from unlearning.project.training.judging import Measured
+    from unlearning.project.training.stage_reports import TrainedVersion
+
+    assert tuple(frozenset(one.name for one in fields(kind)) for kind in (TrainedVersion, Measured)) == REPORTED
+
+
+@pytest.mark.parametrize(
+    ("content", "known"),
+    [
+        ({"accuracy": 0.9, "log_loss": 1.5, "records": 100042, "constituents": 4}, True),
+        ({"data/a.csv": {"complete": "passed"}}, True),
+        ({"accuracy": 0.9, "log_loss": 1.5, "records": "100042", "constituents": 4}, False),
+        ({"accuracy": 0.9, "log_loss": 1.5, "records": 7, "constituents": 4, "worst": 100042}, False),
+        ({"worst": 100042}, False),
+        ({"accuracy": 0.9, "worst": {"id": 100042}}, False),
+        ({"data/a.csv": {"complete": 100042}}, False),
+        ([100042], False),
+    ],
+)
+def test_numbers_are_counts_in_reports_of_ours_alone(content: object, known: bool) -> None:
+    one = Content("ab12", "blob", "reports/metrics.json", json.dumps(content).encode())
+    said = _known(one)
+    assert (said is not None) == known
+    assert said is None or b"100042" not in said

@@ -26,7 +26,7 @@ def verify(
     """Check a certificate, or with --proof a proof of `unlearn prove`, offline; exits 1 unless it holds.
 
     \b
-    Example:  unlearn verify .unlearning/certificates/erasure-….json --key .unlearning/keys/signing.pub
+    Example:  unlearn verify erasure-….json --key .unlearning/keys/signing.pub
     """
     asked = command.Asked(file, tuple(keys), proof, data_root, certificate)
     told = command.answer(asked, datetime.now(UTC))
@@ -45,7 +45,7 @@ def countersign(certificate: Path, key: Path, operator: Path, as_json: bool) -> 
     What does not verify under the operator's key is not signed. Get that key from the operator on another way.
 
     \b
-    Example:  unlearn countersign .unlearning/certificates/erasure-….json --key officer.pem --operator issuer.pub
+    Example:  unlearn countersign erasure-….json --key my.pem --operator their.pub
     """
     from unlearning.erasure import countersign as signing
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from unlearning.entrypoints.cli.shared import answer, decide, open_project, person, prefect_at_home, project
+from unlearning.entrypoints.cli.shared import answer, decide, one_person, open_project, person, prefect_at_home, project
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -70,11 +70,20 @@ class _WithAddEdge(click.Command):
 @project
 @click.argument("model", required=False, metavar="[MODEL[/VERSION]]")
 @click.option("--data", metavar="PATH[@REV]", help="Ask about a table instead: what it was made from, what came of it.")
-@click.option("--subject", help="Ask about a person instead; `-` reads the identifier from standard input.")
+@one_person
 @click.option(
     "--graph", type=click.Path(path_type=Path, dir_okay=False), help="Also draw it: FILE.svg, or Mermaid text in .mmd or .md."
 )
-def lineage(root: Path, as_json: bool, model: str | None, data: str | None, subject: str | None, graph: Path | None) -> None:
+def lineage(
+    root: Path,
+    as_json: bool,
+    model: str | None,
+    data: str | None,
+    subject: str | None,
+    source: str | None,
+    column: str | None,
+    graph: Path | None,
+) -> None:
     """Show where model versions come from and what came of them: people, data versions, runs, versions, aliases.
 
     `unlearn lineage add-edge PARENT CHILD --kind KIND` says that one version was made from another.
@@ -85,12 +94,15 @@ def lineage(root: Path, as_json: bool, model: str | None, data: str | None, subj
     """
     from unlearning.domain.errors import WrongUse
     from unlearning.lineage import provenance
+    from unlearning.project.tables import person_columns
 
-    if sum(one is not None for one in (model, data, subject)) > 1:
-        raise WrongUse("MODEL, --data and --subject ask different things; expected one of them")
+    about = any(one is not None for one in (subject, source, column))
+    if (model is not None) + (data is not None) + about > 1:
+        raise WrongUse("MODEL, --data, and --subject or --file ask different things; expected one of them")
     workspace = open_project(root)
-    if subject is not None:
-        found: provenance.Answer = provenance.of_subject(workspace, person(subject))
+    if about:
+        identifier = person(subject, source, column, known=lambda: person_columns(workspace))
+        found: provenance.Answer = provenance.of_subject(workspace, identifier)
     elif data is not None:
         found = provenance.of_data(workspace, data)
     else:
@@ -162,7 +174,7 @@ def adopt(
     left, and moves the aliases to the version that the stage registers. Adopting it again replaces what was said before.
 
     \b
-    Example:  unlearn adopt churn/3 --data data/churn.csv --subject-column customer --stage train-churn --minimum auc=0.7
+    Example:  unlearn adopt churn/3 --data data/churn.csv --subject-column client
     """
     from unlearning.domain.clocks import utc_now
     from unlearning.lineage import adoption

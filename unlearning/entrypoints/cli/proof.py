@@ -10,16 +10,25 @@ import click
 
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.versions import data_name
-from unlearning.entrypoints.cli.shared import answer, person, project
+from unlearning.entrypoints.cli.shared import answer, one_person, person, project
 
 
 @click.command()
 @project
-@click.option("--subject", required=True, help="The person's identifier; `-` reads it from standard input.")
+@one_person
 @click.option("--data", required=True, metavar="PATH[@REV]", help="A DVC-tracked table, as it is here or at a Git revision.")
-@click.option("--subject-column", "column", help="The column that says whose record it is; default: the recipe's.")
+@click.option("--subject-column", help="The column that says whose record it is; default: the recipe's.")
 @click.option("--key", type=click.Path(path_type=Path), help="With --json: sign the proof with this private key, Ed25519, PEM.")
-def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None, key: Path | None) -> None:
+def prove(
+    root: Path,
+    as_json: bool,
+    subject: str | None,
+    source: str | None,
+    column: str | None,
+    data: str,
+    subject_column: str | None,
+    key: Path | None,
+) -> None:
     """Prove that a person is, or is not, in a data version; `unlearn verify --proof` checks the proof offline.
 
     Without --key nobody vouches for the proof: it is checked against the root in a model version's tags or in a certificate.
@@ -27,7 +36,7 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
     away: the proof still verifies, but its root cannot be compared with that of another proof.
 
     \b
-    Example:  unlearn prove --subject patient-4711 --data data/train.parquet@v1.0 --json > proof.json
+    Example:  unlearn prove --subject ann-1 --data data/train.parquet@v1.0 --json
     """
     from unlearning.certificate import membership
     from unlearning.domain.spellings import said
@@ -37,9 +46,9 @@ def prove(root: Path, as_json: bool, subject: str, data: str, column: str | None
     if key and not as_json:
         raise WrongUse("--key signs the document that --json prints; say --json too, and keep what it prints")
     signing = keys.read_private(key) if key else None
-    identifier = person(subject)
-    proven = membership_proof.prove(membership_proof.prover(root.resolve()), identifier, data, column=column)
-    made, near = proven.document, [] if proven.nearest is None else [said(proven.nearest)]
+    identifier = person(subject, source, column)
+    made = membership_proof.prove(membership_proof.prover(root.resolve()), identifier, data, column=subject_column)
+    near = [said(made["nearest"])] if "nearest" in made else []
     answer(as_json, json.loads(membership.signed(made, signing)) if signing else made, [*_lines(made), *near])
 
 

@@ -104,7 +104,7 @@ def hold(
     old versions of these data sets stay. `unlearn watch` ends a hold after its last day.
 
     \b
-    Example:  unlearn hold request-0123456789abcdef --data data/billing.csv --reason "tax law, 10 years" --until 2036-12-31
+    Example:  unlearn hold request-0123456789abcdef --reason "tax law"
     """
     from unlearning.erasure import decisions
 
@@ -122,7 +122,7 @@ def release(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     What a hold with --data kept of a finished erasure goes with the next `unlearn purge`, which renews the certificate.
 
     \b
-    Example:  unlearn release request-0123456789abcdef --reason "settled" && unlearn erase
+    Example:  unlearn release request-0123456789abcdef --reason settled
     """
     from unlearning.erasure import decisions
 
@@ -137,7 +137,7 @@ def exempt(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     """Refuse a request because the law exempts the data, until redaction begins; the person is trained on again.
 
     \b
-    Example:  unlearn exempt request-0123456789abcdef --reason "legal obligation, Art. 17(3)(b)"
+    Example:  unlearn exempt request-0123456789abcdef --reason "Art. 17(3)(b)"
     """
     from unlearning.erasure import decisions
 
@@ -167,7 +167,7 @@ def extend(root: Path, as_json: bool, request_id: str, reason: str) -> None:
     """Give a request the longer deadline of its law, once: two further months (gdpr), 45 further days (ccpa).
 
     \b
-    Example:  unlearn extend request-0123456789abcdef --reason "many requests at once"
+    Example:  unlearn extend request-0123456789abcdef --reason "many at once"
     """
     from unlearning.erasure import decisions
 
@@ -182,7 +182,7 @@ def approve(root: Path, as_json: bool, request_id: str, by: str) -> None:
     """Let a planned erasure begin, where `policy.approval` is true; the next `unlearn erase` goes on with it.
 
     \b
-    Example:  unlearn approve request-0123456789abcdef --by "data protection officer" && unlearn erase
+    Example:  unlearn approve request-0123456789abcdef --by "the officer"
     """
     from unlearning.erasure import decisions
 
@@ -227,7 +227,7 @@ def readmit(
     theirs erases them whole.
 
     \b
-    Example:  unlearn readmit --request request-0123456789abcdef --reason "signed up again, consent of 3 March"
+    Example:  unlearn readmit --request request-0123456789abcdef --reason consent
     """
     from unlearning.domain.clocks import utc_now
     from unlearning.domain.errors import WrongUse

@@ -79,7 +79,7 @@ def _say(ctx: click.Context, error: UnlearningError) -> None:
     _document(ctx, type(error).__name__, without_password(str(error)))
     first, *more = str(error).split("\n")
     lines = [f"unlearn: {first}", *(f"  {line.removeprefix('  ')}" for line in more)]
-    click.echo("\n".join(map(printable, lines)), err=True)
+    click.echo(fitted("\n".join(map(printable, lines)), sys.stderr), err=True)
     ctx.exit(error.exit_code)
 
 
@@ -183,14 +183,29 @@ def standard_input(column: str | None, known: Callable[[], Collection[str]]) -> 
     return identifiers.parse(sys.stdin.buffer.read(), "standard input", column=column, known=known())
 
 
-def person(named: str) -> str:
-    """The one identifier that an option names. Raises IdentifierError."""
-    from unlearning.domain.errors import IdentifierError
+def one_person(command: F) -> F:
+    """The options that every command about one person has."""
+    subject = click.option("--subject", help="Whom to ask about; `-` reads the identifier from standard input.")
+    return subject(identifier_file(command))
 
-    found = people([named])
+
+def person(
+    named: str | None,
+    source: str | None = None,
+    column: str | None = None,
+    *,
+    known: Callable[[], Collection[str]] = tuple,
+) -> str:
+    """The one identifier that an option or a file names. Raises IdentifierError, WrongUse."""
+    from unlearning.domain.errors import IdentifierError, WrongUse
+
+    if (named is None) == (source is None):
+        raise WrongUse("name one person: with --subject, or in a file with --file")
+    found = dict.fromkeys(people([] if named is None else [named], source, column, known=known))
     if len(found) != 1:
-        raise IdentifierError(f"standard input holds {len(found)} identifiers; expected one")
-    return found[0]
+        place = "standard input" if "-" in (named, source) else str(source)
+        raise IdentifierError(f"{place} holds {len(found)} identifiers; expected one")
+    return next(iter(found))
 
 
 def content(path: Path) -> bytes:

@@ -20,7 +20,7 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from unlearning.domain.environ import NO_PROXY, PREFECT_API_URL, PREFECT_EMBEDDED, PREFECT_HOME
+from unlearning.domain.environ import NO_PROXY, PREFECT_API_URL, PREFECT_EMBEDDED, PREFECT_EMBEDDED_AT, PREFECT_HOME
 from unlearning.domain.errors import SettingsError, Unavailable
 
 _SERVER = Path(__file__).with_name("embedded_server.py")
@@ -48,7 +48,7 @@ def start(home: Path) -> None:
     os.environ[PREFECT_HOME] = str(home)
     if "prefect" not in sys.modules:
         without_proxy(_HERE)
-        os.environ[PREFECT_API_URL] = _serve_apart(home)
+        os.environ[PREFECT_API_URL] = os.environ[PREFECT_EMBEDDED_AT] = _serve_apart(home)
 
 
 def without_proxy(host: str) -> None:

@@ -44,17 +44,14 @@ class PrefectPlace:
     file: Path
     """The embedded server's database."""
     watch: Watch
-    elsewhere: bool = False
-    """Flows ran on a server of the user's."""
     name: str = "Prefect: runs, logs and events"
     level: Level = "logical"
     how: str = "every row of the embedded server's database read, each cell and word by token"
 
     def find(self, wanted: Wanted) -> Found:
-        """The tables of the embedded server that name somebody; of a server elsewhere, that nobody looked."""
-        away = (_elsewhere(),) if self.elsewhere else ()
+        """The tables of the embedded server that name somebody."""
         if not self.file.is_file():
-            return Found(unclear=away)
+            return Found()
         tallies: dict[str, Tally] = {}
         watch, rows = replace(self.watch, tokens=wanted.tokens), 0
         try:
@@ -62,14 +59,13 @@ class PrefectPlace:
                 tallies.setdefault(table, Tally(watch)).document(text)
                 rows += 1
         except OSError as error:
-            return Found(searched=rows, unclear=(*away, self._left("unverified", None, str(error), ())))
+            return Found(searched=rows, unclear=(self._left("unverified", None, str(error), ()),))
         holding = tuple(sorted(table for table, tally in tallies.items() if tally.found))
         doubtful = sorted(table for table, tally in tallies.items() if tally.maybe and not tally.found)
         said = f"rows of {', '.join(holding)} name somebody who was erased"
         return Found(
             searched=rows,
             unclear=(
-                *away,
                 *([self._left("residual", len(holding), said, holding)] if holding else ()),
                 *listing.doubtful(self.name, self.level, len(doubtful), doubtful),
             ),
@@ -86,14 +82,3 @@ class PrefectPlace:
             f"while no flow runs, delete {self.file.name} and what begins with its name in {self.file.parent}: it holds the"
         )
         return Residual(self.name, self.level, outcome, count, why, f"{remedy} history of runs alone", names)
-
-
-def _elsewhere() -> Residual:
-    return Residual(
-        place="Prefect server: runs, logs and events",
-        level="logical",
-        outcome="out_of_reach",
-        count=None,
-        why="flows ran on the server of PREFECT_API_URL, whose rows are not searched; they write steps, counts and opaque ids",
-        remedy="search it by the identifiers where it runs; `prefect flow-run delete ID` deletes a run with its logs",
-    )

@@ -49,7 +49,12 @@ _DVC = re.compile(rb"(?m)^\s*(?:- )?(?:(?:size|nfiles): \d+|md5: [0-9a-f]{32}(?:
 """What DVC's files say of content and not of people."""
 
 _HASH = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{32}(?:\.dir)?)\b")
-_NUMBER = re.compile(rb"(?<=[\s:,\[])-?\d+(?:\.\d+)?(?:e-?\d+)?(?=[\s,\]}])")
+REPORTED = (
+    frozenset({"model", "version", "data_digest", "recipe", "chain_head", "shards", "slices"}),
+    frozenset({"accuracy", "log_loss", "records", "constituents"}),
+)
+"""The fields of `reports/train.json` and `reports/metrics.json`."""
+_COUNTS = frozenset({"version", "shards", "slices", *REPORTED[1]})
 
 _WHY = "Git keeps what was committed, and rewriting it changes every commit and clone after it"
 
@@ -152,8 +157,23 @@ def _known(one: Content) -> bytes | None:
     if name == "dvc.lock" or name.endswith(".dvc"):
         return _DVC.sub(b"", one.body)
     if f"/{one.path}".endswith(tuple(f"/{path}" for path in PATHS)):
-        return _NUMBER.sub(b"", one.body)
+        return _report(one.body)
     return _map(one.body) if name == twin_map.FILE else None
+
+
+def _report(body: bytes) -> bytes | None:
+    """The words of a report whose fields are those of ours: a stage of the user's may write another under the same name."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    counts = {name for name, value in content.items() if type(value) in (int, float)}
+    checks = all(isinstance(one, dict) and all(isinstance(said, str) for said in one.values()) for one in content.values())
+    if not (counts == content.keys() & _COUNTS and content.keys() in REPORTED) and not checks:
+        return None
+    return json.dumps({name: value for name, value in content.items() if name not in counts}, ensure_ascii=False).encode()
 
 
 def _map(body: bytes) -> bytes | None:
