@@ -338,9 +338,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _SEARCH + "whoever_came_back_and_is_on_hold_is_released_and_erased",
         ),
     },
-    "erasure/second_look.py": {
+    "erasure/kept.py": {
         "git cat-file": Named("says which command failed"),
         "git fsck": Looks("objects of Git cannot be read"),
+    },
+    "erasure/second_look.py": {
         "unlearn purge": NotRun("the second look found or could not read what the search did not name", _STAGED),
     },
     "erasure/steps/adopted.py": {
@@ -782,13 +784,6 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "it holds nobody, and DVC is up to date",
             _SEARCH + "an_output_that_no_erasure_redacts_is_made_again_or_committed[dvc commit]",
         ),
-    },
-    "traces/places/databases.py": {
-        "prefect flow-run": Ran(
-            "flows ran on a server of the user's",
-            "the server has them no more",
-            _PREFECT + "runs_and_artifacts_of_other_flows_are_deleted_by_their_owners",
-        )
     },
     "traces/places/dvc_objects.py": {
         "unlearn purge": Ran(
