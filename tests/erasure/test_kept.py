@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-import fsspec
 import pytest
 
 from tests.small_project import TRAIN, Project
@@ -41,6 +40,10 @@ def test_a_mark_is_another_when_the_content_is(project: Project) -> None:
 class Untold:
     """A file system that says nothing of its files, and breaks in the middle of one."""
 
+    @property
+    def fs(self) -> Untold:
+        return self
+
     def find(self, root: str, *, detail: bool) -> dict[str, dict[str, Any]]:
         assert detail
         return {f"{root}/a": {"size": 3}}
@@ -60,11 +63,3 @@ def test_a_remote_that_cannot_be_listed_is_said() -> None:
     unread = list[str]()
     assert list(kept._remote("remote", None, "root", unread)) == []
     assert unread == ["remote: AttributeError"]
-
-
-def test_what_a_remote_tells_of_a_file_is_its_mark() -> None:
-    files = fsspec.filesystem("memory")
-    files.pipe_file("/kept/a", b"x")
-    [before] = kept._remote("remote", files, "/kept", [])
-    assert before.mark == "" or before.mark.startswith("1 ")
-    files.rm("/kept", recursive=True)

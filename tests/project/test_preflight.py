@@ -243,7 +243,8 @@ def test_an_erasure_leaves_nobody_in_any_version_of_a_remote_that_keeps_files_by
     person = project.cells()[0, 1][0]
     assert _holding(client, bucket, tmp_path, person) == {f"store/{path}" for path in TABLES[:2]}
     project.request(person)
-    project.erase()
+    [report] = project.erase()
+    assert report["residuals"] == []
     assert list(project.states().values()) == ["completed"]
     assert _holding(client, bucket, tmp_path, person) == set()
     [redacted] = [event.fact for event in project.events() if isinstance(event.fact, DataRedacted)]

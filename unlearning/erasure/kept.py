@@ -126,7 +126,7 @@ def _in_remote(files: Any, path: str, contents: Contents) -> bool:
 
 
 def _in_row(row: tuple[object, ...], contents: Contents) -> bool:
-    return opening.row_holds(contents.wanted, row)
+    return opening.rows_hold(contents.wanted, [row])
 
 
 def _mark(file: Path) -> str:
@@ -146,7 +146,7 @@ def _objects(workspace: Workspace) -> Iterator[Thing]:
 
 def _remote(where: str, files: Any, root: str, unread: list[str]) -> Iterator[Thing]:
     try:
-        for path, of in files.find(root, detail=True).items():
+        for path, of in files.fs.find(root, detail=True).items():
             told = [str(of[key]) for key in _TELLING if of.get(key)]
             yield Thing(
                 where, str(path), partial(_in_remote, files, path), " ".join([str(of.get("size")), *told]) if told else ""

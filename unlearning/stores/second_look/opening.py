@@ -12,7 +12,7 @@ import sqlite3
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ DEPTH = 4
 
 _PARQUET = b"PAR1"
 _LARGE = 1 << 24
+_ROWS = 1000
+"""Of a database, that are looked at together."""
 LARGEST = 1 << 28
 """Bytes of what is unpacked at once; a file that unpacks to more counts as not read to its end."""
 
@@ -73,15 +75,16 @@ def database_holds(wanted: Wanted, file: Path) -> bool:
         connection.text_factory = bytes
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             with suppress(sqlite3.OperationalError):  # a virtual table whose module is not here: its shadow tables are read
-                for row in connection.execute('SELECT * FROM "{}"'.format(table.decode().replace('"', '""'))):
-                    if row_holds(wanted, row):
+                rows = connection.execute('SELECT * FROM "{}"'.format(table.decode().replace('"', '""')))
+                while some := rows.fetchmany(_ROWS):
+                    if rows_hold(wanted, some):
                         return True
     return False
 
 
-def row_holds(wanted: Wanted, row: tuple[object, ...]) -> bool:
+def rows_hold(wanted: Wanted, rows: Iterable[tuple[object, ...]]) -> bool:
     """One of them is in a row of a database."""
-    cells = (cell if isinstance(cell, bytes) else str(cell).encode() for cell in row if cell is not None)
+    cells = (cell if isinstance(cell, bytes) else str(cell).encode() for row in rows for cell in row if cell is not None)
     return wanted.in_bytes(b"\n".join(cells))
 
 

@@ -64,6 +64,7 @@ groups = sa.Table(
     sa.Index("ledger_group_token", "token", "seq"),
     # All that the list of people to be left out is read from: of a long one no row is opened.
     sa.Index("ledger_group_hidden", "hidden", "suppressed_at", "lifted_at"),
+    sa.Index("ledger_group_suppressed", "lifted_at", "suppressed_at"),
     sa.Index("ledger_group_erasure", "erasure"),
     sa.Index("ledger_group_state", "state", "erasure", "certificate"),
     sa.Index("ledger_group_due", "state", "due_s"),

@@ -187,11 +187,13 @@ class Standing:
     def _among(
         self, which: Condition, hidden: Collection[str], tokens: Collection[str]
     ) -> tuple[frozenset[str], frozenset[str]]:
+        enough = len(hidden) + len(tokens)  # a short list is read sooner than a long one is asked for name by name
         with self.asking() as connection:
-            listed = connection.scalar(sa.select(sa.func.count()).select_from(groups).where(which)) or 0
-        if listed <= len(hidden) + len(tokens):  # a short list is read sooner than a long one is asked for name by name
-            pairs = self._pairs(which)
-            return pairs[0].intersection(hidden), pairs[1].intersection(tokens)
+            listed = connection.execute(sa.select(groups.c.hidden, groups.c.token).where(which).limit(enough + 1)).all()
+        if len(listed) <= enough:
+            either = set(hidden), set(tokens)
+            found = [row for row in listed if row.hidden in either[0] or row.token in either[1]]
+            return frozenset(row.hidden for row in found), frozenset(row.token for row in found)
         by_hidden, by_token = (
             self._pairs(which & among(groups.c.hidden, hidden)),
             self._pairs(which & among(groups.c.token, tokens)),
@@ -206,5 +208,5 @@ def _suppressed(upto: int | None) -> Condition:
     """As `Group.suppressed` says it."""
     since, until = groups.c.suppressed_at, groups.c.lifted_at
     if upto is None:
-        return since.is_not(None) & until.is_(None)
-    return (since <= upto) & (until.is_(None) | (until > upto))
+        return (since > 0) & until.is_(None)
+    return (until.is_(None) & (since <= upto)) | ((until > upto) & (since <= upto))
