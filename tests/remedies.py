@@ -559,7 +559,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn adopt": Ran(
             "a command needs a model and the project trains none",
             "the adopted model is looked after",
-            "erasure/test_adopted_only.py::test_before_anything_is_adopted_erasing_says_to_adopt_first",
+            _SETUP + "a_project_that_trains_nothing_is_led_to_its_first_model",
         ),
         "unlearn erase": Ran(
             "a command needs a model and the project trains none",
