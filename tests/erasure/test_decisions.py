@@ -140,13 +140,13 @@ def test_a_hold_comes_too_late_once_the_purge_has_begun(project: Project) -> Non
 def test_a_hold_is_put_on_once_and_ends_once(project: Project) -> None:
     (request,) = project.request(project.people(TRAIN)[0])
     with pytest.raises(OnHold, match="not on hold"):
-        release(project, request.request_id)
+        decisions.release(project.workspace, request.request_id, now=utc_now())
     held(project, request.request_id)
     with pytest.raises(OnHold, match="already"):
         held(project, request.request_id)
     assert release(project, request.request_id) == "suppressed"
     with pytest.raises(OnHold, match="not on hold"):
-        release(project, request.request_id)
+        decisions.release(project.workspace, request.request_id, now=utc_now())
 
 
 def test_a_hold_ends_after_its_last_day(project: Project) -> None:
