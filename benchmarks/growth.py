@@ -104,6 +104,7 @@ def make(folder: Path, rows: int) -> None:
         "identifier: text": "identifier: integer",
         "utility_tolerance: 0.05": "utility_tolerance: 1",
         "agreement_minimum: 0.85": "agreement_minimum: 0",
+        "membership_margin: 0.1": "membership_margin: 0.5",
         "commit: false": "commit: true",
     }
     for before, after in changes.items():
