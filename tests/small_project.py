@@ -309,8 +309,8 @@ def remote_objects(root: Path) -> set[str]:
 
 
 def snapshot(root: Path, *, without: Iterable[str] = ()) -> dict[str, str]:
-    """Relative path → digest of every file, scratch files of databases, locks and the private words of errors aside."""
-    skipped = ("-wal", "-shm", ".lock", ".gate", "said.txt", *without)
+    """Relative path → digest of every file, scratch files of databases, locks, rolls and the private words of errors aside."""
+    skipped = ("-wal", "-shm", ".lock", ".gate", "said.txt", ".roll", *without)
     return {
         str(file.relative_to(root)): hashing.file_digest(file)
         for file in sorted(root.rglob("*"))

@@ -26,9 +26,10 @@ ASIDE = (
     ".dvc/tmp/",
     ".unlearning/prefect/",
     ".unlearning/tmp/",
+    ".unlearning/people/",
     ".unlearning/stores.json",
 )
-"""Git's index is compared by what it says; caches of tools, private words of errors, and the memory of marks."""
+"""Git's index is compared by what it says; caches of tools, private words of errors, rolls, and the memory of marks."""
 UNSAID = ("alembic_version", "unlearning_migration", "sqlite_sequence", "lineage_layout", "workspaces")
 """Tables of which an empty database has rows too."""
 
