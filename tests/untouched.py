@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 
 from unlearning.domain.errors import WrongUse
 
+CHECKOUT = Path(__file__).resolve().parents[1]
+"""Of this package: a template of a project with an environment of gigabytes in it, and where tests stand that name no project."""
 SCRATCH = ("-wal", "-shm", "-journal", ".lock", "/.gate", "/unlearning-store-id")
 """Ends of names of locks and of what databases work with; a store's mark says nothing of what is in it."""
 ASIDE = (
@@ -110,4 +112,6 @@ def _root(arguments: Sequence[str] | str | None) -> Path | None:
     """The project of a command line; None where it is about none."""
     words = list(arguments) if isinstance(arguments, list | tuple) else []
     named = next((Path(after) for word, after in itertools.pairwise(words) if word == "--root"), Path.cwd())
+    if named.resolve() == CHECKOUT:
+        return None
     return named if (named / "params.yaml").exists() or (named / ".unlearning").exists() else None
