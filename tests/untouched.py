@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from unlearning.domain.errors import WrongUse
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-"""Of this package: a template of a project with an environment of gigabytes in it, and where tests stand that name no project."""
+"""Of this package, where tests stand that name no project: it has the files of one, and an environment of gigabytes."""
 SCRATCH = ("-wal", "-shm", "-journal", ".lock", "/.gate", "/unlearning-store-id")
 """Ends of names of locks and of what databases work with; a store's mark says nothing of what is in it."""
 ASIDE = (
