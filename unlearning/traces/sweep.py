@@ -107,9 +107,15 @@ def _look(place: Place, wanted: Wanted) -> Iterator[Looked]:
             unclear.why,
             unclear.count,
             found.searched if _speaks_for(unclear, place) else 0,
-            wanted.beside(unclear.remedy),
+            _remedy(unclear, wanted),
             unclear.names,
         )
+
+
+def _remedy(unclear: Residual, wanted: Wanted) -> str:
+    """Of what was found, only once a purge may touch it; of what nobody could say, always."""
+    found = unclear.outcome == "residual" and "`unlearn purge" in unclear.remedy
+    return wanted.first(unclear.remedy) if found else wanted.beside(unclear.remedy)
 
 
 def _speaks_for(unclear: Residual, place: Place) -> bool:
