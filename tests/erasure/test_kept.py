@@ -37,6 +37,15 @@ def test_a_mark_is_another_when_the_content_is(project: Project) -> None:
     assert {name for name in before if before[name] != after[name]} == {("files of the project", "params.yaml")}
 
 
+def test_a_database_is_another_when_its_log_is(project: Project) -> None:
+    database = project.root / "other.db"
+    database.write_bytes(b"SQLite format 3\0")
+    before = marks(project)
+    (project.root / "other.db-wal").write_bytes(b"a row")
+    after = marks(project)
+    assert before["files of the project", "other.db"] != after["files of the project", "other.db"]
+
+
 class Untold:
     """A file system that says nothing of its files, and breaks in the middle of one."""
 

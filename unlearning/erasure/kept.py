@@ -130,9 +130,11 @@ def _in_row(row: tuple[object, ...], contents: Contents) -> bool:
 
 
 def _mark(file: Path) -> str:
+    """Of a file with its log, if it is a database: rows stand there before they stand in it."""
+    log = file.with_name(f"{file.name}-wal")
     with suppress(OSError):
-        of = file.stat()
-        return f"{of.st_size} {of.st_mtime_ns} {of.st_ctime_ns} {of.st_ino}"
+        stats = [one.stat() for one in (file, log) if one == file or log.exists()]
+        return " ".join(f"{of.st_size} {of.st_mtime_ns} {of.st_ctime_ns} {of.st_ino}" for of in stats)
     return ""
 
 

@@ -107,6 +107,31 @@ def test_a_number_of_any_type_is_found_in_any_column_and_none_that_is_near(kind:
     assert not opening.holds(who, parquet(x=numbers.filter(pa.array([True, True, False, True]))))
 
 
+@pytest.mark.parametrize("said", ["100042", "+100042", "0100042", "100042.0"])
+def test_a_whole_number_is_found_however_the_tables_spell_it(said: str) -> None:
+    who = replace(wanted("100042", "integer"), identifiers=(said,))
+    assert opening.holds(who, parquet(patient=[7, 100042]))
+    assert opening.holds(who, parquet(x=[7, 100042]))
+    assert not opening.holds(who, parquet(patient=[7, 100043]))
+
+
+def test_a_telephone_number_with_dashes_is_found_in_a_person_column_of_numbers() -> None:
+    who = replace(wanted("170-123-4567", "phone"), identifiers=("170-123-4567",))
+    assert opening.holds(who, parquet(patient=[5, 1701234567]))
+    assert not opening.holds(who, parquet(patient=[5, 1701234568]))
+
+
+@pytest.mark.parametrize("raw", [True, False], ids=["identifier", "token"])
+def test_what_stands_beside_the_cells_of_a_table_counts_too(raw: bool) -> None:
+    who = replace(wanted(), identifiers=(PERSON,) if raw else ())
+    told = pa.field("x", pa.int64(), metadata={"first": f"of {PERSON}"})
+    out = io.BytesIO()
+    pq.write_table(pa.table([pa.array([1])], schema=pa.schema([told])), out, store_schema=False)
+    assert opening.holds(who, parquet(**{f"of {PERSON}": [1]}))
+    content = parquet(x=["a"])
+    assert opening.holds(who, content[:4] + f" {PERSON} ".encode() + content[4:])
+
+
 def test_a_number_beside_which_an_identifier_stands_by_chance_is_another_number() -> None:
     for raw in ((), ("100042",)):
         who = replace(wanted("100042", "integer"), identifiers=raw)

@@ -80,12 +80,18 @@ class Wanted:
         whole = {f"{value:.0f}" for value in column.drop_null().to_pylist() if value == value // 1}
         return self._known(whole)
 
+    @cached_property
+    def _whole(self) -> frozenset[int]:
+        """The identifiers that are whole numbers, however they are spelled where that is their kind."""
+        said = [hashing.normalise(one, self.kind) for one in self.identifiers] if self.kind == "integer" else self.identifiers
+        return frozenset(int(one) for one in said if _NUMBER.fullmatch(one))
+
     def _numbers(self, kind: pa.DataType) -> pa.Array:
         """The identifiers that are numbers which this type can hold."""
         import pyarrow as pa
 
         found = []
-        for number in {int(one) for one in self.identifiers if _NUMBER.fullmatch(one)}:
+        for number in self._whole:
             with suppress(pa.ArrowInvalid, OverflowError):
                 if pa.scalar(number, kind).as_py() == number:
                     found.append(number)

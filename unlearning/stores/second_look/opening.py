@@ -47,9 +47,11 @@ class TooLarge(Exception):
 
 def holds(wanted: Wanted, content: Content, depth: int = 0) -> bool:
     """One of them is in it, as it lies there or in what is packed in it. Raises TooLarge for what is not read to its end."""
+    if wanted.in_bytes(content):
+        return True
     if content[:4] == _PARQUET and (found := _in_parquet(wanted, content)) is not None:
         return found
-    if wanted.in_bytes(content) or _in_person_column(wanted, content):
+    if _in_person_column(wanted, content):
         return True
     if depth < DEPTH:
         for inner in _inside(content):
@@ -122,15 +124,10 @@ def _tar(content: bytes) -> Iterator[bytes]:
 
 
 def _in_parquet(wanted: Wanted, content: Content) -> bool | None:
-    """The same of a Parquet file, a row group at a time; None where it is broken, and to be read as bytes alone.
-
-    Its bytes are searched too while the identifiers are known: by token, they would be taken for words where they are numbers.
-    """
+    """The same of a Parquet file, whose bytes hold nobody, a row group at a time; None where it is broken."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if wanted.identifiers and wanted.in_bytes(content):
-        return True
     try:
         file = pq.ParquetFile(pa.py_buffer(content))
         names = file.schema_arrow.names
@@ -169,7 +166,7 @@ def _names_one(wanted: Wanted, columns: pa.Table) -> bool:
         rows = zip(*(column.to_pylist() for column in columns.columns), strict=True)
         return wanted.in_cells("/".join(map(str, row)) for row in dict.fromkeys(rows))
     column = columns.column(0)
-    if pa.types.is_integer(column.type) and wanted.knows_all:
+    if pa.types.is_integer(column.type) and wanted.kind == "integer" and wanted.knows_all:
         return wanted.in_numbers(column, telling=False)
     return wanted.in_cells(column.unique().to_pylist())
 
