@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 
 from tests.histories import History
 from unlearning.domain import hashing
-from unlearning.domain.errors import DataError, NotFound
+from unlearning.domain.errors import DataError, NotFound, ParentMoved
 from unlearning.domain.partition import places
 from unlearning.project import people
-from unlearning.project.people import known_people, people_in, people_of, without
+from unlearning.project.people import known_people, people_in, people_of, read_with_people, without
 from unlearning.project.workspace import Workspace, open_workspace
 from unlearning.stores.rolls import Roll, unpacked
 from unlearning.stores.tables import redaction, tables
@@ -123,6 +123,24 @@ def test_the_second_reading_of_a_content_opens_no_table(workspace: Workspace, mo
 
     monkeypatch.setattr(tables, "read", read)
     assert same(people_of(again(workspace), copy, "who", named="data/other.parquet", anew=True), truth)
+
+
+def test_a_table_that_changes_while_it_is_read_is_nobody_s(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = workspace.root / PATH
+    pq.write_table(pa.table({"who": ["ann", "bob"], "x": [1, 2]}), file)
+    table, roll = read_with_people(workspace, file, "who", named=PATH)
+    assert same(roll, fresh(workspace, file))
+    assert table.equals(tables.read(file))
+    read = tables.read
+
+    def meanwhile(*given: Any, **named: Any) -> pa.Table:
+        found = read(*given, **named)
+        pq.write_table(pa.table({"who": ["bob", "ann"], "x": [1, 2]}), file)
+        return found
+
+    monkeypatch.setattr(tables, "read", meanwhile)
+    with pytest.raises(ParentMoved, match=f"^{PATH} changed while it was read"):
+        read_with_people(workspace, file, "who", named=PATH)
 
 
 def test_without_room_for_a_roll_the_work_goes_on_and_it_is_said_once(

@@ -11,10 +11,9 @@ import numpy as np
 from unlearning.domain.events import DataRedacted, PlanMade
 from unlearning.erasure.search import Search, search
 from unlearning.project import suppression
-from unlearning.project.people import people_of
+from unlearning.project.people import read_with_people
 from unlearning.project.training.registration import record_of
 from unlearning.project.training.training_set import TrainingSet, take, training_set
-from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import ModelRecord
@@ -62,9 +61,8 @@ class RecordSets:
         """The retained training records."""
         workspace, plan = self.erasure.workspace, self.erasure.plan
         train, person = self.erasure.own.train, workspace.recipe.person
-        people = people_of(workspace, workspace.path(train), person, named=train)
+        table, people = read_with_people(workspace, workspace.path(train), person, named=train)
         exclude = suppression.suppressed(workspace, people, plan.suppressed_upto)
-        table = tables.read(workspace.path(train), person=person, named=train)
         return training_set(workspace, table, people, exclude=exclude)
 
     @cached_property
@@ -73,6 +71,5 @@ class RecordSets:
         workspace, plan = self.erasure.workspace, self.erasure.plan
         before = next(version for version in plan.before if version.path == self.erasure.own.train)
         recipe, file = workspace.recipe, workspace.data.fetch(before)
-        mask = people_of(workspace, file, recipe.person, named=before.path).mask(plan.tokens)
-        table = tables.read(file, person=recipe.person, named=before.path)
-        return take(recipe.encode(table).records, np.flatnonzero(mask))
+        table, people = read_with_people(workspace, file, recipe.person, named=before.path)
+        return take(recipe.encode(table).records, np.flatnonzero(people.mask(plan.tokens)))

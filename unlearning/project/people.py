@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing, spellings
-from unlearning.domain.errors import IdentifierError
+from unlearning.domain.errors import IdentifierError, ParentMoved
 from unlearning.domain.spellings import DIFFERENCES, Difference
 from unlearning.project.workspace import ROLLS
 from unlearning.stores import rolls
@@ -53,6 +53,16 @@ def people_of(workspace: Workspace, file: Path, column: str, *, named: str, past
             roll = called(workspace, tables.people(tables.read(file, person=column, named=named, only=True), column))
             _keep(workspace, about, roll, file)
         return roll if past else roll.certain()
+
+
+def read_with_people(workspace: Workspace, file: Path, column: str, *, named: str) -> tuple[pa.Table, Roll]:
+    """A table, and whose its rows are, both of the same bytes. Raises ParentMoved when they changed meanwhile."""
+    roll = people_of(workspace, file, column, named=named)
+    before = workspace.rolls.content(file)
+    table = tables.read(file, person=column, named=named)
+    if workspace.rolls.content(file) != before or table.num_rows != len(roll.codes):
+        raise ParentMoved(f"{named} changed while it was read; run again")
+    return table, roll
 
 
 def known_people(workspace: Workspace, file: Path, column: str, *, named: str) -> Roll | None:

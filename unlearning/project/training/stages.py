@@ -15,7 +15,7 @@ from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
 from unlearning.project import preflight, settings, suppression
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import people_of
+from unlearning.project.people import people_of, read_with_people
 from unlearning.project.tables import current_version, index_table
 from unlearning.project.training import ensemble, judging, registration, stage_reports, train
 from unlearning.project.training.registration import parent_of, record_of
@@ -148,8 +148,7 @@ def _load(workspace: Workspace, clock: Clock) -> Training:
     own, person = workspace.own, workspace.recipe.person
     versions = {path: current_version(workspace, path, person) for path in own.data.tables}
     version, position = versions[own.data.train], workspace.ledger.head()[0]
-    people = people_of(workspace, workspace.path(version.path), person, named=version.path)
-    table = tables.read(workspace.path(version.path), person=person, named=version.path)
+    table, people = read_with_people(workspace, workspace.path(version.path), person, named=version.path)
     left_out = suppression.suppressed(workspace, people, position)
     with tables.about(version.path):
         retain = training_set(workspace, table, people, exclude=left_out.keys())
