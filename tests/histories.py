@@ -51,6 +51,14 @@ class History:
         config.write_text(config.read_text().replace(str(self.root), str(root)))
         return History(root).committed()
 
+    def with_table(self, root: Path, path: str, people: Sequence[str]) -> History:
+        """The same elsewhere, with a table of these people, pushed and committed."""
+        made = self.copy(root)
+        made.table(path, people)
+        made.repository.push([path])
+        made.commit()
+        return made
+
     def committed(self) -> History:
         """With whatever differs committed."""
         self.git("add", "--all")

@@ -153,11 +153,7 @@ def test_an_empty_folder_becomes_a_project_by_what_is_said(tmp_path: Path) -> No
 @pytest.fixture
 def history(beginning: History, tmp_path: Path) -> History:
     """A table of two people, committed and pushed."""
-    history = beginning.copy(tmp_path / "project")
-    history.table(PATH, ["ann-1", "bob-2"])
-    history.repository.push([PATH])
-    history.commit("a table")
-    return history
+    return beginning.with_table(tmp_path / "project", PATH, ["ann-1", "bob-2"])
 
 
 def test_what_dvc_says_of_a_table_is_mended_by_what_is_said(history: History) -> None:

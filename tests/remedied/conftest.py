@@ -17,11 +17,7 @@ PATH = "data/train.csv"
 @pytest.fixture
 def history(beginning: History, tmp_path: Path) -> History:
     """A table of two people, committed and pushed."""
-    history = beginning.copy(tmp_path / "project")
-    history.table(PATH, ["ann-1", "bob-2"])
-    history.repository.push([PATH])
-    history.commit("a table")
-    return history
+    return beginning.with_table(tmp_path / "project", PATH, ["ann-1", "bob-2"])
 
 
 def trained_elsewhere(root: Path, name: str) -> ModelVersion:

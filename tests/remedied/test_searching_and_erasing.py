@@ -46,11 +46,7 @@ def left_by(place: Place) -> str:
 @pytest.fixture
 def people(beginning: History, tmp_path: Path) -> History:
     """A table that holds somebody, pushed and committed."""
-    history = beginning.copy(tmp_path / "project")
-    history.table(PATH, [PERSON, "Zq-0001"])
-    history.repository.push([PATH])
-    history.commit()
-    return history
+    return beginning.with_table(tmp_path / "project", PATH, [PERSON, "Zq-0001"])
 
 
 # --- tables, stages and remotes --------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ def erasure_facts(
     done = sweep.sweep(workspace, erasure.plan.tokens)
     # A later purge searched places alone, and models that are made elsewhere are in none.
     listed = left(done.left, _purged(erasure).residuals, tuple(elsewhere(erasure)))
-    last = whole_look.last(workspace, erasure.plan.tokens, now=now)
+    last = None if quick else whole_look.last(workspace, erasure.plan.tokens, now=now)
     again = None if quick else second_look.look(workspace, erasure.plan.tokens, identifiers, last=last)
     found = again.against(listed) if again else ()
     return facts.CertificateFacts(

@@ -7,13 +7,12 @@ list goes on working when the index is retired, and when either key is rotated.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from unlearning.domain import hashing
 from unlearning.domain.errors import SubjectsReturned
 from unlearning.domain.events import SubjectReturned
 from unlearning.project.people import people_of
@@ -67,10 +66,6 @@ class Listed:
     index: frozenset[str]
     """Index tokens of the same people."""
 
-    def has(self, hidden: str, index: str) -> bool:
-        """The person with these two tokens is on it."""
-        return hidden in self.hidden or index in self.index
-
 
 Ask = Callable[[Collection[str], Collection[str]], tuple[frozenset[str], frozenset[str]]]
 """(suppression tokens, index tokens) → those of them that a list has."""
@@ -79,12 +74,6 @@ Ask = Callable[[Collection[str], Collection[str]], tuple[frozenset[str], frozens
 def erased(workspace: Workspace) -> Listed:
     """Everyone who was erased."""
     return Listed(*workspace.ledger.standing.erased())
-
-
-def hidden(workspace: Workspace, people: Sequence[object]) -> list[str]:
-    """The suppression token of each identifier."""
-    (tokens,) = hashing.tokens(people, workspace.settings.subject.identifier, keys=[workspace.keys.suppression])
-    return [token.hex() for token in tokens]
 
 
 def suppressed(workspace: Workspace, who: Roll, upto: int) -> dict[str, str]:

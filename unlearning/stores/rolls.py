@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from unlearning import __version__
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview
-from unlearning.domain.partition import Places
+from unlearning.domain.partition import Places, places
 from unlearning.stores.files import replacing, whole
 from unlearning.stores.tables import parts, tables
 
@@ -65,7 +65,7 @@ class Roll:
     @cached_property
     def where(self) -> Places:
         """(u, 4) partition token of each as words."""
-        return self.placed.view(">u8").reshape(-1, 4).astype(np.uint64)
+        return places([self.placed.tobytes()])
 
     @property
     def everyone(self) -> Tokens:

@@ -35,11 +35,7 @@ def s3() -> Iterator[tuple[str, Any]]:
 @pytest.fixture
 def history(beginning: History, tmp_path: Path) -> History:
     """A project with a table that holds somebody, pushed and committed."""
-    history = beginning.copy(tmp_path / "project")
-    history.table(PATH, [PERSON, "Zq-0001"])
-    history.repository.push([PATH])
-    history.commit()
-    return history
+    return beginning.with_table(tmp_path / "project", PATH, [PERSON, "Zq-0001"])
 
 
 def place(history: History, name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from unlearning.project.workspace import Workspace
     from unlearning.stores.rolls import Roll
-
-Chosen = Callable[[frozenset[str]], Collection[str]]
-"""Which of these people, by index token."""
 
 
 @dataclass(frozen=True)
