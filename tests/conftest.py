@@ -59,9 +59,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _tools_as_they_were() -> Iterator[None]:
-    """No test inherits a run or an address of the one before."""
+def _tools_as_they_were(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test inherits a run or an address of the one before, nor a server that others of its session asked for."""
     server = os.environ.get("PREFECT_API_URL")
+    if "server" not in request.fixturenames:
+        os.environ.pop("PREFECT_API_URL", None)
     yield
     os.environ.pop("PREFECT_API_URL", None)
     if server is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from dvc.config_schema import REMOTE_SCHEMAS
 from dvc_objects.fs import known_implementations
 
 from tests.histories import History
@@ -91,7 +92,7 @@ def test_the_driver_of_a_checkpoint_store_is_the_one_that_fsspec_asks_for(monkey
     assert driver in known["gs"]["err"]
 
 
-@pytest.mark.parametrize("scheme", sorted(set(known_implementations) - {"local", "memory", "http", "https", "s3"}))
+@pytest.mark.parametrize("scheme", sorted(REMOTE_SCHEMAS.keys() & known_implementations.keys() - {"http", "https", "s3"}))
 def test_the_driver_of_a_remote_is_the_one_that_dvc_asks_for(
     history: History, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
