@@ -26,8 +26,8 @@ demo: $(STAMP)     ## the main job on real data, in ./demo
 test: $(STAMP)     ## the whole default suite
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-campaign: $(STAMP) ## the slow campaigns too
-	$(BIN)/python -m pytest -m "slow or not slow"
+campaign: $(STAMP) ## the slow tests, or one part of them: PART=3/10
+	$(BIN)/python -m pytest -m slow $(if $(PART),--part $(PART))
 
 lint: $(STAMP)     ## style and types
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Generator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import settings
 
 from tests import clones, ran, untouched
+from tests.campaign import parts
 from tests.histories import History
 from tests.servers import mlflow_server
 from tests.small_project import PARAMS, Project, copy, create
@@ -56,6 +58,28 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Take the homes away again."""
     shutil.rmtree(config.stash[_HOME], ignore_errors=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--part 3/10`: one part of the tests that are selected."""
+    parser.addoption("--part", type=parts.parsed, default=None, help="one part of the tests, such as 3/10")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is in another part."""
+    if part := config.getoption("--part"):
+        others = [item for item in items if not parts.holds(part, item.nodeid)]
+        items[:] = [item for item in items if parts.holds(part, item.nodeid)]
+        config.hook.pytest_deselected(items=others)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A part of the campaigns that ran whole is written down; one that was cut short or narrowed is not."""
+    option, reporter = session.config.option, session.config.pluginmanager.get_plugin("terminalreporter")
+    whole = option.part and option.markexpr == "slow" and not option.keyword and not option.file_or_dir
+    narrowed = option.collectonly or option.maxfail or option.deselect or getattr(option, "lf", False)
+    if whole and not narrowed and exitstatus in (0, 1) and not hasattr(session.config, "workerinput"):
+        parts.record(option.part, {name: len(found) for name, found in reporter.stats.items() if name}, datetime.now(UTC))
 
 
 @pytest.fixture(autouse=True)
