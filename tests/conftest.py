@@ -86,7 +86,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 def _tools_as_they_were(request: pytest.FixtureRequest) -> Iterator[None]:
     """No test inherits a run or an address of the one before, nor a server that others of its session asked for."""
     server = os.environ.get("PREFECT_API_URL")
-    if "server" not in request.fixturenames:
+    if "started_server" not in request.fixturenames:
         os.environ.pop("PREFECT_API_URL", None)
     yield
     os.environ.pop("PREFECT_API_URL", None)
