@@ -68,18 +68,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is in another part."""
     if part := config.getoption("--part"):
-        others = [item for item in items if not parts.holds(part, item.nodeid)]
+        config.hook.pytest_deselected(items=[item for item in items if not parts.holds(part, item.nodeid)])
         items[:] = [item for item in items if parts.holds(part, item.nodeid)]
-        config.hook.pytest_deselected(items=others)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A part of the campaigns that ran whole is written down; one that was cut short or narrowed is not."""
-    option, reporter = session.config.option, session.config.pluginmanager.get_plugin("terminalreporter")
-    whole = option.part and option.markexpr == "slow" and not option.keyword and not option.file_or_dir
-    narrowed = option.collectonly or option.maxfail or option.deselect or getattr(option, "lf", False)
-    if whole and not narrowed and exitstatus in (0, 1) and not hasattr(session.config, "workerinput"):
-        parts.record(option.part, {name: len(found) for name, found in reporter.stats.items() if name}, datetime.now(UTC))
+    config = session.config
+    whole = parts.whole(config.invocation_params.args, os.environ)
+    if whole and exitstatus in (0, 1) and not hasattr(config, "workerinput"):
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        counts = {name: len(found) for name, found in reporter.stats.items()}
+        parts.record(config.getoption("--part"), counts, datetime.now(UTC))
 
 
 @pytest.fixture(autouse=True)

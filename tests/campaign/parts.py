@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -28,13 +29,18 @@ def parsed(text: str) -> tuple[int, int]:
     """`3/10` → 3 of 10; refused when there is no such part."""
     found = re.fullmatch(r"(\d+)/(\d+)", text)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise ValueError(f"--part is {text!r}; expected K/N with 1 <= K <= N, such as 3/{PARTS}")
+        raise argparse.ArgumentTypeError(f"it is {text!r}; expected K/N with 1 <= K <= N, such as 3/{PARTS}")
     return int(found[1]), int(found[2])
 
 
 def holds(part: tuple[int, int], name: str) -> bool:
     """Whether a test is in this part."""
     return int(hashlib.sha256(name.encode()).hexdigest(), 16) % part[1] == part[0] - 1
+
+
+def whole(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Whether pytest was asked for a part and nothing else, as by `make campaign`: any other word may leave tests out."""
+    return list(arguments[:-1]) == ["-m", "slow", "--part"] and not environ.get("PYTEST_ADDOPTS")
 
 
 def rows(text: str) -> dict[int, Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from datetime import datetime
 from pathlib import Path
 
@@ -11,14 +12,26 @@ from tests.campaign import parts
 
 
 def test_each_test_is_in_exactly_one_part() -> None:
+    every = [(number, parts.PARTS) for number in range(1, parts.PARTS + 1)]
     for number in range(200):
-        assert sum(parts.holds((part, parts.PARTS), f"tests/test_a.py::test_{number}") for part in range(1, 11)) == 1
+        assert sum(parts.holds(part, f"tests/test_a.py::test_{number}") for part in every) == 1
 
 
 @pytest.mark.parametrize("wrong", ["0/10", "11/10", "3", "a/b", "3/10/2", ""])
 def test_a_part_that_is_none_is_refused(wrong: str) -> None:
-    with pytest.raises(ValueError, match="expected K/N"):
+    with pytest.raises(argparse.ArgumentTypeError, match="expected K/N"):
         parts.parsed(wrong)
+
+
+@pytest.mark.parametrize(
+    "more", [["--ignore=tests/laws"], ["--stepwise"], ["-x"], ["-k", "law"], ["tests/laws"], ["--deselect", "a"], ["--co"]]
+)
+def test_a_run_that_may_leave_tests_out_is_no_whole_part(more: list[str]) -> None:
+    asked = ["-m", "slow", "--part", "3/10"]
+    assert parts.whole(asked, {})
+    assert not parts.whole([*asked, *more], {})
+    assert not parts.whole([*more, *asked], {})
+    assert not parts.whole(asked, {"PYTEST_ADDOPTS": " ".join(more)})
 
 
 def test_a_part_that_never_ran_says_never_and_another_keeps_its_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
