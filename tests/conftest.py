@@ -83,15 +83,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _tools_as_they_were(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test inherits a run or an address of the one before, nor a server that others of its session asked for."""
-    server = os.environ.get("PREFECT_API_URL")
-    if "started_server" not in request.fixturenames:
-        os.environ.pop("PREFECT_API_URL", None)
+def _tools_as_they_were() -> Iterator[None]:
+    """No test inherits a run or an address of the one before, nor of what fixtures wider than a test began."""
+    os.environ.pop("PREFECT_API_URL", None)
     yield
     os.environ.pop("PREFECT_API_URL", None)
-    if server is not None:
-        os.environ["PREFECT_API_URL"] = server
     if "mlflow" not in sys.modules:
         return
     import mlflow

@@ -100,22 +100,29 @@ def started_server(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield Server(address, home)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def server(started_server: Server) -> Iterator[Server]:
-    """The server, which flows of this very process use too."""
+    """The server, which flows of this very process use too, until the test ends."""
+    with using(started_server):
+        yield started_server
+
+
+@contextlib.contextmanager
+def using(server: Server) -> Iterator[None]:
+    """Flows of this process go to the server while the block lasts; what comes after knows nothing of it."""
     import prefect.context
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: started_server.address}):
-        patch.setenv("PREFECT_API_URL", started_server.address)
+    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: server.address}):
+        patch.setenv("PREFECT_API_URL", server.address)
         # Prefect's threads know nothing of this one's settings.
         patch.setattr(prefect.context, "GLOBAL_SETTINGS_CONTEXT", prefect.context.SettingsContext.get())
-        yield started_server
+        yield
         _say_the_rest()
 
 
 def _say_the_rest() -> None:
-    """Prefect's threads hand over what they still hold, before the server goes."""
+    """Prefect's threads hand over what they still hold, while they know the server."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 

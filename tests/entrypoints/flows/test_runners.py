@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from prefect import flow
 
-from tests.entrypoints.flows.conftest import Server
+from tests.entrypoints.flows.conftest import Server, using
 from tests.small_project import HOLDOUT, TABLES, Project, copy
 from unlearning.domain import hashing
 from unlearning.domain.chain import Trained
@@ -69,14 +69,15 @@ def slow(name: str) -> Any:
 
 @pytest.fixture(scope="module", params=["threads", slow("processes"), slow("dask")])
 def ended(
-    request: pytest.FixtureRequest, server: Server, untrained: Project, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, started_server: Server, untrained: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Ended:
     """Both flows on one task runner."""
     project = copy(untrained, tmp_path_factory.mktemp(request.param) / "project")
     project.configure({"run": {"runner": request.param, "workers": 2}})
-    trained, who = write(train.run(project.workspace)), leavers(project)
-    project.request(*who)
-    (report,) = write(erase.run(project.workspace, [], replay=True))
+    with using(started_server):
+        trained, who = write(train.run(project.workspace)), leavers(project)
+        project.request(*who)
+        (report,) = write(erase.run(project.workspace, [], replay=True))
     return Ended(project, who, trained, report, registered(project))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.entrypoints.flows.conftest import UNLEARN, Server, beside, unlearn, until
+from tests.entrypoints.flows.conftest import UNLEARN, Server, beside, unlearn, until, using
 from tests.servers import free_port
 from tests.small_project import Project, copy
 from unlearning.entrypoints.flows import events
@@ -24,14 +24,17 @@ ALL = {"train", "erase", "watch", "follow"}
 
 
 @pytest.fixture(scope="module")
-def served(server: Server, template: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Project, Path]]:
+def served(
+    started_server: Server, template: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Project, Path]]:
     """`unlearn serve-flows --root ROOT`, started somewhere else, as a service manager would."""
     folder = tmp_path_factory.mktemp("served")
     project, log = copy(template, folder / "project"), folder / "serve.log"
-    quick = {**server.environment, "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
+    quick = {**started_server.environment, "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
     with beside([*UNLEARN, "serve-flows", "--root", str(project.root)], log, quick, cwd=folder):
         until(lambda: "end with Ctrl-C" in log.read_text(), log=[log])
-        assert server.deployments().keys() == ALL
+        with using(started_server):
+            assert started_server.deployments().keys() == ALL
         yield project, log
 
 
