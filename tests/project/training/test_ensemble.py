@@ -52,3 +52,32 @@ def test_a_table_is_read_as_records_in_the_order_it_is_stored_in(project: Projec
     expected = project.workspace.recipe.encode(tables.read(project.root / HOLDOUT)).records
     assert np.array_equal(records.features, expected.features)
     assert np.array_equal(records.labels, expected.labels)
+
+
+class Counting(FakeLearner):
+    """Says how often it was asked."""
+
+    asked = 0
+
+    def predict(self, state: Any, features: Any) -> Any:
+        self.asked += 1
+        return super().predict(state, features)
+
+
+def test_two_versions_ask_whom_they_have_in_common_once_and_answer_as_each_alone() -> None:
+    learner = Counting()
+    shared, old, new = state(0.5), state(1.0), state(2.0)
+    before = Ensemble(learner, {0: shared, 1: old}, {0: "a", 1: "b"})
+    after = Ensemble(learner, {1: new, 0: shared, 2: old}, {1: "c", 0: "a", 2: "d"})
+    alone = after.predict(INPUTS), before.predict(INPUTS)
+    learner.asked = 0
+    both = after.with_other(before, INPUTS)
+    assert learner.asked == 4
+    assert all(np.array_equal(one, other) for one, other in zip(both, alone, strict=True))
+    assert after.with_other(None, INPUTS)[1] is None
+
+
+def test_constituents_without_a_name_are_never_taken_for_one_another() -> None:
+    learner = FakeLearner()
+    one, other = Ensemble(learner, {0: state(0.5)}), Ensemble(learner, {0: state(2.0)})
+    assert np.array_equal(one.with_other(other, INPUTS)[1], other.predict(INPUTS))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,12 +25,20 @@ class Ensemble:
     learner: Learner
     states: Mapping[int, State]
     """Shard → state."""
+    keys: Mapping[int, str] = field(default_factory=dict)
+    """Shard → the name of that state: the same name stands for the same bytes."""
 
     @classmethod
-    def of(cls, workspace: Workspace, trained: Trained) -> Ensemble:
-        """The constituents of a candidate or a version; raises Damaged when one has left the checkpoint store."""
+    def of(cls, workspace: Workspace, trained: Trained, *, like: Ensemble | None = None) -> Ensemble:
+        """The constituents of a candidate or a version; raises Damaged when one has left the checkpoint store.
+
+        like: another one, whose states are taken over where both have the same.
+        """
         states: dict[int, State] = {}
         for part in trained.parts:
+            if like is not None and like.keys.get(part.shard) == part.key:
+                states[part.shard] = like.states[part.shard]
+                continue
             payload = workspace.checkpoints.get(part.key)
             if payload is None:
                 raise Damaged(
@@ -38,13 +46,33 @@ class Ensemble:
                     "run `unlearn train`, which makes every missing one"
                 )
             states[part.shard] = workspace.learner.loads(payload)
-        return cls(workspace.learner, states)
+        return cls(workspace.learner, states, {part.shard: part.key for part in trained.parts})
 
     def predict(self, features: Features) -> Probabilities:
         """(n, labels) mean of the constituents' softmax, shards in order."""
-        votes = [self.learner.predict(self.states[shard], features) for shard in sorted(self.states)]
-        mean: Probabilities = np.mean(votes, axis=0)
-        return mean
+        return _mean(self.votes(features))
+
+    def votes(self, features: Features, *, known: Mapping[str, Probabilities] | None = None) -> list[Probabilities]:
+        """(n, labels) softmax of each constituent, shards in order. known: by the name of a state, what it answered."""
+        known = known or {}
+        return [
+            known[key] if (key := self.keys.get(shard, "")) in known else self.learner.predict(self.states[shard], features)
+            for shard in sorted(self.states)
+        ]
+
+    def with_other(self, other: Ensemble | None, features: Features) -> tuple[Probabilities, Probabilities | None]:
+        """What both answer; whom they have in common is asked once."""
+        votes = self.votes(features)
+        mine = _mean(votes)
+        if other is None:
+            return mine, None
+        known = {self.keys[shard]: vote for shard, vote in zip(sorted(self.states), votes, strict=True) if shard in self.keys}
+        return mine, _mean(other.votes(features, known=known))
+
+
+def _mean(votes: Sequence[Probabilities]) -> Probabilities:
+    mean: Probabilities = np.mean(votes, axis=0)
+    return mean
 
 
 def read_records(workspace: Workspace, path: str) -> Records:

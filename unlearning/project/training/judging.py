@@ -24,7 +24,6 @@ from unlearning.stores.tables import tables
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unlearning.domain.protocols import Probabilities
     from unlearning.project.workspace import Workspace
 
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
@@ -117,14 +116,16 @@ def model_checks(
     """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
     holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
     after = ensemble.Ensemble.of(workspace, trained)
-    before = ensemble.Ensemble.of(workspace, parent) if parent and _stored(workspace, parent) else None
+    before = ensemble.Ensemble.of(workspace, parent, like=after) if parent and _stored(workspace, parent) else None
+    holdout_after, holdout_before = after.with_other(before, holdout.features)
+    forget_after, forget_before = after.with_other(before, forget.features)
     evidence = Evidence(
         holdout_labels=holdout.labels,
-        holdout_before=_predict(before, holdout),
-        holdout_after=after.predict(holdout.features),
+        holdout_before=holdout_before,
+        holdout_after=holdout_after,
         forget_labels=forget.labels,
-        forget_before=_predict(before, forget),
-        forget_after=after.predict(forget.features),
+        forget_before=forget_before,
+        forget_after=forget_after,
         guarantee=guarantee(trained),
         digests={part.shard: part.digest for part in trained.parts},
         replayed=replay.digests if replay else None,
@@ -182,10 +183,6 @@ def measure(ensemble: ensemble.Ensemble, holdout: Records) -> Measured:
 def _stored(workspace: Workspace, trained: Trained) -> bool:
     """A version whose checkpoints were purged, and whose alias was rolled back since, cannot be compared with."""
     return all(part.key in workspace.checkpoints for part in trained.parts)
-
-
-def _predict(ensemble: ensemble.Ensemble | None, records: Records) -> Probabilities | None:
-    return ensemble.predict(records.features) if ensemble else None
 
 
 def guarantee(trained: Trained) -> Guarantee:
