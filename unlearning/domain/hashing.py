@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from unlearning.domain.errors import IdentifierError
 
@@ -54,10 +54,15 @@ def bytes_digest(*chunks: bytes | memoryview) -> str:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's bytes, in hex; what `sha256sum` prints."""
-    sha = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            sha.update(chunk)
+        return stream_digest(stream)
+
+
+def stream_digest(stream: IO[bytes]) -> str:
+    """The same of what is left of a stream."""
+    sha = hashlib.sha256()
+    while chunk := stream.read(_CHUNK_BYTES):
+        sha.update(chunk)
     return sha.hexdigest()
 
 

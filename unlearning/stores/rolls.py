@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,15 +23,13 @@ from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview
 from unlearning.domain.partition import Places, places
 from unlearning.stores.files import replacing, whole
-from unlearning.stores.tables import parts, tables
+from unlearning.stores.tables import tables
 
 FORMAT = 1
 """Of the files, and of what is read out of a table: it rises when the same bytes may name others than before."""
 TOKEN_BYTES = 32
 _SEAL_BYTES = 32
 _SUFFIX = ".roll"
-_SETTLED_NS = 2_000_000_000
-"""Since when a file must be as it is for its times to tell a change: those of some file systems tick that slowly."""
 _OPEN = 4
 """Rolls that stay in memory: as many as a project usually has current tables."""
 
@@ -142,22 +139,13 @@ class Rolls:
         self.folder = folder
         self._key = hmac.digest(key, b"unlearning/roll", "sha256")
         self._open: dict[str, Roll] = {}
-        self._digests: dict[Path, tuple[object, str]] = {}
 
     def content(self, path: Path, *, anew: bool = False) -> str:
         """The digest of a table's content, of a file or of a folder; read once while its files stay as they are.
 
         anew: read it now whatever this process read before: for whoever says of somebody that they are not there.
         """
-        stats = {str(file): file.stat() for file in parts.files(path).values()}
-        seen = {name: (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for name, one in stats.items()}
-        known = self._digests.get(path)
-        if anew or known is None or known[0] != seen:
-            settled = time.time_ns() - _SETTLED_NS
-            known = (seen, tables.digest(path))
-            if all(one.st_ctime_ns < settled for one in stats.values()):
-                self._digests[path] = known
-        return known[1]
+        return tables.digest(path, anew=anew)
 
     def get(self, about: Mapping[str, Any]) -> Roll | None:
         """The roll of this content; None when there is none that is believed.

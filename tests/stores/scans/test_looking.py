@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
+import re
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests import forms
 from unlearning.domain import hashing
-from unlearning.stores.scans.looking import Look, look
+from unlearning.stores.scans import looking
+from unlearning.stores.scans.looking import Look, look, look_at
 from unlearning.stores.scans.words import Watch
 
 KEY = b"k" * 32
@@ -121,3 +129,73 @@ def test_what_has_no_person_column_is_no_table_of_people(content: bytes) -> None
 @pytest.mark.parametrize("rest", [b'"ann,1\nbob,2\n', b"ann,1\nbob\n", b"ann,1\nbob,2,3\n", b'ann,"1\nbob,2\ncid,3\n'])
 def test_lines_that_are_no_rows_are_never_taken_for_people_compared(rest: bytes) -> None:
     assert among(b"patient,age\n" + rest, wanted=of("zed-99")).compared != "people"
+
+
+# --- what was compared before --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Every file that is compared, not only known again."""
+    found: list[str] = []
+
+    def tallied(watched: Watch, stream: Any, name: str = "", **how: Any) -> Any:
+        found.append(name)
+        return truth(watched, stream, name, **how)
+
+    truth = looking.tallied
+    monkeypatch.setattr(looking, "tallied", tallied)
+    looking._seen.clear()
+    return found
+
+
+def large(file: Path, *, person: int = 7, rows: int = 200_000) -> Path:
+    """A Parquet file of more than a megabyte."""
+    noise = np.random.default_rng(person).integers(1 << 60, size=rows)
+    pq.write_table(pa.table({"patient": [person] + [1000 + row for row in range(rows - 1)], "x": noise}), file)
+    return file
+
+
+def test_a_large_content_is_compared_once_wherever_it_lies_and_says_the_same(tmp_path: Path, compared: list[str]) -> None:
+    file, other = large(tmp_path / "data.parquet"), tmp_path / "0a1b2c"
+    other.write_bytes(file.read_bytes())
+    first = look_at(watch(7, kind="integer"), file, below=tmp_path)
+    assert look_at(watch(7, kind="integer"), other, below=tmp_path) == first
+    assert first.found == {hashing.token(KEY, 7, "integer")}
+    assert compared == ["data.parquet"]
+
+
+def test_another_question_or_another_content_is_compared_anew(tmp_path: Path, compared: list[str]) -> None:
+    file = large(tmp_path / "data.parquet")
+    here = watch(7, kind="integer")
+    others = [
+        watch(8, kind="integer"),
+        watch(7, 8, kind="integer"),
+        watch(7, kind="text"),
+        Watch(("x",), "integer", KEY, here.tokens),
+        Watch(here.people, "integer", b"o" * 32, here.tokens),
+        watch(7, kind="integer", raw=re.compile(b"7")),
+        watch(7, kind="integer", spellings=("P-{}",)),
+    ]
+    for number, one in enumerate([here, *others], 1):
+        look_at(one, file, below=tmp_path)
+        assert len(compared) == number
+    look_at(here, file, below=tmp_path, thorough=True)
+    assert len(compared) == len(others) + 2
+    times = file.stat()
+    large(file, person=8)
+    os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert not look_at(here, file, below=tmp_path).found
+    assert not any(str(one) in repr(looking._seen) for one in ("patient", 1007))
+
+
+def test_a_small_file_a_text_and_what_is_not_on_this_disk_are_compared_each_time(tmp_path: Path, compared: list[str]) -> None:
+    here, small, text = watch(7, kind="integer"), large(tmp_path / "small.parquet", rows=10), tmp_path / "text.csv"
+    text.write_text("patient,x\n" + "7,1\n" * 400_000)
+    for file in (small, text):
+        for _ in range(2):
+            assert look_at(here, file, below=tmp_path).found
+    content = large(tmp_path / "data.parquet").read_bytes()
+    for _ in range(2):
+        assert look(here, io.BytesIO(content)).found
+    assert len(compared) == 6

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, raised_here
-from unlearning.domain.hashing import file_digest
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores import yaml_bombs
+from unlearning.stores.contents import file_digest
 from unlearning.stores.dvc import origins, recorded_hashes, snapshots, twin_map
 from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.git import command, plumbing

@@ -5,19 +5,26 @@ Never more is said than was seen: a file of a form that no reader knows was read
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
+from unlearning.domain import hashing
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.comparing import Compared, tallied
 from unlearning.stores.scans.words import Watch
+from unlearning.stores.tables.reading import told_by_content
 
 __all__ = ["Compared", "Left", "Look", "look", "look_at"]
 
 Left = Literal["residual", "unverified"]
 """How a file leaves its place: it holds somebody, or nobody can say."""
+_LARGE = 1 << 20
+"""Bytes from which on it is quicker to know a content again than to compare it once more."""
+_REMEMBERED = 64
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,47 @@ def look(watch: Watch, stream: IO[bytes], name: str = "", *, thorough: bool = Fa
     stream: it can be sought in. name: its path, which tells forms apart that content does not. thorough: of a table with a
     person column the other columns too, word by word.
     """
+    about, before = _about(watch, stream, thorough=thorough), _state(stream)
+    if about is not None and about in _seen:
+        return _seen[about]
+    seen = _look(watch, stream, name, thorough=thorough)
+    if about is not None and seen.read and _state(stream) == before:
+        while len(_seen) >= _REMEMBERED:
+            _seen.pop(next(iter(_seen)), None)
+        _seen[about] = seen
+    return seen
+
+
+_seen: dict[str, Look] = {}
+"""What was looked for in which bytes → what was there: a table lies in work tree, cache and remote, and is compared once."""
+
+
+def _about(watch: Watch, stream: IO[bytes], *, thorough: bool) -> str | None:
+    """Everything that shapes a look at these bytes, which are read for it; None where it is not worth it, or where more does.
+
+    A name under the key of those who are looked for, so that nothing that is kept tells who they are.
+    """
+    state = _state(stream)
+    if state is None or state[0] < _LARGE or not told_by_content(stream):
+        return None
+    stream.seek(0)
+    content = hashing.stream_digest(stream)
+    stream.seek(0)
+    raw = [watch.raw.pattern.hex(), watch.raw.flags] if watch.raw is not None else None
+    who = [list(watch.people), watch.kind, sorted(watch.tokens), list(watch.spellings), raw]
+    return hashing.label(watch.key, hashing.canonical([content, thorough, who]).decode())
+
+
+def _state(stream: IO[bytes]) -> tuple[int, ...] | None:
+    """Of a file on this disk its size, and when it changed; of anything else nothing: reading it all may be dear."""
+    try:
+        one = os.fstat(stream.fileno())
+    except (OSError, AttributeError, io.UnsupportedOperation):
+        return None
+    return one.st_size, one.st_mtime_ns, one.st_ctime_ns
+
+
+def _look(watch: Watch, stream: IO[bytes], name: str, *, thorough: bool) -> Look:
     form, tally = tallied(watch, stream, name, thorough=thorough)
     found = frozenset(tally.found | tally.in_bytes)
     if watch.raw is not None and not found and tally.compared in ("words", "nothing"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from unlearning.domain.errors import DataError, NotFound
-from unlearning.domain.hashing import file_digest
+from unlearning.stores.contents import file_digest
 from unlearning.stores.tables.pieces import Aside, Rows
 from unlearning.stores.tables.reading import Reading
 

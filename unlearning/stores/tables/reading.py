@@ -243,6 +243,12 @@ class Reading:
             yield made
 
 
+def told_by_content(stream: IO[bytes]) -> bool:
+    """Nothing but its bytes says how a file is read: no name, no plugin, and no log beside it as databases have them."""
+    head = _head(stream)
+    return any(head.startswith(sign) for sign, *_ in _COLUMNAR if sign != _SQLITE)
+
+
 def _guarded(stream: IO[bytes], form: str, pieces: Iterator[Piece]) -> Iterator[Piece]:
     """The pieces; of what breaks, at least the letters."""
     try:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NotFound, reading
 from unlearning.domain.hashing import IdentifierKind
+from unlearning.stores.contents import file_digest
 from unlearning.stores.tables import cells, loading
 from unlearning.stores.tables import parts as table_parts
 from unlearning.stores.tables.pieces import parsing
@@ -243,12 +244,15 @@ def shared_tokens(who: People, *, kind: IdentifierKind, key: bytes) -> list[byte
     return hashing.tokens(named_together, kind, keys=[key])[0]
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file's content; for a folder, of its sorted (relative path, SHA-256) pairs. Raises NotFound."""
+def digest(path: Path, *, anew: bool = False) -> str:
+    """SHA-256 of a file's content; for a folder, of its sorted (relative path, SHA-256) pairs. Raises NotFound.
+
+    anew: read now whatever this process read before: for whoever says of somebody that they are not there.
+    """
     found = table_parts.files(path)
     if not table_parts.is_folder(path):
-        return hashing.file_digest(found[""])
-    return hashing.digest([[name, hashing.file_digest(file)] for name, file in found.items()])
+        return file_digest(found[""], anew=anew)
+    return hashing.digest([[name, file_digest(file, anew=anew)] for name, file in found.items()])
 
 
 def _joined(tables: Sequence[pa.Table], named: str) -> pa.Table:
