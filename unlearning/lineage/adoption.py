@@ -243,7 +243,7 @@ def _above(workspace: Workspace, path: str, column: str) -> tuple[tuple[str, ...
     for origin in stages.above(workspace.data, path):
         file = workspace.path(origin)
         if parts.is_table(file):
-            here = tables.read(file, named=origin).column_names
+            here = tables.column_names(file, named=origin)
             (named if tables.names_people(here, column) else unnamed).append(origin)
     if untracked := [origin for origin in named if not workspace.data.declares(origin)]:
         raise ProjectError(

@@ -101,10 +101,11 @@ class Opening:
         column = candidates[0] if candidates else ""
         who = known_people(workspace, file, column, named=content.path) if column else None
         if who is None:
-            table = tables.read(file, person=column or None, named=content.path)
-            found = next((name for name in candidates if tables.names_people(table.column_names, name)), None)
+            here = tables.column_names(file, person=column or None, named=content.path)
+            found = next((name for name in candidates if tables.names_people(here, name)), None)
             if found is None:
                 asked = f"{LOOKED_FOR}{', '.join(candidates)}"
+                table = tables.read(file, person=column or None, named=content.path)
                 return self._said(content, "no person column", f"it has {tables.said_columns(table)}{asked}")
             column, who = found, people_of(workspace, file, found, named=content.path, past=True)
         digest, rev = workspace.rolls.content(file), self.revs.get(content)

@@ -120,7 +120,7 @@ class _Maker:
 
     def _columns(self, file: Path, named: str) -> tuple[str, ...]:
         """The person columns that a table has, of those that are known."""
-        here = tables.read(file, named=named).column_names
+        here = tables.column_names(file, named=named)
         return tuple(one for one in self.columns if tables.names_people(here, one))
 
     def _people(self, file: Path, named: str, columns: Sequence[str]) -> list[Roll]:

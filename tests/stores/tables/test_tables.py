@@ -239,3 +239,19 @@ def test_people_are_read_from_text_of_any_layout(kind):
 def test_a_type_that_no_identifier_is_read_from_is_a_data_error_that_names_the_column_and_no_value(values):
     with pytest.raises(DataError, match=r"^person column 'who' .*expected text, whole numbers or bytes"):
         tables.people(pa.table({"who": values}), "who")
+
+
+def test_the_names_of_columns_are_those_of_the_table_that_is_read_in_every_form(tmp_path):
+    table = pa.table({"who": ["a", "b"], "a.b": [1, 2], "nested": [{"x": 1, "y": 2}, None], "": [1.0, None]})
+    pq.write_table(table, tmp_path / "t.parquet")
+    pq.write_table(pa.Table.from_pandas(table.to_pandas().set_index("who")), tmp_path / "indexed.parquet")
+    (tmp_path / "t.csv").write_text("who;x\na;1\n")
+    (tmp_path / "folder/year=2026").mkdir(parents=True)
+    pq.write_table(pa.table({"who": ["a"]}), tmp_path / "folder/year=2026/1.parquet")
+    for name in ("t.parquet", "indexed.parquet", "t.csv", "folder"):
+        assert tables.column_names(tmp_path / name, person="who") == tables.read(tmp_path / name, person="who").column_names
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(DataError, match=r"no readable parquet table"):
+        tables.column_names(tmp_path / "broken.parquet")
+    with pytest.raises(NotFound):
+        tables.column_names(tmp_path / "nothing.parquet")

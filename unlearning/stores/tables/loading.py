@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from unlearning.domain.errors import DataError
 from unlearning.stores.files import regular
@@ -44,13 +44,22 @@ def load(path: Path, people: Sequence[str] = (), *, only: bool = False) -> pa.Ta
 
 def rows(path: Path) -> int | None:
     """How many rows a file says that it has, where it says so. Raises FileNotFoundError and whatever a parser does."""
+    said = _footer(path)
+    return None if said is None else said.num_rows
+
+
+def names(path: Path) -> list[str] | None:
+    """The columns that a file says that it has, where it says so. Raises as `rows`."""
+    said = _footer(path)
+    return None if said is None else said.schema.to_arrow_schema().names
+
+
+def _footer(path: Path) -> Any:
+    """What Parquet says of itself; None of another form."""
     import pyarrow.parquet as pq
 
     with regular(path) as stream:
-        if stream.read(len(_PARQUET)) != _PARQUET:
-            return None
-        found: int = pq.read_metadata(stream).num_rows
-        return found
+        return pq.read_metadata(stream) if stream.read(len(_PARQUET)) == _PARQUET else None
 
 
 def _load(stream: IO[bytes], head: bytes, people: Sequence[str], *, only: bool) -> pa.Table:

@@ -6,10 +6,10 @@ Whatever pyarrow says about a file may quote a cell, so its words never reach a 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ from unlearning.stores.tables.pieces import parsing
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+T = TypeVar("T")
 
 SUFFIXES = table_parts.SUFFIXES
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
@@ -121,13 +123,24 @@ def _with_columns(table: pa.Table, said: dict[str, int | str | None]) -> pa.Tabl
 
 def rows(path: Path, *, named: str | None = None) -> int:
     """How many rows a file of a table has. Raises as `read`."""
+    said = _said(loading.rows, path, named)
+    return len(read(path, named=named)) if said is None else said
+
+
+def column_names(path: Path, *, person: str | None = None, named: str | None = None) -> list[str]:
+    """The columns of a table; of a folder, those of all its parts. Raises as `read`."""
+    said = None if table_parts.is_folder(path) else _said(loading.names, path, named)
+    return list(read(path, person=person, named=named).column_names) if said is None else said
+
+
+def _said(ask: Callable[[Path], T | None], path: Path, named: str | None) -> T | None:
+    """What a file says of itself; None where only reading it can tell, or say what is wrong."""
     form = form_of(named or str(path))
     try:
         with parsing(form):
-            said = loading.rows(path)
+            return ask(path)
     except (FileNotFoundError, DataError):
-        said = None
-    return len(read(path, named=named)) if said is None else said
+        return None
 
 
 def said_columns(table: pa.Table) -> str:
