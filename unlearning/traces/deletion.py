@@ -9,6 +9,7 @@ from unlearning.domain.clocks import utc_now
 from unlearning.domain.events import TracesFound
 from unlearning.domain.lifecycle import EVERY_PURGE
 from unlearning.domain.traces import Deleted, Inventory, Removed, Residual, Trace
+from unlearning.domain.versions import DataVersion
 from unlearning.project.workspace import Workspace
 from unlearning.stores.dvc.objects import named_now
 from unlearning.traces import twins
@@ -59,9 +60,19 @@ def _in_any_place(reach: Reach, tokens: Collection[str]) -> bool:
     return any(place.find(wanted).traces for place in reach.places() if not isinstance(place, ABOUT_NOBODY))
 
 
-def twins_then_deletion(reach: Reach, inventory: Inventory, tokens: Collection[str], more: Iterable[Residual]) -> Deleted:
-    """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes."""
-    made = stand_ins(reach, inventory, tokens)
+def twins_then_deletion(
+    reach: Reach,
+    inventory: Inventory,
+    tokens: Collection[str],
+    more: Iterable[Residual],
+    *,
+    redacted: Mapping[str, DataVersion] = {},
+) -> Deleted:
+    """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes.
+
+    redacted: see `twins.make`.
+    """
+    made = stand_ins(reach, inventory, tokens, redacted=redacted)
     done = carry_out(reach, inventory.traces)
     return replace(
         done,
@@ -72,10 +83,12 @@ def twins_then_deletion(reach: Reach, inventory: Inventory, tokens: Collection[s
     )
 
 
-def stand_ins(reach: Reach, inventory: Inventory, tokens: Collection[str]) -> twins.Made:
+def stand_ins(
+    reach: Reach, inventory: Inventory, tokens: Collection[str], *, redacted: Mapping[str, DataVersion] = {}
+) -> twins.Made:
     """The twins of every object in an inventory."""
     objects = [trace.name for trace in inventory.traces.get(OBJECTS, ())]
-    return twins.make(reach, objects, tokens, stale=inventory.derived)
+    return twins.make(reach, objects, tokens, stale=inventory.derived, redacted=redacted)
 
 
 def again(workspace: Workspace, tokens: Collection[str], *, derived: bool = False) -> Deleted:

@@ -8,7 +8,7 @@ under `refs/unlearning/twins/<commit>`, whose DVC files name the new ones. Histo
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview, NotFound
 from unlearning.domain.versions import DataVersion
 from unlearning.project.people import people_of, without
-from unlearning.stores import spool
+from unlearning.stores import contents, spool
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.dvc.objects import ObjectStore, object_stores
 from unlearning.stores.dvc.twin_map import FILE, Twin, TwinMap
@@ -46,14 +46,22 @@ class Made:
     """Objects that have none, because they are no tables: revisions that name them make them again with `dvc repro`."""
 
 
-def make(reach: Reach, objects: Collection[str], tokens: Collection[str], *, stale: Collection[str] = ()) -> Made:
+def make(
+    reach: Reach,
+    objects: Collection[str],
+    tokens: Collection[str],
+    *,
+    stale: Collection[str] = (),
+    redacted: Mapping[str, DataVersion] = {},
+) -> Made:
     """Twins of these objects, stored, mapped and committed beside the history; again is once. Raises Unavailable.
 
-    objects: hashes that hold people of `tokens`. stale: of what stages made of those, and nobody can redact.
+    objects: hashes that hold people of `tokens`. stale: of what stages made of those, and nobody can redact. redacted: object →
+    the version that this erasure made of it, which is its twin where the same rows left.
     """
     workspace = reach.workspace
     before = known(workspace)
-    maker = _Maker(reach, frozenset(tokens), frozenset(objects), before.stale.union(stale))
+    maker = _Maker(reach, frozenset(tokens), frozenset(objects), before.stale.union(stale), redacted)
     missing = sorted(set(objects) - before.twins.keys(), key=lambda one: (one.endswith(".dir"), one))
     without = [name for name in missing if not maker.add(name, before)]
     after = before.with_twins(maker.made.values(), maker.stale)
@@ -72,8 +80,16 @@ def _write(workspace: Workspace, twins: TwinMap) -> None:
 class _Maker:
     """Makes the twins of one purge; files before the folders that hold them."""
 
-    def __init__(self, reach: Reach, tokens: frozenset[str], objects: frozenset[str], stale: frozenset[str]) -> None:
+    def __init__(
+        self,
+        reach: Reach,
+        tokens: frozenset[str],
+        objects: frozenset[str],
+        stale: frozenset[str],
+        redacted: Mapping[str, DataVersion],
+    ) -> None:
         self.workspace, self.tokens, self.objects, self.stale = reach.workspace, tokens, objects, stale
+        self.redacted = redacted
         self.columns, self.names, self.kept = reach.holdings.people_columns, reach.past.first_paths, reach.kept
         self.admitted = reach.admitted
         self.stores = object_stores(reach.workspace.data)
@@ -87,28 +103,34 @@ class _Maker:
         for store in holding:
             with _draft(self.workspace) as draft:
                 try:
-                    twin = self._draw(store, name, draft, before)
+                    twin, file = self._draw(store, name, draft, before)
                 except (DataError, NeedsReview):  # no table, or one with a row that nobody can halve
                     return False
                 except (FileNotFoundError, NotFound):
                     continue  # somebody deleted it meanwhile; another store may still have it
                 for each in holding:
-                    each.put(twin.new, draft)
+                    each.put(twin.new, file)
                 self.made[name] = twin
-                self._index(twin, draft)
+                self._index(twin, file)
                 return True
         return False
 
-    def _draw(self, store: ObjectStore, name: str, draft: Path, before: TwinMap) -> Twin:
+    def _draw(self, store: ObjectStore, name: str, draft: Path, before: TwinMap) -> tuple[Twin, Path]:
+        """The twin of an object, and the file that it is."""
         with self._file(store, name) as old:
-            return self._folder(name, old, draft, before) if name.endswith(".dir") else self._table(name, old, draft)
+            if name.endswith(".dir"):
+                return self._folder(name, old, draft, before), draft
+            return self._table(name, old, draft)
 
-    def _table(self, name: str, old: Path, draft: Path) -> Twin:
+    def _table(self, name: str, old: Path, draft: Path) -> tuple[Twin, Path]:
         named = f"{name}{redaction.ending(old, self.names.get(name, ''))}"
         gone = self.tokens - self.kept.get(name, frozenset()) - self.admitted.get(name, frozenset())
         columns = self._columns(old, named)
-        theirs = [people.mask(gone) for people in self._people(old, named, columns)] or [self._naming(old, named, gone)]
+        people = self._people(old, named, columns)
+        theirs = [one.mask(gone) for one in people] or [self._naming(old, named, gone)]
         keep = ~np.logical_or.reduce(theirs)
+        if len(people) == 1 and (made := self._made(name, people[0], keep, named, columns[0])) is not None:
+            return self._twin(name, self.redacted[name].object, made, size=made.stat().st_size), made
         out = draft.with_suffix(Path(named).suffix)
         redaction.redact(old, out, keep, named=named)
         out.replace(draft)
@@ -116,7 +138,16 @@ class _Maker:
             without(self.workspace, old, keep, draft, column, named=named)
         if not columns:
             self._check_gone(draft, name, gone)
-        return self._twin(name, hashing.file_md5(draft), draft, size=draft.stat().st_size)
+        return self._twin(name, hashing.file_md5(draft), draft, size=draft.stat().st_size), draft
+
+    def _made(self, name: str, old: Roll, keep: NDArray[np.bool_], named: str, column: str) -> Path | None:
+        """What this erasure made of an object, when it lies here and just these rows left: to draw it again gives its bytes."""
+        done, rest = self.redacted.get(name), old.without(keep)
+        file = next((here for each in self.stores if done and (here := each.local_file(done.object)) is not None), None)
+        if done is None or rest is None or file is None or not file.is_file() or tables.digest(file) != done.digest:
+            return None
+        now = people_of(self.workspace, file, column, named=named, past=True)
+        return file if np.array_equal(now.tokens[now.codes], rest.tokens[rest.codes]) else None
 
     def _columns(self, file: Path, named: str) -> tuple[str, ...]:
         """The person columns that a table has, of those that are known."""
@@ -155,7 +186,7 @@ class _Maker:
         return self._twin(name, new, draft, size=size, files=len(listed))
 
     def _twin(self, name: str, new: str, draft: Path, *, size: int, files: int | None = None) -> Twin:
-        return Twin(name, new, self.names.get(name, ""), hashing.file_digest(draft), size, files)
+        return Twin(name, new, self.names.get(name, ""), contents.file_digest(draft), size, files)
 
     def _size(self, name: str) -> int:
         if name not in self.sizes:
@@ -174,15 +205,18 @@ class _Maker:
 
     def _index(self, twin: Twin, draft: Path) -> None:
         """Remember who is in a table's twin, so that the next erasure finds it without opening it."""
-        if twin.new.endswith(".dir") or not twin.path:
+        if (
+            twin.new.endswith(".dir")
+            or not twin.path
+            or self.workspace.lineage.data_version(twin.digest, twin.path) is not None
+        ):
             return
         named = f"{twin.new}{redaction.ending(draft, twin.path)}"
         if not (found := self._people(draft, named, self._columns(draft, named))):
             return  # nobody can say whose the rows are that stay
         tokens = np.unique(np.concatenate([people.everyone for people in found]), axis=0)
         version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
-        if self.workspace.lineage.data_version(version.digest, version.path) is None:
-            self.workspace.lineage.record_data(version, tokens)
+        self.workspace.lineage.record_data(version, tokens)
 
 
 # --- files ----------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from unlearning.domain.events import CandidateTrained, Purged, TracesFound
+from unlearning.domain.events import CandidateTrained, DataRedacted, Purged, TracesFound
 from unlearning.domain.planning.impact import stale_in_chain, stale_keys
 from unlearning.domain.traces import Deleted
 from unlearning.erasure import decisions
@@ -32,7 +32,9 @@ def purge(erasure: Erasure, sets: RecordSets) -> Deleted:
             return TracesFound(inventory=find(reach, erasure.plan.tokens, stale=_stale(erasure, sets)))
 
         inventory = erasure.once(TracesFound, body).inventory
-        return twins_then_deletion(reach, inventory, erasure.plan.tokens, elsewhere(erasure))
+        pairs = zip(erasure.plan.before, erasure.done(DataRedacted).after, strict=True)
+        redacted = {before.object: after for before, after in pairs}
+        return twins_then_deletion(reach, inventory, erasure.plan.tokens, elsewhere(erasure), redacted=redacted)
 
 
 def _stale(erasure: Erasure, sets: RecordSets) -> frozenset[str]:
