@@ -6,8 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from unlearning.checks import data
+from unlearning.checks import data, data_profile
+from unlearning.checks.canary_search import persons
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError
 
@@ -305,3 +308,41 @@ def test_the_table_that_was_given_is_not_changed(tmp_path):
     asked = question()
     judged(asked, tmp_path)
     pd.testing.assert_frame_equal(asked.table, question().table)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_what_is_measured_beforehand_gives_the_verdicts_of_the_whole_table(tmp_path_factory, drawn):
+    """Great Expectations' own expectations answer on the table itself as on what they are shown, ours as its columns are."""
+    table = question().table
+    rows = drawn.draw(st.lists(st.integers(0, len(table) - 1), min_size=1, max_size=60, unique=True))
+    table = table.iloc[rows].reset_index(drop=True)
+    for name in drawn.draw(st.lists(st.sampled_from([*FEATURES, "healthy", "note"]), max_size=3, unique=True)):
+        change = drawn.draw(st.sampled_from(["gone", "holes", "text", "far", "empty"]))
+        if change == "gone":
+            table = table.drop(columns=name)
+        elif change == "holes":
+            table[name] = table[name].astype(object).where(table.index % 3 > 0)
+        else:
+            table[name] = {"text": table[name].astype(str), "far": 1e6, "empty": None}[change]
+    ask = replace(question(table), removed=drawn.draw(st.integers(0, 80)))
+    people = persons(table, "patient")
+    columns = data.measured(ask)
+    suite = [(one.type, one) for check in data.asked(ask, people, columns) for one in check.expected]
+    numbers = pd.array(people.codes, dtype="Int64")
+    folder = tmp_path_factory.mktemp("docs")
+
+    def met(frame, name):
+        with data._silent(), data._of(columns), data._handles([one for _, one in suite]) as handles:
+            return data._run(frame, handles, docs=folder / name, name=name)[0]
+
+    shown = met(data._seen(ask, people, columns), "shown")
+    assert shown == met(table.assign(patient=numbers), "whole")
+    for at, (kind, one) in enumerate(suite):
+        if kind == "ExpectColumnKind":
+            name = one.arguments["column"]
+            assert (at in shown) == (name in table and data_profile.kind(table[name]) in (one.arguments["kind"], "empty"))
+        elif kind == "ExpectColumnDriftAtMost":
+            name = one.arguments["column"]
+            far = name not in table or data_profile.drift(table[name], ask.before["features"][name]) > one.arguments["maximum"]
+            assert (at in shown) == (not far)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from unlearning.domain.errors import DataError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from unlearning.checks.data_profile import Table
 
 Tokenise = Callable[[Sequence[object]], Sequence[str]]
 """Identifiers → keyed tokens in hex, one each; called once, with the distinct identifiers of the table."""
@@ -65,7 +65,7 @@ class Search:
     """The canary came with the list, not from the table."""
 
 
-def persons(table: pd.DataFrame, column: str) -> Persons:
+def persons(table: Table, column: str) -> Persons:
     """Who each row belongs to; a missing or blank cell is nobody. Raises DataError without the column, or with two."""
     import pandas as pd
     from pandas.api import types
@@ -75,10 +75,11 @@ def persons(table: pd.DataFrame, column: str) -> Persons:
     if not table.columns.is_unique:
         twice = len(table.columns) - table.columns.nunique()
         raise DataError(f"{twice} of the table's {len(table.columns)} columns are called as another is; rename them")
-    kind = table[column].dtype
+    cells = table[column]
+    kind = cells.dtype
     # As Python's objects, a million texts take ten times as long.
     plain = isinstance(kind, pd.StringDtype) or (types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind))
-    codes, distinct = pd.factorize(table[column] if plain else table[column].astype(object))
+    codes, distinct = pd.factorize(cells if plain else cells.astype(object))
     values = distinct.tolist()
     named = np.array([str(value).strip() != "" for value in values], dtype=np.bool_)
     new = np.append(np.where(named, np.cumsum(named) - 1, -1), -1)  # the last is for who is missing, and has code -1

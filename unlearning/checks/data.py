@@ -1,5 +1,8 @@
 """Is a new data version what it should be? The one home of Great Expectations, imported late: it takes two seconds.
 
+A column is read once, before it runs: what it holds and how far it drifted are measured then (`data_questions.measured`), and
+Great Expectations sees who each row is of, the label, and of every other column where it is missing.
+
 Great Expectations prints what it is given: the arguments of expectations stand in suites, results and Data Docs whatever the
 result format is. So it is given no identity and no old distribution: numbers stand for people, a random handle stands for a
 list of people or a profile, and it answers yes or no (`BOOLEAN_ONLY`). `data_questions.py` says what is asked.
@@ -18,9 +21,11 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from unlearning.checks.canary_search import Absent, persons
-from unlearning.checks.data_profile import Profile, drift, kind, profile
-from unlearning.checks.data_questions import Asked, DataQuestion, Expected, asked
+import numpy as np
+
+from unlearning.checks.canary_search import Absent, Persons, persons
+from unlearning.checks.data_profile import Profile, profile
+from unlearning.checks.data_questions import Asked, DataQuestion, Expected, Measured, asked, measured
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.hashing import canonical
 
@@ -33,6 +38,8 @@ _IMPORT, _RUN = Lock(), Lock()
 """Great Expectations keeps its metrics, and the current project, in globals."""
 _SECRETS: dict[str, Any] = {}
 """Random handle → what must not be printed; filled for the time of one run."""
+_MEASURED: dict[str, Measured] = {}
+"""Column → what was measured of it; filled likewise."""
 
 
 @dataclass(frozen=True)
@@ -64,16 +71,42 @@ def check_data(question: DataQuestion, *, folder: Path, name: str = "data") -> D
 
     name: what the suite is called there. Raises DataError when there is no person column.
     """
-    import pandas as pd
-
     people = persons(question.table, question.person)
-    numbers = pd.Series(people.codes, index=question.table.index, dtype="Int64").mask(people.codes < 0)
-    frame = question.table.assign(**{question.person: numbers})
-    checks = asked(question, people)
-    with _RUN, _silent(), _handles([expected for check in checks for expected in check.expected]) as suite:
+    columns = measured(question)
+    frame = _seen(question, people, columns)
+    checks = asked(question, people, columns)
+    with _RUN, _silent(), _of(columns), _handles([expected for check in checks for expected in check.expected]) as suite:
         met, docs = _run(frame, suite, docs=folder.resolve() / "data_docs", name=name)
     positions = iter(range(len(suite)))
     return DataReport(tuple(_result(check, [next(positions) in met for _ in check.expected]) for check in checks), docs)
+
+
+def _seen(question: DataQuestion, people: Persons, columns: Mapping[str, Measured]) -> pd.DataFrame:
+    """What Great Expectations is shown: numbers for people, the label, and of every other column where it is missing."""
+    import pandas as pd
+
+    table, here = question.table, np.ones(len(question.table), dtype=np.bool_)
+    shown: dict[Any, Any] = {}
+    for name in table.columns:
+        if name == question.person:
+            shown[name] = pd.array(people.codes, dtype="Int64")
+            shown[name][people.codes < 0] = pd.NA
+        elif name == question.target:
+            shown[name] = table[name].array
+        else:
+            missing = columns[str(name)].missing if str(name) in columns else ~here
+            shown[name] = pd.arrays.BooleanArray(here, missing)
+    return pd.DataFrame(shown)
+
+
+@contextmanager
+def _of(columns: Mapping[str, Measured]) -> Iterator[None]:
+    """For the time of one run, what was measured of its columns."""
+    _MEASURED.update(columns)
+    try:
+        yield
+    finally:
+        _MEASURED.clear()
 
 
 def _result(check: Asked, met: Sequence[bool]) -> CheckResult:
@@ -196,15 +229,16 @@ def _metrics() -> None:
 
         @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
         def _pandas(cls, column: Any, **_: Any) -> str:  # noqa: N805
-            return kind(column)
+            return _MEASURED[str(column.name)].kind
 
     class Drift(ColumnAggregateMetricProvider):  # type: ignore[misc]
         metric_name = "column.drift"
         value_keys = ("ref",)
 
         @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
-        def _pandas(cls, column: Any, ref: str, **_: Any) -> float:  # noqa: N805
-            return drift(column, _SECRETS[ref])
+        def _pandas(cls, column: Any, ref: str, **_: Any) -> float:  # noqa: N805, ARG002
+            distance: float = _SECRETS[ref]
+            return distance
 
 
 def _expectations() -> Mapping[str, Any]:

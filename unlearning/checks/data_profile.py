@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from math import ceil, inf, log
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, final
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, final
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,7 +55,21 @@ class Profile(TypedDict):
     features: dict[str, Number | Category]
 
 
-def profile(table: pd.DataFrame, *, features: Sequence[str], target: str | None, categories: Collection[str] = ()) -> Profile:
+class Table(Protocol):
+    """A table as it is read here: a pandas one, or what is like it and holds one column at a time."""
+
+    @property
+    def columns(self) -> pd.Index[Any]:
+        """Their names."""
+
+    def __len__(self) -> int:
+        """Rows."""
+
+    def __getitem__(self, name: str, /) -> Column:
+        """One column; the same cells whenever it is asked for."""
+
+
+def profile(table: Table, *, features: Sequence[str], target: str | None, categories: Collection[str] = ()) -> Profile:
     """The facts that a later version is held against.
 
     categories: features whose numbers are codes. The target is always one. Columns that are not there are left out: the
@@ -63,12 +77,18 @@ def profile(table: pd.DataFrame, *, features: Sequence[str], target: str | None,
     """
     declared = [name for name in (*features, *filter(None, [target])) if name in table.columns]
     coded = {target, *categories}
+    kinds, missing, features_of = dict[str, Kind](), dict[str, float](), dict[str, Number | Category]()
+    for name in table.columns:
+        column = table[name]
+        kinds[str(name)] = kind(column)
+        if name in declared:
+            missing[name], features_of[name] = hundredths(missing_share(column)), _described(column, coded=name in coded)
     return Profile(
         rows=len(table),
         columns=[str(name) for name in table.columns],
-        kinds={str(name): kind(table[name]) for name in table.columns},
-        missing={name: hundredths(missing_share(table[name])) for name in declared},
-        features={name: _described(table[name], coded=name in coded) for name in declared},
+        kinds=kinds,
+        missing={name: missing[name] for name in declared},
+        features={name: features_of[name] for name in declared},
     )
 
 

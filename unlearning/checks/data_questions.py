@@ -12,9 +12,22 @@ from math import isinf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unlearning.checks.canary_search import Absent, Persons, Search, search, tokens_of
-from unlearning.checks.data_profile import Profile, drift, hundredths, missing_share, spelled, spellings
+from unlearning.checks.data_profile import (
+    Category,
+    Kind,
+    Number,
+    Profile,
+    Table,
+    drift,
+    hundredths,
+    kind,
+    missing_share,
+    spelled,
+    spellings,
+)
 from unlearning.domain.hashing import several
 
 if TYPE_CHECKING:
@@ -27,7 +40,7 @@ if TYPE_CHECKING:
 class DataQuestion:
     """A new data version and what it is held against."""
 
-    table: pd.DataFrame
+    table: Table
     person: str
     features: Sequence[str]
     target: str | None
@@ -74,8 +87,35 @@ class Asked:
     details: Mapping[str, float | int | str | None] = field(default_factory=dict)
 
 
-def asked(question: DataQuestion, people: Persons) -> tuple[Asked, ...]:
-    """Every check that the question calls for, in the order of the report."""
+@dataclass(frozen=True)
+class Measured:
+    """What the checks ask about one column, taken in one pass over it."""
+
+    kind: Kind
+    missing: NDArray[np.bool_]
+    """(n,) where it holds nothing."""
+    missing_share: float
+    drift: float | None
+    """From the old version; None where that says nothing of it."""
+
+
+def measured(question: DataQuestion) -> Mapping[str, Measured]:
+    """Column → what is asked about it; nothing where there is no old version to hold it against."""
+    before = question.before
+    if before is None:
+        return {}
+    names = dict.fromkeys([*map(str, question.table.columns), *before["kinds"], *before["missing"], *before["features"]])
+    return {name: _measured(_column(question, name), before["features"].get(name)) for name in names}
+
+
+def _measured(column: Column, old: Number | Category | None) -> Measured:
+    missing = column.isna().to_numpy()
+    return Measured(kind(column), missing, missing_share(column), None if old is None else drift(column, old))
+
+
+def asked(question: DataQuestion, people: Persons, columns: Mapping[str, Measured] | None = None) -> tuple[Asked, ...]:
+    """Every check that the question calls for, in the order of the report. columns: as `measured` gives them."""
+    columns = measured(question) if columns is None else columns
     lists = {"redacted": question.redacted, "suppressed": question.suppressed}
     tokenisers = {absent.tokenise for absent in lists.values() if absent}
     tokens = {tokenise: tokens_of(people, tokenise) for tokenise in tokenisers}
@@ -86,10 +126,11 @@ def asked(question: DataQuestion, people: Persons) -> tuple[Asked, ...]:
         *(_absent(what, answer, question) for what, answer in searches.items()),
     ]
     checks += [_columns(question), *([_labels(question, question.target)] if question.target else [])]
-    if question.before is not None:
+    if (before := question.before) is not None:
         # Without declared features there is nothing to measure shares or distributions of, and an empty check always passes.
-        measured = (_types, _missing, _rows, _distribution) if question.features else (_types, _rows)
-        checks += [check(question, question.before) for check in measured]
+        features, rows = bool(question.features), _rows(question, before)
+        checks += [_types(question, before), *([_missing(question, before, columns)] if features else []), rows]
+        checks += [_distribution(question, before, columns)] if features else []
     return tuple(checks)
 
 
@@ -210,8 +251,8 @@ def _types(question: DataQuestion, before: Profile) -> Asked:
     )
 
 
-def _missing(question: DataQuestion, before: Profile) -> Asked:
-    grown = {name: missing_share(_column(question, name)) - old for name, old in before["missing"].items()}
+def _missing(question: DataQuestion, before: Profile, columns: Mapping[str, Measured]) -> Asked:
+    grown = {name: columns[name].missing_share - old for name, old in before["missing"].items()}
     return Asked(
         name="data.missing",
         value=hundredths(max([0.0, *grown.values()])),
@@ -248,8 +289,8 @@ def _rows(question: DataQuestion, before: Profile) -> Asked:
     )
 
 
-def _distribution(question: DataQuestion, before: Profile) -> Asked:
-    distances = {name: drift(_column(question, name), old) for name, old in before["features"].items()}
+def _distribution(question: DataQuestion, before: Profile, columns: Mapping[str, Measured]) -> Asked:
+    distances = {name: distance for name in before["features"] if (distance := columns[name].drift) is not None}
     worst = max(distances, key=lambda name: distances[name], default=None)
     largest = distances[worst] if worst is not None else 0.0
     return Asked(
@@ -263,9 +304,9 @@ def _distribution(question: DataQuestion, before: Profile) -> Asked:
                 f"{name} is distributed as before",
                 name,
                 {"column": name, "maximum": question.drift_maximum},
-                old,
+                distance,
             )
-            for name, old in before["features"].items()
+            for name, distance in distances.items()
         ),
         details={"column": worst},
     )
@@ -273,7 +314,9 @@ def _distribution(question: DataQuestion, before: Profile) -> Asked:
 
 def _column(question: DataQuestion, name: str) -> Column:
     """A column, or an empty one: that it is not there is the finding of another check, and of its own expectation."""
-    return question.table[name] if name in question.table.columns else question.table.iloc[:0, 0]
+    import pandas as pd
+
+    return question.table[name] if name in question.table.columns else pd.Series(dtype=object)
 
 
 def _as_stored(column: Column, labels: Sequence[str]) -> list[Any]:

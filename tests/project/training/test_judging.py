@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from unlearning.domain.chain import Trained
 from unlearning.domain.entities import CheckResult, Exact
+from unlearning.domain.errors import DataError
 from unlearning.domain.protocols import Records
 from unlearning.project.training import judging
+from unlearning.stores.tables import tables
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,50 @@ def test_a_candidate_promises_what_its_method_promises() -> None:
     failed = result("membership", 0.9, "failed")
     assert judging.blocking([failed], Trained("sisa", "exact", ())) == ()
     assert judging.blocking([failed], Trained("negative_gradient", "empirical", ())) == (failed,)
+
+
+WRITTEN = pd.DataFrame(
+    {
+        "clinic": ["north", "south", "north"],
+        "patient": pd.array([2**60 + 1, None, 3], dtype="Int64"),
+        "age": [1.5, None, 3.0],
+        "seen": pd.to_datetime(["2026-01-01", None, "2026-01-03"]),
+        "ward": pd.Categorical(["a", None, "b"]),
+        "left": [True, None, False],
+        "note": ["x", None, "y"],
+    }
+)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "dotted.parquet", "indexed.parquet", "t.csv", "folder.parquet"])
+@pytest.mark.parametrize("person", ["patient", "clinic/patient"])
+def test_a_table_that_is_read_column_by_column_is_the_table_read_whole(tmp_path: Path, name: str, person: str) -> None:
+    written = WRITTEN.rename(columns={"note": "no.te"}) if name.startswith("dotted") else WRITTEN
+    if name == "t.csv":
+        written.to_csv(tmp_path / name, index=False)
+    elif name.startswith("folder"):
+        (tmp_path / name / "year=2026").mkdir(parents=True)
+        for part in ("1", "2"):
+            written.drop(columns="ward").to_parquet(tmp_path / name / "year=2026" / f"{part}.parquet")
+    else:
+        (written.set_index("note") if name.startswith("indexed") else written).to_parquet(tmp_path / name)
+    table = tables.read(tmp_path / name, person=person, named=name)
+    if "/" in person:
+        table = table.append_column(person, tables.named(table, person))
+    whole = table.to_pandas()
+    with judging.frame(tmp_path / name, name, person) as columns:
+        assert list(columns.columns) == list(whole.columns)
+        assert len(columns) == len(whole)
+        for one in whole.columns:
+            pd.testing.assert_series_equal(columns[one].reset_index(drop=True), whole[one].reset_index(drop=True))
+
+
+def test_a_table_that_is_damaged_in_one_column_is_refused_without_its_cells(tmp_path: Path) -> None:
+    file = tmp_path / "t.parquet"
+    pd.DataFrame({"patient": [f"person-{one}" for one in range(5000)]}).to_parquet(file, compression=None)
+    content = bytearray(file.read_bytes())
+    content[4:400] = b"\xff" * 396
+    file.write_bytes(content)
+    with judging.frame(file, "t.parquet", "patient") as columns, pytest.raises(DataError, match="no readable parquet") as said:
+        _ = columns["patient"]
+    assert "person" not in str(said.value)

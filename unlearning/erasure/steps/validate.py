@@ -40,10 +40,9 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
         if removed[before.path] and before.path in paths:
             person = holdings.person_in(before.path)
             file = workspace.data.fetch(before)
-            old = frame(file, before.path, person)
             theirs = people_of(workspace, file, person, named=before.path, past=True)
-            was, canary = profile_of(workspace, old, before.path), _who_stays(erasure, old[person], theirs)
-            del old  # before the new one is read
+            with frame(file, before.path, person) as old:
+                was, canary = profile_of(workspace, old, before.path), _who_stays(erasure, old[person], theirs)
             report = check_table(
                 workspace,
                 before.path,
@@ -62,7 +61,8 @@ def absence_checks(erasure: Erasure, version: DataVersion) -> tuple[CheckResult,
     workspace, path = erasure.workspace, version.path
     person = Holdings.of(workspace).person_in(path)
     file = workspace.path(path)
-    canary = _who_stays(erasure, frame(file, path, person)[person], people_of(workspace, file, person, named=path, past=True))
+    with frame(file, path, person) as now:
+        canary = _who_stays(erasure, now[person], people_of(workspace, file, person, named=path, past=True))
     report = check_table(workspace, path, person, redacted=erasure.plan.tokens, canary=canary)
     return tuple(replace(result, name=f"{path}: {result.name}") for result in report.results)
 

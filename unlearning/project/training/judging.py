@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from unlearning.project.workspace import Workspace
 
@@ -46,7 +48,6 @@ def check_table(
     """
     settings, own = workspace.settings, workspace.settings.own
     recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
-    table = frame(workspace.path(path), path, person)
     erased = suppression.erased(workspace)
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
     admitted = settings.policy.on_return == "drop" and own is not None and path == own.data.source
@@ -66,36 +67,67 @@ def check_table(
         pairs = zip(named(people), tokens(tuple(people))[1], strict=True)
         return [index if index in erased.index else token.hex() for index, token in pairs]
 
-    question = DataQuestion(
-        table=table,
-        person=person,
-        features=recipe.features if recipe else (),
-        target=recipe.target if recipe else None,
-        labels=recipe.labels if recipe else (),
-        categories=tuple(recipe.categories) if recipe else (),
-        redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
-        suppressed=Absent(forbidden_here, hidden, canary=next(iter(hidden(staying)), None)),
-        before=before,
-        removed=removed,
-        drift_maximum=settings.checks.drift_maximum,
-    )
     name = Path(path).stem if recipe else path.replace("/", "-")
     folder = workspace.path(settings.stores.reports) / name
-    shutil.rmtree(folder, ignore_errors=True)
-    return check_data(question, folder=folder, name=name)
+    with frame(workspace.path(path), path, person) as table:
+        question = DataQuestion(
+            table=table,
+            person=person,
+            features=recipe.features if recipe else (),
+            target=recipe.target if recipe else None,
+            labels=recipe.labels if recipe else (),
+            categories=tuple(recipe.categories) if recipe else (),
+            redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
+            suppressed=Absent(forbidden_here, hidden, canary=next(iter(hidden(staying)), None)),
+            before=before,
+            removed=removed,
+            drift_maximum=settings.checks.drift_maximum,
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        return check_data(question, folder=folder, name=name)
 
 
-def frame(file: Path, path: str, person: str) -> pd.DataFrame:
-    """A table file as pandas; a person whom several columns name has a column of their own."""
-    table = tables.read(file, person=person, named=path)
-    if len(tables.columns_of(person)) > 1:
-        table = table.append_column(person, tables.named(table, person))
-    # Column by column, and without keeping what is made: two tables at once would be the peak of an erasure.
-    made: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
-    return made
+class Columns:
+    """A table as the checks read it: like a pandas table, of which one column at a time is in memory."""
+
+    def __init__(self, schema: pa.Schema, rows: int, read: Callable[[str], pa.Table], person: str) -> None:
+        self.columns: pd.Index[Any] = schema.empty_table().to_pandas().columns
+        self._rows, self._read, self._person = rows, read, person
+        if len(tables.columns_of(person)) > 1:  # whom several columns name has a column of their own
+            self.columns = self.columns.append(_index([person]))
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, name: str) -> pd.Series[Any]:
+        parts = tables.columns_of(name) if name == self._person else ()
+        if len(parts) > 1:
+            table = self._read(parts[0])
+            for one in parts[1:]:
+                table = table.append_column(one, self._read(one)[one])
+            table = table.append_column(name, tables.named(table, name)).select([name])
+        else:
+            table = self._read(name)
+        found: pd.Series[Any] = table.to_pandas()[name]
+        return found
 
 
-def profile_of(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
+def _index(names: Sequence[str]) -> pd.Index[Any]:
+    import pandas as pd
+
+    return pd.Index(names)
+
+
+@contextmanager
+def frame(file: Path, path: str, person: str) -> Iterator[Columns]:
+    """A table file, open to be checked column by column. Raises as `tables.read`."""
+    with tables.by_column(file, person=person, named=path) as (schema, rows, read):
+        if len(tables.columns_of(person)) > 1:
+            tables.named(schema.empty_table(), person)  # it raises where one of them is missing
+        yield Columns(schema, rows, read, person)
+
+
+def profile_of(workspace: Workspace, table: Columns, path: str) -> Profile:
     """What is compared of a table and its redacted version: no columns where nobody said what they mean."""
     own = workspace.settings.own
     if own is None or path not in own.data.tables:  # nobody has declared what its columns mean

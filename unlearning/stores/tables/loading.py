@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -52,6 +52,21 @@ def names(path: Path) -> list[str] | None:
     """The columns that a file says that it has, where it says so. Raises as `rows`."""
     said = _footer(path)
     return None if said is None else said.schema.to_arrow_schema().names
+
+
+@contextmanager
+def columns(path: Path) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
+    """(schema, rows, what reads one column) of a Parquet file that stays open meanwhile. Raises as `load`."""
+    import pyarrow.parquet as pq
+
+    with regular(path) as stream, pq.ParquetFile(stream) as file:
+        schema = file.schema_arrow
+        dotted = any("." in name for name in schema.names)  # it looks like one between a column and what is inside of it
+
+        def column(name: str) -> pa.Table:
+            return file.read(columns=None if dotted else [name], use_threads=False).select([name])
+
+        yield schema, file.metadata.num_rows, column
 
 
 def _footer(path: Path) -> Any:

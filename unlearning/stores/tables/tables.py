@@ -73,10 +73,17 @@ def read(path: Path, *, person: str | None = None, named: str | None = None, onl
     named = named or str(path)
     if table_parts.is_folder(path):
         return _read_parts(path, person, named, only=only)
+    with _reading(named):
+        return loading.load(path, columns_of(person) if person else (), only=only)
+
+
+@contextmanager
+def _reading(named: str) -> Iterator[None]:
+    """Within: whatever a parser says becomes an error about the table that quotes no cell."""
     form = form_of(named)
     try:
         with parsing(form):
-            return loading.load(path, columns_of(person) if person else (), only=only)
+            yield
     except FileNotFoundError:
         raise NotFound(f"{named} does not exist; run `dvc pull`, or the stage that makes it") from None
     except DataError as error:
@@ -131,6 +138,25 @@ def column_names(path: Path, *, person: str | None = None, named: str | None = N
     """The columns of a table; of a folder, those of all its parts. Raises as `read`."""
     said = None if table_parts.is_folder(path) else _said(loading.names, path, named)
     return list(read(path, person=person, named=named).column_names) if said is None else said
+
+
+@contextmanager
+def by_column(path: Path, *, person: str, named: str) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
+    """(schema, rows, what reads one column) of a table, all of the same bytes: of Parquet no other column is held in memory.
+
+    Raises as `read`.
+    """
+    if table_parts.is_folder(path) or _said(loading.names, path, named) is None:
+        table = read(path, person=person, named=named)
+        yield table.schema, len(table), lambda name: table.select([name])
+        return
+    with loading.columns(path) as (schema, rows, read_one):
+
+        def column(name: str) -> pa.Table:
+            with _reading(named):
+                return read_one(name)
+
+        yield schema, rows, column
 
 
 def _said(ask: Callable[[Path], T | None], path: Path, named: str | None) -> T | None:
