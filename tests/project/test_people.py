@@ -94,6 +94,25 @@ def test_a_table_that_is_not_what_was_left_of_another_gets_no_roll_from_it(works
     assert same(people_of(workspace, new, "who", named=PATH), fresh(workspace, new))
 
 
+def test_a_table_that_changes_while_its_rest_is_compared_with_it_says_nothing_of_that(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = workspace.root / PATH, workspace.root / "b.parquet"
+    pq.write_table(pa.table({"who": ["ann", "bob", "cid"]}), old)
+    pq.write_table(pa.table({"who": ["dan", "bob"]}), new)
+    people_of(workspace, old, "who", named=PATH)
+    read = tables.read
+
+    def meanwhile(file: Path, **named: Any) -> pa.Table:
+        if file == old:
+            pq.write_table(pa.table({"who": ["dan", "bob", "cid"]}), old)
+        return read(file, **named)
+
+    monkeypatch.setattr(tables, "read", meanwhile)
+    without(workspace, old, np.array([True, True, False]), new, "who", named=PATH)
+    assert known_people(workspace, new, "who", named=PATH) is None
+
+
 def test_a_damaged_roll_a_missing_one_and_one_of_other_keys_are_made_again(workspace: Workspace) -> None:
     file = workspace.root / PATH
     pq.write_table(pa.table({"who": ["ann", "bob"]}), file)
@@ -125,17 +144,23 @@ def test_the_second_reading_of_a_content_opens_no_table(workspace: Workspace, mo
     assert same(people_of(again(workspace), copy, "who", named="data/other.parquet", anew=True), truth)
 
 
-def test_a_table_that_changes_while_it_is_read_is_nobody_s(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("known", [False, True])
+def test_a_table_that_changes_while_it_is_read_is_nobody_s(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """known: who is in it as it was is on its roll already."""
     file = workspace.root / PATH
     pq.write_table(pa.table({"who": ["ann", "bob"], "x": [1, 2]}), file)
-    table, roll = read_with_people(workspace, file, "who", named=PATH)
-    assert same(roll, fresh(workspace, file))
-    assert table.equals(tables.read(file))
+    if known:
+        table, roll = read_with_people(workspace, file, "who", named=PATH)
+        assert same(roll, fresh(workspace, file))
+        assert table.equals(tables.read(file))
     read = tables.read
 
     def meanwhile(*given: Any, **named: Any) -> pa.Table:
         found = read(*given, **named)
         pq.write_table(pa.table({"who": ["bob", "ann"], "x": [1, 2]}), file)
+        monkeypatch.setattr(tables, "read", read)
         return found
 
     monkeypatch.setattr(tables, "read", meanwhile)

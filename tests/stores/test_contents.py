@@ -1,61 +1,151 @@
-"""The digests of files, each read once."""
+"""The digests of files, each read once, and never lent to other bytes."""
 
 from __future__ import annotations
 
+import io
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from unlearning.domain import hashing
 from unlearning.stores import contents
+from unlearning.stores.tables import tables
+
+TICK = 0.02
+"""Seconds, after which any change here has another time."""
 
 
 @pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """Every file that is read, with a clock that is an hour ahead: all are settled."""
-    found: list[Path] = []
-    truth = hashing.file_digest
+def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The content of every file that is read, with a clock that is an hour ahead: all are settled."""
+    found: list[bytes] = []
 
-    def counted(path: Path) -> str:
-        found.append(path)
-        return truth(path)
+    def counted(stream: IO[bytes]) -> str:
+        found.append(stream.read())
+        return hashing.bytes_digest(found[-1])
 
-    monkeypatch.setattr(hashing, "file_digest", counted)
+    monkeypatch.setattr(hashing, "stream_digest", counted)
     monkeypatch.setattr(contents.time, "time_ns", lambda now=time.time_ns: now() + 3600 * 10**9)
     return found
 
 
 def test_a_file_that_stays_as_it_is_is_read_once_under_all_its_names_and_whenever_somebody_insists(
-    tmp_path: Path, read: list[Path]
+    tmp_path: Path, read: list[bytes]
 ) -> None:
     file, other = tmp_path / "one", tmp_path / "two"
     file.write_bytes(b"content")
     other.hardlink_to(file)
     first = contents.file_digest(file)
-    assert first == contents.file_digest(file) == contents.file_digest(other)
-    assert read == [file]
-    assert contents.file_digest(other, anew=True) == first
-    assert read == [file, other]
+    assert first == contents.file_digest(file) == contents.file_digest(other) == tables.digest(other)
+    assert len(read) == 1
+    assert contents.file_digest(other, anew=True) == tables.digest(file, anew=True) == first
+    assert len(read) == 3
 
 
-def test_a_change_is_seen_also_one_that_keeps_size_and_the_time_of_writing(tmp_path: Path, read: list[Path]) -> None:
-    file = tmp_path / "one"
-    file.write_bytes(b"before")
-    first, when = contents.file_digest(file), file.stat().st_mtime_ns
-    time.sleep(0.02)
+def rewritten(file: Path) -> None:
+    when = file.stat()
     file.write_bytes(b"after!")
-    os.utime(file, ns=(when, when))
+    os.utime(file, ns=(when.st_atime_ns, when.st_mtime_ns))
+
+
+def replaced(file: Path) -> None:
+    when, draft = file.stat(), file.with_name("draft")
+    draft.write_bytes(b"after!")
+    os.utime(draft, ns=(when.st_atime_ns, when.st_mtime_ns))
+    draft.replace(file)
+
+
+def written_through_a_map(file: Path) -> None:
+    import mmap
+
+    when = file.stat()
+    with file.open("r+b") as stream, mmap.mmap(stream.fileno(), 0) as mapped:
+        mapped[:] = b"after!"
+        mapped.flush()
+    os.utime(file, ns=(when.st_atime_ns, when.st_mtime_ns))
+
+
+def written_under_another_name(file: Path) -> None:
+    other = file.with_name("other")
+    other.hardlink_to(file)
+    rewritten(other)
+
+
+CHANGES = (rewritten, replaced, written_through_a_map, written_under_another_name)
+"""All keep size and time of writing."""
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_is_seen_also_one_that_keeps_size_and_the_time_of_writing(
+    tmp_path: Path, read: list[bytes], change: Callable[[Path], None]
+) -> None:
+    file, folder = tmp_path / "one", tmp_path / "folder"
+    folder.mkdir()
+    (folder / "1.parquet").write_bytes(b"before")
+    file.write_bytes(b"before")
+    first, whole = contents.file_digest(file), tables.digest(folder)
+    time.sleep(TICK)
+    change(file)
+    change(folder / "1.parquet")
+    (folder / "draft").unlink(missing_ok=True)
+    (folder / "other").unlink(missing_ok=True)
     assert contents.file_digest(file) == hashing.bytes_digest(b"after!") != first
+    assert tables.digest(folder) != whole
 
 
-def test_what_was_written_just_now_is_read_again(tmp_path: Path, read: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_what_changes_while_it_is_read_is_never_remembered_for_other_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: list[bytes], change: Callable[[Path], None], when: str
+) -> None:
+    """Of every file that has any of these bytes, also under another name: the old one stays where it was linked to."""
+    file, also = tmp_path / "one", tmp_path / "two"
+    file.write_bytes(b"before")
+    also.hardlink_to(file)
+    time.sleep(TICK)
+    truth = hashing.stream_digest
+
+    def swapping(stream: IO[bytes]) -> str:
+        monkeypatch.setattr(hashing, "stream_digest", truth)
+        if when == "before":
+            change(file)
+        digest = truth(stream)
+        if when == "after":
+            change(file)
+        return digest
+
+    monkeypatch.setattr(hashing, "stream_digest", swapping)
+    contents.file_digest(file)
+    for one in (file, also, file, also):
+        assert contents.file_digest(one) == hashing.bytes_digest(one.read_bytes())
+
+
+def test_what_was_written_just_now_is_read_again(tmp_path: Path, read: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     file = tmp_path / "one"
     file.write_bytes(b"before")
     first = contents.file_digest(file)
     file.write_bytes(b"after!")
     assert contents.file_digest(file) != first
+    with file.open("rb") as stream:
+        assert contents.steady(stream) is None
+        assert contents.state(stream) == contents.state(stream) is not None
     with pytest.raises(FileNotFoundError):
         contents.file_digest(tmp_path / "nothing")
+
+
+def test_what_is_no_file_of_this_disk_has_no_state(read: list[bytes]) -> None:
+    assert contents.steady(io.BytesIO(b"content")) is contents.state(io.BytesIO(b"content")) is None
+
+
+def test_only_so_many_are_remembered(tmp_path: Path, read: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "_REMEMBERED", 2)
+    monkeypatch.setattr(contents, "_known", {})
+    for number in range(5):
+        (tmp_path / str(number)).write_bytes(b"%d" % number)
+        assert contents.file_digest(tmp_path / str(number)) == hashing.bytes_digest(b"%d" % number)
+        assert len(contents._known) <= 2

@@ -221,8 +221,8 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
 def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Sequence[bytes]:
     """Everyone in a version: read again, or as it was indexed when a later erasure has put a twin in its place."""
     file = workspace.data.fetch(version)
-    if file_digest(file) == version.digest:
-        return _people_in(workspace, file, version.path, person)
+    if file_digest(file, anew=True) == version.digest:
+        return unpacked(people_of(workspace, file, person, named=version.path).tokens)
     return list(workspace.lineage.holders(version.digest))
 
 

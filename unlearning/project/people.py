@@ -57,8 +57,8 @@ def people_of(workspace: Workspace, file: Path, column: str, *, named: str, past
 
 def read_with_people(workspace: Workspace, file: Path, column: str, *, named: str) -> tuple[pa.Table, Roll]:
     """A table, and whose its rows are, both of the same bytes. Raises ParentMoved when they changed meanwhile."""
-    roll = people_of(workspace, file, column, named=named)
     before = workspace.rolls.content(file)
+    roll = people_of(workspace, file, column, named=named)
     table = tables.read(file, person=column, named=named)
     if workspace.rolls.content(file) != before or table.num_rows != len(roll.codes):
         raise ParentMoved(f"{named} changed while it was read; run again")
@@ -80,12 +80,13 @@ def without(workspace: Workspace, old: Path, keep: NDArray[np.bool_], new: Path,
 
     keep: (n,) true for the rows of `old` that are in `new`. What disagrees has no roll yet: it will be read.
     """
+    content = workspace.rolls.content(old)
     before = known_people(workspace, old, column, named=named)
     if before is None or (fewer := before.without(keep)) is None:
         return
     about = _about(workspace, workspace.rolls.content(new), column, named)
     theirs, ours = (tables.read(one, person=column, named=named, only=True) for one in (old, new))
-    if are_the_rest(ours, theirs, keep, column):
+    if are_the_rest(ours, theirs, keep, column) and workspace.rolls.content(old) == content:
         _keep(workspace, about, fewer, new)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
+from typing import IO, NamedTuple
 
 from unlearning.domain import hashing
 
@@ -11,20 +13,48 @@ _SETTLED_NS = 2_000_000_000
 """Since when a file must be as it is for its times to tell a change: those of some file systems tick that slowly."""
 _REMEMBERED = 4096
 
-_known: dict[tuple[int, ...], str] = {}
-"""Which file, as it is → its digest. Who changes it and sets its times back still changes when its times were set."""
+
+class State(NamedTuple):
+    """What is another one once a file's bytes are. Who writes and sets the time of writing back still changes when that was."""
+
+    device: int
+    inode: int
+    size: int
+    written_ns: int
+    changed_ns: int
+
+
+_known: dict[State, str] = {}
+"""Which file, as it is → its digest."""
+
+
+def state(stream: IO[bytes]) -> State | None:
+    """How an open file of this disk is; None of what is no such file, of which nothing would tell a change.
+
+    Of a stream and not of its path: that may soon name another file.
+    """
+    try:
+        one = os.fstat(stream.fileno())
+    except (OSError, AttributeError):
+        return None
+    return State(one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
+
+
+def steady(stream: IO[bytes]) -> State | None:
+    """The same; None also where it changed just now: what is read until it has this state again is all of one content."""
+    settled, one = time.time_ns() - _SETTLED_NS, state(stream)
+    return one if one is not None and max(one.written_ns, one.changed_ns) < settled else None
 
 
 def file_digest(path: Path, *, anew: bool = False) -> str:
     """SHA-256 of a file's bytes, in hex. anew: read now, whatever this process read before. Raises FileNotFoundError."""
-    one = path.stat()
-    seen = (one.st_dev, one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns)
-    if not anew and (known := _known.get(seen)) is not None:
-        return known
-    settled = time.time_ns() - _SETTLED_NS
-    digest = hashing.file_digest(path)
-    if one.st_ctime_ns < settled:
-        while len(_known) >= _REMEMBERED:
-            _known.pop(next(iter(_known)), None)
-        _known[seen] = digest
+    with path.open("rb") as stream:
+        before = steady(stream)
+        if before in _known and not anew:
+            return _known[before]
+        digest = hashing.stream_digest(stream)
+        if before is not None and state(stream) == before:
+            if len(_known) >= _REMEMBERED:
+                _known.clear()
+            _known[before] = digest
     return digest

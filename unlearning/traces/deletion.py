@@ -66,7 +66,7 @@ def twins_then_deletion(
     tokens: Collection[str],
     more: Iterable[Residual],
     *,
-    redacted: Mapping[str, DataVersion] = {},
+    redacted: Mapping[str, DataVersion] | None = None,
 ) -> Deleted:
     """Old revisions keep everybody else: what stands in for an object is stored everywhere before the object goes.
 
@@ -84,7 +84,7 @@ def twins_then_deletion(
 
 
 def stand_ins(
-    reach: Reach, inventory: Inventory, tokens: Collection[str], *, redacted: Mapping[str, DataVersion] = {}
+    reach: Reach, inventory: Inventory, tokens: Collection[str], *, redacted: Mapping[str, DataVersion] | None = None
 ) -> twins.Made:
     """The twins of every object in an inventory."""
     objects = [trace.name for trace in inventory.traces.get(OBJECTS, ())]

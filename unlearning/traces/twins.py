@@ -52,7 +52,7 @@ def make(
     tokens: Collection[str],
     *,
     stale: Collection[str] = (),
-    redacted: Mapping[str, DataVersion] = {},
+    redacted: Mapping[str, DataVersion] | None = None,
 ) -> Made:
     """Twins of these objects, stored, mapped and committed beside the history; again is once. Raises Unavailable.
 
@@ -61,7 +61,7 @@ def make(
     """
     workspace = reach.workspace
     before = known(workspace)
-    maker = _Maker(reach, frozenset(tokens), frozenset(objects), before.stale.union(stale), redacted)
+    maker = _Maker(reach, frozenset(tokens), frozenset(objects), before.stale.union(stale), redacted or {})
     missing = sorted(set(objects) - before.twins.keys(), key=lambda one: (one.endswith(".dir"), one))
     without = [name for name in missing if not maker.add(name, before)]
     after = before.with_twins(maker.made.values(), maker.stale)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from unlearning.domain.chain import Trained
 from unlearning.domain.entities import CheckResult, Exact
-from unlearning.domain.errors import DataError
+from unlearning.domain.errors import DataError, ParentMoved
 from unlearning.domain.protocols import Records
 from unlearning.project.training import judging
 from unlearning.stores.tables import tables
@@ -107,3 +108,24 @@ def test_a_table_that_is_damaged_in_one_column_is_refused_without_its_cells(tmp_
     with judging.frame(file, "t.parquet", "patient") as columns, pytest.raises(DataError, match="no readable parquet") as said:
         _ = columns["patient"]
     assert "person" not in str(said.value)
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+@pytest.mark.parametrize("columns", [("age", "patient"), ("age",)])
+def test_a_table_that_is_rewritten_while_its_columns_are_read_is_no_table(
+    tmp_path: Path, in_place: bool, columns: tuple[str, ...]
+) -> None:
+    file, draft = tmp_path / "t.parquet", tmp_path / "draft"
+    WRITTEN.to_parquet(file)
+    WRITTEN.assign(patient=pd.array([1, 2, 3], dtype="Int64")).to_parquet(draft)
+
+    def read() -> None:
+        with judging.frame(file, "t.parquet", "patient") as table:
+            for number, name in enumerate(columns):
+                assert len(table[name]) == len(WRITTEN)
+                if not number:
+                    time.sleep(0.02)
+                    file.write_bytes(draft.read_bytes()) if in_place else draft.replace(file)
+
+    with pytest.raises((ParentMoved, DataError), match=r"t\.parquet"):  # what was cut in the middle is no table either
+        read()

@@ -17,6 +17,7 @@ from dvc.repo import Repo
 from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, dvc, forget, git, measured
 from unlearning.domain import hashing
 from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailable, WrongUse
+from unlearning.stores import contents
 from unlearning.stores.dvc import repository
 from unlearning.stores.dvc.repository import DvcData, create
 from unlearning.stores.tables import tables
@@ -207,6 +208,22 @@ def test_content_that_is_not_what_the_version_says_is_damaged(project):
     lied = type(version)(**{name: getattr(version, name) for name in version.__slots__} | {"digest": "0" * 64})
     with pytest.raises(Damaged, match="content is not 0000"):
         data.fetch(lied)
+
+
+def test_content_that_was_rewritten_since_it_was_read_is_damaged_whatever_its_size_and_time(project, monkeypatch):
+    monkeypatch.setattr(contents.time, "time_ns", lambda now=time.time_ns: now() + 3600 * 10**9)  # all files are settled
+    data = DvcData(project)
+    version = current(data)
+    file = data.fetch(version)
+    assert data.fetch(version) == file
+    time.sleep(0.02)
+    when = file.stat()
+    file.chmod(0o644)
+    file.write_bytes(bytes(when.st_size))
+    os.utime(file, ns=(when.st_atime_ns, when.st_mtime_ns))
+    file.chmod(0o444)
+    with pytest.raises(Damaged, match="content is not"):
+        data.fetch(version)
 
 
 def test_a_push_sends_what_the_remote_lacks_and_nothing_the_second_time(project, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 
 from tests import forms
 from unlearning.domain import hashing
+from unlearning.stores import contents
 from unlearning.stores.scans import looking
 from unlearning.stores.scans.looking import Look, look, look_at
 from unlearning.stores.scans.words import Watch
@@ -145,6 +147,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     truth = looking.tallied
     monkeypatch.setattr(looking, "tallied", tallied)
+    monkeypatch.setattr(contents.time, "time_ns", lambda now=time.time_ns: now() + 3600 * 10**9)  # all files are settled
     looking._seen.clear()
     return found
 
@@ -183,6 +186,7 @@ def test_another_question_or_another_content_is_compared_anew(tmp_path: Path, co
     look_at(here, file, below=tmp_path, thorough=True)
     assert len(compared) == len(others) + 2
     times = file.stat()
+    time.sleep(0.02)
     large(file, person=8)
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert not look_at(here, file, below=tmp_path).found
@@ -199,3 +203,67 @@ def test_a_small_file_a_text_and_what_is_not_on_this_disk_are_compared_each_time
     for _ in range(2):
         assert look(here, io.BytesIO(content)).found
     assert len(compared) == 6
+
+
+@pytest.mark.parametrize(
+    ("when", "known"),
+    [
+        ("before its digest is read", False),
+        ("before its digest is read", True),
+        ("when it was read", False),
+        ("when it was read", True),
+        ("while it is compared", False),
+    ],
+)
+def test_a_file_that_changes_meanwhile_never_lends_its_verdict_to_other_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compared: list[str], when: str, known: bool
+) -> None:
+    """known: a clean verdict on the old bytes is there already."""
+    without, holding, file = large(tmp_path / "without"), large(tmp_path / "with", person=8), tmp_path / "data.parquet"
+    clean, held, here = without.read_bytes(), holding.read_bytes(), watch(8, kind="integer")
+    assert len(clean) == len(held)
+    file.write_bytes(clean)
+    if known:
+        assert not look_at(here, without, below=tmp_path).found
+    time.sleep(0.02)
+    truth, tallied = hashing.stream_digest, looking.tallied
+
+    def change() -> None:
+        times = file.stat()
+        file.write_bytes(held)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def digest(stream: Any) -> str:
+        if when == "before its digest is read":
+            change()
+        found = truth(stream)
+        if when == "when it was read":
+            change()
+        return found
+
+    def compare(*args: Any, **how: Any) -> Any:
+        found = tallied(*args, **how)
+        if when == "while it is compared":
+            change()
+        return found
+
+    monkeypatch.setattr(hashing, "stream_digest", digest)
+    monkeypatch.setattr(looking, "tallied", compare)
+    first = look_at(here, file, below=tmp_path)
+    monkeypatch.setattr(hashing, "stream_digest", truth)
+    monkeypatch.setattr(looking, "tallied", tallied)
+    assert bool(first.found) == (when != "while it is compared")
+    for _ in range(2):
+        assert look_at(here, file, below=tmp_path).found
+        assert look_at(here, holding, below=tmp_path).found
+        assert not look_at(here, without, below=tmp_path).found
+
+
+def test_what_was_written_just_now_is_compared_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compared: list[str]
+) -> None:
+    monkeypatch.setattr(contents.time, "time_ns", lambda now=time.time_ns: now() - 3600 * 10**9)
+    file = large(tmp_path / "data.parquet")
+    for _ in range(2):
+        look_at(watch(7, kind="integer"), file, below=tmp_path)
+    assert len(compared) == 2

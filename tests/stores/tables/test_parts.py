@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError
+from unlearning.stores import contents
 from unlearning.stores.tables import parts, redaction, tables
 
 COLUMNS = {"who": [f"p{number % 7}" for number in range(20)], "x": list(range(20))}
@@ -143,13 +146,23 @@ def test_parts_move_one_by_one_and_a_move_that_was_cut_off_is_finished(tmp_path:
 
 
 @pytest.mark.parametrize("changed", [True, False])
-@pytest.mark.parametrize("change", ["a row", "a part more", "a part less"])
-def test_what_somebody_else_changed_meanwhile_is_left_alone(tmp_path: Path, change: str, changed: bool) -> None:
+@pytest.mark.parametrize("change", ["a row", "a cell, and the time set back", "a part more", "a part less"])
+def test_what_somebody_else_changed_meanwhile_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str, changed: bool
+) -> None:
+    monkeypatch.setattr(contents.time, "time_ns", lambda now=time.time_ns: now() + 3600 * 10**9)  # all files are settled
     keep = np.array([who != "p3" for who in COLUMNS["who"]])
     old, out = written(tmp_path / "old", [7, 14], ".csv"), written(tmp_path / "out", [7, 14], ".csv")
     redaction.redact(old, tmp_path / "draft", keep, changed=changed)
     part = out / "day=01/part.csv"
-    if change == "a row":
+    tables.digest(out)  # as the step before it did
+    time.sleep(0.02)
+    if change.startswith("a cell"):
+        when = part.stat()
+        part.write_text(part.read_text()[:-2] + "9\n")
+        os.utime(part, ns=(when.st_atime_ns, when.st_mtime_ns))
+        assert part.stat().st_size == when.st_size
+    elif change == "a row":
         part.write_text(part.read_text() + "new,1\n")
     elif change == "a part more":
         (out / "day=09").mkdir()

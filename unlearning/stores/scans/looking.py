@@ -5,14 +5,13 @@ Never more is said than was seen: a file of a form that no reader knows was read
 
 from __future__ import annotations
 
-import io
-import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
 from unlearning.domain import hashing
+from unlearning.stores.contents import State, state, steady
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.comparing import Compared, tallied
 from unlearning.stores.scans.words import Watch
@@ -59,13 +58,14 @@ def look(watch: Watch, stream: IO[bytes], name: str = "", *, thorough: bool = Fa
     stream: it can be sought in. name: its path, which tells forms apart that content does not. thorough: of a table with a
     person column the other columns too, word by word.
     """
-    about, before = _about(watch, stream, thorough=thorough), _state(stream)
-    if about is not None and about in _seen:
-        return _seen[about]
+    before = steady(stream)
+    about = _about(watch, stream, before, thorough=thorough)
+    if about is not None and state(stream) == before and (known := _seen.get(about)) is not None:
+        return known
     seen = _look(watch, stream, name, thorough=thorough)
-    if about is not None and seen.read and _state(stream) == before:
-        while len(_seen) >= _REMEMBERED:
-            _seen.pop(next(iter(_seen)), None)
+    if about is not None and seen.read and state(stream) == before:
+        if len(_seen) >= _REMEMBERED:
+            _seen.clear()
         _seen[about] = seen
     return seen
 
@@ -74,13 +74,13 @@ _seen: dict[str, Look] = {}
 """What was looked for in which bytes → what was there: a table lies in work tree, cache and remote, and is compared once."""
 
 
-def _about(watch: Watch, stream: IO[bytes], *, thorough: bool) -> str | None:
+def _about(watch: Watch, stream: IO[bytes], before: State | None, *, thorough: bool) -> str | None:
     """Everything that shapes a look at these bytes, which are read for it; None where it is not worth it, or where more does.
 
-    A name under the key of those who are looked for, so that nothing that is kept tells who they are.
+    A name under the key of those who are looked for, so that nothing that is kept tells who they are. before: as the file was
+    when this began; without it no change would be seen.
     """
-    state = _state(stream)
-    if state is None or state[0] < _LARGE or not told_by_content(stream):
+    if before is None or before.size < _LARGE or not told_by_content(stream):
         return None
     stream.seek(0)
     content = hashing.stream_digest(stream)
@@ -88,15 +88,6 @@ def _about(watch: Watch, stream: IO[bytes], *, thorough: bool) -> str | None:
     raw = [watch.raw.pattern.hex(), watch.raw.flags] if watch.raw is not None else None
     who = [list(watch.people), watch.kind, sorted(watch.tokens), list(watch.spellings), raw]
     return hashing.label(watch.key, hashing.canonical([content, thorough, who]).decode())
-
-
-def _state(stream: IO[bytes]) -> tuple[int, ...] | None:
-    """Of a file on this disk its size, and when it changed; of anything else nothing: reading it all may be dear."""
-    try:
-        one = os.fstat(stream.fileno())
-    except (OSError, AttributeError, io.UnsupportedOperation):
-        return None
-    return one.st_size, one.st_mtime_ns, one.st_ctime_ns
 
 
 def _look(watch: Watch, stream: IO[bytes], name: str, *, thorough: bool) -> Look:

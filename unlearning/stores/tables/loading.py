@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from unlearning.domain.errors import DataError
+from unlearning.domain.errors import DataError, ParentMoved
+from unlearning.stores.contents import state
 from unlearning.stores.files import regular
 from unlearning.stores.tables.dialect import COMMON, SAMPLE_BYTES, Dialect, csv_dialect
 from unlearning.stores.tables.encoding import encoding
@@ -55,11 +56,15 @@ def names(path: Path) -> list[str] | None:
 
 
 @contextmanager
-def columns(path: Path) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
-    """(schema, rows, what reads one column) of a Parquet file that stays open meanwhile. Raises as `load`."""
+def columns(path: Path, *, named: str) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
+    """(schema, rows, what reads one column) of a Parquet file that stays open meanwhile.
+
+    Raises as `load`; in the end ParentMoved when it was rewritten where it lies: its columns were not of the same bytes.
+    """
     import pyarrow.parquet as pq
 
     with regular(path) as stream, pq.ParquetFile(stream) as file:
+        before = state(stream)
         schema = file.schema_arrow
         dotted = any("." in name for name in schema.names)  # it looks like one between a column and what is inside of it
 
@@ -67,6 +72,8 @@ def columns(path: Path) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Tab
             return file.read(columns=None if dotted else [name], use_threads=False).select([name])
 
         yield schema, file.metadata.num_rows, column
+        if state(stream) != before:
+            raise ParentMoved(f"{named} changed while it was read; run again")
 
 
 def _footer(path: Path) -> Any:

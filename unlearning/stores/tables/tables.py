@@ -144,13 +144,13 @@ def column_names(path: Path, *, person: str | None = None, named: str | None = N
 def by_column(path: Path, *, person: str, named: str) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
     """(schema, rows, what reads one column) of a table, all of the same bytes: of Parquet no other column is held in memory.
 
-    Raises as `read`.
+    Raises as `read`; in the end ParentMoved when the file was rewritten meanwhile.
     """
     if table_parts.is_folder(path) or _said(loading.names, path, named) is None:
         table = read(path, person=person, named=named)
         yield table.schema, len(table), lambda name: table.select([name])
         return
-    with loading.columns(path) as (schema, rows, read_one):
+    with loading.columns(path, named=named) as (schema, rows, read_one):
 
         def column(name: str) -> pa.Table:
             with _reading(named):
