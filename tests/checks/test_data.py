@@ -346,3 +346,29 @@ def test_what_is_measured_beforehand_gives_the_verdicts_of_the_whole_table(tmp_p
             name = one.arguments["column"]
             far = name not in table or data_profile.drift(table[name], ask.before["features"][name]) > one.arguments["maximum"]
             assert (at in shown) == (not far)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.data())
+def test_a_plain_question_beside_another_is_answered_as_it_is_alone(tmp_path_factory, drawn):
+    """And the other one as if it were alone; what both ask, Great Expectations is asked once."""
+    table = question().table.iloc[: drawn.draw(st.integers(1, 60))].reset_index(drop=True)
+    for spoilt in drawn.draw(st.lists(st.sampled_from(["label", "together", "nobody", "gone"]), max_size=2, unique=True)):
+        if spoilt == "label" and "healthy" in table:
+            table["healthy"] = table["healthy"].astype(object).where(table.index % 3 > 0, 7)
+        elif spoilt == "gone":
+            table = table.drop(columns="healthy")
+        elif spoilt in ("together", "nobody"):
+            table.loc[0, "patient"] = "one;other" if spoilt == "together" else " "
+    here = str(table["patient"].iloc[-1])
+    rich = question(table, suppressed=absent(here if drawn.draw(st.booleans()) else "nobody-here", key=OTHER_KEY))
+    plain = replace(rich, before=None, removed=0, redacted=replace(rich.redacted, tokens=frozenset(), canary=None))
+    folder = tmp_path_factory.mktemp("docs")
+    both = data.check_data(rich, folder=folder / "both", also=plain)
+    assert both.also == data.check_data(plain, folder=folder / "plain").results
+    assert both.results == data.check_data(rich, folder=folder / "rich").results
+
+    def said(which):
+        return sum(page.read_text().count("every row belongs to a person") for page in (folder / which).rglob("*.html"))
+
+    assert said("both") == said("rich") > 0

@@ -49,6 +49,8 @@ class DataReport:
     results: tuple[CheckResult, ...]
     docs: Path
     """`index.html` of the Data Docs."""
+    also: tuple[CheckResult, ...] = ()
+    """The answer to the other question about the same table."""
 
     @property
     def passed(self) -> bool:
@@ -66,19 +68,36 @@ def warm() -> None:
     _expectations()
 
 
-def check_data(question: DataQuestion, *, folder: Path, name: str = "data") -> DataReport:
+def check_data(question: DataQuestion, *, folder: Path, name: str = "data", also: DataQuestion | None = None) -> DataReport:
     """The judgement on a new data version; Data Docs go to `folder/data_docs`, which is made anew.
 
-    name: what the suite is called there. Raises DataError when there is no person column.
+    name: what the suite is called there. also: a question with no old version about the same table, answered as it would be
+    alone, and what both ask is asked once. Raises DataError when there is no person column.
     """
     people = persons(question.table, question.person)
     columns = measured(question)
     frame = _seen(question, people, columns)
     checks = asked(question, people, columns)
-    with _RUN, _silent(), _of(columns), _handles([expected for check in checks for expected in check.expected]) as suite:
+    more = asked(also, people, {}) if also is not None else ()
+    expected = [one for check in checks for one in check.expected]
+    where = [*range(len(expected)), *(_placed(one, expected) for check in more for one in check.expected)]
+    with _RUN, _silent(), _of(columns), _handles(expected) as suite:
         met, docs = _run(frame, suite, docs=folder.resolve() / "data_docs", name=name)
-    positions = iter(range(len(suite)))
-    return DataReport(tuple(_result(check, [next(positions) in met for _ in check.expected]) for check in checks), docs)
+    positions = iter(where)
+    first, second = (
+        tuple(_result(check, [next(positions) in met for _ in check.expected]) for check in theirs) for theirs in (checks, more)
+    )
+    return DataReport(first, docs, second)
+
+
+def _placed(wanted: Expected, among: list[Expected]) -> int:
+    """Where the same is asked, however it is said; at the end when it was not."""
+    for at, one in enumerate(among):
+        same = one.type == wanted.type and one.arguments == wanted.arguments
+        if same and (one.secret is wanted.secret or np.array_equal(one.secret, wanted.secret)):
+            return at
+    among.append(wanted)
+    return len(among) - 1
 
 
 def _seen(question: DataQuestion, people: Persons, columns: Mapping[str, Measured]) -> pd.DataFrame:

@@ -76,6 +76,12 @@ def erased(workspace: Workspace) -> Listed:
     return Listed(*workspace.ledger.standing.erased())
 
 
+def with_batch(workspace: Workspace, erased: Listed, tokens: Collection[str]) -> Listed:
+    """The same list once these people, by their index tokens, are erased too."""
+    hidden, index = workspace.ledger.standing.asked_for(tokens)
+    return Listed(erased.hidden | hidden, erased.index | index)
+
+
 def suppressed(workspace: Workspace, who: Roll, upto: int) -> dict[str, str]:
     """The people of a table to be left out of training, as of ledger position `upto`: index token → suppression token."""
     return _listed(who, partial(workspace.ledger.standing.suppressed_among, upto=upto))

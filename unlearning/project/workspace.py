@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from unlearning.domain.environ import MLFLOW_BACKEND_STORE_URI, MLFLOW_TRACKING_URI
 from unlearning.domain.errors import WrongUse
@@ -84,6 +84,11 @@ class Workspace:
         from unlearning.stores.rolls import Rolls
 
         return Rolls(self.path(ROLLS), self.keys.index)
+
+    @cached_property
+    def learned(self) -> dict[tuple[str, str], tuple[object, Any]]:
+        """What a step of this process found out of a path, for the next that asks: (everything that shapes it, the answer)."""
+        return {}
 
     @cached_property
     def attempts(self) -> SqlAttempts:

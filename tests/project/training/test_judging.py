@@ -4,31 +4,18 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from unlearning.domain.chain import Trained
+from unlearning.domain.chain import Part, Trained
 from unlearning.domain.entities import CheckResult, Exact
 from unlearning.domain.errors import DataError, ParentMoved
 from unlearning.domain.protocols import Records
 from unlearning.project.training import judging
 from unlearning.stores.tables import tables
-
-
-@dataclass(frozen=True)
-class Says:
-    """An ensemble that gives these probabilities."""
-
-    probabilities: Any
-    states: tuple[int, ...] = (0, 1)
-
-    def predict(self, _features: Any) -> Any:
-        return np.array(self.probabilities)
 
 
 def result(name: str, value: float | None, verdict: str) -> CheckResult:
@@ -37,7 +24,8 @@ def result(name: str, value: float | None, verdict: str) -> CheckResult:
 
 def test_accuracy_and_loss_on_the_holdout_are_those_of_its_labels() -> None:
     holdout = Records(np.zeros((3, 1), np.float32), np.array([0, 1, 1]))
-    found = judging.measure(Says([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]), holdout)  # type: ignore[arg-type]
+    parts = tuple(Part(shard, str(shard), "", 0, 0, 0.0) for shard in (0, 1))
+    found = judging.measured(np.array([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]), holdout, Trained("sisa", "exact", parts))
     assert found.accuracy == round(2 / 3, 6)
     assert found.log_loss == round(-(math.log(0.5) + math.log(0.75) + math.log(1e-12)) / 3, 6)
     assert (found.records, found.constituents) == (3, 2)

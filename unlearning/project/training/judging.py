@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from unlearning.domain.protocols import Probabilities
     from unlearning.project.workspace import Workspace
 
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
@@ -49,10 +50,8 @@ def check_table(
     settings, own = workspace.settings, workspace.settings.own
     recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
     erased = suppression.erased(workspace)
-    # With `drop`, the source may bring them back: what is prepared from it leaves them out.
-    admitted = settings.policy.on_return == "drop" and own is not None and path == own.data.source
-    forbidden_here = frozenset() if admitted else erased.hidden | erased.index
-    staying = [] if canary is None else [canary]
+    soon = suppression.with_batch(workspace, erased, redacted)
+    staying = () if canary is None else (canary,)
 
     @cache
     def tokens(people: tuple[object, ...]) -> list[list[bytes]]:
@@ -60,16 +59,22 @@ def check_table(
         keys = [workspace.keys.index, workspace.keys.suppression]
         return hashing.tokens(people, workspace.settings.subject.identifier, keys=keys)
 
+    @cache
     def named(people: Sequence[object]) -> list[str]:
         return [index.hex() for index in tokens(tuple(people))[0]]
 
-    def hidden(people: Sequence[object]) -> list[str]:
-        pairs = zip(named(people), tokens(tuple(people))[1], strict=True)
-        return [index if index in erased.index else token.hex() for index, token in pairs]
+    def unlisted(listed: suppression.Listed, staying: Sequence[object]) -> Absent:
+        @cache
+        def hidden(people: Sequence[object]) -> list[str]:
+            pairs = zip(named(people), tokens(tuple(people))[1], strict=True)
+            return [index if index in listed.index else token.hex() for index, token in pairs]
+
+        return Absent(_forbidden(workspace, path, listed), hidden, canary=next(iter(hidden(staying)), None))
 
     name = Path(path).stem if recipe else path.replace("/", "-")
     folder = workspace.path(settings.stores.reports) / name
     with frame(workspace.path(path), path, person) as table:
+        shaped = _shaped(workspace, path, person, soon)
         question = DataQuestion(
             table=table,
             person=person,
@@ -78,13 +83,47 @@ def check_table(
             labels=recipe.labels if recipe else (),
             categories=tuple(recipe.categories) if recipe else (),
             redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
-            suppressed=Absent(forbidden_here, hidden, canary=next(iter(hidden(staying)), None)),
+            suppressed=unlisted(erased, staying),
             before=before,
             removed=removed,
             drift_maximum=settings.checks.drift_maximum,
         )
+        plain = replace(question, before=None, removed=0, redacted=Absent(frozenset(), named), suppressed=unlisted(soon, ()))
+        more = before is not None or bool(redacted)
         shutil.rmtree(folder, ignore_errors=True)
-        return check_data(question, folder=folder, name=name)
+        report = check_data(question, folder=folder, name=name, also=plain if more else None)
+    if _shaped(workspace, path, person, soon) == shaped:
+        workspace.learned["checks", path] = shaped, report.also if more else report.results
+    return report
+
+
+def verdicts(workspace: Workspace, path: str, person: str) -> Sequence[CheckResult]:
+    """What `check_table` says when nothing more is asked: as a step of this process found that asked more, or anew."""
+    shaped, known = workspace.learned.get(("checks", path), (None, ()))
+    if shaped != _shaped(workspace, path, person, suppression.erased(workspace)):
+        known = check_table(workspace, path, person).results
+    found: Sequence[CheckResult] = known
+    return found
+
+
+def _forbidden(workspace: Workspace, path: str, erased: suppression.Listed) -> frozenset[str]:
+    """Who must not be in a table."""
+    own = workspace.settings.own
+    # With `drop`, the source may bring them back: what is prepared from it leaves them out.
+    admitted = workspace.settings.policy.on_return == "drop" and own is not None and path == own.data.source
+    return frozenset() if admitted else erased.hidden | erased.index
+
+
+def _shaped(workspace: Workspace, path: str, person: str, erased: suppression.Listed) -> tuple[str, ...]:
+    """Everything that shapes the plain verdicts on a table, besides what a workspace read once for good."""
+    lists = [sorted(_forbidden(workspace, path, erased)), sorted(erased.index)]
+    return person, _content(workspace, path), hashing.digest(lists)
+
+
+def _content(workspace: Workspace, path: str) -> str:
+    """What the content of a table is called now; of one that is not there nothing: whoever reads it says so."""
+    file = workspace.path(path)
+    return workspace.rolls.content(file) if file.exists() else ""
 
 
 class Columns:
@@ -146,11 +185,14 @@ def model_checks(
     only: Sequence[str] = MODEL_CHECKS,
 ) -> tuple[CheckResult, ...]:
     """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
+    shaped = _shaped_by(workspace, trained)
     holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
     after = ensemble.Ensemble.of(workspace, trained)
     before = ensemble.Ensemble.of(workspace, parent, like=after) if parent and _stored(workspace, parent) else None
     holdout_after, holdout_before = after.with_other(before, holdout.features)
     forget_after, forget_before = after.with_other(before, forget.features)
+    if _shaped_by(workspace, trained) == shaped:
+        workspace.learned["measured", workspace.own.data.holdout] = shaped, measured(holdout_after, holdout, trained)
     evidence = Evidence(
         holdout_labels=holdout.labels,
         holdout_before=holdout_before,
@@ -200,15 +242,30 @@ class Measured:
     constituents: int
 
 
-def measure(ensemble: ensemble.Ensemble, holdout: Records) -> Measured:
-    """How well it answers on the holdout."""
-    probabilities = ensemble.predict(holdout.features)
+def measure(workspace: Workspace, trained: Trained) -> Measured:
+    """How well a version answers on the holdout: found by a step of this process that asked it, or anew."""
+    shaped, known = workspace.learned.get(("measured", workspace.own.data.holdout), (None, None))
+    if known is None or shaped != _shaped_by(workspace, trained):
+        model = ensemble.Ensemble.of(workspace, trained)
+        holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
+        known = measured(model.predict(holdout.features), holdout, trained)
+    found: Measured = known
+    return found
+
+
+def _shaped_by(workspace: Workspace, trained: Trained) -> tuple[object, ...]:
+    """Everything that shapes what a version answers on the holdout, besides what a workspace read once for good."""
+    return _content(workspace, workspace.own.data.holdout), [(one.shard, one.key) for one in trained.parts]
+
+
+def measured(probabilities: Probabilities, holdout: Records, trained: Trained) -> Measured:
+    """The same of what it answered."""
     right = probabilities[np.arange(len(holdout)), holdout.labels]
     return Measured(
         accuracy=round(float((probabilities.argmax(axis=1) == holdout.labels).mean()), 6),
         log_loss=round(float(-np.log(np.clip(right, 1e-12, 1)).mean()), 6),
         records=len(holdout),
-        constituents=len(ensemble.states),
+        constituents=len(trained.parts),
     )
 
 

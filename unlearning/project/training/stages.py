@@ -17,7 +17,7 @@ from unlearning.project import preflight, settings, suppression
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_of, read_with_people
 from unlearning.project.tables import current_version, index_table
-from unlearning.project.training import ensemble, judging, registration, stage_reports, train
+from unlearning.project.training import judging, registration, stage_reports, train
 from unlearning.project.training.registration import parent_of, record_of
 from unlearning.project.training.train import Map
 from unlearning.project.training.training_set import TrainingSet, training_set
@@ -61,7 +61,7 @@ def check(workspace: Workspace, *, clock: Clock = utc_now) -> stage_reports.Verd
     if workspace.settings.policy.on_return == "fail":
         suppression.admit(workspace, person, clock=clock)
     judged = (own.data.train, own.data.holdout) if own else tuple(person)
-    results = {path: judging.check_table(workspace, path, person[path]).results for path in judged}
+    results = {path: judging.verdicts(workspace, path, person[path]) for path in judged}
     report = stage_reports.data_report(results)
     stage_reports.write(workspace, settings.DATA, report)
     if failed := [f"{path}: {r.name} ({r.how})" for path, checks in results.items() for r in checks if not r.passed]:
@@ -235,8 +235,7 @@ def _report_version(workspace: Workspace) -> None:
 def evaluate(workspace: Workspace) -> Evaluation:
     """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
     record = record_of(workspace, parent_of(workspace))
-    holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
-    content = judging.measure(ensemble.Ensemble.of(workspace, record.trained), holdout)
+    content = judging.measure(workspace, record.trained)
     stage_reports.write(workspace, settings.METRICS, content)
     return Evaluation(record.model.name, record.model.version, content)
 

@@ -129,6 +129,10 @@ class Standing:
         """The same for these people alone, by either of their tokens."""
         return self._among(_OUT, hidden, tokens)
 
+    def asked_for(self, tokens: Collection[str]) -> tuple[frozenset[str], frozenset[str]]:
+        """Both tokens of those of these people, by their index tokens, whose erasure was ever asked for."""
+        return self._pairs(among(groups.c.token, tokens))
+
     def reached_purge(self, tokens: Iterable[str] | None = None) -> frozenset[str]:
         """Index tokens of everyone, or of those of these, whose erasure reached its purge and is on no hold."""
         wanted = _ERASED if tokens is None else _ERASED & among(groups.c.token, tokens)
