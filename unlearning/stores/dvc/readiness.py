@@ -39,7 +39,7 @@ def outputs_in_git(data: DvcData) -> Iterator[UnlearningError]:
 
 def remote(data: DvcData, named: str | None) -> Iterator[UnlearningError]:
     """What a push would find: no remote at all, or none of this name."""
-    with data.opened() as repo:
+    with data.reading() as repo:
         configured, chosen = sorted(repo.config["remote"]), named or repo.config["core"].get("remote")
     if chosen not in configured:
         what = f"no DVC remote {chosen!r}" if chosen else "no default DVC remote"
