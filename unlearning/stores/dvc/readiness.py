@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 def free(data: DvcData) -> None:
     """Raises Unavailable while another DVC command is at work."""
-    from dvc.repo import lock_repo
-
-    with data.opened() as repo, lock_repo(repo):
+    with data.reading() as repo, repo.lock:
         pass
 
 
