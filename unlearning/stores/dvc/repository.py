@@ -294,7 +294,11 @@ class DvcData:
 
         for name in _READ:  # by DVC, which expands what they stand for, and waits for a pipe
             yaml_bombs.check(self.root / name)
-        with Repo(str(self.root)) as repo:
+        try:
+            opened = Repo(str(self.root))
+        except FileNotFoundError as error:  # a folder that it made for that index vanished before it was used
+            raise self._cleared(error) from error
+        with opened as repo:
             for remote in repo.config["remote"].values():
                 for name, seconds in _PATIENCE.get(str(remote.get("url")).partition("://")[0], {}).items():
                     remote.setdefault(name, seconds)
@@ -313,9 +317,7 @@ class DvcData:
         try:
             yield
         except sqlite3.OperationalError as error:  # of DVC's index of names and hashes, which a purge removes
-            raise Unavailable(
-                f"DVC's index of {self.root} cannot be used ({error}): a purge may be clearing it; run again when it is done"
-            ) from error
+            raise self._cleared(error) from error
         except NotDvcRepoError as error:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
         except LockError as error:
@@ -335,6 +337,11 @@ class DvcData:
             ) from None
         except DvcException as error:
             raise ProjectError(f"DVC in {self.root}: {error}") from error
+
+    def _cleared(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            f"DVC's index of {self.root} cannot be used ({error}): a purge may be clearing it; run again when it is done"
+        )
 
     def _had(self, objects: Mapping[str, str]) -> list[Path]:
         """Where objects lie in the local cache, pulled into it when they were not there. objects: hash → what it is."""
