@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from unlearning.stores.dvc import kept, origins, stages
 from unlearning.stores.dvc.objects import drop_site_cache, object_stores, site_cache
 from unlearning.stores.dvc.repository import DvcData
 from unlearning.stores.dvc.twin_files import checkout
+from unlearning.stores.files import replacing
 
 
 @pytest.fixture
@@ -194,6 +196,19 @@ def test_two_readers_at_once_never_share_one(project):
         assert list(other.index.outs)
 
 
+def test_readers_in_threads_see_one_state_or_the_next_and_nothing_else(project):
+    data, states = DvcData(project), [PIPELINE, PIPELINE.replace("mkdir -p", "mkdir -v -p")]
+    said = {stages.commands(data, ["train"])["train"].replace("mkdir -p", how) for how in ("mkdir -p", "mkdir -v -p")}
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(stages.commands, data, ["train"]) for _ in range(60)]
+        for turn in range(30):
+            with replacing(project / "dvc.yaml") as stream:
+                stream.write(states[turn % 2].encode())
+    assert {one.result()["train"] for one in reading} <= said
+    assert len(data._kept) <= 4
+    assert "-v" in stages.commands(data, ["train"])["train"]
+
+
 def test_nothing_is_open_while_nobody_reads(project):
     def held():
         """The files of this process's descriptors."""
@@ -243,6 +258,23 @@ def test_a_file_that_changes_while_dvc_reads_is_read_again(project, monkeypatch)
         old = stages.commands(data, ["train"])
     assert "-v" not in old["train"]
     assert "-v" in stages.commands(data, ["train"])["train"]
+
+
+def test_what_was_lent_before_reads_objects_as_streams_while_dvc_reads_its_files(project, monkeypatch):
+    data, whole, read = DvcData(project), kept.whole, []
+    cache = object_stores(data)[0]
+    ((_, place), *_) = cache.objects()
+
+    def meanwhile(file):
+        with cache.open(place) as stream:
+            assert stream.read(1)
+        read.append(str(file))
+        return whole(file)
+
+    monkeypatch.setattr(kept, "whole", meanwhile)
+    assert data.status() == []
+    assert str(project / "dvc.yaml") in read
+    assert place not in read
 
 
 def test_a_repository_that_went_away_or_cannot_be_read_is_said_as_at_first(project):

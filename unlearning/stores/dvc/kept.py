@@ -10,6 +10,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -124,11 +125,12 @@ def _loaded(repo: Repo) -> _Tracked | None:
         read.setdefault(os.path.abspath(path), hashlib.blake2b(content).hexdigest())
         return io.BytesIO(content) if "b" in mode else io.TextIOWrapper(io.BytesIO(content), encoding=how.get("encoding"))
 
-    repo.fs.open = noting
+    repo._fs = files = copy(repo.fs)  # who was lent the one before may read an object of gigabytes meanwhile
+    files.open = noting
     try:
         index = repo.index
     finally:
-        del repo.fs.open
+        del files.open
     if not _is_ours(index):
         return None
     named = frozenset(_tracking(repo, index))
