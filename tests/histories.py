@@ -102,7 +102,7 @@ class History:
 
     def tracked(self, path: str) -> Tracked:
         """The content of a path, as DVC has it in the workspace."""
-        with self.repository._open() as repo:
+        with self.repository.indexed() as repo:
             found = next(out for out in repo.index.outs if out.fs_path == str(self.root / path))
             return Tracked(path, str(found.hash_info.value))
 

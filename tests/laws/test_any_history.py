@@ -100,7 +100,7 @@ class World:
         deps = {dep for stage in self._stages().values() for dep in stage["deps"]}
         outs = {out for stage in self._stages().values() for out in stage["outs"]}
         if deps and all((self.history.root / dep).exists() for dep in deps - outs):
-            with contextlib.chdir(self.history.root), self.history.repository._open() as repo:
+            with contextlib.chdir(self.history.root), self.history.repository.opened() as repo:
                 repo.reproduce(all_pipelines=True, run_cache=False)
 
     def rename(self, which: int, *_: int) -> None:
@@ -269,7 +269,7 @@ class World:
 
     def _known(self) -> list[Tracked]:
         """Contents that DVC tracks now or tracked once."""
-        with self.history.repository._open() as repo:
+        with self.history.repository.opened() as repo:
             now = {
                 Tracked(str(Path(out.fs_path).relative_to(self.history.root)), str(out.hash_info.value))
                 for out in repo.index.outs
@@ -301,7 +301,7 @@ class World:
             YAML(typ="safe").dump({"stages": dict(stages)}, stream)
 
     def _checkout(self) -> None:
-        with self.history.repository._open() as repo:
+        with self.history.repository.opened() as repo:
             repo.checkout(force=True, allow_missing=True)
 
 

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from dvc.repo import Repo
 
+from tests import small_project
 from tests.examples import example
 from unlearning.domain.chain import Part, Replay, Trained
 from unlearning.domain.errors import ParentMoved, Refused, ValidationRefused, WrongUse
@@ -111,3 +113,19 @@ def test_a_replay_is_of_the_changed_shards_or_of_every_one_and_only_of_what_is_e
     assert asked == [{0}, {0, 1}]
     assert flow._replay(erasure, sets, replace(EXACT, guarantee="empirical"), every_shard=True) is None
     assert flow._replay(erasure, sets, BEFORE, every_shard=False) is None
+
+
+def test_an_erasure_opens_dvc_s_repository_ten_times_and_one_with_nothing_to_do_never(
+    project: small_project.Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who writes, and who looks at other commits, opens one of his own; everybody else reads with one that is kept."""
+    opened: list[str] = []
+    init = Repo.__init__
+    monkeypatch.setattr(Repo, "__init__", lambda self, *args, **named: (opened.append("once"), init(self, *args, **named))[1])
+    project.request(small_project.patient(7))
+    project.erase()
+    assert set(project.states().values()) == {"completed"}
+    assert 0 < len(opened) <= 10
+    opened.clear()
+    project.erase()
+    assert opened == []

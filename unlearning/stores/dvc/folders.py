@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def local(data: DvcData) -> dict[str, Path]:
     """What each is called → the folder, there or not."""
-    with data.opened() as repo:
+    with data.reading() as repo:
         remotes = {f"DVC remote {name!r}": str(one.get("url", "")) for name, one in sorted(repo.config["remote"].items())}
         cache = str(repo.cache.legacy.path)
     folders = {name: url for name, url in remotes.items() if "://" not in url and url.startswith("/")}
@@ -33,7 +33,7 @@ def inside(data: DvcData) -> list[str]:
 def elsewhere(data: DvcData) -> dict[str, tuple[Any, str] | None]:
     """Every other remote: what it is called → (DVC's file system, the path in it); None where it cannot be opened."""
     here = local(data)
-    with data.opened() as repo:
+    with data.reading() as repo:
         names = {f"DVC remote {name!r}": name for name in sorted(repo.config["remote"])}
         return {said: _opened(repo, name) for said, name in names.items() if said not in here}
 

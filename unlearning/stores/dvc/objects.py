@@ -265,7 +265,7 @@ def object_stores(data: DvcData) -> list[ObjectStore]:
 
     The other remotes are in `remotes.py`.
     """
-    with data.opened() as repo:
+    with data.reading() as repo:
         cache = ObjectStore(CACHE, repo.cache.legacy.fs, str(repo.cache.legacy.path).rstrip("/"), local=True)
         found = [cache, *(store for name in sorted(repo.config["remote"]) if (store := _by_hash(repo, name)) is not None)]
         asked = {store.name for store in found if _spoken_to(repo, store)}
@@ -297,7 +297,7 @@ def _by_hash(repo: Repo, name: str) -> ObjectStore | None:
 def named_now(data: DvcData, paths: Collection[str]) -> frozenset[str]:
     """The objects that the work tree's DVC files name for these tables, and for the files of a folder. Raises Unavailable."""
     wanted = {str(data.root / path) for path in paths}
-    with data.opened() as repo:
+    with data.indexed() as repo:
         named = {str(out.hash_info.value) for out in repo.index.outs if out.fs_path in wanted and out.hash_info}
     return with_files(named, object_stores(data))
 
@@ -311,7 +311,7 @@ def with_files(objects: Iterable[str], where: Collection[ObjectStore]) -> frozen
 
 def site_cache(data: DvcData) -> Path:
     """DVC's own index of names and hashes for this repository; it is rebuilt when it is missing."""
-    with data.opened() as repo:
+    with data.reading() as repo:
         return Path(repo.site_cache_dir)
 
 

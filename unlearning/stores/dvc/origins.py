@@ -53,7 +53,7 @@ class Import:
 
 def imports(data: DvcData) -> list[Import]:
     """Every tracked file or folder that was imported, whatever with, downloaded or not."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         every = [stage for stage in repo.index.stages if stage.is_import]
         return [import_of(stage, str(stage.outs[0].fs_path).replace(f"{data.root}/", "")) for stage in every]
 
@@ -140,7 +140,7 @@ def read_above(data: DvcData, paths: Collection[str]) -> list[Read]:
 
     What lies in the project and is an output of another stage is left out: it is made again from what is listed.
     """
-    with data.opened() as repo:
+    with data.indexed() as repo:
         graph = repo.index.graph
         makers = [stage for stage in repo.index.stages if stage.cmd and any(_is(data, out, paths) for out in stage.outs)]
         above = {one.addressing: one for maker in makers for one in stages.upstream(graph, maker) if one.cmd and not one.frozen}

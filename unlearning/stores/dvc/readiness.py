@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 def free(data: DvcData) -> None:
     """Raises Unavailable while another DVC command is at work."""
-    from dvc.repo import lock_repo
-
-    with data.opened() as repo, lock_repo(repo):
+    with data.reading() as repo, repo.lock:
         pass
 
 
@@ -39,7 +37,7 @@ def outputs_in_git(data: DvcData) -> Iterator[UnlearningError]:
 
 def remote(data: DvcData, named: str | None) -> Iterator[UnlearningError]:
     """What a push would find: no remote at all, or none of this name."""
-    with data.opened() as repo:
+    with data.reading() as repo:
         configured, chosen = sorted(repo.config["remote"]), named or repo.config["core"].get("remote")
     if chosen not in configured:
         what = f"no DVC remote {chosen!r}" if chosen else "no default DVC remote"

@@ -93,7 +93,7 @@ class Unsearched:
 
 def named_stores(data: DvcData) -> list[NamedStore]:
     """Every configured remote that keeps files by name and can be opened."""
-    with data.opened() as repo:
+    with data.reading() as repo:
         found = [store for name in sorted(repo.config["remote"]) if (store := _by_name(repo, name)) is not None]
         inside = data.root.relative_to(Path(repo.root_dir).resolve()).as_posix()
     seen, folder = recognition.remembered(data.root), "" if inside == "." else f"{inside}/"
@@ -119,7 +119,7 @@ def _by_name(repo: Repo, name: str) -> NamedStore | None:
 
 def unsearched(data: DvcData) -> list[Unsearched]:
     """Every other remote: configured at any level, named by an output, or used before and no longer configured."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         configured = sorted(repo.config["remote"])
         broken = [one for name in configured if (one := _broken(repo, name)) is not None]
         named = {name for out in repo.index.outs for name in _named_by(out)} - set(configured)
@@ -130,7 +130,7 @@ def unsearched(data: DvcData) -> list[Unsearched]:
 
 def pushed_to(data: DvcData, remote: str | None) -> frozenset[str]:
     """What the remotes are called in reports that a push goes to: the named or default one, and those that outputs name."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         names = {remote or repo.config["core"].get("remote"), *(out.remote for out in repo.index.outs)}
     return frozenset(remote_label(name) for name in names if name)
 

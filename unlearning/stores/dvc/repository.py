@@ -11,6 +11,7 @@ import os
 import re
 import sqlite3
 import warnings
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,8 @@ from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailabl
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores import yaml_bombs
 from unlearning.stores.contents import file_digest
-from unlearning.stores.dvc import origins, recorded_hashes, snapshots, twin_map
+from unlearning.stores.dvc import kept, origins, recorded_hashes, snapshots, twin_map
+from unlearning.stores.dvc.kept import KeptRepo
 from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.git import command, plumbing
 from unlearning.stores.git import repository as git_repository
@@ -54,9 +56,10 @@ class DvcData:
         """Raises ProjectError when the folder is in no Git or in no DVC repository."""
         self.root = root.resolve()
         self._snapshots: dict[str, Snapshot] = {}
+        self._kept: deque[KeptRepo] = deque()
         _silence()
         self.git = Git(self.root)
-        with self._open():
+        with self.reading():
             pass
 
     def current(self, path: str, *, measured: Callable[[Path], tuple[str, int, int]]) -> DataVersion:
@@ -67,7 +70,7 @@ class DvcData:
         Raises ProjectError when the table is untracked, missing, or differs from what DVC recorded.
         """
         file = self.root / path
-        with self._open() as repo:
+        with self.indexed() as repo:
             out = self._tracked(repo, path)
             if not out.hash_info:
                 _must_be_ours(out, path)
@@ -109,16 +112,15 @@ class DvcData:
 
         Of a folder its listing, with every file that it names beside it in the cache, as `tables.read` takes it.
         """
-        with self._open() as repo:
-            file = _had(repo, path, object_hash)
-            for _, one in parts.listing(file.read_bytes()) if object_hash.endswith(parts.LISTING) else ():
-                _had(repo, f"a file of {path}", one)
-            return file
+        (file,) = self._had({object_hash: path})
+        if object_hash.endswith(parts.LISTING):
+            self._had({one: f"a file of {path}" for _, one in parts.listing(file.read_bytes())})
+        return file
 
     def inside(self, folder: str, object_hash: str) -> list[Tracked]:
         """What lies in a tracked folder. Raises as `fetch` does when its listing is nowhere."""
-        with self._open() as repo:
-            _had(repo, folder, object_hash)
+        self._had({object_hash: folder})
+        with self.reading() as repo:
             return snapshots.inside(repo, folder, object_hash)
 
     def snapshots(self, revs: Sequence[str]) -> list[Snapshot]:
@@ -128,7 +130,7 @@ class DvcData:
         """
         commits = [rev if _COMMIT.fullmatch(rev) else plumbing.resolve(self.git, rev) for rev in revs]
         if missing := [rev for rev in commits if rev not in self._snapshots]:
-            with self._open() as repo:
+            with self.opened() as repo:
                 inside = self.root.relative_to(repo.scm.root_dir).as_posix()
                 read = snapshots.read(repo, missing, "" if inside == "." else f"{inside}/")
                 self._snapshots |= {snapshot.rev: snapshot for snapshot in read}
@@ -140,7 +142,7 @@ class DvcData:
 
     def present(self) -> Snapshot:
         """The same of the work tree, committed or not."""
-        with self._open() as repo:
+        with self.indexed() as repo:
             return snapshots.present(repo, str(self.root))
 
     def tracked_at(self, path: str, rev: str) -> Tracked:
@@ -164,7 +166,7 @@ class DvcData:
         from dvc.rwlock import rwlock
 
         files = [str(self.root / path) for path in paths]
-        with self._open() as repo, lock_repo(repo):
+        with self.opened() as repo, lock_repo(repo):
             hardlink = repo.config["core"].get("hardlink_lock", False)
             with rwlock(repo.tmp_dir, repo.fs, "unlearn", [], files, hardlink):
                 for path in paths:
@@ -176,7 +178,7 @@ class DvcData:
         """Copy the recorded versions of these tables to a remote (None: the default one); the number of objects sent."""
         from dvc.exceptions import DvcException, UploadError
 
-        with self._open() as repo:
+        with self.opened() as repo:
             try:
                 return int(repo.push(targets=[str(self.root / path) for path in paths], remote=remote))
             except Exception as error:  # remotes of all kinds, each with errors of its own
@@ -193,7 +195,7 @@ class DvcData:
         Returns the commit, or HEAD when nothing was left to commit. Raises ProjectError with Git's own words when a hook
         refuses or nobody is configured as author.
         """
-        with self._open() as repo:
+        with self.indexed() as repo:
             stages = [
                 stage
                 for stage in repo.index.stages
@@ -211,7 +213,7 @@ class DvcData:
 
     def status(self) -> list[str]:
         """What differs from what DVC recorded, one line each; empty when `dvc status` is clean."""
-        with self._open() as repo:
+        with self.indexed() as repo:
             return [
                 f"{self.stage_name(stage)}: {self._relative(line)}"
                 for stage in sorted(repo.index.stages, key=self.stage_name)
@@ -220,17 +222,17 @@ class DvcData:
 
     def outputs(self) -> list[str]:
         """Every file or folder that DVC caches, whether a stage makes it or not."""
-        with self._open() as repo:
+        with self.indexed() as repo:
             return sorted(self._relative(out.fs_path) for out in repo.index.outs if out.use_cache)
 
     def declares(self, path: str) -> bool:
         """Some stage or `.dvc` file has this file as its output, cached or not."""
-        with self._open() as repo:
+        with self.indexed() as repo:
             return any(out.fs_path == str(self.root / path) for out in repo.index.outs)
 
     def add(self, paths: Sequence[str]) -> None:
         """Track files that no stage makes, as `dvc add` does."""
-        with self._open() as repo:
+        with self.opened() as repo:
             repo.add([str(self.root / path) for path in paths])
 
     def adopt(self, stages: Collection[str]) -> None:
@@ -240,7 +242,7 @@ class DvcData:
         """
         from dvc.repo import lock_repo
 
-        with self._open() as repo, lock_repo(repo):
+        with self.opened() as repo, lock_repo(repo):
             found = {self.stage_name(stage): stage for stage in repo.index.stages}
             if missing := sorted(set(stages) - set(found)):
                 raise NotFound(f"dvc.yaml has no stage {', '.join(missing)}; it has {', '.join(sorted(found))}")
@@ -251,33 +253,71 @@ class DvcData:
 
     @contextmanager
     def opened(self) -> Iterator[Repo]:
-        """DVC's view of the repository, for the other files of its home."""
-        with self._open() as repo:
+        """DVC's view of the repository, opened afresh: for who changes something, or looks at other commits with it."""
+        with self._errors(), self._fresh() as repo:
             yield repo
 
     @contextmanager
-    def _open(self) -> Iterator[Repo]:
-        """DVC's view of the repository, opened afresh (6 ms) so that it is never stale; its errors become ours."""
-        from dulwich.file import FileLocked
-        from dvc.config import ConfigError, NoRemoteError, RemoteNotFoundError
-        from dvc.exceptions import DvcException, NotDvcRepoError
-        from dvc.lock import LockError
+    def reading(self) -> Iterator[Repo]:
+        """DVC's view of the repository, as it is now: its settings, cache and remotes; nothing is changed through it."""
+        with self._errors(), self._lent() as one:
+            one.lend()
+            yield one.repo
+
+    @contextmanager
+    def indexed(self) -> Iterator[Repo]:
+        """The same, with what is tracked now in `index`; nothing is changed through it."""
+        with self._errors(), self._lent() as one:
+            one.lend_index()
+            yield one.repo
+
+    @contextmanager
+    def _lent(self) -> Iterator[KeptRepo]:
+        """One that nobody else reads with; it holds nothing open while it is kept."""
+        now = kept.settings(self.root)
+        try:
+            one = self._kept.pop()
+        except IndexError:
+            one = None
+        if one is None or not one.is_current(now):
+            with self._fresh() as repo:
+                one = KeptRepo(repo, now)
+        try:
+            yield one
+        finally:
+            one.repo.close()
+        self._kept.append(one)
+
+    @contextmanager
+    def _fresh(self) -> Iterator[Repo]:
         from dvc.repo import Repo
-        from dvc.utils.serialize import ParseError
-        from dvc.utils.strictyaml import YAMLValidationError
 
         for name in _READ:  # by DVC, which expands what they stand for, and waits for a pipe
             yaml_bombs.check(self.root / name)
         try:
-            with Repo(str(self.root)) as repo:
-                for remote in repo.config["remote"].values():
-                    for name, seconds in _PATIENCE.get(str(remote.get("url")).partition("://")[0], {}).items():
-                        remote.setdefault(name, seconds)
-                yield repo
+            opened = Repo(str(self.root))
+        except FileNotFoundError as error:  # a folder that it made for that index vanished before it was used
+            raise self._cleared(error) from error
+        with opened as repo:
+            for remote in repo.config["remote"].values():
+                for name, seconds in _PATIENCE.get(str(remote.get("url")).partition("://")[0], {}).items():
+                    remote.setdefault(name, seconds)
+            yield repo
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """DVC's errors become ours."""
+        from dulwich.file import FileLocked
+        from dvc.config import ConfigError, NoRemoteError, RemoteNotFoundError
+        from dvc.exceptions import DvcException, NotDvcRepoError
+        from dvc.lock import LockError
+        from dvc.utils.serialize import ParseError
+        from dvc.utils.strictyaml import YAMLValidationError
+
+        try:
+            yield
         except sqlite3.OperationalError as error:  # of DVC's index of names and hashes, which a purge removes
-            raise Unavailable(
-                f"DVC's index of {self.root} cannot be used ({error}): a purge may be clearing it; run again when it is done"
-            ) from error
+            raise self._cleared(error) from error
         except NotDvcRepoError as error:
             raise ProjectError(f"{self.root} is in no DVC repository; run `dvc init` there") from error
         except LockError as error:
@@ -297,6 +337,22 @@ class DvcData:
             ) from None
         except DvcException as error:
             raise ProjectError(f"DVC in {self.root}: {error}") from error
+
+    def _cleared(self, error: Exception) -> Unavailable:
+        return Unavailable(
+            f"DVC's index of {self.root} cannot be used ({error}): a purge may be clearing it; run again when it is done"
+        )
+
+    def _had(self, objects: Mapping[str, str]) -> list[Path]:
+        """Where objects lie in the local cache, pulled into it when they were not there. objects: hash → what it is."""
+        with self.reading() as repo:
+            files = [Path(repo.cache.local.oid_to_path(one)) for one in objects]
+            missing = [one for one in objects if not _cached(repo, one)]
+        if missing:
+            with self.opened() as repo:
+                for one in missing:
+                    _pull(repo, objects[one], one)
+        return files
 
     def _tracked(self, repo: Repo, path: str) -> Output:
         """The DVC output that is this table."""
@@ -372,13 +428,6 @@ def _must_be_files(place: Path, path: str) -> None:
             raise ProjectError(
                 f"{path} holds something that is no file, and cannot be read; remove it, then `dvc checkout {path}`"
             )
-
-
-def _had(repo: Repo, path: str, object_hash: str) -> Path:
-    """Where an object lies in the local cache, pulled into it when it was not there."""
-    if not _cached(repo, object_hash):
-        _pull(repo, path, object_hash)
-    return Path(repo.cache.local.oid_to_path(object_hash))
 
 
 def _cached(repo: Repo, object_hash: str) -> bool:

@@ -28,7 +28,7 @@ def between(data: DvcData, paths: Collection[str], stage: str) -> list[str]:
 
     Raises NotFound for a stage that dvc.yaml does not have.
     """
-    with data.opened() as repo:
+    with data.indexed() as repo:
         graph, target = repo.index.graph, _find(data, repo, stage)
         above = [one for one in upstream(graph, target) if any(_reads(data, one, path) for path in paths)]
         needed = {one for start in above for one in _way(graph, start, target)}
@@ -37,7 +37,7 @@ def between(data: DvcData, paths: Collection[str], stage: str) -> list[str]:
 
 def above(data: DvcData, path: str) -> list[str]:
     """What a path is made from, directly or not, as paths relative to the project; upstream first."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         graph = repo.index.graph
         makers = [one for one in repo.index.stages if any(_path(data, out) == path for out in one.outs)]
         found = [_path(data, dep) for maker in makers for one in upstream(graph, maker) for dep in one.deps if is_local(dep)]
@@ -46,7 +46,7 @@ def above(data: DvcData, path: str) -> list[str]:
 
 def workflow(data: DvcData) -> tuple[dict[str, frozenset[str]], dict[str, str]]:
     """(stage → the stages that it reads from, directly; path → the stage that makes it)."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         graph = repo.index.graph
         named = {one: data.stage_name(one) for one in repo.index.stages if one.cmd}
         reads = {name: frozenset(named[each] for each in graph.successors(one) if each in named) for one, name in named.items()}
@@ -55,7 +55,7 @@ def workflow(data: DvcData) -> tuple[dict[str, frozenset[str]], dict[str, str]]:
 
 def read_by(data: DvcData, stage: str) -> list[Tracked]:
     """What a stage read when it last ran, as DVC recorded it."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         found = [dep for dep in _find(data, repo, stage).deps if is_local(dep) and dep.hash_info]
         return [Tracked(_path(data, dep), str(dep.hash_info.value)) for dep in found]
 
@@ -79,7 +79,7 @@ def run(data: DvcData, stages: Sequence[str], environ: Mapping[str, str]) -> Non
 
 def files_of(data: DvcData, stages: Collection[str]) -> tuple[list[str], list[str]]:
     """(what Git keeps of these stages: lock files and outputs that DVC does not cache; the outputs that it does)."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         found = [_find(data, repo, stage) for stage in stages]
         outs = [out for one in found for out in one.outs if is_local(out)]
         locks = {str(recorded_hashes.holder(one)) for one in found}
@@ -89,7 +89,7 @@ def files_of(data: DvcData, stages: Collection[str]) -> tuple[list[str], list[st
 
 def commands(data: DvcData, names: Collection[str]) -> dict[str, str]:
     """Stage → its command, of those of these stages that are there; of several commands the first."""
-    with data.opened() as repo:
+    with data.indexed() as repo:
         found = {data.stage_name(one): one.cmd for one in repo.index.stages if one.cmd}
     return {name: cmd if isinstance(cmd := found[name], str) else str(cmd[0]) for name in names if name in found}
 

@@ -100,7 +100,7 @@ def share_cache(data: DvcData, folder: Path) -> None:
     """Let a linked work tree use this project's cache and remotes, through a configuration that Git never sees."""
     from dvc.repo import Repo
 
-    with data.opened() as repo:
+    with data.reading() as repo:
         cache = str(repo.cache.legacy.path)
         urls = {name: str(remote.get("url", "")) for name, remote in repo.config["remote"].items()}
     with Repo(str(folder)) as linked, linked.config.edit("local") as local:
