@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from unlearning.checks.canary_search import Absent, persons
 from unlearning.checks.data_profile import Profile, drift, kind, profile
 from unlearning.checks.data_questions import Asked, DataQuestion, Expected, asked
+from unlearning.checks.lean_import import importing
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.hashing import canonical
 
@@ -215,7 +216,9 @@ def _expectations() -> Mapping[str, Any]:
 
 @cache
 def _load_expectations() -> Mapping[str, Any]:
-    import great_expectations.expectations as built_in
+    # A second of pictures, statistical tests and object stores, none of which is asked of it here.
+    with importing(late=("altair", "scipy.stats"), absent=("boto3", "botocore", "google.oauth2")):
+        import great_expectations.expectations as built_in
     from great_expectations.expectations.expectation import ColumnAggregateExpectation, ColumnMapExpectation
 
     _metrics()

@@ -1,0 +1,85 @@
+"""Modules that an import leaves out, or for later."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from unlearning.checks.lean_import import importing
+
+
+@pytest.fixture
+def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Two packages of others, of which one notes that it ran."""
+    (tmp_path / "heavy_pictures").mkdir()
+    (tmp_path / "heavy_pictures/__init__.py").write_text(
+        "import sys\nsys.heavy_ran = True\nfrom heavy_pictures.draw import line\n"
+    )
+    (tmp_path / "heavy_pictures/draw.py").write_text("line = 'a line'\n")
+    (tmp_path / "heavy_cloud.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    for name in [name for name in sys.modules if name.startswith("heavy_")]:
+        del sys.modules[name]
+    vars(sys).pop("heavy_ran", None)
+
+
+@pytest.mark.usefixtures("packages")
+def test_a_late_module_runs_when_something_in_it_is_asked_for() -> None:
+    with importing(late=["heavy_pictures"]):
+        import heavy_pictures
+    assert not hasattr(sys, "heavy_ran")
+    assert heavy_pictures.line == "a line"
+    assert hasattr(sys, "heavy_ran")
+    import heavy_pictures.draw
+
+    assert heavy_pictures.draw.line == "a line"
+
+
+@pytest.mark.usefixtures("packages")
+def test_what_is_left_out_is_not_there_meanwhile_and_is_there_afterwards() -> None:
+    with importing(absent=["heavy_cloud"]), pytest.raises(ModuleNotFoundError):
+        import heavy_cloud
+    import heavy_cloud  # noqa: F401  it is the import that is tested
+
+
+@pytest.mark.usefixtures("packages")
+def test_what_was_imported_before_stays_what_it_is() -> None:
+    import heavy_cloud as before
+
+    with importing(late=["heavy_cloud"], absent=["heavy_cloud"]):
+        import heavy_cloud as again
+    assert again is before
+
+
+@pytest.mark.usefixtures("packages")
+def test_another_thread_imports_as_ever() -> None:
+    found: list[object] = []
+
+    def other() -> None:
+        import heavy_cloud
+
+        found.append(heavy_cloud)
+
+    with importing(absent=["heavy_cloud"]):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert found
+
+
+def test_a_module_that_is_not_installed_is_missing_as_ever() -> None:
+    with importing(late=["heavy_nothing"]), pytest.raises(ModuleNotFoundError):
+        import heavy_nothing  # noqa: F401
+    assert "heavy_nothing" not in sys.modules
+
+
+def test_after_an_error_python_imports_as_before() -> None:
+    before = [*sys.meta_path]
+    with pytest.raises(RuntimeError), importing(late=["heavy_pictures"]):
+        raise RuntimeError
+    assert sys.meta_path == before
