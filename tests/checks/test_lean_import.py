@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -83,3 +84,20 @@ def test_after_an_error_python_imports_as_before() -> None:
     with pytest.raises(RuntimeError), importing(late=["heavy_pictures"]):
         raise RuntimeError
     assert sys.meta_path == before
+
+
+def test_a_table_is_checked_without_pictures_statistics_and_clouds(tmp_path: Path) -> None:
+    script = f"""
+import sys, types
+from pathlib import Path
+import pandas as pd
+from unlearning.checks.data import Absent, DataQuestion, check_data
+table = pd.DataFrame({{"patient": ["a", "b"], "age": [1.0, 2.0], "outcome": ["ill", "well"]}})
+nobody = Absent(frozenset(), list, None)
+question = DataQuestion(table=table, person="patient", features=["age"], target=None, labels=[], redacted=nobody)
+assert check_data(question, folder=Path({str(tmp_path)!r})).results
+unused = ("altair", "scipy.stats", "boto3", "botocore", "sklearn", "matplotlib", "transformers", "torch")
+print([name for name in unused if type(sys.modules.get(name, None)) is types.ModuleType])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[-2] == "[]"
