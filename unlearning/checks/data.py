@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from unlearning.checks.canary_search import Absent, persons
 from unlearning.checks.data_profile import Profile, drift, kind, profile
 from unlearning.checks.data_questions import Asked, DataQuestion, Expected, asked
-from unlearning.checks.lean_import import importing
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.hashing import canonical
+from unlearning.domain.lean_import import importing
 
 if TYPE_CHECKING:
     import pandas as pd

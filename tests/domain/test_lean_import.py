@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from unlearning.checks.lean_import import importing
+from unlearning.domain.lean_import import importing
 
 
 @pytest.fixture
@@ -18,7 +21,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Two packages of others, of which one notes that it ran."""
     (tmp_path / "heavy_pictures").mkdir()
     (tmp_path / "heavy_pictures/__init__.py").write_text(
-        "import sys\nsys.heavy_ran = True\nfrom heavy_pictures.draw import line\n"
+        "__version__ = '1.0'\nimport sys\nsys.heavy_ran = True\nfrom heavy_pictures.draw import line\n"
     )
     (tmp_path / "heavy_pictures/draw.py").write_text("line = 'a line'\n")
     (tmp_path / "heavy_cloud.py").write_text("")
@@ -33,9 +36,14 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_late_module_runs_when_something_in_it_is_asked_for() -> None:
     with importing(late=["heavy_pictures"]):
         import heavy_pictures
+    inspect.getmodule(sys._getframe())  # which asks every module for its file
+    assert heavy_pictures.__spec__ is not None
+    assert not hasattr(heavy_pictures, "__warningregistry__")
     assert not hasattr(sys, "heavy_ran")
+    assert heavy_pictures.__version__ == "1.0"
     assert heavy_pictures.line == "a line"
     assert hasattr(sys, "heavy_ran")
+    assert type(heavy_pictures) is ModuleType
     import heavy_pictures.draw
 
     assert heavy_pictures.draw.line == "a line"
@@ -88,7 +96,7 @@ def test_after_an_error_python_imports_as_before() -> None:
 
 def test_a_table_is_checked_without_pictures_statistics_and_clouds(tmp_path: Path) -> None:
     script = f"""
-import sys, types
+import inspect, sys, types
 from pathlib import Path
 import pandas as pd
 from unlearning.checks.data import Absent, DataQuestion, check_data
@@ -96,8 +104,18 @@ table = pd.DataFrame({{"patient": ["a", "b"], "age": [1.0, 2.0], "outcome": ["il
 nobody = Absent(frozenset(), list, None)
 question = DataQuestion(table=table, person="patient", features=["age"], target=None, labels=[], redacted=nobody)
 assert check_data(question, folder=Path({str(tmp_path)!r})).results
+inspect.getmodule(sys._getframe())
 unused = ("altair", "scipy.stats", "boto3", "botocore", "sklearn", "matplotlib", "transformers", "torch")
 print([name for name in unused if type(sys.modules.get(name, None)) is types.ModuleType])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[-2] == "[]"
+
+
+@pytest.mark.usefixtures("packages")
+def test_two_threads_that_ask_at_once_find_a_module_that_ran() -> None:
+    with importing(late=["heavy_pictures"]):
+        import heavy_pictures
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: heavy_pictures.line, range(8)))
+    assert found == ["a line"] * 8
