@@ -2,8 +2,9 @@
 
     python -m benchmarks.ledger --requests 10 1000000
 
-The others are open requests of people who are in no table, appended by the ledger's own code, ten thousand at a time. Every
-command is a process of its own: what it imports and what its own services take counts.
+The others are requests of people who are in no table, as many open ones as closed ones, appended by the ledger's own code, ten
+thousand at a time. A closed one was erased in a batch of a hundred, with the events of a true erasure. Every command is a
+process of its own: what it imports and what its own services take counts.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.erasing import UNLEARN
 from benchmarks.report import Section, say
 from tests import small_project
-from unlearning.domain.events import Fact, RequestReceived, SubjectSuppressed
+from unlearning.domain.events import ErasureStarted, Fact, RequestReceived, SubjectSuppressed
 from unlearning.project.workspace import open_workspace
+from unlearning.stores.sql.ledger import SqlLedger
 
 SIZES = (10, 100_000)
 AIM = 1.1
-PORTION = 10_000
+PORTION, BATCH = 10_000, 100
 TRIES = 2
 """Of each command that changes nothing the cheapest counts."""
 
@@ -35,6 +38,8 @@ def section(sizes: Sequence[int] = SIZES) -> Section:
     """One person's request through every command, in a small ledger and in a large one."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         template = small_project.create(Path(folder) / "template")
+        _cpu(template.root, "request", str(template.cells()[2, 1][0]))
+        _cpu(template.root, "erase")
         found = [measure(small_project.copy(template, Path(folder) / str(size)), size) for size in sizes]
     rows = [
         (name, *(f"{one[name]:.2f}" for one in found), f"{found[-1][name] / found[0][name]:.2f}", f"≤ {AIM}" * (name in ASKED))
@@ -43,7 +48,8 @@ def section(sizes: Sequence[int] = SIZES) -> Section:
     return Section(
         "One request among many",
         f"CPU seconds of fresh processes on a project of {small_project.PEOPLE} people whose ledger holds so many open requests"
-        " of others. The certificate commits to everyone who is suppressed, two hashes each; an audit reads every event.",
+        f" of others, and as many closed ones, erased {BATCH} at a time. The certificate commits to everyone who is suppressed,"
+        " two hashes each; an audit reads every event.",
         ("command", *(f"{size:,} requests" for size in sizes), "×", "aim"),
         rows,
     )
@@ -71,19 +77,45 @@ def measure(project: small_project.Project, others: int) -> dict[str, float]:
 
 
 def fill(root: Path, requests: int) -> None:
-    """So many requests of strangers, received and suppressed."""
+    """So many requests of strangers that are open, and as many that were erased."""
     ledger, now = open_workspace(root).ledger, datetime.now(UTC)
+    steps = _steps(ledger)
     for first in range(0, requests, PORTION):
-        ledger.append_all(_strangers(first, min(first + PORTION, requests)), at=now)
+        end = min(first + PORTION, requests)
+        ledger.append_all(_strangers("open", first, end), at=now)
+        ledger.append_all(_strangers("closed", first, end), at=now)
+        for start in range(first, end, BATCH):
+            ledger.append_all(_erasure(start, min(start + BATCH, end), steps), at=now)
 
 
-def _strangers(first: int, end: int) -> Iterator[tuple[str, Fact]]:
+def _steps(ledger: SqlLedger) -> Sequence[Fact]:
+    """What a true erasure of one person noted."""
+    (started,) = ledger.of(ErasureStarted)
+    return [event.fact for event in ledger.events(subject=started.subject)]
+
+
+def _erasure(first: int, end: int, steps: Sequence[Fact]) -> Iterator[tuple[str, Fact]]:
+    """The same of a batch of strangers."""
+    erasure = f"erasure-{_name('erasure', first)[:12]}"
+    for fact in steps:
+        batch = tuple(_request("closed", number) for number in range(first, end))
+        yield erasure, replace(fact, requests=batch) if isinstance(fact, ErasureStarted) else fact
+
+
+def _strangers(what: str, first: int, end: int) -> Iterator[tuple[str, Fact]]:
     for number in range(first, end):
-        token, hidden, name = (hashlib.sha256(f"{what} {number}".encode()).hexdigest() for what in ("index", "list", "request"))
-        request = f"request-{name[:16]}"
+        token, hidden, request = _name(f"index {what}", number), _name(f"list {what}", number), _request(what, number)
         received = RequestReceived(token=token, suppression_token=hidden, regulation="gdpr", due_at=None, group=request)
         yield request, received
         yield request, SubjectSuppressed(token=token, suppression_token=hidden)
+
+
+def _request(what: str, number: int) -> str:
+    return f"request-{_name(f'request {what}', number)[:16]}"
+
+
+def _name(what: str, number: int) -> str:
+    return hashlib.sha256(f"{what} {number}".encode()).hexdigest()
 
 
 def _cpu(root: Path, command: str, *arguments: str) -> float:

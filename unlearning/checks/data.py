@@ -28,6 +28,7 @@ from unlearning.checks.data_profile import Profile, profile
 from unlearning.checks.data_questions import Asked, DataQuestion, Expected, Measured, asked, measured
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.hashing import canonical
+from unlearning.domain.lean_import import importing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -268,7 +269,9 @@ def _expectations() -> Mapping[str, Any]:
 
 @cache
 def _load_expectations() -> Mapping[str, Any]:
-    import great_expectations.expectations as built_in
+    # A second of pictures, statistical tests and object stores, none of which is asked of it here.
+    with importing(late=("altair", "scipy.stats"), absent=("boto3", "botocore", "google.oauth2")):
+        import great_expectations.expectations as built_in
     from great_expectations.expectations.expectation import ColumnAggregateExpectation, ColumnMapExpectation
 
     _metrics()

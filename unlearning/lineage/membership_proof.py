@@ -66,9 +66,9 @@ def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
 
 
 def _recipe_column(root: Path, recipe: str) -> str:
-    from unlearning.project.recipes import load_recipe
+    from unlearning.project.recipes import person_column
 
-    return load_recipe(root, recipe).person
+    return person_column(root, recipe)
 
 
 def _index_key(folder: Path, environ: Mapping[str, str]) -> tuple[bytes, str]:

@@ -36,15 +36,15 @@ class Holdings:
     @classmethod
     def of(cls, workspace: Workspace) -> Holdings:
         """What is looked after now; whoever adopts a model reads it anew."""
-        own, adopted = workspace.settings.own, adoptions(workspace)
-        declared = dict.fromkeys(own.data.tables, workspace.recipe.person) if own else {}
+        own, usual, adopted = workspace.settings.own, workspace.person, adoptions(workspace)
+        declared = dict.fromkeys(own.data.tables, usual) if own and usual is not None else {}
         if workspace.settings.subject.aliases:
             declared[workspace.settings.subject.aliases] = ALIAS
         return cls(
             adoptions=adopted,
             tables={path: column for each in adopted.values() for path, column in each.tables} | declared,
             own_model=own.model if own else None,
-            usual=workspace.person,
+            usual=usual,
             learned=tuple(dict.fromkeys(name for names in workspace.followed.columns().values() for name in names)),
         )
 

@@ -14,7 +14,7 @@ from types import ModuleType
 from unlearning.domain.errors import RecipeError
 from unlearning.domain.hashing import bytes_digest, digest, file_digest
 from unlearning.domain.protocols import Learner, Recipe
-from unlearning.project import plugins
+from unlearning.project import plugins, recipe_text
 from unlearning.stores import foreign_code
 
 _ROLE = ("features", "target", "person", "labels", "encode", "facts")
@@ -40,6 +40,12 @@ def load_recipe(root: Path, spec: str) -> Recipe:
         )
     loaded: Recipe = recipe
     return loaded
+
+
+def person_column(root: Path, spec: str) -> str:
+    """The column that says whose record it is, without running the file where that says it plainly. Raises RecipeError."""
+    path, attribute = _parse(root, spec)
+    return recipe_text.person(path.read_bytes(), attribute) or load_recipe(root, spec).person
 
 
 def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices: int, partition_key_id: str) -> str:

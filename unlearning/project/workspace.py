@@ -115,10 +115,17 @@ class Workspace:
             )
         return own
 
-    @property
+    @cached_property
     def person(self) -> str | None:
-        """The column that says whose record it is where nobody said another: the recipe's, or `subject.column`."""
-        return self.recipe.person if self.settings.own else self.settings.subject.column
+        """The column that says whose record it is where nobody said another: the recipe's, or `subject.column`.
+
+        Raises SettingsError as `recipe` does.
+        """
+        from unlearning.project.recipes import person_column
+
+        if self.settings.own is None:
+            return self.settings.subject.column
+        return self._fitting(person_column(self.root, self.own.recipe))
 
     @cached_property
     def models(self) -> MlflowModels:
@@ -152,7 +159,7 @@ class Workspace:
         from unlearning.project.recipes import load_recipe
 
         recipe = load_recipe(self.root, self.own.recipe)
-        self.settings.subject.check_fits(recipe.person, named=self.own.recipe)
+        self._fitting(recipe.person)
         return recipe
 
     @cached_property
@@ -176,6 +183,10 @@ class Workspace:
         from unlearning.project.recipes import learner_for
 
         return learner_for(self.recipe, self.settings.run.device)
+
+    def _fitting(self, person: str) -> str:
+        self.settings.subject.check_fits(person, named=self.own.recipe)
+        return person
 
     def _engine(self, url: str) -> Engine:
         from unlearning.stores.sql.database import connect

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
+import gc
 import socket
 import sys
 import threading
@@ -64,4 +66,7 @@ def first_start(lock: str, version: str) -> Iterator[Callable[[], None]]:
 
 
 if __name__ == "__main__":
+    # As in a command: there is little garbage among the million objects that imports leave, and the end need not look for it.
+    gc.set_threshold(100_000, 20, 100)
+    atexit.register(gc.freeze)
     serve(socket.socket(fileno=int(sys.argv[1])), sys.argv[2])

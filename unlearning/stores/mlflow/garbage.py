@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from unlearning.domain.lean_import import importing
 from unlearning.domain.traces import Trace
 from unlearning.domain.versions import ModelVersion
 from unlearning.stores.mlflow import api
@@ -105,7 +106,8 @@ class MlflowGarbage:
         """`mlflow gc` for these runs and logged models alone, then what it leaves."""
         names = {kind: [trace.name for trace in traces if trace.kind == kind] for kind in KINDS}
         with self.store() as store:
-            from mlflow import cli
+            with importing(absent=("mlflow.assistant.cli",)):  # its web server, of which a collection needs nothing
+                from mlflow import cli
 
             datasets = {*names[DATASET], *(one for run in names[RUN] for one in mlflow_rows.own_datasets(store, run))}
             collect: Any = cli._gc_tracking_resources  # untyped in MLflow; what `mlflow gc` calls
