@@ -573,6 +573,12 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _PACKAGES + "the_driver_of_a_checkpoint_store_is_the_one_that_fsspec_asks_for",
         )
     },
+    "stores/sealed.py": {
+        "pip install": Installs(
+            "the driver of a spool is missing",
+            _PACKAGES + "the_driver_of_a_spool_is_the_one_that_fsspec_asks_for",
+        )
+    },
     "stores/dvc/clones.py": {"dvc pull": Named("says where a pull takes it from")},
     "stores/dvc/objects.py": {
         "dvc push": Ran(

@@ -117,6 +117,23 @@ class Run(_Section):
     runner: Literal["threads", "processes", "dask"] = "threads"
     workers: Positive = 2
     device: str = "cpu"
+    cluster: Annotated[str, Field(pattern=r"^[a-z]+://")] | None = None
+    """Scheduler of a Dask cluster that is running; None: one of our own on this machine, for as long as a command runs."""
+    spool: Annotated[str, Field(pattern=r"^(/|[a-z0-9]+://)")] | None = None
+    """Where the records of a training lie for its jobs, sealed; None: mapped into memory from the project folder."""
+    resources: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """What each job takes of a Dask worker that declares it."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Jobs may run on other machines."""
+        return self.cluster is not None or self.spool is not None
+
+    @model_validator(mode="after")
+    def _only_dask_has_clusters(self) -> Run:
+        if self.runner != "dask" and (self.cluster or self.resources):
+            raise ValueError("cluster and resources are Dask's; expected runner: dask with them")
+        return self
 
 
 class Checks(_Section):

@@ -18,6 +18,7 @@ from unlearning.domain.codec import write
 from unlearning.domain.errors import SettingsError
 from unlearning.entrypoints.flows import erase, runners, train
 from unlearning.entrypoints.flows.steps import mapped, step
+from unlearning.project.settings import Run
 from unlearning.project.training import stages
 from unlearning.project.workspace import open_workspace
 
@@ -100,7 +101,7 @@ def test_jobs_of_a_step_give_the_same_bytes_in_other_processes(
 ) -> None:
     looped, elsewhere = copy(untrained, tmp_path / "loop"), copy(untrained, tmp_path / name)
 
-    @flow(name=f"fit on {name}", task_runner=runners.runner(name, 2), persist_result=False)
+    @flow(name=f"fit on {name}", task_runner=runners.runner(Run(runner=name, workers=2)), persist_result=False)
     def fit(root: str) -> Trained:
         work = stages.load(open_workspace(Path(root)))
         return step("fit", lambda: stages.fit(work, map=mapped))
@@ -144,13 +145,8 @@ def test_prefect_keeps_nothing_of_a_person(ended: Ended, server: Server) -> None
     assert not [path for path in TABLES if set(ended.who) & set(ended.project.people(path))]
 
 
-def test_an_unknown_task_runner_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"run\.runner is 'ray'; expected threads, processes or dask"):
-        runners.runner("ray", 2)
-
-
 def test_dask_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "prefect_dask", None)
 
     with pytest.raises(SettingsError, match=r"mlflow-unlearning\[dask\]"):
-        runners.runner("dask", 2)
+        runners.runner(Run(runner="dask"))

@@ -8,12 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from unlearning.domain.addresses import without_password
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores import spool
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.looking import look_at
 from unlearning.stores.scans.words import Watch
+from unlearning.stores.sealed import SealedSpool
 from unlearning.traces.places import listing
 
 
@@ -57,6 +59,33 @@ class SpoolPlace:
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them."""
         spool.sweep_stale(self.folder)
+        return ()
+
+
+@dataclass(frozen=True)
+class SealedSpoolPlace:
+    """The same for jobs on other machines, at an address that this project uses or used."""
+
+    spool: SealedSpool
+    level: Level = "physical"
+    how: str = (
+        "listed, and each training's lock tried: one that can be had has no owner. What is there is sealed, with a key "
+        "that only the jobs of that training had"
+    )
+
+    @property
+    def name(self) -> str:
+        """With the address."""
+        return f"sealed records of killed trainings in {without_password(self.spool.url)}"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Spools without an owner; raises Unavailable where the address does not answer, or is not the one that was used."""
+        stale, searched = self.spool.stale()
+        return Found(tuple(map(Trace, stale)), searched=searched, remedy=PURGE_DELETES)
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them."""
+        self.spool.sweep_stale()
         return ()
 
 
