@@ -21,7 +21,7 @@ from unlearning.domain.protocols import Records
 from unlearning.stores import sealed
 from unlearning.stores.sql import database
 
-KEY, CODE = "ab" * 32, {"recipes/outcome.py": "recipe = 'ü'\n"}
+KEY, CODE = "ab" * 32, {"recipes/outcome.py": "recipe = 'ü'\r\n"}
 
 
 def records(rows: int = 5) -> Records:
@@ -113,12 +113,12 @@ def test_a_training_leaves_nothing(url: str, tmp_path: Path, error: type[BaseExc
     spool = a_spool(url, tmp_path)
     with pytest.raises(error) if error else nullcontext(), spool.opened() as (address, key):
         sealed.write(f"{address}/0", key, records(), CODE)
-        assert spool.stale() == ([], 1)
+        assert spool.stale() == ([], [address.rpartition("/")[2]])
         assert spool.sweep_stale() == 0
         assert len(sealed.read(f"{address}/0", key).records) == 5
         if error:
             raise error
-    assert spool.stale() == ([], 0)
+    assert spool.stale() == ([], [])
 
 
 def test_every_training_has_its_own_key_and_folder(tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_trainings_side_by_side_leave_each_other_alone(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert seen == [True] * 4
-    assert spool.stale() == ([], 0)
+    assert spool.stale() == ([], [])
 
 
 def test_more_trainings_than_slots_wait_for_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,16 +175,16 @@ def test_what_a_killed_training_left_is_deleted(by: str, tmp_path: Path) -> None
     ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"there\n"
-        assert spool.stale() == ([], 1)
+        assert [len(names) for names in spool.stale()] == [0, 1]
         child.send_signal(signal.SIGKILL)
         child.wait()
-    assert len(spool.stale()[0]) == 1
+    assert [len(names) for names in spool.stale()] == [1, 0]
     if by == "the next purge":
         assert spool.sweep_stale() == 1
     else:
         with spool.opened():
-            assert spool.stale() == ([], 0)
-    assert spool.stale() == ([], 0)
+            assert spool.stale() == ([], [])
+    assert spool.stale() == ([], [])
 
 
 def test_a_place_that_is_not_mounted_is_not_taken_for_an_empty_one(tmp_path: Path) -> None:
@@ -208,8 +208,11 @@ def test_every_address_that_was_used_is_remembered(tmp_path: Path) -> None:
 def test_an_address_that_cannot_be_written_is_refused_and_makes_nothing(tmp_path: Path, s3: Any) -> None:
     (tmp_path / "file").write_text("")
     for url in (f"{tmp_path}/file/below", "s3://no-such-bucket-here/spool"):
-        with pytest.raises(Unavailable, match="reachable and writable"):
+        with pytest.raises(Unavailable, match=rf"the spool {url}/0123/.*reachable and writable"):
             a_spool(url, tmp_path).probe()
+    with pytest.raises(SettingsError, match=r"the spool, ftp://127\.0\.0\.1:1/spool/0123/") as refused:
+        a_spool("ftp://ann:secret@127.0.0.1:1/spool", tmp_path).probe()
+    assert "secret" not in str(refused.value)
     with pytest.raises(SettingsError, match=r"run\.spool"):
         a_spool("nosuch://bucket/spool", tmp_path).probe()
     assert "no-such-bucket-here" not in {one["Name"] for one in s3.list_buckets()["Buckets"]}

@@ -63,17 +63,17 @@ def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices:
 
 
 def code_of(root: Path, spec: str, recipe: Recipe) -> dict[str, str]:
-    """Path in the project → text, of the recipe's file and its `sources`: what a worker elsewhere needs to load it."""
+    """Path in the project → bytes as Latin-1, of the recipe's file and its `sources`: what a worker elsewhere loads it from."""
     path, _ = _parse(root, spec)
     files = (path, *(_inside(root, name) for name in getattr(recipe, "sources", ())))
-    return {file.relative_to(root.resolve()).as_posix(): file.read_text("utf-8") for file in files}
+    return {file.relative_to(root.resolve()).as_posix(): file.read_bytes().decode("latin-1") for file in files}
 
 
 def unpacked(code: Mapping[str, str], folder: Path) -> Path:
     """The folder, with that code in it."""
     for name, text in code.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, "utf-8")
+        (folder / name).write_bytes(text.encode("latin-1"))
     return folder
 
 

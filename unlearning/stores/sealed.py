@@ -14,7 +14,6 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +37,6 @@ _NONCE, _TAG = 12, 16
 
 Lock = Callable[[str], AbstractContextManager[None]]
 """Name → the lock, had at once; raises Unavailable while somebody else holds it."""
-
-_reached = partial(
-    reading, "the spool", "make it reachable and writable, or correct run.spool, and run again", otherwise=Unavailable
-)
 
 
 @dataclass(frozen=True)
@@ -72,43 +67,46 @@ class SealedSpool:
     @contextmanager
     def opened(self) -> Iterator[tuple[str, str]]:
         """A folder for one training and a new key in hex; both are gone when the block ends, however it ends."""
+        self._use()
+        self.sweep_stale()
         with ExitStack() as stack:
             slot = next((slot for slot in range(_SLOTS) if self._hold(stack, slot)), None)
             if slot is None:
                 raise Unavailable(f"{_SLOTS} trainings of this project spool already; run again when one of them has ended")
-            self._use()
-            self._delete(name for name in self._names() if _slot(name) == slot)
             name = f"{slot}-{secrets.token_hex(8)}"
             try:
                 yield f"{self.folder}/{name}", secrets.token_hex(32)
             finally:
                 with suppress(UnlearningError):  # what cannot be deleted now is found by the next purge
-                    self._delete([name])
+                    self._delete(name)
 
     def _use(self) -> None:
-        """Remember the address, and mark the folder: one that is not mounted looks as empty as one that is clean."""
-        if self.url not in (known := used(self.root)):
-            file = self.root / USED
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.write_text("".join(f"{one}\n" for one in (*known, self.url)))
+        """Mark the folder, since one that is not mounted looks as empty as one that is clean; and remember the address."""
         files, path = _files(self.folder)
-        with _reached(), _found():
+        with _reached(self.url), _found():
             _folder_for(files, f"{path}/{_MARK}")
             files.pipe_file(f"{path}/{_MARK}", b"records of trainings, sealed: unlearning.stores.sealed\n")
+        if self.url not in used(self.root):
+            file = self.root / USED
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as lines:  # not written anew: another training may add its own meanwhile
+                lines.write(f"{self.url}\n")
 
-    def stale(self) -> tuple[list[str], int]:
-        """Folders whose training is gone, and how many there are."""
-        names = self._names()
-        slots = {slot for slot in map(_slot, names) if self._free(slot)}
-        return [name for name in names if _slot(name) in slots], len(names)
+    def stale(self) -> tuple[list[str], list[str]]:
+        """Folders whose training is gone, and those of the living."""
+        gone, living = list[str](), list[str]()
+        for name in self._names():
+            with ExitStack() as stack:
+                (gone if self._hold(stack, _slot(name)) else living).append(name)
+        return gone, living
 
     def sweep_stale(self) -> int:
         """Delete the folders whose training is gone; returns how many."""
         gone = 0
-        for slot in {*map(_slot, self._names())}:
+        for name in self._names():
             with ExitStack() as stack:
-                if self._hold(stack, slot):
-                    gone += self._delete(name for name in self._names() if _slot(name) == slot)
+                if self._hold(stack, _slot(name)):
+                    gone += self._delete(name)
         return gone
 
     def probe(self) -> None:
@@ -120,7 +118,7 @@ class SealedSpool:
             read(address, key)
         finally:
             files, path = _files(address)
-            with _reached():
+            with _reached(self.url):
                 files.rm_file(path)
 
     def _hold(self, stack: ExitStack, slot: int) -> bool:
@@ -130,14 +128,10 @@ class SealedSpool:
             return False
         return True
 
-    def _free(self, slot: int) -> bool:
-        with ExitStack() as stack:
-            return self._hold(stack, slot)
-
     def _names(self) -> list[str]:
         """Folders, and whatever else lies there; raises Unavailable without the mark, since then this is another place."""
         files, path = _files(self.folder)
-        with _reached():
+        with _reached(self.url):
             if not files.exists(f"{path}/{_MARK}"):
                 raise Unavailable(
                     f"the spool {without_password(self.url)} is not the one that this project used; mount it, or make it "
@@ -146,14 +140,14 @@ class SealedSpool:
             found = files.find(path)
         return sorted({one.removeprefix(f"{path}/").partition("/")[0] for one in found} - {_MARK})
 
-    def _delete(self, names: Any) -> int:
+    def _delete(self, name: str) -> bool:
         files, path = _files(self.folder)
-        gone = 0
-        for name in names:
-            with _reached(), suppress(FileNotFoundError):
+        with _reached(self.url):
+            try:
                 files.rm(f"{path}/{name}", recursive=True)
-                gone += 1
-        return gone
+            except FileNotFoundError:
+                return False
+        return True
 
 
 def write(address: str, key: str, records: Records, code: Mapping[str, str]) -> None:
@@ -163,7 +157,7 @@ def write(address: str, key: str, records: Records, code: Mapping[str, str]) -> 
     head = json.dumps({"shape": features.shape, "code": dict(code)}).encode()
     cipher, number = AESGCM(bytes.fromhex(key)), 0
     files, path = _files(address)
-    with _reached(), _found():
+    with _reached(address), _found():
         _folder_for(files, path)
         with files.open(path, "wb") as stream:
             stream.write(struct.pack(">Q", len(head)))
@@ -177,7 +171,7 @@ def write(address: str, key: str, records: Records, code: Mapping[str, str]) -> 
 def read(address: str, key: str) -> Sealed:
     """What was sealed; raises NotFound when it is gone, Damaged when it is not what was written there with this key."""
     files, path = _files(address)
-    with _reached():
+    with _reached(address):
         try:
             with files.open(path, "rb") as stream:
                 return _read(stream, address, AESGCM(bytes.fromhex(key)))
@@ -215,6 +209,12 @@ def _read(stream: Any, address: str, cipher: AESGCM) -> Sealed:
     return Sealed(Records(features, labels), head["code"])
 
 
+def _reached(address: str) -> AbstractContextManager[None]:
+    """Around each use: every file system has errors of its own."""
+    step = "make it reachable and writable, or correct run.spool, and run again"
+    return reading(f"the spool {without_password(address)}", step, otherwise=Unavailable)
+
+
 def _place(address: str, number: int) -> bytes:
     """What a block is bound to: no other object's or position's block opens in its place."""
     return f"{address.rsplit('/', 2)[-2:]}#{number}".encode()
@@ -245,7 +245,7 @@ def _files(address: str) -> tuple[Any, str]:
     if "://" not in address:
         return fsspec.filesystem("file"), address
     step = "correct run.spool, or install the driver of its scheme, as `pip install s3fs` for s3://"
-    with reading("the address of the spool", step, otherwise=SettingsError):
+    with reading(f"the address of the spool, {without_password(address)},", step, otherwise=SettingsError):
         files, path = fsspec.core.url_to_fs(address, use_listings_cache=False)
     return files, path
 
@@ -253,5 +253,5 @@ def _files(address: str) -> tuple[Any, str]:
 def used(root: Path) -> list[str]:
     """Every address that was used."""
     with suppress(FileNotFoundError):
-        return (root / USED).read_text().split("\n")[:-1]
+        return [*dict.fromkeys((root / USED).read_text("utf-8").splitlines())]
     return []

@@ -69,8 +69,8 @@ class SealedSpoolPlace:
     spool: SealedSpool
     level: Level = "physical"
     how: str = (
-        "listed, and each training's lock tried: one that can be had has no owner. What is there is sealed, with a key "
-        "that only the jobs of that training had"
+        "listed: nothing may be there when nobody trains; each training's lock tried: one that can be had has no owner. "
+        "Earlier versions in a bucket that keeps them are not listed: they are sealed, with a key that went with its training"
     )
 
     @property
@@ -80,8 +80,18 @@ class SealedSpoolPlace:
 
     def find(self, wanted: Wanted) -> Found:
         """Spools without an owner; raises Unavailable where the address does not answer, or is not the one that was used."""
-        stale, searched = self.spool.stale()
-        return Found(tuple(map(Trace, stale)), searched=searched, remedy=PURGE_DELETES)
+        stale, living = self.spool.stale()
+        return Found(
+            tuple(map(Trace, stale)),
+            searched=len(stale) + len(living),
+            unclear=(self._in_use(living),) if living else (),
+            remedy=PURGE_DELETES,
+        )
+
+    def _in_use(self, living: Sequence[str]) -> Residual:
+        """A training that runs may have begun with anybody, and only its jobs can look."""
+        why, remedy = "records of trainings that run now, sealed: not opened", "look again when they have ended"
+        return Residual(self.name, self.level, "unverified", len(living), why, remedy, names=tuple(living))
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them."""
