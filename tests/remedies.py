@@ -215,7 +215,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "entrypoints/flows/runners.py": {
         "pip install": Installs(
-            "the runner is dask and it is not installed", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
+            "the runner is dask or ray and it is not installed", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
         )
     },
     "entrypoints/flows/train.py": {

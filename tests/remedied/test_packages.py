@@ -7,6 +7,7 @@ import importlib.metadata
 import re
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -55,11 +56,21 @@ def dask(_root: Path) -> Ask:
     return failing(lambda: runners.runner(Run(runner="dask", workers=1)))
 
 
+def ray(_root: Path) -> Ask:
+    return failing(lambda: runners.runner(Run(runner="ray", workers=1)))
+
+
 def postgres(_root: Path) -> Ask:
     return failing(lambda: database._engine(sa.make_url("postgresql+psycopg2://nobody@127.0.0.1:1/none")))
 
 
-@pytest.mark.parametrize(("make", "module"), [(dask, "prefect_dask"), (postgres, "psycopg2")])
+WITHOUT_RAY = pytest.mark.skipif(find_spec("prefect_ray") is None, reason="Ray is not among what development needs")
+
+
+@pytest.mark.parametrize(
+    ("make", "module"),
+    [(dask, "prefect_dask"), pytest.param(ray, "prefect_ray", marks=WITHOUT_RAY), (postgres, "psycopg2")],
+)
 def test_an_extra_has_the_driver_that_is_missing(
     make: object, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

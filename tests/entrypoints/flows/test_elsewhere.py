@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-import subprocess
+import secrets
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.buckets import contents, serving
-from tests.entrypoints.flows.conftest import ROOT, Server
+from tests.entrypoints.flows.conftest import Server, beside, until
 from tests.small_project import Project, copy
 from unlearning.domain.chain import Trained
 from unlearning.domain.errors import Refused, SettingsError, Unavailable, UnlearningError
@@ -23,8 +22,7 @@ from unlearning.project import preflight
 from unlearning.project.settings import Run
 from unlearning.project.training import stages
 from unlearning.stores import sealed
-from unlearning.traces.places.folders import SealedSpoolPlace
-from unlearning.traces.within_reach import Reach
+from unlearning.traces import deletion, sweep, within_reach
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
@@ -53,46 +51,36 @@ if os.environ.get("DIES"):
 
 
 class Cluster:
-    """A scheduler, workers each in a folder of its own, and a bucket."""
+    """A scheduler of this process, workers each a process in a folder of its own, and a bucket."""
 
-    def __init__(self, folder: Path, client: Any, project: Project) -> None:
-        self.folder, self.client, self.project = folder, client, project
-        self.bucket = f"elsewhere-{os.urandom(4).hex()}"
-        client.create_bucket(Bucket=self.bucket)
-        self.processes: list[subprocess.Popen[bytes]] = []
+    def __init__(self, folder: Path, client: Any, project: Project, server: Server, stack: contextlib.ExitStack) -> None:
+        from distributed import LocalCluster
+
+        self.folder, self.client, self.project, self.server, self.stack = folder, client, project, server, stack
+        self.bucket = _bucket(client)
         (folder / "guard.py").write_text(GUARD)
-        file = folder / "scheduler.json"
-        self.start("scheduler", "dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-        self.wait(file.exists)
-        self.address = json.loads(file.read_text())["address"]
-
-    def start(self, name: str, command: str, *arguments: str, **environment: str) -> None:
-        own = self.folder / name
-        own.mkdir()
-        variables = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(own), "NOT_HERE": str(self.project.root), **environment}
-        line = [sys.executable, "-m", f"distributed.cli.{command}", *arguments, "--no-dashboard"]
-        with (own / "log").open("wb") as log:
-            self.processes.append(subprocess.Popen(line, cwd=own, env=variables, stdout=log, stderr=log))
+        own = {"n_workers": 0, "processes": False, "protocol": "tcp://", "host": "127.0.0.1", "dashboard_address": None}
+        more = {"scheduler_kwargs": {"dashboard_address": "127.0.0.1:0"}}
+        self.scheduler = stack.enter_context(LocalCluster(**own, **more))  # type: ignore[no-untyped-call]
+        self.address = str(self.scheduler.scheduler_address)
 
     def workers(self, *each: Mapping[str, str], resources: str = "") -> None:
-        more = ["--resources", resources] if resources else []
-        for number, environment in enumerate(each):
-            named = ["--name", str(number), "--no-nanny", "--nthreads", "1", "--preload", str(self.folder / "guard.py")]
-            folder = ["--local-directory", str(self.folder / f"worker {number}" / "scratch")]
-            self.start(f"worker {number}", "dask_worker", self.address, *named, *folder, *more, **environment)
-        self.wait(lambda: self.count() == len(each))
+        """resources: of those that say nothing else."""
+        before, logs = self.count(), list[Path]()
+        for number, environment in enumerate(each, start=before):
+            own = self.folder / f"worker {number}"
+            own.mkdir()
+            command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--name", str(number), "--no-nanny"]
+            command += ["--nthreads", "1", "--no-dashboard", "--local-directory", str(own / "scratch")]
+            command += ["--preload", str(self.folder / "guard.py")]
+            if declared := environment.get("RESOURCES", resources):
+                command += ["--resources", declared]
+            apart = {"HOME": str(own), "NOT_HERE": str(self.project.root), **self.server.environment, **environment}
+            logs.append(self.stack.enter_context(beside(command, own / "log", apart, cwd=own)))
+        until(lambda: self.count() == before + len(each), log=logs)
 
     def count(self) -> int:
-        from distributed import Client
-
-        with Client(self.address, set_as_default=False) as client:
-            return len(client.scheduler_info(n_workers=-1)["workers"])
-
-    def wait(self, until: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 120
-        while not until():
-            assert time.monotonic() < deadline, [log.read_text() for log in self.folder.glob("*/log")]
-            time.sleep(0.2)
+        return len(self.scheduler.scheduler.workers)
 
     def configure(self, **run: Any) -> None:
         spool, checkpoints = f"s3://{self.bucket}/spool", f"s3://{self.bucket}/checkpoints"
@@ -104,7 +92,12 @@ class Cluster:
         )
 
     def spooled(self) -> list[str]:
-        return [key for key in contents(self.client, self.bucket) if key.startswith("spool/") and not key.endswith("/spool")]
+        return spooled(self.client, self.bucket)
+
+
+def spooled(client: Any, bucket: str) -> list[str]:
+    """What lies at the spool besides the project's mark."""
+    return [key for key in contents(client, bucket) if key.startswith("spool/") and not key.endswith("/spool")]
 
 
 @pytest.fixture(scope="module")
@@ -117,13 +110,8 @@ def s3() -> Iterator[Any]:
 @pytest.fixture
 def cluster(server: Server, untrained: Project, s3: Any, tmp_path: Path) -> Iterator[Cluster]:
     (tmp_path / "cluster").mkdir()
-    made = Cluster(tmp_path / "cluster", s3, copy(untrained, tmp_path / "project"))
-    try:
-        yield made
-    finally:
-        for process in reversed(made.processes):
-            process.kill()
-            process.wait()
+    with contextlib.ExitStack() as stack:
+        yield Cluster(tmp_path / "cluster", s3, copy(untrained, tmp_path / "project"), server, stack)
 
 
 @pytest.fixture(scope="module")
@@ -141,14 +129,25 @@ def registered(project: Project) -> Trained:
     return record.trained
 
 
-def test_two_workers_elsewhere_give_the_bytes_of_a_loop_here(cluster: Cluster, here: Trained) -> None:
-    cluster.workers({}, {}, resources="GPU=1")
+def test_two_workers_elsewhere_give_the_bytes_of_a_loop_here_and_keep_no_key(
+    cluster: Cluster, here: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third one declares no GPU, so no job may come to it: it would die of the second."""
+    cluster.workers({}, {}, {"DIES": "yes", "RESOURCES": "MEMORY=1"}, resources="GPU=1")
     cluster.configure(resources={"GPU": 1})
+    keys, draw = list[str](), secrets.token_hex
+    monkeypatch.setattr(secrets, "token_hex", lambda size=None: keys.append(draw(size)) or keys[-1])
 
     train.run(cluster.project.workspace)
 
     assert parts(registered(cluster.project)) == parts(here)
+    assert cluster.count() == 3
     assert cluster.spooled() == []
+    drawn = [key.encode() for key in keys if len(key) == 64]
+    assert len(drawn) >= 2, "one to try the spool with, one for the training"
+    files = [file for folder in (cluster.folder, cluster.project.root) for file in folder.rglob("*") if file.is_file()]
+    assert not [file for file in files for key in drawn if key in file.read_bytes()]
+    assert not [key for key in drawn if key in cluster.server.bytes()]
 
 
 def test_a_worker_that_dies_with_its_shard_half_trained_is_replaced_by_another(cluster: Cluster, here: Trained) -> None:
@@ -194,6 +193,19 @@ def test_resources_that_no_worker_declares_are_refused_at_the_start(cluster: Clu
         runners.runner(Run(runner="dask", cluster=cluster.address, resources={"GPU": 2}))
 
 
+def test_when_the_last_worker_with_the_resources_is_gone_the_others_are_not_waited_for(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "_LOOK_SECONDS", 1)
+    cluster.workers({"DIES": "yes", "RESOURCES": "GPU=1"}, {})
+    cluster.configure(resources={"GPU": 1})
+    with pytest.raises(Unavailable, match=r"that declares GPU=1 is gone.*run again"):
+        train.run(cluster.project.workspace)
+    assert cluster.count() == 1
+    assert cluster.project.workspace.lineage.models() == []
+    assert cluster.spooled() == []
+
+
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://10.255.255.1:8786"])
 def test_a_cluster_that_does_not_answer_or_that_prefect_cannot_hear_is_refused(
     address: str, monkeypatch: pytest.MonkeyPatch
@@ -219,24 +231,38 @@ def test_a_spool_that_cannot_be_written_is_refused_and_nothing_changes(untrained
     assert sealed.used(project.root) == []
 
 
-def test_what_a_killed_training_left_is_found_and_purged_also_once_another_address_is_used(
-    untrained: Project, s3: Any, tmp_path: Path
-) -> None:
-    project, url = copy(untrained, tmp_path / "project"), f"s3://{_bucket(s3)}/spool"
+def test_an_erasure_with_a_spool_in_a_bucket_leaves_it_empty_and_the_search_says_what_it_saw(project: Project, s3: Any) -> None:
+    bucket = _bucket(s3)
+    url = f"s3://{bucket}/spool"
     project.configure({"run": {"spool": url}})
-    trained = stages.fit(stages.load(project.workspace))
-    assert trained.parts
-    spool = project.workspace.sealed_spool(url)
-    one = stages.load(project.workspace).retain.records
-    sealed.write(f"{spool.folder}/3-0123456789abcdef/0", "ab" * 32, one, {})
-    project.configure({"run": {"spool": None}})
+    (asked,) = project.request(project.cells()[1, 0][0])
+    [report] = project.erase(asked.request_id)
+    assert report["models"][0]["replay_equal"] in (None, True)
+    assert project.champion == 2
+    assert spooled(s3, bucket) == []
+    assert _said(project) == ("verified", 0)
 
-    reach = Reach(project.workspace)
-    [place] = [one for one in reach.places() if isinstance(one, SealedSpoolPlace)]
-    found = place.find(reach.wanted([]))
-    assert [trace.name for trace in found.traces] == ["3-0123456789abcdef"]
-    assert place.erase(found.traces) == ()
-    assert place.find(reach.wanted([])).traces == ()
+    spool = project.workspace.sealed_spool(url)
+    sealed.write(f"{spool.folder}/3-0123456789abcdef/0", "ab" * 32, stages.load(project.workspace).retain.records, {})
+    project.configure({"run": {"spool": None}})
+    assert _said(project) == ("residual", 1)
+    deletion.again(project.workspace, [project.token("nobody")])
+    assert spooled(s3, bucket) == []
+    assert _said(project) == ("verified", 0)
+
+    with spool.opened() as (address, key):
+        sealed.write(f"{address}/0", key, stages.load(project.workspace).retain.records, {})
+        assert _said(project) == ("unverified", 1)
+    s3.delete_object(Bucket=bucket, Key=f"{spool.folder.removeprefix(f's3://{bucket}/')}/spool")
+    assert _said(project) == ("unverified", None)
+
+
+def _said(project: Project) -> tuple[str, int | None]:
+    """Outcome and count of the one sealed spool that this project used."""
+    found = sweep.sweep(project.workspace, within_reach.erased(project.workspace))
+    [place] = [one for one in found.places if "sealed records" in one.place]
+    assert place.place.endswith("/spool")
+    return place.outcome, place.count
 
 
 def _bucket(client: Any) -> str:
