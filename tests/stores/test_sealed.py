@@ -193,8 +193,20 @@ def test_a_place_that_is_not_mounted_is_not_taken_for_an_empty_one(tmp_path: Pat
         pass
     (tmp_path / "shared").rename(tmp_path / "elsewhere")
     (tmp_path / "shared").mkdir()
-    with pytest.raises(Unavailable, match=r"mount it.*spools\.txt"):
-        spool.stale()
+    for ask in (spool.stale, spool.sweep_stale, spool.probe, spool.opened().__enter__):
+        with pytest.raises(Unavailable, match=r"mount it.*spools\.txt"):
+            ask()
+    assert [*(tmp_path / "shared").iterdir()] == []
+
+
+def test_who_tries_a_spool_is_not_disturbed_by_who_sweeps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spool = a_spool(str(tmp_path / "shared"), tmp_path)
+    with spool.opened():
+        pass
+    back = sealed.read
+    monkeypatch.setattr(sealed, "read", lambda *given: (spool.sweep_stale(), back(*given))[1])
+    spool.probe()
+    assert spool.stale() == ([], [])
 
 
 def test_every_address_that_was_used_is_remembered(tmp_path: Path) -> None:

@@ -69,28 +69,34 @@ class SealedSpool:
         """A folder for one training and a new key in hex; both are gone when the block ends, however it ends."""
         self._use()
         self.sweep_stale()
-        with ExitStack() as stack:
-            slot = next((slot for slot in range(_SLOTS) if self._hold(stack, slot)), None)
-            if slot is None:
-                raise Unavailable(f"{_SLOTS} trainings of this project spool already; run again when one of them has ended")
-            name = f"{slot}-{secrets.token_hex(8)}"
+        with self._living() as name:
             try:
                 yield f"{self.folder}/{name}", secrets.token_hex(32)
             finally:
                 with suppress(UnlearningError):  # what cannot be deleted now is found by the next purge
                     self._delete(name)
 
+    @contextmanager
+    def _living(self) -> Iterator[str]:
+        """The name of a new folder, whose slot is held while the block runs."""
+        with ExitStack() as stack:
+            slot = next((slot for slot in range(_SLOTS) if self._hold(stack, slot)), None)
+            if slot is None:
+                raise Unavailable(f"{_SLOTS} trainings of this project spool already; run again when one of them has ended")
+            yield f"{slot}-{secrets.token_hex(8)}"
+
     def _use(self) -> None:
-        """Mark the folder, since one that is not mounted looks as empty as one that is clean; and remember the address."""
+        """Mark the folder once, since one that is not mounted looks as empty as one that is clean; and remember the address."""
+        if self.url in used(self.root):
+            return
         files, path = _files(self.folder)
         with _reached(self.url), _found():
             _folder_for(files, f"{path}/{_MARK}")
             files.pipe_file(f"{path}/{_MARK}", b"records of trainings, sealed: unlearning.stores.sealed\n")
-        if self.url not in used(self.root):
-            file = self.root / USED
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with file.open("a", encoding="utf-8") as lines:  # not written anew: another training may add its own meanwhile
-                lines.write(f"{self.url}\n")
+        file = self.root / USED
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with file.open("a", encoding="utf-8") as lines:  # not written anew: another training may add its own meanwhile
+            lines.write(f"{self.url}\n")
 
     def stale(self) -> tuple[list[str], list[str]]:
         """Folders whose training is gone, and those of the living."""
@@ -111,15 +117,15 @@ class SealedSpool:
 
     def probe(self) -> None:
         """Write, read and delete a few bytes; raises SettingsError for no address, Unavailable where that cannot be done."""
-        address, key = f"{self.folder}/probe-{secrets.token_hex(4)}", secrets.token_hex(32)
-        nobody = Records(np.zeros((1, 1), np.float32), np.zeros(1, np.int64))
-        write(address, key, nobody, {})
-        try:
-            read(address, key)
-        finally:
-            files, path = _files(address)
-            with _reached(self.url):
-                files.rm_file(path)
+        if self.url in used(self.root):
+            self._names()
+        nobody, key = Records(np.zeros((1, 1), np.float32), np.zeros(1, np.int64)), secrets.token_hex(32)
+        with self._living() as name:
+            write(f"{self.folder}/{name}", key, nobody, {})
+            try:
+                read(f"{self.folder}/{name}", key)
+            finally:
+                self._delete(name)
 
     def _hold(self, stack: ExitStack, slot: int) -> bool:
         try:
@@ -221,7 +227,7 @@ def _place(address: str, number: int) -> bytes:
 
 
 def _slot(name: str) -> int:
-    """Of a folder; what is no training's, a probe that was killed, belongs to the first one."""
+    """Of a folder; what is no training's belongs to the first one."""
     number = name.partition("-")[0]
     return int(number) if number.isdecimal() and len(number) < 4 else 0
 
