@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.context import FlowRunContext
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import PrefectFuture
 
 from unlearning.domain.chain import Job, Part
 from unlearning.domain.errors import Unavailable
@@ -107,21 +109,28 @@ def mapped(_run: Callable[[Job], Part], jobs: Iterable[Job]) -> list[Part]:
         shard = futures[future]
         try:
             part = parts[shard] = future.result()
-        except Exception as error:
+        except (Exception, CancelledError) as error:
             raise lost(error, shard) from None
         if part.slices_trained:
             progress.info("    shard %d trained, %d of %d jobs done", part.shard, len(parts), len(futures))
     return [parts[shard] for shard in futures.values()]
 
 
-def _as_completed(futures: list[PrefectFuture[Part]]) -> Iterator[PrefectFuture[Part]]:
-    """One after the other as they end; now and then asks whether anybody is left to end them."""
-    left = set(futures)
+def _as_completed(futures: Sequence[PrefectFuture[Part]]) -> Iterator[PrefectFuture[Part]]:
+    """One after the other as they end; now and then asks whether anybody is left to end them.
+
+    Prefect's own `as_completed` ends its patience with a signal, which stops whatever this thread is at.
+    """
+    ended: SimpleQueue[PrefectFuture[Part]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    left = len(futures)
     while left:
         try:
-            for future in as_completed([*left], timeout=_LOOK_SECONDS):
-                left.discard(future)
-                yield future
-        except TimeoutError:
+            future = ended.get(timeout=_LOOK_SECONDS)
+        except Empty:
             flow = FlowRunContext.get()
             require_workers(flow.task_runner if flow else None)
+        else:
+            left -= 1
+            yield future
