@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import elsewhere, growth, history, index, ledger, loop, overhead, registry, training, year
+from benchmarks import growth, history, index, ledger, loop, overhead, registry, training, year
 from benchmarks.report import Section, page, write
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
@@ -59,7 +59,6 @@ SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "growth": growing,
     "registry": lambda: [registry.section()],
     "ledger": lambda: [ledger.section()],
-    "elsewhere": lambda: [elsewhere.section()],
 }
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.buckets import contents, serving
-from tests.entrypoints.flows.conftest import ROOT, Server, beside, until
-from tests.servers import free_port
+from tests.entrypoints.flows.conftest import Server, beside, until
 from tests.small_project import Project, copy
 from unlearning.domain.chain import Trained
 from unlearning.domain.errors import Refused, SettingsError, Unavailable, UnlearningError
@@ -28,18 +26,15 @@ from unlearning.traces import deletion, sweep, within_reach
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
-APART = """
+GUARD = """
 import os, sys
+import unlearning.learners.torch.learner as torch_learner
 
 def no_project(event, arguments):
     if event == "open" and str(arguments[0]).startswith(os.environ["NOT_HERE"]):
         raise PermissionError("another machine has no such folder")
 
 sys.addaudithook(no_project)
-"""
-GUARD = f"""
-{APART}
-import unlearning.learners.torch.learner as torch_learner
 
 if os.environ.get("DIES"):
     fit, calls = torch_learner.TorchLearner.fit, []
@@ -209,33 +204,6 @@ def test_when_the_last_worker_with_the_resources_is_gone_the_others_are_not_wait
     assert cluster.count() == 1
     assert cluster.project.workspace.lineage.models() == []
     assert cluster.spooled() == []
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(find_spec("prefect_ray") is None, reason="the extra ray is not installed")
-def test_a_ray_cluster_elsewhere_gives_the_bytes_of_a_loop_here(
-    server: Server, untrained: Project, here: Trained, s3: Any, tmp_path: Path
-) -> None:
-    import ray
-
-    project, own, bucket = copy(untrained, tmp_path / "project"), tmp_path / "ray", _bucket(s3)
-    own.mkdir()
-    (own / "sitecustomize.py").write_text(APART)
-    ports = [f"--{name}={free_port()}" for name in ("port", "ray-client-server-port")]
-    address = f"ray://127.0.0.1:{ports[1].partition('=')[2]}"
-    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *ports, "--num-cpus=2"]
-    command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", '--resources={"LARGE": 2}']
-    apart = {"HOME": str(own), "NOT_HERE": str(project.root), "PYTHONPATH": f"{own}:{ROOT}", **server.environment}
-    run = {"runner": "ray", "cluster": address, "spool": f"s3://{bucket}/spool", "resources": {"CPU": 1, "LARGE": 1}}
-    with beside(command, own / "log", apart, cwd=own):
-        until(lambda: "Ray runtime started" in (own / "log").read_text(), log=[own / "log"])
-        project.configure({"run": run, "stores": {"checkpoints": f"s3://{bucket}/checkpoints"}})
-        train.run(project.workspace)
-        with pytest.raises(Unavailable, match=r"no worker that declares CPU=1, LARGE=3, of 1"):
-            runners.runner(Run(runner="ray", cluster=address, resources={"CPU": 1, "LARGE": 3}))
-    ray.shutdown()
-    assert parts(registered(project)) == parts(here)
-    assert spooled(s3, bucket) == []
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://10.255.255.1:8786"])
