@@ -215,7 +215,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "entrypoints/flows/runners.py": {
         "pip install": Installs(
-            "the runner is dask and it is not installed", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
+            "the runner is dask or ray and it is not installed", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
         )
     },
     "entrypoints/flows/train.py": {
@@ -571,6 +571,12 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "pip install": Installs(
             "the driver of a checkpoint store is missing",
             _PACKAGES + "the_driver_of_a_checkpoint_store_is_the_one_that_fsspec_asks_for",
+        )
+    },
+    "stores/sealed.py": {
+        "pip install": Installs(
+            "the driver of a spool is missing",
+            _PACKAGES + "the_driver_of_a_spool_is_the_one_that_fsspec_asks_for",
         )
     },
     "stores/dvc/clones.py": {"dvc pull": Named("says where a pull takes it from")},

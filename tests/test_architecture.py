@@ -26,9 +26,11 @@ HOMES = {
     "sqlalchemy": ("stores/sql/", "stores/mlflow/"),
     "prefect": ("entrypoints/flows/",),
     "prefect_dask": ("entrypoints/flows/",),
+    "prefect_ray": ("entrypoints/flows/",),
+    "ray": ("entrypoints/flows/",),
     # The second look shares no code with what it judges, its reader of tables neither.
     "pyarrow": ("stores/tables/", "stores/second_look/", "learners/"),
-    "cryptography": ("certificate/envelope.py", "stores/keys.py"),
+    "cryptography": ("certificate/envelope.py", "stores/keys.py", "stores/sealed.py"),
     "click": ("entrypoints/cli/",),
     "fastapi": ("entrypoints/service/",),
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),

@@ -51,7 +51,7 @@ ROWS = (
     Row(28, "checkpoints", "model", "every one at or after their slice", _SCAN),
     Row(29, "models made from the model", "model", "their owner", "declared", "model versions that this project did not train"),
     Row(30, "a serving process", "model", "its reload", "declared", "models copied, exported or loaded elsewhere"),
-    Row(31, "spools and drafts of killed runs", "physical", "both are swept", _SCAN),
+    Row(31, "spools, here and for workers elsewhere, and drafts of killed runs", "physical", "all are swept", _SCAN),
     Row(32, "backups", "physical", "replay after a restore", "declared", "backups and snapshots"),
     Row(33, "our ledger, certificates, request bodies", "logical", "tokens only, from the start", _SCAN),
     Row(34, "the person in the next data load", "logical", "the suppression list", "the load is refused"),

@@ -232,7 +232,7 @@ def expectations(world: World) -> None:
 
 
 def checkpoints_and_scratch(world: World) -> None:
-    """28, 31: bytes in a checkpoint of the person's slice, a spool of a training that died, a draft of a killed run."""
+    """28, 31: bytes in a checkpoint of the person's slice, spools of trainings that died, a draft of a killed run."""
     from unlearning.domain.versions import ModelVersion
     from unlearning.project.training.registration import record_of
 
@@ -249,6 +249,11 @@ def checkpoints_and_scratch(world: World) -> None:
     for folder, name in (("spool-0123456789abcdef", "features.npy"), ("twin-killed", "object"), ("E-0", "train.parquet")):
         (scratch / folder).mkdir(parents=True, mode=0o700)
         (scratch / folder / name).write_text(world.canary(31))
+    spool = workspace.sealed_spool(str(world.home / "spool"))
+    with spool.opened():
+        killed = Path(spool.folder) / "0-killed"  # sealed in truth, so that no scan would find it
+    killed.mkdir()
+    (killed / "0").write_text(world.canary(31))
 
 
 def flows(world: World) -> None:

@@ -16,7 +16,9 @@ HOME = PACKAGE / "domain/environ.py"
 OPERATIONS = PACKAGE.parent / "docs/operations.md"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != HOME)
 
-_OF_A_TOOL = re.compile(r"(UNLEARNING|MLFLOW|PREFECT|DVC|GX|GIT|OPENLINEAGE|DASK|OMP|MKL|CUBLAS|DO_NOT|AWS)_[A-Z][A-Z0-9_]*")
+_OF_A_TOOL = re.compile(
+    r"(UNLEARNING|MLFLOW|PREFECT|DVC|GX|GIT|OPENLINEAGE|DASK|RAY|OMP|MKL|CUBLAS|DO_NOT|AWS)_[A-Z][A-Z0-9_]*"
+)
 NO_VARIABLE = {"MLFLOW_UNLEARNING", "GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"}
 """How OpenLineage calls this integration, and what `git var` is asked."""
 

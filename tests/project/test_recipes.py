@@ -12,7 +12,7 @@ import pytest
 
 from unlearning.domain.errors import RecipeError, SettingsError
 from unlearning.learners.torch import TorchLearner
-from unlearning.project.recipes import learner_for, load_recipe, recipe_digest
+from unlearning.project.recipes import code_of, learner_for, load_recipe, recipe_digest, unpacked
 
 RECIPE = """
 import torch
@@ -218,3 +218,16 @@ odd = Odd()
 """
     with pytest.raises(RecipeError, match="plain values"):
         a_digest(project(tmp_path, odd), "recipe.py:odd")
+
+
+def test_the_code_of_a_recipe_is_the_same_file_by_file_where_it_is_unpacked(tmp_path: Path) -> None:
+    """Whatever its bytes: a vocabulary may be no UTF-8, and line ends are part of a digest."""
+    here = project(tmp_path / "here", sources=("words/list.bin", "more.py"))
+    (here / "words").mkdir()
+    (here / "words/list.bin").write_bytes(bytes(range(256)))
+    (here / "more.py").write_bytes(b"x = 1\r\n")
+    code = code_of(here, "recipe.py:model", load_recipe(here, "recipe.py:model"))
+    (tmp_path / "there").mkdir()
+    there = unpacked(code, tmp_path / "there")
+    assert a_digest(there) == a_digest(here)
+    assert (there / "words/list.bin").read_bytes() == bytes(range(256))

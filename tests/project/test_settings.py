@@ -26,7 +26,7 @@ def test_a_model_and_its_recipe_are_enough_and_other_sections_are_somebody_else_
 
 
 def test_every_finding_is_told_at_once_with_its_place_and_what_came(tmp_path: Path) -> None:
-    text = OWN + "  partition: {shards: 0, slicez: 2}\n  data: {holdout_share: 1}\n  run: {runner: ray}\n"
+    text = OWN + "  partition: {shards: 0, slicez: 2}\n  data: {holdout_share: 1}\n  run: {runner: slurm}\n"
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, text)
     said = str(caught.value)
@@ -38,13 +38,13 @@ def test_every_finding_is_told_at_once_with_its_place_and_what_came(tmp_path: Pa
     ):
         assert words in said
     assert "got 0" in said
-    assert "got 'ray'" in said
+    assert "got 'slurm'" in said
 
 
 MISTAKES = {
     "policy: {regulation: gpdr}": "policy.regulation: expected gdpr | ccpa | none, got 'gpdr'; did you mean gdpr?",
     "policy: {on_failure: wthdraw}": "policy.on_failure: expected keep | withdraw, got 'wthdraw'; did you mean withdraw?",
-    "run: {runner: thread}": "run.runner: expected threads | processes | dask, got 'thread'; did you mean threads?",
+    "run: {runner: thread}": "run.runner: expected threads | processes | dask | ray, got 'thread'; did you mean threads?",
     "subject: {identifier: Integer}": "subject.identifier: expected text | integer | email | phone, or one a column",
     "out_of_reach: [{place: a, why: b, remedy: c, level: logic}]": "out_of_reach.0.level: expected logical | physical | model",
     "polcy: {}": "polcy: unknown key; did you mean policy?",

@@ -7,6 +7,7 @@ import importlib.metadata
 import re
 import shlex
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.histories import History
 from tests.remedied.helping import Ask, dvc, failing, printed
 from unlearning.entrypoints.flows import runners
 from unlearning.project import plugins, preflight
+from unlearning.project.settings import Run
+from unlearning.stores import sealed
 from unlearning.stores.checkpoints import CheckpointStore
 from unlearning.stores.dvc import remotes
 from unlearning.stores.sql import database
@@ -50,14 +53,24 @@ def providing(module: str) -> set[str]:
 
 
 def dask(_root: Path) -> Ask:
-    return failing(lambda: runners.runner("dask", 1))
+    return failing(lambda: runners.runner(Run(runner="dask", workers=1)))
+
+
+def ray(_root: Path) -> Ask:
+    return failing(lambda: runners.runner(Run(runner="ray", workers=1)))
 
 
 def postgres(_root: Path) -> Ask:
     return failing(lambda: database._engine(sa.make_url("postgresql+psycopg2://nobody@127.0.0.1:1/none")))
 
 
-@pytest.mark.parametrize(("make", "module"), [(dask, "prefect_dask"), (postgres, "psycopg2")])
+WITHOUT_RAY = pytest.mark.skipif(find_spec("prefect_ray") is None, reason="Ray is not among what development needs")
+
+
+@pytest.mark.parametrize(
+    ("make", "module"),
+    [(dask, "prefect_dask"), pytest.param(ray, "prefect_ray", marks=WITHOUT_RAY), (postgres, "psycopg2")],
+)
 def test_an_extra_has_the_driver_that_is_missing(
     make: object, module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +103,12 @@ def test_the_driver_of_a_checkpoint_store_is_the_one_that_fsspec_asks_for(monkey
     [driver] = installs(failing(lambda: CheckpointStore("gs://bucket/checkpoints")))
     known = importlib.import_module("fsspec.registry").known_implementations
     assert driver in known["gs"]["err"]
+
+
+def test_the_driver_of_a_spool_is_the_one_that_fsspec_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    [driver] = installs(failing(lambda: sealed.read("s3://bucket/spool/1", "ab" * 32)))
+    assert driver in importlib.import_module("fsspec.registry").known_implementations["s3"]["err"]
 
 
 @pytest.mark.parametrize("scheme", sorted(REMOTE_SCHEMAS.keys() & known_implementations.keys() - {"http", "https", "s3"}))

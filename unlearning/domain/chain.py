@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Job:
     checkpoints: str
     """URL of the checkpoint store."""
     records: str
-    """Folder of the spooled arrays, see `stores/spool.py`."""
+    """Folder of the spooled arrays, see `stores/spool.py`; with `records_key`, the job's own object, see `stores/sealed.py`."""
     seed: int
     shard: int
     keys: tuple[str, ...]
@@ -73,6 +73,10 @@ class Job:
     parent: str | None = None
     """Name of the state to start from, for methods that change a trained model."""
     params: tuple[tuple[str, float], ...] = ()
+    records_key: str = field(default="", repr=False)
+    """Hex; opens `records` where they are sealed, lives as long as the training, and stands nowhere else."""
+    engine: tuple[tuple[str, str], ...] = ()
+    """What the training began with, see `training/environment.py`: whoever has another gives other bytes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unlearning.domain.addresses import without_password
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import NotFound, ProjectError, Refused, SettingsError, Unavailable, UnlearningError, WrongUse
 from unlearning.project import guards
@@ -156,6 +157,19 @@ def _folders(workspace: Workspace) -> Iterator[UnlearningError]:
     yield from _not_writable(workspace.path(one) for one in local if one)
 
 
+def _spool(workspace: Workspace) -> Iterator[UnlearningError]:
+    """Workers elsewhere find the records of their jobs, and a place for what they train."""
+    run, checkpoints = workspace.settings.run, workspace.settings.stores.checkpoints
+    if run.spool is None:
+        return
+    if run.cluster and "://" in run.spool and "://" not in checkpoints:
+        yield SettingsError(
+            f"workers of {run.cluster} read records from {without_password(run.spool)}, and stores.checkpoints is "
+            f"{checkpoints!r}, a folder of this machine; expected an address that they reach too, as s3://bucket/checkpoints"
+        )
+    workspace.sealed_spool(run.spool).probe()
+
+
 def _stores(workspace: Workspace) -> Iterator[UnlearningError]:
     """Every store is the one that was used before."""
     versioning, stores = workspace.settings.versioning, remotes.every_store(workspace.data)
@@ -267,6 +281,7 @@ TRAINING: Mapping[str, Check] = {
     "OpenLineage events can be made": _openlineage,
     "MLflow answers": _registry,
     "folders can be written": _folders,
+    "records can be spooled": _spool,
 }
 ERASING: Mapping[str, Check] = {
     "stores are those that were used before": _stores,

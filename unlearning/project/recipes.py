@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -66,6 +66,21 @@ def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices:
         raise RecipeError(
             f"{spec}: facts() must be plain values (strings, finite numbers, lists, dicts); they gave a {type(error).__name__}"
         ) from error
+
+
+def code_of(root: Path, spec: str, recipe: Recipe) -> dict[str, str]:
+    """Path in the project → bytes as Latin-1, of the recipe's file and its `sources`: what a worker elsewhere loads it from."""
+    path, _ = _parse(root, spec)
+    files = (path, *(_inside(root, name) for name in getattr(recipe, "sources", ())))
+    return {file.relative_to(root.resolve()).as_posix(): file.read_bytes().decode("latin-1") for file in files}
+
+
+def unpacked(code: Mapping[str, str], folder: Path) -> Path:
+    """The folder, with that code in it."""
+    for name, text in code.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(text.encode("latin-1"))
+    return folder
 
 
 def learner_for(recipe: Recipe, device: str) -> Learner:

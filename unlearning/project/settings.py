@@ -114,9 +114,28 @@ class Policy(_Section):
 class Run(_Section):
     """Where jobs run."""
 
-    runner: Literal["threads", "processes", "dask"] = "threads"
+    runner: Literal["threads", "processes", "dask", "ray"] = "threads"
     workers: Positive = 2
     device: str = "cpu"
+    cluster: Annotated[str, Field(pattern=r"^[a-z]+://")] | None = None
+    """Of a Dask or Ray cluster that is running; None: one of our own on this machine, for as long as a command runs."""
+    spool: Annotated[str, Field(pattern=r"^(/|[a-z0-9]+://)")] | None = None
+    """Where the records of a training lie for its jobs, sealed; None: mapped into memory from the project folder."""
+    resources: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """What each job takes of a worker that declares it."""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Jobs may run on other machines."""
+        return self.cluster is not None or self.spool is not None
+
+    @model_validator(mode="after")
+    def _only_clusters_have_workers_elsewhere(self) -> Run:
+        if self.runner not in ("dask", "ray") and (self.cluster or self.resources):
+            raise ValueError("cluster and resources are those of a cluster; expected runner: dask or ray with them")
+        if self.runner == "ray" and self.cluster and not self.cluster.startswith("ray://"):
+            raise ValueError(f"cluster is {self.cluster}; expected the address of Ray's client server, as ray://head:10001")
+        return self
 
 
 class Checks(_Section):

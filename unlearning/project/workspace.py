@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unlearning.stores.keys import Keys
     from unlearning.stores.mlflow.models import MlflowModels
     from unlearning.stores.rolls import Rolls
+    from unlearning.stores.sealed import SealedSpool
     from unlearning.stores.sql.attempts import SqlAttempts
     from unlearning.stores.sql.followed import SqlFollowed
     from unlearning.stores.sql.ledger import SqlLedger
@@ -152,6 +153,13 @@ class Workspace:
         from unlearning.stores.checkpoints import CheckpointStore
 
         return CheckpointStore(self.checkpoints_url)
+
+    def sealed_spool(self, url: str) -> SealedSpool:
+        """The project's part of a place where the records of trainings lie for jobs elsewhere."""
+        from unlearning.domain.hashing import key_id
+        from unlearning.stores.sealed import SealedSpool
+
+        return SealedSpool(url, key_id(self.keys.index), self.root, partial(self.ledger.exclusive, timeout=0))
 
     @cached_property
     def recipe(self) -> Recipe:

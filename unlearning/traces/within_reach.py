@@ -21,7 +21,7 @@ from unlearning.lineage.shaped import to_go
 from unlearning.project import guards, plugins
 from unlearning.project.holdings import Holdings
 from unlearning.project.tables import require_index_key
-from unlearning.stores import foreign_code, prefect_rows
+from unlearning.stores import foreign_code, prefect_rows, sealed
 from unlearning.stores.dvc.objects import named_now
 from unlearning.stores.dvc.snapshots import PART
 from unlearning.traces.accounts import Accounts, Declared
@@ -31,7 +31,7 @@ from unlearning.traces.places.current_tables import TablePlace
 from unlearning.traces.places.databases import DatabasePlace, PrefectPlace
 from unlearning.traces.places.dvc_bookkeeping import RunCachePlace, SiteCachePlace
 from unlearning.traces.places.dvc_objects import OBJECTS, ObjectPlace, Reader
-from unlearning.traces.places.folders import BytesPlace, DocsPlace, EmptyFolderPlace, ScratchPlace, SpoolPlace
+from unlearning.traces.places.folders import BytesPlace, DocsPlace, EmptyFolderPlace, ScratchPlace, SealedSpoolPlace, SpoolPlace
 from unlearning.traces.places.git_history import GitPlace
 from unlearning.traces.places.guarded import GuardedPlace
 from unlearning.traces.places.mlflow_mentions import MentionsPlace
@@ -50,7 +50,7 @@ EMBEDDED = ".unlearning/prefect"
 _OWN_PLACES = (".unlearning/", "mlruns/", "mlartifacts/")
 """Folders whose files other places speak of: checkpoints, databases, what MLflow keeps."""
 
-ABOUT_NOBODY = (SpoolPlace, ScratchPlace, DocsPlace, EmptyFolderPlace, DatabasePlace)
+ABOUT_NOBODY = (SpoolPlace, SealedSpoolPlace, ScratchPlace, DocsPlace, EmptyFolderPlace, DatabasePlace)
 """Places where something is left or nothing is, whoever is looked for."""
 
 
@@ -157,6 +157,7 @@ class Reach:
             *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(self), _mentions(self))),
             *_dvc(self),
             SpoolPlace(workspace.path(SCRATCH)),
+            *(SealedSpoolPlace(workspace.sealed_spool(url)) for url in sealed.used(workspace.root)),
             ScratchPlace(
                 workspace.path(SCRATCH),
                 words=workspace.path(foreign_code.FILE),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from unlearning.domain.codec import write
 from unlearning.domain.errors import SettingsError
 from unlearning.entrypoints.flows import erase, runners, train
 from unlearning.entrypoints.flows.steps import mapped, step
+from unlearning.project.settings import Run
 from unlearning.project.training import stages
 from unlearning.project.workspace import open_workspace
 
@@ -64,10 +66,11 @@ def plain(untrained: Project, tmp_path_factory: pytest.TempPathFactory) -> Ended
 
 def slow(name: str) -> Any:
     """A whole flow there is part of the campaign; that jobs run there, of every run."""
-    return pytest.param(name, marks=pytest.mark.slow)
+    missing = pytest.mark.skipif(find_spec(f"prefect_{name}") is None, reason=f"the extra {name} is not installed")
+    return pytest.param(name, marks=[pytest.mark.slow, *([missing] if name == "ray" else [])])
 
 
-@pytest.fixture(scope="module", params=["threads", slow("processes"), slow("dask")])
+@pytest.fixture(scope="module", params=["threads", slow("processes"), slow("dask"), slow("ray")])
 def ended(
     request: pytest.FixtureRequest, started_server: Server, untrained: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Ended:
@@ -94,13 +97,13 @@ def test_every_task_runner_gives_the_bytes_of_a_plain_loop(ended: Ended, plain: 
     assert ended.project.champion == 2
 
 
-@pytest.mark.parametrize("name", ["processes", pytest.param("dask", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["processes", slow("dask"), slow("ray")])
 def test_jobs_of_a_step_give_the_same_bytes_in_other_processes(
     name: str, server: Server, untrained: Project, tmp_path: Path
 ) -> None:
     looped, elsewhere = copy(untrained, tmp_path / "loop"), copy(untrained, tmp_path / name)
 
-    @flow(name=f"fit on {name}", task_runner=runners.runner(name, 2), persist_result=False)
+    @flow(name=f"fit on {name}", task_runner=runners.runner(Run(runner=name, workers=2)), persist_result=False)
     def fit(root: str) -> Trained:
         work = stages.load(open_workspace(Path(root)))
         return step("fit", lambda: stages.fit(work, map=mapped))
@@ -144,13 +147,25 @@ def test_prefect_keeps_nothing_of_a_person(ended: Ended, server: Server) -> None
     assert not [path for path in TABLES if set(ended.who) & set(ended.project.people(path))]
 
 
-def test_an_unknown_task_runner_is_refused_with_the_ones_there_are() -> None:
-    with pytest.raises(SettingsError, match=r"run\.runner is 'ray'; expected threads, processes or dask"):
-        runners.runner("ray", 2)
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_a_cluster_that_is_not_installed_says_how_to_install_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, f"prefect_{name}", None)
+
+    with pytest.raises(SettingsError, match=rf"'mlflow-unlearning\[{name}\]'"):
+        runners.runner(Run(runner=name))
 
 
-def test_dask_that_is_not_installed_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "prefect_dask", None)
-
-    with pytest.raises(SettingsError, match=r"mlflow-unlearning\[dask\]"):
-        runners.runner("dask", 2)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"runner": "threads", "cluster": "tcp://scheduler:8786"},
+        {"runner": "processes", "resources": {"GPU": 1}},
+        {"runner": "ray", "cluster": "tcp://head:10001"},
+        {"runner": "dask", "cluster": "scheduler"},
+        {"runner": "dask", "resources": {"GPU": 0}},
+        {"spool": "relative/folder"},
+    ],
+)
+def test_a_cluster_that_cannot_be_one_is_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"expected|should"):
+        Run(**given)

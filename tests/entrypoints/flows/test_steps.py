@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pickle
 import threading
+import time
+import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,13 @@ import cloudpickle
 import pytest
 from prefect import flow
 from prefect.context import TaskRunContext
+from prefect.futures import PrefectConcurrentFuture
 from prefect.logging.configuration import setup_logging
 from prefect.settings import PREFECT_LOGGING_EXTRA_LOGGERS, PREFECT_LOGGING_LEVEL, temporary_settings
 
 from tests.entrypoints.flows.conftest import Server, _say_the_rest
 from unlearning.domain.errors import Refused, Unavailable, UnlearningError
+from unlearning.entrypoints.flows import steps
 from unlearning.entrypoints.flows.steps import at_home, step
 from unlearning.stores.foreign_code import FILE
 
@@ -34,6 +39,21 @@ def fails_once(error: Exception) -> tuple[Callable[[], int], list[int]]:
         return tries[-1]
 
     return do, tries
+
+
+def test_to_ask_whether_anybody_is_left_interrupts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the wait for the next job, nor what is done with the one before."""
+    monkeypatch.setattr(steps, "_LOOK_SECONDS", 0.01)
+    looks, gate = list[Any](), threading.Event()
+    monkeypatch.setattr(steps, "require_workers", lambda at_work: (looks.append(at_work), len(looks) > 3 and gate.set()))
+    with ThreadPoolExecutor(2) as pool:
+        futures = [PrefectConcurrentFuture(uuid.uuid4(), pool.submit(gate.wait, 60)) for _ in range(3)]
+        ended = []
+        for future in steps._as_completed(futures):
+            time.sleep(0.1)
+            ended.append(future)
+    assert {id(future) for future in ended} == {id(future) for future in futures}
+    assert len(looks) >= 3
 
 
 def test_a_step_is_tried_again_while_a_service_is_away(server: Server) -> None:

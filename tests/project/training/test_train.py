@@ -1,16 +1,19 @@
-"""What a replay compares, what counts as another constituent, and what is in a changed model's name."""
+"""What a replay compares, what counts as another constituent, what is in a changed model's name, what workers are believed."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.small_project import RECIPE, TRAIN, Project
 from unlearning.domain.chain import Part, Trained
-from unlearning.domain.errors import WrongUse
-from unlearning.project.training import train
+from unlearning.domain.errors import VerificationFailed, WrongUse
+from unlearning.project.training import stages, train
 from unlearning.project.training.registration import parent_of, record_of
 from unlearning.project.training.training_set import training_set
+from unlearning.stores.checkpoints import CheckpointStore
 from unlearning.stores.tables import tables
 
 
@@ -68,3 +71,48 @@ def changed(project: Project) -> Trained:
     return train.make(
         workspace, retain, method="negative_gradient", forget=everyone.records[:4], parent=[part.key for part in parent.parts]
     )
+
+
+def test_a_model_that_is_changed_from_sealed_records_is_the_same(whole_project: Project, tmp_path: Path) -> None:
+    whole_project.configure({"run": {"spool": str(tmp_path / "shared")}})
+    sealed = changed(whole_project)
+    whole_project.workspace.checkpoints.delete(sealed.parts[0].key)
+    whole_project.configure({"run": {"spool": None}})
+    mapped = changed(whole_project)
+    assert mapped.parts[0].slices_trained == 1
+    assert (sealed.parts[0].key, sealed.parts[0].digest) == (mapped.parts[0].key, mapped.parts[0].digest)
+
+
+def says_another_digest(part: Part, _: CheckpointStore) -> Part:
+    return replace(part, digest="0" * 64)
+
+
+def stores_other_bytes(part: Part, store: CheckpointStore) -> Part:
+    store.put(part.key, (store.get(part.key) or b"") + b" ")
+    return part
+
+
+def stores_it_elsewhere(part: Part, store: CheckpointStore) -> Part:
+    store.delete(part.key)
+    return part
+
+
+def does_another_shard(part: Part, _: CheckpointStore) -> Part:
+    return replace(part, shard=(part.shard + 1) % 4)
+
+
+@pytest.mark.parametrize("lie", [says_another_digest, stores_other_bytes, stores_it_elsewhere, does_another_shard])
+def test_what_a_worker_elsewhere_says_is_registered_only_if_the_store_holds_it(
+    lie: Callable[[Part, CheckpointStore], Part], project: Project, tmp_path: Path
+) -> None:
+    workspace, before = project.workspace, project.workspace.lineage.models()
+    project.configure({"run": {"spool": str(tmp_path / "shared")}})
+
+    def lying(run: Any, jobs: Iterable[Any]) -> list[Part]:
+        parts = [run(job) for job in jobs]
+        return [lie(parts[0], workspace.checkpoints), *parts[1:]]
+
+    with pytest.raises(VerificationFailed, match=r"run (the jobs )?again"):
+        stages.fit(stages.load(project.workspace), map=lying)
+    assert project.workspace.lineage.models() == before
+    assert [*(tmp_path / "shared").glob("*/*/*")] == []

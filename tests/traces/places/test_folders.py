@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.stores.test_sealed import a_spool, records
 from unlearning.domain import hashing
 from unlearning.domain.traces import Wanted
+from unlearning.stores import sealed
 from unlearning.stores.scans.words import Watch
-from unlearning.traces.places.folders import BytesPlace, EmptyFolderPlace, ScratchPlace
+from unlearning.traces.places.folders import BytesPlace, EmptyFolderPlace, ScratchPlace, SealedSpoolPlace
 
 KEY = bytes(32)
 
@@ -45,6 +47,22 @@ def test_a_number_that_may_be_a_person_is_said(tmp_path: Path, name: str, conten
     assert [one.outcome for one in place.find(wanted).unclear] == outcomes
     free = BytesPlace("logs", tmp_path, Watch(("patient",), "integer", KEY), free=lambda _: True)
     assert [one.outcome for one in free.find(wanted).unclear] == [one for one in outcomes if one == "residual"]
+
+
+def test_a_sealed_spool_is_clean_only_where_it_is_empty(tmp_path: Path) -> None:
+    """A living training may have begun with anybody, and nobody but its jobs can look."""
+    place = SealedSpoolPlace(a_spool(str(tmp_path / "shared"), tmp_path))
+    with place.spool.opened() as (address, key):
+        sealed.write(f"{address}/0", key, records(), {})
+        during = place.find(Wanted(frozenset()))
+        assert [(one.place, one.outcome, one.count) for one in during.unclear] == [(place.name, "unverified", 1)]
+        assert during.traces == ()
+        assert place.erase(()) == ()
+        assert len(sealed.read(f"{address}/0", key).records)
+    after = place.find(Wanted(frozenset()))
+    assert (after.traces, after.unclear, after.searched) == ((), (), 0)
+    (tmp_path / "shared/0123/probe-of-a-killed-process").write_bytes(b"sealed")
+    assert [one.name for one in place.find(Wanted(frozenset())).traces] == ["probe-of-a-killed-process"]
 
 
 def test_what_others_code_said_is_read_and_anything_else_in_scratch_is_a_draft(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from unlearning.domain.errors import ParentMoved, Refused, begun, needing_room
 from unlearning.domain.events import CandidateValidated, ImpactAssessed
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
-from unlearning.entrypoints.flows.runners import runner
+from unlearning.entrypoints.flows.runners import asking, runner
 from unlearning.entrypoints.flows.steps import at_home, mapped, progress, step, warm
 from unlearning.erasure import batches, decisions, report, second_look
 from unlearning.erasure.erasure import Erasure
@@ -62,8 +62,8 @@ def run(
 ) -> list[report.ErasureReport]:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
-    configured = erase.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
-    with answering():
+    configured = erase.with_options(task_runner=runner(workspace.settings.run))
+    with answering(), asking(workspace.settings.run):
         return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay, quick=quick)
 
 

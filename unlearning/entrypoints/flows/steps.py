@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from asyncio import CancelledError
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
-from prefect.futures import as_completed
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
 
 from unlearning.domain.chain import Job, Part
 from unlearning.domain.errors import Unavailable
 from unlearning.entrypoints.flows import embedded
+from unlearning.entrypoints.flows.runners import lost, require_workers
 from unlearning.project.holdings import Holdings
 from unlearning.project.training.jobs import run_job
 from unlearning.stores import foreign_code, scratch
@@ -32,6 +36,8 @@ T = TypeVar("T")
 progress = logging.getLogger("unlearning.progress")
 
 _NOTHING_STORED: dict[str, Any] = {"persist_result": False, "cache_policy": NO_CACHE, "log_prints": False}
+
+_LOOK_SECONDS = 15
 
 _doing: ContextVar[Callable[[], Any]] = ContextVar("doing")
 
@@ -97,9 +103,34 @@ _job = task(name="job", task_run_name="shard-{job.shard}", **_NOTHING_STORED)(ru
 
 def mapped(_run: Callable[[Job], Part], jobs: Iterable[Job]) -> list[Part]:
     """`map` over the flow's task runner, in the order of the jobs."""
-    futures = [_job.submit(job) for job in jobs]
-    for done, future in enumerate(as_completed(futures), start=1):
-        part = future.result()
+    futures = {_job.submit(job): job.shard for job in jobs}
+    parts: dict[int, Part] = {}
+    for future in _as_completed([*futures]):
+        shard = futures[future]
+        try:
+            part = parts[shard] = future.result()
+        except (Exception, CancelledError) as error:
+            raise lost(error, shard) from None
         if part.slices_trained:
-            progress.info("    shard %d trained, %d of %d jobs done", part.shard, done, len(futures))
-    return [future.result() for future in futures]
+            progress.info("    shard %d trained, %d of %d jobs done", part.shard, len(parts), len(futures))
+    return [parts[shard] for shard in futures.values()]
+
+
+def _as_completed(futures: Sequence[PrefectFuture[Part]]) -> Iterator[PrefectFuture[Part]]:
+    """One after the other as they end; now and then asks whether anybody is left to end them.
+
+    Prefect's own `as_completed` ends its patience with a signal, which stops whatever this thread is at.
+    """
+    ended: SimpleQueue[PrefectFuture[Part]] = SimpleQueue()
+    for future in futures:
+        future.add_done_callback(ended.put)
+    left = len(futures)
+    while left:
+        try:
+            future = ended.get(timeout=_LOOK_SECONDS)
+        except Empty:
+            flow = FlowRunContext.get()
+            require_workers(flow.task_runner if flow else None)
+        else:
+            left -= 1
+            yield future

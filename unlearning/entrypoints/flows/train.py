@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from unlearning.domain.errors import begun
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
-from unlearning.entrypoints.flows.runners import runner
+from unlearning.entrypoints.flows.runners import asking, runner
 from unlearning.entrypoints.flows.steps import at_home, mapped, step, warm
 from unlearning.erasure import report
 from unlearning.lineage import openlineage
@@ -43,6 +43,6 @@ def _train(workspace: Workspace) -> stages.TrainingReport:
 def run(workspace: Workspace) -> stages.TrainingReport:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
-    configured = train.with_options(task_runner=runner(workspace.settings.run.runner, workspace.settings.run.workers))
-    with answering():
+    configured = train.with_options(task_runner=runner(workspace.settings.run))
+    with answering(), asking(workspace.settings.run):
         return configured(root=str(workspace.root))

@@ -6,19 +6,23 @@ Training and unlearning are this same module; what differs is the records and wh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.chain import Chain, Job, Part, Replay, Trained
-from unlearning.domain.errors import WrongUse
+from unlearning.domain.errors import VerificationFailed, WrongUse
+from unlearning.domain.hashing import bytes_digest
 from unlearning.domain.protocols import Assignment, Records
-from unlearning.project import plugins
+from unlearning.project import plugins, recipes
+from unlearning.project.training.environment import environment
 from unlearning.project.training.jobs import run_job
 from unlearning.project.training.training_set import TrainingSet, join
-from unlearning.stores import spool
+from unlearning.stores import sealed, spool
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -46,19 +50,58 @@ def make(
     if save:
         workspace.attempts.record(workspace.own.model, retain.chain)
     records = retain.records if forget is None else join(retain.records, forget)
-    with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
-        spool.write(folder, records)
-        work = assignment(
-            workspace,
-            retain.chain,
-            method=method,
-            records=str(folder),
-            parent=parent,
-            forget=None if forget is None else (len(retain.records), len(records)),
-            save=save,
-        )
-        jobs = [job for job in chosen.plan(work) if only is None or job.shard in only]
-        return chosen.merge(work, list(map(run_job, jobs)))
+    work = assignment(
+        workspace,
+        retain.chain,
+        method=method,
+        parent=parent,
+        forget=None if forget is None else (len(retain.records), len(records)),
+        save=save,
+    )
+    engine = tuple(sorted(environment(workspace.learner).items()))
+    jobs = [replace(job, engine=engine) for job in chosen.plan(work) if only is None or job.shard in only]
+    with _spooled(workspace, records, jobs) as given:
+        parts = list(map(run_job, given))
+    if save and workspace.settings.run.elsewhere:
+        _require_stored(workspace, parts)
+    return chosen.merge(work, parts)
+
+
+@contextmanager
+def _spooled(workspace: Workspace, records: Records, jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """The jobs with an address of their records, while the block runs: one memory map for all, or a sealed object each."""
+    url = workspace.settings.run.spool
+    if url is None:
+        with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
+            spool.write(folder, records)
+            yield [replace(job, records=str(folder)) for job in jobs]
+        return
+    code = recipes.code_of(workspace.root, workspace.own.recipe, workspace.recipe)
+    with workspace.sealed_spool(url).opened() as (address, key):
+        yield [_sealed(job, records, f"{address}/{job.shard}", key, code) for job in jobs]
+
+
+def _sealed(job: Job, records: Records, address: str, key: str, code: Mapping[str, str]) -> Job:
+    """A job that finds its own rows, and nobody else's, under an address; its offsets count from the first of them."""
+    first, rows = job.bounds[0], job.bounds[-1] - job.bounds[0]
+    theirs, forget = records[first : first + rows], job.forget
+    if forget is not None:
+        lost = records[slice(*forget)]
+        theirs, forget = join(theirs, lost), (rows, rows + len(lost))
+    sealed.write(address, key, theirs, code)
+    bounds = tuple(edge - first for edge in job.bounds)
+    return replace(job, records=address, records_key=key, bounds=bounds, forget=forget)
+
+
+def _require_stored(workspace: Workspace, parts: Sequence[Part]) -> None:
+    """Raises VerificationFailed for a worker elsewhere whose bytes are not those that are stored here."""
+    for part in parts:
+        payload = workspace.checkpoints.get(part.key)
+        if payload is None or bytes_digest(payload) != part.digest:
+            raise VerificationFailed(
+                f"shard {part.shard}: a worker says that it is trained, and stores.checkpoints has "
+                f"{'no' if payload is None else 'another'} state of it; give the workers the same store, and run again"
+            )
 
 
 def replay(workspace: Workspace, retain: TrainingSet, trained: Trained, *, shards: Collection[int], map: Map = map) -> Replay:
@@ -84,18 +127,17 @@ def assignment(
     target: Chain,
     *,
     method: str,
-    records: str = "",
     parent: Sequence[str] = (),
     forget: tuple[int, int] | None = None,
     save: bool = True,
 ) -> Assignment:
-    """What a method is asked to do in this project; without records it can be planned, not run."""
+    """What a method is asked to do in this project; its jobs can be planned, and run once they have records."""
     return Assignment(
         root=str(workspace.root),
         recipe=workspace.own.recipe,
         device=workspace.settings.run.device,
         checkpoints=workspace.checkpoints_url,
-        records=records,
+        records="",
         learner=workspace.learner,
         target=target,
         bounds=tuple(tuple(int(edge) for edge in edges) for edges in bounds(target)),

@@ -8,12 +8,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from unlearning.domain.addresses import without_password
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores import spool
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.looking import look_at
 from unlearning.stores.scans.words import Watch
+from unlearning.stores.sealed import SealedSpool
 from unlearning.traces.places import listing
 
 
@@ -57,6 +59,43 @@ class SpoolPlace:
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
         """Delete them."""
         spool.sweep_stale(self.folder)
+        return ()
+
+
+@dataclass(frozen=True)
+class SealedSpoolPlace:
+    """The same for jobs on other machines, at an address that this project uses or used."""
+
+    spool: SealedSpool
+    level: Level = "physical"
+    how: str = (
+        "listed: nothing may be there when nobody trains; each training's lock tried: one that can be had has no owner. "
+        "Earlier versions in a bucket that keeps them are not listed: they are sealed, with a key that went with its training"
+    )
+
+    @property
+    def name(self) -> str:
+        """With the address."""
+        return f"sealed records of killed trainings in {without_password(self.spool.url)}"
+
+    def find(self, wanted: Wanted) -> Found:
+        """Spools without an owner; raises Unavailable where the address does not answer, or is not the one that was used."""
+        stale, living = self.spool.stale()
+        return Found(
+            tuple(map(Trace, stale)),
+            searched=len(stale) + len(living),
+            unclear=(self._in_use(living),) if living else (),
+            remedy=PURGE_DELETES,
+        )
+
+    def _in_use(self, living: Sequence[str]) -> Residual:
+        """A training that runs may have begun with anybody, and only its jobs can look."""
+        why, remedy = "records of trainings that run now, sealed: not opened", "look again when they have ended"
+        return Residual(self.name, self.level, "unverified", len(living), why, remedy, names=tuple(living))
+
+    def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
+        """Delete them."""
+        self.spool.sweep_stale()
         return ()
 
 
