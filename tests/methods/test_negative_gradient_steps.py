@@ -108,7 +108,7 @@ def by_hand(learner, trained, retain, forget, seed):
     state, order = learner.loads(learner.dumps(trained)), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(state.network.parameters(), lr=KNOBS["learning_rate"])
     size, alpha = KNOBS["batch_size"], KNOBS["alpha"]
-    sets = [(torch.tensor(one.features), torch.tensor(one.labels)) for one in (retain, forget)]
+    sets = [(torch.tensor(one.features), torch.tensor(one.target)) for one in (retain, forget)]
     sets = [(state.preprocessing(features), labels) for features, labels in sets]
     waiting = [[], []]
     for _ in range(KNOBS["epochs"] * -(-len(retain) // size)):

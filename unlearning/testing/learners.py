@@ -17,7 +17,7 @@ import numpy as np
 from unlearning.domain.errors import Damaged
 from unlearning.domain.protocols import Differentiable, Learner, Records, State
 from unlearning.testing.conformance import LearnerFactory, require, run_all
-from unlearning.testing.population import FEATURES, LABELS, population
+from unlearning.testing.population import FEATURES, LABELS, frozen, population
 
 LearnerCheck = Callable[[LearnerFactory], None]
 
@@ -62,11 +62,11 @@ def fit_leaves_its_arguments_alone(make_learner: LearnerFactory) -> None:
     learner, records = make_learner(), _records()
     state = learner.fresh(1, records)
     before = learner.dumps(state)
-    features, labels = records.features.copy(), records.labels.copy()
+    features, labels = records.features.copy(), records.target.copy()
     after = learner.fit(state, records, epochs=2, seed=2)
     require(learner.dumps(state) == before, "fit changed the state it was given; train a copy")
     require(learner.dumps(after) != before, "fit for two epochs changed nothing")
-    same = np.array_equal(records.features, features) and np.array_equal(records.labels, labels)
+    same = np.array_equal(records.features, features) and np.array_equal(records.target, labels)
     require(same, "fit changed the records")
 
 
@@ -130,7 +130,7 @@ def every_record_shapes_the_state(make_learner: LearnerFactory) -> None:
         features[-1] += 1
         start = learner.fresh(1, _records())
         ends = [
-            learner.dumps(learner.fit(start, Records(f, records.labels), epochs=1, seed=3))
+            learner.dumps(learner.fit(start, Records(f, records.target, records.keys), epochs=1, seed=3))
             for f in (records.features, features)
         ]
         require(ends[0] != ends[1], f"the last of {rows} records does not shape the state")
@@ -165,7 +165,7 @@ def losses_are_in_nats(make_learner: LearnerFactory) -> None:
     state = _state(learner)
     losses = learner.losses(state, records)
     require(losses.shape == (len(records),), f"losses gave shape {losses.shape}, expected {(len(records),)}")
-    given = learner.predict(state, records.features)[np.arange(len(records)), records.labels]
+    given = learner.predict(state, records.features)[np.arange(len(records)), records.target]
     require(np.allclose(losses, -np.log(given), rtol=1e-3, atol=1e-5), "losses are not -log of the label's probability")
 
 
@@ -261,9 +261,7 @@ def _imported(code: str) -> set[str]:
 
 def _records() -> Records:
     """41 read-only records, as a spool gives them."""
-    records = population().records
-    for values in (records.features, records.labels):
-        values.setflags(write=False)
+    records = frozen(population().records)
     require(records.features.shape[1] == FEATURES, "the population has another shape than it says")
     return records
 

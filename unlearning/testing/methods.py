@@ -200,7 +200,7 @@ def every_record_is_trained(method: Method, make_learner: LearnerFactory) -> Non
     for row in range(len(people.people)):
         features = people.records.features.copy()
         features[row] += 1
-        changed = replace(people, records=Records(features, people.records.labels))
+        changed = replace(people, records=Records(features, people.records.target, people.records.keys))
         require(bench.train(changed).digests != before.digests, f"record {row} of {len(features)} does not shape the model")
 
 

@@ -12,6 +12,7 @@ import pytest
 from unlearning.domain.chain import Trained
 from unlearning.domain.entities import CheckResult, Exact
 from unlearning.domain.protocols import Records
+from unlearning.domain.tasks import CLASSIFICATION
 from unlearning.project.training import judging
 
 
@@ -32,10 +33,10 @@ def result(name: str, value: float | None, verdict: str) -> CheckResult:
 
 def test_accuracy_and_loss_on_the_holdout_are_those_of_its_labels() -> None:
     holdout = Records(np.zeros((3, 1), np.float32), np.array([0, 1, 1]))
-    found = judging.measure(Says([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]), holdout)  # type: ignore[arg-type]
-    assert found.accuracy == round(2 / 3, 6)
-    assert found.log_loss == round(-(math.log(0.5) + math.log(0.75) + math.log(1e-12)) / 3, 6)
-    assert (found.records, found.constituents) == (3, 2)
+    found = judging.measure(Says([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]), holdout, CLASSIFICATION)  # type: ignore[arg-type]
+    assert found["accuracy"] == round(2 / 3, 6)
+    assert found["log_loss"] == round(-(math.log(0.5) + math.log(0.75) + math.log(1e-12)) / 3, 6)
+    assert (found["records"], found["constituents"]) == (3, 2)
 
 
 def test_only_what_was_measured_and_is_about_the_model_is_a_metric() -> None:

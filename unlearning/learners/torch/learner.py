@@ -1,6 +1,7 @@
 """Train a PyTorch module slice by slice, to the same bytes every time.
 
-A stage is a pure function of (recipe, state, records, epochs, seed): one permutation per epoch from a fresh generator; steps
+A stage is a pure function of (recipe, state, records, epochs, seed): an order per epoch that each
+record's own key draws, so that who is gone moves nobody else's place much; steps
 of constant shape (the last batch is filled up with records of the same epoch, which count nothing in the loss, though batch
 normalisation sees them); one torch thread; and a network rebuilt from its stored state, so that nothing a checkpoint cannot
 hold is carried from one stage to the next.
@@ -21,10 +22,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unlearning.domain import draws
 from unlearning.domain.environ import CUBLAS_WORKSPACE
 from unlearning.domain.errors import Damaged, RecipeError, SettingsError
 from unlearning.domain.protocols import Records, Served
-from unlearning.learners.torch.determinism import draws, job, seeded
+from unlearning.learners.torch.determinism import draws_numbers, job, seeded
 from unlearning.learners.torch.export import Answering, package, program
 from unlearning.learners.torch.recipe import TorchRecipe, cross_entropy
 from unlearning.learners.torch.state import pack, unpack
@@ -32,7 +34,7 @@ from unlearning.learners.torch.training import TorchState, check_finite, check_s
 from unlearning.stores import foreign_code
 
 if TYPE_CHECKING:
-    from unlearning.domain.protocols import Features, Probabilities
+    from unlearning.domain.protocols import Answers, Features
 
 _INFERENCE_ROWS = 256
 
@@ -87,7 +89,7 @@ class TorchLearner:
             left -= passes[stage - 1] * stage
         return passes
 
-    def predict(self, state: TorchState, features: Features) -> Probabilities:
+    def predict(self, state: TorchState, features: Features) -> Answers:
         """(n, labels) probabilities, in storage order of the features."""
         answering = Answering(state.preprocessing, state.network).eval()
         with self._job(), torch.no_grad():
@@ -98,7 +100,7 @@ class TorchLearner:
         network = nn.Sequential(state.preprocessing, state.network).eval()
         with self._job(), torch.no_grad():
             logits = self._in_batches(network, _tensor(records.features)).cpu().double()
-            return cross_entropy(logits, torch.tensor(records.labels)).numpy()
+            return cross_entropy(logits, torch.tensor(records.target)).numpy()
 
     def dumps(self, state: TorchState) -> bytes:
         """The whole state as safetensors bytes: network, preprocessing, optimiser."""
@@ -129,7 +131,7 @@ class TorchLearner:
         """(size, …) features and (size,) labels, without end; a pass has a new order, and its last batch is filled up."""
         with torch.no_grad():
             features = state.preprocessing(_tensor(records.features).to(self._device))
-        labels = torch.tensor(records.labels, device=self._device)
+        labels = torch.tensor(records.target, device=self._device)
         steps = -(-len(records) // size)
         while True:
             order = torch.randperm(len(records), generator=generator)
@@ -210,7 +212,7 @@ class TorchLearner:
         state.network.train()
         try:
             check_shapes(state.network(features), self.recipe.loss, records=rows, labels=len(self.recipe.labels))
-            drew = draws(lambda: run_steps(state, self.recipe.loss, [(features, labels, shares)]))
+            drew = draws_numbers(lambda: run_steps(state, self.recipe.loss, [(features, labels, shares)]))
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise RecipeError(
                 f"one training step on {rows} records of zeros failed: {foreign_code.said(error)}; "
@@ -221,15 +223,13 @@ class TorchLearner:
     def _train(self, state: TorchState, records: Records, epochs: int, seed: int) -> None:
         with torch.no_grad():
             features = self._in_batches(state.preprocessing, _tensor(records.features))
-        labels = torch.tensor(records.labels, device=self._device)
+        labels = torch.tensor(records.target, device=self._device)
         shares = weights(len(records), self.recipe.batch_size).to(self._device)
-        generator = torch.Generator().manual_seed(seed)
-        shape = shares.shape
+        shape, repeated = shares.shape, torch.arange(shares.numel()) % len(records)
         epoch = features.new_empty(shares.numel(), *features.shape[1:])
         state.network.train()
-        for _ in range(epochs):
-            order = torch.randperm(len(records), generator=generator)
-            order = order[torch.arange(shares.numel()) % len(records)].to(self._device)
+        for number in range(epochs):
+            order = torch.from_numpy(draws.order(records.keys, seed, number))[repeated].to(self._device)
             # One buffer for all epochs: fresh memory costs its page faults again each time.
             torch.index_select(features, 0, order, out=epoch)
             batches = zip(epoch.view(*shape, *features.shape[1:]), labels[order].view(shape), shares, strict=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(n, labels) logits, (n,) labels → (n,) loss of each record."""
 
-ENGINE = "torch/1"
+ENGINE = "torch/2"
 """Changes when the training engine would make other states from the same recipe."""
 
 _SHOWN = 5

@@ -14,7 +14,7 @@ from unlearning.domain.protocols import Learner, Records, State
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
-    from unlearning.domain.protocols import Features, Probabilities
+    from unlearning.domain.protocols import Answers, Features
     from unlearning.project.workspace import Workspace
 
 
@@ -40,10 +40,10 @@ class Ensemble:
             states[part.shard] = workspace.learner.loads(payload)
         return cls(workspace.learner, states)
 
-    def predict(self, features: Features) -> Probabilities:
-        """(n, labels) mean of the constituents' softmax, shards in order."""
+    def predict(self, features: Features) -> Answers:
+        """(n, k) mean of the constituents' answers, shards in order."""
         votes = [self.learner.predict(self.states[shard], features) for shard in sorted(self.states)]
-        mean: Probabilities = np.mean(votes, axis=0)
+        mean: Answers = np.mean(votes, axis=0)
         return mean
 
 

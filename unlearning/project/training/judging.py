@@ -6,10 +6,9 @@ import shutil
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
@@ -17,6 +16,7 @@ from unlearning.domain import hashing
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, Guarantee
 from unlearning.domain.protocols import Evidence, Records
+from unlearning.domain.tasks import Task
 from unlearning.project import plugins, suppression
 from unlearning.project.training import ensemble
 from unlearning.stores.tables import tables
@@ -24,7 +24,7 @@ from unlearning.stores.tables import tables
 if TYPE_CHECKING:
     import pandas as pd
 
-    from unlearning.domain.protocols import Probabilities
+    from unlearning.domain.protocols import Answers
     from unlearning.project.workspace import Workspace
 
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
@@ -102,7 +102,8 @@ def profile_of(workspace: Workspace, table: pd.DataFrame, path: str) -> Profile:
     if own is None or path not in own.data.tables:  # nobody has declared what its columns mean
         return profile(table, features=(), target=None)
     recipe = workspace.recipe
-    return profile(table, features=recipe.features, target=recipe.target, categories=tuple(recipe.categories))
+    coded, numbers = (recipe.target, ()) if recipe.labels else (None, (recipe.target,))
+    return profile(table, features=(*recipe.features, *numbers), target=coded, categories=tuple(recipe.categories))
 
 
 def model_checks(
@@ -119,15 +120,17 @@ def model_checks(
     after = ensemble.Ensemble.of(workspace, trained)
     before = ensemble.Ensemble.of(workspace, parent) if parent and _stored(workspace, parent) else None
     evidence = Evidence(
-        holdout_labels=holdout.labels,
+        holdout_target=holdout.target,
         holdout_before=_predict(before, holdout),
         holdout_after=after.predict(holdout.features),
-        forget_labels=forget.labels,
+        forget_target=forget.target,
         forget_before=_predict(before, forget),
         forget_after=after.predict(forget.features),
         guarantee=guarantee(trained),
         digests={part.shard: part.digest for part in trained.parts},
         replayed=replay.digests if replay else None,
+        task=workspace.task,
+        metric=workspace.metric,
     )
     thresholds = workspace.settings.checks.model_dump()
     return tuple(plugins.check(name)(evidence, thresholds) for name in only)
@@ -157,26 +160,15 @@ def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | 
     return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Accuracy and mean loss in nats on the holdout, rounded so that they read well in a diff."""
-
-    accuracy: float
-    log_loss: float
-    records: int
-    constituents: int
+Measured = Mapping[str, float]
+"""The task's metrics on the holdout, rounded so that they read well in a diff, and the records and constituents behind them."""
 
 
-def measure(ensemble: ensemble.Ensemble, holdout: Records) -> Measured:
-    """How well it answers on the holdout."""
-    probabilities = ensemble.predict(holdout.features)
-    right = probabilities[np.arange(len(holdout)), holdout.labels]
-    return Measured(
-        accuracy=round(float((probabilities.argmax(axis=1) == holdout.labels).mean()), 6),
-        log_loss=round(float(-np.log(np.clip(right, 1e-12, 1)).mean()), 6),
-        records=len(holdout),
-        constituents=len(ensemble.states),
-    )
+def measure(ensemble: ensemble.Ensemble, holdout: Records, task: Task) -> Measured:
+    """How well it answers on the holdout; a metric that has no value there is left out."""
+    values = task.measured(ensemble.predict(holdout.features), holdout.target)
+    told = {name: round(value, 6) for name, value in values.items() if isfinite(value)}
+    return {**told, "records": len(holdout), "constituents": len(ensemble.states)}
 
 
 def _stored(workspace: Workspace, trained: Trained) -> bool:
@@ -184,7 +176,7 @@ def _stored(workspace: Workspace, trained: Trained) -> bool:
     return all(part.key in workspace.checkpoints for part in trained.parts)
 
 
-def _predict(ensemble: ensemble.Ensemble | None, records: Records) -> Probabilities | None:
+def _predict(ensemble: ensemble.Ensemble | None, records: Records) -> Answers | None:
     return ensemble.predict(records.features) if ensemble else None
 
 

@@ -236,7 +236,7 @@ def evaluate(workspace: Workspace) -> Evaluation:
     """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
     record = record_of(workspace, parent_of(workspace))
     holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
-    content = judging.measure(ensemble.Ensemble.of(workspace, record.trained), holdout)
+    content = judging.measure(ensemble.Ensemble.of(workspace, record.trained), holdout, workspace.task)
     stage_reports.write(workspace, settings.METRICS, content)
     return Evaluation(record.model.name, record.model.version, content)
 

@@ -17,7 +17,7 @@ from unlearning.domain.errors import WrongUse
 from unlearning.domain.protocols import Assignment, Records
 from unlearning.project import plugins
 from unlearning.project.training.jobs import run_job
-from unlearning.project.training.training_set import TrainingSet, join
+from unlearning.project.training.training_set import TrainingSet
 from unlearning.stores import spool
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def make(
     chosen = plugins.method(method)
     if save:
         workspace.attempts.record(workspace.own.model, retain.chain)
-    records = retain.records if forget is None else join(retain.records, forget)
+    records = retain.records if forget is None else retain.records.followed_by(forget)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         spool.write(folder, records)
         work = assignment(
