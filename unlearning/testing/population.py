@@ -17,6 +17,7 @@ from unlearning.domain.errors import Damaged, WrongUse
 from unlearning.domain.hashing import bytes_digest, digest
 from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
+from unlearning.domain.tasks import CLASSIFICATION, Task, named
 from unlearning.methods.sisa import Sisa
 
 FEATURES = 4
@@ -103,14 +104,20 @@ class Population:
         return Population(self.records[rows], self.people[rows])
 
 
-def population(*, people: int = 17, rows: int = 41, seed: int = 0) -> Population:
-    """A population whose labels can be learned from the features; the first `people` rows give everyone a record."""
+def population(*, people: int = 17, rows: int = 41, seed: int = 0, task: Task = CLASSIFICATION) -> Population:
+    """A population whose targets can be learned from the features; the first `people` rows give everyone a record."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, LABELS, rows)
     features = (np.eye(LABELS, FEATURES)[labels] * 2 + generator.normal(0, 1, (rows, FEATURES))).astype(np.float32)
     belongs = np.concatenate([np.arange(people), generator.integers(0, people, max(0, rows - people))])[:rows]
-    made = Population(Records(features, labels.astype(np.int64)), belongs.astype(np.int64))
-    return replace(made, records=replace(made.records, keys=mixed(np.arange(1, rows + 1, dtype=np.uint64))))
+    target = labels.astype(np.int64) if task is CLASSIFICATION else features.sum(axis=1, dtype=np.float64)
+    keys = mixed(np.arange(1, rows + 1, dtype=np.uint64))
+    return Population(Records(features, target, keys), belongs.astype(np.int64))
+
+
+def task_of(learner: Learner) -> Task:
+    """By what the learner's recipe says; a classification without a recipe."""
+    return named(getattr(getattr(learner, "recipe", None), "task", CLASSIFICATION.name))
 
 
 @dataclass(frozen=True)
