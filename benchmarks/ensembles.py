@@ -27,7 +27,7 @@ class Population:
     def without(self, gone: Collection[int]) -> Population:
         """Everyone but these people."""
         kept = ~np.isin(self.people, np.fromiter(gone, np.int64))
-        return Population(Records(self.records.features[kept], self.records.labels[kept]), self.people[kept])
+        return Population(self.records[kept], self.people[kept])
 
     @property
     def where(self) -> Places:
@@ -49,7 +49,7 @@ class Ensemble:
     def of(cls, population: Population, *, shards: int, slices: int, seed: int = 0) -> Ensemble:
         where = population.where
         placed = partition(population.records, where, shards=shards, slices=slices)
-        records = Records(population.records.features[placed.order], population.records.labels[placed.order])
+        records = population.records[placed.order]
         names = chain("benchmark", seed, records, where[placed.order], placed.bounds)
         return cls(records, names, placed.bounds)
 

@@ -174,8 +174,8 @@ def exactness(name: str, network: Callable[[int, int], nn.Module], device: str) 
     on_cpu, shelf = TorchLearner(recipe(network)), MemoryCheckpoints()
     beside = after.make(Retrain(), on_cpu, shelf)
     test = population(PEOPLE, FEATURES, seed=2).records
-    here = float((votes(learner, store, unlearned.parts, test.features) == test.labels).mean())
-    there = float((votes(on_cpu, shelf, beside.parts, test.features) == test.labels).mean())
+    here = float((votes(learner, store, unlearned.parts, test.features) == test.target).mean())
+    there = float((votes(on_cpu, shelf, beside.parts, test.features) == test.target).mean())
     stages = f"{steps} of {SHARDS * SLICES} stages trained again"
     return [
         Line(f"{name}: two trainings, same bytes", short(first), digests(first) == digests(again)),

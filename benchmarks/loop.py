@@ -61,7 +61,7 @@ def _standardized(records: Records) -> Records:
     """So that both loops start from the same numbers and neither pays for preprocessing."""
     features = records.features
     spread = features.std(axis=0)
-    return Records((features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0).astype(np.float32), records.labels)
+    return Records((features - features.mean(axis=0)) / np.where(spread > 0, spread, 1.0).astype(np.float32), records.target)
 
 
 def _ours(records: Records, batch: int) -> tuple[float, float]:
@@ -92,7 +92,7 @@ def _plain(records: Records, batch: int) -> tuple[float, float]:
     torch.manual_seed(0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    features, labels = torch.from_numpy(records.features), torch.from_numpy(records.labels)
+    features, labels = torch.from_numpy(records.features), torch.from_numpy(records.target)
     network = adult.network(features.shape[1], len(adult.LABELS))
     optimizer, criterion = adult.optimizer(network.parameters()), nn.CrossEntropyLoss()
     loader = DataLoader(TensorDataset(features, labels), batch_size=batch, shuffle=True)

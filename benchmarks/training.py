@@ -109,7 +109,7 @@ def measure(train: Population, test: Population, *, shards: int, slices: int) ->
         whole = Ensemble.of(train, shards=shards, slices=slices)
         naming = time.process_time() - began
         trained = whole.make(Sisa(), learner, store)
-        right = votes(learner, store, trained.parts, test.records.features) == test.records.labels
+        right = votes(learner, store, trained.parts, test.records.features) == test.records.target
         costs = [_cost(train, requests, whole, trained, learner, store) for requests in REQUESTS]
     return Line(shards, slices, float(right.mean()), naming, trained.cpu_seconds, costs)
 

@@ -16,6 +16,7 @@ import torch
 
 from unlearning.domain.protocols import Served
 from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.learners.torch import TorchRecipe
 from unlearning.learners.torch.export import package
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
@@ -50,7 +51,21 @@ VOTES = {shard: vote(shard / 10) for shard in range(SHARDS)}
 
 
 def packaged(program: bytes, votes: Mapping[int, Any] = VOTES, wards: Sequence[str] = ("a", "b")) -> Served:
-    return package(program, votes, features=("age", "ward"), categories={"ward": wards}, labels=("ill", "well"))
+    return package(recipe(wards), program, votes)
+
+
+def recipe(wards: Sequence[str] = ("a", "b")) -> TorchRecipe:
+    return TorchRecipe(
+        network=torch.nn.Linear,
+        features=("age", "ward"),
+        target="label",
+        person="who",
+        labels=("ill", "well"),
+        optimizer=torch.optim.SGD,
+        epochs=1,
+        batch_size=1,
+        categories={"ward": wards},
+    )
 
 
 def by_hand(table: pd.DataFrame) -> np.ndarray[Any, Any]:

@@ -35,7 +35,7 @@ class FakeLearner:
 
     def fit(self, state: FakeState, records: Records, *, epochs: int, seed: int) -> FakeState:
         generator, weights, velocity = np.random.default_rng(seed), state.weights, state.velocity
-        inputs, wanted = self._inputs(state, records.features), np.eye(LABELS)[records.labels]
+        inputs, wanted = self._inputs(state, records.features), np.eye(LABELS)[records.target]
         for _ in range(epochs):
             for row in generator.permutation(len(records)):
                 gradient = np.outer(inputs[row], _softmax(inputs[row] @ weights) - wanted[row])
@@ -50,7 +50,7 @@ class FakeLearner:
         return _softmax(self._inputs(state, features) @ state.weights)
 
     def losses(self, state: FakeState, records: Records) -> np.ndarray:
-        return -np.log(self.predict(state, records.features)[np.arange(len(records)), records.labels])
+        return -np.log(self.predict(state, records.features)[np.arange(len(records)), records.target])
 
     def dumps(self, state: FakeState) -> bytes:
         stream = io.BytesIO()
@@ -93,7 +93,7 @@ class ClimbingLearner(FakeLearner):
     def batches(self, state: FakeState, records: Records, *, size: int, generator: int) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002
         import torch
 
-        return repeat((torch.from_numpy(self._inputs(state, records.features)), torch.tensor(records.labels)))
+        return repeat((torch.from_numpy(self._inputs(state, records.features)), torch.tensor(records.target)))
 
     def loss(self, logits: Any, labels: Any) -> Any:
         import torch

@@ -66,7 +66,7 @@ class SoftmaxLearner:
 
     def fit(self, state: SoftmaxState, records: Records, *, epochs: int, seed: int) -> SoftmaxState:  # noqa: ARG002
         inputs, weights = _inputs(state, records.features), state.weights
-        wanted = np.eye(weights.shape[1])[records.labels]
+        wanted = np.eye(weights.shape[1])[records.target]
         for _ in range(epochs):
             missed = _softmax(inputs, weights) - wanted
             # einsum and not BLAS, whose bits depend on its threads.
@@ -80,7 +80,7 @@ class SoftmaxLearner:
         return _softmax(_inputs(state, features), state.weights)
 
     def losses(self, state: SoftmaxState, records: Records) -> NDArray[np.float64]:
-        return -np.log(self.predict(state, records.features)[np.arange(len(records)), records.labels])
+        return -np.log(self.predict(state, records.features)[np.arange(len(records)), records.target])
 
     def dumps(self, state: SoftmaxState) -> bytes:
         return json.dumps([state.centre.tolist(), state.weights.tolist()]).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -39,6 +40,10 @@ RECIPE = TorchRecipe(
 
 def torch_learner() -> TorchLearner:
     return TorchLearner(RECIPE)
+
+
+def torch_regression() -> TorchLearner:
+    return TorchLearner(replace(RECIPE, labels=()))
 
 
 def run_job_with(make_learner: LearnerFactory, job: Job) -> Part:

@@ -18,8 +18,8 @@ ROOMS = "domain | methods checks certificate | stores testing | learners project
 FLOORS = [floor.split() for floor in ROOMS.split(" | ")]
 
 HOMES = {
-    # The last is no part of a running project: it is copied beside a model and runs where MLflow loads that.
-    "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/", "learners/torch/serving.py"),
+    # The last are no part of a running project: they are copied beside a model and run where MLflow loads that.
+    "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/", "learners/tabular/serving.py", "learners/torch/serving.py"),
     "dvc": ("stores/dvc/",),
     "dvc_data": ("stores/dvc/",),
     "great_expectations": ("checks/data.py", "checks/data_pages.py"),

@@ -139,7 +139,7 @@ def real_chain(people: list[int]) -> Chain:
     records = Records(features, np.array([person % 2 for person in owners], dtype=np.int64))
     where = partition.places([bytes.fromhex(hashing.token(b"p" * 32, person, "integer")) for person in owners])
     made = partition.partition(records, where, shards=SHARDS, slices=SLICES)
-    ordered = Records(records.features[made.order], records.labels[made.order])
+    ordered = records[made.order]
     return partition.chain(hashing.digest("recipe"), 7, ordered, where[made.order], made.bounds)
 
 

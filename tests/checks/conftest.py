@@ -3,6 +3,7 @@ import pytest
 
 from unlearning.domain.entities import Exact
 from unlearning.domain.protocols import Evidence
+from unlearning.domain.tasks import CLASSIFICATION
 from unlearning.project.settings import Checks
 
 
@@ -18,12 +19,14 @@ def evidence():
     def made(**given):
         nobody, nothing = np.zeros(0, dtype=np.int64), np.zeros((0, 2))
         base = {
-            "holdout_labels": nobody,
+            "holdout_target": nobody,
             "holdout_before": None,
             "holdout_after": nothing,
-            "forget_labels": nobody,
+            "forget_target": nobody,
             "forget_before": None,
             "forget_after": nothing,
+            "task": CLASSIFICATION,
+            "metric": CLASSIFICATION.metrics[0],
             "guarantee": Exact(),
             "digests": {},
         }

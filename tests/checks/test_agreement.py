@@ -13,7 +13,7 @@ def sure(labels):
 def judged(evidence, thresholds):
     def judge(before, after):
         labels = np.zeros(len(after), dtype=np.int64)
-        return agreement(evidence(holdout_labels=labels, holdout_before=before, holdout_after=after), thresholds)
+        return agreement(evidence(holdout_target=labels, holdout_before=before, holdout_after=after), thresholds)
 
     return judge
 

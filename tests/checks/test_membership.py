@@ -83,9 +83,9 @@ def attacked(evidence, thresholds):
     def attack(forget_confidence, unseen_confidence, **more):
         forget, unseen = np.arange(len(forget_confidence)) % 2, np.arange(len(unseen_confidence)) % 2
         shown = evidence(
-            forget_labels=forget,
+            forget_target=forget,
             forget_after=half(forget, forget_confidence),
-            holdout_labels=unseen,
+            holdout_target=unseen,
             holdout_after=half(unseen, unseen_confidence),
             **more,
         )

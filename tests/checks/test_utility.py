@@ -3,7 +3,8 @@ from math import isclose, sqrt
 import numpy as np
 import pytest
 
-from unlearning.checks.utility import accuracy, predicted, utility
+from unlearning.checks.utility import utility
+from unlearning.domain.tasks import accuracy, predicted
 
 
 def sure(labels):
@@ -15,7 +16,7 @@ def sure(labels):
 def judged(evidence, thresholds):
     def judge(labels, after, before=None):
         before = None if before is None else sure(before)
-        return utility(evidence(holdout_labels=np.array(labels), holdout_after=sure(after), holdout_before=before), thresholds)
+        return utility(evidence(holdout_target=np.array(labels), holdout_after=sure(after), holdout_before=before), thresholds)
 
     return judge
 

@@ -141,7 +141,7 @@ def test_storage_order_changes_neither_records_nor_keys(table: Table, shape: tup
     _, records, placed = sort(table, shape)
     _, again, placed_again = sort(shuffled, shape)
     assert records.features.tobytes() == again.features.tobytes()
-    assert np.array_equal(records.labels, again.labels)
+    assert np.array_equal(records.target, again.target)
     assert np.array_equal(placed, placed_again)
     assert chain_of(shuffled, shape) == chain_of(table, shape)
 
@@ -198,13 +198,13 @@ def test_a_chain_worked_out_by_hand() -> None:
 
     def slice_digest(row: int) -> str:
         return hashlib.sha256(
-            b"[[1,1],1]"
+            b'[["<u8",[1,4]],["<f4",[1,1]],["<i8",[1]]]'
             + placed[row].astype("<u8").tobytes()
             + records.features[row].astype("<f4").tobytes()
-            + records.labels[row].astype("<i8").tobytes()
+            + records.target[row].astype("<i8").tobytes()
         ).hexdigest()
 
-    start = digest(["unlearning/chain/1", "recipe", 3, 0])
+    start = digest(["unlearning/chain/2", "recipe", 3, 0])
     first = digest([start, slice_digest(0)])
     assert made.shards[0].keys == (start, first, digest([first, slice_digest(1)]))
     assert made.shards[0].rows == (1, 1)
@@ -314,7 +314,7 @@ def test_many_records_are_keyed_without_a_loop_over_them() -> None:
         sys.settrace(tracer)  # type: ignore[arg-type]
         try:
             made = partition(records, placed, shards=4, slices=2)
-            chain(RECIPE, 0, Records(records.features[made.order], records.labels[made.order]), placed[made.order], made.bounds)
+            chain(RECIPE, 0, records[made.order], placed[made.order], made.bounds)
         finally:
             sys.settrace(None)
         return ran
@@ -331,6 +331,7 @@ def test_nothing_in_the_partition_iterates_over_records() -> None:
         "edges",
         "pairwise(edges)",
         "range(bits.shape[1])",
+        "told",
         "zip(edges[::2], edges[1::2] + 1, strict=True)",
     }
 

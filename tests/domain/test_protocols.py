@@ -16,7 +16,7 @@ def test_a_slice_of_records_has_the_same_rows_of_both(rows: int, start: int | No
     some = records[start:stop]
     expected = list(range(rows))[start:stop]
     assert len(some) == len(expected)
-    assert some.labels.tolist() == expected
+    assert some.target.tolist() == expected
     assert some.features[:, 0].tolist() == [2 * row for row in expected]
 
 
@@ -24,4 +24,4 @@ def test_a_slice_is_a_view_so_that_mapped_records_are_not_copied() -> None:
     records = Records(np.zeros((4, 2), np.float32), np.zeros(4, np.int64))
     some = records[1:3]
     assert np.shares_memory(some.features, records.features)
-    assert np.shares_memory(some.labels, records.labels)
+    assert np.shares_memory(some.target, records.target)

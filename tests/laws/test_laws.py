@@ -102,7 +102,7 @@ def test_the_order_of_records_in_storage_does_not_show(world, random):
     rows = list(range(len(world.people.people)))
     random.shuffle(rows)
     records = world.people.records
-    shuffled = Population(Records(records.features[rows], records.labels[rows]), world.people.people[rows])
+    shuffled = Population(records[rows], world.people.people[rows])
     assert same(world.bench(FakeLearner()).train(world.people), world.bench(FakeLearner()).train(shuffled))
 
 

@@ -154,7 +154,7 @@ def test_the_forgotten_themselves_are_in_the_name():
     (job,), spooled = planned(world, parent)
     features = spooled.features.copy()
     features[job.forget[0] :] += 1
-    other = NegativeGradient.run(job, world.learner, Records(features, spooled.labels), world.store)
+    other = NegativeGradient.run(job, world.learner, Records(features, spooled.target), world.store)
     assert other.key != run(world, parent).key
 
 

@@ -90,7 +90,7 @@ def test_any_number_of_records_gives_finite_losses(learner, trained, forget, ret
 
 def test_ascent_is_bounded_a_step(trained):
     """Ten steps at rate 0.1 and a clipped norm of 1 move the weights by at most 1, however steep the loss is."""
-    steep = TorchLearner(replace(RECIPE, loss=lambda logits, labels: 1e6 * RECIPE.loss(logits, labels)))
+    steep = TorchLearner(replace(RECIPE, loss=lambda logits, labels: 1e6 * RECIPE.objective(logits, labels)))
     changed = negate(steep, trained, alpha=0.01, learning_rate=0.1, epochs=10, batch_size=50)
     pairs = zip(trained.network.parameters(), changed.network.parameters(), strict=True)
     moved = torch.cat([(before - after).detach().flatten() for before, after in pairs]).norm()
@@ -98,7 +98,7 @@ def test_ascent_is_bounded_a_step(trained):
 
 
 def test_parameters_that_are_not_finite_are_refused(trained):
-    broken = TorchLearner(replace(RECIPE, loss=lambda logits, labels: RECIPE.loss(logits, labels) * float("inf")))
+    broken = TorchLearner(replace(RECIPE, loss=lambda logits, labels: RECIPE.objective(logits, labels) * float("inf")))
     with pytest.raises(Refused, match="no longer finite"):
         negate(broken, trained)
 
@@ -108,7 +108,7 @@ def by_hand(learner, trained, retain, forget, seed):
     state, order = learner.loads(learner.dumps(trained)), torch.Generator().manual_seed(seed)
     optimizer = torch.optim.SGD(state.network.parameters(), lr=KNOBS["learning_rate"])
     size, alpha = KNOBS["batch_size"], KNOBS["alpha"]
-    sets = [(torch.tensor(one.features), torch.tensor(one.labels)) for one in (retain, forget)]
+    sets = [(torch.tensor(one.features), torch.tensor(one.target)) for one in (retain, forget)]
     sets = [(state.preprocessing(features), labels) for features, labels in sets]
     waiting = [[], []]
     for _ in range(KNOBS["epochs"] * -(-len(retain) // size)):
@@ -122,9 +122,9 @@ def by_hand(learner, trained, retain, forget, seed):
             batches.append((features[rows], labels[rows]))
         optimizer.zero_grad()
         state.network.train()
-        (alpha * RECIPE.loss(state.network(batches[0][0]), batches[0][1]).mean()).backward()
+        (alpha * RECIPE.objective(state.network(batches[0][0]), batches[0][1]).mean()).backward()
         state.network.eval()
-        ((alpha - 1) * RECIPE.loss(state.network(batches[1][0]), batches[1][1]).mean()).backward()
+        ((alpha - 1) * RECIPE.objective(state.network(batches[1][0]), batches[1][1]).mean()).backward()
         nn.utils.clip_grad_norm_(state.network.parameters(), 1.0)
         optimizer.step()
     return state.network.state_dict()

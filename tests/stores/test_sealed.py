@@ -55,8 +55,8 @@ def test_what_is_sealed_comes_back_as_it_was_and_read_only(url: str) -> None:
     sealed.write(f"{url}/one/3", KEY, records(), CODE)
     back = sealed.read(f"{url}/one/3", KEY)
     np.testing.assert_array_equal(back.records.features, records().features)
-    np.testing.assert_array_equal(back.records.labels, records().labels)
-    assert (back.records.features.dtype, back.records.labels.dtype) == (np.float32, np.int64)
+    np.testing.assert_array_equal(back.records.target, records().target)
+    assert (back.records.features.dtype, back.records.target.dtype) == (np.float32, np.int64)
     assert back.code == CODE
     with pytest.raises(ValueError, match="read-only"):
         back.records.features[0, 0] = 1

@@ -25,8 +25,8 @@ def test_what_was_written_is_read(tmp_path, rows):
     spool.write(tmp_path, records(rows))
     back = spool.read(tmp_path)
     assert np.array_equal(back.features, records(rows).features)
-    assert np.array_equal(back.labels, records(rows).labels)
-    assert (back.features.dtype, back.labels.dtype) == (np.float32, np.int64)
+    assert np.array_equal(back.target, records(rows).target)
+    assert (back.features.dtype, back.target.dtype) == (np.float32, np.int64)
 
 
 def test_records_are_mapped_and_read_only(tmp_path):
@@ -38,7 +38,7 @@ def test_records_are_mapped_and_read_only(tmp_path):
 
 
 def test_columns_in_another_order_in_memory_come_back_as_rows(tmp_path):
-    columns = Records(np.asfortranarray(records().features), records().labels)
+    columns = Records(np.asfortranarray(records().features), records().target)
     spool.write(tmp_path, columns)
     back = spool.read(tmp_path)
     assert back.features.flags.c_contiguous

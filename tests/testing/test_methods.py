@@ -11,7 +11,6 @@ from tests.fakes import ClimbingLearner, FakeLearner
 from unlearning.domain.chain import Part
 from unlearning.domain.errors import Damaged
 from unlearning.domain.hashing import bytes_digest
-from unlearning.domain.protocols import Records
 from unlearning.methods import constituent
 from unlearning.methods.sisa import Sisa
 from unlearning.methods.whole_model import WholeModel, whole_model
@@ -62,7 +61,7 @@ class BringsTheFirstOnesBack(Broken):
         gone = {row.tobytes() for row in forget.features}
         kept = [row for row in range(len(first)) if first.features[row].tobytes() not in gone]
         fresh = learner.fresh(job.seed, first)
-        state = learner.fit(fresh, Records(first.features[kept], first.labels[kept]), epochs=4, seed=job.seed)
+        state = learner.fit(fresh, first[kept], epochs=4, seed=job.seed)
         return Part(job.shard, job.keys[-1], checkpoints.put(job.keys[-1], learner.dumps(state)), 1, 4 * len(kept), 0.0)
 
 
@@ -138,7 +137,7 @@ class LooksAtTheForgotten(Broken):
 
     def run(self, job, learner, records, checkpoints):
         forget = records[slice(*job.forget)] if job.forget else records[:0]
-        seed = int(forget.labels.sum()) + job.seed
+        seed = int(forget.target.sum()) + job.seed
         return super().run(replace(job, seed=seed), learner, records, checkpoints)
 
 

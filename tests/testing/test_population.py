@@ -22,7 +22,7 @@ def test_everyone_has_a_record_where_there_are_enough_and_the_same_numbers_give_
 ) -> None:
     one, again = (population(people=people, rows=rows, seed=seed) for _ in range(2))
     assert one.records.features.shape == (rows, FEATURES)
-    assert set(one.records.labels.tolist()) <= set(range(LABELS))
+    assert set(one.records.target.tolist()) <= set(range(LABELS))
     assert set(one.people.tolist()) == set(range(people)) or rows < people
     assert np.array_equal(one.records.features, again.records.features)
     assert np.array_equal(one.people, again.people)
@@ -42,7 +42,7 @@ def test_noise_changes_every_record_of_these_people_and_none_of_anybody_else() -
     world = population(people=6, rows=12)
     noised = world.noised({1, 4})
     theirs = np.isin(world.people, [1, 4])
-    same = (noised.records.features == world.records.features).all(axis=1) & (noised.records.labels == world.records.labels)
+    same = (noised.records.features == world.records.features).all(axis=1) & (noised.records.target == world.records.target)
     assert same.tolist() == (~theirs).tolist()
     assert np.array_equal(noised.people, world.people)
 

@@ -46,7 +46,7 @@ class DataQuestion:
     target: str | None
     """None, like no features, for a table of which nothing but the people is declared."""
     labels: Sequence[str]
-    """The declared label set, as text; a cell counts by its spelling."""
+    """The declared label set, as text; a cell counts by its spelling. Empty where the target is a number."""
     redacted: Absent
     suppressed: Absent | None = None
     categories: Collection[str] = ()
@@ -125,7 +125,7 @@ def asked(question: DataQuestion, people: Persons, columns: Mapping[str, Measure
         *([_alone(question, people)] if question.before is None else []),  # an erasure of others does not wait for such a row
         *(_absent(what, answer, question) for what, answer in searches.items()),
     ]
-    checks += [_columns(question), *([_labels(question, question.target)] if question.target else [])]
+    checks += [_columns(question), *([_target(question, question.target)] if question.target else [])]
     if (before := question.before) is not None:
         # Without declared features there is nothing to measure shares or distributions of, and an empty check always passes.
         features, rows = bool(question.features), _rows(question, before)
@@ -210,6 +210,33 @@ def _columns(question: DataQuestion) -> Asked:
                 "the columns are as before" if exact else "the declared columns are there",
                 unmet,
                 {"column_set": list(dict.fromkeys(columns)), "exact_match": exact},
+            ),
+        ),
+    )
+
+
+def _target(question: DataQuestion, name: str) -> Asked:
+    return _labels(question, name) if question.labels else _values(question, name)
+
+
+def _values(question: DataQuestion, name: str) -> Asked:
+    column, target = _column(question, name), {"column": name}
+    numbers = kind(column) == "number"
+    missing = int((~np.isfinite(column.to_numpy(np.float64, na_value=np.nan))).sum()) if numbers else len(column)
+    most = float(np.finfo(np.float64).max)
+    return Asked(
+        name="data.target",
+        value=missing,
+        threshold="0 records without a finite number",
+        how=f"column {name}, which the model is to predict",
+        expected=(
+            Expected("ExpectColumnKind", "it holds numbers", f"{missing} without a number", {**target, "kind": "number"}),
+            Expected("ExpectColumnValuesToNotBeNull", "every record has a value", f"{missing} without a value", target),
+            Expected(
+                "ExpectColumnValuesToBeBetween",
+                "every value is finite",
+                f"{missing} that are not finite",
+                {**target, "min_value": -most, "max_value": most},
             ),
         ),
     )

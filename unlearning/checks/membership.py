@@ -16,15 +16,13 @@ from math import ceil, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unlearning.domain.entities import CheckResult, Verdict
 from unlearning.domain.protocols import Evidence
+from unlearning.domain.tasks import Losses
 
 if TYPE_CHECKING:
-    from unlearning.domain.protocols import Labels, Probabilities
-
-Losses = NDArray[np.float64]
+    from unlearning.domain.protocols import Answers
 
 _Z = 1.6449
 """95 % quantile of the standard normal."""
@@ -34,13 +32,13 @@ def membership(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResu
     """Whether forgotten records look like unseen ones, within `membership_margin` of an area of .5."""
     margin = thresholds["membership_margin"]
     threshold = f"within 0.50 ± {margin:.2f}"
-    forgotten, unseen = len(evidence.forget_labels), len(evidence.holdout_labels)
+    forgotten, unseen = len(evidence.forget_target), len(evidence.holdout_target)
     if not forgotten or not unseen:
         empty = "forget set" if not forgotten else "holdout"
         return CheckResult("membership", None, threshold, "underpowered", f"not measured: the {empty} is empty")
     area = _area(evidence.forget_after, evidence.holdout_after, evidence)
     if area is None:
-        return CheckResult("membership", None, threshold, "failed", "the candidate gives probabilities that are no numbers")
+        return CheckResult("membership", None, threshold, "failed", "the candidate gives answers that are no numbers")
     error = area_error(area, forgotten=forgotten, unseen=unseen)
     return CheckResult(
         name="membership",
@@ -71,7 +69,7 @@ def judge(area: float, error: float, margin: float) -> Verdict:
 def membership_auc(forget: Losses, holdout: Losses) -> float:
     """Area under the ROC curve of the loss-threshold attack; .5 means no better than guessing.
 
-    forget, holdout: (n,), (m,) per-record loss in nats. The share of pairs in which the forgotten record has the lower
+    forget, holdout: (n,), (m,) per-record loss. The share of pairs in which the forgotten record has the lower
     loss, ties as halves. Raises ValueError if either is empty or holds a NaN.
     """
     if not len(forget) or not len(holdout):
@@ -104,16 +102,11 @@ def records_needed(margin: float, *, unseen: int) -> int | None:
     return ceil((1 + 1 / unseen) / allowed) if allowed > 0 else None
 
 
-def _area(forget: Probabilities | None, holdout: Probabilities | None, evidence: Evidence) -> float | None:
+def _area(forget: Answers | None, holdout: Answers | None, evidence: Evidence) -> float | None:
     """The area of one model, or None without a model or when it diverged."""
     if forget is None or holdout is None:
         return None
     if not (np.isfinite(forget).all() and np.isfinite(holdout).all()):
         return None
-    return membership_auc(_losses(forget, evidence.forget_labels), _losses(holdout, evidence.holdout_labels))
-
-
-def _losses(probabilities: Probabilities, labels: Labels) -> Losses:
-    """(n,) cross-entropy in nats; a probability of 0 is infinitely surprising, which only ranks last."""
-    with np.errstate(divide="ignore"):
-        return -np.log(probabilities[np.arange(len(labels)), labels].astype(np.float64))
+    losses = evidence.task.losses
+    return membership_auc(losses(forget, evidence.forget_target), losses(holdout, evidence.holdout_target))

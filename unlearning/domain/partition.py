@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.chain import Chain, ShardChain
+from unlearning.domain.draws import Keys, mixed
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.protocols import Records
@@ -31,6 +32,8 @@ class Partition:
 
     order: NDArray[np.int64]
     """(n,) positions in the input; `records[order]` is sorted."""
+    keys: Keys
+    """(n,) key of each sorted record: of its person and content, and of its number among equal ones."""
     bounds: NDArray[np.int64]
     """(S, R+1) offsets into the sorted records: slice r of shard s is bounds[s, r-1]:bounds[s, r]."""
 
@@ -73,7 +76,7 @@ def partition(records: Records, where: Places, *, shards: int, slices: int) -> P
     counts = np.bincount(cell, minlength=shards * slices)
     ends = np.concatenate(([0], np.cumsum(counts)))
     offsets = np.arange(shards)[:, None] * slices + np.arange(slices + 1)
-    return Partition(order=order, bounds=ends[offsets])
+    return Partition(order=order, keys=_keys(content[order], where[order]), bounds=ends[offsets])
 
 
 def chain(recipe: str, seed: int, records: Records, where: Places, bounds: NDArray[np.int64]) -> Chain:
@@ -92,7 +95,7 @@ def chain(recipe: str, seed: int, records: Records, where: Places, bounds: NDArr
 
 
 def _shard_chain(recipe: str, seed: int, shard: int, records: Records, where: Places, edges: Sequence[int]) -> ShardChain:
-    keys = [digest(["unlearning/chain/1", recipe, seed, shard])]
+    keys = [digest(["unlearning/chain/2", recipe, seed, shard])]
     for low, high in pairwise(edges):
         keys.append(digest([keys[-1], _slice_digest(records[low:high], where[low:high])]))
     rows = tuple(high - low for low, high in pairwise(edges))
@@ -100,27 +103,42 @@ def _shard_chain(recipe: str, seed: int, shard: int, records: Records, where: Pl
 
 
 def _slice_digest(records: Records, where: Places) -> str:
-    """SHA-256 over shapes and raw little-endian values: exactly what the learner will see, and whose it is."""
-    sha = hashlib.sha256(canonical([list(records.features.shape), len(records)]))
-    sha.update(_raw(where, "<u8"))
-    sha.update(_raw(records.features, "<f4"))
-    sha.update(_raw(records.labels, "<i8"))
+    """SHA-256 over kinds, shapes and raw little-endian values: exactly what the learner will see, and whose it is."""
+    told = [where.astype("<u8", copy=False), *map(_little, (records.features, records.target))]
+    sha = hashlib.sha256(canonical([[values.dtype.str, list(values.shape)] for values in told]))
+    for values in told:
+        sha.update(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return sha.hexdigest()
 
 
-def _raw(values: NDArray[Any], kind: str) -> memoryview:
-    return np.ascontiguousarray(values, dtype=kind).reshape(-1).view(np.uint8).data
+def _little(values: NDArray[Any]) -> NDArray[Any]:
+    return values.astype(values.dtype.newbyteorder("<"), copy=False)
+
+
+def _keys(content: NDArray[np.uint64], where: Places) -> Keys:
+    """(n,) from records in canonical order, where equal ones lie side by side."""
+    keys = mixed(mixed(where[:, 3]) ^ content)
+    again = np.concatenate(([False], keys[1:] == keys[:-1]))[: len(keys)]
+    position = np.arange(len(keys))
+    first = np.maximum.accumulate(np.where(again, 0, position))
+    return mixed(keys + (position - first).astype(np.uint64)) if len(keys) else keys
 
 
 def _row_hash(records: Records) -> NDArray[np.uint64]:
     """(n,) 64-bit multilinear hash of each record's bits; it orders records, it names nothing."""
     bits = np.ascontiguousarray(records.features, dtype=np.float32).view(np.uint32)
     weights = np.random.default_rng(0x5EED).integers(1, 2**64, size=bits.shape[1] + 1, dtype=np.uint64) | np.uint64(1)
-    total: NDArray[np.uint64] = records.labels.astype(np.uint64) * weights[-1]
+    total: NDArray[np.uint64] = _bits(records.target) * weights[-1]
     for column in range(bits.shape[1]):
         mixed = (bits[:, column].astype(np.uint64) + np.uint64(column + 1)) * weights[column]
         total += mixed ^ (mixed >> np.uint64(29))
     return total
+
+
+def _bits(target: NDArray[Any]) -> NDArray[np.uint64]:
+    """(n,) 64 bits of each target."""
+    wide = np.ascontiguousarray(target, np.float64 if target.dtype.kind == "f" else np.int64)
+    return wide.view(np.uint64)
 
 
 def _break_ties(order: NDArray[np.int64], records: Records, where: Places, content: NDArray[np.uint64]) -> NDArray[np.int64]:
@@ -133,5 +151,5 @@ def _break_ties(order: NDArray[np.int64], records: Records, where: Places, conte
     for low, high in zip(edges[::2], edges[1::2] + 1, strict=True):
         run = order[low:high]
         bits = np.ascontiguousarray(records.features[run], dtype=np.float32).view(np.uint32)
-        order[low:high] = run[np.lexsort((*bits.T, records.labels[run]))]
+        order[low:high] = run[np.lexsort((*bits.T, _bits(records.target[run])))]
     return order

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from unlearning.domain.draws import Keys
+    from unlearning.domain.tasks import Metric, Task
+
     Features = NDArray[np.float32]
-    Labels = NDArray[np.int64]
-    Probabilities = NDArray[np.float64]
+    Target = NDArray[Any]
+    Answers = NDArray[np.float64]
+    Rows = slice | NDArray[np.int64] | NDArray[np.bool_]
 
 State = Any
 """A trained model as its learner holds it; opaque to everyone else."""
@@ -28,16 +32,38 @@ State = Any
 
 @dataclass(frozen=True)
 class Records:
-    """Encoded records: features (n, d) float32 and labels (n,) int64, index into the declared label set."""
+    """Encoded records: arrays with one row axis, in memory or mapped."""
 
     features: Features
-    labels: Labels
+    """(n, d) float32."""
+    target: Target
+    """(n,) int64, index into the declared label set; or (n,) float64, the value itself."""
+    keys: Keys = None  # type: ignore[assignment]
+    """(n,) uint64: what every draw for a record is made of. Not given, they are equal: the order drawn is the order stored."""
+
+    def __post_init__(self) -> None:
+        if self.keys is None:
+            import numpy as np
+
+            object.__setattr__(self, "keys", np.zeros(len(self.target), np.uint64))
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.target)
 
-    def __getitem__(self, rows: slice) -> Records:
-        return Records(self.features[rows], self.labels[rows])
+    def __getitem__(self, rows: Rows) -> Records:
+        return Records(self.features[rows], self.target[rows], self.keys[rows])
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Every array by name."""
+        return {"features": self.features, "target": self.target, "keys": self.keys}
+
+    def followed_by(self, more: Records) -> Records:
+        """These records, then those."""
+        import numpy as np
+
+        theirs = more.arrays
+        return Records(*(np.concatenate((values, theirs[name])) for name, values in self.arrays.items()))
 
 
 @dataclass(frozen=True)
@@ -70,7 +96,7 @@ class Recipe(Protocol):
 
     @property
     def labels(self) -> Sequence[str]:
-        """The declared label set."""
+        """The declared label set; empty for a recipe whose `task`, "classification" where it has none, is "regression"."""
 
     def encode(self, table: Any) -> Encoded:
         """A pyarrow Table as arrays; raises DataError for a missing column, a null person or an undeclared label."""
@@ -106,11 +132,11 @@ class Learner(Protocol):
     def stage_epochs(self, slices: int) -> Sequence[int]:
         """(R,) passes after each slice: about 2e/(R+1), so that slicing costs what e plain epochs cost."""
 
-    def predict(self, state: State, features: Features) -> Probabilities:
-        """(n, labels) probabilities."""
+    def predict(self, state: State, features: Features) -> Answers:
+        """(n, labels) probabilities, or (n, 1) values, as the recipe's task wants them."""
 
     def losses(self, state: State, records: Records) -> NDArray[np.float64]:
-        """(n,) per-record loss in nats."""
+        """(n,) the task's loss of each record: cross-entropy in nats, or the squared error."""
 
     def dumps(self, state: State) -> bytes:
         """The whole state (weights, buffers, optimiser, preprocessing) as bytes, the same bytes every time."""
@@ -216,12 +242,15 @@ class Method(Protocol):
 class Evidence:
     """What checks may look at. Arrays are per record; None where a part does not apply."""
 
-    holdout_labels: Labels
-    holdout_before: Probabilities | None
-    holdout_after: Probabilities
-    forget_labels: Labels
-    forget_before: Probabilities | None
-    forget_after: Probabilities
+    holdout_target: Target
+    holdout_before: Answers | None
+    holdout_after: Answers
+    forget_target: Target
+    forget_before: Answers | None
+    forget_after: Answers
+    task: Task
+    metric: Metric
+    """What utility is measured by."""
     guarantee: Guarantee
     digests: Mapping[int, str]
     """Shard → digest of the candidate's constituent."""

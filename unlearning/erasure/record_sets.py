@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from unlearning.domain.events import DataRedacted, PlanMade
 from unlearning.erasure.search import Search, search
 from unlearning.project import suppression
 from unlearning.project.people import read_with_people
 from unlearning.project.training.registration import record_of
-from unlearning.project.training.training_set import TrainingSet, take, training_set
+from unlearning.project.training.training_set import TrainingSet, training_set
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import ModelRecord
@@ -72,4 +70,4 @@ class RecordSets:
         before = next(version for version in plan.before if version.path == self.erasure.own.train)
         recipe, file = workspace.recipe, workspace.data.fetch(before)
         table, people = read_with_people(workspace, file, recipe.person, named=before.path)
-        return take(recipe.encode(table).records, np.flatnonzero(people.mask(plan.tokens)))
+        return recipe.encode(table).records[people.mask(plan.tokens)]

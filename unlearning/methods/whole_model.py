@@ -134,13 +134,13 @@ class WholeModel:
 def result_key(job: Job, *, forget: Records, retain: Records) -> str:
     """The name of a changed model: a digest of method, parent, records, hyperparameters, recipe and seed."""
     shaped = [_digest(forget), _digest(retain), [list(pair) for pair in job.params]]
-    return digest(["unlearning/whole-model/2", job.method, job.parent, *shaped, job.recipe_digest, job.seed])
+    return digest(["unlearning/whole-model/3", job.method, job.parent, *shaped, job.recipe_digest, job.seed])
 
 
 def _digest(records: Records) -> str:
-    features = np.ascontiguousarray(records.features, dtype="<f4")
-    labels = np.ascontiguousarray(records.labels, dtype="<i8")
-    return bytes_digest(canonical(list(features.shape)), features.tobytes(), labels.tobytes())
+    told = [np.ascontiguousarray(values) for values in records.arrays.values()]
+    shapes = [[values.dtype.str, list(values.shape)] for values in told]
+    return bytes_digest(canonical(shapes), *(values.tobytes() for values in told))
 
 
 def _sets(method: str, job: Job, records: Records) -> tuple[Records, Records]:

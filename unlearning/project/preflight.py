@@ -114,7 +114,7 @@ def _books(workspace: Workspace) -> Iterator[UnlearningError]:
 
 
 def _recipe(workspace: Workspace) -> Iterator[UnlearningError]:
-    _ = workspace.settings.own and (workspace.recipe, workspace.learner)
+    _ = workspace.settings.own and (workspace.recipe, workspace.learner, workspace.metric)
     yield from ()
 
 

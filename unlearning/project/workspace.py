@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from unlearning.domain.protocols import Learner, Recipe
+    from unlearning.domain.tasks import Metric, Task
     from unlearning.stores.checkpoints import CheckpointStore
     from unlearning.stores.dvc.repository import DvcData
     from unlearning.stores.keys import Keys
@@ -195,6 +196,18 @@ class Workspace:
     def _fitting(self, person: str) -> str:
         self.settings.subject.check_fits(person, named=self.own.recipe)
         return person
+
+    @cached_property
+    def task(self) -> Task:
+        """What its own model is for; raises SettingsError for one that nobody here judges."""
+        from unlearning.domain import tasks
+
+        return tasks.named(getattr(self.recipe, "task", tasks.CLASSIFICATION.name))
+
+    @cached_property
+    def metric(self) -> Metric:
+        """What utility is measured by; raises SettingsError for a metric that the task does not have."""
+        return self.task.metric(self.settings.checks.metric, len(self.recipe.labels))
 
     def _engine(self, url: str) -> Engine:
         from unlearning.stores.sql.database import connect

@@ -14,6 +14,7 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -158,16 +159,15 @@ class SealedSpool:
 
 def write(address: str, key: str, records: Records, code: Mapping[str, str]) -> None:
     """Seal records and code into one object; the address is sealed with them."""
-    features = np.ascontiguousarray(records.features, dtype="<f4")
-    labels = np.ascontiguousarray(records.labels, dtype="<i8")
-    head = json.dumps({"shape": features.shape, "code": dict(code)}).encode()
+    arrays = [np.ascontiguousarray(values) for values in records.arrays.values()]
+    head = json.dumps({"arrays": [[one.dtype.str, one.shape] for one in arrays], "code": dict(code)}).encode()
     cipher, number = AESGCM(bytes.fromhex(key)), 0
     files, path = _files(address)
     with _reached(address), _found():
         _folder_for(files, path)
         with files.open(path, "wb") as stream:
             stream.write(struct.pack(">Q", len(head)))
-            for part in (head, features.reshape(-1).view(np.uint8).data, labels.view(np.uint8).data):
+            for part in (head, *(one.reshape(-1).tobytes() for one in arrays)):
                 for start in range(0, len(part), _BLOCK):
                     nonce = secrets.token_bytes(_NONCE)
                     stream.write(nonce + cipher.encrypt(nonce, part[start : start + _BLOCK], _place(address, number)))
@@ -207,12 +207,11 @@ def _read(stream: Any, address: str, cipher: AESGCM) -> Sealed:
     if size > 1 << 30:  # not sealed, so not believed
         raise ValueError("no head")
     head = json.loads(part(size))
-    rows, width = head["shape"]
-    features = np.frombuffer(part(4 * rows * width), "<f4").reshape(rows, width)
-    labels = np.frombuffer(part(8 * rows), "<i8")
-    for array in (features, labels):
-        array.flags.writeable = False  # as a mapped spool is
-    return Sealed(Records(features, labels), head["code"])
+    arrays = []
+    for kind, shape in head["arrays"]:
+        arrays.append(np.frombuffer(part(np.dtype(kind).itemsize * prod(shape)), kind).reshape(shape))
+        arrays[-1].flags.writeable = False  # as a mapped spool is
+    return Sealed(Records(*arrays), head["code"])
 
 
 def _reached(address: str) -> AbstractContextManager[None]:

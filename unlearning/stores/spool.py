@@ -20,24 +20,25 @@ import numpy as np
 from unlearning.domain.errors import NotFound
 from unlearning.domain.protocols import Records
 
-_FEATURES, _LABELS, _OWNER, _GATE = "features.npy", "labels.npy", ".owner", ".gate"
+_ARRAYS = ("features", "target", "keys")
+_OWNER, _GATE = ".owner", ".gate"
 _PREFIX = "spool-"
 
 
 def write(folder: Path, records: Records) -> None:
-    """Put records into a spool: features float32, labels int64, both in C order."""
+    """Put records into a spool: every array as it is, in C order."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    np.save(folder / _FEATURES, np.ascontiguousarray(records.features, dtype=np.float32), allow_pickle=False)
-    np.save(folder / _LABELS, np.ascontiguousarray(records.labels, dtype=np.int64), allow_pickle=False)
+    for name, values in records.arrays.items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(values), allow_pickle=False)
 
 
 def read(folder: Path) -> Records:
     """The records of a spool, mapped and read-only; raises NotFound when the folder holds none."""
     try:
-        features, labels = (np.load(folder / name, mmap_mode="r", allow_pickle=False) for name in (_FEATURES, _LABELS))
+        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS]
     except FileNotFoundError as error:
         raise NotFound(f"no spooled records in {folder}; the training that wrote them has ended, start it again") from error
-    return Records(features, labels)
+    return Records(*arrays)
 
 
 @contextmanager

@@ -16,8 +16,9 @@ import numpy as np
 
 from unlearning.domain.errors import Damaged
 from unlearning.domain.protocols import Differentiable, Learner, Records, State
+from unlearning.domain.tasks import CLASSIFICATION
 from unlearning.testing.conformance import LearnerFactory, require, run_all
-from unlearning.testing.population import FEATURES, LABELS, population
+from unlearning.testing.population import FEATURES, LABELS, frozen, population, task_of
 
 LearnerCheck = Callable[[LearnerFactory], None]
 
@@ -59,20 +60,22 @@ def threads_do_not_disturb_each_other(make_learner: LearnerFactory) -> None:
 
 def fit_leaves_its_arguments_alone(make_learner: LearnerFactory) -> None:
     """The state before a stage is still the state before it; records are read-only."""
-    learner, records = make_learner(), _records()
+    learner = make_learner()
+    records = _records(learner)
     state = learner.fresh(1, records)
     before = learner.dumps(state)
-    features, labels = records.features.copy(), records.labels.copy()
+    features, target = records.features.copy(), records.target.copy()
     after = learner.fit(state, records, epochs=2, seed=2)
     require(learner.dumps(state) == before, "fit changed the state it was given; train a copy")
     require(learner.dumps(after) != before, "fit for two epochs changed nothing")
-    same = np.array_equal(records.features, features) and np.array_equal(records.labels, labels)
+    same = np.array_equal(records.features, features) and np.array_equal(records.target, target)
     require(same, "fit changed the records")
 
 
 def asking_changes_nothing(make_learner: LearnerFactory) -> None:
     """predict, losses and dumps are questions."""
-    learner, records = make_learner(), _records()
+    learner = make_learner()
+    records = _records(learner)
     state = _state(learner)
     before = learner.dumps(state)
     learner.predict(state, records.features)
@@ -82,7 +85,8 @@ def asking_changes_nothing(make_learner: LearnerFactory) -> None:
 
 def a_stored_state_is_the_whole_state(make_learner: LearnerFactory) -> None:
     """Bytes → state → bytes is the identity, and training goes on from either alike (moments, counters, buffers)."""
-    learner, records = make_learner(), _records()
+    learner = make_learner()
+    records = _records(learner)
     state = _state(learner)
     loaded = learner.loads(learner.dumps(state))
     require(learner.dumps(loaded) == learner.dumps(state), "dumps of a loaded state are other bytes")
@@ -106,18 +110,21 @@ def bytes_that_are_no_state_are_damaged(make_learner: LearnerFactory) -> None:
 
 
 def preprocessing_is_fitted_on_the_first_slice(make_learner: LearnerFactory) -> None:
-    """An untrained state is a function of the seed and the first slice, and of the seed it does depend."""
-    learner, records = make_learner(), _records()
+    """An untrained state is a function of the seed and the first slice; of the seed too, unless the learner says that it
+    never draws (`draws = False`)."""
+    learner = make_learner()
+    records = _records(learner)
     starts = [learner.dumps(learner.fresh(seed, records[:5])) for seed in (1, 1, 2)]
     require(starts[0] == starts[1], "fresh gave different bytes for the same seed and slice")
-    require(starts[0] != starts[2], "fresh does not depend on its seed")
+    depends = starts[0] != starts[2] or not getattr(learner, "draws", True)
+    require(depends, "fresh does not depend on its seed; a learner that never draws says `draws = False`")
 
 
 def no_epochs_change_nothing(make_learner: LearnerFactory) -> None:
     """Zero passes give the state that was there."""
     learner = make_learner()
     state = _state(learner)
-    after = learner.fit(state, _records(), epochs=0, seed=9)
+    after = learner.fit(state, _records(learner), epochs=0, seed=9)
     require(learner.dumps(after) == learner.dumps(state), "zero epochs changed the state")
 
 
@@ -125,13 +132,14 @@ def every_record_shapes_the_state(make_learner: LearnerFactory) -> None:
     """Also the last one, whatever number of records there is."""
     learner = make_learner()
     for rows in (1, 2, 7, 17, 33):
-        records = _records()[:rows]
-        features = records.features.copy()
+        records = _records(learner)[:rows]
+        features, target = records.features.copy(), records.target.copy()
         features[-1] += 1
-        start = learner.fresh(1, _records())
+        target[-1] = (target[-1] + 1) % LABELS
+        start = learner.fresh(1, _records(learner))
         ends = [
-            learner.dumps(learner.fit(start, Records(f, records.labels), epochs=1, seed=3))
-            for f in (records.features, features)
+            learner.dumps(learner.fit(start, one, epochs=1, seed=3))
+            for one in (records, Records(features, target, records.keys))
         ]
         require(ends[0] != ends[1], f"the last of {rows} records does not shape the state")
 
@@ -140,33 +148,42 @@ def any_number_of_records_can_be_trained(make_learner: LearnerFactory) -> None:
     """One record, and numbers that no batch size divides, give finite losses."""
     learner = make_learner()
     for rows in (1, 2, 7, 17, 33):
-        records = _records()[:rows]
+        records = _records(learner)[:rows]
         state = learner.fit(learner.fresh(1, records), records, epochs=2, seed=3)
-        require(np.isfinite(learner.losses(state, _records())).all(), f"after training on {rows} records losses are not finite")
+        require(
+            np.isfinite(learner.losses(state, _records(learner))).all(),
+            f"after training on {rows} records losses are not finite",
+        )
 
 
-def probabilities_are_probabilities(make_learner: LearnerFactory) -> None:
-    """(n, labels), between 0 and 1, each row sums to 1; also for no record and for one."""
-    learner, records = make_learner(), _records()
-    state = _state(learner)
+def answers_are_what_the_task_wants(make_learner: LearnerFactory) -> None:
+    """(n, labels) probabilities that sum to 1, or (n, 1) numbers; also for no record and for one."""
+    learner = make_learner()
+    records, classifies = _records(learner), task_of(learner) is CLASSIFICATION
+    state, width = _state(learner), LABELS if classifies else 1
     answers = learner.predict(state, records.features)
-    require(answers.shape == (len(records), LABELS), f"predict gave shape {answers.shape}, expected {(len(records), LABELS)}")
-    require(((answers >= 0) & (answers <= 1)).all(), "a probability is not between 0 and 1")
-    require(np.allclose(answers.sum(axis=1), 1, atol=1e-5), "the probabilities of a record do not sum to 1")
+    require(answers.shape == (len(records), width), f"predict gave shape {answers.shape}, expected {(len(records), width)}")
+    require(np.isfinite(answers).all(), "an answer is no finite number")
+    if classifies:
+        require(((answers >= 0) & (answers <= 1)).all(), "a probability is not between 0 and 1")
+        require(np.allclose(answers.sum(axis=1), 1, atol=1e-5), "the probabilities of a record do not sum to 1")
     require(
         np.allclose(learner.predict(state, records.features[:1]), answers[:1], atol=1e-5), "a record alone gets other answers"
     )
-    require(learner.predict(state, records.features[:0]).shape == (0, LABELS), f"no record: expected shape (0, {LABELS})")
+    require(learner.predict(state, records.features[:0]).shape == (0, width), f"no record: expected shape (0, {width})")
 
 
-def losses_are_in_nats(make_learner: LearnerFactory) -> None:
-    """(n,), minus the logarithm of the probability given to the label."""
-    learner, records = make_learner(), _records()
+def losses_are_the_tasks(make_learner: LearnerFactory) -> None:
+    """(n,): minus the logarithm of the probability given to the label, or the squared error."""
+    learner = make_learner()
+    records = _records(learner)
     state = _state(learner)
     losses = learner.losses(state, records)
     require(losses.shape == (len(records),), f"losses gave shape {losses.shape}, expected {(len(records),)}")
-    given = learner.predict(state, records.features)[np.arange(len(records)), records.labels]
-    require(np.allclose(losses, -np.log(given), rtol=1e-3, atol=1e-5), "losses are not -log of the label's probability")
+    expected = task_of(learner).losses(learner.predict(state, records.features), records.target)
+    require(
+        np.allclose(losses, expected, rtol=1e-3, atol=1e-5), "losses are not -log of the label's probability, or squared errors"
+    )
 
 
 def every_stage_trains(make_learner: LearnerFactory) -> None:
@@ -180,7 +197,8 @@ def every_stage_trains(make_learner: LearnerFactory) -> None:
 
 def training_learns(make_learner: LearnerFactory) -> None:
     """The mean loss falls on records whose labels follow from their features."""
-    learner, records = make_learner(), _records()
+    learner = make_learner()
+    records = _records(learner)
     start = learner.fresh(1, records)
     end = learner.fit(start, records, epochs=20, seed=3)
     before, after = learner.losses(start, records).mean(), learner.losses(end, records).mean()
@@ -190,7 +208,7 @@ def training_learns(make_learner: LearnerFactory) -> None:
 def what_is_packaged_stands_alone(make_learner: LearnerFactory) -> None:
     """The same files every time, flat and no pickle; code that needs nothing of this package; libraries with their versions."""
     learner = make_learner()
-    states = {0: _state(learner), 2: learner.fresh(3, _records())}
+    states = {0: _state(learner), 2: learner.fresh(3, _records(learner))}
     served = learner.package(states)
     require(learner.package(states) == served, "two packages of the same states differ")
     require(served.files, "there is no file to answer from")
@@ -212,7 +230,8 @@ def the_environment_is_plain_words(make_learner: LearnerFactory) -> None:
 
 def a_network_taken_out_can_be_put_back(make_learner: LearnerFactory) -> None:
     """In the role Differentiable: the network is a copy, a loss for each record, and the rebuilt state answers as before."""
-    learner, records = make_learner(), _records()
+    learner = make_learner()
+    records = _records(learner)
     if not isinstance(learner, Differentiable):
         return
     state = _state(learner)
@@ -241,8 +260,8 @@ _CHECKS: tuple[LearnerCheck, ...] = (
     no_epochs_change_nothing,
     every_record_shapes_the_state,
     any_number_of_records_can_be_trained,
-    probabilities_are_probabilities,
-    losses_are_in_nats,
+    answers_are_what_the_task_wants,
+    losses_are_the_tasks,
     every_stage_trains,
     training_learns,
     what_is_packaged_stands_alone,
@@ -259,22 +278,20 @@ def _imported(code: str) -> set[str]:
     return {name.partition(".")[0] for name in names}
 
 
-def _records() -> Records:
-    """41 read-only records, as a spool gives them."""
-    records = population().records
-    for values in (records.features, records.labels):
-        values.setflags(write=False)
+def _records(learner: Learner) -> Records:
+    """41 read-only records for the learner's task, as a spool gives them."""
+    records = frozen(population(task=task_of(learner)).records)
     require(records.features.shape[1] == FEATURES, "the population has another shape than it says")
     return records
 
 
 def _state(learner: Learner) -> State:
-    records = _records()
+    records = _records(learner)
     return learner.fit(learner.fresh(1, records[:9]), records, epochs=2, seed=2)
 
 
 def _trained(learner: Learner, seed: int = 2) -> bytes:
-    records = _records()
+    records = _records(learner)
     first = learner.fit(learner.fresh(seed, records[:9]), records[:9], epochs=2, seed=seed + 1)
     return learner.dumps(learner.fit(first, records, epochs=2, seed=seed + 2))
 

@@ -18,7 +18,7 @@ from unlearning.domain.entities import Exact, Guarantee
 from unlearning.domain.errors import Refused, WrongUse
 from unlearning.domain.protocols import Learner, Method, Records, State
 from unlearning.testing.conformance import LearnerFactory, require, run_all
-from unlearning.testing.population import Bench, MemoryCheckpoints, Outcome, Population, population
+from unlearning.testing.population import Bench, MemoryCheckpoints, Outcome, Population, population, task_of
 
 MethodCheck = Callable[[Method, LearnerFactory], None]
 
@@ -200,7 +200,7 @@ def every_record_is_trained(method: Method, make_learner: LearnerFactory) -> Non
     for row in range(len(people.people)):
         features = people.records.features.copy()
         features[row] += 1
-        changed = replace(people, records=Records(features, people.records.labels))
+        changed = replace(people, records=Records(features, people.records.target, people.records.keys))
         require(bench.train(changed).digests != before.digests, f"record {row} of {len(features)} does not shape the model")
 
 
@@ -320,8 +320,8 @@ _EXACT: tuple[MethodCheck, ...] = (
 
 def _start(method: Method, make_learner: LearnerFactory) -> tuple[Bench, Population, list[int]]:
     """A bench, 17 people in 41 records (41 is divisible by nothing), and three of them who will leave."""
-    people = population()
     bench = Bench(method, make_learner())
+    people = population(task=task_of(bench.learner))
     try:
         method.plan(bench.assignment(people, forget=people.of([0]), parent=None)[0])
     except WrongUse:

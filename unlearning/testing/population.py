@@ -6,17 +6,18 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.chain import Chain, Job, Part, Trained
+from unlearning.domain.draws import mixed
 from unlearning.domain.entities import Exact
 from unlearning.domain.errors import Damaged, WrongUse
 from unlearning.domain.hashing import bytes_digest, digest
 from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
+from unlearning.domain.tasks import CLASSIFICATION, Task, named
 from unlearning.methods.sisa import Sisa
 
 FEATURES = 4
@@ -87,10 +88,10 @@ class Population:
     def noised(self, people: Collection[int]) -> Population:
         """The same, with these people's features and labels replaced by others."""
         rows = np.isin(self.people, list(people))
-        features, labels = self.records.features.copy(), self.records.labels.copy()
+        features, labels = self.records.features.copy(), self.records.target.copy()
         features[rows] = np.random.default_rng(99).normal(3, 2, (int(rows.sum()), FEATURES))
         labels[rows] = (labels[rows] + 1) % LABELS
-        return replace(self, records=Records(features, labels))
+        return replace(self, records=Records(features, labels, self.records.keys))
 
     def cells(self, *, shards: int, slices: int) -> dict[tuple[int, int], list[int]]:
         """(shard, slice), both 0-based → the people there, in numerical order."""
@@ -100,16 +101,23 @@ class Population:
         return {cell: sorted(members) for cell, members in sorted(found.items())}
 
     def _take(self, rows: NDArray[np.bool_]) -> Population:
-        return Population(Records(self.records.features[rows], self.records.labels[rows]), self.people[rows])
+        return Population(self.records[rows], self.people[rows])
 
 
-def population(*, people: int = 17, rows: int = 41, seed: int = 0) -> Population:
-    """A population whose labels can be learned from the features; the first `people` rows give everyone a record."""
+def population(*, people: int = 17, rows: int = 41, seed: int = 0, task: Task = CLASSIFICATION) -> Population:
+    """A population whose targets can be learned from the features; the first `people` rows give everyone a record."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, LABELS, rows)
     features = (np.eye(LABELS, FEATURES)[labels] * 2 + generator.normal(0, 1, (rows, FEATURES))).astype(np.float32)
     belongs = np.concatenate([np.arange(people), generator.integers(0, people, max(0, rows - people))])[:rows]
-    return Population(Records(features, labels.astype(np.int64)), belongs.astype(np.int64))
+    target = labels.astype(np.int64) if task is CLASSIFICATION else features.sum(axis=1, dtype=np.float64)
+    keys = mixed(np.arange(1, rows + 1, dtype=np.uint64))
+    return Population(Records(features, target, keys), belongs.astype(np.int64))
+
+
+def task_of(learner: Learner) -> Task:
+    """By what the learner's recipe says; a classification without a recipe."""
+    return named(getattr(getattr(learner, "recipe", None), "task", CLASSIFICATION.name))
 
 
 @dataclass(frozen=True)
@@ -164,7 +172,7 @@ class Bench:
         """What the method is asked, and the spool it reads."""
         where, placed = people.where, partition(people.records, people.where, shards=self.shards, slices=self.slices)
         retain = _take(people.records, placed)
-        spool = retain if forget is None else _join(retain, forget.records)
+        spool = retain if forget is None else frozen(retain.followed_by(forget.records))
         target = chain(self.recipe, self.seed, retain, where[placed.order], placed.bounds)
         heads = {part.shard: part.key for part in parent.trained.parts} if parent else {}
         assignment = Assignment(
@@ -201,16 +209,11 @@ def _run(bench: Bench, spool: Records, job: Job) -> Part:
 
 
 def _take(records: Records, placed: Partition) -> Records:
-    return Records(_frozen(records.features[placed.order]), _frozen(records.labels[placed.order]))
+    return frozen(replace(records[placed.order], keys=placed.keys))
 
 
-def _join(first: Records, second: Records) -> Records:
-    return Records(
-        _frozen(np.concatenate([first.features, second.features])), _frozen(np.concatenate([first.labels, second.labels]))
-    )
-
-
-def _frozen(values: NDArray[Any]) -> NDArray[Any]:
+def frozen(records: Records) -> Records:
     """Read-only, as a memory-mapped spool is."""
-    values.setflags(write=False)
-    return values
+    for values in records.arrays.values():
+        values.setflags(write=False)
+    return records

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from unlearning.domain.draws import mixed
 from unlearning.domain.protocols import Records
 from unlearning.learners.torch import TorchLearner, TorchRecipe, standardize
 
@@ -61,7 +62,8 @@ def some_records(count: int, seed: int = 0) -> Records:
     draw = np.random.default_rng(seed)
     features = draw.normal(size=(count, 3)).astype(np.float32)
     features[draw.random(features.shape) < 0.05] = np.nan
-    return Records(features, (np.nan_to_num(features).sum(1) > 0).astype(np.int64))
+    keys = mixed(np.arange(1, len(features) + 1, dtype=np.uint64))
+    return Records(features, (np.nan_to_num(features).sum(1) > 0).astype(np.int64), keys)
 
 
 def trained(learner: TorchLearner, count: int = 75) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from unlearning.learners.torch.determinism import draws, job, seeded
+from unlearning.learners.torch.determinism import draws_numbers, job, seeded
 
 CPU = torch.device("cpu")
 
@@ -109,4 +109,4 @@ def test_jobs_that_draw_wait_for_each_other() -> None:
     ],
 )
 def test_draws_finds_the_operators_that_take_random_numbers(step: object, expected: bool) -> None:
-    assert draws(step) is expected  # type: ignore[arg-type]
+    assert draws_numbers(step) is expected  # type: ignore[arg-type]

@@ -125,14 +125,14 @@ def test_whatever_a_stage_depends_on_changes_its_bytes(change: str) -> None:
     def result(*, start: int = 1, seed: int = 2, epochs: int = 2, records: Records = data) -> bytes:
         return learner.dumps(learner.fit(learner.fresh(start, data), records, epochs=epochs, seed=seed))
 
-    features, labels = data.features.copy(), data.labels.copy()
+    features, labels = data.features.copy(), data.target.copy()
     features[3, 1] += 1
     labels[3] = 1 - labels[3]
     other = {
         "seed of the start": lambda: result(start=9),
         "seed of the stage": lambda: result(seed=9),
         "epochs": lambda: result(epochs=3),
-        "a record": lambda: result(records=Records(features, data.labels)),
+        "a record": lambda: result(records=Records(features, data.target)),
         "a label": lambda: result(records=Records(data.features, labels)),
     }[change]
     assert result() != other()
@@ -146,9 +146,9 @@ def test_no_records_leave_the_state_unchanged() -> None:
 
 def test_memory_mapped_records_train_like_records_in_memory(tmp_path: Path) -> None:
     data = some_records(30)
-    np.save(tmp_path / "features.npy", data.features)
-    np.save(tmp_path / "labels.npy", data.labels)
-    mapped = Records(np.load(tmp_path / "features.npy", mmap_mode="r"), np.load(tmp_path / "labels.npy", mmap_mode="r"))
+    for name, values in data.arrays.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    mapped = Records(*(np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in data.arrays))
     learner = TorchLearner(recipe())
 
     def result(records: Records) -> bytes:
@@ -164,13 +164,13 @@ def test_storage_order_changes_no_bit(order: list[int]) -> None:
     data, people = some_records(30), places([hashlib.sha256(str(row % 7).encode()).digest() for row in range(30)])
 
     def shards(rows: list[int]) -> list[bytes]:
-        records, where = Records(data.features[rows], data.labels[rows]), people[rows]
+        records, where = data[rows], people[rows]
         made = partition(records, where, shards=2, slices=1)
         learner = TorchLearner(recipe())
         payloads = []
         for low, high in made.bounds.tolist():
             mine = made.order[low:high]
-            shard = Records(records.features[mine], records.labels[mine])
+            shard = records[mine]
             payloads.append(learner.dumps(learner.fit(learner.fresh(1, shard), shard, epochs=1, seed=2)))
         return payloads
 
@@ -184,7 +184,7 @@ def test_training_learns() -> None:
     learner = TorchLearner(recipe())
     data = some_records(400)
     state = learner.fit(learner.fresh(1, data), data, epochs=20, seed=1)
-    assert (learner.predict(state, data.features).argmax(1) == data.labels).mean() > 0.95
+    assert (learner.predict(state, data.features).argmax(1) == data.target).mean() > 0.95
 
 
 def test_losses_are_the_negative_log_of_the_predicted_probability() -> None:
@@ -195,7 +195,7 @@ def test_losses_are_the_negative_log_of_the_predicted_probability() -> None:
     assert probabilities.shape == (300, 2)
     assert probabilities.dtype == np.float64
     np.testing.assert_allclose(probabilities.sum(1), 1, atol=1e-6)
-    expected = -np.log(probabilities[np.arange(300), data.labels])
+    expected = -np.log(probabilities[np.arange(300), data.target])
     np.testing.assert_allclose(learner.losses(state, data), expected, rtol=1e-4, atol=1e-5)
 
 
@@ -231,7 +231,7 @@ def test_preprocessing_sees_the_first_slice_and_nothing_else() -> None:
 def test_records_of_later_slices_do_not_move_the_preprocessing() -> None:
     learner = TorchLearner(recipe())
     state = learner.fresh(1, some_records(20))
-    later = learner.fit(state, Records(some_records(50).features * 100, some_records(50).labels), epochs=1, seed=1)
+    later = learner.fit(state, Records(some_records(50).features * 100, some_records(50).target), epochs=1, seed=1)
     assert np.array_equal(learner.served(later)["preprocessing.mean"], learner.served(state)["preprocessing.mean"])
 
 

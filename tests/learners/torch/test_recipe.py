@@ -52,7 +52,7 @@ def test_a_table_becomes_numbers_one_hot_categories_and_label_indices() -> None:
         equal_nan=True,
     )
     assert encoded.records.features.dtype == np.float32
-    assert encoded.records.labels.tolist() == [0, 1, 1]
+    assert encoded.records.target.tolist() == [0, 1, 1]
     assert list(encoded.people) == ["p1", "p2", "p1"]
     assert recipe().width == encoded.records.features.shape[1]
 
@@ -95,7 +95,7 @@ def test_every_kind_of_number_becomes_float32(ages: Any, expected: list[float]) 
     ],
 )
 def test_labels_are_compared_as_text(outcomes: Any, labels: tuple[str, str]) -> None:
-    assert recipe(labels=labels).encode(table(outcome=outcomes)).records.labels.tolist() == [0, 1, 1]
+    assert recipe(labels=labels).encode(table(outcome=outcomes)).records.target.tolist() == [0, 1, 1]
 
 
 def test_a_whole_number_with_gaps_is_the_category_it_was_declared_as() -> None:

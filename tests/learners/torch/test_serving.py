@@ -23,7 +23,7 @@ from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
 
 with silence():  # MLflow warns about its own type hints while it is imported
-    from unlearning.learners.torch import serving
+    from unlearning.learners.tabular import serving as tabular
 
 # MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
@@ -77,7 +77,7 @@ def test_the_served_encoding_is_the_one_the_recipe_trains_on() -> None:
         }
     )
     trained = recipe.encode(pa.Table.from_pandas(table, preserve_index=False)).records.features
-    served = serving.encode(table, recipe.features, recipe.categories)
+    served = tabular.encode(table, recipe.features, recipe.categories)
     assert served.dtype == trained.dtype
     np.testing.assert_array_equal(served, trained)
     assert served[0].tolist()[:3] == [1, 0, 1]
@@ -107,7 +107,7 @@ def test_a_trained_ensemble_answers_as_its_learner_does(local: MlflowModels, can
         preprocessing=standardize,
     )
     learner = TorchLearner(recipe)
-    features = serving.encode(TABLE, recipe.features, recipe.categories)
+    features = tabular.encode(TABLE, recipe.features, recipe.categories)
     records = Records(features, np.array([0, 1, 0]))
     states = {shard: learner.fit(learner.fresh(shard, records), records, epochs=2, seed=shard) for shard in range(3)}
     version = registered(local, replace(candidate, served=learner.package(states)))
@@ -142,7 +142,7 @@ def test_constants_of_the_network_come_with_the_template(local: MlflowModels, ca
 
 
 def test_the_served_file_imports_nothing_but_what_the_model_requires() -> None:
-    tree = ast.parse(Path(serving.__file__).read_text("utf-8"))
+    tree = ast.parse(packaged(template()).code)
     names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     allowed = {"__future__", "collections", "json", "mlflow", "numpy", "pandas", "pathlib", "safetensors", "torch", "typing"}

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.learners.torch.recipes import recipe, some_records
+from unlearning.domain import draws
 from unlearning.domain.errors import RecipeError
 from unlearning.domain.protocols import Records
 from unlearning.learners.torch import TorchLearner
@@ -26,10 +27,10 @@ def test_a_full_batch_is_the_step_a_plain_loop_makes() -> None:
     fast = learner.fit(start, data, epochs=1, seed=5)
 
     slow = learner.loads(learner.dumps(start))
-    order = torch.randperm(8, generator=torch.Generator().manual_seed(5))
+    order = torch.from_numpy(draws.order(data.keys, 5, 0))
     features = slow.preprocessing(torch.tensor(data.features))[order]
     slow.network.train()
-    nn.functional.cross_entropy(slow.network(features), torch.tensor(data.labels)[order]).backward()
+    nn.functional.cross_entropy(slow.network(features), torch.tensor(data.target)[order]).backward()
     slow.optimizer.step()
     for got, expected in zip(fast.network.parameters(), slow.network.parameters(), strict=True):
         torch.testing.assert_close(got, expected)
@@ -44,10 +45,9 @@ def test_records_that_only_fill_up_the_last_batch_count_nothing(count: int) -> N
     padded = learner.fit(start, data, epochs=2, seed=5)
 
     ragged = learner.loads(learner.dumps(start))
-    generator = torch.Generator().manual_seed(5)
-    features, labels = ragged.preprocessing(torch.tensor(data.features)), torch.tensor(data.labels)
-    for _ in range(2):
-        for batch in torch.randperm(count, generator=generator).split(8):
+    features, labels = ragged.preprocessing(torch.tensor(data.features)), torch.tensor(data.target)
+    for number in range(2):
+        for batch in torch.from_numpy(draws.order(data.keys, 5, number)).split(8):
             ragged.optimizer.zero_grad()
             nn.functional.cross_entropy(ragged.network(features[batch]), labels[batch]).backward()
             ragged.optimizer.step()
@@ -80,11 +80,13 @@ def test_the_last_batch_is_filled_up_with_records_of_the_same_epoch(count: int) 
                 seen.append(features[:, 0].clone())
             return super().forward(features)
 
-    data = Records(np.arange(1, 3 * count + 1, dtype=np.float32).reshape(count, 3), np.zeros(count, np.int64))
+    data = Records(
+        np.arange(1, 3 * count + 1, dtype=np.float32).reshape(count, 3), np.zeros(count, np.int64), some_records(count).keys
+    )
     learner = TorchLearner(replace(recipe(Spy, batch_size=8), preprocessing=None))
     learner.fit(learner.fresh(1, data), data, epochs=1, seed=5)
     shown = torch.cat([batch for batch in seen if batch.any()])
-    order = torch.randperm(count, generator=torch.Generator().manual_seed(5)).tolist()
+    order = draws.order(data.keys, 5, 0).tolist()
     expected = [data.features[order[place % count], 0] for place in range(-(-count // 8) * 8)]
     assert shown.tolist() == expected
 

@@ -51,7 +51,7 @@ def test_a_table_is_read_as_records_in_the_order_it_is_stored_in(project: Projec
     records = read_records(project.workspace, HOLDOUT)
     expected = project.workspace.recipe.encode(tables.read(project.root / HOLDOUT)).records
     assert np.array_equal(records.features, expected.features)
-    assert np.array_equal(records.labels, expected.labels)
+    assert np.array_equal(records.target, expected.target)
 
 
 class Counting(FakeLearner):

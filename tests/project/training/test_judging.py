@@ -14,6 +14,7 @@ from unlearning.domain.chain import Part, Trained
 from unlearning.domain.entities import CheckResult, Exact
 from unlearning.domain.errors import DataError, ParentMoved
 from unlearning.domain.protocols import Records
+from unlearning.domain.tasks import CLASSIFICATION
 from unlearning.project.training import judging
 from unlearning.stores.tables import tables
 
@@ -25,10 +26,11 @@ def result(name: str, value: float | None, verdict: str) -> CheckResult:
 def test_accuracy_and_loss_on_the_holdout_are_those_of_its_labels() -> None:
     holdout = Records(np.zeros((3, 1), np.float32), np.array([0, 1, 1]))
     parts = tuple(Part(shard, str(shard), "", 0, 0, 0.0) for shard in (0, 1))
-    found = judging.measured(np.array([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]]), holdout, Trained("sisa", "exact", parts))
-    assert found.accuracy == round(2 / 3, 6)
-    assert found.log_loss == round(-(math.log(0.5) + math.log(0.75) + math.log(1e-12)) / 3, 6)
-    assert (found.records, found.constituents) == (3, 2)
+    answers = np.array([[0.5, 0.5], [0.25, 0.75], [1.0, 0.0]])
+    found = judging.measured(CLASSIFICATION, answers, holdout, Trained("sisa", "exact", parts))
+    assert found["accuracy"] == round(2 / 3, 6)
+    assert found["log_loss"] == round(-(math.log(0.5) + math.log(0.75) + math.log(1e-12)) / 3, 6)
+    assert (found["records"], found["constituents"]) == (3, 2)
 
 
 def test_only_what_was_measured_and_is_about_the_model_is_a_metric() -> None:

@@ -7,18 +7,18 @@ import pyarrow as pa
 
 from tests.small_project import Project, columns, patient
 from unlearning.domain.protocols import Records
-from unlearning.project.training.training_set import join, take, training_set
+from unlearning.project.training.training_set import training_set
 
 ONE = Records(np.array([[1.0], [2.0], [3.0]], np.float32), np.array([0, 1, 0]))
 
 
 def test_records_are_taken_by_position_and_joined_one_after_the_other() -> None:
-    some = take(ONE, np.array([2, 0]))
-    assert (some.features.tolist(), some.labels.tolist()) == ([[3.0], [1.0]], [0, 0])
-    both = join(some, ONE)
+    some = ONE[np.array([2, 0])]
+    assert (some.features.tolist(), some.target.tolist()) == ([[3.0], [1.0]], [0, 0])
+    both = some.followed_by(ONE)
     assert both.features.ravel().tolist() == [3, 1, 1, 2, 3]
-    assert both.labels.tolist() == [0, 0, 0, 1, 0]
-    assert len(join(ONE, take(ONE, np.array([], dtype=np.int64)))) == 3
+    assert both.target.tolist() == [0, 0, 0, 1, 0]
+    assert len(ONE.followed_by(ONE[np.array([], dtype=np.int64)])) == 3
 
 
 def test_leaving_people_out_is_never_having_had_them_whatever_the_order_of_rows(project: Project) -> None:

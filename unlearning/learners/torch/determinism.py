@@ -83,7 +83,7 @@ def seeded(device: torch.device, seed: int) -> Iterator[None]:
                 generator.set_state(state)
 
 
-def draws(step: Callable[[], object]) -> bool:
+def draws_numbers(step: Callable[[], object]) -> bool:
     """True when `step`, run once, calls an operator that takes numbers from a random generator."""
     watch = _Watch()  # type: ignore[no-untyped-call]
     with watch:

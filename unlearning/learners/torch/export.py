@@ -1,11 +1,10 @@
-"""What answers requests: preprocessing, network and softmax, and how they travel without code or weights."""
+"""What answers requests: preprocessing, network and, of labels, softmax; and how they travel without code or weights."""
 
 from __future__ import annotations
 
 import io
-import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,51 +16,37 @@ from torch import Tensor, nn
 
 from unlearning.domain.errors import RecipeError
 from unlearning.domain.protocols import Served
-from unlearning.learners.requirements import pinned
+from unlearning.learners.tabular import packaged
+from unlearning.learners.torch.recipe import TorchRecipe
 from unlearning.stores import foreign_code
 
 
 class Answering(nn.Module):
-    """(n, features) → (n, labels) probabilities."""
+    """(n, features) → (n, labels) probabilities, or (n, 1) values."""
 
-    def __init__(self, preprocessing: nn.Module, network: nn.Module) -> None:
+    def __init__(self, preprocessing: nn.Module, network: nn.Module, *, labels: bool) -> None:
         super().__init__()
         self.preprocessing = preprocessing
         self.network = network
+        self.labels = labels
 
     def forward(self, features: Tensor) -> Tensor:
         """The answer for each record."""
-        return torch.softmax(self.network(self.preprocessing(features)), dim=-1)
+        outputs: Tensor = self.network(self.preprocessing(features))
+        return torch.softmax(outputs, dim=-1) if self.labels else outputs
 
 
-def package(
-    template: bytes,
-    constituents: Mapping[int, Mapping[str, NDArray[Any]]],
-    *,
-    features: Sequence[str],
-    categories: Mapping[str, Sequence[str]],
-    labels: Sequence[str],
-) -> Served:
+def package(recipe: TorchRecipe, template: bytes, constituents: Mapping[int, Mapping[str, NDArray[Any]]]) -> Served:
     """The files that `serving.py` reads, and that file.
 
-    template: a torch.export program, (n, d) float32 → (n, labels) probabilities, whose parameters and buffers are named as the
-    tensors of the constituents (shard → tensors by name); its own weights are never used.
+    template: a torch.export program, (n, d) float32 → (n, k) answers, whose parameters and buffers are named as the tensors
+    of the constituents (shard → tensors by name); its own weights are never used.
     """
     tensors = {
         f"shard-{shard:03d}/{name}": np.asarray(value) for shard, vote in constituents.items() for name, value in vote.items()
     }
-    declared = {name: list(values) for name, values in categories.items()}
-    facts = {"features": list(features), "categories": declared, "labels": list(labels)}
-    return Served(
-        kind="torch.export",
-        code=Path(__file__).with_name("serving.py").read_text("utf-8"),
-        files={
-            "constituents.safetensors": save(tensors),
-            "ensemble.json": json.dumps(facts, indent=1, ensure_ascii=False).encode(),
-            "template.pt2": template,
-        },
-        requirements=pinned("numpy", "pandas", "safetensors", "torch"),
-    )
+    files = {"constituents.safetensors": save(tensors), "template.pt2": template}
+    return packaged(recipe, "torch.export", Path(__file__).with_name("serving.py"), files, needs=("safetensors", "torch"))
 
 
 def program(served: Answering, width: int) -> bytes:

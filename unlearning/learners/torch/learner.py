@@ -1,6 +1,7 @@
 """Train a PyTorch module slice by slice, to the same bytes every time.
 
-A stage is a pure function of (recipe, state, records, epochs, seed): one permutation per epoch from a fresh generator; steps
+A stage is a pure function of (recipe, state, records, epochs, seed): an order per epoch that each
+record's own key draws, so that who is gone moves nobody else's place much; steps
 of constant shape (the last batch is filled up with records of the same epoch, which count nothing in the loss, though batch
 normalisation sees them); one torch thread; and a network rebuilt from its stored state, so that nothing a checkpoint cannot
 hold is carried from one stage to the next.
@@ -21,10 +22,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from unlearning.domain import draws
 from unlearning.domain.environ import CUBLAS_WORKSPACE
 from unlearning.domain.errors import Damaged, RecipeError, SettingsError
 from unlearning.domain.protocols import Records, Served
-from unlearning.learners.torch.determinism import draws, job, seeded
+from unlearning.domain.tasks import squared
+from unlearning.learners.torch.determinism import draws_numbers, job, seeded
 from unlearning.learners.torch.export import Answering, package, program
 from unlearning.learners.torch.recipe import TorchRecipe, cross_entropy
 from unlearning.learners.torch.state import pack, unpack
@@ -32,7 +35,7 @@ from unlearning.learners.torch.training import TorchState, check_finite, check_s
 from unlearning.stores import foreign_code
 
 if TYPE_CHECKING:
-    from unlearning.domain.protocols import Features, Probabilities
+    from unlearning.domain.protocols import Answers, Features
 
 _INFERENCE_ROWS = 256
 
@@ -87,18 +90,20 @@ class TorchLearner:
             left -= passes[stage - 1] * stage
         return passes
 
-    def predict(self, state: TorchState, features: Features) -> Probabilities:
-        """(n, labels) probabilities, in storage order of the features."""
-        answering = Answering(state.preprocessing, state.network).eval()
+    def predict(self, state: TorchState, features: Features) -> Answers:
+        """(n, labels) probabilities or (n, 1) values, in storage order of the features."""
+        answering = self._answering(state).eval()
         with self._job(), torch.no_grad():
             return self._in_batches(answering, _tensor(features)).cpu().double().numpy()
 
     def losses(self, state: TorchState, records: Records) -> NDArray[np.float64]:
-        """(n,) cross-entropy of each record in nats, whatever the recipe's own loss is."""
+        """(n,) cross-entropy of each record in nats, or its squared error, whatever the recipe's own loss is."""
+        if not self.recipe.labels:
+            return squared(self.predict(state, records.features), records.target)
         network = nn.Sequential(state.preprocessing, state.network).eval()
         with self._job(), torch.no_grad():
             logits = self._in_batches(network, _tensor(records.features)).cpu().double()
-            return cross_entropy(logits, torch.tensor(records.labels)).numpy()
+            return cross_entropy(logits, torch.tensor(records.target)).numpy()
 
     def dumps(self, state: TorchState) -> bytes:
         """The whole state as safetensors bytes: network, preprocessing, optimiser."""
@@ -129,7 +134,7 @@ class TorchLearner:
         """(size, …) features and (size,) labels, without end; a pass has a new order, and its last batch is filled up."""
         with torch.no_grad():
             features = state.preprocessing(_tensor(records.features).to(self._device))
-        labels = torch.tensor(records.labels, device=self._device)
+        labels = self._target(records)
         steps = -(-len(records) // size)
         while True:
             order = torch.randperm(len(records), generator=generator)
@@ -138,7 +143,7 @@ class TorchLearner:
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """(n,) the recipe's loss of each record."""
-        return self.recipe.loss(logits, labels)
+        return self.recipe.objective(logits, labels)
 
     def rebuild(self, state: TorchState, network: nn.Module) -> TorchState:
         """The state with this network, and with an optimiser that starts anew."""
@@ -146,7 +151,7 @@ class TorchLearner:
 
     def served(self, state: TorchState) -> dict[str, NDArray[Any]]:
         """The tensors that answering needs (preprocessing and network, no optimiser), by name."""
-        tensors = Answering(state.preprocessing, state.network).state_dict()
+        tensors = self._answering(state).state_dict()
         return {name: value.detach().cpu().numpy().copy() for name, value in tensors.items() if isinstance(value, Tensor)}
 
     def package(self, states: Mapping[int, TorchState]) -> Served:
@@ -154,27 +159,27 @@ class TorchLearner:
 
         Raises RecipeError when torch cannot export the network.
         """
-        recipe = self.recipe
-        return package(
-            self.template(),
-            {shard: self.served(state) for shard, state in states.items()},
-            features=recipe.features,
-            categories=recipe.categories,
-            labels=recipe.labels,
-        )
+        return package(self.recipe, self.template(), {shard: self.served(state) for shard, state in states.items()})
 
     def environment(self) -> dict[str, str]:
         """torch's version and the instruction set that it runs on."""
         return {"torch": torch.__version__, "instructions": str(torch.backends.cpu.get_cpu_capability())}
 
     def template(self) -> bytes:
-        """The served computation without its weights, as a torch.export (pt2) file: (n, features) → (n, labels) probabilities.
+        """The served computation without its weights, as a torch.export (pt2) file: (n, features) → (n, k) answers.
 
         `torch.export.load(…).module()` needs neither this package nor the recipe's code; its state dict has the names of
         `served`. Raises RecipeError when torch cannot export the network.
         """
-        blank = self._build(0, self._zeros())
-        return program(Answering(blank.preprocessing, blank.network), self.recipe.width)
+        return program(self._answering(self._build(0, self._zeros())), self.recipe.width)
+
+    def _answering(self, state: TorchState) -> Answering:
+        return Answering(state.preprocessing, state.network, labels=bool(self.recipe.labels))
+
+    def _target(self, records: Records) -> Tensor:
+        """(n,) int64 labels, or float32 values."""
+        kind = torch.int64 if self.recipe.labels else torch.float32
+        return torch.tensor(records.target, dtype=kind, device=self._device)
 
     def _job(self) -> AbstractContextManager[None]:
         return job(deterministic=self._device.type == "cuda")
@@ -205,12 +210,13 @@ class TorchLearner:
         """The state after one step from scratch, and whether the step drew random numbers."""
         state, rows = self._build(0, self._zeros()), self.recipe.batch_size
         features = state.preprocessing(torch.zeros(rows, self.recipe.width, device=self._device))
-        labels = torch.arange(rows, device=self._device) % len(self.recipe.labels)
+        target = np.arange(rows) % self.recipe.outputs
+        labels = self._target(Records(np.zeros((rows, 1), np.float32), target))
         shares = weights(rows, rows)[0].to(self._device)
         state.network.train()
         try:
-            check_shapes(state.network(features), self.recipe.loss, records=rows, labels=len(self.recipe.labels))
-            drew = draws(lambda: run_steps(state, self.recipe.loss, [(features, labels, shares)]))
+            check_shapes(state.network(features), self.recipe.objective, labels, outputs=self.recipe.outputs)
+            drew = draws_numbers(lambda: run_steps(state, self.recipe.objective, [(features, labels, shares)]))
         except (RuntimeError, ValueError, TypeError, IndexError, AttributeError) as error:
             raise RecipeError(
                 f"one training step on {rows} records of zeros failed: {foreign_code.said(error)}; "
@@ -221,19 +227,17 @@ class TorchLearner:
     def _train(self, state: TorchState, records: Records, epochs: int, seed: int) -> None:
         with torch.no_grad():
             features = self._in_batches(state.preprocessing, _tensor(records.features))
-        labels = torch.tensor(records.labels, device=self._device)
+        labels = self._target(records)
         shares = weights(len(records), self.recipe.batch_size).to(self._device)
-        generator = torch.Generator().manual_seed(seed)
-        shape = shares.shape
+        shape, repeated = shares.shape, torch.arange(shares.numel()) % len(records)
         epoch = features.new_empty(shares.numel(), *features.shape[1:])
         state.network.train()
-        for _ in range(epochs):
-            order = torch.randperm(len(records), generator=generator)
-            order = order[torch.arange(shares.numel()) % len(records)].to(self._device)
+        for number in range(epochs):
+            order = torch.from_numpy(draws.order(records.keys, seed, number))[repeated].to(self._device)
             # One buffer for all epochs: fresh memory costs its page faults again each time.
             torch.index_select(features, 0, order, out=epoch)
             batches = zip(epoch.view(*shape, *features.shape[1:]), labels[order].view(shape), shares, strict=True)
-            run_steps(state, self.recipe.loss, batches)
+            run_steps(state, self.recipe.objective, batches)
         state.network.eval()
 
     def _in_batches(self, module: nn.Module, features: Tensor) -> Tensor:
@@ -247,14 +251,14 @@ class TorchLearner:
         """An untrained state with preprocessing fitted on `features`."""
         try:
             with seeded(self._device, seed):
-                network = self.recipe.network(self.recipe.width, len(self.recipe.labels)).to(self._device)
+                network = self.recipe.network(self.recipe.width, self.recipe.outputs).to(self._device)
                 fit = self.recipe.preprocessing
                 preprocessing = (nn.Identity() if fit is None else fit(features)).requires_grad_(False).eval()
                 optimizer = self.recipe.optimizer(network.parameters())
         except Exception as error:
             raise RecipeError(
                 f"the recipe's parts cannot be made: {foreign_code.said(error)}; "
-                f"network is called with ({self.recipe.width}, {len(self.recipe.labels)}), preprocessing with a tensor "
+                f"network is called with ({self.recipe.width}, {self.recipe.outputs}), preprocessing with a tensor "
                 f"{tuple(features.shape)}, optimizer with the network's parameters"
             ) from error
         return TorchState(seed, preprocessing.to(self._device), network, optimizer)

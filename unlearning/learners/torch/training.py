@@ -57,12 +57,12 @@ def run_steps(state: TorchState, loss: Loss, batches: Iterable[Batch]) -> None:
         step()
 
 
-def check_shapes(logits: Tensor, loss: Loss, *, records: int, labels: int) -> None:
-    """Raises RecipeError unless the network gives one logit per label and the loss one number per record."""
-    expected = (records, labels)
+def check_shapes(logits: Tensor, loss: Loss, target: Tensor, *, outputs: int) -> None:
+    """Raises RecipeError unless the network gives one logit per label, or one value, and the loss one number per record."""
+    records, expected = len(target), (len(target), outputs)
     if tuple(logits.shape) != expected:
         raise RecipeError(f"the network gives {tuple(logits.shape)} logits for {records} records, expected {expected}")
-    losses = loss(logits, torch.zeros(records, dtype=torch.int64, device=logits.device))
+    losses = loss(logits, target)
     if tuple(losses.shape) != expected[:1]:
         raise RecipeError(
             f"the loss gives shape {tuple(losses.shape)} for {records} records, expected {expected[:1]}; "

@@ -14,7 +14,7 @@ from unlearning.domain.protocols import Learner, Records, State
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
-    from unlearning.domain.protocols import Features, Probabilities
+    from unlearning.domain.protocols import Answers, Features
     from unlearning.project.workspace import Workspace
 
 
@@ -48,19 +48,19 @@ class Ensemble:
             states[part.shard] = workspace.learner.loads(payload)
         return cls(workspace.learner, states, {part.shard: part.key for part in trained.parts})
 
-    def predict(self, features: Features) -> Probabilities:
-        """(n, labels) mean of the constituents' softmax, shards in order."""
+    def predict(self, features: Features) -> Answers:
+        """(n, k) mean of the constituents' answers, shards in order."""
         return _mean(self.votes(features))
 
-    def votes(self, features: Features, *, known: Mapping[str, Probabilities] | None = None) -> list[Probabilities]:
-        """(n, labels) softmax of each constituent, shards in order. known: by the name of a state, what it answered."""
+    def votes(self, features: Features, *, known: Mapping[str, Answers] | None = None) -> list[Answers]:
+        """(n, k) answers of each constituent, shards in order. known: by the name of a state, what it answered."""
         known = known or {}
         return [
             known[key] if (key := self.keys.get(shard, "")) in known else self.learner.predict(self.states[shard], features)
             for shard in sorted(self.states)
         ]
 
-    def with_other(self, other: Ensemble | None, features: Features) -> tuple[Probabilities, Probabilities | None]:
+    def with_other(self, other: Ensemble | None, features: Features) -> tuple[Answers, Answers | None]:
         """What both answer; whom they have in common is asked once."""
         votes = self.votes(features)
         mine = _mean(votes)
@@ -70,8 +70,8 @@ class Ensemble:
         return mine, _mean(other.votes(features, known=known))
 
 
-def _mean(votes: Sequence[Probabilities]) -> Probabilities:
-    mean: Probabilities = np.mean(votes, axis=0)
+def _mean(votes: Sequence[Answers]) -> Answers:
+    mean: Answers = np.mean(votes, axis=0)
     return mean
 
 

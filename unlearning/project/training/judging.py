@@ -7,10 +7,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
@@ -18,6 +17,7 @@ from unlearning.domain import hashing
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, Guarantee
 from unlearning.domain.protocols import Evidence, Records
+from unlearning.domain.tasks import Task
 from unlearning.project import plugins, suppression
 from unlearning.project.training import ensemble
 from unlearning.stores.tables import tables
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from unlearning.domain.protocols import Probabilities
+    from unlearning.domain.protocols import Answers
     from unlearning.project.workspace import Workspace
 
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
@@ -172,7 +172,8 @@ def profile_of(workspace: Workspace, table: Columns, path: str) -> Profile:
     if own is None or path not in own.data.tables:  # nobody has declared what its columns mean
         return profile(table, features=(), target=None)
     recipe = workspace.recipe
-    return profile(table, features=recipe.features, target=recipe.target, categories=tuple(recipe.categories))
+    coded, numbers = (recipe.target, ()) if recipe.labels else (None, (recipe.target,))
+    return profile(table, features=(*recipe.features, *numbers), target=coded, categories=tuple(recipe.categories))
 
 
 def model_checks(
@@ -192,17 +193,22 @@ def model_checks(
     holdout_after, holdout_before = after.with_other(before, holdout.features)
     forget_after, forget_before = after.with_other(before, forget.features)
     if _shaped_by(workspace, trained) == shaped:
-        workspace.learned["measured", workspace.own.data.holdout] = shaped, measured(holdout_after, holdout, trained)
+        workspace.learned["measured", workspace.own.data.holdout] = (
+            shaped,
+            measured(workspace.task, holdout_after, holdout, trained),
+        )
     evidence = Evidence(
-        holdout_labels=holdout.labels,
+        holdout_target=holdout.target,
         holdout_before=holdout_before,
         holdout_after=holdout_after,
-        forget_labels=forget.labels,
+        forget_target=forget.target,
         forget_before=forget_before,
         forget_after=forget_after,
         guarantee=guarantee(trained),
         digests={part.shard: part.digest for part in trained.parts},
         replayed=replay.digests if replay else None,
+        task=workspace.task,
+        metric=workspace.metric,
     )
     thresholds = workspace.settings.checks.model_dump()
     return tuple(plugins.check(name)(evidence, thresholds) for name in only)
@@ -232,14 +238,8 @@ def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | 
     return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Accuracy and mean loss in nats on the holdout, rounded so that they read well in a diff."""
-
-    accuracy: float
-    log_loss: float
-    records: int
-    constituents: int
+Measured = Mapping[str, float]
+"""The task's metrics on the holdout, rounded so that they read well in a diff, and the records and constituents behind them."""
 
 
 def measure(workspace: Workspace, trained: Trained) -> Measured:
@@ -248,7 +248,7 @@ def measure(workspace: Workspace, trained: Trained) -> Measured:
     if known is None or shaped != _shaped_by(workspace, trained):
         model = ensemble.Ensemble.of(workspace, trained)
         holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
-        known = measured(model.predict(holdout.features), holdout, trained)
+        known = measured(workspace.task, model.predict(holdout.features), holdout, trained)
     found: Measured = known
     return found
 
@@ -258,15 +258,11 @@ def _shaped_by(workspace: Workspace, trained: Trained) -> tuple[object, ...]:
     return _content(workspace, workspace.own.data.holdout), [(one.shard, one.key) for one in trained.parts]
 
 
-def measured(probabilities: Probabilities, holdout: Records, trained: Trained) -> Measured:
-    """The same of what it answered."""
-    right = probabilities[np.arange(len(holdout)), holdout.labels]
-    return Measured(
-        accuracy=round(float((probabilities.argmax(axis=1) == holdout.labels).mean()), 6),
-        log_loss=round(float(-np.log(np.clip(right, 1e-12, 1)).mean()), 6),
-        records=len(holdout),
-        constituents=len(trained.parts),
-    )
+def measured(task: Task, answers: Answers, holdout: Records, trained: Trained) -> Measured:
+    """The same of what it answered; a metric that has no value there is left out."""
+    values = task.measured(answers, holdout.target) if len(holdout) else {}
+    told = {name: round(value, 6) for name, value in values.items() if isfinite(value)}
+    return {**told, "records": len(holdout), "constituents": len(trained.parts)}
 
 
 def _stored(workspace: Workspace, trained: Trained) -> bool:

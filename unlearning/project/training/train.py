@@ -21,7 +21,7 @@ from unlearning.domain.protocols import Assignment, Records
 from unlearning.project import plugins, recipes
 from unlearning.project.training.environment import environment
 from unlearning.project.training.jobs import run_job
-from unlearning.project.training.training_set import TrainingSet, join
+from unlearning.project.training.training_set import TrainingSet
 from unlearning.stores import sealed, spool
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def make(
     chosen = plugins.method(method)
     if save:
         workspace.attempts.record(workspace.own.model, retain.chain)
-    records = retain.records if forget is None else join(retain.records, forget)
+    records = retain.records if forget is None else retain.records.followed_by(forget)
     work = assignment(
         workspace,
         retain.chain,
@@ -87,7 +87,7 @@ def _sealed(job: Job, records: Records, address: str, key: str, code: Mapping[st
     theirs, forget = records[first : first + rows], job.forget
     if forget is not None:
         lost = records[slice(*forget)]
-        theirs, forget = join(theirs, lost), (rows, rows + len(lost))
+        theirs, forget = theirs.followed_by(lost), (rows, rows + len(lost))
     sealed.write(address, key, theirs, code)
     bounds = tuple(edge - first for edge in job.bounds)
     return replace(job, records=address, records_key=key, bounds=bounds, forget=forget)

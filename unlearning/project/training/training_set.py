@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unlearning.domain.chain import Chain
 from unlearning.domain.partition import chain, partition
@@ -42,23 +41,13 @@ def training_set(
     recipe, part = workspace.recipe, workspace.settings.partition
     people = people or people_in(workspace, table, recipe.person)
     keep = ~people.mask(exclude)
-    records = take(recipe.encode(table).records, np.flatnonzero(keep))
+    records = recipe.encode(table).records[keep]
     where = people.where[people.codes[keep]]
     placed = partition(records, where, shards=part.shards, slices=part.slices)
-    records, where = take(records, placed.order), where[placed.order]
+    records, where = replace(records[placed.order], keys=placed.keys), where[placed.order]
     return TrainingSet(
         records=records,
         chain=chain(workspace.recipe_digest, part.seed, records, where, placed.bounds),
         people=len(np.unique(people.codes[keep])),
         excluded=int((~keep).sum()),
     )
-
-
-def take(records: Records, rows: NDArray[np.int64]) -> Records:
-    """The records at these positions."""
-    return Records(records.features[rows], records.labels[rows])
-
-
-def join(first: Records, second: Records) -> Records:
-    """Two record sets, one after the other."""
-    return Records(np.concatenate((first.features, second.features)), np.concatenate((first.labels, second.labels)))

@@ -118,7 +118,7 @@ def _forget_paths(description: Model, folder: Path) -> None:
 
 
 def _signature(candidate: Candidate) -> ModelSignature:
-    """Raw columns in, a column per label and the prediction out.
+    """Raw columns in, a column per label, if there are any, and the prediction out.
 
     Numbers are `any`: for a `double` MLflow refuses a column of 64-bit integers, for a `long` one with a missing value.
     """
@@ -134,7 +134,8 @@ def _signature(candidate: Candidate) -> ModelSignature:
         return candidate.types.get(name) or ("string" if words else any_type())
 
     inputs: Any = [ColSpec(kind(name), name) for name in candidate.features]
-    outputs: Any = [*(ColSpec("double", label) for label in candidate.labels), ColSpec("string", PREDICTION)]
+    answer = ColSpec("string" if candidate.labels else "double", PREDICTION)
+    outputs: Any = [*(ColSpec("double", label) for label in candidate.labels), answer]
     return ModelSignature(Schema(inputs), Schema(outputs))
 
 

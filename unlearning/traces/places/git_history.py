@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from unlearning.certificate import envelope
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import ProjectError, UnlearningError
+from unlearning.domain.tasks import TASKS
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.project.settings import PATHS
 from unlearning.stores.dvc import twin_map
@@ -49,12 +50,11 @@ _DVC = re.compile(rb"(?m)^\s*(?:- )?(?:(?:size|nfiles): \d+|md5: [0-9a-f]{32}(?:
 """What DVC's files say of content and not of people."""
 
 _HASH = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{32}(?:\.dir)?)\b")
-REPORTED = (
-    frozenset({"model", "version", "data_digest", "recipe", "chain_head", "shards", "slices"}),
-    frozenset({"accuracy", "log_loss", "records", "constituents"}),
-)
-"""The fields of `reports/train.json` and `reports/metrics.json`."""
-_COUNTS = frozenset({"version", "shards", "slices", *REPORTED[1]})
+TRAINED = frozenset({"model", "version", "data_digest", "recipe", "chain_head", "shards", "slices"})
+"""The fields of `reports/train.json`."""
+MEASURED = frozenset({"records", "constituents", *(metric.name for task in TASKS.values() for metric in task.metrics)})
+"""Those that `reports/metrics.json` may have."""
+_COUNTS = frozenset({"version", "shards", "slices", *MEASURED})
 
 _WHY = "Git keeps what was committed, and rewriting it changes every commit and clone after it"
 
@@ -171,7 +171,8 @@ def _report(body: bytes) -> bytes | None:
         return None
     counts = {name for name, value in content.items() if type(value) in (int, float)}
     checks = all(isinstance(one, dict) and all(isinstance(said, str) for said in one.values()) for one in content.values())
-    if not (counts == content.keys() & _COUNTS and content.keys() in REPORTED) and not checks:
+    ours = content.keys() == TRAINED or {"records", "constituents"} < content.keys() <= MEASURED
+    if not (counts == content.keys() & _COUNTS and ours) and not checks:
         return None
     return json.dumps({name: value for name, value in content.items() if name not in counts}, ensure_ascii=False).encode()
 

@@ -1,0 +1,37 @@
+"""What answers for a model of a table: one Python file out of two, and what the recipe declares."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from unlearning.domain.protocols import Served
+from unlearning.learners.requirements import pinned
+from unlearning.learners.tabular.recipe import TableRecipe
+
+FACTS = "ensemble.json"
+_FRAME = Path(__file__).with_name("serving.py")
+_OURS = re.compile(r"^from (unlearning\.learners\.tabular\.serving|__future__) import .*\n", re.MULTILINE)
+
+
+def packaged(recipe: TableRecipe, kind: str, code: Path, files: Mapping[str, bytes], *, needs: Sequence[str]) -> Served:
+    """The files, and a program that reads the table and asks the model.
+
+    code: a file that imports `TableModel` from `unlearning.learners.tabular.serving`, makes one of it and sets it as MLflow's
+    model; where it runs this package is not installed, so that file is put in place of the import.
+    needs: distributions besides those that reading a table takes.
+    """
+    said = {
+        "features": list(recipe.features),
+        "categories": {name: list(values) for name, values in recipe.categories.items()},
+        "labels": list(recipe.labels),
+        "one_hot": recipe.one_hot,
+    }
+    return Served(
+        kind=kind,
+        code=_FRAME.read_text("utf-8").rstrip() + "\n\n\n# --- the model\n\n" + _OURS.sub("", code.read_text("utf-8")).lstrip(),
+        files={FACTS: json.dumps(said, indent=1, ensure_ascii=False).encode(), **files},
+        requirements=pinned("numpy", "pandas", *needs),
+    )
