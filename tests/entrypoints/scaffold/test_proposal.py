@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,14 @@ def test_the_recipe_that_is_proposed_fits_the_table(tmp_path: Path, name: str) -
     assert recipe.labels == ("no", "yes")
 
 
+def test_ranges_are_too_coarse_to_be_somebodys(tmp_path: Path) -> None:
+    spend = [number / 7 - 3 for number in range(2 * PEOPLE)]
+    proposed = proposal.propose(table(tmp_path, rows(spend=spend)), person=None, target="spend", learner="statistics")
+    assert proposed.ranges["spend"] == (-16.0, 16.0)
+    assert all(low in (0, -high) and (high / 2 ** int(math.log2(high))) == 1 for low, high in proposed.ranges.values())
+    assert proposed.shards == 1
+
+
 @pytest.mark.parametrize(
     ("who", "kind"),
     [
@@ -137,13 +146,14 @@ def test_two_columns_may_name_a_person(tmp_path: Path) -> None:
         ("clinic/age", None, "no column 'clinic'"),
         (None, "gone", "no column 'gone'"),
         (None, "customer_id", "another column"),
-        (None, "spend", "60 values"),
+        (None, "note", "60 values"),
         ("plan", "rare", "expected from 2 to 20"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_came(tmp_path: Path, person: str | None, target: str | None, says: str) -> None:
     spend = [number / 7 for number in range(2 * PEOPLE)]
-    found = table(tmp_path, rows(spend=spend, rare=["a"] * (2 * PEOPLE - 1) + ["Zq0001"]))
+    notes = [f"text {number}" for number in range(2 * PEOPLE)]
+    found = table(tmp_path, rows(spend=spend, note=notes, rare=["a"] * (2 * PEOPLE - 1) + ["Zq0001"]))
     with pytest.raises(UnlearningError, match=says) as refused:
         proposal.propose(found, person=person, target=target or "churned")
     assert "Zq0001" not in str(refused.value)

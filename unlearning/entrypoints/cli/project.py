@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 @click.option("--target", help="Its column that the model is to tell.")
 @click.option("--model", help="Name of the registered model that the project trains; default: after the target.")
 @click.option(
+    "--recipe",
+    "learner",
+    type=click.Choice(["torch", "boosting", "sklearn", "statistics"]),
+    help="The kind of recipe that is written for it, by what trains it; default: torch.",
+)
+@click.option(
     "--adopt-only", is_flag=True, help="The project trains no model here: every one is made by stages of your own, and adopted."
 )
 @click.option("--hook", is_flag=True, help="Also a Git hook that refuses to commit tables of people; never over one of yours.")
@@ -36,6 +42,7 @@ def init(
     person: str | None,
     target: str | None,
     model: str | None,
+    learner: str | None,
     adopt_only: bool,
     hook: bool,
 ) -> None:
@@ -56,10 +63,10 @@ def init(
     from unlearning.stores.dvc.repository import DvcData
     from unlearning.traces import proposals
 
-    said = asking.Said(table=table, person=person, target=target, model=model)
+    said = asking.Said(table=table, person=person, target=target, model=model, learner=learner)
     if adopt_only and said != asking.Said():
         raise WrongUse(
-            "--model, --table, --person and --target are of a model that the project trains, --adopt-only says "
+            "--model, --recipe, --table, --person and --target are of a model that the project trains, --adopt-only says "
             "that it trains none; expected one"
         )
     root = root.resolve()

@@ -25,6 +25,7 @@ class Said:
     person: str | None = None
     target: str | None = None
     model: str | None = None
+    learner: str | None = None
 
 
 def nobody(_question: str, _among: Sequence[str], proposed: str | None) -> str | None:
@@ -47,7 +48,7 @@ def answered(data: DvcData, said: Said, ask: Ask) -> tuple[str | None, Proposal 
     person = said.person or ask(f"Which column of {table.path} says whose record a row is?", columns, table.person)
     proposed = table.target(person) if person else None
     target = said.target or ask("Which column is the model to tell?", [one for one in columns if one != person], proposed)
-    asked = proposal.propose(table, person=person, target=target)
+    asked = proposal.propose(table, person=person, target=target, learner=said.learner)
     return said.model or ask("Name of the registered model", (), asked.target), asked
 
 
@@ -58,7 +59,7 @@ def _table(data: DvcData, said: Said, ask: Ask) -> Table | None:
     found = [*first, *made]
     # What a stage makes of another table would hold the people again after the next `dvc repro`.
     path = ask("Which table has the people?", found, first[0] if len(first) == 1 else None) if found else None
-    if path is None and (len(found) > 1 or said.person or said.target):
+    if path is None and (len(found) > 1 or said.person or said.target or said.learner):
         tracked = f"DVC tracks {', '.join(found)}" if found else "DVC tracks none: run `dvc add PATH` first"
         raise WrongUse(f"which table has the people? Name it with --table; {tracked}")
     return proposal.look_at(data, path) if path else None
@@ -75,7 +76,10 @@ def _again(data: DvcData, said: Said, section: dict[str, object]) -> tuple[str |
         return model if "model" in section else said.model or scaffold.EXAMPLE, None
     table = proposal.look_at(data, said.table or str(tables["source"] if isinstance(tables, dict) else scaffold.SOURCE))
     named = {one.name for one in table.columns}
-    before = {what: name for what, name in noted.columns.items() if set(name.split("/")) <= named}
+    before = {what: name for what, name in noted.columns.items() if what == "learner" or set(name.split("/")) <= named}
     return model, proposal.propose(
-        table, person=said.person or before.get("person"), target=said.target or before.get("target")
+        table,
+        person=said.person or before.get("person"),
+        target=said.target or before.get("target"),
+        learner=said.learner or before.get("learner"),
     )

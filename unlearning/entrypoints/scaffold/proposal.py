@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import ProjectError, WrongUse
 from unlearning.domain.hashing import PART, SAID_PART, IdentifierKind
+from unlearning.entrypoints.scaffold import recipe_texts
 from unlearning.stores.tables import columns as table_columns
 from unlearning.stores.tables import parts, tables
 from unlearning.stores.tables.columns import Column, Values
@@ -41,11 +42,15 @@ class Proposal:
     identifier: IdentifierKind
     target: str
     labels: Values
+    """None is shared where the target is a number, to be told by a regression."""
     numbers: Sequence[str]
     categories: Mapping[str, Values]
     left_out: Mapping[str, str]
     """Column → why the model does not see it."""
     people: int
+    learner: str = recipe_texts.DEFAULT
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Number column → ends between which its values lie, too coarse to be anybody's."""
 
     @property
     def features(self) -> list[str]:
@@ -55,15 +60,18 @@ class Proposal:
     @property
     def shards(self) -> int:
         """So many that each constituent has people enough, and no more than the default."""
+        if self.learner in recipe_texts.WITHOUT_SHARDS:
+            return 1
         return max(1, min(8, self.people // _PEOPLE_A_SHARD))
 
     @property
     def lines(self) -> list[str]:
         """What is proposed, for people."""
         rarer = f"; {self.labels.rarer} rarer not declared" if self.labels.rarer else ""
+        told = f"{', '.join(self.labels.shared)}{rarer}" if self.labels.shared else "a number"
         return [
             f"{self.table}: {self.people} people, named by {self.person} ({self.identifier})",
-            f"learns    {self.target} ({', '.join(self.labels.shared)}{rarer})",
+            f"learns    {self.target} ({told}) by {self.learner}",
             f"from      {', '.join(self.features)}",
             *([f"not from  {', '.join(f'{name} ({why})' for name, why in self.left_out.items())}"] if self.left_out else []),
         ]
@@ -131,7 +139,7 @@ def look_at(data: DvcData, path: str) -> Table:
         return Table(path, file, table_columns.describe(table), tables.said_columns(table))
 
 
-def propose(table: Table, *, person: str | None, target: str | None) -> Proposal:
+def propose(table: Table, *, person: str | None, target: str | None, learner: str | None = None) -> Proposal:
     """The project for a table. Raises WrongUse where a column is not said and not plain, or cannot be what it is said to be."""
     person = person or table.person
     if person is None:
@@ -140,8 +148,8 @@ def propose(table: Table, *, person: str | None, target: str | None) -> Proposal
     target = target or table.target(person)
     if target is None:
         raise WrongUse(
-            f"which column of {table.path} is the model to tell? Name it with --target, one of at most {FEW} values; it has "
-            f"{table.said}. A model that your own code trains needs none: `unlearn init --adopt-only`"
+            f"which column of {table.path} is the model to tell? Name it with --target, of at most {FEW} values or numbers; "
+            f"it has {table.said}. A model that your own code trains needs none: `unlearn init --adopt-only`"
         )
     for option, name in (("--person", person), ("--target", target)):
         if absent := [one for one in tables.columns_of(person if option == "--person" else name) if one not in named]:
@@ -149,18 +157,19 @@ def propose(table: Table, *, person: str | None, target: str | None) -> Proposal
     if target in tables.columns_of(person):
         raise WrongUse(f"--target {target!r} is what names the people; expected another column of {table.path}")
     with tables.about(table.path):
-        return _proposal(table, named, person, target)
+        return _proposal(table, named, person, target, learner or recipe_texts.DEFAULT)
 
 
-def _proposal(table: Table, named: Mapping[str, Column], person: str, target: str) -> Proposal:
+def _proposal(table: Table, named: Mapping[str, Column], person: str, target: str, learner: str) -> Proposal:
     rows = tables.read(table.file, person=person, named=table.path)
     who = tables.people(rows, person)
     said = named[target]
     labels = table_columns.values(rows, target, person=person) if said.distinct <= FEW else Values((), said.distinct)
-    if len(labels.shared) < 2:
+    regression = said.distinct > FEW and said.kind in ("whole", "number")
+    if len(labels.shared) < 2 and not regression:
         raise WrongUse(
             f"--target {target!r} has {said.distinct} values, and {len(labels.shared)} that {table_columns.SHARED_BY} people "
-            f"or more share; expected from 2 to {FEW}: the models are classifiers"
+            f"or more share; expected from 2 to {FEW}, or more of them that are numbers"
         )
     numbers: list[str] = []
     categories: dict[str, Values] = {}
@@ -184,7 +193,11 @@ def _proposal(table: Table, named: Mapping[str, Column], person: str, target: st
         _identifier(named[name], [str(one) for one in _part(who.values, at)])
         for at, name in enumerate(tables.columns_of(person))
     )
-    return Proposal(table.path, person, kind, target, labels, numbers, categories, left_out, len(who.values))
+    ranged = [*numbers, *([target] if regression else [])]
+    ranges = table_columns.ranges(rows, ranged) if learner in recipe_texts.WITHOUT_SHARDS else {}
+    return Proposal(
+        table.path, person, kind, target, labels, numbers, categories, left_out, len(who.values), learner=learner, ranges=ranges
+    )
 
 
 def _part(values: Sequence[object], at: int) -> list[object]:
@@ -227,14 +240,16 @@ def recipe(model: str, proposal: Proposal) -> str:
     categories = "".join(
         f"        {_said(name)}: {_listed(found.shared)},{_rarer(found)}\n" for name, found in proposal.categories.items()
     )
-    return _RECIPE.format(
+    return recipe_texts.text(proposal.learner, classifies=bool(proposal.labels.shared)).format(
         title=" ".join(re.findall(r"[\w.-]+", model)) or "new",
         features="".join(f"        {_said(name)},\n" for name in proposal.features),
         categories=f"    categories={{\n{categories}    }},\n" if categories else "",
         target=_said(proposal.target),
         person=_said(proposal.person),
-        labels=_listed(proposal.labels.shared),
-        rarer=_rarer(proposal.labels),
+        labels=f"    labels={_listed(proposal.labels.shared)},{_rarer(proposal.labels)}\n" if proposal.labels.shared else "",
+        numbers=_listed(proposal.numbers),
+        coded=_listed(list(proposal.categories)),
+        ranges="".join(f"        {_said(name)}: ({low:g}, {high:g}),\n" for name, (low, high) in proposal.ranges.items()),
     )
 
 
@@ -248,42 +263,3 @@ def _said(text: str) -> str:
 
 def _listed(texts: Sequence[str]) -> str:
     return f"({', '.join(map(_said, texts))}{',' if len(texts) == 1 else ''})"
-
-
-_RECIPE = '''"""How the {title} model is made, as `unlearn init` proposed it. Make it yours: columns, labels, network, training.
-
-Whatever is set here names the model's checkpoints, so editing this file trains everything again.
-"""
-
-from __future__ import annotations
-
-from collections.abc import Iterable
-
-from torch import nn, optim
-
-from unlearning.learners.torch import TorchRecipe, standardize
-
-
-def network(features: int, labels: int) -> nn.Module:
-    """A small perceptron: (n, features) to (n, labels) logits."""
-    return nn.Sequential(nn.Linear(features, 32), nn.ReLU(), nn.Linear(32, labels))
-
-
-def optimizer(parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
-    """A fresh optimiser for a network's parameters; weight decay keeps constituents with few records from overfitting."""
-    return optim.AdamW(parameters, lr=0.01, weight_decay=0.05)
-
-
-recipe = TorchRecipe(
-    network=network,
-    features=[
-{features}    ],
-{categories}    target={target},
-    person={person},
-    labels={labels},{rarer}
-    optimizer=optimizer,
-    epochs=40,
-    batch_size=16,
-    preprocessing=standardize,
-)
-'''

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 
 from unlearning.domain.errors import ProjectError, reading
 from unlearning.domain.hashing import bytes_digest
-from unlearning.entrypoints.scaffold import former, notes, pipeline, proposal
+from unlearning.entrypoints.scaffold import former, notes, pipeline, proposal, recipe_texts
 from unlearning.entrypoints.scaffold.notes import Notes
 from unlearning.project.settings import FILE, SECTION, Data, PartitionSettings, Settings
 from unlearning.stores.files import replacing
@@ -97,7 +97,7 @@ def _noting(
     params = {key: value for key, value in wanted.items() if f"{FILE}: {key}" in wrote}
     if asked is None or source is None:
         return replace(noted, params={**noted.params, **params})
-    columns = {"person": asked.person, "target": asked.target}
+    columns = {"person": asked.person, "target": asked.target, "learner": asked.learner}
     return Notes({**noted.params, **params}, columns, bytes_digest(source.encode()))
 
 
@@ -140,7 +140,12 @@ def _wanted(data: DvcData, model: str | None, asked: Proposal | None, noted: Not
         "data.holdout": holdout,
         "subject.identifier": asked.identifier,
         **({"partition.shards": asked.shards} if few else {}),
+        **({"partition.slices": 1, "policy.methods": ["subtract", "sisa", "retrain"]} if few and _subtracts(asked) else {}),
     }
+
+
+def _subtracts(asked: Proposal) -> bool:
+    return asked.learner in recipe_texts.WITHOUT_SHARDS
 
 
 def _made_of(data: DvcData, table: str, said: Mapping[str, Any]) -> list[str]:

@@ -6,7 +6,9 @@ Values come out of here only where several people share them: what is proposed i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, log2
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from unlearning.domain.errors import DataError
@@ -67,6 +69,22 @@ def values(table: pa.Table, column: str, *, person: str) -> Values:
         value for value, people in zip(counted["value"], counted["who_count_distinct"], strict=True) if people >= SHARED_BY
     ]
     return Values(tuple(sorted(_spelled(value) for value in shared)), len(counted["value"]) - len(shared))
+
+
+def ranges(table: pa.Table, columns: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Number column → ends between which all of its values lie: powers of two, and 0 below where nothing is negative.
+
+    The smallest and the largest value are somebody's; these ends are not.
+    """
+    import pyarrow.compute as pc
+
+    found = {}
+    for name in columns:
+        ends = pc.min_max(_plain(table.column(name)).cast("float64"), skip_nulls=True).as_py()
+        reach = max(abs(ends["min"] or 0.0), abs(ends["max"] or 0.0)) or 1.0
+        high = 2.0 ** ceil(log2(reach) + 1)
+        found[name] = (-high if (ends["min"] or 0.0) < 0 else 0.0, high)
+    return found
 
 
 def _described(name: str, column: pa.ChunkedArray) -> Column:
