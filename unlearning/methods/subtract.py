@@ -55,12 +55,11 @@ class Subtract:
             payload = _taken_out(job, learner, records, checkpoints)
         if payload is None:
             return constituent.make(job, learner, records, checkpoints)
-        if job.save:
-            checkpoints.put(job.keys[-1], payload)
+        digest = checkpoints.put(job.keys[-1], payload) if job.save else bytes_digest(payload)
         return Part(
             shard=job.shard,
             key=job.keys[-1],
-            digest=bytes_digest(payload),
+            digest=digest,
             slices_trained=1,
             rows_trained=0,  # nobody was trained on
             cpu_seconds=time.thread_time() - started,

@@ -11,16 +11,16 @@ SUMS = Sums(5, (1, 2**64 - 1), {"counts": np.array([2, 3]), "sums": np.arange(6)
 
 
 def test_bytes_and_back() -> None:
-    payload = pack(SUMS, {"bits": 20})
-    found = unpack(payload, SHAPES, {"bits": 20})
+    payload = pack(SUMS, "20 bits")
+    found = unpack(payload, SHAPES, "20 bits")
     assert (found.rows, found.marks) == (SUMS.rows, SUMS.marks)
     assert all(np.array_equal(found.arrays[name], values) for name, values in SUMS.arrays.items())
-    assert pack(found, {"bits": 20}) == payload
+    assert pack(found, "20 bits") == payload
 
 
 def test_sums_of_something_else_do_not_open() -> None:
-    payload = pack(SUMS, {"bits": 20})
-    for shapes, meaning in ((SHAPES, {"bits": 19}), ({"counts": (2,)}, {"bits": 20})):
+    payload = pack(SUMS, "20 bits")
+    for shapes, meaning in ((SHAPES, "19 bits"), ({"counts": (2,)}, "20 bits")):
         with pytest.raises(Damaged, match="no sums of this recipe's model"):
             unpack(payload, shapes, meaning)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from unlearning.domain.hashing import digest
 from unlearning.domain.protocols import Records, Served
 from unlearning.domain.tasks import named
 from unlearning.learners.statistics import fixed_point
@@ -34,8 +35,7 @@ class StatisticsLearner:
         del device  # sums are made where the records are
         self.recipe = recipe
         self._shapes = recipe.family.shapes(recipe.width, len(recipe.labels))
-        facts = recipe.facts()
-        self._meaning = {name: facts[name] for name in facts.keys() - {"learner", "person", "target"}}
+        self._meaning = digest(recipe.facts())
 
     def fresh(self, seed: int, first_slice: Records) -> Sums:
         """The sums of nobody: nothing is fitted beforehand."""
@@ -69,7 +69,7 @@ class StatisticsLearner:
         return named(self.recipe.task).losses(self.predict(state, records.features), records.target)
 
     def dumps(self, state: Sums) -> bytes:
-        """The sums, and of what: model, columns, ranges, resolution."""
+        """The sums, and the digest of what the recipe says: model, columns, ranges, resolution."""
         return pack(state, self._meaning)
 
     def loads(self, payload: bytes) -> Sums:

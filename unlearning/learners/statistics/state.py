@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.draws import Keys, draw
 from unlearning.domain.errors import Damaged
-from unlearning.domain.hashing import digest
 
 _WORDS = (1, 2)
 
@@ -48,13 +46,13 @@ def marks(keys: Keys) -> tuple[int, ...]:
     return tuple(int(draw(keys, "marks", word).sum(dtype=np.uint64)) for word in _WORDS)
 
 
-def pack(sums: Sums, meaning: Any) -> bytes:
-    """meaning: plain values that say what was summed; sums of something else do not open with it."""
+def pack(sums: Sums, meaning: str) -> bytes:
+    """meaning: a digest of what was summed; sums of something else do not open with it."""
     head = np.array([sums.rows, *sums.marks], np.uint64)
     return b"".join([_line(meaning), head.astype("<u8").tobytes(), *(_little(values) for values in sums.arrays.values())])
 
 
-def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], meaning: Any) -> Sums:
+def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], meaning: str) -> Sums:
     """The inverse of pack; raises Damaged."""
     line, words = _line(meaning), 1 + len(_WORDS)
     sizes = [prod(shape) for shape in shapes.values()]
@@ -69,8 +67,8 @@ def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], meaning: Any) 
     return Sums(rows, tuple(marked), {name: piece.reshape(shape) for (name, shape), piece in named})
 
 
-def _line(meaning: Any) -> bytes:
-    return f"sums {digest(meaning)}\n".encode()
+def _line(meaning: str) -> bytes:
+    return f"sums {meaning}\n".encode()
 
 
 def _little(values: NDArray[np.int64]) -> bytes:
