@@ -146,6 +146,15 @@ def test_storage_order_changes_neither_records_nor_keys(table: Table, shape: tup
     assert chain_of(shuffled, shape) == chain_of(table, shape)
 
 
+@given(tables())
+def test_a_persons_records_have_the_keys_that_they_have_among_everybodys(table: Table) -> None:
+    made, _, _ = sort(table, (3, 2))
+    for person in set(table.people.tolist()):
+        theirs = table.people == person
+        alone = module.keyed(Records(table.features[theirs], table.labels[theirs]), where(table)[theirs])
+        assert sorted(alone.keys.tolist()) == sorted(made.keys[theirs[made.order]].tolist())
+
+
 @given(st.permutations(range(6)))
 def test_records_that_hash_alike_are_ordered_by_their_content(order: list[int]) -> None:
     """One person's records, all with one hash: the fallback alone must order them, to the sign of a zero."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -77,6 +77,12 @@ def partition(records: Records, where: Places, *, shards: int, slices: int) -> P
     ends = np.concatenate(([0], np.cumsum(counts)))
     offsets = np.arange(shards)[:, None] * slices + np.arange(slices + 1)
     return Partition(order=order, keys=_keys(content[order], where[order]), bounds=ends[offsets])
+
+
+def keyed(records: Records, where: Places) -> Records:
+    """Some people's records, all of each, in canonical order and with the keys that they have among everybody's."""
+    placed = partition(records, where, shards=1, slices=1)
+    return replace(records[placed.order], keys=placed.keys)
 
 
 def chain(recipe: str, seed: int, records: Records, where: Places, bounds: NDArray[np.int64]) -> Chain:

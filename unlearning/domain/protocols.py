@@ -178,6 +178,16 @@ class Differentiable(Protocol):
         """The state with this network, and with an optimiser that starts anew; preprocessing stays as it was."""
 
 
+class Subtractive(Protocol):
+    """A learner whose state is exact sums over records: what the method `subtract` needs."""
+
+    def subtract(self, state: State, records: Records) -> State:
+        """The state, to the byte, of a training that never had these records, all of which it was trained on."""
+
+    def made_of(self, state: State, records: Records) -> bool:
+        """The state is of these records and no others, as their keys tell; at a fraction of a training's cost."""
+
+
 class Checkpoints(Protocol):
     """Trained states by name."""
 

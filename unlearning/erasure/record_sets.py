@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from unlearning.domain.events import DataRedacted, PlanMade
+from unlearning.domain.partition import keyed
 from unlearning.erasure.search import Search, search
 from unlearning.project import suppression
 from unlearning.project.people import read_with_people
@@ -70,4 +71,5 @@ class RecordSets:
         before = next(version for version in plan.before if version.path == self.erasure.own.train)
         recipe, file = workspace.recipe, workspace.data.fetch(before)
         table, people = read_with_people(workspace, file, recipe.person, named=before.path)
-        return recipe.encode(table).records[people.mask(plan.tokens)]
+        theirs = people.mask(plan.tokens)
+        return keyed(recipe.encode(table).records[theirs], people.where[people.codes[theirs]])

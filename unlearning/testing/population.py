@@ -15,7 +15,7 @@ from unlearning.domain.draws import mixed
 from unlearning.domain.entities import Exact
 from unlearning.domain.errors import Damaged, WrongUse
 from unlearning.domain.hashing import bytes_digest, digest
-from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice
+from unlearning.domain.partition import Partition, Places, chain, keyed, partition, places, shard_and_slice
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
 from unlearning.domain.tasks import CLASSIFICATION, Task, named
 from unlearning.methods.sisa import Sisa
@@ -172,7 +172,7 @@ class Bench:
         """What the method is asked, and the spool it reads."""
         where, placed = people.where, partition(people.records, people.where, shards=self.shards, slices=self.slices)
         retain = _take(people.records, placed)
-        spool = retain if forget is None else frozen(retain.followed_by(forget.records))
+        spool = retain if forget is None else frozen(retain.followed_by(keyed(forget.records, forget.where)))
         target = chain(self.recipe, self.seed, retain, where[placed.order], placed.bounds)
         heads = {part.shard: part.key for part in parent.trained.parts} if parent else {}
         assignment = Assignment(
