@@ -19,7 +19,13 @@ FLOORS = [floor.split() for floor in ROOMS.split(" | ")]
 
 HOMES = {
     # The last are no part of a running project: they are copied beside a model and run where MLflow loads that.
-    "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/", "learners/tabular/serving.py", "learners/torch/serving.py"),
+    "mlflow": (
+        "stores/mlflow/",
+        "entrypoints/mlflow_hooks/",
+        "learners/tabular/serving.py",
+        "learners/torch/serving.py",
+        "learners/boosting/serving.py",
+    ),
     "dvc": ("stores/dvc/",),
     "dvc_data": ("stores/dvc/",),
     "great_expectations": ("checks/data.py", "checks/data_pages.py"),
@@ -34,6 +40,9 @@ HOMES = {
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
     "openlineage": ("lineage/openlineage.py",),
+    "xgboost": ("learners/boosting/",),
+    "lightgbm": ("learners/boosting/",),
+    "catboost": ("learners/boosting/",),
     "jinja2": ("certificate/page/templating.py", "checks/data_pages.py"),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""
