@@ -34,9 +34,9 @@ def people(rows: int = 400, *, labels: int = 2) -> Records:
     return Records(features, target, draws.mixed(np.arange(rows, dtype=np.uint64) + np.uint64(1)))
 
 
-def learner(library: str, *, labels: int = 2, share: float = 0.7) -> BoostingLearner:
+def learner(library: str, *, labels: int = 2, share: float = 0.7, rounds: int = 12) -> BoostingLearner:
     pytest.importorskip(library)
-    small = recipe(library, labels=labels, rounds=12, **{ROWS[library]: share})
+    small = recipe(library, labels=labels, rounds=rounds, **{ROWS[library]: share})
     categories = {} if library == "catboost" else {"x3": ("a", "b", "c", "d")}
     return BoostingLearner(replace(small, categories=categories))
 
@@ -127,7 +127,7 @@ def test_what_was_drawn_for_nobody_shapes_nothing(library: str) -> None:
 @pytest.mark.parametrize("labels", [2, 3])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_a_first_slice_with_one_label_does_not_keep_the_others_from_being_learned(library: str, labels: int) -> None:
-    trainer, everyone = learner(library, labels=labels), people(labels=labels)
+    trainer, everyone = learner(library, labels=labels, rounds=40), people(labels=labels)
     order = np.argsort(everyone.target, kind="stable")
     states = staged(trainer, everyone[order], [20, 380])
     assert (trainer.predict(states[1], everyone.features).argmax(axis=1) == everyone.target).mean() > 0.8
