@@ -387,6 +387,19 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _MLFLOW + "a_version_that_came_late_is_deleted_with_its_run",
         ),
     },
+    "learners/boosting/learner.py": {
+        "unlearn train": Ran(
+            "a checkpoint is damaged or of another recipe, and was deleted",
+            "it is there again, and the model answers",
+            _T + "a_checkpoint_that_is_lost_or_damaged_is_made_again_by_training",
+        )
+    },
+    "learners/boosting/library.py": {
+        "pip install": Installs(
+            "the library that a recipe of boosted trees names is not installed",
+            _PACKAGES + "an_extra_has_the_library_of_boosted_trees_that_is_missing",
+        )
+    },
     "learners/torch/learner.py": {
         "unlearn train": Ran(
             "a checkpoint is of another recipe, and was deleted",

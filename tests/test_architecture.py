@@ -25,6 +25,7 @@ HOMES = {
         "learners/tabular/serving.py",
         "learners/torch/serving.py",
         "learners/statistics/serving.py",
+        "learners/boosting/serving.py",
     ),
     "dvc": ("stores/dvc/",),
     "dvc_data": ("stores/dvc/",),
@@ -42,6 +43,9 @@ HOMES = {
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
     "openlineage": ("lineage/openlineage.py",),
+    "xgboost": ("learners/boosting/",),
+    "lightgbm": ("learners/boosting/",),
+    "catboost": ("learners/boosting/",),
     "jinja2": ("certificate/page/templating.py", "checks/data_pages.py"),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""

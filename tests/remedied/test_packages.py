@@ -18,6 +18,7 @@ from dvc_objects.fs import known_implementations
 from tests.histories import History
 from tests.remedied.helping import Ask, dvc, failing, printed
 from unlearning.entrypoints.flows import runners
+from unlearning.learners.boosting import library
 from unlearning.project import plugins, preflight
 from unlearning.project.settings import Run
 from unlearning.stores import sealed
@@ -79,6 +80,16 @@ def test_an_extra_has_the_driver_that_is_missing(
         hiding.setitem(sys.modules, module, None)
         assert installs(ask) & providing(module)
     assert "pip install" not in ask()  # once it is there
+
+
+@pytest.mark.parametrize("name", ["xgboost", "lightgbm", "catboost"])
+def test_an_extra_has_the_library_of_boosted_trees_that_is_missing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = failing(lambda: library.opened(name))
+    with monkeypatch.context() as hiding:
+        hiding.delitem(sys.modules, f"unlearning.learners.boosting.{name}", raising=False)
+        hiding.setitem(sys.modules, name, None)
+        assert installs(ask) == {name}
+    assert ask() == ""  # once it is there
 
 
 def test_the_extra_openlineage_has_the_client(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
