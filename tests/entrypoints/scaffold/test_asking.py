@@ -61,7 +61,8 @@ def check_that_all_agree(root: Path) -> None:
 def test_what_the_table_suggests_is_taken_and_said_where_nobody_can_be_asked(own: Path) -> None:
     done = init(own, "--model", "churn")
     assert done.code == 0
-    assert done.out.startswith("data/people.parquet: 30 people, named by customer_id (text)\nlearns    churned (no, yes) by torch\n")
+    proposed = "data/people.parquet: 30 people, named by customer_id (text)\nlearns    churned (no, yes) by torch\n"
+    assert done.out.startswith(proposed)
     assert "1. look through recipes/churn.py" in done.out
     assert "Back up .unlearning/keys" in done.out
     check_that_all_agree(own)
