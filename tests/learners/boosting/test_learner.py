@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,14 +54,39 @@ def staged(trainer: BoostingLearner, records: Records, sizes: list[int]) -> list
 @pytest.mark.parametrize("labels", [0, 2, 3])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_going_on_from_the_stored_stage_before_is_a_training_without_who_left(library: str, labels: int) -> None:
-    everyone = people(labels=labels)
-    before = staged(learner(library, labels=labels), everyone, [100, 100, 100, 100])
-    gone = 250  # in the third slice
-    rest = everyone[np.arange(400) != gone]
-    truth = staged(learner(library, labels=labels), rest, [100, 100, 99, 100])
+    exact(lambda: learner(library, labels=labels))
+
+
+@pytest.mark.parametrize(
+    ("library", "labels", "more"),
+    [
+        ("xgboost", 2, {"num_parallel_tree": 3}),
+        ("xgboost", 3, {"tree_method": "approx"}),
+        ("xgboost", 2, {"grow_policy": "lossguide", "max_leaves": 5}),
+        ("xgboost", 0, {"objective": "reg:quantileerror", "quantile_alpha": 0.9}),
+        ("lightgbm", 2, {"linear_tree": True}),
+        ("lightgbm", 2, {"extra_trees": True}),
+        ("lightgbm", 2, {"bagging_freq": 3, "is_unbalance": True}),
+        ("lightgbm", 0, {"objective": "quantile", "alpha": 0.9}),
+        ("catboost", 2, {"grow_policy": "Lossguide"}),
+        ("catboost", 2, {"auto_class_weights": "Balanced"}),
+        ("catboost", 0, {"loss_function": "Quantile:alpha=0.9"}),
+    ],
+)
+def test_other_ways_of_growing_trees_and_other_objectives_are_as_exact(library: str, labels: int, more: dict[str, Any]) -> None:
+    plain = learner(library, labels=labels).recipe
+    exact(lambda: BoostingLearner(replace(plain, parameters={**plain.parameters, **more})))
+
+
+def exact(make: Callable[[], BoostingLearner]) -> None:
+    """One person leaves the third of four slices."""
+    everyone = people(labels=len(make().recipe.labels))
+    before = staged(make(), everyone, [100, 100, 100, 100])
+    rest = everyone[np.arange(400) != 250]
+    truth = staged(make(), rest, [100, 100, 99, 100])
     assert truth[1] == before[1]
     assert truth[2] != before[2]
-    trainer = learner(library, labels=labels)
+    trainer = make()
     rounds = trainer.stage_epochs(4)
     third = trainer.fit(trainer.loads(trainer.dumps(before[1])), rest[:299], epochs=rounds[2], seed=12)
     fourth = trainer.fit(trainer.loads(trainer.dumps(third)), rest, epochs=rounds[3], seed=13)

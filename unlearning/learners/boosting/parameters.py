@@ -21,6 +21,7 @@ _COLUMNS = "the recipe's categories say it, and a gap is NaN"
 _WORDS = "training is silent and leaves no files"
 _LATER = "it changes trees that stand already: a stage goes on from the trees of the one before and leaves them alone"
 _BINS = "bins are found in all records of the stage: a sample of them would be drawn by position"
+_FILES = "what a file says is in no checkpoint's name: an edit of it would go unseen"
 
 _ROUNDS_NAMES = ("n_estimators", "num_boost_round", "num_round", "num_rounds", "num_trees", "num_tree")
 
@@ -63,6 +64,7 @@ _REASONS = {
     "words": _WORDS,
     "later": _LATER,
     "bins": _BINS,
+    "files": _FILES,
 }
 
 RULES: Mapping[str, Rules] = {
@@ -133,6 +135,10 @@ RULES: Mapping[str, Rules] = {
             words=("verbosity", "verbose"),
             later=("boosting", "boosting_type", "boost", "input_model", "model_input", "model_in", "init_model"),
             bins=("bin_construct_sample_cnt", "subsample_for_bin"),
+            files=(
+                *("forcedsplits_filename", "fs", "forced_splits_filename", "forced_splits_file", "forced_splits"),
+                *("forcedbins_filename", "config", "config_file"),
+            ),
         ),
         settled={
             **dict.fromkeys(("num_threads", "num_thread", "nthread", "nthreads", "n_jobs"), (1,)),
@@ -166,6 +172,7 @@ RULES: Mapping[str, Rules] = {
             ),
             later=("model_shrink_rate", "model_shrink_mode", "langevin", "posterior_sampling", "diffusion_temperature"),
             bins=("dev_max_subset_size_for_build_borders",),
+            files=("input_borders",),
         ),
         settled={
             "thread_count": (1,),
@@ -195,6 +202,8 @@ def findings(library: str, parameters: Mapping[str, Any], *, labels: int) -> Ite
         yield f"parameters[{rules.fraction[0]!r}] = {share!r}; expected a share of the rows, above 0 and up to 1"
     if not isinstance(every, int) or every < 0:
         yield f"parameters[{rules.every[0]!r}] = {every!r}; expected a whole number of rounds"
+    if isinstance(parameters.get("quantile_alpha"), (list, tuple)):
+        yield f"parameters['quantile_alpha'] = {parameters['quantile_alpha']!r}; expected one number: the answer is one value"
     fitting = _fitting(rules, labels)
     said_objective = _said(parameters, rules.objective)
     if said_objective is not None and _plain(said_objective) and _head(said_objective) not in fitting:
