@@ -42,6 +42,7 @@ SHARDS, SLICES = 20, 16
 PAPERS = {
     "sisa": ("Bourtoule et al. 2021", "https://arxiv.org/abs/1912.03817"),
     "retrain": ("the definition of unlearning", "https://arxiv.org/abs/1912.03817"),
+    "subtract": ("Cao & Yang 2015", "https://doi.org/10.1109/SP.2015.35"),
     "negative_gradient": ("NegGrad+, Kurmanji et al. 2023", "https://arxiv.org/abs/2302.09880"),
 }
 
@@ -93,6 +94,8 @@ def _cost(method: Method) -> str:
         return f"the touched shard from the touched slice on: with S = {SHARDS}, R = {SLICES}, {', '.join(shares)} requests"
     if method.name == "retrain":
         return "a full training"
+    if method.name == "subtract":
+        return "the forgotten records alone, for models that are sums (learner `statistics`); needs S = 1"
     knobs = {knob.name: knob.default for knob in getattr(method, "knobs", ())}
     return f"{knobs['epochs']:g} epochs over what is kept, a second batch of what is forgotten beside each; needs S = 1"
 
@@ -276,5 +279,5 @@ def _same(file: Path, text: str) -> bool:
 
 if __name__ == "__main__":
     if "--check" in sys.argv[1:]:
-        sys.exit("\n".join(f"{name} is stale; run `make docs`" for name in stale()))
+        sys.exit("\n".join(f"{name} is stale; run `make docs`" for name in stale()) or None)
     print("\n".join(write()) or "the documentation is current")
