@@ -19,7 +19,13 @@ FLOORS = [floor.split() for floor in ROOMS.split(" | ")]
 
 HOMES = {
     # The last are no part of a running project: they are copied beside a model and run where MLflow loads that.
-    "mlflow": ("stores/mlflow/", "entrypoints/mlflow_hooks/", "learners/tabular/serving.py", "learners/torch/serving.py"),
+    "mlflow": (
+        "stores/mlflow/",
+        "entrypoints/mlflow_hooks/",
+        "learners/tabular/serving.py",
+        "learners/torch/serving.py",
+        "learners/sklearn/serving.py",
+    ),
     "dvc": ("stores/dvc/",),
     "dvc_data": ("stores/dvc/",),
     "great_expectations": ("checks/data.py", "checks/data_pages.py"),
@@ -33,6 +39,8 @@ HOMES = {
     "fastapi": ("entrypoints/service/",),
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
+    "skops": ("learners/sklearn/",),
+    "threadpoolctl": ("learners/sklearn/",),
     "openlineage": ("lineage/openlineage.py",),
     "jinja2": ("certificate/page/templating.py", "checks/data_pages.py"),
 }
