@@ -42,8 +42,10 @@ def load_recipe(root: Path, spec: str) -> Recipe:
     return loaded
 
 
-def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices: int, partition_key_id: str) -> str:
-    """The root of every chain: SHA-256 over facts, code, S, R and the id of the partition key.
+def recipe_digest(
+    root: Path, spec: str, recipe: Recipe, *, shards: int, slices: int, partition_key_id: str, members_of_person: int = 1
+) -> str:
+    """The root of every chain: SHA-256 over facts, code, S, R, the id of the partition key, and k where a person is in several.
 
     Code is the content of the recipe's file and of its `sources`, and the attribute's name; where the file lies is not in it.
     """
@@ -52,7 +54,7 @@ def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices:
     value = {
         "facts": dict(recipe.facts()),
         "code": [file_digest(path), attribute, *sorted(map(file_digest, sources))],
-        "partition": [shards, slices, partition_key_id],
+        "partition": [shards, slices, partition_key_id, *([members_of_person] if members_of_person > 1 else [])],
     }
     try:
         return digest(value)

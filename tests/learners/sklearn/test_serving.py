@@ -1,4 +1,4 @@
-"""A pipeline with gaps and categories: trained in a project, erased from, and answering where this package is not installed."""
+"""A bagged pipeline with gaps and categories: trained in a project, erased from, answering without this package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.small_project import TRAIN, Project, create
+from tests.small_project import PARAMS, TRAIN, Project, create
+from unlearning.certificate import statement
 from unlearning.project.training.ensemble import Ensemble
 from unlearning.project.training.registration import parent_of, record_of
 from unlearning.stores.tables import redaction
@@ -68,7 +69,8 @@ def with_wards(table: Any, path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def erased(tools: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, Any]:
-    project = create(tmp_path_factory.mktemp("sklearn") / "project", recipe=RECIPE, write=with_wards)
+    params = {**PARAMS, "partition": {"shards": 4, "slices": 1, "seed": 1, "members_of_person": 2}}
+    project = create(tmp_path_factory.mktemp("sklearn") / "project", params=params, recipe=RECIPE, write=with_wards)
     person = project.people(TRAIN)[0]
     project.request(person)
     return project, person, project.erase(replay=True)
@@ -81,6 +83,22 @@ def test_a_person_is_erased_and_the_clean_version_is_the_one_of_a_training_witho
     assert (model["from_version"], model["to_version"], project.champion) == (1, 2, 2)
     assert list(project.states().values()) == ["completed"]
     assert person not in project.people(TRAIN)
+
+
+def test_the_members_that_had_the_person_are_made_again_and_their_checkpoints_are_gone(erased: Any) -> None:
+    project, _, _ = erased
+    workspace = project.workspace
+    first, second = sorted(workspace.lineage.models("outcome", deleted=None), key=lambda one: one.model.version)
+    assert len(second.trained.changed_from(first.trained)) == 2
+    assert {*workspace.checkpoints.keys()} == {part.key for part in second.trained.parts}
+
+
+def test_the_certificate_verifies_and_its_chains_changed_as_it_states(erased: Any) -> None:
+    project, _, done = erased
+    envelope = statement.read((project.root / done[0]["certificate"]).read_bytes())
+    found = statement.verify(envelope, project.workspace.keys.public)
+    assert not found.refused, found.grade
+    assert [one.held for one in found.recomputed if one.name == "chain of keys"] == [True]
 
 
 def test_the_version_answers_as_the_learner_does_where_this_package_is_not_installed(erased: Any, tmp_path: Path) -> None:
