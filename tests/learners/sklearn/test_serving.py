@@ -98,7 +98,7 @@ def test_the_certificate_verifies_and_its_chains_changed_as_it_states(erased: An
     envelope = statement.read((project.root / done[0]["certificate"]).read_bytes())
     found = statement.verify(envelope, project.workspace.keys.public)
     assert not found.refused, found.grade
-    assert [one.held for one in found.recomputed if one.name == "chain of keys"] == [True]
+    assert [one.agrees for one in found.recomputed if one.name == "chain of keys"] == [True]
 
 
 def test_the_version_answers_as_the_learner_does_where_this_package_is_not_installed(erased: Any, tmp_path: Path) -> None:
