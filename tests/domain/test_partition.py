@@ -20,7 +20,7 @@ from unlearning.domain import partition as module
 from unlearning.domain.chain import Chain
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import digest, fingerprint, keyed
-from unlearning.domain.partition import Partition, Places, chain, partition, places, shard_and_slice, split
+from unlearning.domain.partition import Partition, Places, chain, members_of, partition, places, shard_and_slice, split
 from unlearning.domain.protocols import Records
 from unlearning.stores.tables import redaction
 from unlearning.stores.tables import tables as files
@@ -162,7 +162,9 @@ def test_records_that_hash_alike_are_ordered_by_their_content(order: list[int]) 
     def broken(order: list[int]) -> list[tuple[bytes, int]]:
         features = np.array([[3, 1], [1, 3], [2, 2], [1, 2], [-0.0, 1], [0.0, 1]], np.float32)[order]
         labels = np.array([0, 1, 0, 1, 0, 0], np.int64)[order]
-        ranks = module._break_ties(np.arange(6), Records(features, labels), np.zeros((6, 4), np.uint64), np.zeros(6, np.uint64))
+        ranks = module._break_ties(
+            np.arange(6), Records(features, labels), np.zeros((6, 4), np.uint64), np.zeros(6, np.uint64), np.zeros(6, np.int64)
+        )
         return [(features[rank].tobytes(), int(labels[rank])) for rank in ranks]
 
     assert broken(order) == broken(list(range(6)))
@@ -181,7 +183,7 @@ def test_storage_order_would_not_matter_if_all_records_hashed_alike(table: Table
 def test_ties_between_people_are_left_to_their_tokens() -> None:
     records = Records(np.array([[2], [1]], np.float32), np.zeros(2, np.int64))
     apart = np.array([[0, 0, 0, 1], [0, 0, 0, 2]], np.uint64)
-    assert module._break_ties(np.arange(2), records, apart, np.zeros(2, np.uint64)).tolist() == [0, 1]
+    assert module._break_ties(np.arange(2), records, apart, np.zeros(2, np.uint64), np.zeros(2, np.int64)).tolist() == [0, 1]
 
 
 def test_the_row_hash_sees_every_value() -> None:
@@ -339,10 +341,58 @@ def test_nothing_in_the_partition_iterates_over_records() -> None:
         "enumerate(bounds)",
         "edges",
         "pairwise(edges)",
+        "range(1, members_of_person)",
         "range(bits.shape[1])",
+        "np.sort(chosen, axis=1).T",
         "told",
         "zip(edges[::2], edges[1::2] + 1, strict=True)",
     }
+
+
+# --- keyed bagging ---
+
+
+def test_every_person_is_in_as_many_different_shards_as_asked_and_with_one_more_nobody_moves() -> None:
+    where = places(keyed(KEY, [fingerprint(person, "integer") for person in range(500)]))
+    before = np.zeros((500, 0), np.int64)
+    for members in range(1, 8):
+        rows, shard, piece = members_of(where, shards=7, slices=3, members_of_person=members)
+        chosen = shard.reshape(500, members)
+        assert rows.tolist() == np.repeat(np.arange(500), members).tolist()
+        assert all(len(set(one)) == members for one in chosen.tolist())
+        assert (chosen[:, :-1] == before).all()
+        assert (piece.reshape(500, members) == piece[::members, None]).all()
+        # Three standard deviations of a binomial number with n = 500 and p = k / 7.
+        assert (np.abs(np.bincount(shard, minlength=7) - 500 * members / 7) <= 3 * np.sqrt(125) + 1).all()
+        before = chosen
+
+
+@pytest.mark.parametrize("members", [0, 4])
+def test_nobody_is_in_no_shard_or_in_more_than_there_are(members: int) -> None:
+    with pytest.raises(SettingsError, match="members_of_person is"):
+        members_of(np.zeros((1, 4), np.uint64), shards=3, slices=1, members_of_person=members)
+
+
+@given(table=tables(smallest=1), members=st.integers(1, 5), slices=st.integers(1, 3), data=st.data())
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_removing_a_person_changes_their_shards_alone_and_the_keys_of_nobody_in_another(
+    table: Table, members: int, slices: int, data: st.DataObject
+) -> None:
+    def sorted_out(some: Table) -> tuple[Chain, list[list[int]]]:
+        records, whose = Records(some.features, some.labels), where(some)
+        made = partition(records, whose, shards=5, slices=slices, members_of_person=members)
+        names = chain(RECIPE, 0, records[made.order], whose[made.order], made.bounds, members_of_person=members)
+        assert len(made.order) == members * len(some)
+        return names, [made.keys[low:high].tolist() for low, high in zip(made.bounds[:, 0], made.bounds[:, -1], strict=True)]
+
+    gone = data.draw(st.sampled_from(sorted(set(table.people.tolist()))))
+    (before, keys), (after, left) = sorted_out(table), sorted_out(table[table.people != gone])
+    whose = places(keyed(KEY, [fingerprint(gone, "integer")]))
+    touched = set(members_of(whose, shards=5, slices=slices, members_of_person=members)[1].tolist())
+    assert {one.shard for one, other in zip(before.shards, after.shards, strict=True) if one != other} == touched
+    assert [one for shard, one in enumerate(keys) if shard not in touched] == [
+        one for shard, one in enumerate(left) if shard not in touched
+    ]
 
 
 # --- training or holdout ---

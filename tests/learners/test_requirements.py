@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pytest
 
+from unlearning.domain.errors import SettingsError
 from unlearning.learners import requirements
 
 
@@ -21,3 +22,11 @@ def test_a_build_is_no_part_of_the_version_that_pip_finds_elsewhere(monkeypatch:
 def test_what_is_not_installed_was_not_tried() -> None:
     with pytest.raises(PackageNotFoundError):
         requirements.pinned("no-such-distribution")
+
+
+def test_an_extra_that_is_not_installed_is_named_with_the_command_that_installs_it() -> None:
+    with (
+        pytest.raises(SettingsError, match=r"'sklearn' needs nobody_has_this.*`pip install 'mlflow-unlearning\[sklearn\]'`"),
+        requirements.extra("sklearn"),
+    ):
+        import nobody_has_this  # type: ignore[import-not-found] # noqa: F401

@@ -264,7 +264,8 @@ def _check() -> Shape:
 
 def _unlearning() -> Shape:
     shard = _object({"shard": COUNT, "keys": _list(HASH, 1), "rows": _list(COUNT)})
-    chain = _object({"recipe": HASH, "seed": SEED, "shards": _list(shard)})
+    known = {"recipe": HASH, "seed": SEED, "shards": _list(shard), "membersOfPerson": COUNT}
+    chain = _object(known, optional=frozenset({"membersOfPerson"}))
     recorded = _either(HASH, _words("not recorded"))
     return _object(
         {

@@ -417,13 +417,19 @@ def _chains(_: Statement, predicate: Document) -> Iterator[Finding]:
 def _only_redacted(predicate: Document) -> bool:
     """Whether the training data before and after are one redacted table, row for row: then nothing else can have changed."""
     done = predicate.at("unlearning")
-    rows = [sum(sum(shard["rows"]) for shard in done[name]["shards"]) for name in ("chainBefore", "chainAfter")]
+    rows = [_records(done[name]) for name in ("chainBefore", "chainAfter")]
     parent = done["parentData"]
     return any(
         [table["before"]["rows"], table["after"]["rows"]] == rows
         and (not is_hash(parent) or table["before"]["digest"] == parent)
         for table in predicate.at("tables")
     )
+
+
+def _records(chain: Document) -> float:
+    """Of a chain, each counted once, however many shards its person is in."""
+    members: int = max(1, chain.get("membersOfPerson", 1))
+    return sum(sum(shard["rows"]) for shard in chain["shards"]) / members
 
 
 def _changed_as_stated(old: Document, new: Document, impact: Document | None) -> bool:

@@ -35,6 +35,9 @@ class Chain:
     """Digest of the recipe: learner, hyperparameters, code, S, R, id of the partition key."""
     seed: int
     shards: tuple[ShardChain, ...]
+    # `LEFT_OUT` of the codec, which imports this: the chain of yesterday is written as it was.
+    members_of_person: int = field(default=1, metadata={"unlearning.left_out": True})
+    """In so many shards is every person."""
 
     @property
     def keys(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.chain import Chain, ShardChain
-from unlearning.domain.draws import Keys, mixed
+from unlearning.domain.draws import Keys, draw, mixed
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.protocols import Records
@@ -31,9 +31,9 @@ class Partition:
     """Records in canonical order: by shard, slice, person, content."""
 
     order: NDArray[np.int64]
-    """(n,) positions in the input; `records[order]` is sorted."""
+    """(n·k,) positions in the input; `records[order]` is sorted, each record once in each of the k shards of its person."""
     keys: Keys
-    """(n,) key of each sorted record: of its person and content, and of its number among equal ones."""
+    """(n·k,) key of each sorted record: of its person and content, and of its number among equal ones of its slice."""
     bounds: NDArray[np.int64]
     """(S, R+1) offsets into the sorted records: slice r of shard s is bounds[s, r-1]:bounds[s, r]."""
 
@@ -55,6 +55,27 @@ def shard_and_slice(where: Places, *, shards: int, slices: int) -> tuple[NDArray
     return (where[:, 0] % np.uint64(shards)).astype(np.int64), (where[:, 1] % np.uint64(slices)).astype(np.int64)
 
 
+def members_of(
+    where: Places, *, shards: int, slices: int, members_of_person: int = 1
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(n·k,) row, shard and slice, 0-based: each record in k shards of its person's own, in the same slice of each.
+
+    Keyed bagging. The first shard is that of `shard_and_slice`, and with one more there is one more: nobody moves.
+    """
+    if not 1 <= members_of_person <= shards:
+        raise SettingsError(f"partition.members_of_person is {members_of_person}; expected 1 to {shards}, the number of shards")
+    first, piece = shard_and_slice(where, shards=shards, slices=slices)
+    chosen = first[:, None]
+    for number in range(1, members_of_person):
+        # The n-th of the shards that are left: a step over each that is taken, from the first on.
+        another = (draw(where[:, 0], "member", number) % np.uint64(shards - number)).astype(np.int64)
+        for taken in np.sort(chosen, axis=1).T:
+            another += another >= taken
+        chosen = np.column_stack((chosen, another))
+    rows = np.repeat(np.arange(len(where)), members_of_person)
+    return rows, chosen.reshape(-1), piece[rows]
+
+
 def split(where: Places, share: float) -> NDArray[np.bool_]:
     """(n,) True where a record is held out: about `share` of the people, each with all of their records.
 
@@ -66,17 +87,20 @@ def split(where: Places, share: float) -> NDArray[np.bool_]:
     return where[:, 2] < np.uint64(int(share * (1 << 64)))  # words 0 and 1 choose shard and slice: independent of this
 
 
-def partition(records: Records, where: Places, *, shards: int, slices: int) -> Partition:
-    """Every record's place, in an order that does not depend on how the records were stored."""
-    shard, piece = shard_and_slice(where, shards=shards, slices=slices)
+def partition(records: Records, where: Places, *, shards: int, slices: int, members_of_person: int = 1) -> Partition:
+    """Every record's places, in an order that does not depend on how the records were stored."""
+    rows, shard, piece = members_of(where, shards=shards, slices=slices, members_of_person=members_of_person)
+    if members_of_person > 1:
+        records, where = records[rows], where[rows]
     content = _row_hash(records)
     order = np.lexsort((content, where[:, 3], where[:, 2], where[:, 1], where[:, 0], piece, shard))
-    order = _break_ties(order, records, where, content)
     cell = shard * slices + piece
+    order = _break_ties(order, records, where, content, cell)
     counts = np.bincount(cell, minlength=shards * slices)
     ends = np.concatenate(([0], np.cumsum(counts)))
     offsets = np.arange(shards)[:, None] * slices + np.arange(slices + 1)
-    return Partition(order=order, keys=_keys(content[order], where[order]), bounds=ends[offsets])
+    keys = _keys(content[order], where[order], cell[order])
+    return Partition(order=rows[order], keys=keys, bounds=ends[offsets])
 
 
 def keyed(records: Records, where: Places) -> Records:
@@ -85,7 +109,9 @@ def keyed(records: Records, where: Places) -> Records:
     return replace(records[placed.order], keys=placed.keys)
 
 
-def chain(recipe: str, seed: int, records: Records, where: Places, bounds: NDArray[np.int64]) -> Chain:
+def chain(
+    recipe: str, seed: int, records: Records, where: Places, bounds: NDArray[np.int64], *, members_of_person: int = 1
+) -> Chain:
     """The chain of keys over records in canonical order.
 
     records, where: sorted by `Partition.order`. key(s, 0) = H(recipe, seed, s); key(s, r) = H(key(s, r-1), slice digest).
@@ -93,6 +119,7 @@ def chain(recipe: str, seed: int, records: Records, where: Places, bounds: NDArr
     return Chain(
         recipe=recipe,
         seed=seed,
+        members_of_person=members_of_person,
         shards=tuple(
             _shard_chain(recipe, seed, shard, records, where, [int(edge) for edge in edges])
             for shard, edges in enumerate(bounds)
@@ -121,10 +148,10 @@ def _little(values: NDArray[Any]) -> NDArray[Any]:
     return values.astype(values.dtype.newbyteorder("<"), copy=False)
 
 
-def _keys(content: NDArray[np.uint64], where: Places) -> Keys:
-    """(n,) from records in canonical order, where equal ones lie side by side."""
+def _keys(content: NDArray[np.uint64], where: Places, cell: NDArray[np.int64]) -> Keys:
+    """(n,) from records in canonical order, where equal ones of a slice lie side by side; another slice is another matter."""
     keys = mixed(mixed(where[:, 3]) ^ content)
-    again = np.concatenate(([False], keys[1:] == keys[:-1]))[: len(keys)]
+    again = np.concatenate(([False], (keys[1:] == keys[:-1]) & (cell[1:] == cell[:-1])))[: len(keys)]
     position = np.arange(len(keys))
     first = np.maximum.accumulate(np.where(again, 0, position))
     return mixed(keys + (position - first).astype(np.uint64)) if len(keys) else keys
@@ -147,9 +174,12 @@ def _bits(target: NDArray[Any]) -> NDArray[np.uint64]:
     return wide.view(np.uint64)
 
 
-def _break_ties(order: NDArray[np.int64], records: Records, where: Places, content: NDArray[np.uint64]) -> NDArray[np.int64]:
+def _break_ties(
+    order: NDArray[np.int64], records: Records, where: Places, content: NDArray[np.uint64], cell: NDArray[np.int64]
+) -> NDArray[np.int64]:
     """Order by full content where two different records of a person hash alike; equal ones may stand either way."""
     same = np.all(where[order[1:]] == where[order[:-1]], axis=1) & (content[order[1:]] == content[order[:-1]])
+    same &= cell[order[1:]] == cell[order[:-1]]
     if not same.any():
         return order
     order = order.copy()

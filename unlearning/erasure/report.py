@@ -265,7 +265,7 @@ def stopped(workspace: Workspace) -> str:
 
 def say_loaded(work: Training) -> str:
     """Half a sentence on the training table."""
-    return f"{counted(len(work.retain.records), 'record')} of {counted(work.retain.people, 'person')}"
+    return f"{counted(work.retain.rows, 'record')} of {counted(work.retain.people, 'person')}"
 
 
 def say_fitted(trained: Trained) -> str:

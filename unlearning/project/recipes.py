@@ -48,8 +48,10 @@ def person_column(root: Path, spec: str) -> str:
     return recipe_text.person(path.read_bytes(), attribute) or load_recipe(root, spec).person
 
 
-def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices: int, partition_key_id: str) -> str:
-    """The root of every chain: SHA-256 over facts, code, S, R and the id of the partition key.
+def recipe_digest(
+    root: Path, spec: str, recipe: Recipe, *, shards: int, slices: int, partition_key_id: str, members_of_person: int = 1
+) -> str:
+    """The root of every chain: SHA-256 over facts, code, S, R, the id of the partition key, and k where a person is in several.
 
     Code is the content of the recipe's file and of its `sources`, and the attribute's name; where the file lies is not in it.
     """
@@ -58,7 +60,7 @@ def recipe_digest(root: Path, spec: str, recipe: Recipe, *, shards: int, slices:
     value = {
         "facts": dict(recipe.facts()),
         "code": [file_digest(path), attribute, *sorted(map(file_digest, sources))],
-        "partition": [shards, slices, partition_key_id],
+        "partition": [shards, slices, partition_key_id, *([members_of_person] if members_of_person > 1 else [])],
     }
     try:
         return digest(value)

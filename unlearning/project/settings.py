@@ -88,11 +88,19 @@ class Subject(_Section):
 
 
 class PartitionSettings(_Section):
-    """S, R and the seed of the chain."""
+    """S, R, k and the seed of the chain."""
 
     shards: Positive = 8
     slices: Positive = 4
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    members_of_person: Positive = 1
+    """In so many of the shards is every person: keyed bagging."""
+
+    @model_validator(mode="after")
+    def _no_more_than_there_are(self) -> PartitionSettings:
+        if self.members_of_person > self.shards:
+            raise ValueError(f"members_of_person is {self.members_of_person}; expected at most shards, {self.shards}")
+        return self
 
 
 class Policy(_Section):

@@ -184,6 +184,7 @@ class Workspace:
             shards=self.settings.partition.shards,
             slices=self.settings.partition.slices,
             partition_key_id=key_id(self.keys.partition),
+            members_of_person=self.settings.partition.members_of_person,
         )
 
     @cached_property

@@ -144,6 +144,7 @@ class Bench:
     learner: Learner
     shards: int = 3
     slices: int = 4
+    members_of_person: int = 1
     seed: int = 7
     recipe: str = "recipe"
     store: Checkpoints = field(default_factory=MemoryCheckpoints)
@@ -170,10 +171,11 @@ class Bench:
         self, people: Population, *, forget: Population | None, parent: Outcome | None
     ) -> tuple[Assignment, Records]:
         """What the method is asked, and the spool it reads."""
-        where, placed = people.where, partition(people.records, people.where, shards=self.shards, slices=self.slices)
+        where, bags = people.where, self.members_of_person
+        placed = partition(people.records, where, shards=self.shards, slices=self.slices, members_of_person=bags)
         retain = _take(people.records, placed)
         spool = retain if forget is None else frozen(retain.followed_by(keyed(forget.records, forget.where)))
-        target = chain(self.recipe, self.seed, retain, where[placed.order], placed.bounds)
+        target = chain(self.recipe, self.seed, retain, where[placed.order], placed.bounds, members_of_person=bags)
         heads = {part.shard: part.key for part in parent.trained.parts} if parent else {}
         assignment = Assignment(
             root=".",

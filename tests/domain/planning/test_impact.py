@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from unlearning.domain import codec
 from unlearning.domain.chain import Chain, Part, ShardChain, Trained
 from unlearning.domain.entities import ModelRecord, ShardImpact
 from unlearning.domain.partition import Places
@@ -42,6 +43,20 @@ def test_each_touched_shard_begins_again_at_its_first_touched_slice_and_loses_ea
     found = shard_impacts(at((1, 2), (1, 1), (1, 1), (0, 0)), shards=2, slices=3)
     assert found == (ShardImpact(0, 1, 3, 1), ShardImpact(1, 2, 3, 3))
     assert shard_impacts(at(), shards=2, slices=3) == ()
+
+
+def test_who_is_in_several_shards_makes_the_checkpoints_of_each_stale() -> None:
+    bagged = replace(CHAIN, members_of_person=2)
+    assert stale_in_chain(bagged, at((0, 1))) == {"a2", "a3", "b2", "b3"}
+    assert stale_keys(replace(RECORD, chain=bagged), at((1, 2))) == {"a3", "b3"}
+    found = shard_impacts(at((1, 2), (0, 1)), shards=2, slices=3, members_of_person=2)
+    assert found == (ShardImpact(0, 2, 3, 2), ShardImpact(1, 2, 3, 2))
+
+
+def test_a_chain_of_one_shard_a_person_is_written_as_it_always_was() -> None:
+    assert "members_of_person" not in codec.write(CHAIN)
+    bagged = replace(CHAIN, members_of_person=2)
+    assert codec.read(Chain, codec.write(bagged), of="a chain") == bagged
 
 
 def test_people_shaped_a_version_who_were_in_its_data_and_not_left_out() -> None:

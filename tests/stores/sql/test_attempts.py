@@ -37,6 +37,12 @@ def test_recording_an_attempt_again_changes_nothing_and_another_one_is_kept_besi
     assert set(found) == {CHAIN, ANOTHER}
 
 
+def test_a_chain_remembers_in_how_many_shards_everybody_is(attempts: SqlAttempts) -> None:
+    bagged = replace(CHAIN, members_of_person=2)
+    attempts.record("diagnosis", bagged)
+    assert attempts.chains("diagnosis") == [bagged]
+
+
 def test_two_models_may_set_out_to_make_the_same_chain(attempts: SqlAttempts) -> None:
     for model in ("diagnosis", "triage"):
         attempts.record(model, CHAIN)

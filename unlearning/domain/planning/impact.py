@@ -1,7 +1,7 @@
 """Forget set × lineage → what is touched. Pure: finding out changes nothing.
 
-A person's place in a model follows from the partition token alone, so the stale checkpoints of a version are the keys of one
-shard from one slice on; no data of other people is looked at.
+A person's places in a model follow from the partition token alone, so the stale checkpoints of a version are the keys of their
+shards from one slice on; no data of other people is looked at.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from unlearning.domain.chain import Chain
 from unlearning.domain.entities import ModelRecord, ShardImpact
-from unlearning.domain.partition import Places, shard_and_slice
+from unlearning.domain.partition import Places, members_of
 
 
 def shaped_by(record: ModelRecord, holders: Mapping[str, Collection[str]], suppressed: Collection[str]) -> frozenset[str]:
@@ -38,15 +38,21 @@ def stale_in_chain(chain: Chain, where: Places) -> frozenset[str]:
 
 
 def _placed(chain: Chain, where: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return shard_and_slice(where, shards=len(chain.shards), slices=len(chain.shards[0].rows))
+    _, shard, piece = members_of(
+        where,
+        shards=len(chain.shards),
+        slices=len(chain.shards[0].rows),
+        members_of_person=chain.members_of_person,
+    )
+    return shard, piece
 
 
-def shard_impacts(where: Places, *, shards: int, slices: int) -> tuple[ShardImpact, ...]:
+def shard_impacts(where: Places, *, shards: int, slices: int, members_of_person: int = 1) -> tuple[ShardImpact, ...]:
     """Per touched shard: the first slice to train again and how many records it loses.
 
     where: (n, 4) partition tokens, one a record of the forget set.
     """
-    shard, piece = shard_and_slice(where, shards=shards, slices=slices)
+    _, shard, piece = members_of(where, shards=shards, slices=slices, members_of_person=members_of_person)
     return tuple(
         ShardImpact(
             shard=int(one),

@@ -32,7 +32,9 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
     """What erasing these people would touch, and what it would cost."""
     own, part = workspace.settings.own, workspace.settings.partition
     shaped = shaped_records(workspace, found)
-    shards = impact.shard_impacts(found.training, shards=part.shards, slices=part.slices)
+    shards = impact.shard_impacts(
+        found.training, shards=part.shards, slices=part.slices, members_of_person=part.members_of_person
+    )
     aliases = workspace.models.aliases(own.model) if own else {}
     ever = shaped_records(workspace, found, deleted=None)
     stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in ever))

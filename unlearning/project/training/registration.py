@@ -80,7 +80,7 @@ def _params(workspace: Workspace, retain: TrainingSet) -> dict[str, Any]:
         "slices": settings.partition.slices,
         "seed": settings.partition.seed,
         "recipe": settings.recipe,
-        "records": len(retain.records),
+        "records": retain.rows,
         "people": retain.people,
         **{name: value for name, value in workspace.recipe.facts().items() if name in ("epochs", "batch_size")},
     }
@@ -90,10 +90,11 @@ def _tags(
     workspace: Workspace, trained: Trained, data: DataVersion, *, parent: ModelVersion | None, erasure_id: str | None
 ) -> dict[str, str]:
     part = workspace.settings.partition
+    bags = f"k={part.members_of_person} " if part.members_of_person > 1 else ""
     tags = {
         "unlearning.recipe": workspace.recipe_digest,
         "unlearning.data": data.digest,
-        "unlearning.partition": f"S={part.shards} R={part.slices} key={hashing.key_id(workspace.keys.partition)}",
+        "unlearning.partition": f"S={part.shards} R={part.slices} {bags}key={hashing.key_id(workspace.keys.partition)}",
         "unlearning.chain_head": head(trained),
         "unlearning.method": trained.method,
         "unlearning.guarantee": trained.guarantee,

@@ -25,10 +25,16 @@ class TrainingSet:
     """The retained records in canonical order, and the names of every checkpoint they lead to."""
 
     records: Records
+    """Each once in every shard of its person."""
     chain: Chain
     people: int
     excluded: int
     """Records left out because their person is suppressed or to be forgotten."""
+
+    @property
+    def rows(self) -> int:
+        """Records, each counted once."""
+        return len(self.records) // self.chain.members_of_person
 
 
 def training_set(
@@ -43,11 +49,13 @@ def training_set(
     keep = ~people.mask(exclude)
     records = recipe.encode(table).records[keep]
     where = people.where[people.codes[keep]]
-    placed = partition(records, where, shards=part.shards, slices=part.slices)
+    placed = partition(records, where, shards=part.shards, slices=part.slices, members_of_person=part.members_of_person)
     records, where = replace(records[placed.order], keys=placed.keys), where[placed.order]
     return TrainingSet(
         records=records,
-        chain=chain(workspace.recipe_digest, part.seed, records, where, placed.bounds),
+        chain=chain(
+            workspace.recipe_digest, part.seed, records, where, placed.bounds, members_of_person=part.members_of_person
+        ),
         people=len(np.unique(people.codes[keep])),
         excluded=int((~keep).sum()),
     )

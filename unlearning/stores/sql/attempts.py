@@ -42,4 +42,5 @@ class SqlAttempts:
 def _chain(text: str) -> Chain:
     body = json.loads(text)
     shards = (ShardChain(shard=s["shard"], keys=tuple(s["keys"]), rows=tuple(s["rows"])) for s in body["shards"])
-    return Chain(recipe=body["recipe"], seed=body["seed"], shards=tuple(shards))
+    members = body.get("members_of_person", 1)
+    return Chain(recipe=body["recipe"], seed=body["seed"], shards=tuple(shards), members_of_person=members)

@@ -1,0 +1,31 @@
+"""The conformance list of exact methods over scikit-learn estimators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.small_sklearn import boosted, forest, growing_trees, logistic, ridge, sgd
+from unlearning.methods.sisa import Sisa
+from unlearning.testing import Bench, method_checks, population
+
+
+@pytest.mark.parametrize("make_learner", [logistic, ridge, forest, boosted, sgd, growing_trees])
+@pytest.mark.parametrize("check", method_checks())
+def test_exact_methods_keep_every_promise_with_scikit_learn(check: Any, make_learner: Any) -> None:
+    check(Sisa(), make_learner)
+
+
+def test_a_person_in_several_members_is_forgotten_by_each_and_by_nobody_else() -> None:
+    """Keyed bagging: byte for byte a training without them, and the members that never had them keep their bytes."""
+    bench = Bench(Sisa(), forest(), shards=5, slices=1, members_of_person=2)
+    people = population()
+    before = bench.train(people)
+    assert sum(len(job.bounds) and job.bounds[-1] - job.bounds[0] for job in before.jobs) == 2 * len(people.records)
+    for person in (0, 7, 16):
+        after = bench.erase(people, [person], before)
+        assert after.digests == bench.scratch(people.without([person])).digests
+        trained = {part.shard for part in after.trained.parts if part.slices_trained}
+        assert len(trained) == 2
+        assert trained == {shard for shard, digest in before.digests.items() if after.digests.get(shard) != digest}
