@@ -43,7 +43,7 @@ def test_only_classes_of_scikit_learn_are_trusted_besides_what_skops_trusts() ->
         storing.unpack(forged)
 
 
-@pytest.mark.parametrize("payload", [b"", b"no zip", skops.io.dumps([1])[:40]])
+@pytest.mark.parametrize("payload", [b"", b"no zip", skops.io.dumps([1])[:40]], ids=["nothing", "no zip", "half a zip"])
 def test_bytes_that_are_no_estimator_are_damaged(payload: bytes) -> None:
     with pytest.raises(Damaged, match="cannot be read"):
         storing.unpack(payload)
