@@ -372,3 +372,25 @@ def test_a_plain_question_beside_another_is_answered_as_it_is_alone(tmp_path_fac
         return sum(page.read_text().count("every row belongs to a person") for page in (folder / which).rglob("*.html"))
 
     assert said("both") == said("rich") > 0
+
+
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize(
+    ("values", "passed"),
+    [
+        (lambda n: np.linspace(-1, 1, n), True),
+        (lambda n: np.arange(n), True),
+        (lambda n: np.where(np.arange(n) == 3, np.nan, 1.0), False),
+        (lambda n: np.where(np.arange(n) == 3, np.inf, 1.0), False),
+        (lambda n: [str(number) for number in range(n)], False),
+    ],
+    ids=["numbers", "whole numbers", "a gap", "an infinite one", "text"],
+)
+def test_the_target_of_a_regression_is_a_finite_number_in_every_row(tmp_path, values, passed, before):
+    asked = question(labels=())
+    table = asked.table.assign(healthy=values(len(asked.table)))
+    profile = data.profile(table, features=[*FEATURES, "healthy"], target=None, categories=["ward"]) if before else None
+    report = data.check_data(replace(asked, table=table, before=profile, removed=0), folder=tmp_path)
+    verdicts = {one.name: one.verdict for one in report.results}
+    assert verdicts["data.target"] == ("passed" if passed else "failed")
+    assert "data.labels" not in verdicts

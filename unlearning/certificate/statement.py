@@ -41,7 +41,7 @@ from unlearning.certificate.facts import (
 )
 from unlearning.certificate.schema import NO_OWN_MODEL, NOT_NEEDED, PREDICATE_TYPE, STATEMENT_TYPE, camel
 from unlearning.certificate.verification import Recomputation, Verification, verify
-from unlearning.domain.codec import write
+from unlearning.domain.codec import LEFT_OUT, write
 from unlearning.domain.entities import ErasureRequest, ShardImpact
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.hashing import canonical
@@ -296,6 +296,8 @@ def _stated(value: Any, otherwise: str = "not recorded") -> Any:
 def _fields(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for one in fields(value):
+        if LEFT_OUT.items() <= one.metadata.items() and getattr(value, one.name) == one.default:
+            continue
         if (key := one.metadata.get(AS, camel(one.name))) is not None:
             item, words = getattr(value, one.name), one.metadata.get(OTHERWISE)
             found[key] = words if words and item == () else _stated(item, words or "not recorded")

@@ -151,6 +151,7 @@ def _described(column: Column, *, coded: bool) -> Number | Category:
     if held != "number" or coded:
         return _category(column)
     values = column.dropna().astype(float)
+    values = values[values.abs() < inf]  # that one is infinite is the finding of another check
     return Number(mean=float(values.mean()), deviation=float(values.std(ddof=0)))
 
 

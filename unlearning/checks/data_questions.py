@@ -100,10 +100,11 @@ class Measured:
 
 
 def measured(question: DataQuestion) -> Mapping[str, Measured]:
-    """Column → what is asked about it; nothing where there is no old version to hold it against."""
+    """Column → what is asked about it; without an old version, of the target alone where that is a number."""
     before = question.before
     if before is None:
-        return {}
+        told = question.target if question.target and not question.labels else None
+        return {told: _measured(_column(question, told), None)} if told else {}
     names = dict.fromkeys([*map(str, question.table.columns), *before["kinds"], *before["missing"], *before["features"]])
     return {name: _measured(_column(question, name), before["features"].get(name)) for name in names}
 
