@@ -221,3 +221,14 @@ def test_on_a_terminal_it_asks_and_enter_takes_what_is_proposed(own: Path) -> No
     assert settings.load(own).model == "leaving"
     assert 'target="plan"' in (own / "recipes/leaving.py").read_text()
     check_that_all_agree(own)
+
+
+def test_a_model_of_sums_gets_one_shard_and_is_subtracted_from(own: Path) -> None:
+    done = init(own, "--model", "churn", "--recipe", "statistics")
+    assert done.code == 0
+    said = settings.load(own)
+    assert (said.partition.shards, said.partition.slices) == (1, 1)
+    assert said.policy.methods == ["subtract", "sisa", "retrain"]
+    assert "# in this order" in (own / "params.yaml").read_text()
+    assert init(own).code == 0
+    assert settings.load(own) == said

@@ -252,7 +252,7 @@ def _params(existing: str | None, model: str | None, wanted: Mapping[str, Any], 
 def _filled(template: str, wanted: Mapping[str, Any]) -> str:
     """The template with these values; comments stay in their column where a value is short enough."""
     for key, value in wanted.items():
-        pattern = re.compile(rf"(?m)^( +{key.rpartition('.')[2]}: )(\S+)( *)(?=#)")
+        pattern = re.compile(rf"(?m)^( +{key.rpartition('.')[2]}: )(\[[^\]\n]*\]|\S+)( *)(?=#)")
         if key.startswith("data."):
             start = template.index("\n  data:")
             head, template = template[:start], template[start:]
@@ -296,6 +296,8 @@ def _mended(text: str, wanted: Mapping[str, Any], noted: Notes) -> tuple[str, li
 
 def _scalar(value: Any) -> str:
     """A value as YAML takes it for what it is."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_scalar, value))}]"
     if not isinstance(value, str):
         return "null" if value is None else str(value)
     plain = re.fullmatch(r"[A-Za-z][\w./:-]*\w", value) and YAML(typ="safe").load(value) == value
