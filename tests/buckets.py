@@ -15,12 +15,15 @@ import pytest
 def serving() -> Iterator[tuple[str, Any]]:
     """The address of a server and a client of it; the environment has its credentials meanwhile."""
     import boto3
+    import s3fs
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
+    # It keeps its file systems for the process, each with the address of whichever server there was first.
+    s3fs.S3FileSystem.clear_instance_cache()
     try:
         with pytest.MonkeyPatch.context() as patch:
             for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -29,6 +32,7 @@ def serving() -> Iterator[tuple[str, Any]]:
             patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
             yield address, boto3.client("s3", endpoint_url=address)
     finally:
+        s3fs.S3FileSystem.clear_instance_cache()
         server.stop()
 
 

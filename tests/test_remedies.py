@@ -295,7 +295,7 @@ def test_a_checkpoint_that_is_lost_or_damaged_is_made_again_by_training(project:
         store.delete(key)
     with plain_flows():
         run(project.root, "unlearn train")
-    assert stages.evaluate(project.workspace).measured.constituents == 4
+    assert stages.evaluate(project.workspace).measured["constituents"] == 4
     assert store.get(key) == content
 
 
