@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 _ROWS = 60
 """Made-up records to rehearse on, at least: enough for a cross-validation inside an estimator."""
 _HERE = Path(__file__).parent
-_OURS = "from unlearning.learners.sklearn.answering import answers, constant, frame\n"
 
 
 @dataclass(frozen=True)
@@ -160,15 +159,14 @@ class SklearnLearner:
             members.append({"file": name})
             trusted.update(storing.trusted_types(state.payload))
         said = json.dumps({"trusted": sorted(trusted), "members": members}, indent=1).encode()
-        served = packaged(
+        return packaged(
             self.recipe,
             "skops",
             _HERE / "serving.py",
             {"constituents.json": said, **files},
             needs=("mlflow", "scikit-learn", "scipy", "skops"),
+            beside=[_HERE / "answering.py"],
         )
-        text = (_HERE / "answering.py").read_text("utf-8").replace("from __future__ import annotations\n", "")
-        return replace(served, code=served.code.replace(_OURS, f"\n# --- answers\n\n{text}\n\n# --- members\n\n"))
 
     def environment(self) -> dict[str, str]:
         """The libraries that the bits of a fit depend on, and the instruction sets of their linear algebra."""

@@ -1,4 +1,4 @@
-"""What answers for a model of a table: one Python file out of two, and what the recipe declares."""
+"""What answers for a model of a table: one Python file out of several, and what the recipe declares."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from unlearning.learners.tabular.recipe import TableRecipe
 
 FACTS = "ensemble.json"
 _FRAME = Path(__file__).with_name("serving.py")
-_OURS = re.compile(r"^from (unlearning\.learners\.tabular\.serving|__future__) import .*\n", re.MULTILINE)
+_OURS = re.compile(r"^from (unlearning\.learners\.[\w.]+|__future__) import .*\n", re.MULTILINE)
 
 
-def packaged(recipe: TableRecipe, kind: str, code: Path, files: Mapping[str, bytes], *, needs: Sequence[str]) -> Served:
+def packaged(
+    recipe: TableRecipe, kind: str, code: Path, files: Mapping[str, bytes], *, needs: Sequence[str], beside: Sequence[Path] = ()
+) -> Served:
     """The files, and a program that reads the table and asks the model.
 
     code: a file that imports `TableModel` from `unlearning.learners.tabular.serving`, makes one of it and sets it as MLflow's
-    model; where it runs this package is not installed, so that file is put in place of the import.
+    model; where it runs this package is not installed, so that file is put in place of the import. beside: files that `code`
+    imports from too, likewise.
     needs: distributions besides those that reading a table takes.
     """
     said = {
@@ -31,7 +34,12 @@ def packaged(recipe: TableRecipe, kind: str, code: Path, files: Mapping[str, byt
     }
     return Served(
         kind=kind,
-        code=_FRAME.read_text("utf-8").rstrip() + "\n\n\n# --- the model\n\n" + _OURS.sub("", code.read_text("utf-8")).lstrip(),
+        code="\n\n\n# --- the model\n\n".join([_FRAME.read_text("utf-8").rstrip(), *map(_without_ours, (*beside, code))])
+        + "\n",
         files={FACTS: json.dumps(said, indent=1, ensure_ascii=False).encode(), **files},
         requirements=pinned("numpy", "pandas", *needs),
     )
+
+
+def _without_ours(file: Path) -> str:
+    return _OURS.sub("", file.read_text("utf-8")).strip()
