@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unlearning.entrypoints.cli.shared import KEYS, answer, decide, json_option, open_project, prefect_at_home, project, warn
+from unlearning.entrypoints.scaffold.recipe_texts import LEARNERS
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import CheckResult
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--recipe",
     "learner",
-    type=click.Choice(["torch", "boosting", "sklearn", "statistics"]),
+    type=click.Choice(LEARNERS),
     help="The kind of recipe that is written for it, by what trains it; default: torch.",
 )
 @click.option(

@@ -258,7 +258,10 @@ def _filled(template: str, wanted: Mapping[str, Any]) -> str:
             head, template = template[:start], template[start:]
         else:
             head = ""
-        template = head + pattern.sub(partial(_aligned, said=_scalar(value)), template, count=1)
+        template, written = pattern.subn(partial(_aligned, said=_scalar(value)), template, count=1)
+        if not written:  # or else it would be said to be there
+            raise LookupError(f"the template of {FILE} has no line that sets {key}")
+        template = head + template
     return template
 
 
