@@ -13,6 +13,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,6 @@ import numpy as np
 from unlearning.domain.errors import NotFound
 from unlearning.domain.protocols import Records
 
-_ARRAYS = ("features", "target", "keys")
 _OWNER, _GATE = ".owner", ".gate"
 _PREFIX = "spool-"
 
@@ -35,7 +35,9 @@ def write(folder: Path, records: Records) -> None:
 def read(folder: Path) -> Records:
     """The records of a spool, mapped and read-only; raises NotFound when the folder holds none."""
     try:
-        arrays = [np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _ARRAYS]
+        arrays = [
+            np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in (one.name for one in fields(Records))
+        ]
     except FileNotFoundError as error:
         raise NotFound(f"no spooled records in {folder}; the training that wrote them has ended, start it again") from error
     return Records(*arrays)

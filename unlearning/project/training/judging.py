@@ -210,7 +210,7 @@ def model_checks(
         task=workspace.task,
         metric=workspace.metric,
     )
-    thresholds = workspace.settings.checks.model_dump()
+    thresholds = workspace.settings.checks.model_dump(exclude={"metric"})
     return tuple(plugins.check(name)(evidence, thresholds) for name in only)
 
 
