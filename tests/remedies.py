@@ -245,6 +245,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _SETUP + "a_table_without_a_target_is_for_a_project_that_trains_nothing",
         ),
     },
+    "entrypoints/scaffold/recipe_texts.py": {
+        "unlearn init": Named("says who wrote the recipe"),
+        "pip install": Installs(
+            "a recipe may name other libraries of boosted trees",
+            _PACKAGES + "an_extra_has_the_library_of_boosted_trees_that_is_missing",
+        ),
+    },
     "entrypoints/scaffold/scaffold.py": {
         "dvc repro": Ran("`unlearn init` has written a project", "a version is registered", _OWN),
         "git add": Ran("`unlearn init` has written a project", "the first version is committed", _OWN),
@@ -398,6 +405,32 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "pip install": Installs(
             "the library that a recipe of boosted trees names is not installed",
             _PACKAGES + "an_extra_has_the_library_of_boosted_trees_that_is_missing",
+        )
+    },
+    "learners/requirements.py": {
+        "pip install": Installs(
+            "a library that a learner needs is not installed", _PACKAGES + "an_extra_has_what_a_learner_is_missing"
+        )
+    },
+    "learners/sklearn/learner.py": {
+        "unlearn train": Ran(
+            "a checkpoint is damaged, and was deleted",
+            "it is there again, and the model answers",
+            _T + "a_checkpoint_that_is_lost_or_damaged_is_made_again_by_training",
+        )
+    },
+    "learners/sklearn/storing.py": {
+        "unlearn train": Ran(
+            "a checkpoint is damaged, and was deleted",
+            "it is there again, and the model answers",
+            _T + "a_checkpoint_that_is_lost_or_damaged_is_made_again_by_training",
+        )
+    },
+    "learners/statistics/state.py": {
+        "unlearn train": Ran(
+            "a checkpoint is damaged, and was deleted",
+            "it is there again, and the model answers",
+            _T + "a_checkpoint_that_is_lost_or_damaged_is_made_again_by_training",
         )
     },
     "learners/torch/learner.py": {

@@ -18,6 +18,7 @@ from dvc_objects.fs import known_implementations
 from tests.histories import History
 from tests.remedied.helping import Ask, dvc, failing, printed
 from unlearning.entrypoints.flows import runners
+from unlearning.learners import requirements
 from unlearning.learners.boosting import library
 from unlearning.project import plugins, preflight
 from unlearning.project.settings import Run
@@ -92,6 +93,15 @@ def test_an_extra_has_the_library_of_boosted_trees_that_is_missing(name: str, mo
     assert ask() == ""  # once it is there
 
 
+@pytest.mark.parametrize(("name", "module"), [("sklearn", "skops"), ("xgboost", "xgboost")])
+def test_an_extra_has_what_a_learner_is_missing(name: str, module: str) -> None:
+    def missing() -> None:
+        with requirements.extra(name):
+            raise ModuleNotFoundError(name=module)
+
+    assert installs(failing(missing)) & providing(module)
+
+
 def test_the_extra_openlineage_has_the_client(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
     file = history.root / "params.yaml"
     file.write_text(file.read_text() + "  openlineage:\n    file: told.jsonl\n")
@@ -111,15 +121,18 @@ def test_a_package_that_lost_its_entry_points_is_installed_over_itself(monkeypat
 
 def test_the_driver_of_a_checkpoint_store_is_the_one_that_fsspec_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gcsfs", None)
+    registry = importlib.import_module("fsspec.registry")
+    monkeypatch.delitem(registry._registry, "gs", raising=False)
     [driver] = installs(failing(lambda: CheckpointStore("gs://bucket/checkpoints")))
-    known = importlib.import_module("fsspec.registry").known_implementations
-    assert driver in known["gs"]["err"]
+    assert driver in registry.known_implementations["gs"]["err"]
 
 
 def test_the_driver_of_a_spool_is_the_one_that_fsspec_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = importlib.import_module("fsspec.registry")
     monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(registry._registry, "s3", raising=False)  # an earlier test may have asked for it
     [driver] = installs(failing(lambda: sealed.read("s3://bucket/spool/1", "ab" * 32)))
-    assert driver in importlib.import_module("fsspec.registry").known_implementations["s3"]["err"]
+    assert driver in registry.known_implementations["s3"]["err"]
 
 
 @pytest.mark.parametrize("scheme", sorted(REMOTE_SCHEMAS.keys() & known_implementations.keys() - {"http", "https", "s3"}))
