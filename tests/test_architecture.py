@@ -44,7 +44,7 @@ HOMES = {
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
     "skops": ("learners/sklearn/",),
-    "threadpoolctl": ("learners/sklearn/",),
+    "threadpoolctl": ("learners/sklearn/", "testing/learners.py"),
     "openlineage": ("lineage/openlineage.py",),
     "xgboost": ("learners/boosting/",),
     "lightgbm": ("learners/boosting/",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 from dataclasses import dataclass, replace
 
@@ -189,7 +190,106 @@ class MeansItsLoss(ClimbingLearner):
         return super().loss(logits, labels).mean()
 
 
+class SumsAsThreadsAreDone(FakeLearner):
+    """The mean of the first slice from one partial sum a thread, in single precision: as many roundings as threads."""
+
+    def fresh(self, seed, first_slice):
+        parts = np.array_split(first_slice.features, os.cpu_count() or 1)
+        total = sum((part.sum(axis=0, dtype=np.float32) for part in parts), np.zeros(testing.FEATURES, np.float32))
+        return replace(super().fresh(seed, first_slice), centre=(total / len(first_slice)).astype(np.float64))
+
+
+class SumsAsTorchHasThreads(FakeLearner):
+    def fresh(self, seed, first_slice):
+        import torch
+
+        parts = np.array_split(first_slice.features, torch.get_num_threads())
+        return replace(super().fresh(seed, first_slice), centre=sum(part.sum(axis=0) / 9.0 for part in parts).astype(float))
+
+
+@dataclass(frozen=True)
+class FitsItsBaseScoreOnce(FakeLearner):
+    """On whatever is trained first: everybody, and then whoever stays."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "_base", [])
+
+    def fresh(self, seed, first_slice):
+        if not self._base:
+            self._base.append(np.bincount(first_slice.target, minlength=testing.LABELS) / len(first_slice))
+        state = super().fresh(seed, first_slice)
+        return replace(state, weights=state.weights + self._base[0])
+
+
+@dataclass(frozen=True)
+class EncodesByEverybodySeen(FakeLearner):
+    """A target encoding that grows with every training."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "_seen", [])
+
+    def fresh(self, seed, first_slice):
+        self._seen.append(first_slice.features.mean(axis=0))
+        return replace(super().fresh(seed, first_slice), centre=np.mean(self._seen, axis=0))
+
+
+@dataclass(frozen=True)
+class DrawsFromOneStream(FakeLearner):
+    """One generator for all trainings of a process."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "_generator", np.random.default_rng(0))
+
+    def fit(self, state, records, *, epochs, seed):
+        return super().fit(state, records, epochs=epochs, seed=seed + int(self._generator.integers(1 << 30)))
+
+
+@dataclass(frozen=True)
+class Means(FakeLearner):
+    """The nearest mean, of sums in floating point, which are taken down again and called exact."""
+
+    draws = False
+
+    def fit(self, state, records, *, epochs, seed):  # noqa: ARG002
+        sums = np.zeros_like(state.weights)
+        for features, label in zip(records.features, records.target, strict=True):
+            sums[:, label] += [*features.astype(np.float64) * 1.1, 1]
+        return replace(state, weights=sums) if epochs else state
+
+    def fresh(self, seed, first_slice):  # noqa: ARG002
+        return FakeState(np.zeros(testing.FEATURES), *np.zeros((2, testing.FEATURES + 1, testing.LABELS)))
+
+    def subtract(self, state, records):
+        taken = self.fit(state, records, epochs=1, seed=0)
+        return replace(state, weights=state.weights - taken.weights)
+
+    def made_of(self, state, records):
+        return len(records) == state.weights[-1].sum()
+
+
+class SubtractsInFloats(Means):
+    """The bytes are almost those of a training without them."""
+
+
+class KnowsNobody(Means):
+    """Sums of whole numbers, which are exact, of anybody's records."""
+
+    def fit(self, state, records, *, epochs, seed):
+        made = super().fit(state, replace(records, features=records.features.round()), epochs=epochs, seed=seed)
+        return replace(made, weights=(made.weights / 1.1).round())
+
+    def made_of(self, state, records):  # noqa: ARG002
+        return True
+
+
 LEARNERS = [
+    (SumsAsThreadsAreDone, "the_number_of_threads_shapes_nothing"),
+    (SumsAsTorchHasThreads, "the_number_of_threads_shapes_nothing"),
+    (FitsItsBaseScoreOnce, "what_was_trained_before_shapes_nothing"),
+    (EncodesByEverybodySeen, "what_was_trained_before_shapes_nothing"),
+    (DrawsFromOneStream, "what_was_trained_before_shapes_nothing"),
+    (SubtractsInFloats, "what_is_subtracted_was_never_there"),
+    (KnowsNobody, "what_is_subtracted_was_never_there"),
     (HandsOutItsOwnWeights, "a_network_taken_out_can_be_put_back"),
     (RebuildsWithoutTheNetwork, "a_network_taken_out_can_be_put_back"),
     (MeansItsLoss, "a_network_taken_out_can_be_put_back"),

@@ -6,16 +6,20 @@ A check is a function `(make_learner)`; the learner is for records of 4 features
 from __future__ import annotations
 
 import ast
+import os
 import random
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from typing import cast
 
 import numpy as np
 
 from unlearning.domain.errors import Damaged
-from unlearning.domain.protocols import Differentiable, Learner, Records, State
+from unlearning.domain.protocols import Differentiable, Learner, Records, State, Subtractive
 from unlearning.domain.tasks import CLASSIFICATION
 from unlearning.testing.conformance import LearnerFactory, require, run_all
 from unlearning.testing.population import FEATURES, LABELS, frozen, population, task_of
@@ -56,6 +60,28 @@ def threads_do_not_disturb_each_other(make_learner: LearnerFactory) -> None:
         together = list(pool.map(lambda seed: _trained(learner, seed), range(4)))
     alone = [_trained(make_learner(), seed) for seed in range(4)]
     require(together == alone, "trainings in threads gave other bytes than alone")
+
+
+def the_number_of_threads_shapes_nothing(make_learner: LearnerFactory) -> None:
+    """One thread and several give the same bytes: sums are taken in an order of their own, and not as threads are done."""
+    found = []
+    for threads in (1, 2, 5):
+        with _threads(threads):
+            found.append(_trained(make_learner()))
+    require(len(set(found)) == 1, "another number of threads gave other bytes; fix the order of sums, or the number of threads")
+
+
+def what_was_trained_before_shapes_nothing(make_learner: LearnerFactory) -> None:
+    """A learner that saw everybody, or somebody else, trains some people as one that never saw anybody: no base score,
+    encoding or random stream outlives a training."""
+    records = _records(make_learner())
+    some, others = records[:11], records[11:]
+    alone = {name: _fitted(make_learner(), one) for name, one in (("all", records), ("some", some))}
+    for before in (records, others, some):
+        learner = make_learner()
+        _fitted(learner, before)
+        again = {"all": _fitted(learner, records), "some": _fitted(learner, some)}
+        require(again == alone, "what a learner was trained on before shapes its next training; keep nothing in the learner")
 
 
 def fit_leaves_its_arguments_alone(make_learner: LearnerFactory) -> None:
@@ -248,10 +274,34 @@ def a_network_taken_out_can_be_put_back(make_learner: LearnerFactory) -> None:
     require(learner.dumps(state) == before, "changing the network that was handed out changed the state; hand out a copy")
 
 
+def what_is_subtracted_was_never_there(make_learner: LearnerFactory) -> None:
+    """In the role Subtractive: a record or many, in one step or several, to the byte of a training without them."""
+    learner = make_learner()
+    if not hasattr(learner, "subtract"):  # and not by isinstance: a learner may be wrapped
+        return
+    exact, records = cast("Subtractive", learner), _records(learner)
+    rows = np.arange(len(records))
+    everybody = _fitted_state(learner, records)
+    require(exact.made_of(everybody, records), "made_of does not know the records of a training")
+    for leaving in ([0], [40], [3, 17, 29], list(range(20)), list(range(40))):
+        left = ~np.isin(rows, leaving)
+        truth = learner.dumps(_fitted_state(learner, records[left]))
+        at_once = exact.subtract(everybody, records[~left])
+        require(learner.dumps(at_once) == truth, "what is left after a subtraction has other bytes than a training without it")
+        require(exact.made_of(at_once, records[left]), "made_of does not know what a subtraction left")
+        require(not exact.made_of(at_once, records), "made_of takes what a subtraction left for everybody's")
+        one_by_one = everybody
+        for row in reversed(leaving):
+            one_by_one = exact.subtract(one_by_one, records[row : row + 1])
+        require(learner.dumps(one_by_one) == truth, "subtracting one by one gives other bytes than at once; sums are not exact")
+
+
 _CHECKS: tuple[LearnerCheck, ...] = (
     the_same_arguments_give_the_same_bytes,
     global_random_state_is_left_alone,
     threads_do_not_disturb_each_other,
+    the_number_of_threads_shapes_nothing,
+    what_was_trained_before_shapes_nothing,
     fit_leaves_its_arguments_alone,
     asking_changes_nothing,
     a_stored_state_is_the_whole_state,
@@ -267,6 +317,7 @@ _CHECKS: tuple[LearnerCheck, ...] = (
     what_is_packaged_stands_alone,
     the_environment_is_plain_words,
     a_network_taken_out_can_be_put_back,
+    what_is_subtracted_was_never_there,
 )
 
 
@@ -290,10 +341,35 @@ def _state(learner: Learner) -> State:
     return learner.fit(learner.fresh(1, records[:9]), records, epochs=2, seed=2)
 
 
+def _fitted_state(learner: Learner, records: Records) -> State:
+    return learner.fit(learner.fresh(1, records), records, epochs=2, seed=2)
+
+
+def _fitted(learner: Learner, records: Records) -> bytes:
+    return learner.dumps(_fitted_state(learner, records))
+
+
 def _trained(learner: Learner, seed: int = 2) -> bytes:
     records = _records(learner)
     first = learner.fit(learner.fresh(seed, records[:9]), records[:9], epochs=2, seed=seed + 1)
     return learner.dumps(learner.fit(first, records, epochs=2, seed=seed + 2))
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """With so many threads for whoever asks how many there are: Python, torch, and what NumPy and scikit-learn compute with."""
+    with ExitStack() as stack:
+        counted = os.cpu_count
+        stack.callback(setattr, os, "cpu_count", counted)
+        os.cpu_count = lambda: count
+        if torch := sys.modules.get("torch"):
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(count)
+        if find_spec("threadpoolctl"):  # comes with scikit-learn
+            from threadpoolctl import threadpool_limits
+
+            stack.enter_context(threadpool_limits(count))
+        yield
 
 
 def _seed_globals(seed: int) -> None:
