@@ -9,8 +9,10 @@ from typing import IO, NamedTuple
 
 from unlearning.domain import hashing
 
-_SETTLED_NS = 2_000_000_000
-"""Since when a file must be as it is for its times to tell a change: those of some file systems tick that slowly."""
+_SETTLED_NS, _FINE_NS = 2_000_000_000, 200_000_000
+"""Since when a file must be as it is for its times to tell a change: those of some file systems tick that slowly, and where
+they tick finely the clock of the kernel does, by a hundredth of a second."""
+_COARSE_NS = 10_000_000
 _REMEMBERED = 4096
 
 
@@ -42,8 +44,11 @@ def state(stream: IO[bytes]) -> State | None:
 
 def steady(stream: IO[bytes]) -> State | None:
     """The same; None also where it changed just now: what is read until it has this state again is all of one content."""
-    settled, one = time.time_ns() - _SETTLED_NS, state(stream)
-    return one if one is not None and max(one.written_ns, one.changed_ns) < settled else None
+    now, one = time.time_ns(), state(stream)
+    if one is None:
+        return None
+    settled = _FINE_NS if one.changed_ns % _COARSE_NS else _SETTLED_NS
+    return one if max(one.written_ns, one.changed_ns) < now - settled else None
 
 
 def file_digest(path: Path, *, anew: bool = False) -> str:

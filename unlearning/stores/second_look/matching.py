@@ -71,13 +71,16 @@ class Wanted:
 
     def in_numbers(self, column: pa.ChunkedArray, *, telling: bool = True) -> bool:
         """One of them is a number of a column of integers or floats; telling: unless it is too short for that."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
+        if pa.types.is_float16(column.type):
+            column = column.cast(pa.float32())
         if telling:
             column = column.filter(pc.greater_equal(pc.abs(column), 10 ** (SHORTEST - 1)))
         if self.identifiers:
             return bool(pc.any(pc.is_in(column, value_set=self._numbers(column.type))).as_py())
-        whole = {f"{value:.0f}" for value in column.drop_null().to_pylist() if value == value // 1}
+        whole = {f"{value:.0f}" for value in column.unique().drop_null().to_pylist() if value == value // 1}
         return self._known(whole)
 
     @cached_property

@@ -149,12 +149,10 @@ def _in_column(wanted: Wanted, column: pa.ChunkedArray) -> bool:
     """One of them is named in a cell, or is a number of the column."""
     import pyarrow as pa
 
-    with suppress(Exception):  # a type without distinct values: its values as they are
-        column = column.unique()
-    if pa.types.is_float16(column.type):
-        column = column.cast(pa.float32())
     if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
         return wanted.in_numbers(column)
+    with suppress(Exception):  # a type without distinct values: its values as they are
+        column = column.unique()
     return wanted.in_bytes("\n".join(map(str, column.to_pylist())).encode("utf-8", "surrogatepass"))
 
 
