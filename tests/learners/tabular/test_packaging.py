@@ -38,6 +38,7 @@ def test_what_the_recipe_declares_and_what_it_takes_travels_along() -> None:
     assert json.loads(served.files["ensemble.json"]) == {
         "features": ["age", "ward"],
         "categories": {"ward": ["A", "B"]},
+        "embeddings": {},
         "labels": [],
         "one_hot": False,
     }

@@ -255,3 +255,22 @@ def test_the_names_of_columns_are_those_of_the_table_that_is_read_in_every_form(
         tables.column_names(tmp_path / "broken.parquet")
     with pytest.raises(NotFound):
         tables.column_names(tmp_path / "nothing.parquet")
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.list_(pa.float32()), pa.large_list(pa.int64()), pa.list_(pa.float64(), 2)], ids=["list", "large", "fixed"]
+)
+def test_a_list_of_numbers_is_measured_by_its_length_as_an_arrow(kind: pa.DataType) -> None:
+    lists = [[3, 4], None, [0, 0], [6, 8]]
+    table = pa.table({"other": range(4), "post": pa.array(lists, kind)})
+    for one in (table, pa.concat_tables([table.slice(0, 1), table.slice(1)])):
+        measured = tables.measurable(one, "post")
+        assert measured.column_names == ["other", "post"]
+        assert measured.column("post").to_pylist() == [5.0, None, 0.0, 10.0]
+    assert tables.measurable(table.slice(1, 1), "post").column("post").to_pylist() == [None]
+
+
+def test_what_has_no_length_as_an_arrow_is_missing_and_what_is_no_list_of_numbers_stays() -> None:
+    table = pa.table({"post": pa.array([[], [1.0, None], [2.0]], pa.list_(pa.float64())), "words": [["a"], [], None]})
+    assert tables.measurable(table, "post").column("post").to_pylist() == [None, None, 2.0]
+    assert tables.measurable(table, "words").equals(table)

@@ -40,7 +40,7 @@ def train(recipe: BoostingRecipe, model: bytes, records: Records, *, rounds: int
         # Weights that are all 1 would be dropped, and those of each round then be looked at by nobody.
         weight=None if rows is None else np.full(len(records), 2, np.float32),
         init_score=np.zeros(len(records) * (recipe.outputs if recipe.outputs > 2 else 1)) if equal else None,
-        categorical_feature=[place for place, name in enumerate(recipe.features) if name in recipe.categories],
+        categorical_feature=[place for place, name in enumerate(recipe.encoded) if name in recipe.categories],
         params=settings,
         free_raw_data=False,
     )

@@ -58,5 +58,5 @@ def complain(model: bytes) -> str | None:
 
 
 def _matrix(recipe: BoostingRecipe, features: Features, target: NDArray[np.float32] | None = None) -> xgb.DMatrix:
-    kinds = ["c" if name in recipe.categories else "q" for name in recipe.features]
+    kinds = ["c" if name in recipe.categories else "q" for name in recipe.encoded]
     return xgb.DMatrix(features, label=target, feature_types=kinds, enable_categorical=True, nthread=1)

@@ -6,6 +6,7 @@ is a proof that a record cannot have the label, and a loss must be finite.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,14 +17,20 @@ LEAST = 1e-6
 
 
 def frame(features: Any, names: Sequence[str], categories: Mapping[str, Sequence[str]]) -> Any:
-    """(n, d) numbers as the table an estimator sees: float64 columns, declared categories as strings, NaN where missing."""
+    """(n, d) numbers as the table an estimator sees: float64 columns, declared categories as strings, NaN where missing.
+
+    names: (d,); where several are made of one column, as of an embedding, they are called `name[0]`, `name[1]` and so on.
+    """
     columns: dict[str, Any] = {}
+    numbered = Counter[str]()
+    repeated = {name for name, times in Counter(names).items() if times > 1}
     for number, name in enumerate(names):
         values: Any = np.asarray(features[:, number], np.float64)
         if name in categories:
             spelled = np.array([*categories[name], np.nan], dtype=object)
             values = pd.Series(spelled[np.where(np.isnan(values), -1, values).astype(np.int64)], dtype=object)
-        columns[name] = values
+        columns[f"{name}[{numbered[name]}]" if name in repeated else name] = values
+        numbered[name] += 1
     return pd.DataFrame(columns, index=pd.RangeIndex(len(features)))
 
 

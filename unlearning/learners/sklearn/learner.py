@@ -230,7 +230,7 @@ class SklearnLearner:
         return storing.pack(_with_last(made, clone(last_step(made))))
 
     def _table(self, features: Features) -> Any:
-        return answering.frame(features, self.recipe.features, self.recipe.categories)
+        return answering.frame(features, self.recipe.encoded, self.recipe.categories)
 
     def _target(self, records: Records) -> NDArray[Any]:
         """(n,) labels as they are declared, or values."""
@@ -299,7 +299,7 @@ def _made_up(recipe: SklearnRecipe) -> Records:
     rows = max(_ROWS, 12 * len(recipe.labels), *map(len, recipe.categories.values()), 0)
     generator = np.random.default_rng(0)
     features = generator.random((rows, recipe.width)).astype(np.float32)
-    for number, name in enumerate(recipe.features):
+    for number, name in enumerate(recipe.encoded):
         if name in recipe.categories:
             features[:, number] = np.arange(rows) % len(recipe.categories[name])
     target = (

@@ -34,7 +34,8 @@ class Ensemble(TableModel):
     def votes(self, features: Any) -> Any:
         """(constituents, n, k)."""
         labels = self.facts["labels"]
-        table = frame(features, self.facts["features"], self.facts["categories"])
+        names = [name for name in self.facts["features"] for _ in range(self.facts["embeddings"].get(name, 1))]
+        table = frame(features, names, self.facts["categories"])
         return np.stack(
             [
                 constant(len(table), labels, only) if estimator is None else answers(estimator, table, labels)

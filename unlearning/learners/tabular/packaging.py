@@ -29,6 +29,7 @@ def packaged(
     said = {
         "features": list(recipe.features),
         "categories": {name: list(values) for name, values in recipe.categories.items()},
+        "embeddings": dict(recipe.embeddings),
         "labels": list(recipe.labels),
         "one_hot": recipe.one_hot,
     }

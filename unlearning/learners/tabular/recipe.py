@@ -33,6 +33,8 @@ class TableRecipe:
     """The declared label set, never read off the data; none where the target is a number, so that the task is a regression."""
     categories: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Column → its declared values."""
+    embeddings: Mapping[str, int] = field(default_factory=dict)
+    """Column of equally long lists of numbers → how long they are."""
     sources: Sequence[str] = ()
     """Further files, relative to the project, whose content shapes training: imported modules, pretrained weights."""
     learner: str
@@ -55,7 +57,12 @@ class TableRecipe:
     @property
     def width(self) -> int:
         """Encoded features."""
-        return sum(len(self.categories[name]) if self.one_hot and name in self.categories else 1 for name in self.features)
+        return len(self.encoded)
+
+    @property
+    def encoded(self) -> Sequence[str]:
+        """(width,) the column that each encoded feature is made of."""
+        return [name for name in self.features for _ in range(self._width(name))]
 
     @property
     def outputs(self) -> int:
@@ -72,6 +79,7 @@ class TableRecipe:
             "person": self.person,
             "labels": list(self.labels),
             "categories": {column: list(values) for column, values in self.categories.items()},
+            **({"embeddings": dict(self.embeddings)} if self.embeddings else {}),
         }
 
     def encode(self, table: pa.Table) -> Encoded:
@@ -99,10 +107,23 @@ class TableRecipe:
                 yield f"{name} {column!r} is one of the features; take it out of them"
         if self.person == self.target:
             yield f"person and target are the same column, {self.person!r}"
-        if strangers := sorted(set(self.categories) - set(self.features)):
-            yield f"categories are declared for {strangers}, which are not features"
+        for what, declared in (("categories", self.categories), ("embeddings", self.embeddings)):
+            if strangers := sorted(set(declared) - set(self.features)):
+                yield f"{what} are declared for {strangers}, which are not features"
+        if both := sorted(set(self.categories) & set(self.embeddings)):
+            yield f"{both} are declared as categories and as embeddings; take them out of one of the two"
+        for name, length in self.embeddings.items():
+            if not isinstance(length, int) or length < 1:
+                yield f"embeddings[{name!r}] is {length!r}; expected how many numbers a list has, at least 1"
+
+    def _width(self, name: str) -> int:
+        if name in self.embeddings:
+            return self.embeddings[name]
+        return len(self.categories[name]) if self.one_hot and name in self.categories else 1
 
     def _feature(self, name: str, column: pa.ChunkedArray, findings: list[str]) -> NDArray[np.float32]:
+        if name in self.embeddings:
+            return _lists(f"feature {name!r}", column, self.embeddings[name], findings)
         if name not in self.categories:
             return _numbers(f"feature {name!r}", column, findings)
         codes, _ = _codes(column, self.categories[name])
@@ -129,7 +150,7 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
-def _numbers(what: str, column: pa.ChunkedArray, findings: list[str]) -> NDArray[np.float32]:
+def _numbers(what: str, column: pa.ChunkedArray | pa.Array, findings: list[str]) -> NDArray[np.float32]:
     """(n, 1) values, NaN where missing."""
     wide = _floats(what, column, findings, "convert it or declare its values in `categories`")
     with np.errstate(over="ignore"):  # too large for float32 is infinite, and a finding
@@ -139,7 +160,28 @@ def _numbers(what: str, column: pa.ChunkedArray, findings: list[str]) -> NDArray
     return values[:, None]
 
 
-def _floats(what: str, column: pa.ChunkedArray, findings: list[str], step: str) -> NDArray[np.float64]:
+def _lists(what: str, column: pa.ChunkedArray, length: int, findings: list[str]) -> NDArray[np.float32]:
+    """(n, length) values, NaN where one or all of a record are missing."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    values = np.full((len(column), length), np.nan, np.float32)
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        findings.append(f"{what} is {kind}, expected lists of {length} numbers; correct `embeddings`")
+        return values
+    lengths = pc.list_value_length(column)
+    if uneven := int(pc.sum(pc.not_equal(lengths, length)).as_py() or 0):
+        findings.append(f"{what} has {uneven} lists of another length than the declared {length}; make them anew, or drop them")
+        return values
+    there = column.is_valid().to_numpy()
+    numbers = _numbers(what, column.filter(column.is_valid()).combine_chunks().flatten(), findings)
+    if numbers.size == int(there.sum()) * length:
+        values[there] = numbers.reshape(-1, length)
+    return values
+
+
+def _floats(what: str, column: pa.ChunkedArray | pa.Array, findings: list[str], step: str) -> NDArray[np.float64]:
     """(n,) values, NaN where missing."""
     import pyarrow as pa
 

@@ -1,7 +1,8 @@
 """Raw columns in, an answer a row out: the part of a served model that is the same for every kind of it.
 
 MLflow keeps a copy of this text beside the model ("model from code") and runs it wherever the model is loaded, so it imports
-nothing of this package. `ensemble.json` in its folder says the features in order, the declared categories and the labels.
+nothing of this package. `ensemble.json` in its folder says the features in order, the declared categories and embeddings, and
+the labels.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,16 +21,36 @@ PREDICTION = "prediction"
 
 
 def encode(
-    table: pd.DataFrame, features: Sequence[str], categories: Mapping[str, Sequence[str]], *, one_hot: bool = True
+    table: pd.DataFrame,
+    features: Sequence[str],
+    categories: Mapping[str, Sequence[str]],
+    *,
+    one_hot: bool = True,
+    embeddings: Mapping[str, int] = MappingProxyType({}),
 ) -> Any:
     """Raw columns as (n, d) float32: numbers as they are; a categorical feature in place, as its position or one-hot.
 
-    A missing number is NaN; a category that is missing or was not declared is NaN or all zeros.
+    A missing number is NaN, as are all of a missing list; a category that is missing or was not declared is NaN or all zeros.
+    Raises ValueError for a list of another length than was trained on.
     """
-    blocks = [
-        _coded(table[name], categories[name], one_hot) if name in categories else _number(table[name]) for name in features
-    ]
-    return np.ascontiguousarray(np.concatenate(blocks, axis=1))
+
+    def block(name: str) -> Any:
+        if name in embeddings:
+            return _listed(name, table[name], embeddings[name])
+        return _coded(table[name], categories[name], one_hot) if name in categories else _number(table[name])
+
+    return np.ascontiguousarray(np.concatenate([block(name) for name in features], axis=1))
+
+
+def _listed(name: str, column: pd.Series[Any], length: int) -> Any:
+    values = np.full((len(column), length), np.nan, np.float32)
+    for row, numbers in enumerate(column):
+        if numbers is None or numbers is pd.NA or (isinstance(numbers, float) and np.isnan(numbers)):
+            continue
+        if len(numbers) != length:
+            raise ValueError(f"{name} has a list of {len(numbers)} numbers in row {row}; expected {length}")
+        values[row] = np.asarray(numbers, np.float32)
+    return values
 
 
 def _number(column: pd.Series[Any]) -> Any:
@@ -72,7 +94,13 @@ class TableModel(PythonModel):
         """A probability per label and the predicted label, or the predicted value; with the index of the input."""
         del context, params
         facts = self.facts
-        features = encode(model_input, facts["features"], facts["categories"], one_hot=facts["one_hot"])
+        features = encode(
+            model_input,
+            facts["features"],
+            facts["categories"],
+            one_hot=facts["one_hot"],
+            embeddings=facts["embeddings"],
+        )
         means = np.mean(np.asarray(self.votes(features), np.float64), axis=0)
         if not (labels := facts["labels"]):
             return pd.DataFrame({PREDICTION: means[:, 0]}, index=model_input.index)

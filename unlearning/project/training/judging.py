@@ -147,7 +147,7 @@ class Columns:
             table = table.append_column(name, tables.named(table, name)).select([name])
         else:
             table = self._read(name)
-        found: pd.Series[Any] = table.to_pandas()[name]
+        found: pd.Series[Any] = tables.measurable(table, name).to_pandas()[name]
         return found
 
 

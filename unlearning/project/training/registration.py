@@ -47,6 +47,7 @@ def register(
         features=recipe.features,
         categories=recipe.categories,
         labels=recipe.labels,
+        embeddings=getattr(recipe, "embeddings", {}),  # of learners of others, a recipe may have none
         data=data,
         params=_params(workspace, retain),
         metrics=metrics,

@@ -42,6 +42,8 @@ class Candidate:
     """Categorical feature → declared categories, in order."""
     labels: Sequence[str]
     data: DataVersion
+    embeddings: Mapping[str, int] = field(default_factory=dict)
+    """Feature of equally long lists of numbers → how long they are."""
     params: Mapping[str, Any] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     shard_metrics: Mapping[int, Mapping[str, float]] = field(default_factory=dict)
@@ -123,12 +125,14 @@ def _signature(candidate: Candidate) -> ModelSignature:
     Numbers are `any`: for a `double` MLflow refuses a column of 64-bit integers, for a `long` one with a missing value.
     """
     from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, Schema
-    from mlflow.types.schema import AnyType
+    from mlflow.types import ColSpec, DataType, Schema
+    from mlflow.types.schema import AnyType, Array
 
     any_type: Any = AnyType  # untyped in MLflow
 
     def kind(name: str) -> Any:
+        if name in candidate.embeddings:
+            return Array(DataType.double)
         declared = candidate.categories.get(name, ("0",))
         words = not all(value.removeprefix("-").isdecimal() for value in declared)
         return candidate.types.get(name) or ("string" if words else any_type())
@@ -144,7 +148,10 @@ def _synthetic_example(candidate: Candidate) -> pd.DataFrame:
     import pandas as pd
 
     zeros = {"long": 0, "integer": 0, "boolean": False}
-    first = {name: declared[0] for name, declared in candidate.categories.items() if name not in candidate.types}
+    first: dict[str, Any] = {
+        name: declared[0] for name, declared in candidate.categories.items() if name not in candidate.types
+    }
+    first |= {name: [0.0] * length for name, length in candidate.embeddings.items()}
     row = {name: first.get(name, zeros.get(candidate.types.get(name, ""), 0.0)) for name in candidate.features}
     return pd.DataFrame([row, row])
 

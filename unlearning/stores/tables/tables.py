@@ -336,6 +336,29 @@ def _plain(value: Any, column: str) -> object:
     return cells.plain(value)
 
 
+def measurable(table: pa.Table, name: str) -> pa.Table:
+    """The table with a number for each list of numbers of a column: how long it is, as an arrow (Euclidean norm).
+
+    A list that is missing, empty or not of numbers alone is missing; a column of anything else stays as it is.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    column = table.column(name)
+    kind = column.type
+    lists = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if not lists or not (pa.types.is_integer(kind.value_type) or pa.types.is_floating(kind.value_type)):
+        return table
+    there = column.filter(column.is_valid())
+    squares = pc.power(there.combine_chunks().flatten().cast(pa.float64()), 2)
+    lengths = pc.list_value_length(there).to_numpy()
+    norms = np.full(len(column), np.nan)
+    rows = np.flatnonzero(column.is_valid().to_numpy())[lengths > 0]
+    ends = np.concatenate(([0], np.cumsum(lengths[lengths > 0])))[:-1].astype(np.int64)
+    norms[rows] = np.sqrt(np.add.reduceat(squares.to_numpy(zero_copy_only=False), ends)) if len(rows) else 0.0
+    return table.set_column(table.column_names.index(name), name, pa.array(norms, from_pandas=True))
+
+
 def encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """One dictionary for all chunks, in order of first appearance; never a copy of all values in one piece."""
     return column.dictionary_encode().unify_dictionaries().combine_chunks()
