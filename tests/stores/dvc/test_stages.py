@@ -53,6 +53,14 @@ def test_the_workflow_says_which_stage_reads_from_which_and_what_each_makes(proj
     )
 
 
+def test_what_a_stage_says_it_depends_on_is_told_before_it_ever_ran(project: Path) -> None:
+    with (project / "dvc.yaml").open("a") as stream:
+        stream.write("  never:\n    cmd: python never.py\n    deps: [never.py, elsewhere]\n")
+    found = stages.declared(DvcData(project))
+    assert sorted(found["never"]) == ["elsewhere", "never.py"]
+    assert set(found) >= {"never"}
+
+
 def test_what_a_stage_read_is_what_dvc_recorded_and_not_what_lies_there_now(project: Path) -> None:
     data = DvcData(project)
     then = current(data).object

@@ -58,7 +58,7 @@ def init(
     """
     from unlearning.domain.codec import write
     from unlearning.domain.errors import WrongUse
-    from unlearning.entrypoints.scaffold import asking, scaffold
+    from unlearning.entrypoints.scaffold import asking, found, scaffold
     from unlearning.project import guards
     from unlearning.stores import keys
     from unlearning.stores.dvc.repository import DvcData
@@ -72,6 +72,9 @@ def init(
         )
     root = root.resolve()
     guards.before_init(root, os.environ)
+    looked = found.look(DvcData(root), os.environ) if scaffold.section(root) is None else found.Looked()
+    if not as_json:
+        click.echo("\n".join([*looked.lines, ""]), nl=False)  # before anything is asked
     ask = _on_terminal if not as_json and sys.stdin.isatty() and sys.stdout.isatty() else asking.nobody
     named, asked = (None, None) if adopt_only else asking.answered(DvcData(root), said, ask)
     done = [
@@ -84,6 +87,8 @@ def init(
     todo = proposals.of_new_project(DvcData(root))
     steps = scaffold.next_steps(root)
     document = {
+        "found": write(looked.models),
+        "unseen": looked.unseen,
         "files": [{"path": one.path, "result": one.action, "note": one.note} for one in done],
         "proposed": write(asked),
         "to_change": [

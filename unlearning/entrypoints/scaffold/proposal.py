@@ -60,9 +60,7 @@ class Proposal:
     @property
     def shards(self) -> int:
         """So many that each constituent has people enough, and no more than the default."""
-        if self.learner in recipe_texts.WITHOUT_SHARDS:
-            return 1
-        return max(1, min(8, self.people // _PEOPLE_A_SHARD))
+        return 1 if self.learner in recipe_texts.WITHOUT_SHARDS else shards(self.people)
 
     @property
     def lines(self) -> list[str]:
@@ -75,6 +73,11 @@ class Proposal:
             f"from      {', '.join(self.features)}",
             *([f"not from  {', '.join(f'{name} ({why})' for name, why in self.left_out.items())}"] if self.left_out else []),
         ]
+
+
+def shards(people: int) -> int:
+    """So many that each has people enough, and no more than the default."""
+    return max(1, min(8, people // _PEOPLE_A_SHARD))
 
 
 def candidates(data: DvcData) -> tuple[list[str], list[str]]:

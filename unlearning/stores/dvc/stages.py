@@ -53,6 +53,16 @@ def workflow(data: DvcData) -> tuple[dict[str, frozenset[str]], dict[str, str]]:
         return reads, {_path(data, out): name for one, name in named.items() for out in one.outs}
 
 
+def declared(data: DvcData) -> dict[str, list[str]]:
+    """Stage → the paths that it says it depends on, whether it ever ran or not."""
+    with data.indexed() as repo:
+        return {
+            data.stage_name(one): [_path(data, dep) for dep in one.deps if is_local(dep)]
+            for one in repo.index.stages
+            if one.cmd
+        }
+
+
 def read_by(data: DvcData, stage: str) -> list[Tracked]:
     """What a stage read when it last ran, as DVC recorded it."""
     with data.indexed() as repo:

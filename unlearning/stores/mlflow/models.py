@@ -240,6 +240,12 @@ class MlflowModels:
         with self._client() as client, self._missing(f"run {run_id}"):
             return {name: float(value) for name, value in client.get_run(run_id).data.metrics.items()}
 
+    def seconds(self, run_id: str) -> float | None:
+        """How long a run took; None for one that is gone or has not ended."""
+        with self._client() as client:
+            ended = [one.info for one in runs(client, [run_id]) if one.info.end_time]
+            return (ended[0].end_time - ended[0].start_time) / 1000 if ended else None
+
     def artifacts(self, run_id: str) -> list[str]:
         """The paths of every file that a run logged, relative to its folder; empty for one that is gone."""
         with self._client() as client:

@@ -1,0 +1,172 @@
+"""What a repository trains and registers before `unlearn init`, and what looking after each of its models would take.
+
+Nothing is run and nothing is opened but what MLflow and DVC say, the code that stages name, and the tables that they read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from unlearning.domain.environ import MLFLOW_TRACKING_URI
+from unlearning.domain.errors import UnlearningError
+from unlearning.entrypoints.scaffold import proposal
+from unlearning.erasure.report import counted, duration
+from unlearning.stores.dvc.stages import declared
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    from unlearning.stores.dvc.repository import DvcData
+    from unlearning.stores.mlflow.models import MlflowModels, Registered
+
+_SLICES = 4
+"""What `params.yaml` begins with."""
+_LEARNERS = {"sklearn": "sklearn", "xgboost": "boosting", "lightgbm": "boosting", "catboost": "boosting", "pytorch": "torch"}
+"""MLflow's flavour → who can train such a model here."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to look after a model."""
+
+    way: Literal["own recipe", "adoption"]
+    commands: Sequence[str]
+    next_request: str
+    """What a request costs then, in words."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """One registered model."""
+
+    model: str
+    version: int
+    """The newest."""
+    aliases: Mapping[str, int]
+    flavours: Sequence[str]
+    stages: Sequence[str]
+    """DVC stages whose code names the model."""
+    table: str | None
+    """The tracked table that such a stage reads; the first, where there are several."""
+    seconds: float | None
+    """How long the run of the newest version took."""
+    ways: Sequence[Way]
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """For people."""
+        pointing = "".join(f", @{alias}" for alias in self.aliases)
+        made = f"; made by the stage {self.stages[0]}" if self.stages else "; no DVC stage names it"
+        read = f" from {self.table}" if self.table else ""
+        took = f" in {duration(self.seconds)}" if self.seconds is not None else ""
+        flavours = ", ".join(self.flavours) or "of no known flavour"
+        yield f"found     {self.model}/{self.version} ({flavours}){pointing}{made}{read}{took}"
+        for one in self.ways:
+            yield f"          {one.way}: {one.next_request}"
+            yield from (f"            {command}" for command in one.commands)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What was found, or why nobody could look."""
+
+    models: Sequence[Found] = ()
+    unseen: str | None = None
+
+    @property
+    def lines(self) -> Iterator[str]:
+        """For people, before anything else that `unlearn init` says."""
+        if self.unseen:
+            yield f"what is registered already was not looked at: {self.unseen}"
+        if self.models:
+            yield f"{counted(len(self.models), 'model')} registered already; what looking after each takes:"
+        for one in self.models:
+            yield from one.lines
+
+
+def look(data: DvcData, environ: Mapping[str, str]) -> Looked:
+    """Every registered model, at the address that the environment names or in the repository; none where neither is."""
+    from unlearning.stores.mlflow.models import MlflowModels
+
+    uri = environ.get(MLFLOW_TRACKING_URI)
+    if uri is None and not (data.root / "mlflow.db").exists():
+        return Looked()
+    try:
+        return Looked(models_of(data, MlflowModels(uri, "unlearning", data.root)))
+    except UnlearningError as error:
+        return Looked(unseen=str(error))
+
+
+def models_of(data: DvcData, models: MlflowModels) -> list[Found]:
+    """Every registered model, by name. Raises Unavailable when the registry does not answer."""
+    aliases = models.every_alias()
+    newest: dict[str, Registered] = {}
+    for one in models.every_version():
+        if one.model.name not in newest or one.model.version > newest[one.model.name].model.version:
+            newest[one.model.name] = one
+    stages = declared(data)
+    return [_found(data, models, one, aliases.get(name, {}), stages) for name, one in sorted(newest.items())]
+
+
+def _found(
+    data: DvcData, models: MlflowModels, newest: Registered, aliases: Mapping[str, int], stages: Mapping[str, Sequence[str]]
+) -> Found:
+    name = newest.model.name
+    flavours = tuple(one for one in _flavours(models, newest) if one != "python_function")
+    made = [one for one, deps in stages.items() if _names(data, deps, name)]
+    tracked = data.outputs()
+    read = [path for one in made for path in stages[one] if path in tracked and (data.root / path).exists()]
+    person, people = _people(data, read[0]) if read else (None, 0)
+    seconds = models.seconds(newest.run_id) if newest.run_id else None
+    table = read[0] if read else None
+    stage = made[0] if made else None
+    ways = [
+        *(_own(name, learner, table, people) for learner in sorted({_LEARNERS[one] for one in flavours if one in _LEARNERS})),
+        _adoption(f"{name}/{newest.model.version}", table, person, stage, seconds),
+    ]
+    return Found(name, newest.model.version, dict(aliases), flavours, made, table, seconds, ways)
+
+
+def _own(model: str, learner: str, table: str | None, people: int) -> Way:
+    shards = proposal.shards(people)
+    share = (_SLICES + 1) / (2 * _SLICES * shards)
+    of = f"1 of {shards} shards" if shards > 1 else "the model"
+    said = f"a request trains {of} again from the person's slice on, about {share:.0%} of a training"
+    command = f"unlearn init --model {model} --recipe {learner} --table {table or 'PATH'} --target COLUMN"
+    return Way("own recipe", (command,), said)
+
+
+def _adoption(version: str, table: str | None, person: str | None, stage: str | None, seconds: float | None) -> Way:
+    command = f"unlearn adopt {version} --data {table or 'PATH'} --subject-column {person or 'COLUMN'}"
+    took = f", {duration(seconds)} the last time" if seconds is not None else ""
+    if stage is None:
+        said = "a request runs your stage again, all of a training; write one, or every erasure lists the model as left"
+        return Way("adoption", ("unlearn init --adopt-only", f"{command} --stage STAGE"), said)
+    said = f"a request runs the stage {stage} again, all of a training{took}"
+    return Way("adoption", ("unlearn init --adopt-only", f"{command} --stage {stage}"), said)
+
+
+def _flavours(models: MlflowModels, version: Registered) -> Sequence[str]:
+    try:
+        return models.flavours(version.model)
+    except UnlearningError:  # its files are gone, or its store does not answer: then nobody can say
+        return ()
+
+
+def _names(data: DvcData, deps: Sequence[str], model: str) -> bool:
+    """The code that a stage depends on says the model's name."""
+    code = [data.root / path for path in deps if path.endswith(".py")]
+    texts = [file.read_text("utf-8", "replace") for file in code if file.is_file()]
+    return any(f"{quote}{model}{quote}" in text for text in texts for quote in "'\"")
+
+
+def _people(data: DvcData, path: str) -> tuple[str | None, int]:
+    """Which column seems to name people, and how many."""
+    try:
+        table = proposal.look_at(data, path)
+        if table.person is None:
+            return None, 0
+        return table.person, len(tables.people(tables.read(table.file, person=table.person, named=path), table.person).values)
+    except UnlearningError:  # no table that can be read: whoever looks after the model says what it is
+        return None, 0
