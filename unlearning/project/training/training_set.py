@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unlearning.domain.chain import Chain
+from unlearning.domain.errors import RecipeError
 from unlearning.domain.partition import Places, chain, partition
 from unlearning.domain.protocols import Recipe, Records
 from unlearning.project.people import people_in
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 
     from unlearning.project.workspace import Workspace
     from unlearning.stores.rolls import Roll
+
+
+_ALONE = 16
+"""Rows that are encoded once more by themselves."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,27 @@ def training_set(
     )
 
 
+def _check_alone(recipe: Recipe, table: pa.Table, everybody: Records) -> None:
+    """Raises RecipeError where a few rows by themselves are encoded otherwise than among all.
+
+    Then something of everybody, whoever leaves included, is in everybody's records, and no chain of keys would tell.
+    """
+    some = np.unique(np.linspace(0, len(table) - 1, _ALONE).astype(np.int64)) if len(table) else np.zeros(0, np.int64)
+    for rows in (some[::-1], *some[:, None]):  # one by one too: few rows may show all there is to learn from many
+        alone = recipe.encode(table.take(rows)).records
+        for name, values in alone.arrays.items():
+            if not np.array_equal(values, everybody.arrays[name][rows], equal_nan=values.dtype.kind == "f"):
+                raise RecipeError(
+                    f"the recipe's encode gives {name} of a record that depend on the other records, so that everybody is in "
+                    "everybody's; declare what it looks up, or fit it inside the learner, which sees one shard"
+                )
+
+
 def encoded(recipe: Recipe, table: pa.Table, people: Roll, keep: NDArray[np.bool_]) -> tuple[Records, Places]:
     """The records of these rows of a table, and whose each is: one a row or, where the recipe gathers them, one a person."""
-    records, codes = recipe.encode(table).records[keep], people.codes[keep]
+    everybody = recipe.encode(table).records
+    _check_alone(recipe, table, everybody)
+    records, codes = everybody[keep], people.codes[keep]
     gathered = getattr(recipe, "gathered", None)
     if gathered is None:
         return records, people.where[codes]
