@@ -55,8 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(QUIET | homes | {"PATH": path})
     for name in FOREIGN:
         os.environ.pop(name, None)
-    # With torch, MLflow and Great Expectations in memory, Python's own thresholds make a fifth of the run one of counting.
-    gc.set_threshold(50_000, 50, 50)
+    # With torch, MLflow and Great Expectations in memory, Python's own threshold makes a fifth of the run one of looking for garbage.
+    gc.set_threshold(50_000)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -137,8 +137,6 @@ def tools() -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "module 'sre_.*' is deprecated", DeprecationWarning)
         import great_expectations.expectations  # noqa: F401
-    gc.collect()
-    gc.freeze()  # what was imported is there to stay
 
 
 @pytest.fixture(scope="session")
