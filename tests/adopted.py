@@ -1,4 +1,8 @@
-"""Somebody else's models beside a small project: ordinary scikit-learn and PyTorch scripts in DVC stages of their own."""
+"""Somebody else's models beside a small project: ordinary scikit-learn and PyTorch scripts in DVC stages of their own.
+
+They log pickles, because importing what writes MLflow's own format for scikit-learn takes longer than all the rest;
+`as_mlflow_does` is a script with that one.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from tests.small_project import Project, patient
@@ -29,7 +34,9 @@ mlflow.set_experiment("theirs")
 with mlflow.start_run():
     model = LogisticRegression().fit(table[["visits", "spent"]], table["left"])
     mlflow.log_metric("accuracy", model.score(table[["visits", "spent"]], table["left"]))
-    mlflow.sklearn.log_model(model, name="model", registered_model_name="churn", pip_requirements=["scikit-learn"])
+    mlflow.sklearn.log_model(
+        model, name="model", registered_model_name="churn", serialization_format="cloudpickle", pip_requirements=[]
+    )
 """
 
 TORCH = """
@@ -54,25 +61,60 @@ with mlflow.start_run():
 """
 
 
+def engineers(root: Path) -> Project:
+    """A platform engineer's repository: a table, a stage that cleans it, one that trains on it and registers `churn`."""
+    from unlearning.entrypoints.cli import main
+    from unlearning.stores.dvc import repository
+
+    repository.create(root, remote=".dvc-remote")
+    config = root / ".dvc/config"
+    config.write_text(config.read_text().replace(str((root / ".dvc-remote").resolve()), "../.dvc-remote"))
+    (root / "data").mkdir()
+    (root / "dvc.yaml").write_text("stages: {}\n")
+    (root / ".gitignore").write_text("/.dvc-remote/\n")
+    project = Project(root)
+    done = CliRunner().invoke(main, ["init", "--adopt-only", "--root", str(root)])
+    assert done.exit_code == 0, done.output
+    project.configure({"versioning": {"commit": True, "push": True}})
+    _clean(project)
+    (root / "churn.py").write_text(SKLEARN)
+    stage(project, "churn", [CHURN])
+    reproduce(project, "churn")
+    project.workspace.data.git.commit("A churn model", ["."])
+    project.workspace.data.push([RAW, CHURN])
+    alias(project, "churn")
+    return project
+
+
 def add(project: Project) -> Project:
     """Two models, trained by their stages and registered; `churn` serves behind @live."""
     root = project.root
-    table = [f"{patient(number)},{number % 7},{number * 1.5:.2f},{number % 2}" for number in range(CUSTOMERS)]
-    (root / RAW).write_text("\n".join(["customer,visits,spent,left", *table]) + "\n")
-    for name, script in (("clean", CLEAN), ("churn", SKLEARN), ("value", TORCH)):
+    _clean(project)
+    for name, script in (("churn", SKLEARN), ("value", TORCH)):
         (root / f"{name}.py").write_text(script)
-    project.workspace.data.add([RAW])
-    stage(project, "clean", [RAW], outs=[CHURN])
-    stage(project, "churn", [CHURN])
-    stage(project, "value", [CHURN])
+        stage(project, name, [CHURN])
     project.workspace.data.git.commit("Two more models", ["."])
     reproduce(project, "churn", "value")
     project.workspace.data.git.commit("Train them", ["."])
     project.workspace.data.push([RAW, CHURN])
-    with project.workspace.models.client() as client:
-        client.set_registered_model_alias("churn", "live", "1")
-        client.set_registered_model_alias("value", "live", "1")
+    alias(project, "churn", "value")
     return project
+
+
+def _clean(project: Project) -> None:
+    """A table of customers, and a stage behind it."""
+    table = [f"{patient(number)},{number % 7},{number * 1.5:.2f},{number % 2}" for number in range(CUSTOMERS)]
+    (project.root / RAW).write_text("\n".join(["customer,visits,spent,left", *table]) + "\n")
+    (project.root / "clean.py").write_text(CLEAN)
+    project.workspace.data.add([RAW])
+    stage(project, "clean", [RAW], outs=[CHURN])
+
+
+def alias(project: Project, *models: str) -> None:
+    """@live, on the first version of each."""
+    with project.workspace.models.client() as client:
+        for name in models:
+            client.set_registered_model_alias(name, "live", "1")
 
 
 def stage(project: Project, name: str, deps: list[str], *, outs: list[str] | None = None, script: str = "") -> None:
@@ -89,6 +131,11 @@ def reproduce(project: Project, *stages: str) -> None:
     environ = {**os.environ, "MLFLOW_TRACKING_URI": project.workspace.models.uri}
     command = [sys.executable, "-m", "dvc", "repro", "--quiet", "--no-run-cache", *stages]
     subprocess.run(command, cwd=project.root, env=environ, check=True, capture_output=True)
+
+
+def as_mlflow_does(script: str) -> str:
+    """The script without a word of the format."""
+    return script.replace('serialization_format="cloudpickle", ', "")
 
 
 def rewrite(root: Path, name: str, old: str, new: str) -> None:
@@ -109,7 +156,9 @@ table = pd.read_csv("data/churn.csv")
 mlflow.set_experiment("theirs")
 with mlflow.start_run():
     model = LogisticRegression().fit(table[["visits", "spent"]], table["left"])
-    mlflow.sklearn.log_model(model, name="model", registered_model_name="zoe", pip_requirements=["scikit-learn"])
+    mlflow.sklearn.log_model(
+        model, name="model", registered_model_name="zoe", serialization_format="cloudpickle", pip_requirements=[]
+    )
     table["score"] = model.predict_proba(table[["visits", "spent"]])[:, 1]
     table[["customer", "visits", "score"]].to_csv("data/scores.csv", index=False)
 """
@@ -128,7 +177,9 @@ mlflow.set_experiment("theirs")
 with mlflow.start_run() as run:
     NAMED
     model = LinearRegression().fit(table[["visits"]], loaded.predict_proba(table[["visits", "spent"]])[:, 1])
-    mlflow.sklearn.log_model(model, name="model", registered_model_name="ann", pip_requirements=["scikit-learn"])
+    mlflow.sklearn.log_model(
+        model, name="model", registered_model_name="ann", serialization_format="cloudpickle", pip_requirements=[]
+    )
 """
 
 NAMED = 'client.log_inputs(run.info.run_id, models=[LoggedModelInput(teacher.source.removeprefix("models:/"))])'
@@ -145,7 +196,5 @@ def add_distilled(project: Project, *, named: str = NAMED) -> Project:
     reproduce(project, TEACHER, STUDENT)
     project.workspace.data.git.commit("Train them", ["."])
     project.workspace.data.push([RAW, CHURN, SCORES])
-    with project.workspace.models.client() as client:
-        for name in (TEACHER, STUDENT):
-            client.set_registered_model_alias(name, "live", "1")
+    alias(project, TEACHER, STUDENT)
     return project

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import gc
 import os
 import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ from tests import clones, ran, untouched
 from tests.campaign import parts
 from tests.histories import History
 from tests.servers import mlflow_server
-from tests.small_project import PARAMS, Project, copy, create
+from tests.small_project import PARAMS, MadeProject, Make, Project, copy, create, erased_person
 
 QUIET = {
     "DO_NOT_TRACK": "true",
@@ -53,6 +55,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.update(QUIET | homes | {"PATH": path})
     for name in FOREIGN:
         os.environ.pop(name, None)
+    # With torch, MLflow and GX in memory, a fifth of the run would be looking for garbage at the threshold Python begins with.
+    gc.set_threshold(50_000)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -136,15 +140,64 @@ def tools() -> None:
 
 
 @pytest.fixture(scope="session")
-def template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make], Path]:
+    """(name, make) → a folder that one process of the session makes, for all of them: to be copied, never to be changed."""
+    ours = tmp_path_factory.getbasetemp()
+    common = (ours.parent if "PYTEST_XDIST_WORKER" in os.environ else ours) / "made-once"
+    common.mkdir(exist_ok=True)
+
+    def made(name: str, make: Make) -> Path:
+        folder, done = common / name / "project", common / f"{name}.done"
+        with (common / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not done.exists():
+                shutil.rmtree(folder.parent, ignore_errors=True)
+                folder.parent.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def made_project(tools: None, made_once: Callable[[str, Make], Path], tmp_path_factory: pytest.TempPathFactory) -> MadeProject:
+    """(name, make) → a copy of what `made_once` makes, of this process's own: none changes what another one copies."""
+
+    def made(name: str, make: Make) -> Project:
+        return copy(Project(made_once(name, make)), tmp_path_factory.mktemp(name) / "project")
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def template(made_project: MadeProject) -> Project:
     """The small project with version 1 behind the alias; to be copied, never to be changed."""
-    return create(tmp_path_factory.mktemp("template") / "project")
+    return made_project("template", create)
 
 
 @pytest.fixture
 def project(template: Project, tmp_path: Path) -> Project:
     """A trained project of the test's own."""
     return copy(template, tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def erased_template(made_project: MadeProject, template: Project) -> Project:
+    """The same after the erasure of `erased_person(template)`, with a replay; to be copied, never to be changed."""
+
+    def erase(folder: Path) -> None:
+        project = copy(template, folder)
+        project.request(erased_person(project))
+        project.erase(replay=True)
+
+    return made_project("erased", erase)
+
+
+@pytest.fixture
+def erased_project(erased_template: Project, tmp_path: Path) -> Project:
+    """A project of the test's own from which one person was erased; version 2 is behind the alias."""
+    return copy(erased_template, tmp_path / "project")
 
 
 @pytest.fixture(scope="session")
@@ -156,10 +209,10 @@ def beginning(tmp_path_factory: pytest.TempPathFactory) -> History:
 
 
 @pytest.fixture(scope="session")
-def whole_template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def whole_template(made_project: MadeProject) -> Project:
     """The same data and a model without shards or slices: one that a whole-model method can change."""
     params = {**PARAMS, "partition": {"shards": 1, "slices": 1, "seed": 1}}
-    return create(tmp_path_factory.mktemp("whole") / "project", params=params)
+    return made_project("whole", lambda folder: create(folder, params=params))
 
 
 @pytest.fixture

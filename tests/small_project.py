@@ -293,6 +293,17 @@ class _Passed:
     results: Sequence[Any] = ()
 
 
+Make = Callable[[Path], object]
+"""Fills a folder that is not there yet."""
+MadeProject = Callable[[str, Make], Project]
+"""The fixture `made_project`."""
+
+
+def erased_person(project: Project) -> str:
+    """Whom `erased_template` is without, asked of a project that still has everybody."""
+    return project.cells()[0, 1][0]
+
+
 def tracked(root: Path, path: str) -> str:
     """The hash DVC recorded for a table."""
     document = YAML(typ="safe")

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests import properties
 from unlearning.checks import data, data_profile
 from unlearning.checks.canary_search import persons
 from unlearning.domain import hashing
@@ -310,8 +310,7 @@ def test_the_table_that_was_given_is_not_changed(tmp_path):
     pd.testing.assert_frame_equal(asked.table, question().table)
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.data())
+@properties.drawn(few=6, many=60, drawn=st.data())
 def test_what_is_measured_beforehand_gives_the_verdicts_of_the_whole_table(tmp_path_factory, drawn):
     """Great Expectations' own expectations answer on the table itself as on what they are shown, ours as its columns are."""
     table = question().table
@@ -348,8 +347,7 @@ def test_what_is_measured_beforehand_gives_the_verdicts_of_the_whole_table(tmp_p
             assert (at in shown) == (not far)
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.data())
+@properties.drawn(few=4, many=40, drawn=st.data())
 def test_a_plain_question_beside_another_is_answered_as_it_is_alone(tmp_path_factory, drawn):
     """And the other one as if it were alone; what both ask, Great Expectations is asked once."""
     table = question().table.iloc[: drawn.draw(st.integers(1, 60))].reset_index(drop=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,40 +22,8 @@ from unlearning.domain.versions import ModelVersion
 from unlearning.entrypoints.cli import main
 from unlearning.project import settings, suppression
 from unlearning.project.holdings import Holdings
-from unlearning.stores.dvc import repository
 
 pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
-
-def create(root: Path) -> Project:
-    """A platform engineer's repository: a table, a stage that cleans it, one that trains on it and registers `churn`."""
-    repository.create(root, remote=".dvc-remote")
-    config = root / ".dvc/config"
-    config.write_text(config.read_text().replace(str((root / ".dvc-remote").resolve()), "../.dvc-remote"))
-    (root / "data").mkdir()
-    (root / "dvc.yaml").write_text("stages: {}\n")
-    (root / ".gitignore").write_text("/.dvc-remote/\n")
-    project = Project(root)
-    run(project, "init", "--adopt-only")
-    project.configure({"versioning": {"commit": True, "push": True}})
-    table = [f"{patient(number)},{number % 7},{number * 1.5:.2f},{number % 2}" for number in range(adopted.CUSTOMERS)]
-    (root / RAW).write_text("\n".join(["customer,visits,spent,left", *table]) + "\n")
-    (root / "clean.py").write_text(adopted.CLEAN)
-    (root / "churn.py").write_text(adopted.SKLEARN)
-    project.workspace.data.add([RAW])
-    adopted.stage(project, "clean", [RAW], outs=[CHURN])
-    adopted.stage(project, "churn", [CHURN])
-    adopted.reproduce(project, "churn")
-    project.workspace.data.git.commit("A churn model", ["."])
-    project.workspace.data.push([RAW, CHURN])
-    with project.workspace.models.client() as client:
-        client.set_registered_model_alias("churn", "live", "1")
-    return project
-
-
-@pytest.fixture(scope="module")
-def engineer(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return create(tmp_path_factory.mktemp("engineer") / "project")
 
 
 @pytest.fixture
@@ -73,6 +42,12 @@ def adopt(project: Project, *more: str) -> Any:
     return run(project, "adopt", "churn/1", "--data", CHURN, "--subject-column", "customer", *more)
 
 
+def as_mlflow_does(project: Project) -> None:
+    """What is made from now on leaves nothing that no reader opens."""
+    (project.root / "churn.py").write_text(adopted.as_mlflow_does(adopted.SKLEARN))
+    project.workspace.data.git.commit("The format that MLflow chooses", ["."])
+
+
 def versions(project: Project) -> list[int]:
     return [one.model.version for one in project.workspace.models.versions("churn")]
 
@@ -80,36 +55,65 @@ def versions(project: Project) -> list[int]:
 # --- the whole job ---------------------------------------------------------------------------------------------------
 
 
-def test_the_whole_job_needs_no_recipe(theirs: Project) -> None:
-    assert any("no known person column" in gap["why"] for gap in run(theirs, "follow")["gaps"])
-    adopt(theirs, "--minimum", "accuracy=0.2")
-    assert not any("no known person column" in gap["why"] for gap in run(theirs, "follow")["gaps"])
-    gone = {tracked(theirs.root, path) for path in (RAW, CHURN)}
-    run(theirs, "request", "--file", "-", types=patient(3))
+@dataclass(frozen=True)
+class Done:
+    """A project of which one person was erased, and what its commands said on the way."""
 
-    found = run(theirs, "impact")
-    assert [(one["name"], one["version"], one["aliases"]) for one in found["model_versions"]] == [("churn", 1, ["live"])]
-    assert (found["records"], found["shards_total"], found["method"]) == (1, 0, None)
+    project: Project
+    gone: set[str]
+    """The objects of before."""
+    raw: bytes
+    gaps: tuple[Any, Any]
+    """What `follow` said before and after the adoption."""
+    impact: Any
+    report: Any
 
-    report = run(theirs, "erase")
+
+@pytest.fixture(scope="module")
+def done(engineer: Project, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    """The whole job, as far as the certificate; to be copied."""
+    project = copy(engineer, tmp_path_factory.mktemp("done") / "project")
+    as_mlflow_does(project)
+    before = run(project, "follow")["gaps"]
+    adopt(project, "--minimum", "accuracy=0.2")
+    gaps = before, run(project, "follow")["gaps"]
+    gone, raw = {tracked(project.root, path) for path in (RAW, CHURN)}, (project.root / RAW).read_bytes()
+    run(project, "request", "--file", "-", types=patient(3))
+    return Done(project, gone, raw, gaps, run(project, "impact"), run(project, "erase"))
+
+
+@pytest.fixture
+def after(done: Done, tmp_path: Path) -> Project:
+    """That project, of the test's own."""
+    return copy(done.project, tmp_path / "project")
+
+
+def test_the_whole_job_needs_no_recipe(done: Done, after: Project) -> None:
+    unknown = [any("no known person column" in gap["why"] for gap in gaps) for gaps in done.gaps]
+    assert unknown == [True, False]
+
+    assert [(one["name"], one["version"], one["aliases"]) for one in done.impact["model_versions"]] == [("churn", 1, ["live"])]
+    assert (done.impact["records"], done.impact["shards_total"], done.impact["method"]) == (1, 0, None)
+
+    report = done.report
     assert report["models"] == []
     assert [(one["name"], one["from_versions"], one["to_version"]) for one in report["adopted"]] == [("churn", [1], 2)]
-    assert (report["residuals"], set(theirs.states().values())) == ([], {"completed"})
+    assert (report["residuals"], set(after.states().values())) == ([], {"completed"})
     for path in (RAW, CHURN):
-        assert patient(3) not in (theirs.root / path).read_text()
-        assert patient(4) in (theirs.root / path).read_text()
-    models = theirs.workspace.models
-    assert (versions(theirs), models.aliases("churn")) == ([2], {"live": 2})
+        assert patient(3) not in (after.root / path).read_text()
+        assert patient(4) in (after.root / path).read_text()
+    models = after.workspace.models
+    assert (versions(after), models.aliases("churn")) == ([2], {"live": 2})
     assert models.load(ModelVersion("churn", 2)) is not None
-    assert not gone & remote_objects(theirs.root)
-    assert theirs.workspace.data.status() == []
-    _twins_keep_everybody_else(theirs)
-    _certified(theirs, report["certificate"])
+    assert not done.gone & remote_objects(after.root)
+    assert after.workspace.data.status() == []
+    _twins_keep_everybody_else(after)
+    _certified(after, report["certificate"])
 
-    assert run(theirs, "sweep")["clean"]
-    assert run(theirs, "watch")["clean"]
-    assert run(theirs, "audit")["intact"]
-    assert run(theirs, "erase")["certificate"] is None
+    assert run(after, "sweep")["clean"]
+    assert run(after, "watch")["clean"]
+    assert run(after, "audit")["intact"]
+    assert run(after, "erase")["certificate"] is None
 
 
 def _twins_keep_everybody_else(project: Project) -> None:
@@ -183,6 +187,7 @@ def test_without_a_policy_the_data_is_redacted_and_the_model_is_listed_as_left(t
 
 
 def test_a_later_version_whose_data_nobody_knows_is_listed_as_left(theirs: Project) -> None:
+    as_mlflow_does(theirs)
     adopt(theirs)
     late = trained_elsewhere(theirs.root, "churn")
     run(theirs, "request", "--file", "-", types=patient(3))
@@ -204,22 +209,18 @@ def test_a_later_version_whose_data_nobody_knows_is_listed_as_left(theirs: Proje
     assert set(theirs.states().values()) == {"completed"}
 
 
-def test_erased_people_who_come_back_are_seen_by_the_check_and_by_watching(theirs: Project) -> None:
-    adopt(theirs)
-    before = (theirs.root / RAW).read_bytes()
-    theirs.request(patient(3))
-    theirs.erase()
-    assert run(theirs, "check").keys() == {RAW, CHURN}
-    (theirs.root / RAW).write_bytes(before)
-    theirs.workspace.data.add([RAW])
-    assert "1 person who was erased came back" in run(theirs, "check", fails=1)["message"]
-    assert suppression.look(theirs.workspace, RAW, "customer") is not None
-    found = run(theirs, "watch", fails=1)["found"]
+def test_erased_people_who_come_back_are_seen_by_the_check_and_by_watching(done: Done, after: Project) -> None:
+    assert run(after, "check").keys() == {RAW, CHURN}
+    (after.root / RAW).write_bytes(done.raw)
+    after.workspace.data.add([RAW])
+    assert "1 person who was erased came back" in run(after, "check", fails=1)["message"]
+    assert suppression.look(after.workspace, RAW, "customer") is not None
+    found = run(after, "watch", fails=1)["found"]
     assert {one["kind"] for one in found} >= {"data"}
-    assert len(run(theirs, "request", "--returned")) == 1
-    [report] = theirs.erase()
+    assert len(run(after, "request", "--returned")) == 1
+    [report] = after.erase()
     assert report["adopted"] == []  # no stage has run on them since
-    assert patient(3) not in (theirs.root / RAW).read_text()
+    assert patient(3) not in (after.root / RAW).read_text()
 
 
 # --- what is said when something is missing --------------------------------------------------------------------------

@@ -148,22 +148,10 @@ def test_what_is_no_head_is_refused(text: str) -> None:
 # --- a whole project ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def erased_template(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    from tests.small_project import copy
-
-    made = copy(template, tmp_path_factory.mktemp("erased") / "project")
-    made.request(made.cells()[0, 1][0])
-    made.erase()
-    return made
-
-
 @pytest.fixture
-def erased(erased_template: Project, tmp_path: Path) -> Project:
+def erased(erased_project: Project) -> Project:
     """A project in which one person was erased."""
-    from tests.small_project import copy
-
-    return copy(erased_template, tmp_path / "project")
+    return erased_project
 
 
 def tamper(project: Project, statement: str) -> None:

@@ -345,7 +345,7 @@ def live(beginning: History, acts: list[tuple[str, int, int, int]]) -> None:
 
 
 quick = settings(
-    max_examples=8,
+    max_examples=3,
     deadline=None,
     database=None,
     derandomize=True,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from tests.small_torch import torch_learner, torch_regression
@@ -16,7 +18,13 @@ def test_the_torch_learner_conforms(check, make_learner):
     check(make_learner)
 
 
-@pytest.mark.parametrize("method", [Sisa(), Retrain()], ids=["sisa", "retrain"])
-@pytest.mark.parametrize("check", method_checks())
+def cases():
+    """Every check with both methods; retraining keeps the whole list by default over the learner of `test_conformance.py`."""
+    for check, method in itertools.product(method_checks(), [Sisa(), Retrain()]):
+        often = method.name == "sisa" or check.__name__ == "erasure_equals_training_without_them"
+        yield pytest.param(check, method, id=f"{check.__name__}-{method.name}", marks=() if often else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("check", "method"), list(cases()))
 def test_exact_methods_keep_every_promise_with_torch(check, method):
     check(method, torch_learner)

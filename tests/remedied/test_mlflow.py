@@ -10,7 +10,7 @@ import pytest
 from tests.lineage.test_run_trees import Searched, searched
 from tests.registry import Elsewhere
 from tests.remedied.helping import asking, helps
-from tests.remedied.test_searching_and_erasing import WATCH, Erased, erased, erased_once
+from tests.remedied.test_searching_and_erasing import WATCH, Erased, erased
 from tests.small_project import SOURCE, TRAIN, tracked
 from unlearning.domain.hashing import token
 from unlearning.domain.traces import Wanted
@@ -22,7 +22,7 @@ from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.traces.places.mlflow_mentions import MentionsPlace
 from unlearning.traces.places.mlflow_versions import MlflowPlace
 
-__all__ = ["erased", "erased_once", "searched"]
+__all__ = ["erased", "searched"]
 
 pytestmark = [pytest.mark.usefixtures("without_prefect"), pytest.mark.filterwarnings("ignore")]
 

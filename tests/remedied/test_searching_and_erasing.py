@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tests.histories import History
 from tests.project.test_suppression import forget
 from tests.registry import Elsewhere
 from tests.remedied.helping import Ask, asking, dvc, git, helps, printed, run
-from tests.small_project import SOURCE, TRAIN, Project, copy, tracked
+from tests.small_project import HOLDOUT, SOURCE, TRAIN, Project, erased_person, tracked
 from unlearning.domain import hashing
 from unlearning.domain.traces import Place, Wanted
 from unlearning.domain.versions import Tracked
@@ -131,19 +131,9 @@ class Erased:
     old: str
 
 
-@pytest.fixture(scope="module")
-def erased_once(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Erased:
-    project = copy(template, tmp_path_factory.mktemp("erased") / "project")
-    person = project.cells()[0, 1][0]
-    old = tracked(project.root, TRAIN)
-    project.request(person)
-    project.erase()
-    return Erased(project, person, old)
-
-
 @pytest.fixture
-def erased(erased_once: Erased, tmp_path: Path) -> Erased:
-    return replace(erased_once, project=copy(erased_once.project, tmp_path / "project"))
+def erased(template: Project, erased_project: Project) -> Erased:
+    return Erased(erased_project, erased_person(template), tracked(template.root, TRAIN))
 
 
 def test_a_stopped_erasure_goes_on(project: Project) -> None:
@@ -176,7 +166,7 @@ def nowhere(tell: Callable[[Mapping[str, str]], object]) -> None:
 def test_requests_of_which_no_server_took_the_event_are_carried_out(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.request(project.cells()[0, 1][0])
+    project.request(project.people(HOLDOUT)[0])
     [waiting] = project.states()
 
     def announced() -> str:
@@ -234,7 +224,7 @@ def test_whoever_came_back_is_let_in_or_asked_for_again(project: Project, how: s
 
 
 def test_a_hold_is_released_where_a_search_or_an_erasure_stops_at_it(project: Project) -> None:
-    person = project.cells()[0, 1][0]
+    person = project.people(HOLDOUT)[0]
     [held] = project.request(person)
     unlearn(project.root, "hold", held.request_id, "--reason", "litigation")
     searched = sweep.sweep(project.workspace, sweep.people(project.workspace, [], [person])).places

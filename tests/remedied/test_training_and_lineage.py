@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tests.histories import History
 from tests.registry import Elsewhere
 from tests.remedied.conftest import PATH, trained_elsewhere
 from tests.remedied.helping import asking, failing, helps
-from tests.small_project import RECIPE, TRAIN, Project, copy, create
+from tests.small_project import RECIPE, TRAIN, MadeProject, Project, copy, create
 from unlearning.domain.errors import ProjectError
 from unlearning.entrypoints.flows import train
 from unlearning.lineage import follow as following
@@ -23,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("without_prefect")
 
 
 @pytest.fixture(scope="module")
-def untrained_once(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    return create(tmp_path_factory.mktemp("untrained") / "project", train=False)
+def untrained_once(made_project: MadeProject) -> Project:
+    return made_project("untrained", partial(create, train=False))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from html import escape
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -238,7 +238,7 @@ TEXTS: list[tuple[str, Callable[[dict[str, Any], str], Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "put"), TEXTS, ids=[name for name, _ in TEXTS])
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(st.text(alphabet="<>&\"'/= abscript!-\u202e😀", min_size=1, max_size=30))
 def test_no_text_of_the_certificate_becomes_markup(name: str, put: Callable[[dict[str, Any], str], Any], text: str) -> None:
     hostile, harmless = page_with(lambda said: put(said, f"x{text}<script>")), page_with(lambda said: put(said, "x"))
@@ -264,10 +264,11 @@ def put_at(document: Any, path: tuple[Any, ...], value: Any) -> None:
 def test_no_value_anywhere_in_a_certificate_becomes_markup_and_none_breaks_the_page(name: str) -> None:
     """Whatever stands in a place, of whatever type: a page whose only elements are the template's, or no page."""
     attack = "\"'><script>alert(1)</script>{{ 7 * 7 }}"
+    others = cycle(([attack], {attack: attack}, None))
     for path in places(predicate(name)):
         if "proof" in path:  # shown nowhere
             continue
-        for value in (attack, [attack], {attack: attack}, None):
+        for value in (attack, next(others)):
             try:
                 page = page_with(lambda said, path=path, value=value: put_at(said, path, value), name)
             except VerificationFailed:

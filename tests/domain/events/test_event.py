@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples import example, golden
@@ -71,11 +71,24 @@ def instances(kind: Any) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{name: values(hints[name]) for name in kind.__dataclass_fields__})
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.__name__)
-@given(data=st.data())
-def test_whatever_an_event_says_is_read_as_it_was_written(kind: type[Fact], data: st.DataObject) -> None:
+def read_as_written(kind: type[Fact], data: st.DataObject) -> None:
     fact = data.draw(instances(kind))
     assert decode(kind.__name__, encode(fact)) == fact
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.__name__)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_whatever_an_event_says_is_read_as_it_was_written(kind: type[Fact], data: st.DataObject) -> None:
+    read_as_written(kind, data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.__name__)
+@settings(max_examples=500)
+@given(data=st.data())
+def test_whatever_an_event_says_is_read_as_it_was_written_many_times(kind: type[Fact], data: st.DataObject) -> None:
+    read_as_written(kind, data)
 
 
 def test_what_an_earlier_version_did_not_say_reads_as_the_default() -> None:

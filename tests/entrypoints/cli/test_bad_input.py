@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from tests.entrypoints.cli.commands import Answer, unlearn
-from tests.small_project import SOURCE, TRAIN, Project, columns, snapshot
+from tests.small_project import SOURCE, TRAIN, Project, columns, copy
+from tests.untouched import changes, state
 from unlearning.stores.tables import redaction
 
 pytestmark = pytest.mark.usefixtures("without_prefect")
@@ -198,19 +199,6 @@ CASES: Mapping[str, Case] = {
 }
 
 
-def state(project: Project) -> dict[str, Any]:
-    """Everything that a refused command must leave as it was."""
-    try:
-        events = [event.hash for event in project.events()]
-        models = project.workspace.models
-        aliases = models.every_alias()
-        versions = [str(version.model) for version in models.every_version()]
-    except Exception:  # settings that cannot be read: then the files say enough
-        events, aliases, versions = [], {}, []
-    skipped = ("mlflow.db", "ledger.db", "lineage.db", ".pyc")
-    return {"events": events, "aliases": aliases, "versions": versions, "files": snapshot(project.root, without=skipped)}
-
-
 def identifiers(project: Project) -> set[str]:
     return {one for one in columns()["patient"] if one} | {"anna", "müller"}
 
@@ -228,17 +216,17 @@ def test_bad_input_is_named_and_changes_nothing(project: Project, name: str) -> 
     case = CASES[name]
     case.change(project)
     words = [next(iter(project.states())) if word == "ID" else word for word in case.words]
-    before = state(project)
+    seldom = case.code != 2  # what runs the commands of all tests looks at those that end with 2: `tests/untouched.py`
+    before, events = state(project.root) if seldom else {}, project.events() if case.records else []
 
     answer = unlearn(project.root, *words, "--json", stdin=case.stdin)
 
     check(answer, case.code, case.says, identifiers(project))
     assert set(answer.document) == {"error", "message"}
     assert answer.err.strip(), "nothing for people on standard error"
-    after = state(project)
-    if case.records:
-        assert after.pop("events")[: len(before["events"])] == before.pop("events")
-    assert after == before
+    changed = changes(before, state(project.root)) if seldom else []
+    assert [one for one in changed if not (case.records and one.startswith(".unlearning/ledger.db: "))] == []
+    assert not case.records or project.events()[: len(events)] == events
 
 
 def test_a_folder_without_git_or_dvc_is_named_with_the_next_step(tmp_path: Path) -> None:
@@ -254,7 +242,7 @@ def test_a_folder_without_git_or_dvc_is_named_with_the_next_step(tmp_path: Path)
 def test_an_unknown_person_is_recorded_as_not_found_with_a_certificate(project: Project) -> None:
     asked = unlearn(project.root, "request", "--file", "-", "--json", stdin="nobody-of-that-name")
     [request] = asked.document
-    before = state(project)
+    before = versions(project)
 
     done = unlearn(project.root, "erase", "--json")
 
@@ -263,8 +251,7 @@ def test_an_unknown_person_is_recorded_as_not_found_with_a_certificate(project: 
     assert (answer["request_id"], answer["state"]) == (request["request_id"], "not_found")
     verified = unlearn(project.root, "verify", answer["certificate"], "--key", ".unlearning/keys/signing.pub")
     check(verified, 0, ("verified", "a search found no record"), {"nobody-of-that-name"})
-    after = state(project)
-    assert (after["aliases"], after["versions"]) == (before["aliases"], before["versions"])
+    assert versions(project) == before
 
 
 def test_the_same_request_twice_is_one_group(project: Project) -> None:
@@ -275,11 +262,24 @@ def test_the_same_request_twice_is_one_group(project: Project) -> None:
     assert (second["state"], second["token"]) == ("duplicate", first["token"])
 
 
-@pytest.mark.parametrize("at", [0.25, 0.5, 0.9])
-def test_a_certificate_with_one_byte_changed_does_not_verify(project: Project, at: float) -> None:
+def versions(project: Project) -> Any:
+    models = project.workspace.models
+    return models.every_alias(), [str(version.model) for version in models.every_version()]
+
+
+@pytest.fixture(scope="module")
+def answered(template: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    """A project with the certificate of somebody who was not found; to be copied."""
+    project = copy(template, tmp_path_factory.mktemp("answered") / "project")
     project.request("nobody-of-that-name")
     [report] = project.erase()
-    file = project.root / report["requests"][0]["certificate"]
+    return project, report["requests"][0]["certificate"]
+
+
+@pytest.mark.parametrize("at", [0.25, 0.5, 0.9])
+def test_a_certificate_with_one_byte_changed_does_not_verify(answered: tuple[Project, str], tmp_path: Path, at: float) -> None:
+    project = copy(answered[0], tmp_path / "project")
+    file = project.root / answered[1]
     content = bytearray(file.read_bytes())
     place = content.index(b'"payload": "') + int(at * len(content) / 2) + 20
     content[place] = ord("A") if content[place] != ord("A") else ord("B")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,6 @@ HOSTILE: dict[str, Make] = {
     "folder": lambda file, _before: file.mkdir(),
     "pipe": lambda file, _before: os.mkfifo(file),
     "noise": noise,
-    # a campaign
     "not UTF-8": written(b"a: m\xfcller\n\xff\xfe"),
     "NUL": written(b"\0" * 100),
     "loop of links": lambda file, _before: file.symlink_to(file.name),
@@ -61,7 +61,6 @@ HOSTILE: dict[str, Make] = {
     "Parquet in name only": written(b"PAR1" + b"\xff" * 40 + b"PAR1"),
     "SQLite in name only": written(b"SQLite format 3\0" + b"\xff" * 200),
 }
-DEFAULT = list(HOSTILE)[:5]
 
 PLACES: dict[str, tuple[str, ...]] = {
     "params.yaml": ("status",),
@@ -89,8 +88,20 @@ def state(project: Project) -> dict[str, str]:
     return {path: digest for path, digest in files.items() if not path.startswith(".dvc/tmp")}
 
 
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("hostile", [pytest.param(one, marks=[] if one in DEFAULT else [pytest.mark.slow]) for one in HOSTILE])
+def cases() -> Iterator[Any]:
+    """Every file at every place; by default three of them at each place, by turns, so that each of them is somewhere."""
+    kinds = list(HOSTILE)
+    for at, place in enumerate(PLACES):
+        often = {kinds[at % 5], kinds[(2 * at) % len(kinds)], kinds[(2 * at + 1) % len(kinds)]}
+        for hostile in HOSTILE:
+            yield pytest.param(hostile, place, id=f"{hostile}-{place}", marks=() if hostile in often else pytest.mark.slow)
+
+
+def test_every_hostile_file_lies_at_some_place_by_default() -> None:
+    assert {case.values[0] for case in cases() if not case.marks} == HOSTILE.keys()
+
+
+@pytest.mark.parametrize(("hostile", "place"), list(cases()))
 def test_a_hostile_file_ends_a_command_in_words_and_nothing_is_changed(hostile: str, place: str, project: Project) -> None:
     file = project.root / place
     before = file.read_bytes() if file.is_file() else b""

@@ -9,13 +9,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from tests.servers import prefect_server, stop
-from tests.small_project import Project, create
+from tests.small_project import MadeProject, Project, create
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
@@ -131,9 +132,9 @@ def _say_the_rest() -> None:
 
 
 @pytest.fixture(scope="session")
-def untrained(tools: None, tmp_path_factory: pytest.TempPathFactory) -> Project:
+def untrained(made_project: MadeProject) -> Project:
     """The small project before its first training; to be copied."""
-    return create(tmp_path_factory.mktemp("untrained") / "project", train=False)
+    return made_project("untrained", partial(create, train=False))
 
 
 def unlearn(

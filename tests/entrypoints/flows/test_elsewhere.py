@@ -115,9 +115,9 @@ def cluster(server: Server, untrained: Project, s3: Any, tmp_path: Path) -> Iter
 
 
 @pytest.fixture(scope="module")
-def here(untrained: Project, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def here(template: Project) -> Trained:
     """The same training in a loop, with a memory map."""
-    return stages.fit(stages.load(copy(untrained, tmp_path_factory.mktemp("here") / "project").workspace))
+    return registered(template)
 
 
 def parts(trained: Trained) -> list[tuple[int, str, str]]:
@@ -132,8 +132,8 @@ def registered(project: Project) -> Trained:
 def test_two_workers_elsewhere_give_the_bytes_of_a_loop_here_and_keep_no_key(
     cluster: Cluster, here: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A third one declares no GPU, so no job may come to it: it would die of the second."""
-    cluster.workers({}, {}, {"DIES": "yes", "RESOURCES": "MEMORY=1"}, resources="GPU=1")
+    """A third dies with its shard half trained and is replaced; a fourth declares no GPU and gets no job."""
+    cluster.workers({"DIES": "yes"}, {}, {}, {"DIES": "yes", "RESOURCES": "MEMORY=1"}, resources="GPU=1")
     cluster.configure(resources={"GPU": 1})
     keys, draw = list[str](), secrets.token_hex
     monkeypatch.setattr(secrets, "token_hex", lambda size=None: keys.append(draw(size)) or keys[-1])
@@ -150,20 +150,9 @@ def test_two_workers_elsewhere_give_the_bytes_of_a_loop_here_and_keep_no_key(
     assert not [key for key in drawn if key in cluster.server.bytes()]
 
 
-def test_a_worker_that_dies_with_its_shard_half_trained_is_replaced_by_another(cluster: Cluster, here: Trained) -> None:
-    cluster.workers({"DIES": "yes"}, {})
-    cluster.configure()
-
-    train.run(cluster.project.workspace)
-
-    assert parts(registered(cluster.project)) == parts(here)
-    assert cluster.count() == 1
-    assert cluster.spooled() == []
-
-
-def test_when_the_last_worker_dies_nothing_is_registered_and_the_next_run_goes_on(
-    cluster: Cluster, here: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.slow
+def test_when_the_last_worker_dies_nothing_is_registered(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of workers that declare nothing; where resources are asked for it is tested in every run."""
     monkeypatch.setattr(steps, "_LOOK_SECONDS", 1)
     cluster.workers({"DIES": "yes"})
     cluster.configure()
@@ -172,38 +161,34 @@ def test_when_the_last_worker_dies_nothing_is_registered_and_the_next_run_goes_o
     assert cluster.project.workspace.lineage.models() == []
     assert cluster.spooled() == []
 
-    cluster.project.configure({"run": {"runner": "threads", "cluster": None}})
-    train.run(cluster.project.workspace)
-    assert parts(registered(cluster.project)) == parts(here)
 
+def test_what_a_cluster_refuses_or_loses_leaves_nothing_and_the_next_run_goes_on(
+    cluster: Cluster, here: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One worker computes with another engine, the other one dies; each is chosen by what it declares."""
+    monkeypatch.setattr(steps, "_LOOK_SECONDS", 1)
+    cluster.workers({"DIES": "yes", "RESOURCES": "GPU=1"}, {"ATEN_CPU_CAPABILITY": "default", "RESOURCES": "OLD=1"})
+    with pytest.raises(Unavailable, match="no worker that declares GPU=2, of 2"):
+        runners.runner(Run(runner="dask", cluster=cluster.address, resources={"GPU": 2}))
 
-def test_a_worker_with_another_engine_is_refused_before_it_stores_anything(cluster: Cluster) -> None:
-    cluster.workers({"ATEN_CPU_CAPABILITY": "default"})
-    cluster.configure()
+    cluster.configure(resources={"OLD": 1})
     with pytest.raises(Refused, match=r"another engine.*instructions DEFAULT where the training began with"):
         train.run(cluster.project.workspace)
     assert [*cluster.project.workspace.checkpoints.keys()] == []
     assert cluster.project.workspace.lineage.models() == []
-    assert cluster.spooled() == []
+    assert (cluster.count(), cluster.spooled()) == (2, [])
 
-
-def test_resources_that_no_worker_declares_are_refused_at_the_start(cluster: Cluster) -> None:
-    cluster.workers({}, resources="GPU=1")
-    with pytest.raises(Unavailable, match="no worker that declares GPU=2, of 1"):
-        runners.runner(Run(runner="dask", cluster=cluster.address, resources={"GPU": 2}))
-
-
-def test_when_the_last_worker_with_the_resources_is_gone_the_others_are_not_waited_for(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(steps, "_LOOK_SECONDS", 1)
-    cluster.workers({"DIES": "yes", "RESOURCES": "GPU=1"}, {})
+    # Nobody waits for the worker that is left: it does not have what the jobs need.
     cluster.configure(resources={"GPU": 1})
     with pytest.raises(Unavailable, match=r"that declares GPU=1 is gone.*run again"):
         train.run(cluster.project.workspace)
     assert cluster.count() == 1
     assert cluster.project.workspace.lineage.models() == []
     assert cluster.spooled() == []
+
+    cluster.project.configure({"run": {"runner": "threads", "cluster": None, "resources": {}}})
+    train.run(cluster.project.workspace)
+    assert parts(registered(cluster.project)) == parts(here)
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://10.255.255.1:8786"])

@@ -73,12 +73,13 @@ def answers(port: int, process: subprocess.Popen[bytes]) -> bool:
 
 @pytest.mark.services
 @pytest.mark.timeout(1800)
-def test_servers_that_start_at_once_in_a_new_home_all_answer(tmp_path: Path) -> None:
-    """Three: the one that makes the database, and two that wait for it and then need not wait for each other."""
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
+def test_servers_that_start_at_once_in_a_new_home_all_answer(tmp_path: Path, count: int) -> None:
+    """The one that makes the database, and those that wait for it and then need not wait for each other."""
     lock, environment = tmp_path / "lock", {**os.environ, **PREFECT_EMBEDDED, "PREFECT_HOME": str(tmp_path)}
     environment.pop("PREFECT_API_URL", None)
     servers = []
-    for number in range(3):
+    for number in range(count):
         with socket.create_server(("127.0.0.1", 0)) as door, (tmp_path / f"{number}.log").open("wb") as log:
             command = [sys.executable, "-P", embedded_server.__file__, str(door.fileno()), str(lock)]
             process = subprocess.Popen(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +25,25 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from tests.small_sklearn import LEARNERS, forest, learner, logistic
+from tests.small_sklearn import LEARNERS, forest, growing_trees, learner, logistic, ridge
 from unlearning.domain.errors import DataError, RecipeError, SettingsError
 from unlearning.domain.protocols import Records
 from unlearning.learners.sklearn import SklearnLearner, SklearnRecipe
 from unlearning.learners.sklearn.answering import LEAST
 from unlearning.testing import learner_checks, population
 
+ALWAYS = ("the_same_arguments_give_the_same_bytes", "every_record_shapes_the_state")
 
-@pytest.mark.parametrize("make_learner", LEARNERS)
-@pytest.mark.parametrize("check", learner_checks())
+
+def cases() -> Iterator[Any]:
+    """Every check with every learner; by default the whole list over one of values, one of labels and one that grows."""
+    for check, make_learner in itertools.product(learner_checks(), LEARNERS):
+        often = make_learner in (ridge, logistic, growing_trees) or check.__name__ in ALWAYS
+        name = f"{check.__name__}-{make_learner.__name__}"
+        yield pytest.param(check, make_learner, id=name, marks=() if often else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("check", "make_learner"), list(cases()))
 def test_every_kind_of_estimator_conforms(check: Any, make_learner: Any) -> None:
     check(make_learner)
 
@@ -218,9 +231,8 @@ for make in LEARNERS:
 
 def test_another_process_gives_the_same_bytes() -> None:
     root = Path(__file__).parents[3]
-    said = [
-        subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=root).stdout
-        for _ in range(2)
-    ]
-    assert said[0] == said[1]
-    assert len(set(said[0].split())) == len(LEARNERS)
+    there = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, cwd=root).stdout
+    with redirect_stdout(StringIO()) as here:
+        exec(SCRIPT, {})
+    assert there == here.getvalue()
+    assert len(set(there.split())) == len(LEARNERS)

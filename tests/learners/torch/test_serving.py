@@ -165,9 +165,9 @@ print(answer.to_json(orient="split"))
 
 
 def test_the_model_is_loaded_and_answers_where_this_package_is_not_installed(
-    models: MlflowModels, candidate: Candidate, tmp_path: Path
+    local: MlflowModels, candidate: Candidate, tmp_path: Path
 ) -> None:
-    version = registered(models, candidate)
+    models, version = local, registered(local, candidate)
     models.move_alias(version.name, "champion", expected=None, to=version)
     done = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, f"models:/{version.name}@champion"],

@@ -80,10 +80,19 @@ def test_another_content_under_the_recorded_name_is_said(project: Path, tmp_path
     assert "another content" in said
 
 
-@pytest.mark.parametrize("setting", ["version_aware", "worktree"])
-@pytest.mark.parametrize("where", ["a file", "a folder", "the output of a stage"])
+@pytest.mark.parametrize(
+    ("where", "setting"),
+    [
+        ("a file", "version_aware"),
+        ("a folder", "worktree"),
+        ("the output of a stage", "version_aware"),
+        pytest.param("a file", "worktree", marks=pytest.mark.slow),
+        pytest.param("a folder", "version_aware", marks=pytest.mark.slow),
+        pytest.param("the output of a stage", "worktree", marks=pytest.mark.slow),
+    ],
+)
 def test_a_redaction_lasts_in_a_remote_that_keeps_versions_of_files(
-    project: Path, s3: tuple[str, Any], tmp_path: Path, setting: str, where: str
+    project: Path, s3: tuple[str, Any], tmp_path: Path, where: str, setting: str
 ) -> None:
     address, client = s3
     bucket = buckets.versioned(client)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
 
 from tests.examples import example
+from tests.properties import drawn
 from tests.stores.sql.histories import histories, in_memory
 from unlearning.domain import lifecycle
 from unlearning.domain.errors import Refused, UnlearningError
@@ -141,8 +141,7 @@ def test_of_two_processes_that_write_the_same_at_once_one_is_refused(database_ur
     assert len(ledger.state().requests) == len(ledger.events()) == 10
 
 
-@given(history=histories)
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@drawn(few=25, many=400, history=histories)
 def test_no_sequence_of_accepted_events_makes_a_later_fold_raise(history: list[Any]) -> None:
     engine = in_memory()
     ledger = SqlLedger(engine)

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.properties import drawn
 from tests.stores.sql.examples import record, version
 from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.domain.versions import DataVersion, ModelVersion
@@ -263,8 +263,7 @@ AWKWARD += [b"\xff" * 15 + bytes([n]) + b"tail" * 4 for n in (0, 1, 2, 255)]
 step = st.tuples(st.integers(0, 30), st.integers(0, 1), st.frozensets(st.integers(0, len(AWKWARD) - 1)))
 
 
-@given(steps=st.lists(step, min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@drawn(few=20, many=300, steps=st.lists(step, min_size=1, max_size=12))
 def test_any_history_with_branches_and_tables_agrees_with_opening_every_version(
     engine: sa.Engine, lineage: SqlLineage, steps: list[tuple[int, int, frozenset[int]]]
 ) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
 
 from tests.examples import example
+from tests.properties import drawn
 from tests.stores.sql.examples import tamper
 from tests.stores.sql.histories import NOON, histories, in_memory, usual
 from unlearning.domain.errors import Damaged, Refused, UnlearningError
@@ -45,8 +45,7 @@ def rows(engine: sa.Engine) -> list[Any]:
         return [sorted(map(repr, connection.execute(sa.select(table)))) for table in TABLES]
 
 
-@given(history=histories)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@drawn(few=15, many=200, history=histories)
 def test_after_any_history_it_is_what_a_fresh_fold_gives_and_a_refused_event_changes_no_row(history: list[Any]) -> None:
     engine = in_memory()
     ledger = SqlLedger(engine)
@@ -63,8 +62,7 @@ def test_after_any_history_it_is_what_a_fresh_fold_gives_and_a_refused_event_cha
     engine.dispose()
 
 
-@given(history=histories)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@drawn(few=8, many=100, history=histories)
 def test_many_events_of_one_transaction_give_what_they_give_one_by_one(history: list[Any]) -> None:
     one_by_one, together = in_memory(), in_memory()
     accepted = []

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
 
 from tests.examples import example
+from tests.properties import drawn
 from tests.stores.sql.histories import NAMES, NOON, histories, in_memory, usual
 from unlearning.domain import lifecycle
 from unlearning.domain.errors import UnlearningError
@@ -24,8 +24,7 @@ from unlearning.stores.sql.ledger import SqlLedger
 TOKENS, HIDDEN = ("a", "b", "nobody"), ("x", "y", "nobody")
 
 
-@given(history=histories)
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@drawn(few=20, many=300, history=histories)
 def test_every_answer_is_what_a_fold_of_everything_says(history: list[Any]) -> None:
     engine = in_memory()
     ledger = SqlLedger(engine)

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.properties import drawn
 from tests.stores.tables.readers import assert_equal_for_who_stays, form
 from unlearning.stores.tables import redaction
 
@@ -144,8 +144,9 @@ def ways(draw: st.DrawFn, table: pa.Table) -> dict[str, object]:
     }
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-@given(
+@drawn(
+    few=12,
+    many=200,
     file=files(),
     keep=st.lists(st.booleans(), min_size=ROWS, max_size=ROWS),
     again=st.lists(st.booleans(), min_size=ROWS, max_size=ROWS),
