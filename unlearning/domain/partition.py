@@ -159,9 +159,14 @@ def _keys(content: NDArray[np.uint64], where: Places, cell: NDArray[np.int64]) -
 
 def _row_hash(records: Records) -> NDArray[np.uint64]:
     """(n,) 64-bit multilinear hash of each record's bits; it orders records, it names nothing."""
-    bits = np.ascontiguousarray(records.features, dtype=np.float32).view(np.uint32)
+    return _folded(records.features, _bits(records.target))
+
+
+def _folded(values: NDArray[Any], first: NDArray[np.uint64] | None = None) -> NDArray[np.uint64]:
+    """(n,) the hash of each row, and of what is first."""
+    bits = np.ascontiguousarray(values, dtype=np.float32).view(np.uint32)
     weights = np.random.default_rng(0x5EED).integers(1, 2**64, size=bits.shape[1] + 1, dtype=np.uint64) | np.uint64(1)
-    total: NDArray[np.uint64] = _bits(records.target) * weights[-1]
+    total: NDArray[np.uint64] = (np.zeros(len(bits), np.uint64) if first is None else first) * weights[-1]
     for column in range(bits.shape[1]):
         mixed = (bits[:, column].astype(np.uint64) + np.uint64(column + 1)) * weights[column]
         total += mixed ^ (mixed >> np.uint64(29))
@@ -169,7 +174,9 @@ def _row_hash(records: Records) -> NDArray[np.uint64]:
 
 
 def _bits(target: NDArray[Any]) -> NDArray[np.uint64]:
-    """(n,) 64 bits of each target."""
+    """(n,) 64 bits of each target; of a list of items, a hash of it."""
+    if target.ndim > 1:
+        return _folded(target)
     wide = np.ascontiguousarray(target, np.float64 if target.dtype.kind == "f" else np.int64)
     return wide.view(np.uint64)
 

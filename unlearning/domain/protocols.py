@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from unlearning.domain.chain import Chain, Job, Part, Trained
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unlearning.domain.draws import Keys
     from unlearning.domain.tasks import Metric, Task
 
-    Features = NDArray[np.float32]
+    Features = NDArray[Any]
     Target = NDArray[Any]
     Answers = NDArray[np.float64]
     Rows = slice | NDArray[np.int64] | NDArray[np.bool_]
@@ -35,9 +35,10 @@ class Records:
     """Encoded records: arrays with one row axis, in memory or mapped."""
 
     features: Features
-    """(n, d) float32."""
+    """(n, d) float32; or (n, ⌈items / 8⌉) uint8, the items that are shown of a person, see `domain/item_lists.py`."""
     target: Target
-    """(n,) int64, index into the declared label set; or (n,) float64, the value itself."""
+    """(n,) int64, index into the declared label set; or (n,) float64, the value itself; or (n, ⌈items / 8⌉) uint8, the items
+    that are left out."""
     keys: Keys = None  # type: ignore[assignment]
     """(n,) uint64: what every draw for a record is made of. Not given, they are equal: the order drawn is the order stored."""
 
@@ -96,10 +97,14 @@ class Recipe(Protocol):
 
     @property
     def labels(self) -> Sequence[str]:
-        """The declared label set; empty for a recipe whose `task`, "classification" where it has none, is "regression"."""
+        """The declared label set, or list of items; empty for a recipe whose `task` ("classification" where it has none) is
+        "regression"."""
 
     def encode(self, table: Any) -> Encoded:
         """A pyarrow Table as arrays; raises DataError for a missing column, a null person or an undeclared label."""
+
+    # A recipe whose record is a person and not a row has `gathered(records, owner, keys)` besides: (m,) rows as `encode` gives
+    # them, (m,) which person each is of, (people,) what their draws are made of → a record a person, in that order.
 
     def facts(self) -> Mapping[str, Any]:
         """Everything that shapes training, as plain values: it is hashed into the chain's root."""
@@ -118,6 +123,12 @@ class Served:
     """File name → content."""
     requirements: Sequence[str]
     """Distributions with their versions, `name==version`."""
+    question: Mapping[str, Any] | None = None
+    """A made-up question, by column, where it is asked otherwise than by the recipe's features; `reply` goes with it."""
+    reply: Mapping[str, Any] | None = None
+    """Its answer, by column: both say of which types the columns are."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What may be said besides with a question, with what holds otherwise: MLflow's `params`."""
 
 
 class Learner(Protocol):
@@ -133,10 +144,10 @@ class Learner(Protocol):
         """(R,) passes after each slice: about 2e/(R+1), so that slicing costs what e plain epochs cost."""
 
     def predict(self, state: State, features: Features) -> Answers:
-        """(n, labels) probabilities, or (n, 1) values, as the recipe's task wants them."""
+        """(n, labels) probabilities, (n, 1) values, or (n, items) scores, as the recipe's task wants them."""
 
     def losses(self, state: State, records: Records) -> NDArray[np.float64]:
-        """(n,) the task's loss of each record: cross-entropy in nats, or the squared error."""
+        """(n,) the task's loss of each record: cross-entropy in nats, the squared error, or how far items are misplaced."""
 
     def dumps(self, state: State) -> bytes:
         """The whole state (weights, buffers, optimiser, preprocessing) as bytes, the same bytes every time."""

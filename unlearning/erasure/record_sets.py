@@ -12,7 +12,7 @@ from unlearning.erasure.search import Search, search
 from unlearning.project import suppression
 from unlearning.project.people import read_with_people
 from unlearning.project.training.registration import record_of
-from unlearning.project.training.training_set import TrainingSet, training_set
+from unlearning.project.training.training_set import TrainingSet, encoded, training_set
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import ModelRecord
@@ -71,5 +71,4 @@ class RecordSets:
         before = next(version for version in plan.before if version.path == self.erasure.own.train)
         recipe, file = workspace.recipe, workspace.data.fetch(before)
         table, people = read_with_people(workspace, file, recipe.person, named=before.path)
-        theirs = people.mask(plan.tokens)
-        return keyed(recipe.encode(table).records[theirs], people.where[people.codes[theirs]])
+        return keyed(*encoded(recipe, table, people, people.mask(plan.tokens)))

@@ -150,7 +150,7 @@ class Checks(_Section):
     """Thresholds; each is explained in the template and in docs/checks.md."""
 
     metric: str | None = None
-    """What utility is measured by; None: accuracy, or r2 of a regression."""
+    """What utility is measured by; None: accuracy, r2 of a regression, or ndcg@10 of a ranking."""
     utility_tolerance: Annotated[float, Field(ge=0, le=1)] = 0.05
     agreement_minimum: Annotated[float, Field(ge=0, le=1)] = 0.85
     membership_margin: Annotated[float, Field(ge=0, le=0.5)] = 0.1

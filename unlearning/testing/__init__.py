@@ -8,7 +8,8 @@ As one call, which raises Nonconforming with every finding, or check by check un
     def test_my_method(check):
         check(MyMethod(), make_learner)
 
-`make_learner` gives a learner for records of FEATURES features and LABELS labels; use a new store for each call.
+`make_learner` gives a learner for records of FEATURES features and LABELS labels, or of lists
+of ITEMS items; use a new store for each call.
 """
 
 from unlearning.testing.conformance import LearnerFactory, Nonconforming
@@ -16,6 +17,7 @@ from unlearning.testing.learners import check_learner, learner_checks
 from unlearning.testing.methods import check_method, method_checks
 from unlearning.testing.population import (
     FEATURES,
+    ITEMS,
     LABELS,
     Bench,
     MemoryCheckpoints,
@@ -27,6 +29,7 @@ from unlearning.testing.stores import check_store, store_checks
 
 __all__ = [
     "FEATURES",
+    "ITEMS",
     "LABELS",
     "Bench",
     "LearnerFactory",

@@ -19,10 +19,11 @@ from typing import cast
 import numpy as np
 
 from unlearning.domain.errors import Damaged
+from unlearning.domain.item_lists import unpacked
 from unlearning.domain.protocols import Differentiable, Learner, Records, State, Subtractive
-from unlearning.domain.tasks import CLASSIFICATION
+from unlearning.domain.tasks import CLASSIFICATION, RANKING
 from unlearning.testing.conformance import LearnerFactory, require, run_all
-from unlearning.testing.population import FEATURES, LABELS, frozen, population, task_of
+from unlearning.testing.population import FEATURES, ITEMS, LABELS, altered, frozen, population, task_of
 
 LearnerCheck = Callable[[LearnerFactory], None]
 
@@ -159,14 +160,8 @@ def every_record_shapes_the_state(make_learner: LearnerFactory) -> None:
     learner = make_learner()
     for rows in (1, 2, 7, 17, 33):
         records = _records(learner)[:rows]
-        features, target = records.features.copy(), records.target.copy()
-        features[-1] += 1
-        target[-1] = (target[-1] + 1) % LABELS
         start = learner.fresh(1, _records(learner))
-        ends = [
-            learner.dumps(learner.fit(start, one, epochs=1, seed=3))
-            for one in (records, Records(features, target, records.keys))
-        ]
+        ends = [learner.dumps(learner.fit(start, one, epochs=1, seed=3)) for one in (records, altered(records, rows - 1))]
         require(ends[0] != ends[1], f"the last of {rows} records does not shape the state")
 
 
@@ -183,16 +178,21 @@ def any_number_of_records_can_be_trained(make_learner: LearnerFactory) -> None:
 
 
 def answers_are_what_the_task_wants(make_learner: LearnerFactory) -> None:
-    """(n, labels) probabilities that sum to 1, or (n, 1) numbers; also for no record and for one."""
+    """(n, labels) probabilities that sum to 1, (n, 1) numbers or (n, items) scores; also for no record and for one."""
     learner = make_learner()
-    records, classifies = _records(learner), task_of(learner) is CLASSIFICATION
-    state, width = _state(learner), LABELS if classifies else 1
+    records, task = _records(learner), task_of(learner)
+    classifies = task is CLASSIFICATION
+    state, width = _state(learner), {CLASSIFICATION.name: LABELS, RANKING.name: ITEMS}.get(task.name, 1)
     answers = learner.predict(state, records.features)
     require(answers.shape == (len(records), width), f"predict gave shape {answers.shape}, expected {(len(records), width)}")
     require(np.isfinite(answers).all(), "an answer is no finite number")
     if classifies:
         require(((answers >= 0) & (answers <= 1)).all(), "a probability is not between 0 and 1")
         require(np.allclose(answers.sum(axis=1), 1, atol=1e-5), "the probabilities of a record do not sum to 1")
+    if task is RANKING:
+        shown = unpacked(records.features, ITEMS).astype(np.bool_)
+        last = np.where(shown, answers, -np.inf).max() < np.where(shown, np.inf, answers).min()
+        require(last, "an item that a person has is recommended to them; give it the score OWNED of `domain/tasks.py`")
     require(
         np.allclose(learner.predict(state, records.features[:1]), answers[:1], atol=1e-5), "a record alone gets other answers"
     )
@@ -200,7 +200,7 @@ def answers_are_what_the_task_wants(make_learner: LearnerFactory) -> None:
 
 
 def losses_are_the_tasks(make_learner: LearnerFactory) -> None:
-    """(n,): minus the logarithm of the probability given to the label, or the squared error."""
+    """(n,): minus the logarithm of the probability given to the label, the squared error, or how far items are misplaced."""
     learner = make_learner()
     records = _records(learner)
     state = _state(learner)
@@ -208,7 +208,8 @@ def losses_are_the_tasks(make_learner: LearnerFactory) -> None:
     require(losses.shape == (len(records),), f"losses gave shape {losses.shape}, expected {(len(records),)}")
     expected = task_of(learner).losses(learner.predict(state, records.features), records.target)
     require(
-        np.allclose(losses, expected, rtol=1e-3, atol=1e-5), "losses are not -log of the label's probability, or squared errors"
+        np.allclose(losses, expected, rtol=1e-3, atol=1e-5),
+        f"losses are not those of a {task_of(learner).name}: -log of a probability, squared errors, or shares misplaced",
     )
 
 
@@ -332,7 +333,7 @@ def _imported(code: str) -> set[str]:
 def _records(learner: Learner) -> Records:
     """41 read-only records for the learner's task, as a spool gives them."""
     records = frozen(population(task=task_of(learner)).records)
-    require(records.features.shape[1] == FEATURES, "the population has another shape than it says")
+    require(records.features.shape[1] in (FEATURES, ITEMS // 8), "the population has another shape than it says")
     return records
 
 

@@ -11,18 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.chain import Chain, Job, Part, Trained
-from unlearning.domain.draws import mixed
+from unlearning.domain.draws import Keys, mixed
 from unlearning.domain.entities import Exact
 from unlearning.domain.errors import Damaged, WrongUse
 from unlearning.domain.hashing import bytes_digest, digest
+from unlearning.domain.item_lists import shown_and_left_out
 from unlearning.domain.partition import Partition, Places, chain, keyed, partition, places, shard_and_slice
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
-from unlearning.domain.tasks import CLASSIFICATION, Task, named
+from unlearning.domain.tasks import CLASSIFICATION, RANKING, Task, named
 from unlearning.methods.sisa import Sisa
 
 FEATURES = 4
 LABELS = 3
-"""Shape of every record here; a learner under test must be made for it."""
+ITEMS = 64
+"""Shape of every record here, of lists the number of items; a learner under test must be made for it."""
 
 Map = Callable[[Callable[[Job], Part], Iterable[Job]], Iterable[Part]]
 
@@ -88,10 +90,10 @@ class Population:
     def noised(self, people: Collection[int]) -> Population:
         """The same, with these people's features and labels replaced by others."""
         rows = np.isin(self.people, list(people))
-        features, labels = self.records.features.copy(), self.records.target.copy()
-        features[rows] = np.random.default_rng(99).normal(3, 2, (int(rows.sum()), FEATURES))
-        labels[rows] = (labels[rows] + 1) % LABELS
-        return replace(self, records=Records(features, labels, self.records.keys))
+        changed = altered(self.records, rows)
+        if changed.target.ndim == 1:
+            changed.features[rows] = np.random.default_rng(99).normal(3, 2, (int(rows.sum()), FEATURES))
+        return replace(self, records=changed)
 
     def cells(self, *, shards: int, slices: int) -> dict[tuple[int, int], list[int]]:
         """(shard, slice), both 0-based → the people there, in numerical order."""
@@ -104,6 +106,17 @@ class Population:
         return Population(self.records[rows], self.people[rows])
 
 
+def altered(records: Records, rows: int | NDArray[np.bool_]) -> Records:
+    """The same, but that these rows have other features and another target, or other items."""
+    features, target = records.features.copy(), records.target.copy()
+    if target.ndim > 1:
+        features[rows] = ~(features[rows] | target[rows])
+    else:
+        features[rows] += 1
+        target[rows] = (target[rows] + 1) % LABELS
+    return Records(features, target, records.keys)
+
+
 def population(*, people: int = 17, rows: int = 41, seed: int = 0, task: Task = CLASSIFICATION) -> Population:
     """A population whose targets can be learned from the features; the first `people` rows give everyone a record."""
     generator = np.random.default_rng(seed)
@@ -112,7 +125,18 @@ def population(*, people: int = 17, rows: int = 41, seed: int = 0, task: Task = 
     belongs = np.concatenate([np.arange(people), generator.integers(0, people, max(0, rows - people))])[:rows]
     target = labels.astype(np.int64) if task is CLASSIFICATION else features.sum(axis=1, dtype=np.float64)
     keys = mixed(np.arange(1, rows + 1, dtype=np.uint64))
+    if task is RANKING:
+        return Population(_lists(labels, keys, generator), belongs.astype(np.int64))
     return Population(Records(features, target, keys), belongs.astype(np.int64))
+
+
+def _lists(tastes: NDArray[np.int64], keys: Keys, generator: np.random.Generator) -> Records:
+    """Lists of items, most of them of the record's taste, the first of each taste more often than the last."""
+    chance = np.where(np.arange(ITEMS) % LABELS == tastes[:, None], 0.6, 0.1) * np.linspace(1, 0.2, ITEMS)
+    has = generator.random(chance.shape) < chance
+    has[:, :LABELS] = True  # so that something is shown of each, and something left out
+    owner, items = np.nonzero(has)
+    return Records(*shown_and_left_out(owner, items, keys, width=ITEMS, share=0.3), keys)
 
 
 def task_of(learner: Learner) -> Task:

@@ -11,6 +11,8 @@ import numpy as np
 from unlearning.domain.chain import Trained
 from unlearning.domain.errors import Damaged
 from unlearning.domain.protocols import Learner, Records, State
+from unlearning.project.people import read_with_people
+from unlearning.project.training.training_set import encoded
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -76,7 +78,12 @@ def _mean(votes: Sequence[Answers]) -> Answers:
 
 
 def read_records(workspace: Workspace, path: str) -> Records:
-    """A current table as encoded records, in storage order."""
-    table = tables.read(workspace.path(path), person=workspace.recipe.person, named=path)
+    """A current table as encoded records, in storage order, or one a person where the recipe gathers them."""
+    recipe, file = workspace.recipe, workspace.path(path)
+    if not hasattr(recipe, "gathered"):
+        table = tables.read(file, person=recipe.person, named=path)
+        with tables.about(path):
+            return recipe.encode(table).records
+    table, people = read_with_people(workspace, file, recipe.person, named=path)
     with tables.about(path):
-        return workspace.recipe.encode(table).records
+        return encoded(recipe, table, people, ~people.mask(()))[0]

@@ -187,7 +187,7 @@ def model_checks(
 ) -> tuple[CheckResult, ...]:
     """Utility, agreement, membership and exactness of a candidate; parent: the version that serves now."""
     shaped = _shaped_by(workspace, trained)
-    holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
+    holdout, forget = _holdout(workspace), forget[workspace.task.judged(forget.target)]
     after = ensemble.Ensemble.of(workspace, trained)
     before = ensemble.Ensemble.of(workspace, parent, like=after) if parent and _stored(workspace, parent) else None
     holdout_after, holdout_before = after.with_other(before, holdout.features)
@@ -234,7 +234,7 @@ class ModelReport:
 def judge_training(workspace: Workspace, trained: Trained, *, parent: Trained | None) -> ModelReport:
     """Utility on the holdout and, when there is a version that serves, agreement with it."""
     wanted = ("utility", "agreement") if parent else ("utility",)
-    nobody = ensemble.read_records(workspace, workspace.own.data.holdout)[:0]
+    nobody = _holdout(workspace)[:0]
     return ModelReport(model_checks(workspace, trained, forget=nobody, parent=parent, only=wanted))
 
 
@@ -247,10 +247,16 @@ def measure(workspace: Workspace, trained: Trained) -> Measured:
     shaped, known = workspace.learned.get(("measured", workspace.own.data.holdout), (None, None))
     if known is None or shaped != _shaped_by(workspace, trained):
         model = ensemble.Ensemble.of(workspace, trained)
-        holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
+        holdout = _holdout(workspace)
         known = measured(workspace.task, model.predict(holdout.features), holdout, trained)
     found: Measured = known
     return found
+
+
+def _holdout(workspace: Workspace) -> Records:
+    """The records of people who are in no training set, of those that can be judged."""
+    holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
+    return holdout[workspace.task.judged(holdout.target)]
 
 
 def _shaped_by(workspace: Workspace, trained: Trained) -> tuple[object, ...]:

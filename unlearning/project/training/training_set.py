@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unlearning.domain.chain import Chain
-from unlearning.domain.partition import chain, partition
-from unlearning.domain.protocols import Records
+from unlearning.domain.partition import Places, chain, partition
+from unlearning.domain.protocols import Recipe, Records
 from unlearning.project.people import people_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from unlearning.project.workspace import Workspace
     from unlearning.stores.rolls import Roll
@@ -47,8 +48,7 @@ def training_set(
     recipe, part = workspace.recipe, workspace.settings.partition
     people = people or people_in(workspace, table, recipe.person)
     keep = ~people.mask(exclude)
-    records = recipe.encode(table).records[keep]
-    where = people.where[people.codes[keep]]
+    records, where = encoded(recipe, table, people, keep)
     placed = partition(records, where, shards=part.shards, slices=part.slices, members_of_person=part.members_of_person)
     records, where = replace(records[placed.order], keys=placed.keys), where[placed.order]
     return TrainingSet(
@@ -59,3 +59,16 @@ def training_set(
         people=len(np.unique(people.codes[keep])),
         excluded=int((~keep).sum()),
     )
+
+
+def encoded(recipe: Recipe, table: pa.Table, people: Roll, keep: NDArray[np.bool_]) -> tuple[Records, Places]:
+    """The records of these rows of a table, and whose each is: one a row or, where the recipe gathers them, one a person."""
+    records, codes = recipe.encode(table).records[keep], people.codes[keep]
+    gathered = getattr(recipe, "gathered", None)
+    if gathered is None:
+        return records, people.where[codes]
+    # By their tokens and not by their codes: spellings of one person have one code each.
+    everyone, person = np.unique(people.where, axis=0, return_inverse=True)
+    whose, owner = np.unique(person.reshape(-1)[codes], return_inverse=True)
+    where = everyone[whose]
+    return gathered(records, owner, where[:, 3]), where
