@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from unlearning.domain.protocols import Records
-from unlearning.learners.statistics import StatisticsLearner, StatisticsRecipe
+from unlearning.learners.statistics import RankingRecipe, StatisticsLearner, StatisticsRecipe
 from unlearning.learners.statistics.recipe import MODELS
 from unlearning.learners.statistics.regression import Regression
-from unlearning.testing import FEATURES, LABELS, LearnerFactory
+from unlearning.testing import FEATURES, ITEMS, LABELS, LearnerFactory
 
 REGRESSIONS = tuple(model for model, family in MODELS.items() if isinstance(family, Regression))
 CLASSIFICATIONS = tuple(model for model in MODELS if model not in REGRESSIONS)
@@ -41,3 +41,18 @@ class CountingLearner(StatisticsLearner):
 def factory(model: str) -> LearnerFactory:
     """What makes a learner for the population of `unlearning.testing`."""
     return partial(CountingLearner if model == "multinomial_nb" else StatisticsLearner, recipe(model))
+
+
+def ranking(model: str, *, items: int = ITEMS, **parts: Any) -> RankingRecipe:
+    """A recommender for the lists of `unlearning.testing`."""
+    return RankingRecipe(model=model, item="item", person="person", items=catalogue(items), **parts)
+
+
+def catalogue(items: int) -> list[str]:
+    """So many items by name."""
+    return [f"item {number}" for number in range(items)]
+
+
+def ranking_factory(model: str) -> LearnerFactory:
+    """What makes a learner for lists."""
+    return partial(StatisticsLearner, ranking(model))

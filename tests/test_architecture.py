@@ -25,6 +25,7 @@ HOMES = {
         "learners/tabular/serving.py",
         "learners/torch/serving.py",
         "learners/statistics/serving.py",
+        "learners/statistics/ranking_serving.py",
         "learners/boosting/serving.py",
         "learners/sklearn/serving.py",
     ),

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from tests.small_project import PARAMS, TRAIN, Project, create
-from unlearning.learners.statistics import StatisticsLearner, StatisticsRecipe
+from unlearning.learners.statistics import RankingRecipe, StatisticsLearner, StatisticsRecipe
 from unlearning.learners.tabular import TableRecipe
 from unlearning.project.recipes import load_recipe
 from unlearning.project.training.ensemble import Ensemble
@@ -97,5 +97,22 @@ def test_the_example_on_the_page_of_recipes_trains(tmp_path: Path) -> None:
 
 def test_every_part_of_its_recipe_is_on_the_page() -> None:
     _, _, section = PAGE.partition("\n### statistics\n")
-    own = {one.name for one in dataclasses.fields(StatisticsRecipe)} - {one.name for one in dataclasses.fields(TableRecipe)}
-    assert set(re.findall(r"^\| `(\w+)` \|", section.partition("\n### ")[0], re.MULTILINE)) == own
+    tables, _, lists = section.partition("\n### ")[0].partition("\n#### Recommenders\n")
+    for recipe, told in ((StatisticsRecipe, tables), (RankingRecipe, lists)):
+        own = {one.name for one in dataclasses.fields(recipe)} - {one.name for one in dataclasses.fields(TableRecipe)}
+        assert set(re.findall(r"^\| `(\w+)` \|", told, re.MULTILINE)) == own
+
+
+def test_the_recommender_on_the_page_of_recipes_trains(tmp_path: Path) -> None:
+    example = re.search(r"<!-- recipe ranking -->\n```python\n(.*?)```", PAGE, re.DOTALL)
+    assert example
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/shop.py").write_text(example[1])
+    (tmp_path / "recipes/catalogue.txt").write_text("tea\ncup\nbread")
+    recipe = load_recipe(tmp_path, "recipes/shop.py:recipe")
+    rows = recipe.encode(pa.table({"customer": [1, 1, 2], "product": ["tea", "cup", "tea"]})).records
+    records = recipe.gathered(rows, np.array([0, 0, 1]), np.array([3, 4], np.uint64))  # type: ignore[attr-defined]
+    learner = StatisticsLearner(recipe)  # type: ignore[arg-type]
+    state = learner.fit(learner.fresh(0, records), records, epochs=1, seed=0)
+    assert learner.subtract(state, records).rows == 0
+    assert np.isfinite(learner.predict(state, records.features)).all()

@@ -42,6 +42,8 @@ def test_only_numbers_need_a_range() -> None:
         ({"model": "multinomial_nb", "ranges": (-1, 120)}, "begins below 0"),
         ({"bits": 25}, "bits is 25; expected a whole number from 1 to 24"),
         ({"bits": 20.0}, "bits is 20.0"),
+        ({"components": -1}, "components is -1; expected a whole number from 0 to "),
+        ({"components": 1}, "components are for ridge and linear, and the model is lda"),
         ({"alpha": 0}, "alpha is 0"),
         ({"alpha": float("nan")}, "alpha is nan"),
         ({"shrinkage": 1.5}, "shrinkage is 1.5"),

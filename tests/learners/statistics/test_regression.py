@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -34,6 +35,13 @@ def test_linear_regression_also_of_a_feature_said_twice() -> None:
         inputs = records.features.astype(float)
         expected = LinearRegression().fit(inputs, records.target).predict(inputs)
         assert np.abs(answers("linear", records)[:, 0] - expected).max() < 1e-3
+
+
+@pytest.mark.parametrize("components", [1, 3, 5])
+def test_a_regression_on_principal_components_is_scikit_learn_s(components: int) -> None:
+    inputs = RECORDS.features.astype(float) / UNIT
+    expected = make_pipeline(PCA(components), LinearRegression()).fit(inputs, RECORDS.target).predict(inputs)
+    assert np.abs(answers("linear", RECORDS, components=components)[:, 0] - expected).max() < 1e-3
 
 
 def test_a_finer_resolution_is_nearer() -> None:

@@ -100,6 +100,7 @@ _STATISTICS = (
     _HEAD.format(what="ranges")
     + """from unlearning.learners.statistics import StatisticsRecipe
 
+# Of a table of purchases a recommender (EASE) is made with RankingRecipe: docs/recipes.md, Recommenders.
 recipe = StatisticsRecipe(
     model="MODEL",
     ranges={{  # between which a value can lie at all: declared, never read off the people who are there

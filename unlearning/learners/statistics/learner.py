@@ -5,37 +5,70 @@ A state is sums alone; what they answer with is solved anew for each batch, so t
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.hashing import digest
+from unlearning.domain.hashing import bytes_digest, digest
 from unlearning.domain.protocols import Records, Served
 from unlearning.domain.tasks import named
-from unlearning.learners.statistics import fixed_point
-from unlearning.learners.statistics.recipe import StatisticsRecipe
-from unlearning.learners.statistics.solved import Solved, as_arrays
+from unlearning.learners.statistics.fixed_point import refuse
 from unlearning.learners.statistics.state import Sums, marks, nothing, pack, unpack
-from unlearning.learners.tabular import packaged
 
 if TYPE_CHECKING:
     from unlearning.domain.protocols import Answers, Features
 
+_SOLVED = 2
+"""Solved states that are kept: of the version that serves and of its candidate."""
+
+
+class Summed(Protocol):
+    """A recipe whose model is sums: what a record adds to them, and what they answer with."""
+
+    @property
+    def task(self) -> str:
+        """By which the model is judged."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Everything that shapes training."""
+
+    @property
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """Every array of sums by name, in the order in which they are stored."""
+
+    @property
+    def rows(self) -> int:
+        """Records whose contributions are exact in one piece."""
+
+    def findings(self, features: NDArray[Any], target: NDArray[Any]) -> Iterator[str]:
+        """What the sums cannot hold, in words."""
+
+    def contributions(self, part: Records) -> dict[str, NDArray[Any]]:
+        """The sums of at most `rows` records: integers."""
+
+    def solve(self, sums: Mapping[str, NDArray[Any]], rows: int) -> Any:
+        """What the sums of so many records answer with."""
+
+    def answers(self, solved: Any, features: Features) -> Answers:
+        """What is answered."""
+
+    def served(self, states: Sequence[Sums], solve: Callable[[Sums], Any]) -> Served:
+        """What answers in place of these states where this package is not."""
+
 
 class StatisticsLearner:
-    """Sums what a StatisticsRecipe describes; plays the roles Learner and Subtractive of `unlearning.domain.protocols`."""
+    """Sums what a recipe describes; plays the roles Learner and Subtractive of `unlearning.domain.protocols`."""
 
     draws = False
 
-    def __init__(self, recipe: StatisticsRecipe, device: str = "cpu") -> None:
+    def __init__(self, recipe: Summed, device: str = "cpu") -> None:
         del device  # sums are made where the records are
         self.recipe = recipe
-        self._shapes = recipe.family.shapes(recipe.width, len(recipe.labels))
-        self._meaning = digest(recipe.facts())
+        self._shapes = recipe.shapes
+        self._meaning = digest(dict(recipe.facts()))
+        self._known: dict[str, Any] = {}
 
     def fresh(self, seed: int, first_slice: Records) -> Sums:
         """The sums of nobody: nothing is fitted beforehand."""
@@ -60,12 +93,11 @@ class StatisticsLearner:
         return (state.rows, state.marks) == (len(records), marks(records.keys))
 
     def predict(self, state: Sums, features: Features) -> Answers:
-        """(n, labels) probabilities or (n, 1) values, in storage order of the features."""
-        units = self.recipe.scale.units(np.asarray(features, np.float64))
-        return self._solved(state).answers(units, labels=bool(self.recipe.labels))
+        """(n, labels) probabilities, (n, 1) values or (n, items) scores, in storage order of the features."""
+        return self.recipe.answers(self._solved(state), features)
 
     def losses(self, state: Sums, records: Records) -> NDArray[np.float64]:
-        """(n,) cross-entropy of each record in nats, or its squared error."""
+        """(n,) the task's loss of each record."""
         return named(self.recipe.task).losses(self.predict(state, records.features), records.target)
 
     def dumps(self, state: Sums) -> bytes:
@@ -78,41 +110,30 @@ class StatisticsLearner:
 
     def package(self, states: Mapping[int, Sums]) -> Served:
         """What the sums answer with: arrays over the constituents, and the file that answers with them."""
-        solved = [as_arrays(self._solved(states[shard])) for shard in sorted(states)]
-        arrays = {name: np.stack([one[name] for one in solved]) for name in solved[0]}
-        scale = self.recipe.scale
-        arrays |= {"middle": scale.middle, "unit": scale.unit, "gap": scale.gap}
-        files = {f"{name}.npy": _npy(values) for name, values in arrays.items()}
-        return packaged(self.recipe, f"sums: {self.recipe.model}", Path(__file__).with_name("serving.py"), files, needs=())
+        return self.recipe.served([states[shard] for shard in sorted(states)], self._solved)
 
     def environment(self) -> dict[str, str]:
         """numpy; the sums' bytes depend on none of it."""
         return {"numpy": np.__version__}
 
-    def _solved(self, state: Sums) -> Solved:
-        return self.recipe.family.solve(state.arrays, state.rows, self.recipe)
+    def _solved(self, state: Sums) -> Any:
+        """Solved once for everyone who asks the same state."""
+        name = bytes_digest(self.dumps(state))
+        if name not in self._known:
+            newest = list(self._known.items())[1 - _SOLVED :]
+            self._known = dict([*newest, (name, self.recipe.solve(state.arrays, state.rows))])
+        return self._known[name]
 
     def _sums(self, records: Records) -> Sums:
-        fixed_point.refuse(list(self.recipe.findings(records.features, records.target)))
-        first, *others = _pieces(records, self.recipe.scale.rows)
-        total = self._contributions(first)
+        refuse(list(self.recipe.findings(records.features, records.target)))
+        first, *others = _pieces(records, self.recipe.rows)
+        total = self.recipe.contributions(first)
         for part in others:
-            for name, more in self._contributions(part).items():
-                total[name] += more
+            for name, more in self.recipe.contributions(part).items():
+                total[name] = total[name] + more
         return Sums(len(records), marks(records.keys), total)
-
-    def _contributions(self, part: Records) -> dict[str, NDArray[np.int64]]:
-        recipe = self.recipe
-        target = part.target if recipe.labels else recipe.goal.whole(part.target[:, None])[:, 0]
-        return recipe.family.contributions(recipe.scale.whole(part.features), target, len(recipe.labels))
 
 
 def _pieces(records: Records, rows: int) -> Iterator[Records]:
     for start in range(0, max(1, len(records)), rows):
         yield records[start : start + rows]
-
-
-def _npy(values: NDArray[np.float64]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, values, allow_pickle=False)
-    return stream.getvalue()

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.learners.statistics.discriminant import Centroid, Discriminant
 from unlearning.learners.statistics.fixed_point import MAX_BITS, Column, Scale, indicator, number, refuse
 from unlearning.learners.statistics.naive_bayes import Bernoulli, Gaussian, Multinomial
 from unlearning.learners.statistics.regression import Regression
-from unlearning.learners.tabular import TableRecipe
+from unlearning.learners.statistics.solved import Solved, as_arrays
+from unlearning.learners.statistics.state import npy
+from unlearning.learners.tabular import TableRecipe, packaged
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
-    from unlearning.domain.protocols import Encoded
+    from unlearning.domain.protocols import Answers, Encoded, Features, Records, Served
     from unlearning.learners.statistics.fixed_point import Whole
-    from unlearning.learners.statistics.solved import Solved
+    from unlearning.learners.statistics.state import Sums
 
 Range = tuple[float, float]
 
@@ -69,9 +72,11 @@ class StatisticsRecipe(TableRecipe):
     """0 to 1: how far `lda` shrinks its covariance to a multiple of the identity."""
     standardize: bool = False
     """`ridge` and `nearest_centroid` measure a feature by its own standard deviation, from the same sums, not by its range."""
+    components: int = 0
+    """`ridge` and `linear` see so many principal components of the features, from the same sums; 0: the features."""
     learner: str = "statistics"
 
-    engine: ClassVar[str] = "statistics/1"
+    engine: ClassVar[str] = "statistics/2"
     one_hot: ClassVar[bool] = True
 
     @property
@@ -92,7 +97,7 @@ class StatisticsRecipe(TableRecipe):
     def facts(self) -> dict[str, Any]:
         """Everything but code that shapes training."""
         named = (*self._numbers, *(() if self.labels else (self.target,)))
-        own = {name: getattr(self, name) for name in ("model", "bits", "alpha", "shrinkage", "standardize")}
+        own = {name: getattr(self, name) for name in ("model", "bits", "alpha", "shrinkage", "standardize", "components")}
         ranges = {name: [float(end) for end in self._range(name)] for name in named}
         return super().facts() | own | {"ranges": ranges, "missing": {name: float(gap) for name, gap in self.missing.items()}}
 
@@ -101,6 +106,37 @@ class StatisticsRecipe(TableRecipe):
         encoded = super().encode(table)
         refuse(list(self.findings(encoded.records.features, encoded.records.target)))
         return encoded
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Every array of sums by name."""
+        return self.family.shapes(self.width, len(self.labels))
+
+    @property
+    def rows(self) -> int:
+        """Records whose products float64 sums exactly."""
+        return self.scale.rows
+
+    def contributions(self, part: Records) -> dict[str, NDArray[np.int64]]:
+        """The sums of these records."""
+        target = part.target if self.labels else self.goal.whole(part.target[:, None])[:, 0]
+        return self.family.contributions(self.scale.whole(part.features), target, len(self.labels))
+
+    def solve(self, sums: Mapping[str, NDArray[np.int64]], rows: int) -> Solved:
+        """What the sums answer with."""
+        return self.family.solve(sums, rows, self)
+
+    def answers(self, solved: Solved, features: Features) -> Answers:
+        """(n, labels) probabilities or (n, 1) values."""
+        return solved.answers(self.scale.units(np.asarray(features, np.float64)), labels=bool(self.labels))
+
+    def served(self, states: Sequence[Sums], solve: Callable[[Sums], Solved]) -> Served:
+        """Arrays over the constituents, and the file that answers with them."""
+        solved = [as_arrays(solve(state)) for state in states]
+        arrays = {name: np.stack([one[name] for one in solved]) for name in solved[0]}
+        arrays |= {"middle": self.scale.middle, "unit": self.scale.unit, "gap": self.scale.gap}
+        files = {f"{name}.npy": npy(values) for name, values in arrays.items()}
+        return packaged(self, f"sums: {self.model}", Path(__file__).with_name("serving.py"), files, needs=())
 
     def findings(self, features: NDArray[Any], target: NDArray[Any]) -> Iterator[str]:
         """What the sums cannot hold, in words."""
@@ -121,6 +157,10 @@ class StatisticsRecipe(TableRecipe):
             yield f"alpha is {self.alpha!r}; expected a number above 0 (without a penalty, the model is `linear`)"
         if not 0 <= self.shrinkage <= 1:
             yield f"shrinkage is {self.shrinkage!r}; expected a number from 0 to 1"
+        if type(self.components) is not int or not 0 <= self.components <= self.width:
+            yield f"components is {self.components!r}; expected a whole number from 0 to {self.width}, the encoded features"
+        elif self.components and self.labels:
+            yield f"components are for ridge and linear, and the model is {self.model}"
         yield from self._about_ranges()
 
     def _about_ranges(self) -> Iterator[str]:

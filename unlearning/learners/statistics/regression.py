@@ -5,7 +5,9 @@ With S = Σ (z - z̄)(z - z̄)ᵀ and c = Σ (z - z̄)(y - ȳ), both from the su
     w = (S + α I)⁻¹ c,   intercept = ȳ - w · z̄.
 
 z is in units of the declared ranges, or with `standardize` of each feature's own standard deviation, which the same sums hold.
-Linear regression has α = 0 and takes the shortest w of those that fit equally well.
+Linear regression has α = 0 and takes the shortest w of those that fit equally well. With `components`, z is first projected on
+the directions V in which the records differ most, the first eigenvectors of S: principal components, of the same sums
+(Hotelling 1957, doi:10.1111/j.2044-8317.1957.tb00179.x), w = V (Vᵀ S V + α I)⁻¹ Vᵀ c.
 """
 
 from __future__ import annotations
@@ -52,7 +54,11 @@ class Regression:
         own = np.where(recipe.standardize & (spread > 0), spread, 1.0)
         gram, towards = around[:-1, :-1] / np.outer(own, own), around[:-1, -1] / own
         penalty = recipe.alpha if recipe.model == "ridge" else 0.0
-        weights = _solve(gram, towards, penalty) / own
+        if recipe.components:
+            main = np.linalg.eigh(gram)[1][:, -recipe.components :]
+            weights = main @ _solve(main.T @ gram @ main, main.T @ towards, penalty) / own
+        else:
+            weights = _solve(gram, towards, penalty) / own
         bias = means[-1] - weights @ means[:-1]
         return Solved.linear(bias * goal.unit + goal.middle, (weights * goal.unit)[None])
 

@@ -1,10 +1,16 @@
-"""Sums as bytes and back: a line that says what they are sums of, then little-endian int64, the same bytes every time."""
+"""Sums as bytes and back: a line that says what they are sums of, then little-endian integers, the same bytes every time.
+
+Sums of products are int64. Counts, which are unsigned, take as many bytes as the largest of them needs.
+"""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +19,10 @@ from unlearning.domain.draws import Keys, draw
 from unlearning.domain.errors import Damaged
 
 _WORDS = (1, 2)
+_COUNTS = ("|u1", "<u2", "<u4", "<u8")
+_KINDS = frozenset({*_COUNTS, "<i8"})
+_LONGEST = 64
+"""Bytes of the line that says of which kinds the arrays are."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +35,7 @@ class Sums:
 
     A multiset hash (Clarke et al. 2003, "Incremental multiset hash functions", doi:10.1007/978-3-540-40061-5_12); a key is made
     of a record's person, by a secret, and its content."""
-    arrays: Mapping[str, NDArray[np.int64]]
+    arrays: Mapping[str, NDArray[Any]]
 
     def minus(self, other: Sums) -> Sums:
         """The sums without the other's: integers, so that what was added comes out whole."""
@@ -49,27 +59,45 @@ def marks(keys: Keys) -> tuple[int, ...]:
 def pack(sums: Sums, meaning: str) -> bytes:
     """meaning: a digest of what was summed; sums of something else do not open with it."""
     head = np.array([sums.rows, *sums.marks], np.uint64)
-    return b"".join([_line(meaning), head.astype("<u8").tobytes(), *(_little(values) for values in sums.arrays.values())])
+    arrays = [least(values) for values in sums.arrays.values()]
+    kinds = [values.dtype.str for values in arrays]
+    return b"".join([_line(meaning), _line(" ".join(kinds)), head.astype("<u8").tobytes(), *(one.tobytes() for one in arrays)])
 
 
 def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], meaning: str) -> Sums:
     """The inverse of pack; raises Damaged."""
     line, words = _line(meaning), 1 + len(_WORDS)
+    said, _, _ = payload[len(line) : len(line) + _LONGEST].partition(b"\n")
+    kinds = said.decode("ascii", "replace").split()[1:]
+    start = len(line) + len(said) + 1 + 8 * words
     sizes = [prod(shape) for shape in shapes.values()]
-    if not payload.startswith(line) or len(payload) != len(line) + 8 * (words + sum(sizes)):
+    fits = payload.startswith(line) and len(kinds) == len(sizes) and set(kinds) <= _KINDS
+    lengths = [np.dtype(kind).itemsize * size for kind, size in zip(kinds, sizes, strict=True)] if fits else []
+    ends = [*accumulate(lengths, initial=start)]
+    if not fits or len(payload) != ends[-1]:
         raise Damaged(
             f"a checkpoint of {len(payload)} bytes holds no sums of this recipe's model; delete it and run `unlearn train`"
         )
-    rows, *marked = np.frombuffer(payload, "<u8", words, len(line)).tolist()
-    values = np.frombuffer(payload, "<i8", sum(sizes), len(line) + 8 * words)
-    pieces = np.split(values, np.cumsum(sizes)[:-1])
-    named = zip(shapes.items(), pieces, strict=True)
-    return Sums(rows, tuple(marked), {name: piece.reshape(shape) for (name, shape), piece in named})
+    rows, *marked = np.frombuffer(payload, "<u8", words, start - 8 * words).tolist()
+    named = zip(shapes.items(), kinds, sizes, ends, strict=False)
+    arrays = {name: np.frombuffer(payload, kind, size, at).reshape(shape) for (name, shape), kind, size, at in named}
+    return Sums(rows, tuple(marked), arrays)
+
+
+def least(values: NDArray[Any]) -> NDArray[Any]:
+    """Little-endian, in C order; counts in the fewest bytes that hold all of them."""
+    if values.dtype.kind != "u":
+        return np.ascontiguousarray(values, "<i8")
+    most = int(values.max(initial=0))
+    return np.ascontiguousarray(values, next(kind for kind in _COUNTS if most <= np.iinfo(kind).max))
+
+
+def npy(values: NDArray[Any]) -> bytes:
+    """In numpy's own form."""
+    stream = io.BytesIO()
+    np.save(stream, values, allow_pickle=False)
+    return stream.getvalue()
 
 
 def _line(meaning: str) -> bytes:
     return f"sums {meaning}\n".encode()
-
-
-def _little(values: NDArray[np.int64]) -> bytes:
-    return np.ascontiguousarray(values, "<i8").tobytes()

@@ -35,11 +35,15 @@ def packaged(
     }
     return Served(
         kind=kind,
-        code="\n\n\n# --- the model\n\n".join([_FRAME.read_text("utf-8").rstrip(), *map(_without_ours, (*beside, code))])
-        + "\n",
+        code=program(_FRAME, *beside, code),
         files={FACTS: json.dumps(said, indent=1, ensure_ascii=False).encode(), **files},
         requirements=pinned("numpy", "pandas", *needs),
     )
+
+
+def program(first: Path, *more: Path) -> str:
+    """One file out of several, each without what it imports from this package: that stands above it."""
+    return "\n\n\n# --- the model\n\n".join([first.read_text("utf-8").rstrip(), *map(_without_ours, more)]) + "\n"
 
 
 def _without_ours(file: Path) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _SHOWN = 5
+_MOST_TOLD = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,12 +86,13 @@ class TableRecipe:
     def encode(self, table: pa.Table) -> Encoded:
         """The table as float32 features and targets, in storage order; raises DataError with every finding at once."""
         findings: list[str] = []
-        columns = _columns(table, (*self.features, self.target, *tables.columns_of(self.person)), findings)
+        columns = columns_in(table, (*self.features, self.target, *tables.columns_of(self.person)), findings)
         blocks = [self._feature(name, columns[name], findings) for name in self.features if name in columns]
-        target = _labels(self, columns, findings) if self.labels else _values(self.target, columns, findings)
-        people = _people(self.person, table, columns, findings)
-        if findings:
-            raise DataError("it does not fit the recipe; correct one of the two:\n  " + "\n  ".join(findings))
+        target = (
+            positions(self.target, self.labels, columns, findings) if self.labels else _values(self.target, columns, findings)
+        )
+        people = people_in(self.person, table, columns, findings)
+        refuse(findings)
         features = np.concatenate(blocks, axis=1, dtype=np.float32)
         return Encoded(Records(np.ascontiguousarray(features), target), people)
 
@@ -133,7 +135,13 @@ class TableRecipe:
         return rows[codes]
 
 
-def _columns(table: pa.Table, wanted: Sequence[str], findings: list[str]) -> dict[str, pa.ChunkedArray]:
+def refuse(findings: Sequence[str]) -> None:
+    """Raise DataError when there is one."""
+    if findings:
+        raise DataError("it does not fit the recipe; correct one of the two:\n  " + "\n  ".join(findings))
+
+
+def columns_in(table: pa.Table, wanted: Sequence[str], findings: list[str]) -> dict[str, pa.ChunkedArray]:
     """The wanted columns that are there exactly once; the others become findings."""
     present = list(table.column_names)
     if missing := [name for name in wanted if name not in present]:
@@ -204,20 +212,24 @@ def _values(target: str, columns: Mapping[str, pa.ChunkedArray], findings: list[
     return values
 
 
-def _labels(recipe: TableRecipe, columns: Mapping[str, pa.ChunkedArray], findings: list[str]) -> NDArray[np.int64]:
-    if recipe.target not in columns:
+def positions(
+    target: str, declared: Sequence[str], columns: Mapping[str, pa.ChunkedArray], findings: list[str], *, called: str = "labels"
+) -> NDArray[np.int64]:
+    """(n,) index of each value of a column in what is declared; one that is missing or was not declared is a finding."""
+    if target not in columns:
         return np.zeros(0, np.int64)
-    column = columns[recipe.target]
-    codes, spelled = _codes(column, recipe.labels)
+    column = columns[target]
+    codes, spelled = _codes(column, declared)
     if unlabelled := column.null_count:
-        findings.append(f"target {recipe.target!r} is missing in {unlabelled} records; drop or label them")
-    if strangers := [count for value, count in spelled.items() if value not in recipe.labels]:
+        findings.append(f"target {target!r} is missing in {unlabelled} records; drop or label them")
+    known = frozenset(declared)
+    if strangers := [count for value, count in spelled.items() if value not in known]:
         # Not the labels themselves: in a row that is shifted, somebody's identifier stands in the label's place.
         rows = np.flatnonzero((codes < 0) & column.is_valid().to_numpy()) + 1
         shown = ", ".join(map(str, rows[:_SHOWN].tolist())) + (" and others" if len(rows) > _SHOWN else "")
         findings.append(
-            f"target {recipe.target!r} has {len(strangers)} undeclared labels in {len(rows)} records, in rows {shown} "
-            f"(the first is 1); declared: {list(recipe.labels)}"
+            f"target {target!r} has {len(strangers)} undeclared {called} in {len(rows)} records, in rows {shown} "
+            f"(the first is 1); declared: {list(declared) if len(declared) <= _MOST_TOLD else f'{len(declared)} {called}'}"
         )
     return codes
 
@@ -239,12 +251,13 @@ def _codes(column: pa.ChunkedArray, declared: Sequence[str]) -> tuple[NDArray[np
 def _spelling(value: object, declared: Sequence[str]) -> str:
     """str(value); a whole float may also be declared as an integer, since tables turn integers with gaps into floats."""
     text = str(value)
-    if text not in declared and isinstance(value, float) and value.is_integer():
+    if isinstance(value, float) and value.is_integer() and text not in declared:
         return str(int(value))
     return text
 
 
-def _people(person: str, table: pa.Table, columns: Mapping[str, pa.ChunkedArray], findings: list[str]) -> Sequence[object]:
+def people_in(person: str, table: pa.Table, columns: Mapping[str, pa.ChunkedArray], findings: list[str]) -> Sequence[object]:
+    """(n,) whose record each is; one that is nobody's is a finding."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

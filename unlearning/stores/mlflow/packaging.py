@@ -63,7 +63,7 @@ def refuse_unservable(candidate: Candidate) -> None:
             f"the candidate of model {candidate.model!r} has no file to answer from; expected what its learner packages of at "
             "least one shard with records"
         )
-    if PREDICTION in candidate.labels:
+    if PREDICTION in candidate.labels and candidate.served.question is None:
         raise WrongUse(f"a label is called {PREDICTION!r}, which is the column of the predicted label; rename the label")
 
 
@@ -124,10 +124,14 @@ def _signature(candidate: Candidate) -> ModelSignature:
 
     Numbers are `any`: for a `double` MLflow refuses a column of 64-bit integers, for a `long` one with a missing value.
     """
-    from mlflow.models import ModelSignature
+    from mlflow.models import ModelSignature, infer_signature
     from mlflow.types import ColSpec, DataType, Schema
     from mlflow.types.schema import AnyType, Array
 
+    served = candidate.served
+    if served.question is not None:
+        asked, told = (_frame([dict(one)]) for one in (served.question, served.reply or {}))
+        return infer_signature(asked, told, params=dict(served.options) or None)
     any_type: Any = AnyType  # untyped in MLflow
 
     def kind(name: str) -> Any:
@@ -145,15 +149,21 @@ def _signature(candidate: Candidate) -> ModelSignature:
 
 def _synthetic_example(candidate: Candidate) -> pd.DataFrame:
     """Two rows of zeros and first declared categories: shows the shape, holds nobody."""
-    import pandas as pd
-
+    if candidate.served.question is not None:
+        return _frame([dict(candidate.served.question)])
     zeros = {"long": 0, "integer": 0, "boolean": False}
     first: dict[str, Any] = {
         name: declared[0] for name, declared in candidate.categories.items() if name not in candidate.types
     }
     first |= {name: [0.0] * length for name, length in candidate.embeddings.items()}
     row = {name: first.get(name, zeros.get(candidate.types.get(name, ""), 0.0)) for name in candidate.features}
-    return pd.DataFrame([row, row])
+    return _frame([row, row])
+
+
+def _frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    import pandas as pd
+
+    return pd.DataFrame(rows)
 
 
 def record(client: MlflowClient, candidate: Candidate, run: Run, model: LoggedModel) -> None:

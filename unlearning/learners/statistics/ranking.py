@@ -1,0 +1,206 @@
+"""How one recommender of sums is made from a table of purchases: how many people have two items, and scores from that.
+
+A record is a person with the set of their items, whatever number of rows says so. All counts are whole: taking a person out
+takes out their co-purchases, and leaves what would be there if they had never come.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain.errors import RecipeError
+from unlearning.domain.item_lists import shown_and_left_out, unpacked
+from unlearning.domain.protocols import Encoded, Records, Served
+from unlearning.domain.tasks import FIRST, OWNED, RANKING
+from unlearning.learners.requirements import pinned
+from unlearning.learners.statistics import item_scores
+from unlearning.learners.statistics.state import Sums, least, npy
+from unlearning.learners.tabular import program
+from unlearning.learners.tabular.recipe import columns_in, people_in, positions, refuse
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from unlearning.domain.draws import Keys
+    from unlearning.domain.protocols import Answers, Features
+
+MOST_ITEMS = 20_000
+"""Of a matrix of items, which is solved in memory: 3.2 GB."""
+_FEW = 8
+"""So few people are counted pair by pair, without a matrix product."""
+_PIECE = 1 << 25
+"""Cells of lists that are multiplied at a time; no more rows than float32 counts exactly, 2^24."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankingRecipe:
+    """Which column says what people have; raises RecipeError when its parts contradict each other."""
+
+    model: str
+    """`ease`, or the baselines `cooccurrence` and `popularity`."""
+    item: str
+    """Column of the items; a row is one thing that a person has, bought or liked."""
+    person: str
+    """Column that says whose row it is."""
+    items: Sequence[str]
+    """The catalogue, never read off the data: an item that only one person had would stay in it."""
+    penalty: float = 100.0
+    """λ of `ease`: the larger, the less two items say of each other that few people have."""
+    left_out: float = 0.2
+    """Share of each person's items that models are judged by: who is asked shows the others."""
+    sources: Sequence[str] = ()
+    """Further files, relative to the project, whose content shapes training: that of the catalogue."""
+    learner: str = "statistics"
+
+    engine: ClassVar[str] = "statistics/2"
+    task: ClassVar[str] = RANKING.name
+
+    def __post_init__(self) -> None:
+        if findings := list(self.contradictions()):
+            raise RecipeError("the recipe contradicts itself:\n  " + "\n  ".join(findings))
+
+    @property
+    def features(self) -> Sequence[str]:
+        """What a model is asked with."""
+        return (self.item,)
+
+    @property
+    def target(self) -> str:
+        """What it answers with."""
+        return self.item
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Every item that it may answer with."""
+        return self.items
+
+    @property
+    def categories(self) -> Mapping[str, Sequence[str]]:
+        """Column → its declared values."""
+        return {self.item: self.items}
+
+    def facts(self) -> dict[str, Any]:
+        """Everything but code that shapes training, as plain values."""
+        own = ("learner", "engine", "task", "model", "item", "person", "penalty", "left_out")
+        return {**{name: getattr(self, name) for name in own}, "items": list(self.items)}
+
+    def contradictions(self) -> Iterable[str]:
+        """What cannot be meant, in words."""
+        if self.model not in item_scores.MODELS:
+            yield f"model is {self.model!r}; expected {', '.join(item_scores.MODELS)}"
+        elif len(self.items) > MOST_ITEMS and self.model != "popularity":
+            yield f"{len(self.items)} items; {self.model} solves a matrix of at most {MOST_ITEMS:,}: declare fewer"
+        if isinstance(self.items, str) or not all(isinstance(one, str) for one in self.items):
+            yield "items must be a sequence of strings"
+        elif len(self.items) < 2 or len(set(self.items)) != len(self.items):
+            yield "items must name at least two, and none twice"
+        if self.person == self.item:
+            yield f"person and item are the same column, {self.person!r}"
+        if not self.penalty > 0 or math.isinf(self.penalty):
+            yield f"penalty is {self.penalty!r}; expected a number above 0"
+        if not 0 < self.left_out <= 0.5:
+            yield f"left_out is {self.left_out!r}; expected a share above 0, and at most 0.5"
+
+    def encode(self, table: pa.Table) -> Encoded:
+        """The position of each row's item, a row each: `gathered` makes people of them; raises DataError with every finding."""
+        findings: list[str] = []
+        columns = columns_in(table, (self.item, *tables.columns_of(self.person)), findings)
+        target = positions(self.item, self.items, columns, findings, called="items")
+        people = people_in(self.person, table, columns, findings)
+        refuse(findings)
+        return Encoded(Records(np.zeros((len(target), 0), np.float32), target), people)
+
+    def gathered(self, records: Records, owner: NDArray[np.int64], keys: Keys) -> Records:
+        """A record a person: the items that are shown of them, and those left out."""
+        return Records(*shown_and_left_out(owner, records.target, keys, width=len(self.items), share=self.left_out))
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """How many people have an item, or two."""
+        width = len(self.items)
+        return {"people": (width if self.model == "popularity" else width * (width + 1) // 2,)}
+
+    @property
+    def rows(self) -> int:
+        """Records that are counted at a time."""
+        return max(1, _PIECE // len(self.items))
+
+    def findings(self, features: NDArray[Any], target: NDArray[Any]) -> Iterator[str]:
+        """Counts of people overflow nothing."""
+        del features, target
+        yield from ()
+
+    def contributions(self, part: Records) -> dict[str, NDArray[np.unsignedinteger[Any]]]:
+        """How many of these people have each item, or any two: the upper triangle, row by row."""
+        lists = unpacked(np.bitwise_or(part.features, part.target), len(self.items))
+        if self.model == "popularity":
+            return {"people": lists.sum(axis=0, dtype=np.uint32)}
+        return {"people": _pairs(lists) if len(lists) <= _FEW else _products(lists)}
+
+    def solve(self, sums: Mapping[str, NDArray[Any]], rows: int) -> NDArray[np.float64]:
+        """What each item says of every other."""
+        found: NDArray[np.float64] = item_scores.weights(self.model, sums["people"], rows, self.penalty)
+        return found
+
+    def answers(self, solved: NDArray[np.float64], features: Features) -> Answers:
+        """(n, items) scores; OWNED for what is shown."""
+        lists = unpacked(features, len(self.items))
+        answers: Answers = item_scores.scores(solved, lists)
+        answers[lists.astype(np.bool_)] = OWNED
+        return answers
+
+    def served(self, states: Sequence[Sums], solve: Callable[[Sums], Any]) -> Served:
+        """The counts of items that somebody has, the most frequent first, and the file that answers with them.
+
+        An item that nobody has any more is not named: it may be one that only the erased had.
+        """
+        del solve
+        width = len(self.items)
+        counts = [state.arrays["people"] for state in states]
+        full = [one if self.model == "popularity" else item_scores.square(one, width) for one in counts]
+        often = np.stack([one if one.ndim == 1 else np.diag(one) for one in full]).sum(axis=0)
+        named = [at for at in np.argsort(-often, kind="stable").tolist() if often[at]]
+        kept = [one[named] if one.ndim == 1 else one[np.ix_(named, named)][np.triu_indices(len(named))] for one in full]
+        names = [self.items[at] for at in named]
+        said = {"items": names, "model": self.model, "penalty": self.penalty, "people": [state.rows for state in states]}
+        here = Path(__file__)
+        return Served(
+            kind=f"sums: {self.model}",
+            code=program(Path(item_scores.__file__), here.with_name("ranking_serving.py")),
+            files={
+                "ensemble.json": json.dumps(said, indent=1, ensure_ascii=False).encode(),
+                "counts.npy": npy(least(np.stack(kept).astype(np.uint64))),
+            },
+            requirements=pinned("numpy", "pandas"),
+            question={"items": names[:2]},
+            reply={"items": names[:2], "scores": [1.0, 0.5]},
+            options={"k": FIRST},
+        )
+
+
+def _pairs(lists: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
+    """Of few people: one at every pair that a person has."""
+    width = lists.shape[1]
+    counts = np.zeros(width * (width + 1) // 2, np.uint8)
+    for row in lists:
+        held = np.flatnonzero(row)
+        first, second = (held[one] for one in np.triu_indices(len(held)))
+        counts[first * width - first * (first - 1) // 2 + second - first] += 1
+    return counts
+
+
+def _products(lists: NDArray[np.uint8]) -> NDArray[np.unsignedinteger[Any]]:
+    """Of many: float32 holds every partial sum whole, in whatever order, up to 2^24 people."""
+    wide = lists.astype(np.float32)
+    together = (wide.T @ wide).astype(np.uint32)
+    return np.concatenate([row[at:] for at, row in enumerate(together)])
