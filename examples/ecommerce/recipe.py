@@ -1,41 +1,31 @@
-"""How the next-purchase model is made: what a customer looked at → the department of the next purchase."""
+"""How the recommender is made: what customers bought → what else they may like."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from pathlib import Path
 
-from torch import nn, optim
+from unlearning.learners.statistics import RankingRecipe
 
-from unlearning.learners.torch import TorchRecipe, standardize
+SHELVES = {
+    "coffee": "beans grinder kettle press filter scale tamper cups milk-jug descaler thermos roaster",
+    "garden": "spade shears seeds gloves hose compost pots trellis wheelbarrow rake hoe fertiliser",
+    "baking": "flour yeast tins whisk rolling-pin mixer proving-basket thermometer vanilla icing parchment cutters",
+    "running": "shoes socks watch bottle belt headlamp gels cap poles roller shorts jacket",
+    "reading": "novel atlas cookbook poems crime comics bookmark lamp shelf journal biography thriller",
+    "music": "strings tuner stand capo metronome cable pedal picks headphones amplifier drumsticks songbook",
+    "toys": "blocks puzzle kite train dolls chess cards clay paints marbles yo-yo robot",
+    "bath": "soap towels candle brush sponge robe mat oils razor mirror basket shampoo",
+}
+MADE_UP = [f"{shelf}/{thing}" for shelf, things in SHELVES.items() for thing in things.split()]
+_OWN = Path(__file__).with_name("catalogue.txt")
+CATALOGUE = _OWN.read_text("utf-8").split() if _OWN.exists() else MADE_UP
+"""The shop's own list of what it sells, never read off the customers' purchases: see the README."""
 
-DEPARTMENTS = ("books", "garden", "kitchen", "music", "sports", "toys")
-"""The catalogue is declared, never read off the customers' data: a department stays when its last buyer has left."""
-
-
-def network(features: int, labels: int) -> nn.Module:
-    """(n, features) to (n, labels) logits; no weight belongs to one customer, as it would in a table of embeddings."""
-    return nn.Sequential(nn.Linear(features, 24), nn.ReLU(), nn.Linear(24, labels))
-
-
-def optimizer(parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
-    """A fresh optimiser for a network's parameters."""
-    return optim.SGD(parameters, lr=0.05, momentum=0.9)
-
-
-recipe = TorchRecipe(
-    network=network,
-    features=["viewed_first", "viewed_second", "viewed_last", "device", "basket"],
-    categories={
-        "viewed_first": DEPARTMENTS,
-        "viewed_second": DEPARTMENTS,
-        "viewed_last": DEPARTMENTS,
-        "device": ("phone", "desktop"),
-    },
-    target="bought",
+recipe = RankingRecipe(
+    model="ease",
+    item="product",
     person="customer",
-    labels=DEPARTMENTS,
-    optimizer=optimizer,
-    epochs=12,
-    batch_size=32,
-    preprocessing=standardize,
+    items=CATALOGUE,
+    penalty=30.0,
+    sources=["catalogue.txt"] if _OWN.exists() else [],
 )

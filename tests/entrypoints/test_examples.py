@@ -42,7 +42,7 @@ class Example:
 
 HEALTHCARE = Example("healthcare", "patient", range(28, 32), ("sisa",))
 SOCIAL = Example("social", "account", range(28, 32), ("negative_gradient", "retrain"))
-ECOMMERCE = Example("ecommerce", "customer", range(45, 46), ("sisa",))
+ECOMMERCE = Example("ecommerce", "customer", range(45, 46), ("subtract",))
 
 
 def create(example: Example, folder: Path) -> Project:

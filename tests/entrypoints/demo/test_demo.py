@@ -10,6 +10,7 @@ import pytest
 
 from unlearning.domain.errors import ProjectError
 from unlearning.entrypoints.demo import data, demo
+from unlearning.entrypoints.demo.examples import DEFAULT, EXAMPLES
 
 MODEL = SimpleNamespace(
     from_version=1, to_version=2, replay_equal=True, training_seconds=2.0, replay=SimpleNamespace(seconds=7.0)
@@ -25,7 +26,7 @@ def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_the_headline_compares_unlearning_with_a_whole_training_and_says_how_people_were_made_up(tmp_path: Path) -> None:
-    found = demo._headline(REPORT, tmp_path)
+    found = demo._headline(REPORT, tmp_path, EXAMPLES[DEFAULT])
     assert (found.alias_before, found.alias_after, found.replay_equal) == (1, 2, True)
     assert (found.unlearn_seconds, found.retrain_seconds, found.speedup_vs_retrain) == (2.0, 7.0, 3.5)
     assert found.grouping == data.GROUPING
@@ -33,7 +34,7 @@ def test_the_headline_compares_unlearning_with_a_whole_training_and_says_how_peo
 
 
 def test_the_figures_are_those_of_the_headline(tmp_path: Path) -> None:
-    done: Any = SimpleNamespace(headline=demo._headline(REPORT, tmp_path), total_seconds=61.4)
+    done: Any = SimpleNamespace(headline=demo._headline(REPORT, tmp_path, EXAMPLES[DEFAULT]), total_seconds=61.4)
     figures = dict(demo._figures(done))
     assert figures == {
         "unlearning took": "2.0 s",

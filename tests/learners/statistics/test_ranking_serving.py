@@ -60,6 +60,15 @@ def test_whoever_shows_nothing_known_gets_the_most_frequent_and_an_index_stays(t
     assert answer["items"].tolist()[3] != most
 
 
+def test_it_says_how_many_people_have_two_items(tmp_path: Path) -> None:
+    made, _ = served("ease", tmp_path)
+    held = unpacked(PEOPLE.features | PEOPLE.target, ITEMS).astype(int)
+    both = held.T @ held
+    for one, other in ((0, 0), (0, 5), (9, 3), (63, 60)):
+        assert made.together(f"item {one}", f"item {other}") == both[one, other]
+    assert made.together("item 0", "never heard of") == 0
+
+
 def test_whoever_has_all_but_one_is_recommended_that_one(tmp_path: Path) -> None:
     made, _ = served("cooccurrence", tmp_path)
     answer = made.predict(None, asked(made.names[:-1].tolist()), {"k": 10})

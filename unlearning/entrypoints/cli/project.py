@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from unlearning.entrypoints.cli.shared import KEYS, answer, decide, json_option, open_project, prefect_at_home, project, warn
+from unlearning.entrypoints.demo.examples import DEFAULT, EXAMPLES
 from unlearning.entrypoints.scaffold.recipe_texts import LEARNERS
 
 if TYPE_CHECKING:
@@ -224,19 +225,21 @@ def evaluate(root: Path, as_json: bool) -> None:
 
 @click.command()
 @click.option("--folder", type=click.Path(path_type=Path), default="demo", show_default=True, help="A new or empty folder.")
+@click.option("--example", type=click.Choice(tuple(EXAMPLES)), default=DEFAULT, show_default=True, help="Which situation.")
 @json_option
-def demo(folder: Path, as_json: bool) -> None:
-    """Run the whole job on real data in a new folder: train, three people withdraw, erase, compare with a full retraining.
+def demo(folder: Path, example: str, as_json: bool) -> None:
+    """Run the whole job in a new folder: train, three people withdraw, erase, compare with a full retraining.
 
     \b
     Example:  unlearn demo --folder /tmp/demo
+              unlearn demo --example ecommerce --folder /tmp/shop
     """
     from unlearning.entrypoints.demo import demo as demonstration
 
-    report = demonstration.run(folder.resolve())
+    report, besides = demonstration.run(folder.resolve(), example)
     answer(as_json, report, [])
     if not as_json:
-        demonstration.show(report)
+        demonstration.show(report, besides)
 
 
 @click.command()

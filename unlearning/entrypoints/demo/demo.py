@@ -1,4 +1,4 @@
-"""The main job on real data, in a new folder: train, three people withdraw, erase, compare with a full retraining."""
+"""The main job on an example, in a new folder: train, three people withdraw, erase, compare with a full retraining."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from unlearning.domain.codec import BESIDE
 from unlearning.domain.environ import SERVERS
 from unlearning.domain.errors import ProjectError
 from unlearning.entrypoints import presentation
-from unlearning.entrypoints.demo import data as demo_data
+from unlearning.entrypoints.demo.examples import DEFAULT, EXAMPLES, SOURCE, Example
+from unlearning.entrypoints.presentation import Section
 from unlearning.entrypoints.scaffold import scaffold
 from unlearning.erasure.report import ErasureReport
 from unlearning.project import settings
@@ -28,6 +29,8 @@ progress = logging.getLogger("unlearning.progress")
 PEOPLE = 3
 """How many withdraw their consent."""
 REMOTE = ".dvc-remote"
+_LEAST = 0.001
+"""Seconds that are told apart."""
 STAGES = ("prepare", "check", "train", "evaluate")
 
 
@@ -56,19 +59,23 @@ class Demonstration:
     erasure: ErasureReport = field(metadata=BESIDE)
 
 
-def run(folder: Path) -> Demonstration:
-    """Make the project, do the job, and say what happened. Raises ProjectError for a folder that is not empty."""
-    began = time.perf_counter()
+def run(folder: Path, example: str = DEFAULT) -> tuple[Demonstration, Section | None]:
+    """Make the project of an example, do the job, and say what happened, and what that example shows besides.
+
+    Raises ProjectError for a folder that is not empty.
+    """
+    began, shown = time.perf_counter(), EXAMPLES[example]
     if folder.exists() and any(folder.iterdir()):
         raise ProjectError(f"{folder} is not empty; name a new folder with --folder, or delete this one")
     _stay_inside(folder)
     progress.info("making a Git and DVC project in %s", folder)
-    progress.info("    %s", demo_data.GROUPING)
-    workspace = make_project(folder)
+    progress.info("    %s", shown.about)
+    workspace = make_project(folder, shown)
     from unlearning.domain.clocks import utc_now
     from unlearning.entrypoints.flows import erase, train
     from unlearning.erasure.steps import receive
     from unlearning.project.training import stages
+    from unlearning.project.workspace import open_workspace
 
     progress.info("training version 1")
     stages.check(workspace)
@@ -76,10 +83,12 @@ def run(folder: Path) -> Demonstration:
     stages.evaluate(workspace)
     workspace.data.adopt(STAGES)
     workspace.data.git.commit("Train version 1", ["."])
+    before = shown.look(workspace)
     progress.info("1 receive  %d people withdraw their consent", PEOPLE)
     receive.receive(workspace, _who_withdraws(workspace), regulation="gdpr", now=utc_now())
     report = erase.run(workspace, [], full_replay=True)[0]
-    return Demonstration(_headline(report, folder), trained, round(time.perf_counter() - began, 1), report)
+    done = Demonstration(_headline(report, folder, shown), trained, round(time.perf_counter() - began, 1), report)
+    return done, shown.compare(before, shown.look(open_workspace(folder)))
 
 
 def _stay_inside(folder: Path) -> None:
@@ -91,42 +100,41 @@ def _stay_inside(folder: Path) -> None:
     embedded.start(folder / ".unlearning/prefect")
 
 
-def _headline(report: ErasureReport, folder: Path) -> Headline:
+def _headline(report: ErasureReport, folder: Path, example: Example) -> Headline:
     model = report.models[0]
     retrained = cast("Replay", model.replay).seconds
     return Headline(
-        grouping=demo_data.GROUPING,
+        grouping=example.about,
         alias_before=model.from_version,
         alias_after=model.to_version,
         replay_equal=model.replay_equal,
         unlearn_seconds=model.training_seconds,
         retrain_seconds=retrained,
-        speedup_vs_retrain=round(retrained / model.training_seconds, 2),
+        speedup_vs_retrain=round(retrained / max(model.training_seconds, _LEAST), 2),
         folder=str(folder),
         public_key=str(folder / ".unlearning/keys/signing.pub"),
     )
 
 
-def make_project(folder: Path) -> Workspace:
-    """A Git and DVC repository with a local remote, the demo's data, and everything that `unlearn init` writes."""
+def make_project(folder: Path, example: Example) -> Workspace:
+    """A Git and DVC repository with a local remote, the example's data, and everything that `unlearn init` writes."""
     from unlearning.project.training import stages
     from unlearning.project.workspace import open_workspace
     from unlearning.stores import keys
     from unlearning.stores.dvc import repository as dvc_repository
 
     repository = dvc_repository.create(folder, remote=REMOTE)
-    scaffold.init(folder, model="diagnosis")
+    example.write(folder)
+    scaffold.init(folder, model=example.model)
     keys.create(folder / ".unlearning/keys")
     with (folder / ".gitignore").open("a", encoding="utf-8") as ignored:
         ignored.write(f"/{REMOTE}/\n")
     params = folder / settings.FILE
-    text = params.read_text("utf-8").replace("commit: false", "commit: true ").replace("unnamed operator", "unlearn demo    ")
+    text = params.read_text("utf-8")
+    for said, instead in example.settings.items():
+        text = text.replace(said, instead)
     params.write_text(text, "utf-8")
-    source = "data/records.parquet"
-    from unlearning.stores.tables import redaction
-
-    redaction.write(demo_data.columns(), folder / source)
-    repository.add([source])
+    repository.add([SOURCE])
     workspace = open_workspace(folder)
     stages.prepare(workspace)
     repository.adopt(["prepare"])
@@ -145,9 +153,10 @@ def _who_withdraws(workspace: Workspace) -> list[str]:
     return everyone[:: len(everyone) // PEOPLE][:PEOPLE]
 
 
-def show(done: Demonstration) -> None:
+def show(done: Demonstration, besides: Section | None) -> None:
     """The report for people, and how to check it."""
-    presentation.show(done.erasure, presentation.Section("Was it worth it", _figures(done)))
+    more = [besides] if besides else []
+    presentation.show(done.erasure, *more, Section("Was it worth it", _figures(done)))
     print(f"verify it:  cd {done.headline.folder}")
     print(f"            unlearn verify {done.erasure.certificate} --key .unlearning/keys/signing.pub")
 

@@ -27,10 +27,10 @@ class Recommender(PythonModel):
         """Read the counts, and solve them."""
         folder = Path(context.artifacts["ensemble"])
         facts = json.loads((folder / "ensemble.json").read_text("utf-8"))
-        counts = np.load(folder / "counts.npy", allow_pickle=False)
+        self.counts = np.load(folder / "counts.npy", allow_pickle=False)
         self.names = np.asarray(facts[ITEMS], dtype=object)
         self.place = {name: at for at, name in enumerate(facts[ITEMS])}
-        pairs = zip(counts, facts["people"], strict=True)
+        pairs = zip(self.counts, facts["people"], strict=True)
         self.weights = [weights(facts["model"], one, people, facts["penalty"]) for one, people in pairs]
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
@@ -53,6 +53,15 @@ class Recommender(PythonModel):
             SCORES: [found[at, row].tolist() for at, row in enumerate(rows)],
         }
         return pd.DataFrame(answer, index=model_input.index)
+
+    def together(self, first: str, second: str) -> int:
+        """How many people behind the model have both items, or have one if they are the same."""
+        if self.counts.shape[1] == len(self.names) > 1:
+            raise ValueError("the model counts how many people have an item, and not two; ask one of ease or cooccurrence")
+        if not {first, second} <= self.place.keys():
+            return 0
+        row, column = sorted((self.place[first], self.place[second]))
+        return int(self.counts[:, row * len(self.names) - row * (row - 1) // 2 + column - row].sum())
 
 
 mlflow.models.set_model(Recommender())

@@ -1,0 +1,1 @@
+../../../../../examples/ecommerce/recommend.py
