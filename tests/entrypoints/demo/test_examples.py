@@ -67,7 +67,7 @@ def test_what_moved_is_said_in_numbers() -> None:
     said = {row[0]: row[1] for row in _moved(before, after).rows}
     assert said["others' recommendations"].startswith("75.0% of 2 people")
     assert said["their co-purchases"] == "2 taken out of 6, of 2 pairs of products"
-    assert said["that only they had"].startswith("1 pairs")
+    assert said["that only they had"].startswith("1 pair,")
 
 
 def asked(project: Project, *words: str) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.entrypoints.demo import data
+from unlearning.erasure.report import counted
 
 if TYPE_CHECKING:
     from unlearning.entrypoints.presentation import Section
@@ -96,7 +97,7 @@ def _moved(before: Recommended, after: Recommended) -> Section:
     rows = [
         ("others' recommendations", f"{share:.1%} of {len(both)} people's first ten are the same as before"),
         ("their co-purchases", f"{gone.sum()} taken out of {before.pairs.sum()}, of {(gone > 0).sum()} pairs of products"),
-        ("that only they had", f"{only.sum()} pairs, which nobody bought together now"),
+        ("that only they had", f"{counted(int(only.sum()), 'pair')}, which nobody bought together now"),
     ]
     return Section("What others are recommended, and what is gone", rows)
 

@@ -61,7 +61,7 @@ def pack(sums: Sums, meaning: str) -> bytes:
     head = np.array([sums.rows, *sums.marks], np.uint64)
     arrays = [least(values) for values in sums.arrays.values()]
     kinds = [values.dtype.str for values in arrays]
-    return b"".join([_line(meaning), _line(" ".join(kinds)), head.astype("<u8").tobytes(), *(one.tobytes() for one in arrays)])
+    return b"".join([_line(meaning), _line(" ".join(kinds)), head.astype("<u8").tobytes(), *(one.data for one in arrays)])
 
 
 def unpack(payload: bytes, shapes: Mapping[str, tuple[int, ...]], meaning: str) -> Sums:
