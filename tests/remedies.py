@@ -316,6 +316,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn watch": Looks("somebody is to be readmitted who was never erased"),
         "dvc list": Looks("a hold is to keep a path that no revision tracks"),
     },
+    "erasure/batches.py": {
+        "unlearn confirm": Ran(
+            "an unverified request is to be erased",
+            "the person is left out, and the erasure can begin",
+            "entrypoints/cli/test_true_dates.py::test_who_is_not_known_yet_waits_until_somebody_confirms",
+        ),
+    },
     "erasure/left.py": {
         "unlearn purge": Ran(
             "nobody knows the data of a version of an adopted model",
