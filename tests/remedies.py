@@ -141,7 +141,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "erasure/test_batches.py::test_an_erasure_ends_in_clean_data_a_promoted_version_and_a_certificate",
         )
     },
-    "domain/environ.py": {"unlearn listen": Named("says what a variable is for")},
+    "domain/environ.py": {
+        "unlearn listen": Named("says what a variable is for"),
+        "unlearn serve": Named("says what a variable is for"),
+    },
+    "project/access.py": {"unlearn token": Looks("a key is to be taken back that was never given")},
     "domain/traces.py": {
         "mlflow gc": Ran(
             "a tracking server marks as deleted and cannot collect",

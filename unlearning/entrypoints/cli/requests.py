@@ -31,7 +31,7 @@ REASON = "In words, for ledger and certificate; it names no person."
 @click.option("--received-at", metavar="DATE", help="When it reached the house, from which the deadline counts; default: now.")
 @click.option("--reference", metavar="TICKET", help="What the house calls it elsewhere; it names no person.")
 @click.option("--channel", metavar="NAME", help="The way it came: letter, mail, phone.")
-@click.option("--unverified", is_flag=True, help="Nobody made sure yet who asked: it waits for `unlearn confirm`.")
+@click.option("--unverified", is_flag=True, help="Nobody made sure yet who asked: it waits for somebody to confirm it.")
 def request(
     root: Path,
     as_json: bool,
