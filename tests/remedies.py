@@ -141,7 +141,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "erasure/test_batches.py::test_an_erasure_ends_in_clean_data_a_promoted_version_and_a_certificate",
         )
     },
-    "domain/environ.py": {"unlearn listen": Named("says what a variable is for")},
+    "domain/environ.py": {
+        "unlearn listen": Named("says what a variable is for"),
+        "unlearn serve": Named("says what a variable is for"),
+    },
+    "project/access.py": {"unlearn token": Looks("a key is to be taken back that was never given")},
     "domain/traces.py": {
         "mlflow gc": Ran(
             "a tracking server marks as deleted and cannot collect",
@@ -315,6 +319,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         ),
         "unlearn watch": Looks("somebody is to be readmitted who was never erased"),
         "dvc list": Looks("a hold is to keep a path that no revision tracks"),
+    },
+    "erasure/batches.py": {
+        "unlearn confirm": Ran(
+            "an unverified request is to be erased",
+            "the person is left out, and the erasure can begin",
+            "entrypoints/cli/test_true_dates.py::test_who_is_not_known_yet_waits_until_somebody_confirms",
+        ),
     },
     "erasure/left.py": {
         "unlearn purge": Ran(

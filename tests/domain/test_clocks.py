@@ -57,3 +57,32 @@ def test_a_longer_deadline_lies_two_months_or_45_days_after_the_first(moment: da
 
 def test_the_present_is_an_aware_moment_in_utc() -> None:
     assert clocks.utc_now().utcoffset() == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("2026-03-31", "2026-03-31T00:00:00"),
+        ("2026-03-31T09:00:00+02:00", "2026-03-31T07:00:00"),
+        ("2026-03-31T09:00:00Z", "2026-03-31T09:00:00"),
+    ],
+)
+def test_a_date_begins_in_utc_and_a_moment_says_its_zone(said: str, found: str) -> None:
+    assert clocks.moment(said, of="it") == datetime.fromisoformat(found).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "said", ["2026-03-31T09:00:00", "0001-01-01T00:00:00+14:00", "31.3.2026", "20:15", "now", "２０２６-03-31x"]
+)
+def test_what_is_no_moment_is_said_without_repeating_it(said: str) -> None:
+    with pytest.raises(clocks.WrongUse) as caught:
+        clocks.moment(said, of="it")
+    assert said not in str(caught.value).replace("2026-03-31T09:00:00+02:00", "")
+
+
+def test_ninety_five_of_a_hundred_stay_below_and_of_few_all() -> None:
+    hours = [timedelta(hours=number) for number in range(1, 101)]
+    assert clocks.nearly_always(hours[::-1]) == timedelta(hours=95)
+    assert clocks.nearly_always(hours[:3]) == timedelta(hours=3)
+    assert clocks.nearly_always([]) == timedelta()
+    assert clocks.must_start_by(NOON, takes=timedelta.max, margin=timedelta()).year == 1

@@ -72,6 +72,11 @@ class ErasureRequest:
     certificate: str | None = None
     nearest: tuple[Difference, ...] | None = None
     """Of somebody who was not found: in what the nearest spelling in the tables differs; None when nobody could look."""
+    # `LEFT_OUT` of the codec, which imports this: a request that came without is shown as before.
+    reference: str | None = field(default=None, metadata={"unlearning.left_out": True})
+    """What the house calls it elsewhere."""
+    channel: str | None = field(default=None, metadata={"unlearning.left_out": True})
+    """The way it came."""
 
 
 # --- impact and plan ------------------------------------------------------------------------------------------------

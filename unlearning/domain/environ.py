@@ -12,6 +12,7 @@ PARTITION_KEY = "UNLEARNING_PARTITION_KEY"
 SUPPRESSION_KEY = "UNLEARNING_SUPPRESSION_KEY"
 SIGNING_KEY = "UNLEARNING_SIGNING_KEY"
 WEBHOOK_SECRET = "UNLEARNING_WEBHOOK_SECRET"
+INTAKE_SECRETS = "UNLEARNING_INTAKE_SECRETS"
 MLFLOW_TRACKING_URI = "MLFLOW_TRACKING_URI"
 MLFLOW_BACKEND_STORE_URI = "MLFLOW_BACKEND_STORE_URI"
 OPENLINEAGE_API_KEY = "OPENLINEAGE_API_KEY"
@@ -25,6 +26,7 @@ MEANINGS: Mapping[str, str] = {
     SUPPRESSION_KEY: _TOKEN_KEY,
     SIGNING_KEY: "Ed25519 private key, PKCS8 PEM, in place of `signing.pem`",
     WEBHOOK_SECRET: "the secret of MLflow's webhook, for `unlearn listen`",
+    INTAKE_SECRETS: "secrets of Standard Webhooks, `whsec_…` with spaces between them, for `unlearn serve`",
     MLFLOW_TRACKING_URI: "used when `stores.mlflow` is null",
     MLFLOW_BACKEND_STORE_URI: (
         "a tracking server's own database, where you may open it: the purge then collects what the server only marks as deleted"

@@ -1,10 +1,11 @@
 """Events → the state of every request: a fold, its table of allowed transitions, and the clocks of the law.
 
-    received → suppressed → planned → (awaiting_approval) → (queued) → erasing → validating → promoting → purging
+    (unverified →) received → suppressed → planned → (awaiting_approval) → (queued) → erasing → validating → promoting → purging
                   ├─ not_found · exempt · cancelled (until redaction begins)                                 │
                   ├─ on_hold (legal hold: blocks the purge, not the suppression) until released              ├─ completed
                   └─ failed: stays open and counts against its deadline                                      └─ …_with_residuals
 
+A request of which nobody says that the person sent it waits, unverified, until somebody makes sure; its deadline counts.
 A second request of a person joins the first as a duplicate: it ends as its group ends, and the group takes the earliest
 deadline. At most one group of a person is active. Pure: nothing here reads a clock or a store.
 """
@@ -33,6 +34,7 @@ from unlearning.domain.events import (
     ErasureStarted,
     Event,
     Fact,
+    IdentityConfirmed,
     ImpactAssessed,
     PlanMade,
     Purged,
@@ -53,7 +55,8 @@ from unlearning.domain.events import (
 
 F = TypeVar("F", bound=Fact)
 
-BEFORE_REDACTION = frozenset({"received", "suppressed", "planned", "awaiting_approval", "queued"})
+UNVERIFIED = "unverified"
+BEFORE_REDACTION = frozenset({UNVERIFIED, "received", "suppressed", "planned", "awaiting_approval", "queued"})
 ACTIVE = BEFORE_REDACTION | {"erasing", "validating", "promoting", "purging", "failed"}
 ENDED = frozenset({"completed", "completed_with_residuals", "not_found", "exempt", "cancelled"})
 
@@ -73,6 +76,7 @@ Rule = tuple[frozenset[str], str]
 """The states that an event may come in, and the state after it."""
 
 REQUEST_EVENTS: Mapping[type[Fact], Rule] = {
+    IdentityConfirmed: (frozenset({UNVERIFIED}), "received"),
     SubjectSuppressed: (frozenset({"received", "suppressed"}), "suppressed"),
     SubjectNotFound: (frozenset({"received", "suppressed", "failed"}), "not_found"),
     RequestExempted: (BEFORE_REDACTION | {"failed"}, "exempt"),
@@ -86,8 +90,8 @@ REQUEST_EVENTS: Mapping[type[Fact], Rule] = {
 """The event's subject is the request."""
 
 ERASURE_EVENTS: Mapping[type[Fact], Rule] = {
-    ErasureStarted: (ACTIVE - {"received", "purging"}, "suppressed"),
-    ImpactAssessed: (ACTIVE - {"received"}, STAYS),
+    ErasureStarted: (ACTIVE - {UNVERIFIED, "received", "purging"}, "suppressed"),
+    ImpactAssessed: (ACTIVE - {UNVERIFIED, "received"}, STAYS),
     PlanMade: (frozenset({"suppressed", "planned", "erasing", "failed"}), "planned"),
     ApprovalRequested: (frozenset({"planned"}), "awaiting_approval"),
     ErasureQueued: (frozenset({"planned", "awaiting_approval"}), "queued"),
@@ -321,16 +325,19 @@ def _receive(state: State, event: Event[Any], fact: RequestReceived) -> None:
         token=fact.token,
         state="received",
         regulation=fact.regulation,
-        received_at=event.at,
+        received_at=fact.received_at or event.at,
         due_at=fact.due_at,
         group=fact.group or event.subject,
+        reference=fact.reference,
+        channel=fact.channel,
     )
     _require(request.request_id not in state.received, event, f"request {request.request_id} was received before")
     newest = state.newest.get(request.token)
     active = newest is not None and state.groups[newest].request.state not in ENDED
     if request.group == request.request_id:
         _require(not active, event, f"the person has an active request, {newest}; expected it as the group")
-        state.groups[request.request_id] = Group(request, fact.suppression_token)
+        first = replace(request, state=UNVERIFIED) if fact.unverified else request
+        state.groups[request.request_id] = Group(first, fact.suppression_token)
         state.newest[request.token] = request.request_id
     else:
         _require(active and newest == request.group, event, f"group {request.group} is no active request of the same person")

@@ -8,7 +8,7 @@ from functools import partial
 from unlearning.domain import lifecycle
 from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.entities import ErasureRequest
-from unlearning.domain.errors import UnlearningError
+from unlearning.domain.errors import Refused, UnlearningError
 from unlearning.domain.events import ErasureStarted
 from unlearning.domain.planning import plan as planning
 from unlearning.erasure.erasure import Erasure
@@ -33,7 +33,14 @@ def has_work(workspace: Workspace, request_ids: Sequence[str]) -> bool:
 
 
 def _unended(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
-    return [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED]
+    found = [request for request in chosen(workspace, request_ids) if request.state not in lifecycle.ENDED]
+    waiting = [request.request_id for request in found if request.state == lifecycle.UNVERIFIED]
+    if request_ids and waiting:
+        raise Refused(
+            f"{', '.join(waiting)}: nobody has said that whoever asked is the person; make sure, then "
+            "`unlearn confirm REQUEST --by NAME`"
+        )
+    return [request for request in found if request.state != lifecycle.UNVERIFIED]
 
 
 def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now) -> list[Erasure]:

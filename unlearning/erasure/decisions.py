@@ -35,7 +35,7 @@ from unlearning.domain.events import (
     TracesFound,
 )
 from unlearning.domain.traces import Residual
-from unlearning.erasure import left, unnamed
+from unlearning.erasure import left, pace, unnamed
 from unlearning.erasure.steps import receive
 from unlearning.lineage.history import Past
 from unlearning.project import requests
@@ -309,6 +309,10 @@ class Shown:
     """What is left or unverified of a request that ended so, as its certificate counts it."""
     readmitted: lifecycle.Readmission | None = field(default=None, metadata=LEFT_OUT)
     """The decision that the person may be in data and models again."""
+    must_start_by: datetime | None = None
+    """When the erasure must begin to be done by the deadline; None without one, and once it has ended."""
+    must_start: bool = False
+    """That moment has come, and no data is redacted yet."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
@@ -317,6 +321,8 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
     late = {one.request_id for one in lifecycle.overdue({one.request_id: one for one in requests}, now)}
     on_hold, extensions = on_record(workspace, groups)
     held, extended = _by_request(on_hold), _by_request(extensions)
+    takes = pace.takes(workspace) if any(one.due_at and one.state not in lifecycle.ENDED for one in requests) else None
+    begin = {one.request_id: pace.must_start_by(workspace, one, takes) for one in requests} if takes is not None else {}
     residuals = left.listed(workspace, [one for one in requests if one.state in ("completed_with_residuals", "not_found")])
     return [
         Shown(
@@ -326,6 +332,8 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             extension=next(iter(extended.get(one.group, ())), None),
             residuals=residuals.get(one.request_id, ()),
             readmitted=groups[one.group].readmitted,
+            must_start_by=begin.get(one.request_id),
+            must_start=pace.is_due(begin.get(one.request_id), groups[one.group], now),
         )
         for one in requests
     ]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LONGEST = 1_000
 """Characters: a reason is a sentence or two."""
 
+LONGEST_REFERENCE = 128
+
 _MOST_PIECES = 24
 """Words and signs of one identifier."""
 _LONGEST_IDENTIFIER = 120
@@ -56,6 +58,24 @@ def require_unnamed(workspace: Workspace, words: str, people: Collection[str]) -
             "the words hold an identifier of somebody in a table or a request of this project; they go into ledger and "
             "certificate, so say it without"
         )
+
+
+def require_unnamed_references(workspace: Workspace, references: Collection[str], people: Collection[str]) -> None:
+    """The same of what a house calls requests elsewhere, such as tickets, of which a number may be anybody's.
+
+    people: index tokens of everybody whom they are about. Raises WrongUse, without repeating one.
+    """
+    subject = workspace.settings.subject
+    for one in references:
+        if len(one) > LONGEST_REFERENCE or not one.isprintable() or not one.strip():
+            raise WrongUse(f"a reference has {len(one)} characters; expected 1 to {LONGEST_REFERENCE} printable ones")
+    parts = {part for one in references for part in spans(one)}
+    theirs, others = (
+        table_people.tokens_of(sorted(some), kind=subject.identifier, key=workspace.keys.index)
+        for some in (parts, {part for part in parts if _telling(part) and not part.isdigit()})
+    )
+    if not theirs.isdisjoint(people) or (others and _known(workspace, others)):
+        raise WrongUse("a reference names a person; it goes into the ledger, so expected a ticket that is nobody's identifier")
 
 
 def spans(words: str) -> Iterator[str]:

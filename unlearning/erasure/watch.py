@@ -24,13 +24,14 @@ from unlearning.domain.events import (
     ImpactAssessed,
     ModelTrained,
     RequestOverdue,
+    StartOverdue,
     TracesErased,
     TracesReturned,
     VersionFlagged,
 )
 from unlearning.domain.traces import MLFLOW_GC, MLFLOW_GC_TAKES, PURGE_DELETES, Trace
 from unlearning.domain.versions import ModelVersion
-from unlearning.erasure import audit, decisions, second_look, whole_look
+from unlearning.erasure import audit, decisions, pace, second_look, whole_look
 from unlearning.erasure.steps import parentage, receive
 from unlearning.lineage import follow, origins, shaped, sources
 from unlearning.project import guards, suppression
@@ -180,6 +181,17 @@ def _deadlines(this: Round) -> Iterator[Sighting]:
             this.record(request.request_id, RequestOverdue(due_at=request.due_at, state=request.state))
         why = f"due {request.due_at:%Y-%m-%d}, and still {request.state}"
         yield Sighting("deadline", request.request_id, "reported", why, "run `unlearn erase` now, and tell the person")
+
+
+def _starts(this: Round) -> Iterator[Sighting]:
+    """Requests that must have begun by now and have not."""
+    now = this.clock()
+    for request, begin in pace.overdue(this.workspace, now):
+        if not this.workspace.ledger.of(StartOverdue, subject=request.request_id):
+            this.record(request.request_id, StartOverdue(must_start_by=begin, state=request.state))
+        if request.due_at is None or request.due_at >= now:
+            why = f"had to begin by {begin:%Y-%m-%d} to be done by {request.due_at:%Y-%m-%d}, and is still {request.state}"
+            yield Sighting("deadline", request.request_id, "reported", why, "run `unlearn erase` now")
 
 
 def _note(this: Round) -> Iterator[Sighting]:
@@ -387,6 +399,7 @@ LOOKS: Mapping[str, Callable[[Round], Iterator[Sighting]]] = {
     "tables": _tables,
     "objects": _objects,
     "deadlines": _deadlines,
+    "starts": _starts,
 }
 """What a round looks at, in order."""
 

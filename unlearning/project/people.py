@@ -154,6 +154,10 @@ class Present:
         return nearest_of(nearby, (_labels(self.key, one) for one in self._alike.get(nearby[-1], ())))
 
     @cached_property
+    def _looks(self) -> frozenset[str]:
+        return frozenset(map(spellings.looks, self.values))
+
+    @cached_property
     def _alike(self) -> Mapping[str, Sequence[object]]:
         """The last of `nearby` → everybody here who has it: made once, for however many people who are not found."""
         found: dict[str, list[object]] = {}
@@ -166,8 +170,7 @@ class Present:
         pairs = [(one, number, token) for number, (one, token) in enumerate(zip(identifiers, tokens, strict=True), 1)]
         here = self.holds([token for *_, token in pairs])
         missing = [(one, number) for one, number, token in pairs if token not in here]
-        looks = {spellings.looks(one) for one in self.values} if missing else set()
-        mistaken = [spellings.place(one, number) for one, number in missing if spellings.looks(one) in looks]
+        mistaken = [spellings.place(one, number) for one, number in missing if spellings.looks(one) in self._looks]
         if mistaken:
             raise IdentifierError(
                 f"{', '.join(mistaken)}: looks like a person of the tables who is spelled with other characters, such as other "

@@ -115,6 +115,8 @@ class Policy(_Section):
     regulation: Regulation = "gdpr"
     approval: bool = False
     """An erasure waits, planned, until somebody lets it begin."""
+    start_margin_days: Annotated[float, Field(ge=0, le=365)] = 3
+    """Besides what erasures take here, so many days before its deadline one must have begun."""
     params: dict[str, dict[str, float]] = {}
     """Hyperparameters of heuristic methods, by method name."""
 

@@ -22,6 +22,7 @@ def test_opening_a_database_twice_applies_each_migration_once(database_url: str,
             (2, "keys of the index"),
             (3, "runs that following read"),
             (4, "what follows from the ledger"),
+            (5, "where requests came from"),
         ]
         engine.dispose()
 

@@ -28,6 +28,8 @@ from unlearning.domain.events.erasures import (
 )
 from unlearning.domain.events.event import KINDS, Event, Fact, Unknown, decode, encode, kind_of
 from unlearning.domain.events.others import (
+    AccessGranted,
+    AccessRevoked,
     AliasReverted,
     LineageNotSent,
     ModelAdopted,
@@ -39,6 +41,7 @@ from unlearning.domain.events.others import (
     VersionFlagged,
 )
 from unlearning.domain.events.requests import (
+    IdentityConfirmed,
     RecipientTold,
     RequestCancelled,
     RequestExempted,
@@ -48,6 +51,7 @@ from unlearning.domain.events.requests import (
     RequestOverdue,
     RequestReceived,
     RequestReleased,
+    StartOverdue,
     SubjectNotFound,
     SubjectReadmitted,
     SubjectSuppressed,
@@ -55,6 +59,8 @@ from unlearning.domain.events.requests import (
 
 __all__ = [
     "KINDS",
+    "AccessGranted",
+    "AccessRevoked",
     "AdoptedPromoted",
     "AdoptedRetrained",
     "AliasMoved",
@@ -70,6 +76,7 @@ __all__ = [
     "ErasureStarted",
     "Event",
     "Fact",
+    "IdentityConfirmed",
     "ImpactAssessed",
     "LineageNotSent",
     "ModelAdopted",
@@ -87,6 +94,7 @@ __all__ = [
     "RequestOverdue",
     "RequestReceived",
     "RequestReleased",
+    "StartOverdue",
     "StepFact",
     "SubjectNotFound",
     "SubjectReadmitted",

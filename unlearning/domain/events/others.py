@@ -88,6 +88,21 @@ class LineageNotSent:
     why: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessGranted:
+    """A key to ask this project over the network, the event's subject, was given."""
+
+    scopes: tuple[str, ...]
+    salt: str
+    digest: str
+    """SHA-256 of salt and secret."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRevoked:
+    """The key, the event's subject, opens nothing any more."""
+
+
 OtherFact = (
     ModelTrained
     | ModelAdopted
@@ -97,5 +112,7 @@ OtherFact = (
     | TracesReturned
     | TracesErased
     | LineageNotSent
+    | AccessGranted
+    | AccessRevoked
 )
 """Any of these."""

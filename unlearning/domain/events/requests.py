@@ -25,6 +25,22 @@ class RequestReceived:
     """Public name of the key that made `token`."""
     nearby: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     """Tokens of the same key of what the identifier is without each of `spellings.DIFFERENCES`; none where nobody knew it."""
+    received_at: datetime | None = field(default=None, metadata=LEFT_OUT)
+    """When it reached the house, from which the deadline counts; None: when it was recorded."""
+    reference: str | None = field(default=None, metadata=LEFT_OUT)
+    """What the house calls it elsewhere: a ticket, a case."""
+    channel: str | None = field(default=None, metadata=LEFT_OUT)
+    """The way it came: `letter`, `opendsr`, …"""
+    unverified: bool = field(default=False, metadata=LEFT_OUT)
+    """Nobody has said yet that whoever asked is the person: nothing happens until `IdentityConfirmed`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityConfirmed:
+    """Somebody made sure that whoever asked is the person."""
+
+    by: str
+    """Who, in words; the channel where a verified request of the same person confirmed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +125,17 @@ class RequestOverdue:
     state: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOverdue:
+    """Watching saw that the moment passed by which the erasure must begin to be done in time."""
+
+    must_start_by: datetime
+    state: str
+
+
 RequestFact = (
     RequestReceived
+    | IdentityConfirmed
     | SubjectSuppressed
     | SubjectNotFound
     | RequestExempted
@@ -121,5 +146,6 @@ RequestFact = (
     | SubjectReadmitted
     | RecipientTold
     | RequestOverdue
+    | StartOverdue
 )
 """Any of these."""

@@ -14,7 +14,18 @@ import click
 
 from unlearning import __version__
 from unlearning.domain.environ import QUIET
-from unlearning.entrypoints.cli import certificates, deploying, erasure, lineage, listening, project, proof, requests, traces
+from unlearning.entrypoints.cli import (
+    certificates,
+    deploying,
+    erasure,
+    lineage,
+    listening,
+    project,
+    proof,
+    requests,
+    serving,
+    traces,
+)
 from unlearning.entrypoints.cli.shared import Commands, Printable, spare_the_collector
 
 
@@ -40,6 +51,6 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, deploying):
+for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, serving, deploying):
     for command in family.COMMANDS:
         main.add_command(command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,10 @@ REASON = "In words, for ledger and certificate; it names no person."
 @identifier_file
 @click.option("--returned", is_flag=True, help="Everyone who was erased and is in a table now, and has no open request.")
 @click.option("--regulation", type=click.Choice(["gdpr", "ccpa", "none"]), help="Sets the deadline; default from params.yaml.")
+@click.option("--received-at", metavar="DATE", help="When it reached the house, from which the deadline counts; default: now.")
+@click.option("--reference", metavar="TICKET", help="What the house calls it elsewhere; it names no person.")
+@click.option("--channel", metavar="NAME", help="The way it came: letter, mail, phone.")
+@click.option("--unverified", is_flag=True, help="Nobody made sure yet who asked: it waits for somebody to confirm it.")
 def request(
     root: Path,
     as_json: bool,
@@ -36,8 +40,12 @@ def request(
     column: str | None,
     returned: bool,
     regulation: str | None,
+    unverified: bool,
+    **came: str | None,
 ) -> None:
     """Record erasure requests; the people are left out of every training from now on.
+
+    A deadline counts from --received-at, not from typing; one that has passed already is said at once.
 
     What may mean another person than it says is refused, by its line: nothing is recorded then. Of whom no record is in the
     tables as they are now, and who asked before, is said by line on standard error.
@@ -48,6 +56,7 @@ def request(
     from unlearning.domain.clocks import utc_now
     from unlearning.domain.errors import WrongUse
     from unlearning.erasure.steps import receive
+    from unlearning.erasure.steps.receive import Asked
     from unlearning.project.tables import person_columns, present
 
     if not identifiers and source is None and not returned:
@@ -56,11 +65,12 @@ def request(
     given = people(identifiers, source, column, known=lambda: person_columns(workspace))
     chosen: Any = regulation or workspace.settings.policy.regulation
     here = present(workspace)
-    made = receive.receive(workspace, given, regulation=chosen, now=utc_now(), here=here) if given else []
+    asked = Asked(given, regulation=chosen, verified=not unverified, **_came(came))
+    made = receive.receive_all(workspace, [asked], now=utc_now(), here=here) if given else []
     made += receive.reopen_returned(workspace, regulation=chosen, now=utc_now()) if returned else []
     _announce(made)
     _show(workspace, made, as_json=as_json)
-    for line in receive.remarks(workspace, given, made, here):
+    for line in receive.remarks(workspace, given, made, here, now=utc_now()):
         click.echo(line, err=True)
 
 
@@ -70,6 +80,9 @@ def request(
 def status(root: Path, as_json: bool, request_id: str | None) -> None:
     """List requests with state, deadline, legal holds and extension, the most urgent first.
 
+    Exits 1 when one is overdue or must have begun by now: its deadline, less what erasures took here and the margin of
+    `policy.start_margin_days`, has come.
+
     \b
     Example:  unlearn status request-0123456789abcdef
     """
@@ -77,9 +90,26 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
 
     workspace = open_project(root)
     if request_id:
-        _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
-        return
-    _show(workspace, sorted(workspace.ledger.standing.every(), key=_urgency), as_json=as_json)
+        shown = _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
+    else:
+        shown = _show(workspace, sorted(workspace.ledger.standing.every(), key=_urgency), as_json=as_json)
+    if any(one.overdue or one.must_start for one in shown):
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--by", required=True, help="Who made sure, in words, for the ledger.")
+def confirm(root: Path, as_json: bool, request_id: str, by: str) -> None:
+    """Record that whoever asked is the person: an unverified request goes on, and they are left out from now on.
+
+    \b
+    Example:  unlearn confirm request-0123456789abcdef --by "the front desk"
+    """
+    from unlearning.erasure.steps import receive
+
+    _decide(receive.confirm, root, request_id, as_json=as_json, by=by)
 
 
 @click.command()
@@ -243,7 +273,20 @@ def readmit(
     answer(as_json, done, [said, *(f"  {one}" for one in done.requests)])
 
 
-COMMANDS = (request, status, approve, hold, release, exempt, cancel, extend, told, readmit)
+COMMANDS = (request, status, confirm, approve, hold, release, exempt, cancel, extend, told, readmit)
+
+
+def _came(said: Mapping[str, str | None]) -> dict[str, Any]:
+    """How a request came, as options say it."""
+    from unlearning.domain.clocks import moment
+    from unlearning.erasure.steps.receive import require_channel
+
+    received, channel = said["received_at"], said["channel"]
+    return {
+        "received_at": None if received is None else moment(received, of="--received-at"),
+        "reference": said["reference"],
+        "channel": None if channel is None else require_channel(channel),
+    }
 
 
 def _decide(decision: Any, root: Path, request_id: str, *, as_json: bool, **said: Any) -> None:
@@ -267,7 +310,7 @@ def _urgency(one: ErasureRequest) -> tuple[Any, ...]:
     return one.state in lifecycle.ENDED, one.due_at is None, one.due_at or one.received_at, one.received_at, one.request_id
 
 
-def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: bool, one: bool = False) -> None:
+def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: bool, one: bool = False) -> list[Shown]:
     """Requests as every command answers them; one: a single document instead of a list."""
     from unlearning.domain.clocks import utc_now
     from unlearning.domain.codec import write
@@ -276,6 +319,7 @@ def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: 
     shown = decisions.shown(workspace, list(requests), now=utc_now())
     documents = write(shown)
     answer(as_json, documents[0] if one else documents, [_line(each) for each in shown] or ["no request yet"])
+    return shown
 
 
 def _line(shown: Shown) -> str:
@@ -288,6 +332,8 @@ def _line(shown: Shown) -> str:
     said += [f"joined {one.group}"] if one.group != one.request_id else []
     said += ["extended"] if shown.extension else []
     said += ["OVERDUE"] if shown.overdue else []
+    said += [f"MUST BEGIN (by {shown.must_start_by:%Y-%m-%d})"] if shown.must_start and not shown.overdue else []
+    said += [f"{one.channel or 'reference'} {one.reference}"] if one.reference else []
     said += [f"readmitted {shown.readmitted.at:%Y-%m-%d}: {shown.readmitted.reason}"] if shown.readmitted else []
     said += [say_left(shown.residuals)] if shown.residuals else []
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]

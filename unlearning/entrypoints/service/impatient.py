@@ -6,8 +6,15 @@ uvicorn itself waits for ever for the end of a head, and takes as many connectio
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
+import socket
+import threading
+from collections.abc import Iterator
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from unlearning.domain.errors import Unavailable
 
 LATEST_S = 15
 """Seconds for the head of a request, and again for its body: a sender across the world needs one."""
@@ -30,3 +37,28 @@ class OneRequest(H11Protocol):
         """Close what has sent no whole head by now; whoever has is answered, and its body has a bound of its own."""
         if self.cycle is None and not self.transport.is_closing():
             self.transport.close()
+
+
+@contextlib.contextmanager
+def told_to_end() -> Iterator[None]:
+    """Within: SIGTERM and Ctrl-C end the server and nothing else, so that a round can end; after it they kill again.
+
+    uvicorn ends, and then raises the signal once more.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def door(host: str, port: int) -> socket.socket:
+    """Where connections come. Raises Unavailable when the address cannot be had."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise Unavailable(f"nobody can listen at {host}:{port} ({error.strerror}); name another --host or --port") from error

@@ -19,11 +19,9 @@ import json
 import logging
 import os
 import re
-import signal
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -32,7 +30,7 @@ from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
 from unlearning.domain.environ import PREFECT_API_URL, WEBHOOK_SECRET
-from unlearning.domain.errors import KeyFileError, Unavailable, foreseen
+from unlearning.domain.errors import KeyFileError, foreseen
 from unlearning.entrypoints import last_resort
 from unlearning.entrypoints.service import impatient
 
@@ -210,38 +208,14 @@ def listen(
     key, rounds = secret(environ), Rounds(lambda: watch.watch(workspace, clock=utc_now), workspace.root)
     prefect = environ.get(PREFECT_API_URL)
     app = application(key, through_prefect(environ) if prefect else rounds.ask)
-    with _door(host, port) as door, contextlib.closing(rounds):
+    with impatient.door(host, port) as door, contextlib.closing(rounds):
         number = door.getsockname()[1]
         tell({"address": f"http://{host}:{number}{PATH}", "rounds": f"on Prefect at {prefect}" if prefect else "here"})
         closing = [("Connection", "close")]
         config = uvicorn.Config(app, http=impatient.OneRequest, log_level="error", access_log=False, headers=closing)
-        with _told_to_end():
+        with impatient.told_to_end():
             uvicorn.Server(config).run(sockets=[door])
         progress.info("listen  ends, once no round is under way")
-
-
-@contextlib.contextmanager
-def _told_to_end() -> Iterator[None]:
-    """Within: SIGTERM and Ctrl-C end the server and nothing else, so that a round can end; after it they kill again.
-
-    uvicorn ends, and then raises the signal once more.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {one: signal.signal(one, lambda *_: None) for one in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
-def _door(host: str, port: int) -> socket.socket:
-    try:
-        return socket.create_server((host, port))
-    except OSError as error:
-        raise Unavailable(f"nobody can listen at {host}:{port} ({error.strerror}); name another --host or --port") from error
 
 
 def through_prefect(environ: Mapping[str, str]) -> OnChange:

@@ -5,15 +5,18 @@ The raw identifier exists in memory only, until it is a token.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from unlearning.domain import clocks, hashing, spellings
+from unlearning.domain import clocks, hashing, lifecycle, spellings
 from unlearning.domain.entities import ErasureRequest, Regulation
-from unlearning.domain.errors import NeedsReview
-from unlearning.domain.events import Fact, RequestReceived, SubjectSuppressed
+from unlearning.domain.errors import NeedsReview, Refused, WrongUse
+from unlearning.domain.events import Fact, IdentityConfirmed, RequestReceived, SubjectSuppressed
+from unlearning.erasure import unnamed
 from unlearning.project import requests, suppression
 from unlearning.project.holdings import ALIAS, Holdings
 from unlearning.project.people import asked, index_tokens, nearby
@@ -25,41 +28,118 @@ if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
 
+def require_channel(name: str) -> str:
+    """The name of a way that requests come. Raises WrongUse for what is none: it must say nothing of a person."""
+    if not _CHANNEL.fullmatch(name):
+        raise WrongUse(f"a channel has {len(name)} characters and no name of one; expected a short word such as letter or mail")
+    return name
+
+
+_CHANNEL = re.compile("[a-z][a-z-]{0,23}")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One demand to erase, of one person or of several, as it reached the house."""
+
+    identifiers: Sequence[str] = field(default=(), repr=False)
+    hashed: Sequence[bytes] = field(default=(), repr=False)
+    """People who came as the SHA-256 of their normalised identifier (32 bytes)."""
+    regulation: Regulation = "gdpr"
+    received_at: datetime | None = None
+    """When, if not now."""
+    reference: str | None = None
+    channel: str | None = None
+    verified: bool = True
+    """Whoever sent it says that the person did ask."""
+    delivery: str | None = field(default=None, repr=False)
+    """What names this demand and no other, such as an event's source and id: coming again, it is the same."""
+
+
 def receive(
     workspace: Workspace, identifiers: Iterable[str], *, regulation: Regulation, now: datetime, here: Present | None = None
+) -> list[ErasureRequest]:
+    """Record a request for each of these people, as `receive_all`."""
+    return receive_all(workspace, [Asked(list(identifiers), regulation=regulation)], now=now, here=here)
+
+
+def receive_all(
+    workspace: Workspace, demands: Sequence[Asked], *, now: datetime, here: Present | None = None
 ) -> list[ErasureRequest]:
     """Record a request for each person and suppress them from every future training; a second request joins the first.
 
     All identifiers are read before anything is recorded: one bad line records nothing. Whoever is known by several identifiers
-    gets a request for each. here: who is in the tables, where it was read already. Raises as `known_as`.
+    gets a request for each. A demand that came before under its name is answered with the requests of then. Of an
+    unverified one nobody is suppressed until somebody makes sure. here: who is in the tables, where it was read already.
+
+    Raises as `known_as`, WrongUse for a date to come or a reference that names somebody.
     """
-    given, kind, keys = list(identifiers), workspace.settings.subject.identifier, workspace.keys
-    people = dict.fromkeys(known_as(workspace, given, here))
-    near = {hashing.fingerprint(one, kind): nearby(workspace, one) for one in asked(workspace, given)}
-    index, masked = hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people)
+    here = here or (present(workspace) if any(one.identifiers for one in demands) else None)
+    people = [_people(workspace, one, here) for one in demands]
+    unnamed.require_unnamed_references(
+        workspace,
+        {one.reference for one in demands if one.reference},
+        {person.token for each in people for person in each},
+    )
+    received = [(one, clocks.since(one.received_at, now), each) for one, each in zip(demands, people, strict=True)]
     with workspace.ledger.exclusive("receive"):
-        groups = workspace.ledger.standing.open_groups(token.hex() for token in index)
-        events: list[tuple[str, Fact]] = []
-        for inner, token, hidden in zip(people, index, masked, strict=True):
-            who = (token.hex(), hidden.hex(), near.get(inner, ()))
-            events += _received(workspace, *who, group=groups.get(token.hex()), regulation=regulation, now=now)
+        events, names = list[tuple[str, Fact]](), dict[str, None]()
+        standing = workspace.ledger.standing
+        open_groups = standing.open_groups(person.token for each in people for person in each)
+        groups = {token: (name, True) for token, name in open_groups.items()}
+        waiting = {n: g for n, g in standing.groups(open_groups.values()).items() if g.request.state == lifecycle.UNVERIFIED}
+        groups |= {group.request.token: (name, False) for name, group in waiting.items()}
+        ids = {(i, person): _name(workspace, one, person) for i, (one, _, each) in enumerate(received) for person in each}
+        known = standing.requests(ids.values())
+        for number, (one, since, each) in enumerate(received):
+            for person in each:
+                name = ids[number, person]
+                if name not in known and name not in names:
+                    events += _received(workspace, name, person, one, groups, since=since, now=now)
+                names[name] = None
         workspace.ledger.append_all(events, at=now)
-    names = [subject for subject, fact in events if isinstance(fact, RequestReceived)]
-    return requests.chosen(workspace, names) if names else []
+    return requests.chosen(workspace, list(names)) if names else []
 
 
-def known_as(workspace: Workspace, identifiers: Iterable[str], here: Present | None = None) -> list[bytes]:
+class _Person(NamedTuple):
+    """Somebody who asks, as a request keeps them."""
+
+    token: str
+    hidden: str
+    near: tuple[str, ...] = ()
+
+
+def _people(workspace: Workspace, demand: Asked, here: Present | None) -> list[_Person]:
+    """Each once."""
+    kind, keys = workspace.settings.subject.identifier, workspace.keys
+    people = dict.fromkeys(known_as(workspace, demand.identifiers, here, hashed=demand.hashed))
+    near = {hashing.fingerprint(one, kind): nearby(workspace, one) for one in asked(workspace, demand.identifiers)}
+    both = zip(people, hashing.keyed(keys.index, people), hashing.keyed(keys.suppression, people), strict=True)
+    return [_Person(token.hex(), hidden.hex(), near.get(inner, ())) for inner, token, hidden in both]
+
+
+def _name(workspace: Workspace, demand: Asked, person: _Person) -> str:
+    """What their request is called: the same whenever the same delivery comes."""
+    if demand.delivery is None:
+        return f"request-{secrets.token_hex(8)}"
+    key = hashing.canonical(["unlearning/delivery/1", demand.delivery, person.token]).decode()
+    return f"request-{hashing.label(workspace.keys.index, key)[:16]}"
+
+
+def known_as(
+    workspace: Workspace, identifiers: Iterable[str], here: Present | None = None, *, hashed: Sequence[bytes] = ()
+) -> list[bytes]:
     """The fingerprints of these identifiers, and of every other one that `subject.aliases` gives the same people.
 
-    Raises IdentifierError for one that may mean somebody else than it says, DataError for a table that does not tell people
-    apart, NeedsReview for an identifier that the table of aliases gives to several people.
+    hashed: people whose fingerprint came, not their identifier. Raises IdentifierError for one that may mean somebody else than
+    it says, DataError for a table that does not tell people apart, NeedsReview for an identifier that the table of aliases
+    gives to several people.
     """
     kind, aliases = workspace.settings.subject.identifier, workspace.settings.subject.aliases
-    if not (typed := asked(workspace, identifiers)):
-        return []
-    (here or present(workspace)).check_unmistaken(typed, index_tokens(workspace, typed))
-    wanted = [hashing.fingerprint(identifier, kind) for identifier in typed]
-    if aliases is None:
+    if typed := asked(workspace, identifiers):
+        (here or present(workspace)).check_unmistaken(typed, index_tokens(workspace, typed))
+    wanted = [*(hashing.fingerprint(identifier, kind) for identifier in typed), *hashed]
+    if aliases is None or not wanted:
         return wanted
     table = tables.read(workspace.path(aliases), person=ALIAS, named=aliases)
     owners = tables.people(table, "person")
@@ -74,10 +154,12 @@ def known_as(workspace: Workspace, identifiers: Iterable[str], here: Present | N
     return list(dict.fromkeys(one for inner in wanted for one in (inner, *(k for p in of.get(inner, ()) for k in known[p]))))
 
 
-def remarks(workspace: Workspace, identifiers: Sequence[str], made: Sequence[ErasureRequest], here: Present) -> list[str]:
+def remarks(
+    workspace: Workspace, identifiers: Sequence[str], made: Sequence[ErasureRequest], here: Present, *, now: datetime
+) -> list[str]:
     """What whoever handed these identifiers in should look at again: people who asked before, and those who are in no table.
 
-    identifiers: those that `made` were made of.
+    Also whose deadline has passed already. identifiers: those that `made` were made of.
     """
     typed = asked(workspace, identifiers)
     of_token, said, first = {one.token: one for one in made}, list[str](), dict[str, str]()
@@ -89,6 +171,8 @@ def remarks(workspace: Workspace, identifiers: Sequence[str], made: Sequence[Era
         first[token] = where
         if request.group != request.request_id:
             said.append(f"{where}: joins {request.group}")
+        if request.due_at is not None and request.due_at < now:
+            said.append(f"{where}: OVERDUE since {request.due_at:%Y-%m-%d}; erase at once, or ask anew if the date is wrong")
         if not here.holds([token]):
             near = spellings.said(here.spelled_nearly(nearby(workspace, one)))
             said.append(f"{where}: in none of the tables as they are now; {near}")
@@ -106,7 +190,8 @@ def reopen(workspace: Workspace, people: Iterable[tuple[str, str]], *, regulatio
         events: list[tuple[str, Fact]] = []
         for hidden, token in people:
             if token not in groups:
-                events += _received(workspace, token, hidden, (), group=None, regulation=regulation, now=now)
+                again, person = Asked(regulation=regulation), _Person(token, hidden)
+                events += _received(workspace, _name(workspace, again, person), person, again, {}, since=now, now=now)
         workspace.ledger.append_all(events, at=now)
     return [subject for subject, fact in events if isinstance(fact, RequestReceived)]
 
@@ -119,26 +204,61 @@ def reopen_returned(workspace: Workspace, *, regulation: Regulation, now: dateti
     return requests.chosen(workspace, made) if made else []
 
 
+def confirm(workspace: Workspace, request_id: str, *, by: str, now: datetime) -> ErasureRequest:
+    """Record that whoever asked is the person, who is left out of every training from now on. Raises Refused, WrongUse.
+
+    by: who made sure, in words, for the ledger.
+    """
+    [known] = requests.chosen(workspace, [request_id])
+    unnamed.require_unnamed(workspace, by, {known.token})
+    if not by.strip():
+        raise WrongUse('nobody is named who made sure; say in a few words who did, such as --by "the front desk"')
+    with workspace.ledger.exclusive("receive"):
+        [group] = workspace.ledger.standing.groups([known.group]).values()
+        if group.request.state != lifecycle.UNVERIFIED:
+            raise Refused(f"{request_id} is {known.state}; only one that is {lifecycle.UNVERIFIED} waits for that")
+        workspace.ledger.append_all(_confirmed(known.group, known.token, group.hidden, by.strip()), at=now)
+    return requests.chosen(workspace, [request_id])[0]
+
+
+def _confirmed(request_id: str, token: str, hidden: str, by: str) -> list[tuple[str, Fact]]:
+    suppressed = SubjectSuppressed(token=token, suppression_token=hidden)
+    return [(request_id, IdentityConfirmed(by=by)), (request_id, suppressed)]
+
+
 def _received(
     workspace: Workspace,
-    token: str,
-    hidden: str,
-    near: tuple[str, ...],
+    request_id: str,
+    person: _Person,
+    demand: Asked,
+    groups: dict[str, tuple[str, bool]],
     *,
-    group: str | None,
-    regulation: Regulation,
+    since: datetime,
     now: datetime,
 ) -> list[tuple[str, Fact]]:
-    """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all."""
-    request_id = f"request-{secrets.token_hex(8)}"
+    """The events of one request: received and, unless it joins an open one, suppressed; appended together or not at all.
+
+    groups: index token → the open request of that person and whether it is verified; this one is put there.
+    """
+    token, hidden, near = person
+    group, sure = groups.get(token, (None, False))
     received = RequestReceived(
         token=token,
         suppression_token=hidden,
         index_key=hashing.key_id(workspace.keys.index),
-        regulation=regulation,
-        due_at=clocks.due_at(now, regulation),
+        regulation=demand.regulation,
+        due_at=clocks.due_at(since, demand.regulation),
         group=group or request_id,
         nearby=near,
+        received_at=since if since != now else None,
+        reference=demand.reference,
+        channel=demand.channel,
+        unverified=not demand.verified,
     )
-    suppressed = SubjectSuppressed(token=token, suppression_token=hidden)
-    return [(request_id, received)] if group else [(request_id, received), (request_id, suppressed)]
+    groups[token] = group or request_id, sure or demand.verified
+    events: list[tuple[str, Fact]] = [(request_id, received)]
+    if demand.verified and group is None:
+        events.append((request_id, SubjectSuppressed(token=token, suppression_token=hidden)))
+    elif demand.verified and group is not None and not sure:
+        events += _confirmed(group, token, hidden, f"{request_id}, a verified request of the same person")
+    return events

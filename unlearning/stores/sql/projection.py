@@ -220,6 +220,8 @@ def request_of(row: Any) -> ErasureRequest:
         received_at=_at(row.received_at),
         due_at=_moment(row.due_at),
         group=row.of,
+        reference=row.reference,
+        channel=row.channel,
     )
 
 
@@ -259,6 +261,8 @@ def _request(one: ErasureRequest, seqs: Mapping[str, int]) -> Row:
         "received_at": one.received_at.isoformat(),
         "due_at": _text(one.due_at),
         "of": one.group,
+        "reference": one.reference,
+        "channel": one.channel,
     }
 
 

@@ -36,7 +36,10 @@ requests = sa.Table(
     sa.Column("received_at", sa.Text, nullable=False),
     sa.Column("due_at", sa.Text, comment="as received"),
     sa.Column("of", sa.Text, nullable=False, comment="the request that it joined, or its own id"),
+    sa.Column("reference", sa.Text, comment="what the house calls it elsewhere"),
+    sa.Column("channel", sa.Text, comment="the way it came"),
     sa.Index("ledger_request_of", "of"),
+    sa.Index("ledger_request_reference", "channel", "reference"),
 )
 
 groups = sa.Table(
@@ -276,10 +279,19 @@ def _projections(connection: sa.Connection) -> None:
     metadata.create_all(connection, tables=[requests, groups, erasures, projections], checkfirst=True)
 
 
+def _origins(connection: sa.Connection) -> None:
+    """Requests of before have none, so nothing is made again."""
+    if "reference" not in {one["name"] for one in sa.inspect(connection).get_columns(requests.name)}:
+        for name in ("reference", "channel"):
+            connection.exec_driver_sql(f"ALTER TABLE {requests.name} ADD COLUMN {name} TEXT")
+        next(one for one in requests.indexes if one.name == "ledger_request_reference").create(connection)
+
+
 MIGRATIONS = (
     (1, "first tables", _first_tables),
     (2, "keys of the index", _index_keys),
     (3, "runs that following read", _followed_runs),
     (4, "what follows from the ledger", _projections),
+    (5, "where requests came from", _origins),
 )
 """Numbered, in order, never edited once released; each runs in one transaction with its own record."""

@@ -53,6 +53,21 @@ class Standing:
         late = self._part(_ACTIVE & (groups.c.due_s <= int(now.timestamp())))
         return overdue(late.requests, now)
 
+    def referred_to(self, channel: str, reference: str | None = None) -> list[ErasureRequest]:
+        """Requests that came this way, or those of them that the house calls so elsewhere, in order of receipt."""
+        which = requests.c.channel == channel
+        if reference is not None:
+            which &= among(requests.c.reference, [reference])
+        with self.asking() as connection:
+            names = list(connection.scalars(sa.select(requests.c.id).where(which).order_by(requests.c.seq)))
+        return list(self.requests(names).values())
+
+    def counts(self) -> dict[str, int]:
+        """State → how many people's requests are in it, holds aside."""
+        with self.asking() as connection:
+            found = connection.execute(sa.select(groups.c.state, sa.func.count()).group_by(groups.c.state)).all()
+        return {state: number for state, number in found}
+
     def people(self, tokens: Iterable[str]) -> State:
         """Everything of these people, by index token."""
         return self._part(among(groups.c.token, tokens))

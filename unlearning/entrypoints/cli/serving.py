@@ -1,0 +1,101 @@
+"""Commands about the intake service: run it, and say who may use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unlearning.entrypoints.cli.shared import answer, open_project, project
+
+if TYPE_CHECKING:
+    from unlearning.project.access import Access
+
+
+@click.command()
+@project
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; put TLS in front of any other.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
+def serve(root: Path, as_json: bool, host: str, port: int) -> None:
+    """Take requests in over HTTP: own JSON, CSV, CloudEvents, OpenDSR, Fides, California's DROP.
+
+    Whoever asks needs a key of `unlearn token create`, or signs as Standard Webhooks say with a secret of
+    UNLEARNING_INTAKE_SECRETS. Runs until it is told to end; docs/intake.md says what can be asked.
+
+    \b
+    Example:  unlearn serve --port 8080
+    """
+    from unlearning.entrypoints.intake import serving
+
+    def tell(said: Mapping[str, str]) -> None:
+        answer(as_json, said, [f"taking requests in at {said['address']}; {said['description']} describes how"])
+
+    serving.serve(open_project(root), host=host, port=port, tell=tell)
+
+
+@click.group()
+def token() -> None:
+    """Give, list and take back the keys that open the intake service."""
+
+
+@token.command()
+@project
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(["submit", "read", "approve"]),
+    multiple=True,
+    required=True,
+    help="What it opens; repeat for several.",
+)
+def create(root: Path, as_json: bool, scopes: Sequence[Any]) -> None:
+    """Make a key; it is shown once, and only its salted hash is kept.
+
+    \b
+    Example:  unlearn token create --scope submit --scope read --json
+    """
+    from unlearning.domain.clocks import utc_now
+    from unlearning.project import access
+
+    made = access.grant(open_project(root), scopes, now=utc_now())
+    answer(as_json, made, [made.token, f"{_line(made)}; it is shown this once"])
+
+
+@token.command("list")
+@project
+def list_(root: Path, as_json: bool) -> None:
+    """List the keys that were given, without what opens.
+
+    \b
+    Example:  unlearn token list
+    """
+    from unlearning.project import access
+
+    found = access.every(open_project(root))
+    answer(as_json, found, [_line(one) for one in found] or ["no key was given yet"])
+
+
+@token.command()
+@project
+@click.argument("access_id")
+def revoke(root: Path, as_json: bool, access_id: str) -> None:
+    """Take a key back: it opens nothing from now on.
+
+    \b
+    Example:  unlearn token revoke access-0123456789abcdef
+    """
+    from unlearning.domain.clocks import utc_now
+    from unlearning.project import access
+
+    done = access.revoke(open_project(root), access_id, now=utc_now())
+    answer(as_json, done, [_line(done)])
+
+
+COMMANDS = (serve, token)
+
+
+def _line(one: Access) -> str:
+    ended = f"  taken back {one.revoked_at:%Y-%m-%d}" if one.revoked_at else ""
+    return f"{one.access_id}  {', '.join(one.scopes)}  since {one.granted_at:%Y-%m-%d}{ended}"

@@ -1,0 +1,1 @@
+"""One file for each format: bytes and headers in, demands out, nothing is read or written."""

@@ -1,0 +1,68 @@
+"""The intake service as a process: answers until it is told to end, and what is under way ends first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from unlearning.domain.environ import INTAKE_SECRETS, PREFECT_API_URL
+from unlearning.entrypoints.intake import signatures
+from unlearning.entrypoints.intake.door import Door
+from unlearning.entrypoints.intake.service import Intake, application
+from unlearning.entrypoints.service import impatient
+
+if TYPE_CHECKING:
+    from unlearning.project.workspace import Workspace
+
+GRACE_S = 30
+"""Seconds that a request which is being answered has to end."""
+
+
+def intake(workspace: Workspace, environ: Mapping[str, str] = os.environ) -> Intake:
+    """The service of a project. Raises KeyFileError for secrets that are none."""
+    secrets = signatures.secrets_in(environ.get(INTAKE_SECRETS, ""), named=INTAKE_SECRETS)
+    return Intake(workspace, Door(workspace, secrets), _through_prefect(environ) if environ.get(PREFECT_API_URL) else _nobody)
+
+
+def serve(
+    workspace: Workspace,
+    *,
+    host: str,
+    port: int,
+    tell: Callable[[Mapping[str, str]], object],
+    environ: Mapping[str, str] = os.environ,
+) -> None:
+    """Answer until the process is told to end.
+
+    tell: called once with `address`, when requests can come. Raises KeyFileError, Unavailable when the address cannot be had.
+    """
+    made = intake(workspace, environ)
+    workspace.ledger.head(), workspace.keys  # what is not there is said now, and not to whoever asks first
+    with impatient.door(host, port) as door:
+        number = door.getsockname()[1]
+        tell({"address": f"http://{host}:{number}", "description": f"http://{host}:{number}/docs"})
+        config = uvicorn.Config(
+            application(made),
+            http=impatient.OneRequest,
+            log_level="error",
+            access_log=False,  # an address may hold what somebody wrote in it
+            headers=[("Connection", "close")],
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        with impatient.told_to_end():
+            uvicorn.Server(config).run(sockets=[door])
+
+
+def _nobody(_request_ids: Sequence[str]) -> None:
+    """Without a Prefect server the next `unlearn erase` carries requests out."""
+
+
+def _through_prefect(environ: Mapping[str, str]) -> Callable[[Sequence[str]], object]:
+    from unlearning.entrypoints.flows.events import announce
+
+    return lambda request_ids: announce(request_ids, environ)
