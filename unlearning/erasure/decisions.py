@@ -21,8 +21,10 @@ from unlearning.domain.events import (
     ApprovalRequested,
     DataRedacted,
     ErasureQueued,
+    ErasureRefused,
     ErasureStarted,
     ImpactAssessed,
+    ModelRefused,
     Purged,
     RecipientTold,
     RequestCancelled,
@@ -309,6 +311,8 @@ class Shown:
     """What is left or unverified of a request that ended so, as its certificate counts it."""
     readmitted: lifecycle.Readmission | None = field(default=None, metadata=LEFT_OUT)
     """The decision that the person may be in data and models again."""
+    waits_for: tuple[ModelRefused, ...] = field(default=(), metadata=LEFT_OUT)
+    """The models that were refused, where the others serve without the person already."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
@@ -326,9 +330,18 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             extension=next(iter(extended.get(one.group, ())), None),
             residuals=residuals.get(one.request_id, ()),
             readmitted=groups[one.group].readmitted,
+            waits_for=_refused(workspace, one),
         )
         for one in requests
     ]
+
+
+def _refused(workspace: Workspace, request: ErasureRequest) -> tuple[ModelRefused, ...]:
+    """Of which models no clean version came, while the request is open for them."""
+    if request.state != "failed" or request.erasure_id is None:
+        return ()
+    last = workspace.ledger.of(ErasureRefused, subject=request.erasure_id)[-1:]
+    return last[0].fact.models if last else ()
 
 
 def _by_request(found: Iterable[D]) -> dict[str, list[D]]:
