@@ -230,11 +230,12 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         )
     },
     "entrypoints/scaffold/asking.py": {
+        "unlearn init": Named("the same command again, once the lines of another model are written"),
         "dvc add": Ran(
             "`unlearn init` finds no table that DVC tracks",
             "the project is written for it",
             _SETUP + "a_table_that_init_is_to_find_is_tracked_first",
-        )
+        ),
     },
     "entrypoints/scaffold/hook.py": {"unlearn init": Named("says who wrote the hook")},
     "entrypoints/scaffold/proposal.py": {

@@ -16,7 +16,7 @@ def test_a_person_is_found_in_each_table_that_holds_them_with_every_record(proje
     rows = columns()["patient"].count(person)
     assert [version.path for version in found.current] == list(TABLES)
     assert found.removed == {SOURCE: rows, TRAIN: rows, HOLDOUT: 0}
-    assert (found.records, len(found.training), len(found.people)) == (rows, rows, 1)
+    assert (found.records, len(found.training["outcome"]), len(found.people)) == (rows, rows, 1)
     assert found.found == {token}
     assert found.lost == frozenset()
     assert [(str(record.model), tokens) for record, tokens in shaped_records(project.workspace, found)] == [
@@ -27,7 +27,7 @@ def test_a_person_is_found_in_each_table_that_holds_them_with_every_record(proje
 def test_a_stranger_is_nowhere(project: Project) -> None:
     found = search(project.workspace, [project.token("nobody-of-that-name")])
     assert (found.found, found.versions, found.records) == (frozenset(), (), 0)
-    assert found.training.shape == found.people.shape == (0, 4)
+    assert found.training["outcome"].shape == found.people.shape == (0, 4)
     assert shaped_records(project.workspace, found) == []
 
 

@@ -30,7 +30,7 @@ def test_a_path_is_what_it_ever_was_with_what_lay_below_it_and_no_longer_name() 
 
 
 def test_a_report_of_ours_is_one_only_while_no_other_path_holds_the_same_bytes() -> None:
-    report = Tracked(project_settings.METRICS, "f" * 32)
+    report = Tracked(project_settings.REPORTS.metrics, "f" * 32)
     assert Past(frozenset({report, RAW}), frozenset()).reports == {report.object}
     assert Past(frozenset({report, Tracked("copy.json", report.object)}), frozenset()).reports == frozenset()
 

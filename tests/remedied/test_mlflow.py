@@ -77,7 +77,7 @@ def test_what_a_server_only_marks_as_deleted_is_collected_by_whoever_has_its_dat
     place = MlflowPlace(
         MlflowGarbage(MlflowModels(address, "unlearning", tmp_path)),
         shaped=lambda _: [(ModelVersion(version.name, version.version), run_id)],
-        replacement=lambda: None,
+        serving=lambda: (),
         forgotten=lambda _: None,
     )
     fill = {"DATABASE": database, "SERVER": address}

@@ -12,7 +12,7 @@ from typing import Literal
 
 from unlearning.domain import lifecycle
 from unlearning.domain.chain import Chain, Trained
-from unlearning.domain.entities import CheckResult, ErasureRequest, Impact
+from unlearning.domain.entities import CheckResult, ErasureRequest, Impact, ModelImpact
 from unlearning.domain.merkle import Proof
 from unlearning.domain.spellings import Difference
 from unlearning.domain.traces import OPEN, Residual, left
@@ -252,6 +252,16 @@ class Backup:
 
 
 @dataclass(frozen=True, slots=True)
+class OfModel:
+    """How one of several models of the issuer's own forgot."""
+
+    touched: ModelImpact
+    unlearning: Unlearning
+    promotion: Promotion
+    validation: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateFacts:
     """Everything an erasure knows about itself when it is done."""
 
@@ -273,6 +283,8 @@ class CertificateFacts:
     """Models derived from the touched ones; None when nobody looked."""
     recipients: tuple[Recipient, ...] = ()
     backups: tuple[Backup, ...] = ()
+    others: tuple[OfModel, ...] = ()
+    """The same of the other models of the issuer's own that were made again."""
 
     @property
     def left(self) -> tuple[Residual, ...]:

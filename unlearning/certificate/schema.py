@@ -219,8 +219,14 @@ def _erased() -> Shape:
         "promotion": _either(_promotion(), otherwise),
         "recipients": _list(_stated(facts.Recipient)),
         "backups": _list(_stated(facts.Backup)),
+        "models": _list(_of_model(), 1),
     }
-    return _frame("erased", ("completed", "completed_with_residuals"), more, frozenset({"recipients", "backups"}))
+    return _frame("erased", ("completed", "completed_with_residuals"), more, frozenset({"recipients", "backups", "models"}))
+
+
+def _of_model() -> Shape:
+    touched = _object({"shards": _list(_stored(ShardImpact)), "shardsTotal": COUNT, "slicesTotal": COUNT})
+    return _object({"impact": touched, "unlearning": _unlearning(), "validation": _list(_check()), "promotion": _promotion()})
 
 
 def _impact() -> Shape:

@@ -8,7 +8,7 @@ docs/certificate.md explains every block; `sign`, `add_signature` and `verify` m
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,7 @@ from unlearning.certificate.facts import (
     LedgerLink,
     Lineage,
     NotFoundFacts,
+    OfModel,
     Promotion,
     Recipient,
     Scope,
@@ -42,7 +43,7 @@ from unlearning.certificate.facts import (
 from unlearning.certificate.schema import NO_OWN_MODEL, NOT_NEEDED, PREDICATE_TYPE, STATEMENT_TYPE, camel
 from unlearning.certificate.verification import Recomputation, Verification, verify
 from unlearning.domain.codec import LEFT_OUT, write
-from unlearning.domain.entities import ErasureRequest, ShardImpact
+from unlearning.domain.entities import CheckResult, ErasureRequest, ShardImpact
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.hashing import canonical
 from unlearning.domain.traces import Residual
@@ -104,8 +105,8 @@ def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
             raise WrongUse("nothing says what is left; pass the findings of a search after the deletion, or list residuals")
         if (facts.unlearning is None) != (facts.promotion is None):
             raise WrongUse("a certificate states training and promotion together, or that neither was needed; only one came")
-        served = facts.promotion
-        models = [_subject(f"models:/{served.new}", served.model_digest)] if served else []
+        served = [*([facts.promotion] if facts.promotion else []), *(one.promotion for one in facts.others)]
+        models = [_subject(f"models:/{one.new}", one.model_digest) for one in served]
         subjects = [*models, *(_data_subject(table.after) for table in facts.tables)]
         if not subjects:
             raise WrongUse("a certificate of erasure names what changed; neither a table nor a model version came")
@@ -139,13 +140,33 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
         "actions": [_action(action) for action in facts.actions],
         "tables": [_table(table) for table in facts.tables],
         "unlearning": _unlearning(facts.unlearning) if facts.unlearning else otherwise,
-        "validation": [{**asdict(check), "value": _stated(check.value, "not measured")} for check in facts.validation],
+        "validation": _checks(facts.validation),
         "verification": _stated(facts.findings or None, "not searched again yet"),
         "residuals": _stated(facts.left),
         "promotion": _promotion(facts.promotion) if facts.promotion else otherwise,
         "recipients": _stated(facts.recipients),
         "backups": _stated(facts.backups),
+        **({"models": [_of_model(one) for one in facts.others]} if facts.others else {}),
     }
+
+
+def _of_model(one: OfModel) -> dict[str, Any]:
+    """What is stated of a further model, as it is of the first."""
+    touched = one.touched
+    return {
+        "impact": {
+            "shards": _stated(touched.shards),
+            "shardsTotal": touched.shards_total,
+            "slicesTotal": touched.slices_total,
+        },
+        "unlearning": _unlearning(one.unlearning),
+        "validation": _checks(one.validation),
+        "promotion": _promotion(one.promotion),
+    }
+
+
+def _checks(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
+    return [{**asdict(check), "value": _stated(check.value, "not measured")} for check in results]
 
 
 def _not_found(facts: NotFoundFacts) -> dict[str, Any]:

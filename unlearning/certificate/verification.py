@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
@@ -127,15 +127,18 @@ def _grade(predicate: Document, *, signed: bool) -> str:
         return f"{who}: a search found no record" + (f"; {say_left(unread)}" if unread else "")
     if not _trained(predicate):
         return f"{who}: {_grade_elsewhere(predicate)}"
-    guarantee, replay = str(predicate.at("unlearning.guarantee")), predicate.at("unlearning.replay")
+    return f"{who}: {'; '.join(dict.fromkeys(map(_evidence, _models(predicate))))}"
+
+
+def _evidence(of: Document) -> str:
+    """What the training of one model stands on."""
+    guarantee, replay = str(of.at("unlearning.guarantee")), of.at("unlearning.replay")
     if guarantee == "exact":
         replayed = isinstance(replay, dict) and replay.get("equal") is True
-        return f"{who}: an exact method, " + (
-            "replayed by the issuer with equal bytes" if replayed else "open to replay, not replayed"
-        )
+        return "an exact method, " + ("replayed by the issuer with equal bytes" if replayed else "open to replay, not replayed")
     if guarantee == "empirical":
-        return f"{who}: a heuristic method, judged by measurements and not by proof"
-    return f"{who}: a method {guarantee} under its published assumptions"
+        return "a heuristic method, judged by measurements and not by proof"
+    return f"a method {guarantee} under its published assumptions"
 
 
 def _grade_elsewhere(predicate: Document) -> str:
@@ -184,14 +187,32 @@ def _recompute(statement: Statement, predicate: Document, now: datetime | None) 
     checks = [_frank, _dates, _counts, _absences, _subjects]
     if predicate["decision"] == "erased":
         checks += [_state, _searched_after]
-    if _trained(predicate):
-        checks += [_promoted, _replayed, _chains, _heads]
     found: list[Finding] = []
     for check in checks:
         with expecting(f"{check.__name__.removeprefix('_')} is checked"):
             found.extend(check(statement, predicate))
+    for number, of in enumerate(_models(predicate)):
+        for check in (_promoted, _replayed, _chains, _heads):
+            with expecting(f"{check.__name__.removeprefix('_')} is checked"):
+                found.extend(_about(item, of if number else None) for item in check(statement, of))
     found.append(_not_in_the_future(predicate, now))
     return [item for item in found if isinstance(item, Recomputation)], [item for item in found if isinstance(item, str)]
+
+
+def _models(predicate: Document) -> list[Document]:
+    """The certificate as it speaks of each model of the issuer's own that was made again, the first one first."""
+    if not _trained(predicate):
+        return []
+    impact, others = predicate.at("impact"), predicate.get("models", [])
+    return [predicate, *(Document({**predicate.said, **one, "impact": {**impact, **one["impact"]}}) for one in others)]
+
+
+def _about(item: Finding, of: Document | None) -> Finding:
+    """The same, saying which model it is about where that is not the first one."""
+    if of is None:
+        return item
+    model = of.at("promotion")["to"]
+    return f"{model}: {item}" if isinstance(item, str) else replace(item, name=f"{item.name} of {model}")
 
 
 def _frank(_: Statement, predicate: Document) -> Iterator[Finding]:
@@ -282,16 +303,20 @@ def _miscounted_impact(predicate: Document, people: int) -> Iterator[str]:
     impact = predicate.at("impact")
     if impact["people"] != people:
         yield f"{impact['people']} people were erased at the request of {people}"
-    touched = [item["shard"] for item in impact["shards"]]
-    if len(set(touched)) < len(touched) or len(touched) > impact["shardsTotal"]:
-        yield f"{len(touched)} shards of {impact['shardsTotal']} were touched"
-    if not _trained(predicate):
-        return
-    for name in ("chainBefore", "chainAfter"):
-        shards = predicate.at(f"unlearning.{name}.shards")
-        numbered = {item["shard"] for item in shards} == set(range(len(shards)))
-        if not numbered or any(len(item["keys"]) != len(item["rows"]) + 1 for item in shards):
-            yield f"{name} has other shards and slices than it lists"
+    models = _models(predicate)
+    for touched in (one.at("impact") for one in models or [predicate]):
+        shards = [item["shard"] for item in touched["shards"]]
+        if len(set(shards)) < len(shards) or len(shards) > touched["shardsTotal"]:
+            yield f"{len(shards)} shards of {touched['shardsTotal']} were touched"
+    replaced = [one.at("promotion")["to"] for one in models]
+    if len(set(replaced)) < len(replaced):
+        yield "a model stands twice"
+    for model in models:
+        for name in ("chainBefore", "chainAfter"):
+            shards = model.at(f"unlearning.{name}.shards")
+            numbered = {item["shard"] for item in shards} == set(range(len(shards)))
+            if not numbered or any(len(item["keys"]) != len(item["rows"]) + 1 for item in shards):
+                yield f"{name} has other shards and slices than it lists"
 
 
 def _absences(_: Statement, predicate: Document) -> Iterator[Finding]:
@@ -334,8 +359,7 @@ def _absent(proof: merkle.Proof, data: Document, token: str) -> bool:
 
 def _subjects(statement: Statement, predicate: Document) -> Iterator[Finding]:
     stated = {(data["path"], data["digest"]) for data, _ in _committed(predicate)}
-    if _trained(predicate):
-        promotion = predicate.at("promotion")
+    for promotion in (one.at("promotion") for one in _models(predicate)):
         stated.add((f"models:/{promotion['to']}", promotion["modelDigest"]))
     named = {(subject.name, subject.digest) for subject in statement.subjects}
     how = (

@@ -112,6 +112,17 @@ class ShapedVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelImpact:
+    """What an erasure touches of one of several models."""
+
+    model: str
+    shards: tuple[ShardImpact, ...]
+    shards_total: int
+    slices_total: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Impact:
     """What an erasure touches. Finding it changes nothing."""
 
@@ -129,6 +140,8 @@ class Impact:
     """Of training the project's own model; how long a stage of somebody else's takes, nobody here knows."""
     method: str | None
     """The first that is tried; None where the project trains no model of its own."""
+    others: tuple[ModelImpact, ...] = field(default=(), metadata={"unlearning.left_out": True})
+    """The same of the other models that the project trains itself; the seconds are those of all."""
 
 
 @dataclass(frozen=True, slots=True)

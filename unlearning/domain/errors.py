@@ -88,6 +88,11 @@ class Refused(UnlearningError):
 class ValidationRefused(Refused):
     """No method of the policy passed the checks; the requests stay open."""
 
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        """The same for the ledger, without the next step."""
+
 
 class SubjectsReturned(Refused):
     """People who were erased are in the data again, and the policy is to refuse the load."""

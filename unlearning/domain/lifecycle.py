@@ -100,7 +100,8 @@ ERASURE_EVENTS: Mapping[type[Fact], Rule] = {
     CandidateValidated: (frozenset({"validating", "failed"}), "promoting"),
     VersionRegistered: (frozenset({"promoting"}), "promoting"),
     AliasMoved: (frozenset({"promoting"}), "purging"),
-    # Without a candidate: nobody's model holds the person, only data does. With one: only once the new version serves.
+    # Without a candidate: nobody's model holds the person, only data does. With one: only once the new version serves; with
+    # several, back to `erasing` until the last of them does.
     Purged: (frozenset({"planned", "queued", "erasing", "purging"}), "purging"),
     CertificateIssued: (frozenset({"purging", "completed_with_residuals", "not_found"}), "completed"),
     ErasureRefused: (ACTIVE, "failed"),
@@ -419,7 +420,7 @@ def _moved(group: Group, event: Event[Any], rule: Rule) -> Group:
     (allowed, target), request, fact = rule, group.request, event.fact
     if request.state not in allowed:
         _require(False, event, f"request {request.request_id} is {request.state}; expected {', '.join(sorted(allowed))}")
-    if isinstance(fact, CandidateValidated) and not fact.passed:
+    if (isinstance(fact, CandidateValidated) and not fact.passed) or (isinstance(fact, AliasMoved) and fact.more):
         target = "erasing"
     if isinstance(fact, CertificateIssued):
         request = replace(request, certificate=fact.path)

@@ -117,10 +117,10 @@ def note(workspace: Workspace) -> None:
 
 
 def _serving(workspace: Workspace) -> list[Registered]:
-    """The version behind the alias; in a project that trains none, of each adopted model the one that is looked after."""
-    if own := workspace.settings.own:
-        behind = workspace.models.alias(own.model, own.alias)
-        return [workspace.models.version(behind.name, behind.version)] if behind else []
+    """The version behind each own alias; in a project that trains none, of each adopted model the one that is looked after."""
+    if owns := workspace.settings.owns:
+        behind = [one for own in owns if (one := workspace.models.alias(own.model, own.alias))]
+        return [workspace.models.version(one.name, one.version) for one in behind]
     found = {each.model for each in adoptions(workspace).values()}
     return [one for model in found for one in workspace.models.versions(model.name) if one.model == model]
 

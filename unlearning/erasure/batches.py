@@ -27,7 +27,7 @@ def has_work(workspace: Workspace, request_ids: Sequence[str]) -> bool:
     """
     guards.books(workspace)
     unended = _unended(workspace, request_ids)
-    if unended and workspace.settings.own is None:
+    if unended and not workspace.settings.owns:
         Holdings.of(workspace).require_tables()
     return bool(unended or _half_done(workspace, utc_now))
 
@@ -106,7 +106,7 @@ def _tables(workspace: Workspace) -> Iterator[UnlearningError]:
 
 
 def _own_model(workspace: Workspace) -> Iterator[UnlearningError]:
-    if workspace.settings.own:
+    if workspace.settings.owns:
         plan.check_ready(workspace)
     else:
         Holdings.of(workspace).require_tables()
@@ -115,7 +115,8 @@ def _own_model(workspace: Workspace) -> Iterator[UnlearningError]:
 
 def start(erasure: Erasure, requests: Sequence[str]) -> None:
     """Open a batch, or open it anew: steps done before this event no longer count, they are decided again."""
-    ledger, own = erasure.workspace.ledger, erasure.workspace.settings.own
-    started = ErasureStarted(requests=tuple(requests), model=own.model if own else None, alias=own.alias if own else None)
+    ledger, owns = erasure.workspace.ledger, erasure.workspace.settings.owns
+    only = owns[0] if len(owns) == 1 else None  # of several the plan speaks
+    started = ErasureStarted(requests=tuple(requests), model=only.model if only else None, alias=only.alias if only else None)
     received = [one.received_at for one in ledger.standing.requests(requests).values()]
     ledger.append(erasure.erasure_id, started, at=erasure.now(after=received))

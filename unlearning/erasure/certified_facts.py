@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +11,17 @@ from unlearning import __version__
 from unlearning.certificate import facts
 from unlearning.domain import hashing, merkle
 from unlearning.domain.codec import write
-from unlearning.domain.entities import ErasureRequest
+from unlearning.domain.entities import ErasureRequest, ModelImpact
 from unlearning.domain.events import (
     AdoptedPromoted,
     AdoptedRetrained,
     AliasMoved,
     CandidateTrained,
-    CandidateValidated,
     DataRedacted,
     Event,
     Fact,
     ImpactAssessed,
+    ModelFact,
     PlanMade,
     Purged,
     PurgedAgain,
@@ -31,6 +32,7 @@ from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, report, second_look, whole_look
 from unlearning.erasure.code_digest import code_digest
+from unlearning.erasure.erasure import began as step_began
 from unlearning.erasure.left import elsewhere
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_of
@@ -46,10 +48,9 @@ from unlearning.traces.out_of_reach import out_of_reach
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from unlearning.domain.chain import Trained
+    from unlearning.domain.entities import Impact
     from unlearning.domain.traces import Deleted
-    from unlearning.erasure.erasure import Erasure
-    from unlearning.erasure.record_sets import RecordSets
+    from unlearning.erasure.erasure import Erasure, Made
 
 NEVER_FOLLOWED = "the registry and the Git history were not followed: versions known only there are not counted"
 """Gap of a project where `unlearn follow` never ran."""
@@ -61,20 +62,19 @@ MERKLE_BYTES = 16
 
 def promoted_versions(erasure: Erasure) -> list[ModelVersion]:
     """The clean versions that serve since this erasure: of the own model and of adopted ones."""
-    own = [ModelVersion(erasure.own.model, erasure.done(AliasMoved).to_version)] if erasure.candidate else []
-    return [*own, *(ModelVersion(made.model, made.version) for made, _ in report.adopted_models(erasure))]
+    return [
+        *(made.new for made in erasure.made),
+        *(ModelVersion(made.model, made.version) for made, _ in report.adopted_models(erasure)),
+    ]
 
 
-def erasure_facts(
-    erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = (), quick: bool = False
-) -> facts.CertificateFacts:
+def erasure_facts(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: bool = False) -> facts.CertificateFacts:
     """Everything that the certificate of an erasure states.
 
     identifiers: the same people raw, for the second look, in memory only; quick: without one, and the certificate says so.
     """
     now, workspace = erasure.now(), erasure.workspace
-    trained = erasure.promoted
-    checks = erasure.done(CandidateValidated).checks if trained else ()
+    first, *others = erasure.made or (None,)
     done = sweep.sweep(workspace, erasure.plan.tokens)
     # A later purge searched places alone, and models that are made elsewhere are in none.
     listed = left(done.left, _purged(erasure).residuals, tuple(elsewhere(erasure)))
@@ -83,12 +83,15 @@ def erasure_facts(
     found = again.against(listed) if again else ()
     return facts.CertificateFacts(
         frame=frame(erasure, _erased(erasure), erasure.erasure_id, now, gaps=(second_look.NOT_MADE,) if quick else ()),
-        impact=erasure.done(ImpactAssessed).impact,
+        impact=_impact(erasure, first),
         tables=_tables(erasure),
-        unlearning=_unlearning(erasure, sets, trained) if trained else None,
-        promotion=_promotion(erasure) if trained else None,
+        unlearning=_unlearning(workspace, first) if first else None,
+        promotion=_promotion(workspace, first) if first else None,
         trains_own=erasure.plan.own is not None,
-        validation=(*checks, *(check for made, _ in report.adopted_models(erasure) for check in made.checks)),
+        validation=(
+            *(first.judged.checks if first else ()),
+            *(check for made, _ in report.adopted_models(erasure) for check in made.checks),
+        ),
         actions=(*_actions(erasure), *_adopted_actions(erasure)),
         findings=(*findings(done, now), *_again(again, found, now)),
         residuals=left(listed, found),
@@ -97,7 +100,28 @@ def erasure_facts(
         recipients=decisions.told(workspace, erasure.started.requests),
         backups=_backups(workspace, now),
         children=len(workspace.lineage.descendants(_replaced(erasure))),
+        others=tuple(_other(workspace, made) for made in others if made),
     )
+
+
+def _impact(erasure: Erasure, first: Made | None) -> Impact:
+    """What was touched; the shards are those of the first model that was made again."""
+    impact = erasure.done(ImpactAssessed).impact
+    if first is None:
+        return impact
+    of = _touched(first)
+    return replace(impact, shards=of.shards, shards_total=of.shards_total, slices_total=of.slices_total)
+
+
+def _touched(made: Made) -> ModelImpact:
+    """The shards of a model that its attempt found touched."""
+    impact, model = made.assessed.impact, made.own.model
+    first = ModelImpact(model, impact.shards, impact.shards_total, impact.slices_total, impact.method or "")
+    return next((one for one in impact.others if one.model == model), first)
+
+
+def _other(workspace: Workspace, made: Made) -> facts.OfModel:
+    return facts.OfModel(_touched(made), _unlearning(workspace, made), _promotion(workspace, made), made.judged.checks)
 
 
 def _digest(event: Event[Any] | None) -> str | None:
@@ -106,9 +130,9 @@ def _digest(event: Event[Any] | None) -> str | None:
 
 
 def _replaced(erasure: Erasure) -> list[ModelVersion]:
-    """The version that the own model was made from; in a project without one, the adopted versions that were replaced."""
-    if erasure.plan.own:
-        return [erasure.plan.own.parent]
+    """The versions that own models were made from; in a project without one, the adopted versions that were replaced."""
+    if erasure.plan.owns:
+        return list(dict.fromkeys((*(made.old for made in erasure.made), *(own.parent for own in erasure.plan.owns))))
     return [version for _, moved in report.adopted_models(erasure) for version in moved.versions]
 
 
@@ -226,31 +250,28 @@ def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Seq
     return list(workspace.lineage.holders(version.digest))
 
 
-def _unlearning(erasure: Erasure, sets: RecordSets, trained: Trained) -> facts.Unlearning:
-    replay = erasure.done(CandidateValidated).replay
-    new = ModelVersion(erasure.own.model, erasure.done(AliasMoved).to_version)
+def _unlearning(workspace: Workspace, made: Made) -> facts.Unlearning:
+    replay, parent = made.judged.replay, record_of(workspace, made.old)
     return facts.Unlearning(
-        trained=trained,
-        chain_before=sets.parent.chain,
-        chain_after=record_of(erasure.workspace, new).chain,
-        parent_data_digest=sets.parent.data.digest,
+        trained=made.trained.trained,
+        chain_before=parent.chain,
+        chain_after=record_of(workspace, made.new).chain,
+        parent_data_digest=parent.data.digest,
         code_digest=code_digest(),
-        environment_digest=hashing.digest(environment(erasure.workspace.learner)),
+        environment_digest=hashing.digest(environment(workspace.of(made.own.model).learner)),
         replay_equal=replay.equal if replay else None,
         replay_digest=hashing.digest(write(replay.digests)) if replay else None,
     )
 
 
-def _promotion(erasure: Erasure) -> facts.Promotion:
-    workspace, plan = erasure.workspace, erasure.own
-    moved = erasure.done(AliasMoved)
+def _promotion(workspace: Workspace, made: Made) -> facts.Promotion:
     return facts.Promotion(
         registry=workspace.models.shown,
-        alias=plan.alias,
-        old=plan.parent,
-        new=ModelVersion(plan.model, moved.to_version),
-        model_digest=erasure.done(VersionRegistered).files_digest,
-        served_digest=moved.served_digest,
+        alias=made.own.alias,
+        old=made.old,
+        new=made.new,
+        model_digest=made.registered.files_digest,
+        served_digest=made.moved.served_digest,
     )
 
 
@@ -266,7 +287,10 @@ _ACTIONS: Mapping[type[Fact], tuple[facts.Operation, str]] = {
 def _timed(erasure: Erasure) -> list[tuple[Event[Fact], datetime]]:
     """Each step with when it began: not before the erasure did, whatever a clock says that was set back meanwhile."""
     opened = erasure.progress.events[0].at
-    return [(event, max(began, opened)) for event, began in erasure.timed()]
+    here = [(event, max(began, opened)) for event, began in erasure.timed()]
+    known = {event.seq for event, _ in here}
+    before = [event for made in erasure.made for event in made.events if event.seq not in known]  # of earlier attempts
+    return [*((event, step_began(event)) for event in sorted(before, key=lambda one: one.seq)), *here]
 
 
 def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
@@ -290,8 +314,9 @@ def _targets(erasure: Erasure, done: Fact) -> list[tuple[str, str | None]]:
     if isinstance(done, DataRedacted):
         return [(version.path, version.digest) for version in erasure.plan.before if done.removed.get(version.path)]
     found = erasure.progress.event(TracesFound) if isinstance(done, Purged) else None
-    models = erasure.plan.own.model if erasure.plan.own else ", ".join(Holdings.of(erasure.workspace).models)
-    return [(models, _digest(found))]
+    owns = [own.model for own in erasure.plan.owns] or Holdings.of(erasure.workspace).models
+    one = done.model if isinstance(done, ModelFact) else None
+    return [(one or ", ".join(owns), _digest(found))]
 
 
 def _adopted_actions(erasure: Erasure) -> tuple[facts.Action, ...]:

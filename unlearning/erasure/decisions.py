@@ -21,8 +21,10 @@ from unlearning.domain.events import (
     ApprovalRequested,
     DataRedacted,
     ErasureQueued,
+    ErasureRefused,
     ErasureStarted,
     ImpactAssessed,
+    ModelRefused,
     Purged,
     RecipientTold,
     RequestCancelled,
@@ -313,6 +315,8 @@ class Shown:
     """When the erasure must begin to be done by the deadline; None without one, and once it has ended."""
     must_start: bool = False
     """That moment has come, and no data is redacted yet."""
+    waits_for: tuple[ModelRefused, ...] = field(default=(), metadata=LEFT_OUT)
+    """The models that were refused, where the others serve without the person already."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
@@ -334,9 +338,18 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             readmitted=groups[one.group].readmitted,
             must_start_by=begin.get(one.request_id),
             must_start=pace.is_due(begin.get(one.request_id), groups[one.group], now),
+            waits_for=_refused(workspace, one),
         )
         for one in requests
     ]
+
+
+def _refused(workspace: Workspace, request: ErasureRequest) -> tuple[ModelRefused, ...]:
+    """Of which models no clean version came, while the request is open for them."""
+    if request.state != "failed" or request.erasure_id is None:
+        return ()
+    last = workspace.ledger.of(ErasureRefused, subject=request.erasure_id)[-1:]
+    return last[0].fact.models if last else ()
 
 
 def _by_request(found: Iterable[D]) -> dict[str, list[D]]:

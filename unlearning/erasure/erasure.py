@@ -6,15 +6,16 @@ What the steps read of data and lineage stands in `record_sets`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.events import (
     AdoptedRetrained,
+    AliasMoved,
     ApprovalRequested,
     CandidateTrained,
     CandidateValidated,
@@ -23,16 +24,20 @@ from unlearning.domain.events import (
     ErasureStarted,
     Event,
     Fact,
+    ImpactAssessed,
+    ModelFact,
+    ModelRefused,
     PlanMade,
     StepFact,
+    VersionRegistered,
 )
 from unlearning.domain.lifecycle import Progress
+from unlearning.domain.versions import ModelVersion
 
 if TYPE_CHECKING:
-    from unlearning.domain.chain import Trained
     from unlearning.domain.entities import ErasureRequest
     from unlearning.domain.planning.plan import OwnPlan, Plan
-    from unlearning.domain.versions import DataVersion, ModelVersion
+    from unlearning.domain.versions import DataVersion
     from unlearning.project.workspace import Workspace
 
 F = TypeVar("F", bound=Fact)
@@ -46,7 +51,18 @@ class Erasure:
     workspace: Workspace
     erasure_id: str
     clock: Clock = utc_now
+    model: str | None = None
+    """The own model whose steps this is about, in the view of one; None of the whole."""
     _read: list[Event[Fact]] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def of(self, model: str) -> Erasure:
+        """The same as one of the own models sees it: its plan, its events, its part of the project."""
+        return Erasure(self.workspace.of(model), self.erasure_id, self.clock, model)
+
+    @property
+    def owns(self) -> tuple[Erasure, ...]:
+        """The view of each own model."""
+        return tuple(self.of(own.model) for own in self.plan.owns)
 
     def now(self, *, after: Iterable[datetime] = ()) -> datetime:
         """The present moment, never before what happened to this erasure or before `after`.
@@ -77,10 +93,23 @@ class Erasure:
 
     def done(self, kind: type[F], **facts: object) -> F:
         """What a step that was done wrote down."""
-        fact = self.progress.done(kind, **facts)
+        fact = self.said(kind, **facts)
         if fact is None:
             raise RuntimeError(f"{kind.__name__} was asked for before it happened")
         return fact
+
+    def said(self, kind: type[F], **facts: object) -> F | None:
+        """What a step wrote down; None when it is still to do."""
+        return self.progress.done(kind, **self._telling(kind, facts))
+
+    def _telling(self, kind: type[Any], facts: dict[str, object]) -> dict[str, object]:
+        """What tells the event from others of its kind; of the steps of one model also whose it is."""
+        return {**facts, "model": self._tag} if self.model and kind in get_args(ModelFact) else facts
+
+    @property
+    def _tag(self) -> str | None:
+        """How events call the model in view: not at all where it is the only one."""
+        return self.model if self.plan.others else None
 
     def every(self, kind: type[F]) -> list[F]:
         """What every run of a step wrote down, attempts that were given up included."""
@@ -91,16 +120,22 @@ class Erasure:
 
         facts: what tells the event from others of its kind, such as the method.
         """
-        if (done := self.progress.done(kind, **facts)) is not None:
+        telling = self._telling(kind, facts)
+        if (done := self.progress.done(kind, **telling)) is not None:
             return done
         began = time.perf_counter()
         made = make()
         made = replace(made, seconds=round(time.perf_counter() - began, 3))
+        if isinstance(made, ModelFact):
+            made = replace(made, model=self._tag)
         return self.workspace.ledger.append(self.erasure_id, made, at=self.now()).fact
 
-    def refuse(self, reason: str, *, withdrawn: bool = False) -> None:
-        """Write down that this attempt is over; the next run decides everything again. withdrawn: so is the own alias."""
-        refused = ErasureRefused(reason=reason, alias="withdraw" if withdrawn else "keep")
+    def refuse(self, reason: str, *, withdrawn: bool = False, models: tuple[ModelRefused, ...] = ()) -> None:
+        """Write down that this attempt is over; the next run decides everything again. withdrawn: so is the own alias.
+
+        models: which of several were refused.
+        """
+        refused = ErasureRefused(reason=reason, alias="withdraw" if withdrawn else "keep", models=models)
         self.workspace.ledger.append(self.erasure_id, refused, at=self.now())
 
     @property
@@ -119,12 +154,20 @@ class Erasure:
     @property
     def withdrawn(self) -> ModelVersion | None:
         """The version whose alias an earlier attempt of this erasure withdrew, while the alias still points nowhere."""
-        own, refusals = self.workspace.own, self.every(ErasureRefused)
-        if not refusals or refusals[-1].alias != "withdraw":
+        own = self.workspace.own
+        said = [self._said_of_alias(refusal) for refusal in self.every(ErasureRefused)]
+        if next((one for one in reversed(said) if one), None) != "withdraw":
             return None
         if self.workspace.models.alias(own.model, own.alias) is not None:
             return None
-        return _own(self.every(PlanMade)[-1].plan).parent
+        plans = [plan for made in self.every(PlanMade) for plan in made.plan.owns if plan.model == own.model]
+        return plans[-1].parent if plans else None
+
+    def _said_of_alias(self, refusal: ErasureRefused) -> str | None:
+        """What became of the alias of the model in view; None where the refusal was not about it."""
+        if not self.workspace.settings.models:
+            return refusal.alias
+        return next((one.alias for one in refusal.models if one.model == self.workspace.own.model), None)
 
     @property
     def requests(self) -> tuple[ErasureRequest, ...]:
@@ -144,8 +187,11 @@ class Erasure:
 
     @property
     def own(self) -> OwnPlan:
-        """What the plan says of the project's own model; asked for only where there is one."""
-        return _own(self.plan)
+        """What the plan says of the own model in view; asked for only where there is one."""
+        found = [own for own in self.plan.owns if self.model in (None, own.model)]
+        if len(found) != 1:
+            raise RuntimeError(f"a plan for {len(self.plan.owns)} own models was asked about {self.model or 'the only one'}")
+        return found[0]
 
     @property
     def after(self) -> dict[str, DataVersion]:
@@ -163,26 +209,72 @@ class Erasure:
     @property
     def candidate(self) -> CandidateTrained | None:
         """The training of the candidate that passed; None when no model had to change."""
-        validated = self.progress.done(CandidateValidated)
+        validated = self.said(CandidateValidated)
         if validated is None or not validated.passed:
             return None
-        return self.progress.done(CandidateTrained, method=validated.method)
+        return self.said(CandidateTrained, method=validated.method)
 
     @property
-    def promoted(self) -> Trained | None:
-        """The candidate that passed; None when no model had to change."""
-        return self.candidate.trained if self.candidate else None
+    def made(self) -> tuple[Made, ...]:
+        """Every own model that was made again, by the newest attempt that did so: one that is refused alone is tried alone."""
+        found: dict[str, Made] = {}
+        for attempt in self._attempts():
+            plan = attempt.done(PlanMade)
+            for own in plan.plan.owns if plan else ():
+                if made := _made(attempt, own, own.model if plan and plan.plan.others else None):
+                    found[own.model] = made
+        named = [own.model for own in self.plan.owns]
+        return tuple(found[name] for name in dict.fromkeys((*named, *found)) if name in found)
+
+    def _attempts(self) -> Iterator[Progress]:
+        events = self.events
+        starts = [position for position, event in enumerate(events) if isinstance(event.fact, ErasureStarted)]
+        for begin, end in zip(starts, [*starts[1:], len(events)], strict=True):
+            yield Progress(tuple(events[begin:end]))
 
     def timed(self) -> list[tuple[Event[Fact], datetime]]:
         """(event, when it began) of each step of this attempt."""
-        return [(event, event.at - timedelta(seconds=_seconds(event.fact))) for event in self.progress.events]
+        return [(event, began(event)) for event in self.progress.events]
 
 
-def _own(plan: Plan) -> OwnPlan:
-    if plan.own is None:
-        raise RuntimeError("a plan for adopted models only was asked about a model of the project's own")
-    return plan.own
+@dataclass(frozen=True)
+class Made:
+    """How an own model was made again: what each step wrote down."""
+
+    own: OwnPlan
+    assessed: ImpactAssessed
+    trained: CandidateTrained
+    judged: CandidateValidated
+    registered: VersionRegistered
+    moved: AliasMoved
+    events: tuple[Event[Fact], ...]
+    """Those of its training, registration and promotion."""
+
+    @property
+    def old(self) -> ModelVersion:
+        """The version that was replaced."""
+        return self.own.parent
+
+    @property
+    def new(self) -> ModelVersion:
+        """The version that serves since."""
+        return ModelVersion(self.own.model, self.moved.to_version)
 
 
-def _seconds(fact: Fact) -> float:
-    return (fact.seconds or 0.0) if isinstance(fact, StepFact) else 0.0
+def _made(attempt: Progress, own: OwnPlan, tag: str | None) -> Made | None:
+    """What an attempt made of one model; None where it was not promoted."""
+    moved, judged = attempt.event(AliasMoved, model=tag), attempt.done(CandidateValidated, model=tag)
+    registered, assessed = attempt.event(VersionRegistered, model=tag), attempt.done(ImpactAssessed)
+    if not (moved and judged and registered and assessed):
+        return None
+    trained = attempt.event(CandidateTrained, model=tag, method=judged.method)
+    if trained is None:
+        return None
+    tried = [one for one in attempt.events if isinstance(one.fact, CandidateTrained) and one.fact.model == tag]
+    events = (*tried, registered, moved)
+    return Made(own, assessed, trained.fact, judged, registered.fact, moved.fact, events)
+
+
+def began(event: Event[Fact]) -> datetime:
+    """When a step began that was over then."""
+    return event.at - timedelta(seconds=(event.fact.seconds or 0.0) if isinstance(event.fact, StepFact) else 0.0)

@@ -59,14 +59,14 @@ def purge(workspace: Workspace, requests: Sequence[str], *, derived: bool = Fals
         with workspace.ledger.exclusive(erasure_id):
             sets = RecordSets(erasure)
             went += purge_step(erasure, sets).removed
-            certificates.append(certify.certify_step(erasure, sets).path)
+            certificates.append(certify.certify_step(erasure).path)
     free, kept = _without_held(workspace, people)
     done = deletion.again(workspace, _tokens(free), derived=derived)
     for erasure_id in dict.fromkeys(one.erasure_id for one in people if one.erasure_id and _left_something(one)):
         erasure = Erasure(workspace, erasure_id, clock)
         with workspace.ledger.exclusive(erasure_id):
             workspace.ledger.append(erasure_id, PurgedAgain(deleted=done), at=erasure.now())
-            issued = certify.issue(erasure, RecordSets(erasure))
+            issued = certify.issue(erasure)
             workspace.ledger.append(erasure_id, issued, at=erasure.now())
             certificates.append(issued.path)
     residuals = left(certified(workspace, _purgeable(workspace, requests)), done.residuals, kept)

@@ -26,10 +26,18 @@ class RecordSets:
     """The record sets of one attempt, each read when it is first needed and then handed on from step to step."""
 
     erasure: Erasure
+    whole: RecordSets | None = None
+    """Those of the whole erasure, where these are of one of its models."""
+
+    def of(self, erasure: Erasure) -> RecordSets:
+        """The sets of one model, as its view of the erasure sees them; where the people are is looked for once."""
+        return RecordSets(erasure, self.whole or self)
 
     @cached_property
     def found(self) -> Search:
         """Where the people are now, or were before an earlier attempt of this erasure redacted the tables."""
+        if self.whole:
+            return self.whole.found
         return search(self.erasure.workspace, self.erasure.tokens, made_from=self._made_from)
 
     def _made_from(self, version: DataVersion) -> DataVersion:
@@ -48,6 +56,8 @@ class RecordSets:
     @cached_property
     def before(self) -> Search:
         """Where the people were when the plan was made: the same once their data is redacted, through the index."""
+        if self.whole:
+            return self.whole.before
         return search(self.erasure.workspace, self.erasure.plan.tokens)
 
     @cached_property

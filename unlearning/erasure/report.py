@@ -26,15 +26,15 @@ from unlearning.domain.planning import cost
 from unlearning.domain.spellings import Difference
 from unlearning.domain.traces import Deleted, Residual, left, say_left
 from unlearning.domain.versions import DataVersion, ModelVersion
-from unlearning.erasure.erasure import Erasure
+from unlearning.erasure.erasure import Erasure, Made
 from unlearning.erasure.left import certified
 from unlearning.lineage.named import NamedData
+from unlearning.project.training.registration import record_of
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
     from unlearning.domain.planning.cost import Estimate
     from unlearning.domain.planning.plan import Plan
-    from unlearning.erasure.record_sets import RecordSets
     from unlearning.project.training.stages import Training
     from unlearning.project.workspace import Workspace
 
@@ -85,7 +85,7 @@ class Touched:
 
 @dataclass(frozen=True)
 class Forgot:
-    """How the project's own model forgot."""
+    """How a model of the project's own forgot."""
 
     name: str
     from_version: int
@@ -140,7 +140,7 @@ class ErasureReport:
     impact: Touched
     checkpoints_stale: int
     models: Sequence[Forgot]
-    """The project's own, if it was made again."""
+    """The project's own that were made again."""
     adopted: Sequence[MadeAgain]
     alias: str | None
     certificate: str | None
@@ -151,7 +151,7 @@ class ErasureReport:
     seconds: Mapping[str, float]
 
 
-def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
+def summarise(erasure: Erasure) -> ErasureReport:
     """The outcome of one batch, read from its events alone."""
     impact, plan, purged = erasure.done(ImpactAssessed).impact, erasure.plan, erasure.progress.done(Purged)
     deleted, issued = purged.deleted if purged else Deleted((), (), ()), erasure.done(CertificateIssued)
@@ -162,9 +162,9 @@ def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
         requests=[Answered(one.request_id, one.token, one.state, one.certificate, one.nearest) for one in erasure.requests],
         impact=Touched(impact.records, data, impact.model_versions, impact.shards, impact.shards_total),
         checkpoints_stale=len(impact.checkpoints_stale),
-        models=[_forgot(erasure, sets, trained)] if (trained := erasure.candidate) else [],
+        models=[_forgot(erasure, made) for made in erasure.made],
         adopted=[_made_again(made, moved) for made, moved in adopted_models(erasure)],
-        alias=plan.own.alias if plan.own else None,
+        alias=plan.own.alias if plan.own and not plan.others else None,
         certificate=issued.path,
         purged=[Gone(one.place, one.count) for one in deleted.removed],
         residuals=left(issued.left, certified(erasure.workspace, unfound)),
@@ -173,16 +173,17 @@ def summarise(erasure: Erasure, sets: RecordSets) -> ErasureReport:
     )
 
 
-def _forgot(erasure: Erasure, sets: RecordSets, candidate: CandidateTrained) -> Forgot:
-    trained, moved, judged = candidate.trained, erasure.done(AliasMoved), erasure.done(CandidateValidated)
+def _forgot(erasure: Erasure, made: Made) -> Forgot:
+    candidate, moved, judged = made.trained, made.moved, made.judged
+    trained, before = candidate.trained, record_of(erasure.workspace, made.old).trained
     return Forgot(
-        name=erasure.own.model,
+        name=made.own.model,
         from_version=moved.from_version,
         to_version=moved.to_version,
         method=trained.method,
         guarantee=trained.guarantee,
-        shards_retrained=max(trained.shards_trained, len(trained.changed_from(sets.parent.trained))),
-        shards_total=len(sets.retain.chain.shards),
+        shards_retrained=max(trained.shards_trained, len(trained.changed_from(before))),
+        shards_total=len(record_of(erasure.workspace, made.new).chain.shards),
         shards_dropped=trained.dropped,
         checks=judged.checks,
         alias=moved.alias,
@@ -285,6 +286,9 @@ def say_plan(plan: Plan) -> str:
     """Half a sentence on what will be done."""
     if not plan.tokens:
         return "nobody was found, nothing to change"
+    if plan.others:
+        again = ", ".join(plan.turns)
+        return f"make {again} again" if again else "redact the data; no model that serves ever saw them"
     if plan.own is None:
         return f"make {', '.join(plan.adopted)} again" if plan.adopted else "redact the data; no model is made again"
     if not plan.own.retrain_model:

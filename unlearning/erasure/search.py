@@ -38,8 +38,8 @@ class Search:
     """Their records in the current source table, and in tables that trained adopted models."""
     removed: Mapping[str, int]
     """Current table → their records in it."""
-    training: Places
-    """(n, 4) place of each of their records in the current training table."""
+    training: Mapping[str, Places]
+    """Own model → (n, 4) place of each of their records in its current training table."""
     people: Places
     """(u, 4) place of each person found in a table that still exists."""
     lost: frozenset[str]
@@ -60,7 +60,7 @@ def search(
     """
     wanted = frozenset(tokens)
     require_index_key(workspace, wanted)
-    own, holdings = workspace.settings.own, Holdings.of(workspace)
+    owns, holdings = workspace.settings.owns, Holdings.of(workspace)
     current, holders, places, rows = [], {}, {}, {}
     for path, column in holdings.tables.items():
         present = current_version(workspace, path, column)
@@ -68,14 +68,14 @@ def search(
         file = workspace.path(path) if version == present else workspace.data.fetch(version)
         current.append(version)
         rows[path], where = _look(workspace, file, path, column, wanted, past=False)
-        if own and path in own.data.tables:  # only these feed the shards of this project's model
+        if any(path in own.data.tables for own in owns):  # only these feed the shards of this project's models
             places.update(where)
         holders[version.digest] = frozenset(where)
     adopted = {each.data.path for each in holdings.adoptions.values()} & rows.keys()
     everywhere = sorted(holding(workspace, wanted).items(), key=lambda item: str(item[0]))
     old = [(version, held) for version, held in everywhere if version.digest not in holders]
     holders |= {version.digest: held for version, held in old}
-    fed = {record.data.digest for record in workspace.lineage.models(own.model, deleted=None)} if own else set()
+    fed = {record.data.digest for record in workspace.lineage.models(deleted=None)}
     lost: set[str] = set()
     for version, held in old:
         if version.digest in fed and not held <= places.keys():
@@ -89,9 +89,9 @@ def search(
         current=tuple(current),
         holders=holders,
         versions=tuple(v for v in current if holders[v.digest]) + tuple(version for version, _ in old),
-        records=sum(len(rows[path]) for path in {*((own.data.source,) if own else ()), *adopted}),
+        records=sum(len(rows[path]) for path in {*(own.data.source for own in owns), *adopted}),
         removed={path: len(found) for path, found in rows.items()},
-        training=rows[own.data.train] if own else _places([]),
+        training={own.model: rows[own.data.train] for own in owns},
         people=_places([places[token] for token in sorted(places)]),
         lost=frozenset(lost - places.keys()),
     )
@@ -115,6 +115,8 @@ def _look(
 def shaped_records(
     workspace: Workspace, found: Search, *, deleted: bool | None = False
 ) -> list[tuple[ModelRecord, frozenset[str]]]:
-    """Every version of this project's model that these people shaped, with the tokens that did; see `SqlLineage.models`."""
-    own = workspace.settings.own
-    return shaped_by(workspace, found.holders, own.model, deleted=deleted) if own else []
+    """Every version trained here that these people shaped, with the tokens that did; see `SqlLineage.models`.
+
+    Of every model that was ever trained here, whatever `params.yaml` names now.
+    """
+    return shaped_by(workspace, found.holders, deleted=deleted)

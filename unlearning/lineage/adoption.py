@@ -147,8 +147,10 @@ def _registered(workspace: Workspace, named: str) -> Registered:
         raise WrongUse(f"{named!r} is no MODEL/VERSION; expected for example fraud/3")
     if workspace.lineage.model(model.name, model.version) is not None:
         raise WrongUse(f"{model} was trained here, so its lineage is known and `unlearn erase` looks after it already")
-    if model.name == workspace.settings.model:
-        raise WrongUse(f"{model} is a version of this project's own model; expected a model that was trained elsewhere")
+    if model.name in {own.model for own in workspace.settings.owns}:
+        raise WrongUse(
+            f"{model} is a version of a model that this project trains itself; expected a model that was trained elsewhere"
+        )
     return workspace.models.version(model.name, model.version)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain.derivation import reached
 from unlearning.domain.versions import Tracked
-from unlearning.project import settings
+from unlearning.project.settings import REPORTS
 from unlearning.stores.dvc.objects import object_stores, with_files
 from unlearning.stores.dvc.snapshots import PART, Snapshot
 
@@ -23,6 +23,8 @@ class Past:
     contents: frozenset[Tracked]
     made: frozenset[tuple[Tracked, Tracked, str]]
     """(from, to, stage) of everything that was made from something, or is `PART` of it."""
+    written: frozenset[str] = frozenset(REPORTS)
+    """Where our own stages write what they found."""
 
     @classmethod
     def of(cls, workspace: Workspace) -> Past:
@@ -31,13 +33,13 @@ class Past:
         made = {each for snapshot in fresh for each in snapshot.derivations()} | set(workspace.followed.derivations())
         contents = {out for snapshot in fresh for out in snapshot.outs} | set(workspace.followed.opened())
         contents |= {Tracked(version.path, version.object) for version in workspace.lineage.data_versions()}
-        return cls(frozenset(contents), frozenset(made))
+        return cls(frozenset(contents), frozenset(made), workspace.settings.reports)
 
     @property
     def reports(self) -> frozenset[str]:
         """Objects that only ever were reports of our own stages."""
-        own = {content.object for content in self.contents if content.path in settings.PATHS}
-        return frozenset(own - {content.object for content in self.contents if content.path not in settings.PATHS})
+        own = {content.object for content in self.contents if content.path in self.written}
+        return frozenset(own - {content.object for content in self.contents if content.path not in self.written})
 
     def derived(self, objects: frozenset[str]) -> frozenset[str]:
         """What stages made of these objects, directly or not."""

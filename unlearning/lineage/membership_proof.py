@@ -60,7 +60,7 @@ def prover(root: Path, environ: Mapping[str, str] = os.environ) -> Prover:
     key, origin = _index_key(folder, environ)
     if project is None:
         return Prover(root, None, "text", key, origin)
-    column = _recipe_column(root, project.own.recipe) if project.own else project.subject.column
+    column = next((_recipe_column(root, own.recipe) for own in project.owns), project.subject.column)
     subject = project.subject
     return Prover(root, column, subject.identifier, key, origin, subject.spellings, subject.same_but_for)
 

@@ -210,7 +210,8 @@ def tell_erasure(
     moved: (before, after) of the project's own model. redacted: the same of every table that was rewritten.
     """
     for before, after in moved:
-        told.inputs += [data(workspace, one) for _, one in redacted if one.path == workspace.own.data.train]
+        train = workspace.of(after.name).own.data.train
+        told.inputs += [data(workspace, one) for _, one in redacted if one.path == train]
         told.inputs.append(model(workspace, before))
         told.outputs.append(model(workspace, after))
     if not moved:

@@ -12,7 +12,6 @@ from unlearning.domain.entities import Adoption
 from unlearning.domain.versions import ModelVersion
 from unlearning.lineage import graph, sources
 from unlearning.lineage.sources import Seen
-from unlearning.project import settings
 from unlearning.project.holdings import adoptions
 from unlearning.stores.dvc import stages
 from unlearning.stores.mlflow.models import Registered
@@ -42,10 +41,9 @@ def made_from(workspace: Workspace, versions: Collection[ModelVersion]) -> dict[
     """
     reads, makers = stages.workflow(workspace.data)
     edges = workspace.lineage.edges()
-    contents, own = graph.load(workspace).contents, workspace.settings.own
+    contents, owns = graph.load(workspace).contents, {own.model: own for own in workspace.settings.owns}
     runs_in = {name: one.stage for name, one in adoptions(workspace).items() if one.stage}
-    if own and settings.TRAIN in makers:
-        runs_in[own.model] = makers[settings.TRAIN]
+    runs_in |= {name: makers[own.reports.train] for name, own in owns.items() if own.reports.train in makers}
     names = {version.name for version in versions}
     registers = {stage: {one for one in names if runs_in.get(one) == stage} for stage in {*reads, *runs_in.values()}}
 
@@ -58,7 +56,7 @@ def made_from(workspace: Workspace, versions: Collection[ModelVersion]) -> dict[
         for child, origins in lines.items():
             found.setdefault(child, set()).update(origins)
         read = {content.path for content in contents.get(version, ())} | set(
-            own.data.tables if own and own.model == version.name else ()
+            owns[version.name].data.tables if version.name in owns else ()
         )
         mine = runs_in.get(version.name)
         fed = all_of(_makers(read, makers) - {mine}) - {model(version.name)}

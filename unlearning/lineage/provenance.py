@@ -162,7 +162,7 @@ def of_model(workspace: Workspace, named: str) -> OfModel:
 
 def _told_by_dvc(workspace: Workspace, atlas: Atlas) -> Atlas:
     """The same with what DVC says of the own tables now and in the latest commits, also where nobody followed them."""
-    if workspace.settings.own is None:
+    if not workspace.settings.owns:
         return atlas
     snapshots = [*history.unwalked(workspace, latest=_LATEST), workspace.data.present()]
     made = {each for snapshot in snapshots for each in snapshot.derivations()}
@@ -342,9 +342,9 @@ def draw(found: Drawn, file: Path) -> None:
 
 
 def markdown(workspace: Workspace) -> str:
-    """The picture of the project's own model, or of each adopted one, as Markdown; in words while there is nothing to draw."""
-    own = workspace.settings.own
-    drawn = [_model_markdown(workspace, name) for name in ([own.model] if own else sorted(adoptions(workspace)))]
+    """The picture of each own model, or else of each adopted one, as Markdown; in words while there is nothing to draw."""
+    owns = [own.model for own in workspace.settings.owns]
+    drawn = [_model_markdown(workspace, name) for name in owns or sorted(adoptions(workspace))]
     return "\n\n".join(drawn) or "No model is adopted yet: `unlearn adopt MODEL/VERSION` takes one under care."
 
 

@@ -200,7 +200,7 @@ def _look(workspace: Workspace, tokens: frozenset[str]) -> _Look:
     elsewhere = graph.shaped_elsewhere(workspace, holders, [model for model in going if model in atlas.records])
     tainted = frozenset({*going, *(one.model for one in elsewhere)})
     said, adopted = _Said(seen, atlas, held), adoptions(workspace)
-    own = [workspace.settings.model] if workspace.settings.model else []
+    own = [each.model for each in workspace.settings.owns]
     words: dict[str, Word] = {run: said.word(facts) for run, facts in runs.items()}
     for run, each in behind.items():
         words[run] = _of_versions(each, tainted, atlas, words.get(run, "silent"))

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from unlearning.domain.entities import Adoption
-from unlearning.domain.errors import WrongUse
+from unlearning.domain.errors import SettingsError, WrongUse
 from unlearning.domain.events import ModelAdopted
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ class Holdings:
     """Registered model → how it is looked after, of models that were trained elsewhere."""
     tables: Mapping[str, str]
     """Path → person column of every table that an erasure redacts: declared ones, aliases, those of adopted models."""
-    own_model: str | None = None
-    """The model that the project trains itself."""
+    own_models: tuple[str, ...] = ()
+    """The models that the project trains itself."""
     usual: str | None = None
     """The column that says whose record it is where nobody said another."""
     learned: tuple[str, ...] = ()
@@ -36,14 +36,13 @@ class Holdings:
     @classmethod
     def of(cls, workspace: Workspace) -> Holdings:
         """What is looked after now; whoever adopts a model reads it anew."""
-        own, usual, adopted = workspace.settings.own, workspace.person, adoptions(workspace)
-        declared = dict.fromkeys(own.data.tables, usual) if own and usual is not None else {}
+        usual, adopted, declared = workspace.person, adoptions(workspace), _declared(workspace)
         if workspace.settings.subject.aliases:
             declared[workspace.settings.subject.aliases] = ALIAS
         return cls(
             adoptions=adopted,
             tables={path: column for each in adopted.values() for path, column in each.tables} | declared,
-            own_model=own.model if own else None,
+            own_models=tuple(own.model for own in workspace.settings.owns),
             usual=usual,
             learned=tuple(dict.fromkeys(name for names in workspace.followed.columns().values() for name in names)),
         )
@@ -51,7 +50,7 @@ class Holdings:
     @property
     def models(self) -> tuple[str, ...]:
         """Every registered model that erasures make a clean version of: the project's own first, then adopted ones."""
-        return (*((self.own_model,) if self.own_model else ()), *self.adoptions)
+        return (*self.own_models, *self.adoptions)
 
     def person_in(self, path: str) -> str:
         """The column that says whose record it is, in a table. Raises WrongUse as `people_columns` does."""
@@ -84,6 +83,20 @@ class Holdings:
                 "here is adopted; adopt the registered models first, for example "
                 "`unlearn adopt fraud/3 --data data/fraud.csv --subject-column customer`"
             )
+
+
+def _declared(workspace: Workspace) -> dict[str, str]:
+    """The tables of the own models, upstream first. Raises SettingsError where two name people in one table otherwise."""
+    said = dict[str, tuple[str, str]]()
+    for one in workspace.each:
+        for path in one.own.data.tables:
+            column, model = said.setdefault(path, (one.person_column, one.own.model))
+            if column != one.person_column:
+                raise SettingsError(
+                    f"in {path}, {column!r} says whose record it is by the recipe of {model}, and {one.person_column!r} by "
+                    f"that of {one.own.model}; a table has one such column: correct `person` in one of the recipes"
+                )
+    return {path: column for path, (column, _) in said.items()}
 
 
 def adoptions(workspace: Workspace) -> dict[str, Adoption]:

@@ -114,8 +114,13 @@ def _books(workspace: Workspace) -> Iterator[UnlearningError]:
 
 
 def _recipe(workspace: Workspace) -> Iterator[UnlearningError]:
-    _ = workspace.settings.own and (workspace.recipe, workspace.learner, workspace.metric)
-    yield from ()
+    for one in workspace.each:
+        try:
+            _ = one.recipe, one.learner, one.metric
+        except UnlearningError as error:
+            yield error
+    if workspace.each:
+        Holdings.of(workspace)
 
 
 def _validation(_: Workspace) -> Iterator[UnlearningError]:

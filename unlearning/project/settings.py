@@ -11,14 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 
 from unlearning.domain import spellings
 from unlearning.domain.addresses import without_password
 from unlearning.domain.entities import Level, Regulation
-from unlearning.domain.errors import ProjectError, SettingsError, reading
+from unlearning.domain.errors import ProjectError, SettingsError, WrongUse, reading
 from unlearning.domain.foreign import shown
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
 from unlearning.domain.spellings import Difference
@@ -222,8 +223,20 @@ class OpenLineage(_Section):
         return self
 
 
+class Reports(NamedTuple):
+    """Where the DVC stages of one model write what they found, from the project's folder."""
+
+    data: str
+    train: str
+    metrics: str
+
+
+REPORTS = Reports("reports/data.json", "reports/train.json", "reports/metrics.json")
+"""Of a project with a single model, or with none of its own."""
+
+
 class Own(NamedTuple):
-    """The model that a project trains itself, beside those it adopts."""
+    """A model that a project trains itself, beside those it adopts."""
 
     model: str
     """Name of the registered model."""
@@ -231,10 +244,37 @@ class Own(NamedTuple):
     """What serving follows."""
     recipe: str
     data: Data
+    reports: Reports = REPORTS
 
 
 _OF_ITS_OWN = ("alias", "data", "partition")
 """Sections that say something of a project's own model only."""
+
+
+def _names_an_attribute(value: str) -> str:
+    if ".py:" not in value:
+        raise ValueError("expected path/to/file.py:attribute")
+    return value
+
+
+RecipeAt = Annotated[str, AfterValidator(_names_an_attribute)]
+_MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+"""A model among several names a folder of reports, stages of DVC and a key of their parameters."""
+
+
+class ModelSettings(_Section):
+    """One model of several: what is said of it alone stands over what the project says of all."""
+
+    recipe: RecipeAt
+    alias: str = "champion"
+    data: Data = Data()
+    partition: PartitionSettings = PartitionSettings()
+    policy: Policy = Policy()
+    checks: Checks = Checks()
+
+
+_OF_ONE = {"methods", "on_failure", "params"}
+"""What of the policy may differ between models: requests, loads and rounds of watching are about all of them."""
 
 
 class Settings(_Section):
@@ -242,10 +282,12 @@ class Settings(_Section):
 
     model: Annotated[str, Field(min_length=1)] | None
     """None, as is the recipe, for a project that trains nothing: every model that it looks after is adopted."""
+    models: dict[Annotated[str, Field(pattern=_MODEL_NAME, max_length=200)], ModelSettings] = {}
+    """Several of its own, by name, in place of `model` and `recipe`; where one is silent, what is said of all counts."""
     alias: str = "champion"
     issuer: str = "unnamed operator"
     """Who signs the certificates, in words."""
-    recipe: str | None
+    recipe: RecipeAt | None
     data: Data = Data()
     subject: Subject = Subject()
     partition: PartitionSettings = PartitionSettings()
@@ -261,18 +303,43 @@ class Settings(_Section):
     """Sweep and certificate repeat each with its reason."""
     openlineage: OpenLineage | None = None
 
-    @field_validator("recipe")
+    @model_validator(mode="before")
     @classmethod
-    def _recipe_names_an_attribute(cls, value: str | None) -> str | None:
-        if value is not None and ".py:" not in value:
-            raise ValueError("expected path/to/file.py:attribute")
-        return value
+    def _said_of_all(cls, value: object) -> object:
+        """Each of several models with what the project says of all of them, and with its own words over that."""
+        if not isinstance(value, dict) or not (models := value.get("models")):
+            return value
+        if not isinstance(models, dict):
+            how = "as `models: {churn: {recipe: 'recipes/churn.py:recipe'}}`"
+            raise ValueError(f"models: expected names with a recipe each, {how}")  # noqa: TRY004 - what pydantic takes
+        if said := [name for name in ("model", "recipe") if value.get(name) is not None]:
+            raise ValueError(f"models names every model with its recipe, and {' and '.join(said)} one more; expected either")
+        made = {name: _over(value, one) for name, one in models.items()}
+        return {**value, "model": None, "recipe": None, "models": made}
+
+    @model_validator(mode="after")
+    def _several_that_keep_apart(self) -> Settings:
+        names = dict[str, str]()
+        for name in self.models:
+            if (other := names.setdefault(name.lower(), name)) != name:
+                raise ValueError(f"models {other} and {name} differ by capitals alone, and so would their folders; rename one")
+        made = dict[str, tuple[str, Data]]()
+        for name, one in self.models.items():
+            for path in (one.data.train, one.data.holdout):
+                other, data = made.setdefault(path, (name, one.data))
+                if data != one.data:
+                    raise ValueError(
+                        f"models {other} and {name} make {path} of other data; expected the same source, train, holdout and "
+                        f"holdout_share for both, or data.train and data.holdout of its own, as `models: {{{name}: {{data: "
+                        f"{{train: data/{name}/train.parquet, holdout: data/{name}/holdout.parquet}}}}}}`"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _a_model_with_its_recipe_or_neither(self) -> Settings:
         if (self.model is None) != (self.recipe is None):
             raise ValueError("expected model and recipe, or null for both where every model is adopted")
-        if self.model is not None:
+        if self.model is not None or self.models:
             if self.subject.column is not None:
                 raise ValueError("subject.column is for projects without a recipe; expected null, the recipe's person is used")
             return self
@@ -286,10 +353,57 @@ class Settings(_Section):
 
     @property
     def own(self) -> Own | None:
-        """The model that the project trains; None where every model is adopted."""
+        """The model that the project trains; None where every model is adopted. Raises WrongUse where it trains several."""
         if self.model is None or self.recipe is None:
+            if self.models:
+                raise WrongUse(f"this project trains several models; expected one of {', '.join(self.models)}")
             return None
-        return Own(self.model, self.alias, self.recipe, self.data)
+        reports = Reports(*(path.replace("/", f"/{self.model}/") for path in REPORTS)) if self.models else REPORTS
+        return Own(self.model, self.alias, self.recipe, self.data, reports)
+
+    @property
+    def owns(self) -> tuple[Own, ...]:
+        """Every model that the project trains."""
+        return tuple(one for each in self.each if (one := each.own) is not None)
+
+    @property
+    def each(self) -> tuple[Settings, ...]:
+        """The settings of each model that the project trains."""
+        if self.models:
+            return tuple(map(self.of, self.models))
+        return (self,) if self.model is not None else ()
+
+    @property
+    def reports(self) -> frozenset[str]:
+        """Every report of a DVC stage."""
+        return frozenset((*REPORTS, *(path for own in self.owns for path in own.reports)))
+
+    def of(self, name: str) -> Settings:
+        """The same as one of its models has them. Raises WrongUse for a model that the project does not train."""
+        if not self.models and name == self.model:
+            return self
+        if name not in self.models:
+            known = list(self.models) or [self.model or "none"]
+            raise WrongUse(f"this project trains no model {shown(name)!r}{_meant(name, known)}; expected {' | '.join(known)}")
+        said = self.models[name]
+        return self.model_copy(update={"model": name, **{key: getattr(said, key) for key in ModelSettings.model_fields}})
+
+
+def _over(project: Mapping[str, object], one: object) -> object:
+    """What is said of one model over what the project says of all, section by section."""
+    if not isinstance(one, dict):
+        return one
+    policy = one.get("policy")
+    if isinstance(policy, dict) and (others := sorted(map(str, policy.keys() & set(Policy.model_fields) - _OF_ONE))):
+        raise ValueError(
+            f"policy.{others[0]} is the project's and the same for every model; expected it under {SECTION}.policy"
+        )
+    found = dict(one)
+    for key in ("alias", *(name for name, field in ModelSettings.model_fields.items() if isinstance(field.default, _Section))):
+        said, mine = project.get(key), one.get(key, project.get(key))
+        if key in one or key in project:
+            found[key] = {**said, **mine} if isinstance(said, dict) and isinstance(mine, dict) else mine
+    return found
 
 
 def is_project(folder: Path) -> bool:
@@ -311,7 +425,14 @@ def load(root: Path) -> Settings:
     with reading(FILE, "it is not valid YAML: mend it", otherwise=SettingsError):
         if (size := path.stat().st_size) > _MOST_BYTES:
             raise SettingsError(f"{path} has {size} bytes; expected at most {_MOST_BYTES}")
-        document = YAML(typ="safe").load(whole(path).decode()) or {}
+        try:
+            document = YAML(typ="safe").load(whole(path).decode()) or {}
+        except DuplicateKeyError as error:
+            line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+            raise SettingsError(
+                f"{FILE}{line}: a key stands twice in one section, and only one of the two would count; keep one. Two models "
+                "have two names, and each has one alias"
+            ) from None
     yaml_bombs.check_document(document, path)
     if not isinstance(document, dict) or not isinstance(document.get(SECTION), dict):
         near = _near(SECTION, map(str, document)) if isinstance(document, dict) and SECTION not in document else None
@@ -320,9 +441,15 @@ def load(root: Path) -> Settings:
     try:
         return Settings.model_validate(document[SECTION])
     except ValidationError as error:
-        findings = error.errors(include_url=False, include_context=False)
+        findings = _each_once(error.errors(include_url=False, include_context=False))
         more = [f"  and {len(findings) - _MOST_FINDINGS} more"] if len(findings) > _MOST_FINDINGS else []
         raise SettingsError(f"{FILE}:\n" + "\n".join([*map(_finding, findings[:_MOST_FINDINGS]), *more])) from error
+
+
+def _each_once(findings: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Without what several models repeat of what is said of all."""
+    of_all = {item["loc"] for item in findings}
+    return [item for item in findings if item["loc"][:1] != ("models",) or item["loc"][2:] not in of_all]
 
 
 def _finding(item: ErrorDetails) -> str:
@@ -342,6 +469,8 @@ def _finding(item: ErrorDetails) -> str:
         case "string_pattern_mismatch" if item["loc"] == ("subject", "identifier"):
             kinds = " | ".join(KINDS)
             return f"{where}: expected {kinds}, or one a column as in text/integer{came}{_meant(item['input'], KINDS)}"
+        case "string_pattern_mismatch" if item["loc"][:1] == ("models",) and item["loc"][-1] == "[key]":
+            return f"  {SECTION}.models: expected a name of letters, digits, _ and -{came}"
         case kind if kind in _LIMITS:
             return f"{where}: expected {_LIMITS[kind]} {said.rpartition(' ')[2]}{came}"
         case kind if kind in _TYPES:
@@ -415,9 +544,3 @@ def _section_in(annotation: object) -> object:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for each in get_args(annotation) if (found := _section_in(each))), None)
-
-
-DATA, TRAIN, METRICS = "reports/data.json", "reports/train.json", "reports/metrics.json"
-
-
-PATHS = frozenset((DATA, TRAIN, METRICS))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,32 +32,70 @@ if TYPE_CHECKING:
 ROLLS = ".unlearning/people"
 
 
+if TYPE_CHECKING:
+    shared = cached_property
+else:
+
+    class shared(cached_property):  # noqa: N801 - a decorator, as cached_property is
+        """What a project has once, whichever of its models is asked about: opened at first use."""
+
+        def __get__(self, instance: Any, owner: type[Any] | None = None) -> Any:
+            """The value; the descriptor itself of the class."""
+            return super().__get__((instance and instance.project) or instance, owner)
+
+
 @dataclass(frozen=True)
 class Workspace:
     """One project: `params.yaml` and the services it names, each opened at first use."""
 
     root: Path
     settings: Settings
+    project: Workspace | None = field(default=None, repr=False, compare=False)
+    """The whole project, where this is the view of one of several models."""
+
+    def of(self, name: str) -> Workspace:
+        """The project as one of its models sees it, with the same stores. Raises WrongUse as `Settings.of`."""
+        whole = self.project or self
+        if whole.settings.of(name) is whole.settings:
+            return whole
+        if name not in whole._views:
+            whole._views[name] = Workspace(whole.root, whole.settings.of(name), whole)
+        return whole._views[name]
+
+    @property
+    def each(self) -> tuple[Workspace, ...]:
+        """The view of each model that the project trains."""
+        return tuple(self.of(own.model) for own in self.settings.owns)
+
+    def among(self, names: Sequence[str] = ()) -> tuple[Workspace, ...]:
+        """The views of these models, or of all. Raises WrongUse as `of`, and as `own` where there is none."""
+        if not self.settings.owns:
+            _ = self.own
+        return tuple(self.of(name) for name in dict.fromkeys(names)) if names else self.each
+
+    @cached_property
+    def _views(self) -> dict[str, Workspace]:
+        return {}
 
     def path(self, relative: str) -> Path:
         """A settings path in the project folder."""
         return self.root / relative
 
-    @cached_property
+    @shared
     def keys(self) -> Keys:
         """The secrets, from the environment or the key folder."""
         from unlearning.stores import keys
 
         return keys.load(self.path(self.settings.stores.keys), os.environ, keys.remembered(self.root))
 
-    @cached_property
+    @shared
     def trusted_keys(self) -> tuple[bytes, ...]:
         """What signatures of this project are checked with; none in a clone that has no key."""
         from unlearning.stores import keys
 
         return keys.load_trusted(self.path(self.settings.stores.keys), os.environ)
 
-    @cached_property
+    @shared
     def ledger(self) -> SqlLedger:
         """What happened. Raises Unavailable for one that is not this project's own."""
         from unlearning.project import own_ledger
@@ -65,7 +104,7 @@ class Workspace:
         address, certificates = self.settings.stores.ledger, self.path(self.settings.stores.certificates)
         return own_ledger.opened(self.root, address, certificates, lambda used: SqlLedger(self._engine(address), used=used))
 
-    @cached_property
+    @shared
     def lineage(self) -> SqlLineage:
         """Who is in which data version, and which keys made which model."""
         from unlearning.domain.hashing import key_id
@@ -73,14 +112,14 @@ class Workspace:
 
         return SqlLineage(self._engine(self.settings.stores.lineage), key_id=lambda: key_id(self.keys.index))
 
-    @cached_property
+    @shared
     def followed(self) -> SqlFollowed:
         """What the registry and the DVC history say of where models come from."""
         from unlearning.stores.sql.followed import SqlFollowed
 
         return SqlFollowed(self._engine(self.settings.stores.lineage))
 
-    @cached_property
+    @shared
     def rolls(self) -> Rolls:
         """Who the rows of each content belong to, as it was read once."""
         from unlearning.stores.rolls import Rolls
@@ -92,14 +131,14 @@ class Workspace:
         """What a step of this process found out of a path, for the next that asks: (everything that shapes it, the answer)."""
         return {}
 
-    @cached_property
+    @shared
     def attempts(self) -> SqlAttempts:
         """Which chains trainings set out to make."""
         from unlearning.stores.sql.attempts import SqlAttempts
 
         return SqlAttempts(self._engine(self.settings.stores.lineage))
 
-    @cached_property
+    @shared
     def data(self) -> DvcData:
         """The Git and DVC repository."""
         from unlearning.stores.dvc.repository import DvcData
@@ -108,7 +147,7 @@ class Workspace:
 
     @property
     def own(self) -> Own:
-        """The model that this project trains. Raises WrongUse where every model is adopted."""
+        """The model that this project trains. Raises WrongUse where every model is adopted, or where it trains several."""
         if (own := self.settings.own) is None:
             raise WrongUse(
                 "this project trains no model of its own (`model` and `recipe` are null in params.yaml), and this needs one: "
@@ -117,19 +156,22 @@ class Workspace:
             )
         return own
 
-    @cached_property
+    @shared
     def person(self) -> str | None:
-        """The column that says whose record it is where nobody said another: the recipe's, or `subject.column`.
+        """The column that says whose record it is where nobody said another: the first recipe's, or `subject.column`.
 
         Raises SettingsError as `recipe` does.
         """
-        from unlearning.project.recipes import person_column
-
-        if self.settings.own is None:
-            return self.settings.subject.column
-        return self._fitting(person_column(self.root, self.own.recipe))
+        return next((one.person_column for one in self.each), self.settings.subject.column)
 
     @cached_property
+    def person_column(self) -> str:
+        """The same of the tables of its own model: as its recipe says it. Raises SettingsError as `recipe` does."""
+        from unlearning.project.recipes import person_column
+
+        return self._fitting(person_column(self.root, self.own.recipe))
+
+    @shared
     def models(self) -> MlflowModels:
         """The MLflow tracking server and registry."""
         from unlearning.stores.mlflow.models import MlflowModels
@@ -142,13 +184,13 @@ class Workspace:
         """The tracking server's database, where this project may open it to collect garbage."""
         return os.environ.get(MLFLOW_BACKEND_STORE_URI)
 
-    @cached_property
+    @shared
     def checkpoints_url(self) -> str:
         """Absolute address of the checkpoint store."""
         url = self.settings.stores.checkpoints
         return url if "://" in url else str(self.path(url))
 
-    @cached_property
+    @shared
     def checkpoints(self) -> CheckpointStore:
         """Trained states under their keys."""
         from unlearning.stores.checkpoints import CheckpointStore

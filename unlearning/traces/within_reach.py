@@ -14,6 +14,7 @@ from unlearning.domain.environ import PREFECT_HOME
 from unlearning.domain.events import DataRedacted, TracesFound
 from unlearning.domain.lifecycle import ENDED
 from unlearning.domain.traces import Found, Place, Residual, Trace, Wanted
+from unlearning.domain.versions import ModelVersion
 from unlearning.lineage import run_trees, shaped, sources
 from unlearning.lineage.history import Past, kept
 from unlearning.lineage.readmitted import Readmitted
@@ -289,7 +290,11 @@ def _prefect(reach: Reach) -> list[Place]:
 def _mlflow(reach: Reach) -> MlflowPlace:
     from unlearning.stores.mlflow.garbage import MlflowGarbage
 
-    workspace, own = reach.workspace, reach.workspace.settings.own
+    workspace = reach.workspace
+
+    def serving() -> list[ModelVersion]:
+        found = (workspace.models.alias(own.model, own.alias) for own in workspace.settings.owns)
+        return [one for one in found if one is not None]
 
     def forgotten(names: Sequence[str]) -> None:
         for record in workspace.lineage.models():
@@ -306,7 +311,7 @@ def _mlflow(reach: Reach) -> MlflowPlace:
             *to_go(workspace, wanted.readmitted, readmitted=reach.readmitted),
         ],
         around=lambda tokens: run_trees.around(workspace, tokens),
-        replacement=lambda: workspace.models.alias(own.model, own.alias) if own else None,
+        serving=serving,
         forgotten=forgotten,
     )
 

@@ -34,7 +34,7 @@ def _all_above(name: str, made_from: dict[str, set[str]]) -> set[str]:
 def test_each_comes_once_and_after_all_that_it_comes_from(
     made_from: dict[str, set[str]], wanted: set[str], early: str | None
 ) -> None:
-    order = in_order(wanted, made_from, early=early)
+    order = in_order(wanted, made_from, early=[early] if early is not None else [])
     assert sorted(order) == sorted(wanted)
     for at, name in enumerate(order):
         assert not _all_above(name, made_from) & set(order[at:])
@@ -44,7 +44,7 @@ def test_each_comes_once_and_after_all_that_it_comes_from(
 def test_nothing_stands_before_the_early_one_but_what_it_comes_from(
     made_from: dict[str, set[str]], wanted: set[str], early: str
 ) -> None:
-    order = in_order({*wanted, early}, made_from, early=early)
+    order = in_order({*wanted, early}, made_from, early=[early])
     assert set(order[: order.index(early)]) <= _all_above(early, made_from)
 
 

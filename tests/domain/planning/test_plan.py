@@ -30,9 +30,24 @@ def test_a_plan_from_before_models_were_adopted_adopts_none() -> None:
 
 
 def test_the_own_model_is_replaced_only_where_there_is_one_and_somebody_shaped_it() -> None:
-    assert PLAN.retrains_own
-    assert not replace(PLAN, own=replace(OWN, retrain_model=False)).retrains_own
-    assert not replace(PLAN, own=None).retrains_own
+    assert PLAN.retrained == (OWN.model,)
+    assert not replace(PLAN, own=replace(OWN, retrain_model=False)).retrained
+    assert not replace(PLAN, own=None).retrained
+
+
+def test_a_single_own_model_takes_its_turn_after_the_adopted_ones_that_it_comes_from() -> None:
+    plan = replace(PLAN, adopted=("before", "after"), before_own=1)
+    assert plan.turns == ("before", OWN.model, "after")
+    assert replace(plan, own=replace(OWN, retrain_model=False)).turns == ("before", "after")
+
+
+def test_of_several_own_models_those_that_are_shaped_take_their_turns_in_the_order_of_the_plan() -> None:
+    other = replace(OWN, model="other", retrain_model=False)
+    plan = replace(PLAN, others=(other,), adopted=("adopted",), order=("adopted", OWN.model))
+    assert [own.model for own in plan.owns] == [OWN.model, "other"]
+    assert plan.retrained == (OWN.model,)
+    assert plan.turns == ("adopted", OWN.model)
+    assert codec.read(Plan, codec.write(plan)) == plan
 
 
 @settings(max_examples=30)

@@ -27,7 +27,7 @@ def data(tmp_path: Path) -> DvcData:
 
 
 def written(data: DvcData, existing: str | None, tables: Data = TABLES, recipe: str = "recipes/churn.py") -> pipeline.Written:
-    return pipeline.written(data, existing, TEMPLATE, tables, recipe)
+    return pipeline.written(data, existing, pipeline.of_one(TEMPLATE, tables, recipe))
 
 
 def stages(text: str) -> dict[str, Any]:

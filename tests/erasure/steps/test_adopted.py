@@ -14,7 +14,7 @@ from unlearning.domain.entities import Adoption
 from unlearning.domain.events import AdoptedRetrained
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure.record_sets import RecordSets
-from unlearning.erasure.steps import adopted
+from unlearning.erasure.steps import adopted, validate
 from unlearning.stores.mlflow.models import Registered
 
 DATA = DataVersion("data/churn.csv", "d" * 64, "0" * 32, None, 4, 3)
@@ -47,6 +47,7 @@ def test_a_refusal_keeps_the_requests_open_and_names_both_ways_on(project: Proje
     error = adopted._refuse(erasure, ADOPTION, "auc: its run logged 0.5, expected ≥ 0.7")
     assert "no clean version of the adopted model 'churn' (auc: its run logged 0.5" in str(error)
     assert "--policy none" in str(error)
+    assert str(validate.give_up(erasure, {"churn": error})) == str(error)
     assert erasure.refused
     assert list(project.states().values()) == ["failed"]
     assert project.champion == 1

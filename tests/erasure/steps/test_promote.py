@@ -57,7 +57,7 @@ def test_a_version_that_they_never_shaped_may_serve_while_their_data_goes(projec
 
 
 def reports(root: Path) -> dict[str, bytes]:
-    return {path: (root / path).read_bytes() for path in settings.PATHS if (root / path).exists()}
+    return {path: (root / path).read_bytes() for path in settings.REPORTS if (root / path).exists()}
 
 
 def test_the_reports_that_an_erasure_leaves_are_those_of_its_stages_run_anew_and_dvc_sees_nothing_to_do(
@@ -95,7 +95,7 @@ def test_the_reports_that_an_erasure_leaves_are_those_of_its_stages_run_anew_and
     assert TRAIN in [path for step, path in judged if step == "6 validate"]
     assert "6 validate" in predicted
     assert "settle" not in predicted
-    assert settled.keys() == first.keys() == set(settings.PATHS)
+    assert settled.keys() == first.keys() == set(settings.REPORTS)
     assert settled != first
     assert not project.workspace.data.status()
 

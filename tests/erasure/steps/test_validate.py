@@ -10,7 +10,7 @@ from tests.erasure.steps.begun import planned
 from tests.small_project import Project
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.events import CandidateValidated
-from unlearning.erasure.steps.validate import _measured, refuse
+from unlearning.erasure.steps.validate import _measured, give_up, refuse
 
 FAILED = CheckResult("utility", 0.51234, "≥ 0.88", "failed", "on the holdout")
 JUDGED = CandidateValidated(
@@ -35,7 +35,7 @@ def test_a_refusal_names_what_forbade_it_and_does_with_the_alias_what_the_policy
 ) -> None:
     project.configure({"policy": {"on_failure": answer}})
     erasure = planned(project, project.cells()[0, 1][0])
-    error = refuse(erasure, JUDGED)
+    error = give_up(erasure, {erasure.own.model: refuse(erasure, JUDGED)})
     assert "utility is 0.51234, expected ≥ 0.88" in str(error)
     assert "agreement" not in str(error)
     assert f"alias 'champion' is {where}" in str(error)

@@ -67,7 +67,7 @@ def test_a_version_goes_with_its_run_its_model_and_its_own_data_and_its_alias_go
     assert garbage.still(traces) == traces
 
     for _ in range(2):  # a purge that was killed is run again
-        garbage.forget(traces, aliases_to=versions[1])
+        garbage.forget(traces, aliases_to=[versions[1]])
         assert garbage.still(traces) == []
 
     assert local.every_alias()["fraud"] == {"live": 2, "next": 2}

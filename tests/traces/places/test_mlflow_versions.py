@@ -27,7 +27,7 @@ def test_a_version_they_shaped_goes_and_its_alias_and_the_lineage_are_told(begin
     place = MlflowPlace(
         MlflowGarbage(models),
         shaped=lambda wanted: [(old, run)] if wanted.tokens == people else [],
-        replacement=lambda: clean,
+        serving=lambda: [clean],
         forgotten=told.extend,
     )
     assert place.find(Wanted(frozenset())).traces == ()
@@ -44,7 +44,7 @@ def test_a_version_they_shaped_goes_and_its_alias_and_the_lineage_are_told(begin
 
 def test_where_nothing_was_found_nobody_is_asked(tmp_path: Path) -> None:
     garbage = MlflowGarbage(MlflowModels("http://127.0.0.1:9", "unlearning", tmp_path))  # nobody answers there
-    place = MlflowPlace(garbage, shaped=lambda _: [], replacement=lambda: None, forgotten=lambda _: None)
+    place = MlflowPlace(garbage, shaped=lambda _: [], serving=lambda: (), forgotten=lambda _: None)
     assert place.erase(()) == ()
     assert place.find(Wanted(frozenset({"token"}))).traces == ()
     assert Trace("fraud/1", VERSION) not in place.find(Wanted(frozenset())).traces
@@ -53,7 +53,7 @@ def test_where_nothing_was_found_nobody_is_asked(tmp_path: Path) -> None:
 def test_a_server_whose_database_is_not_named_is_not_said_to_be_emptied_by_a_purge(tmp_path: Path) -> None:
     def said(address: str, database: str | None) -> str:
         garbage = MlflowGarbage(MlflowModels(address, "unlearning", tmp_path), database)
-        place = MlflowPlace(garbage, shaped=lambda _: [], replacement=lambda: None, forgotten=lambda _: None)
+        place = MlflowPlace(garbage, shaped=lambda _: [], serving=lambda: (), forgotten=lambda _: None)
         return place._remedy([Trace("run-1", RUN)])
 
     assert said("http://127.0.0.1:9", None).startswith("`unlearn purge` marks it as deleted, and cannot collect it")

@@ -64,8 +64,15 @@ def _erased(certificate: Document) -> dict[str, Any]:
         "trained": trained,
         "picture": chain_picture.of(Document(certificate["unlearning"])) if trained else None,
         "checks": _checks(each(certificate["validation"])),
+        "others": [_other(one) for one in each(certificate.get("models", []))],
         "searched": sorted({one["at"] for one in found}) if isinstance(found, list) else None,
     }
+
+
+def _other(one: Document) -> dict[str, Any]:
+    """A further model of the issuer's own."""
+    checks = _checks(each(one["validation"]))
+    return {**one.said, "picture": chain_picture.of(Document(one["unlearning"])), "checks": checks}
 
 
 def _trained(certificate: Document) -> bool:
@@ -99,9 +106,18 @@ def _summary(certificate: Document) -> Summary:
     left = f"{counted(impact['records'], 'record', 'records')} of {counted(impact['people'], 'person', 'people')} left the data"
     if not _trained(certificate):
         return _summary_elsewhere(left, certificate)
+    if others := certificate.get("models", []):
+        return _summary_of_several(left, [certificate.said, *others])
     made = "was trained without them" if certificate["unlearning"]["guarantee"] == "exact" else "was changed to forget them"
     served = f" {made} and serves as {promotion['alias']} in place of {promotion['from']}."
     return Summary(f"{left}. ", promotion["to"], served)
+
+
+def _summary_of_several(left: str, models: Sequence[Mapping[str, Any]]) -> Summary:
+    exact = all(one["unlearning"]["guarantee"] == "exact" for one in models)
+    made = "were trained without them" if exact else "were changed to forget them"
+    old, new = (", ".join(one["promotion"][key] for one in models) for key in ("from", "to"))
+    return Summary(f"{left}. ", new, f" {made} and serve in place of {old}.")
 
 
 def _summary_elsewhere(left: str, certificate: Document) -> Summary:

@@ -79,6 +79,8 @@ class CandidateTrained:
     head: str
     """Digest over its constituents."""
     training_seconds: float
+    model: str | None = field(default=None, metadata=LEFT_OUT)
+    """Which of several; None where the project trains a single one."""
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 
@@ -93,6 +95,8 @@ class CandidateValidated:
     checks: tuple[CheckResult, ...]
     metrics: Mapping[str, float]
     replay: Replay | None
+    model: str | None = field(default=None, metadata=LEFT_OUT)
+    """Which of several; None where the project trains a single one."""
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 
@@ -103,6 +107,8 @@ class VersionRegistered:
     version: int
     run_id: str
     files_digest: str
+    model: str | None = field(default=None, metadata=LEFT_OUT)
+    """Which of several; None where the project trains a single one."""
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 
@@ -114,6 +120,10 @@ class AliasMoved:
     from_version: int = field(metadata={AS: "from"})
     to_version: int = field(metadata={AS: "to"})
     served_digest: str
+    more: bool = field(default=False, metadata=LEFT_OUT)
+    """Other models of the project still know the people."""
+    model: str | None = field(default=None, metadata=LEFT_OUT)
+    """Which of several; None where the project trains a single one."""
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 
@@ -198,6 +208,16 @@ class CertificateIssued:
     seconds: float | None = field(default=None, metadata=LEFT_OUT)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelRefused:
+    """One of several models of which no clean version came: the requests stay open for it."""
+
+    model: str
+    reason: str
+    alias: Literal["keep", "withdraw"]
+    """What its alias did."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureRefused:
     """The attempt is over; the requests stay open."""
@@ -205,6 +225,8 @@ class ErasureRefused:
     reason: str
     alias: Literal["keep", "withdraw"]
     """What the own model's alias did."""
+    models: tuple[ModelRefused, ...] = field(default=(), metadata=LEFT_OUT)
+    """Which of several models were refused; the others serve without the people."""
 
 
 ErasureFact = (
@@ -227,6 +249,9 @@ ErasureFact = (
     | ErasureRefused
 )
 """Any of these."""
+
+ModelFact = CandidateTrained | CandidateValidated | VersionRegistered | AliasMoved
+"""Those about one model of the project's own."""
 
 StepFact = (
     ImpactAssessed

@@ -9,8 +9,10 @@ from unlearning.domain.derivation import reached
 from unlearning.domain.errors import NeedsReview
 
 
-def in_order(wanted: Collection[str], made_from: Mapping[str, Collection[str]], *, early: str | None = None) -> tuple[str, ...]:
-    """What is wanted, each once and after all that it comes from; otherwise by name, the `early` one as soon as it can be.
+def in_order(
+    wanted: Collection[str], made_from: Mapping[str, Collection[str]], *, early: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What is wanted, each once and after all that it comes from; otherwise by name, the `early` ones as soon as they can be.
 
     made_from: anything → what it comes from, also through what nobody wants. Raises NeedsReview naming the things of a cycle.
     """
@@ -29,5 +31,5 @@ def in_order(wanted: Collection[str], made_from: Mapping[str, Collection[str]], 
         ready = sorted(sorter.get_ready())
         order += ready
         sorter.done(*ready)
-    first = reached([early] if early is not None else [], lambda one: made_from.get(one, ()))
+    first = reached(list(early), lambda one: made_from.get(one, ()))
     return tuple(sorted((one for one in order if one in wanted), key=lambda one: one not in first))

@@ -43,12 +43,26 @@ class Plan:
     """Models that were trained elsewhere, that these people shaped, and that their own DVC stages make again, each after all
     that it comes from."""
     before_own: int = field(default=0, metadata=LEFT_OUT)
-    """How many of them the own model comes from: these are made again before it."""
+    """How many of them an own model comes from: these are made again before it."""
+    others: tuple[OwnPlan, ...] = field(default=(), metadata=LEFT_OUT)
+    """What becomes of the other models that the project trains itself, where it trains several."""
+    order: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    """What is made again, where the project trains several: each after all that it comes from."""
 
     @property
-    def retrains_own(self) -> bool:
-        """The project's own model is to be replaced."""
-        return self.own is not None and self.own.retrain_model
+    def owns(self) -> tuple[OwnPlan, ...]:
+        """What becomes of each model that the project trains itself."""
+        return (*((self.own,) if self.own else ()), *self.others)
+
+    @property
+    def retrained(self) -> tuple[str, ...]:
+        """The own models that are to be replaced."""
+        return tuple(own.model for own in self.owns if own.retrain_model)
+
+    @property
+    def turns(self) -> tuple[str, ...]:
+        """Every model that is made again, each after all that it comes from."""
+        return self.order or (*self.adopted[: self.before_own], *self.retrained, *self.adopted[self.before_own :])
 
 
 def erasure_id(request_ids: Sequence[str]) -> str:

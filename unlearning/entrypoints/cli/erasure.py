@@ -146,8 +146,10 @@ def _own_lines(found: Impact) -> list[str]:
     """What it would mean for the model that the project trains itself."""
     from unlearning.entrypoints.presentation import shards
 
+    others = [f"  shards  {shards(one.shards, one.shards_total)} of {one.model}, method {one.method}" for one in found.others]
     return [
         f"  shards  {shards(found.shards, found.shards_total)}",
+        *others,
         f"  stale checkpoints: {len(found.checkpoints_stale)}",
         f"  method {found.method}, about {found.estimated_seconds:.1f} s of training",
     ]

@@ -102,23 +102,26 @@ def lineage(
     workspace = open_project(root)
     if about:
         identifier = person(subject, source, column, known=lambda: person_columns(workspace))
-        found: provenance.Answer = provenance.of_subject(workspace, identifier)
+        found: Sequence[provenance.Answer] = [provenance.of_subject(workspace, identifier)]
     elif data is not None:
-        found = provenance.of_data(workspace, data)
+        found = [provenance.of_data(workspace, data)]
     else:
-        found = provenance.of_model(workspace, model or _own(workspace))
+        found = [provenance.of_model(workspace, one) for one in ([model] if model else _owns(workspace))]
     if graph is not None:
-        provenance.draw(found.drawn, graph)
-    answer(as_json, found, provenance.lines(found.drawn))
+        if len(found) > 1:
+            raise WrongUse("--graph draws one model; name it, as in `unlearn lineage MODEL --graph FILE`")
+        provenance.draw(found[0].drawn, graph)
+    lines = [line for one in found for line in provenance.lines(one.drawn)]
+    answer(as_json, found if len(found) > 1 else found[0], lines)
 
 
-def _own(workspace: Workspace) -> str:
-    """The model that is meant when none is named."""
+def _owns(workspace: Workspace) -> list[str]:
+    """The models that are meant when none is named."""
     from unlearning.domain.errors import WrongUse
     from unlearning.project.holdings import adoptions
 
-    if own := workspace.settings.own:
-        return own.model
+    if owns := workspace.settings.owns:
+        return [own.model for own in owns]
     adopted = ", ".join(sorted(adoptions(workspace))) or "none yet"
     raise WrongUse(f"this project trains no model of its own: name one, as in `unlearn lineage MODEL` (adopted: {adopted})")
 

@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from unlearning.domain.entities import CheckResult
     from unlearning.entrypoints.scaffold.former import Line
     from unlearning.project.preflight import Diagnosis
+    from unlearning.project.workspace import Workspace
 
 
 @click.command()
@@ -143,10 +145,17 @@ def _advice(to_change: Sequence[Line]) -> Iterator[str]:
         yield f"  {DEPLOYMENTS}, line {one.number}: entrypoint: {one.entrypoint} → {one.should_be}"
 
 
+of_models = click.argument("models", metavar="[MODEL]...", nargs=-1)
+"""Which of the models that the project trains; all, where none is named."""
+
+
 @click.command()
+@of_models
 @project
-def prepare(root: Path, as_json: bool) -> None:
+def prepare(root: Path, as_json: bool, models: tuple[str, ...]) -> None:
     """Split the source table into training and holdout tables by person (the DVC stage `prepare`).
+
+    Of every model that the project trains, or of those named; tables that several share are made once.
 
     \b
     Example:  unlearn prepare --json | jq .dropped
@@ -155,13 +164,21 @@ def prepare(root: Path, as_json: bool) -> None:
     from unlearning.stores import foreign_code
 
     workspace = open_project(root)
-    rows = foreign_code.apart(lambda: stages.prepare(workspace), workspace.root)
-    answer(as_json, rows, [f"{rows['train']} training rows, {rows['holdout']} holdout rows, {rows['dropped']} dropped"])
+    views = {one.own.data: one for one in reversed(workspace.among(models))}.values()
+    made = [foreign_code.apart(partial(stages.prepare, one), workspace.root) for one in reversed(views)]
+    lines = [f"{rows['train']} training rows, {rows['holdout']} holdout rows, {rows['dropped']} dropped" for rows in made]
+    answer(as_json, _all_of(workspace, made), lines)
+
+
+def _all_of(workspace: Workspace, found: list[Any]) -> Any:
+    """One answer where the project trains a single model, or none; a list of them where it trains several."""
+    return found if workspace.settings.models else found[0]
 
 
 @click.command()
+@of_models
 @project
-def check(root: Path, as_json: bool) -> None:
+def check(root: Path, as_json: bool, models: tuple[str, ...]) -> None:
     """Check training and holdout tables with Great Expectations (the DVC stage `check`); where none, those of adopted models.
 
     \b
@@ -171,14 +188,19 @@ def check(root: Path, as_json: bool) -> None:
     from unlearning.stores import foreign_code
 
     workspace = open_project(root)
-    report = foreign_code.apart(lambda: stages.check(workspace), workspace.root)
-    answer(as_json, report, [f"{path}: {len(checks)} checks passed" for path, checks in report.items()])
+    views = workspace.among(models) if models or workspace.settings.owns else (workspace,)
+    made = [foreign_code.apart(partial(stages.check, one), workspace.root) for one in views]
+    lines = [f"{path}: {len(checks)} checks passed" for report in made for path, checks in report.items()]
+    answer(as_json, _all_of(workspace, made), lines)
 
 
 @click.command()
+@of_models
 @project
-def train(root: Path, as_json: bool) -> None:
+def train(root: Path, as_json: bool, models: tuple[str, ...]) -> None:
     """Train what is missing and register the model version with its lineage.
+
+    Every model that the project trains, or those named.
 
     \b
     Example:  unlearn train --json | jq .version
@@ -187,16 +209,20 @@ def train(root: Path, as_json: bool) -> None:
 
     workspace = open_project(root)
     warn(workspace)
-    _ = workspace.own  # said before Prefect starts, which takes seconds
+    views = workspace.among(models)  # said before Prefect starts, which takes seconds
     began = time.perf_counter()
     prefect_at_home(workspace)
     from unlearning.entrypoints.flows import train as flow
 
-    report = flow.run(workspace)
-    document = {**write(report), "seconds": round(time.perf_counter() - began, 3)}
-    lines = [f"{report.made}  alias {report.alias or 'not moved'}", *map(check_line, report.checks)]
-    answer(as_json, document, lines)
-    if report.alias is None:
+    reports = flow.run_each(views)
+    seconds = round(time.perf_counter() - began, 3)
+    lines = [
+        line
+        for report in reports
+        for line in (f"{report.made}  alias {report.alias or 'not moved'}", *map(check_line, report.checks))
+    ]
+    answer(as_json, _all_of(workspace, [{**write(report), "seconds": seconds} for report in reports]), lines)
+    if any(report.alias is None for report in reports):
         raise click.exceptions.Exit(1)
 
 
@@ -207,9 +233,12 @@ def check_line(check: CheckResult) -> str:
 
 
 @click.command()
+@of_models
 @project
-def evaluate(root: Path, as_json: bool) -> None:
+def evaluate(root: Path, as_json: bool, models: tuple[str, ...]) -> None:
     """Measure the version behind the alias on the holdout (the DVC stage `evaluate`).
+
+    Of every model that the project trains, or of those named.
 
     \b
     Example:  unlearn evaluate --json | jq .accuracy
@@ -219,8 +248,8 @@ def evaluate(root: Path, as_json: bool) -> None:
     from unlearning.stores import foreign_code
 
     workspace = open_project(root)
-    report = write(foreign_code.apart(lambda: stages.evaluate(workspace), workspace.root))
-    answer(as_json, report, [f"{key}: {value}" for key, value in report.items()])
+    made = [write(foreign_code.apart(partial(stages.evaluate, one), workspace.root)) for one in workspace.among(models)]
+    answer(as_json, _all_of(workspace, made), [f"{key}: {value}" for report in made for key, value in report.items()])
 
 
 @click.command()

@@ -336,6 +336,7 @@ def _line(shown: Shown) -> str:
     said += [f"{one.channel or 'reference'} {one.reference}"] if one.reference else []
     said += [f"readmitted {shown.readmitted.at:%Y-%m-%d}: {shown.readmitted.reason}"] if shown.readmitted else []
     said += [say_left(shown.residuals)] if shown.residuals else []
+    said += [f"waits for {each.model}: {each.reason}" for each in shown.waits_for]
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]
     return "  ".join([f"{one.request_id}  tok_{one.token[:12]}  {one.state:<24} {due}", *said])
 

@@ -30,6 +30,9 @@ def erase(root: str = ".", request_id: str | None = None, replay: bool = False) 
 
 
 @flow(name="unlearning-train", flow_run_name="train", persist_result=False)
-def train(root: str = ".") -> TrainingReport:
-    """Train what is missing, judge it, register it and move the alias when it passed."""
-    return training.run(open_workspace(Path(root)))
+def train(root: str = ".", models: list[str] | None = None) -> list[TrainingReport]:
+    """Train what is missing of these models, or of all that the project trains; judge, register, move the alias that may.
+
+    models: names of registered models that the project trains.
+    """
+    return training.run_each(open_workspace(Path(root)).among(models or []))

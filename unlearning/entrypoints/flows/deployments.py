@@ -67,7 +67,7 @@ def of_project(root: Path, *, folder: str | None = None) -> list[Deployment]:
 
     folder: what the project's folder is called where the flows run; None for the same as here.
     """
-    trains = settings.load(root).own is not None
+    trains = bool(settings.load(root).owns)
     where = {"root": folder or str(root.resolve())}
     return [_at(one, where) for one in ALL if trains or one is not TRAIN]
 

@@ -9,8 +9,8 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from unlearning.domain.chain import Replay, Trained
-from unlearning.domain.errors import ParentMoved, Refused, begun, needing_room
-from unlearning.domain.events import CandidateValidated, ImpactAssessed
+from unlearning.domain.errors import ParentMoved, Refused, ValidationRefused, begun, needing_room
+from unlearning.domain.events import AliasMoved, CandidateValidated, ImpactAssessed, PlanMade, Purged
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import asking, runner
@@ -94,27 +94,57 @@ def _carry_out(workspace: Workspace, erasure: Erasure, **how: bool) -> report.Er
 
 def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:
     sets, identifiers = RecordSets(erasure), tuple[str, ...]()
+    _check_named(erasure)
     step("2 assess", lambda: assess.assess_step(erasure, sets), say=report.say_impact)
     step("3 plan", lambda: plan.plan_step(erasure, sets), say=report.say_plan)
     if erasure.plan.tokens:
         progress.info("  %s", report.say_estimate(report.estimated(erasure.workspace, erasure.done(ImpactAssessed).impact)))
         decisions.require_approved(erasure)
         step("4 redact", lambda: redact.redact_step(erasure), say=report.say_redacted)
-        plan_made = erasure.plan
-        for name in plan_made.adopted[: plan_made.before_own]:
-            _remake(erasure, sets, name)
-        if plan_made.retrains_own:
-            trained, judged = _climb(erasure, sets, replay=replay, every_shard=every_shard)
-            step("7 promote", lambda: promote.promote_step(erasure, sets, trained, judged.metrics), say=report.say_promoted)
-        for name in plan_made.adopted[plan_made.before_own :]:
-            _remake(erasure, sets, name)
+        _make_again(erasure, sets, replay=replay, every_shard=every_shard)
         step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
         identifiers = () if quick else second_look.identifiers(erasure)
         step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)
-    step(
-        "9 certify", lambda: certify.certify_step(erasure, sets, identifiers=identifiers, quick=quick), say=report.say_certified
-    )
-    return report.summarise(erasure, sets)
+    step("9 certify", lambda: certify.certify_step(erasure, identifiers=identifiers, quick=quick), say=report.say_certified)
+    return report.summarise(erasure)
+
+
+def _check_named(erasure: Erasure) -> None:
+    """Raises ParentMoved where params.yaml no longer names a model that was planned for: what becomes of it is decided anew."""
+    made = erasure.progress.done(PlanMade)
+    named = {own.model for own in erasure.workspace.settings.owns}
+    if made and (gone := [own.model for own in made.plan.owns if own.model not in named]) and not erasure.progress.done(Purged):
+        raise ParentMoved(f"params.yaml names {', '.join(gone)} no more")
+
+
+def _make_again(erasure: Erasure, sets: RecordSets, *, replay: bool, every_shard: bool) -> None:
+    """5 to 7 of every model in its turn: one that is refused holds back none that does not come from it.
+
+    Raises ValidationRefused once every one had its turn.
+    """
+    plan_made, refused = erasure.plan, dict[str, ValidationRefused]()
+    for name in plan_made.turns:
+        try:
+            if name in plan_made.retrained:
+                _unlearn(erasure.of(name), sets, replay=replay, every_shard=every_shard)
+            else:
+                _remake(erasure, sets, name)
+        except ValidationRefused as error:
+            progress.info("  refused  %s: %s", name, error.reason)
+            refused[name] = error
+            if name in plan_made.adopted[: plan_made.before_own]:
+                break  # what an own model comes from
+    if refused:
+        if served := [name for name in plan_made.retrained if erasure.of(name).said(AliasMoved)]:
+            step("  settle", lambda: promote.settle_step(erasure, served), say=report.say_settled)
+        raise validate.give_up(erasure, refused)
+
+
+def _unlearn(erasure: Erasure, whole: RecordSets, *, replay: bool, every_shard: bool) -> None:
+    """An own model, by the methods of its policy; raises ValidationRefused when no candidate passed."""
+    sets, of = whole.of(erasure), f" {erasure.model}" if erasure.plan.others else ""
+    trained, judged = _climb(erasure, sets, of, replay=replay, every_shard=every_shard)
+    step(f"7 promote{of}", lambda: promote.promote_step(erasure, sets, trained, judged.metrics), say=report.say_promoted)
 
 
 def _remake(erasure: Erasure, sets: RecordSets, name: str) -> None:
@@ -126,22 +156,24 @@ def _remake(erasure: Erasure, sets: RecordSets, name: str) -> None:
         openlineage.tell_remade(workspace, told, made, moved)
 
 
-def _climb(erasure: Erasure, sets: RecordSets, *, replay: bool, every_shard: bool) -> tuple[Trained, CandidateValidated]:
+def _climb(
+    erasure: Erasure, sets: RecordSets, of: str, *, replay: bool, every_shard: bool
+) -> tuple[Trained, CandidateValidated]:
     """Methods of the policy in order, until a candidate passes; raises ValidationRefused when none does."""
     for method in erasure.own.methods:
-        trained, judged = _attempt(erasure, sets, method, replay=replay, every_shard=every_shard)
+        trained, judged = _attempt(erasure, sets, method, of, replay=replay, every_shard=every_shard)
         if judged.passed:
             return trained, judged
     raise validate.refuse(erasure, judged)
 
 
 def _attempt(
-    erasure: Erasure, sets: RecordSets, method: str, *, replay: bool, every_shard: bool
+    erasure: Erasure, sets: RecordSets, method: str, of: str, *, replay: bool, every_shard: bool
 ) -> tuple[Trained, CandidateValidated]:
-    name = f"5 unlearn ({method})"
+    name = f"5 unlearn{of} ({method})"
     trained = step(name, lambda: unlearn.unlearn_step(erasure, sets, method, map=mapped), say=report.say_fitted)
     again = _replay(erasure, sets, trained, every_shard=every_shard) if replay else None
-    judged = step("6 validate", lambda: validate.validate_step(erasure, sets, trained, again), say=report.say_validated)
+    judged = step(f"6 validate{of}", lambda: validate.validate_step(erasure, sets, trained, again), say=report.say_validated)
     return trained, judged
 
 

@@ -85,7 +85,7 @@ def warm(workspace: Workspace) -> None:
     from unlearning.checks import data
 
     _ = (
-        workspace.settings.own and workspace.recipe,
+        [one.recipe for one in workspace.each],
         workspace.data,
         [*map(workspace.models.aliases, Holdings.of(workspace).models)],
     )

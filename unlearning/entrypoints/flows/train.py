@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
-from unlearning.domain.errors import begun
+from unlearning.domain.errors import DataError, Refused, SettingsError, UnlearningError, begun
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import asking, runner
@@ -19,9 +20,17 @@ from unlearning.project.workspace import Workspace, open_workspace
 
 
 @flow(name="train", flow_run_name="train", persist_result=False, log_prints=False)
-def train(root: str = ".") -> stages.TrainingReport:
-    """Train what is missing, judge it, register it with its lineage, and move the alias when it passed."""
-    return at_home(root, lambda: _told(open_workspace(Path(root))))
+def train(root: str = ".", model: str | None = None) -> stages.TrainingReport:
+    """Train what is missing, judge it, register it with its lineage, and move the alias when it passed.
+
+    model: which one, where the project trains several.
+    """
+
+    def do() -> stages.TrainingReport:
+        workspace = open_workspace(Path(root))
+        return _told(workspace if model is None else workspace.of(model))
+
+    return at_home(root, do)
 
 
 def _told(workspace: Workspace) -> stages.TrainingReport:
@@ -42,7 +51,24 @@ def _train(workspace: Workspace) -> stages.TrainingReport:
 
 def run(workspace: Workspace) -> stages.TrainingReport:
     """The flow on the task runner that `params.yaml` names."""
-    warm(workspace)
-    configured = train.with_options(task_runner=runner(workspace.settings.run))
-    with answering(), asking(workspace.settings.run):
-        return configured(root=str(workspace.root))
+    [report] = run_each([workspace])
+    return report
+
+
+def run_each(views: Sequence[Workspace]) -> list[stages.TrainingReport]:
+    """The same for each of these models, at least one, in turn: one that is refused holds back none of the others.
+
+    Raises what the first of those raised that were refused, when all had their turn.
+    """
+    run, done, refused = views[0].settings.run, list[stages.TrainingReport](), list[UnlearningError]()
+    warm(views[0])
+    configured = train.with_options(task_runner=runner(run))
+    with answering(), asking(run):
+        for view in views:
+            try:
+                done.append(configured(root=str(view.root), model=view.own.model if view.project else None))
+            except (Refused, DataError, SettingsError) as error:
+                refused.append(error)
+    if refused:
+        raise refused[0]
+    return done

@@ -68,6 +68,13 @@ def _table(data: DvcData, said: Said, ask: Ask) -> Table | None:
 def _again(data: DvcData, said: Said, section: dict[str, object]) -> tuple[str | None, Proposal | None]:
     """A later run: what an option says now; where a run before was killed, what it set out to write."""
     noted = notes.read(data.root)
+    if section.get("models"):
+        if said != Said():
+            raise WrongUse(
+                "params.yaml lists several models: write the lines of another one there, as `models: {NAME: {recipe: "
+                "'PATH.py:recipe'}}`, then run `unlearn init`, which writes its stages"
+            )
+        return scaffold.EXAMPLE, None
     model = said.model or (str(section["model"]) if section.get("model", "") is not None and "model" in section else None)
     tables = section.get("data")
     recipe = str(section.get("recipe") or "").partition(":")[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
 from itertools import chain, count
@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.util import load_yaml_guess_indent
 
 from unlearning.domain.errors import ProjectError, reading
-from unlearning.project.settings import PATHS, Data
+from unlearning.project.settings import REPORTS, SECTION, Data, Settings
 
 if TYPE_CHECKING:
     from unlearning.stores.dvc.repository import DvcData
@@ -34,14 +34,19 @@ class Written:
     """Stage → what, and why it was kept though it is not as it should be."""
 
 
-def written(data: DvcData, existing: str | None, template: str, tables: Data, recipe: str) -> Written:
-    """`dvc.yaml` with our stages. Raises ProjectError for one that is no pipeline, or that makes what our stages make."""
+def written(data: DvcData, existing: str | None, ours: Mapping[str, Any], *, instead_of: Collection[str] = ()) -> Written:
+    """`dvc.yaml` with our stages. Raises ProjectError for one that is no pipeline, or that makes what our stages make.
+
+    instead_of: commands of stages of an earlier run that these take the place of.
+    """
     yaml, document = _document(existing)
     theirs = document["stages"]
-    ours = _ours(template, tables, recipe)
-    there = {name: found for name in ours if (found := _named(theirs, name))}
-    prefix = _prefix(theirs, ours, there)
     done: dict[str, tuple[Literal["written", "kept", "mended"], str]] = {}
+    for name in [name for name, stage in theirs.items() if _command(stage) in instead_of]:
+        del theirs[name]
+        done[name] = ("mended", "gone: each model has a stage of its own now")
+    there = {name: found for name, stage in ours.items() if (found := _named(theirs, stage["cmd"]))}
+    prefix = _prefix(theirs, ours, there)
     for name, stage in ours.items():
         if name in there:
             done[there[name]] = _mend(theirs[there[name]], stage)
@@ -77,20 +82,65 @@ def _document(existing: str | None) -> tuple[YAML, Any]:
     return yaml, document
 
 
-def _ours(template: str, tables: Data, recipe: str) -> dict[str, Any]:
+INSTEAD_OF = ("unlearn check", "unlearn train", "unlearn evaluate")
+"""The commands of a project with a single model that one with several has for each."""
+
+
+def of_several(template: str, settings: Settings, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The stages of each of several models; tables that some of them share are made once.
+
+    said: the section of `params.yaml`: a stage depends only on what stands there.
+    """
+    found: dict[str, Any] = {}
+    apart = len({own.data for own in settings.owns}) > 1
+    prepared = set[Data]()
+    for own in settings.owns:
+        stages = of_one(template, own.data, own.recipe.partition(":")[0], dict(zip(REPORTS, own.reports, strict=True)))
+        for name, stage in stages.items():
+            if name == "prepare" and own.data in prepared:
+                continue
+            shared = name == "prepare" and not apart
+            stage["cmd"] = stage["cmd"] if shared else f"{stage['cmd']} {own.model}"
+            if "params" in stage:
+                stage["params"] = _params(name, own.model, said, shared=shared)
+            found[name if shared else f"{name}-{own.model}"] = {key: value for key, value in stage.items() if value}
+        prepared.add(own.data)
+    return found
+
+
+def _params(name: str, model: str, said: Mapping[str, Any], *, shared: bool) -> list[str]:
+    """The keys that a stage depends on."""
+    common = ("data",) if name == "prepare" else ("partition",)
+    named = [f"{SECTION}.{key}" for key in common if key in said]
+    mine = said["models"][model]
+    if name != "prepare":
+        return [*named, f"{SECTION}.models.{model}"]
+    return [*named, *([f"{SECTION}.models.{model}.data"] if "data" in mine and not shared else [])]
+
+
+def of_one(template: str, tables: Data, recipe: str, reports: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The stages of the template, with this project's paths."""
     usual = Data()
     paths = {usual.source: tables.source, usual.train: tables.train, usual.holdout: tables.holdout, RECIPE: recipe}
+    paths |= reports or {}
     stages: dict[str, Any] = YAML().load(template)["stages"]
     for stage in stages.values():
         for holder in set(_HOLDERS) & set(stage):
-            stage[holder][:] = [paths.get(one, one) if isinstance(one, str) else one for one in stage[holder]]
+            stage[holder][:] = [paths.get(one, one) if isinstance(one, str) else _moved(one, paths) for one in stage[holder]]
     return stages
 
 
-def _named(theirs: Mapping[str, Any], name: str) -> str | None:
+def _moved(one: Any, paths: Mapping[str, str]) -> Any:
+    """An output with what DVC is to do with it, under its path here."""
+    [path] = one
+    if path in paths:
+        one.insert(0, paths[path], one.pop(path))
+    return one
+
+
+def _named(theirs: Mapping[str, Any], ours: str) -> str | None:
     """How the stage is called that runs one of our commands."""
-    command = re.compile(rf"(^|[\s/])unlearn {name}(\s|$)")
+    command = re.compile(rf"(^|[\s/]){re.escape(ours)}(\s|$)")
     return next((key for key, stage in theirs.items() if command.search(_command(stage))), None)
 
 
@@ -131,7 +181,7 @@ def _made_already(data: DvcData, stage: Mapping[str, Any], theirs: Mapping[str, 
     for out in _outputs(stage):
         if out in makers or (data.root / f"{out}.dvc").exists():
             maker = f"stage {makers[out]}" if out in makers else f"{out}.dvc"
-            if out in PATHS:
+            if out in REPORTS:
                 raise ProjectError(
                     f"{FILE}: {maker} makes {out}, which `{stage['cmd']}` writes; give it another name there, then run again"
                 )

@@ -73,10 +73,15 @@ def init(root: Path, *, model: str | None, asked: Proposal | None = None) -> lis
     ignored = _ignored(_text(root / ".gitignore"))
     wanted = _wanted(data, model, asked, noted)
     params, values = _params(_text(root / FILE), model, wanted, noted)
-    recipe = _recipe(params)
-    stages = pipeline.written(data, _text(root / PIPELINE), _template(PIPELINE), _data(params), recipe) if recipe else None
+    several, recipe = _several(params), _recipe(params)
+    if several:
+        ours = pipeline.of_several(_template(PIPELINE), several, _mapping(params, FILE)[SECTION])
+    else:
+        ours = pipeline.of_one(_template(PIPELINE), _data(params), recipe) if recipe else {}
+    instead_of = pipeline.INSTEAD_OF if several else ()
+    stages = pipeline.written(data, _text(root / PIPELINE), ours, instead_of=instead_of) if ours else None
     source = proposal.recipe(str(model), asked) if asked else _template(RECIPE) if recipe == RECIPE else None
-    deployments = _template(DEPLOYMENTS) if recipe else _template(DEPLOYMENTS).replace(_TRAIN, "")
+    deployments = _template(DEPLOYMENTS) if ours else _template(DEPLOYMENTS).replace(_TRAIN, "")
     notes.write(root, _noting(noted, wanted, values, asked, source))
     done = [
         _put(root, FILE, params, like=FILE),
@@ -104,7 +109,7 @@ def _noting(
 def next_steps(root: Path) -> list[str]:
     """What to do now, in three steps."""
     said, leave = section(root) or {}, "`unlearn request --file ../leavers.txt`, then `unlearn impact` and `unlearn erase`"
-    recipe = str(said.get("recipe") or "").partition(":")[0]
+    recipe = str(said.get("recipe") or "").partition(":")[0] or ("the recipes" if said.get("models") else "")
     if not recipe:
         return [
             "`unlearn follow` finds the data behind your registered models",
@@ -126,9 +131,11 @@ def section(root: Path) -> dict[str, Any] | None:
 
 def _wanted(data: DvcData, model: str | None, asked: Proposal | None, noted: Notes) -> dict[str, Any]:
     """What `params.yaml` is to say, by key; nothing that nobody asked for."""
+    said = section(data.root)
+    if (said or {}).get("models"):
+        return {}
     if asked is None:
         return {"model": model}
-    said = section(data.root)
     name = "-".join(re.findall(r"[a-z0-9]+", str(model).lower())) or "model"
     train, holdout = _made_of(data, asked.table, (said or {}).get("data") or {})
     few = said is None and asked.shards < PartitionSettings().shards
@@ -165,6 +172,15 @@ def _made_of(data: DvcData, table: str, said: Mapping[str, Any]) -> list[str]:
     )
 
 
+def _several(params: str) -> Settings | None:
+    """The settings of a project that trains several models, where there is no mistake in them."""
+    try:
+        settings = Settings.model_validate(_mapping(params, FILE)[SECTION])
+    except ValidationError:
+        return None
+    return settings if settings.models else None
+
+
 def _data(params: str) -> Data:
     """The tables that `params.yaml` names; those of the template where there is a mistake in it."""
     try:
@@ -179,7 +195,7 @@ def _declared(params: str) -> list[str]:
         settings = Settings.model_validate(_mapping(params, FILE)[SECTION])
     except ValidationError:
         return []
-    tables = [*(settings.own.data.tables if settings.own else ()), settings.subject.aliases]
+    tables = [*(path for own in settings.owns for path in own.data.tables), settings.subject.aliases]
     return [path for path in (*tables, settings.stores.keys) if path]
 
 
@@ -196,6 +212,8 @@ def _kept_out(data: DvcData, declared: Sequence[str], changed: Collection[str]) 
 def _recipe(params: str) -> str | None:
     """The file of the recipe that `params.yaml` names, or the example's; None where the project trains nothing."""
     section = _mapping(params, FILE)[SECTION]
+    if isinstance(section, dict) and section.get("models"):
+        return None
     if not isinstance(section, dict) or "recipe" not in section:
         return RECIPE
     return str(section["recipe"]).partition(":")[0] if section["recipe"] else None

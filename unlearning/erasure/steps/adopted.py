@@ -19,7 +19,6 @@ from unlearning.erasure.steps import parentage, validate
 from unlearning.lineage import adoption, graph, sources
 from unlearning.lineage.shaped import STRAY
 from unlearning.lineage.sources import Seen
-from unlearning.project import settings
 from unlearning.project.holdings import Holdings, adoptions
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores.dvc import stages as dvc_stages
@@ -89,12 +88,13 @@ def _stages(erasure: Erasure, adopted: Adoption) -> list[str]:
     paths, (_, makers) = [version.path for version in plan.before], dvc_stages.workflow(data)
     found = dvc_stages.between(data, paths, adopted.stage or "")
     feeding = plan.adopted[: plan.before_own]
-    own = erasure.workspace.settings.own
-    if own and feeding and adopted.model.name == feeding[-1]:
-        for maker in dict.fromkeys(makers[path] for path in own.data.tables if path in makers):
+    settings = erasure.workspace.settings
+    if feeding and adopted.model.name == feeding[-1]:
+        own = [path for each in settings.owns for path in each.data.tables]
+        for maker in dict.fromkeys(makers[path] for path in own if path in makers):
             way = dvc_stages.between(data, paths, maker)
             found += way if set(way) & {adoptions(erasure.workspace)[name].stage for name in feeding} else []
-    ours = {makers[path] for path in settings.PATHS if path in makers} if own else set()
+    ours = {makers[path] for path in settings.reports if path in makers} if settings.owns else set()
     return [stage for stage in dict.fromkeys(found) if stage not in ours]
 
 
@@ -215,12 +215,12 @@ def _metric_check(workspace: Workspace, new: Registered, metric: str, least: flo
 
 
 def _refuse(erasure: Erasure, adopted: Adoption, reason: str) -> ValidationRefused:
-    """This attempt is over: the requests stay open, every alias of the model stays where it is."""
-    erasure.refuse(reason)
+    """The error to raise: the requests stay open, every alias of the model stays where it is."""
     return ValidationRefused(
         f"{erasure.erasure_id}: no clean version of the adopted model {adopted.model.name!r} ({reason}); the requests stay "
         "open and its aliases are where they were. Correct it and run `unlearn erase` again; or adopt it with "
-        "--policy none, which lists it as left"
+        "--policy none, which lists it as left",
+        reason=reason,
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from unlearning.domain import spellings
 from unlearning.domain.chain import Trained
-from unlearning.domain.entities import ErasureRequest, Impact, ModelRecord, ShapedVersion, ShardImpact
+from unlearning.domain.entities import ErasureRequest, Impact, ModelImpact, ModelRecord, ShapedVersion, ShardImpact
 from unlearning.domain.events import ImpactAssessed, RequestReceived, SubjectNotFound
 from unlearning.domain.planning import cost, impact
 from unlearning.erasure.search import Search, shaped_records
@@ -30,12 +30,9 @@ if TYPE_CHECKING:
 
 def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact:
     """What erasing these people would touch, and what it would cost."""
-    own, part = workspace.settings.own, workspace.settings.partition
     shaped = shaped_records(workspace, found)
-    shards = impact.shard_impacts(
-        found.training, shards=part.shards, slices=part.slices, members_of_person=part.members_of_person
-    )
-    aliases = workspace.models.aliases(own.model) if own else {}
+    touched = [_touched(one, found) for one in workspace.each]
+    aliases = {name: workspace.models.aliases(name) for name in {record.model.name for record, _ in shaped}}
     ever = shaped_records(workspace, found, deleted=None)
     stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in ever))
     known = found.found | deletion.named(Reach(workspace), set(tokens) - found.found)
@@ -44,14 +41,27 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
         tokens=tuple(sorted(known)),
         not_found=tuple(sorted(set(tokens) - known)),
         data_versions=found.versions,
-        model_versions=(*(_shaped_version(record, aliases) for record, _ in shaped), *_shaped_elsewhere(workspace, found)),
-        shards=shards,
-        shards_total=part.shards if own else 0,
-        slices_total=part.slices if own else 0,
+        model_versions=(
+            *(_shaped_version(record, aliases[record.model.name]) for record, _ in shaped),
+            *_shaped_elsewhere(workspace, found),
+        ),
+        shards=touched[0].shards if touched else (),
+        shards_total=touched[0].shards_total if touched else 0,
+        slices_total=touched[0].slices_total if touched else 0,
         checkpoints_stale=tuple(sorted(key for key in stale if key in workspace.checkpoints)),
-        estimated_seconds=_estimate(workspace, shards),
-        method=workspace.settings.policy.methods[0] if own else None,
+        estimated_seconds=sum(_estimate(one, of.shards) for one, of in zip(workspace.each, touched, strict=True)),
+        method=touched[0].method if touched else None,
+        others=tuple(touched[1:]),
     )
+
+
+def _touched(view: Workspace, found: Search) -> ModelImpact:
+    """The shards of one own model that are to be trained again."""
+    part, model = view.settings.partition, view.own.model
+    shards = impact.shard_impacts(
+        found.training[model], shards=part.shards, slices=part.slices, members_of_person=part.members_of_person
+    )
+    return ModelImpact(model, shards, part.shards, part.slices, view.settings.policy.methods[0])
 
 
 def _shaped_version(record: ModelRecord, aliases: Mapping[str, int]) -> ShapedVersion:
@@ -66,9 +76,8 @@ def _shaped_elsewhere(workspace: Workspace, found: Search) -> list[ShapedVersion
 
 
 def _estimate(workspace: Workspace, shards: Sequence[ShardImpact]) -> float:
-    """Seconds of training, from the pace of the latest training that did some; 0 before the first, and where there is none."""
-    own = workspace.settings.own
-    records = [r for r in workspace.lineage.models(own.model) if _rows(r.trained)] if own else []
+    """Seconds of training one model, from the pace of the latest training that did some; 0 before the first."""
+    records = [r for r in workspace.lineage.models(workspace.own.model) if _rows(r.trained)]
     if not records:
         return 0.0
     last = max(records, key=lambda record: record.model.version)

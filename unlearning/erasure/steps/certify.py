@@ -14,18 +14,17 @@ from unlearning.domain.versions import ModelVersion
 from unlearning.erasure.audit import LEDGER_HEAD
 from unlearning.erasure.certified_facts import absences, erasure_facts, findings, frame, promoted_versions, trees_of_tables
 from unlearning.erasure.erasure import Erasure
-from unlearning.erasure.record_sets import RecordSets
 from unlearning.project.workspace import Workspace
 from unlearning.stores.files import replacing
 from unlearning.traces import sweep
 
 
-def issue(erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = (), quick: bool = False) -> CertificateIssued:
+def issue(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: bool = False) -> CertificateIssued:
     """The certificate of an erasure, written and signed; see `erasure_facts`."""
     workspace = erasure.workspace
     if not erasure.plan.tokens:
         return CertificateIssued(path=None, residuals=0, decision="not_found")
-    gathered = erasure_facts(erasure, sets, identifiers=identifiers, quick=quick)
+    gathered = erasure_facts(erasure, identifiers=identifiers, quick=quick)
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
     for made in promoted_versions(erasure):
         _note(workspace, made, digest)
@@ -87,9 +86,7 @@ def _write(target: Path, content: bytes) -> None:
         stream.write(content)
 
 
-def certify_step(
-    erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = (), quick: bool = False
-) -> CertificateIssued:
+def certify_step(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: bool = False) -> CertificateIssued:
     """9: sign what was done and measured; people of whom no record was found get a certificate that says so."""
     issue_not_found(erasure)
-    return erasure.once(CertificateIssued, lambda: issue(erasure, sets, identifiers=identifiers, quick=quick))
+    return erasure.once(CertificateIssued, lambda: issue(erasure, identifiers=identifiers, quick=quick))

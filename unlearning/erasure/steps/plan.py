@@ -31,11 +31,18 @@ READOPT = "adopt it again with --stage NAME; or with --policy none, which lists 
 
 def check_ready(workspace: Workspace) -> None:
     """Raises WrongUse when no version serves that was trained here, or a method of the policy cannot serve it."""
-    _usable_methods(workspace, record_of(workspace, parent_of(workspace)))
+    for one in _ever_trained(workspace):
+        _usable_methods(one, record_of(one, parent_of(one)))
+
+
+def _ever_trained(workspace: Workspace) -> list[Workspace]:
+    """The own models that can know somebody; one of several that was never trained keeps nobody waiting."""
+    each = workspace.each
+    return [one for one in each if len(each) == 1 or one.lineage.models(one.own.model, deleted=None)]
 
 
 def own_plan(workspace: Workspace, found: Search, *, withdrawn: ModelVersion | None) -> OwnPlan:
-    """What becomes of the own model. withdrawn: the version whose alias an earlier attempt took away."""
+    """What becomes of the own model in view. withdrawn: the version whose alias an earlier attempt took away."""
     own, parent = workspace.own, withdrawn or parent_of(workspace)
     return OwnPlan(
         model=own.model,
@@ -64,24 +71,28 @@ def plan_step(erasure: Erasure, sets: RecordSets) -> Plan:
 
     def body() -> PlanMade:
         preflight.check_stores(workspace)
-        found, own = sets.found, workspace.settings.own
-        made = own_plan(workspace, found, withdrawn=erasure.withdrawn) if own else None
+        found = sets.found
+        made = [own_plan(one, found, withdrawn=erasure.of(one.own.model).withdrawn) for one in _ever_trained(workspace)]
         try:
             _check_something_remains(workspace, found)
+            _check_named(workspace, found)
             preflight.check_owned(workspace, [path for path, rows in found.removed.items() if rows])
             shaped = erasure.done(ImpactAssessed).impact.model_versions
-            adopted, before_own = _in_order(workspace, shaped, made, [version.path for version in found.current])
+            order = _in_order(workspace, shaped, made, [version.path for version in found.current])
         except (Refused, ProjectError) as error:  # this attempt is over before anything was changed
             erasure.refuse(str(error))
             raise
+        ours = {own.model for own in made}
         plan = Plan(
             erasure_id=erasure.erasure_id,
             tokens=erasure.done(ImpactAssessed).impact.tokens,
             before=found.current,
             suppressed_upto=workspace.ledger.head()[0],
-            own=made,
-            adopted=adopted,
-            before_own=before_own,
+            own=made[0] if made else None,
+            adopted=tuple(name for name in order if name not in ours),
+            before_own=_before(order, ours),
+            others=tuple(made[1:]),
+            order=order if made[1:] else (),
         )
         return PlanMade(plan=plan)
 
@@ -90,10 +101,32 @@ def plan_step(erasure: Erasure, sets: RecordSets) -> Plan:
 
 def _check_something_remains(workspace: Workspace, found: Search) -> None:
     """Raises WouldEmptyData when a table that trains a model would have no record left."""
-    own, adopted = workspace.settings.own, adoptions(workspace)
-    trains = {each.data.path for each in adopted.values()} | ({own.data.train} if own else set())
+    owns, adopted = workspace.settings.owns, adoptions(workspace)
+    trains = {each.data.path for each in adopted.values()} | {own.data.train for own in owns}
     for table in (version for version in found.current if version.path in trains):
         planning.check_something_remains(table=table.path, rows=table.rows, removed=found.removed[table.path])
+
+
+def _check_named(workspace: Workspace, found: Search) -> None:
+    """Raises NeedsReview where a version that these people shaped serves, of a model that params.yaml no longer names."""
+    named = {own.model for own in workspace.settings.owns} | adoptions(workspace).keys()
+    for record, _ in shaped_records(workspace, found):
+        if (model := record.model).name in named:
+            continue
+        if behind := sorted(
+            alias for alias, version in workspace.models.aliases(model.name).items() if version == model.version
+        ):
+            raise NeedsReview(
+                f"{model} was trained here, these people shaped it, and it serves as {' '.join(f'@{one}' for one in behind)}; "
+                "but params.yaml names it no more, so nothing would make it again without them. Write its lines again, as "
+                f"`models: {{{model.name}: {{recipe: 'PATH.py:recipe'}}}}`; or take its aliases away, and it is deleted"
+            )
+
+
+def _before(order: Sequence[str], ours: Collection[str]) -> int:
+    """How many adopted models come before the last own one."""
+    last = max((place for place, name in enumerate(order) if name in ours), default=0)
+    return sum(name not in ours for name in order[:last])
 
 
 def wanted(workspace: Workspace, shaped: Iterable[ShapedVersion]) -> dict[str, Adoption]:
@@ -104,9 +137,9 @@ def wanted(workspace: Workspace, shaped: Iterable[ShapedVersion]) -> dict[str, A
 
 
 def _in_order(
-    workspace: Workspace, shaped: Sequence[ShapedVersion], own: OwnPlan | None, tables: Collection[str]
-) -> tuple[tuple[str, ...], int]:
-    """The adopted models to make again, each after what it comes from, and how many of them before the own model.
+    workspace: Workspace, shaped: Sequence[ShapedVersion], owns: Sequence[OwnPlan], tables: Collection[str]
+) -> tuple[str, ...]:
+    """The models to make again, each after what it comes from, and own ones as soon as they can be.
 
     Raises NeedsReview, before anything is changed, for what would be refused after the training: a circle, a stage that is
     gone or reads none of the tables, a model that would be made from one which stays as they shaped it.
@@ -115,14 +148,12 @@ def _in_order(
     for name, adopted in again.items():
         _check_stage(workspace, name, adopted, tables)
     tainted = [one.model for one in shaped]
-    early = own.model if own and own.retrain_model else None
+    early = [own.model for own in owns if own.retrain_model]
     _check_parents(workspace, again, tainted, early)
-    versions = {one for one in tainted if one.name == early}.union(*(origins.since(one, tainted) for one in again.values()))
+    versions = {one for one in tainted if one.name in early}.union(*(origins.since(one, tainted) for one in again.values()))
     made_from = origins.made_from(workspace, versions)
-    named = {origins.model(name): name for name in (*again, *([early] if early else ()))}
-    order = [named[one] for one in in_order(named, made_from, early=early and origins.model(early))]
-    before = order.index(early) if early else 0
-    return tuple(name for name in order if name != early), before
+    named = {origins.model(name): name for name in (*again, *early)}
+    return tuple(named[one] for one in in_order(named, made_from, early=[*map(origins.model, early)]))
 
 
 def _check_stage(workspace: Workspace, name: str, adopted: Adoption, tables: Collection[str]) -> None:
@@ -135,15 +166,15 @@ def _check_stage(workspace: Workspace, name: str, adopted: Adoption, tables: Col
 
 
 def _check_parents(
-    workspace: Workspace, again: Mapping[str, Adoption], tainted: Sequence[ModelVersion], own: str | None
+    workspace: Workspace, again: Mapping[str, Adoption], tainted: Sequence[ModelVersion], own: Collection[str]
 ) -> None:
     """Whatever a model is made from is clean by then: never shaped by them, made again too, or replaced already."""
     current = {name: one.model for name, one in adoptions(workspace).items()}
-    if mine := workspace.settings.own:
+    for mine in workspace.settings.owns:
         current |= {mine.model: behind} if (behind := workspace.models.alias(mine.model, mine.alias)) else {}
     for name, adopted in again.items():
         for parent in sorted(origins.parents(workspace, origins.since(adopted, tainted)), key=str):
-            made = parent.name in again or parent.name in (name, own)
+            made = parent.name in again or parent.name in (name, *own)
             if parent in tainted and not made and current.get(parent.name, parent) in tainted:
                 raise NeedsReview(
                     f"{name} was made from {parent}, which these people shaped and nothing makes again, so a new version of it "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from unlearning.domain.chain import Trained
@@ -24,10 +24,10 @@ def promote_step(erasure: Erasure, sets: RecordSets, trained: Trained, metrics: 
     workspace, plan = erasure.workspace, erasure.own
     # No table may change while the alias moves: whoever redacts next finds the new version in the lineage.
     with workspace.ledger.exclusive(f"promote:{plan.model}"), workspace.ledger.exclusive("data"):
-        if (done := erasure.progress.done(AliasMoved)) is not None:
+        if (done := erasure.said(AliasMoved)) is not None:
             return done
         behind = workspace.models.alias(plan.model, plan.alias)
-        registered = erasure.progress.done(VersionRegistered)
+        registered = erasure.said(VersionRegistered)
         ours = [plan.parent, *([ModelVersion(plan.model, registered.version)] if registered else [])]
         if behind not in ours and not (behind is None and erasure.withdrawn):
             raise ParentMoved(f"alias {plan.alias!r} of {plan.model!r} moved from {plan.parent} to {behind}; planning again")
@@ -58,7 +58,19 @@ def _move_alias(erasure: Erasure, new: ModelVersion, *, expected: ModelVersion |
     workspace.models.move_alias(plan.model, plan.alias, expected=expected, to=new)
     workspace.models.tag(plan.parent, {"unlearning.superseded_by": str(new)})
     served = workspace.models.files_digest(workspace.models.behind(plan.model, plan.alias))
-    return AliasMoved(alias=plan.alias, from_version=plan.parent.version, to_version=new.version, served_digest=served)
+    return AliasMoved(
+        alias=plan.alias,
+        from_version=plan.parent.version,
+        to_version=new.version,
+        served_digest=served,
+        more=_others_left(erasure),
+    )
+
+
+def _others_left(erasure: Erasure) -> bool:
+    """Another own model still knows the people: its turn comes, or it was refused."""
+    others = (erasure.of(name) for name in erasure.plan.retrained if name != erasure.own.model)
+    return any(one.said(AliasMoved) is None for one in others)
 
 
 def check_served(erasure: Erasure, sets: RecordSets) -> None:
@@ -76,10 +88,13 @@ def check_served(erasure: Erasure, sets: RecordSets) -> None:
     workspace.models.move_alias(plan.model, plan.alias, expected=behind, to=clean)
 
 
-def settle_step(erasure: Erasure) -> list[str]:
-    """After promotion: the reports of the DVC stages and `dvc.lock` say what is true now, as `dvc repro` would leave them."""
+def settle_step(erasure: Erasure, models: Collection[str] | None = None) -> list[str]:
+    """After promotion: the reports of the DVC stages and `dvc.lock` say what is true now, as `dvc repro` would leave them.
+
+    models: the own ones of which that can be said; None for all.
+    """
     workspace = erasure.workspace
-    changed = stages.refresh(workspace)
+    changed = stages.refresh(workspace, models)
     if changed and workspace.settings.versioning.commit:
         workspace.data.commit(f"Record {erasure.erasure_id}", changed)
     return changed

@@ -17,6 +17,8 @@ from unlearning.traces.within_reach import Reach
 if TYPE_CHECKING:
     from unlearning.erasure.erasure import Erasure
     from unlearning.erasure.record_sets import RecordSets
+    from unlearning.erasure.search import Search
+    from unlearning.project.workspace import Workspace
 
 
 def purge(erasure: Erasure, sets: RecordSets) -> Deleted:
@@ -49,17 +51,23 @@ def _attempted(erasure: Erasure, sets: RecordSets) -> frozenset[str]:
 
     A chain does not say who was in it, so what versions hold that these people never shaped is left alone.
     """
-    if erasure.plan.own is None:
-        return frozenset()
-    workspace, model = erasure.workspace, erasure.plan.own.model
-    chains = workspace.attempts.chains(model)
-    stale = frozenset[str]().union(*(stale_in_chain(chain, sets.before.people) for chain in chains))
-    # Nobody can say in which shard people were that are lost, or under another partition key: what no clean version needs goes.
-    lost = (chain for chain in chains if sets.before.lost or chain.recipe != workspace.recipe_digest)
-    stale = stale.union(*(chain.keys for chain in lost))
+    workspace = erasure.workspace
+    records = workspace.lineage.models(deleted=None)
+    recipes = dict[str, str | None].fromkeys(record.model.name for record in records)  # also of models that nobody names now
+    recipes |= {view.own.model: view.recipe_digest for view in workspace.each}
+    stale = frozenset[str]().union(*(_set_out(workspace, name, recipe, sets.before) for name, recipe in recipes.items()))
     shaped = {record.model for record, _ in shaped_records(workspace, sets.before)}
-    clean = (record.chain.keys for record in workspace.lineage.models(model) if record.model not in shaped)
-    return stale.difference(sets.retain.chain.keys, *clean)
+    clean = (record.chain.keys for record in workspace.lineage.models() if record.model not in shaped)
+    return stale.difference(*(sets.of(view).retain.chain.keys for view in erasure.owns), *clean)
+
+
+def _set_out(workspace: Workspace, model: str, recipe: str | None, before: Search) -> frozenset[str]:
+    """Checkpoints that trainings of one model set out to make and that may hold the people."""
+    chains = workspace.attempts.chains(model)
+    stale = frozenset[str]().union(*(stale_in_chain(chain, before.people) for chain in chains))
+    # Nobody can say in which shard people were that are lost, or under another partition key: what no clean version needs goes.
+    lost = (chain for chain in chains if before.lost or (recipe and chain.recipe != recipe))
+    return stale.union(*(chain.keys for chain in lost))
 
 
 def _rejected(erasure: Erasure) -> frozenset[str]:
@@ -69,9 +77,8 @@ def _rejected(erasure: Erasure) -> frozenset[str]:
 
 
 def _served(erasure: Erasure) -> frozenset[str]:
-    """Checkpoints of the candidate that was promoted."""
-    trained = erasure.promoted
-    return frozenset(part.key for part in trained.parts) if trained else frozenset()
+    """Checkpoints of the candidates that were promoted."""
+    return frozenset(part.key for made in erasure.made for part in made.trained.trained.parts)
 
 
 def purge_step(erasure: Erasure, sets: RecordSets) -> Deleted:
@@ -79,8 +86,8 @@ def purge_step(erasure: Erasure, sets: RecordSets) -> Deleted:
 
     def body() -> Purged:
         decisions.require_free(erasure.erasure_id, erasure.requests)
-        if erasure.plan.own:
-            promote.check_served(erasure, sets)
+        for view in erasure.owns:
+            promote.check_served(view, sets)
         return Purged(deleted=purge(erasure, sets))
 
     with erasure.workspace.ledger.exclusive(decisions.LOCK):

@@ -31,7 +31,7 @@ def unlearn_step(erasure: Erasure, sets: RecordSets, method: str, *, map: Map = 
         )
 
     made = erasure.once(CandidateTrained, body, method=method).trained
-    if erasure.progress.done(AliasMoved) is None and not _kept(erasure, made):
+    if erasure.said(AliasMoved) is None and not _kept(erasure, made):
         check_unmoved(erasure)
         _train(erasure, sets, method, map)
     return made

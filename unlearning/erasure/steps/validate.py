@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.errors import ValidationRefused
-from unlearning.domain.events import CandidateValidated, DataRedacted
+from unlearning.domain.events import CandidateValidated, DataRedacted, ModelRefused
 from unlearning.erasure.steps.redact import check_unmoved
 from unlearning.project import suppression
 from unlearning.project.holdings import Holdings
@@ -104,18 +104,36 @@ def validate_step(erasure: Erasure, sets: RecordSets, trained: Trained, replay: 
 
 def refuse(erasure: Erasure, judged: CandidateValidated) -> ValidationRefused:
     """No method of the ladder passed: the requests stay open, the alias does what the policy says; the error to raise."""
-    own, withdraw = erasure.own, erasure.workspace.settings.policy.on_failure == "withdraw"
-    if withdraw:
-        erasure.workspace.models.withdraw_alias(own.model, own.alias)
+    own, of = erasure.own, f" of {erasure.own.model}" if erasure.plan.others else ""
     forbade = [check for check in judged.checks if check.name in judged.blocking]
     reason = "; ".join(f"{one.name} is {_measured(one)}, expected {one.threshold}" for one in forbade)
-    erasure.refuse(reason, withdrawn=withdraw)
-    where = "withdrawn" if withdraw else "where it was"
+    where = "withdrawn" if _withdraws(erasure) else "where it was"
     return ValidationRefused(
-        f"{erasure.erasure_id}: no method of {', '.join(own.methods)} passed the checks ({reason}); "
-        f"the requests stay open and alias {own.alias!r} is {where}. "
-        "Look at `unlearn status`, correct data, recipe or thresholds, then run `unlearn erase` again"
+        f"{erasure.erasure_id}: no method of {', '.join(own.methods)} passed the checks{of} ({reason}); "
+        f"the requests stay open and alias {own.alias!r}{of} is {where}. "
+        "Look at `unlearn status`, correct data, recipe or thresholds, then run `unlearn erase` again",
+        reason=reason,
     )
+
+
+def _withdraws(erasure: Erasure) -> bool:
+    return erasure.workspace.settings.policy.on_failure == "withdraw"
+
+
+def give_up(erasure: Erasure, refused: Mapping[str, ValidationRefused]) -> ValidationRefused:
+    """This attempt is over for these models; the error to raise. What the others got is theirs: they are not made again.
+
+    refused: model → why.
+    """
+    owns = {own.model: erasure.of(own.model) for own in erasure.plan.owns if own.model in refused}
+    withdrawn = {name for name, view in owns.items() if _withdraws(view)}
+    for name in sorted(withdrawn):
+        erasure.workspace.models.withdraw_alias(name, owns[name].own.alias)
+    several = len(erasure.plan.turns) > 1
+    said = [ModelRefused(name, error.reason, "withdraw" if name in withdrawn else "keep") for name, error in refused.items()]
+    reason = "; ".join(f"{one.model}: {one.reason}" if several else one.reason for one in said)
+    erasure.refuse(reason, withdrawn=bool(withdrawn), models=tuple(said) if several else ())
+    return ValidationRefused("\n".join(map(str, refused.values())), reason=reason)
 
 
 def _measured(check: CheckResult) -> str:

@@ -47,8 +47,8 @@ def check_table(
     person: the column that says whose record it is.
     canary: the identifier, in memory only, of somebody who must still be there.
     """
-    settings, own = workspace.settings, workspace.settings.own
-    recipe = workspace.recipe if own and path in own.data.tables else None  # nobody declared what columns of others mean
+    settings, view = workspace.settings, _reading(workspace, path)
+    recipe = view.recipe if view else None
     erased = suppression.erased(workspace)
     soon = suppression.with_batch(workspace, erased, redacted)
     staying = () if canary is None else (canary,)
@@ -72,6 +72,7 @@ def check_table(
         return Absent(_forbidden(workspace, path, listed), hidden, canary=next(iter(hidden(staying)), None))
 
     name = Path(path).stem if recipe else path.replace("/", "-")
+    name = f"{view.own.model}-{name}" if view and settings.models else name
     folder = workspace.path(settings.stores.reports) / name
     with frame(workspace.path(path), path, person) as table:
         shaped = _shaped(workspace, path, person, soon)
@@ -86,7 +87,7 @@ def check_table(
             suppressed=unlisted(erased, staying),
             before=before,
             removed=removed,
-            drift_maximum=settings.checks.drift_maximum,
+            drift_maximum=(view or workspace).settings.checks.drift_maximum,
         )
         plain = replace(question, before=None, removed=0, redacted=Absent(frozenset(), named), suppressed=unlisted(soon, ()))
         more = before is not None or bool(redacted)
@@ -106,11 +107,18 @@ def verdicts(workspace: Workspace, path: str, person: str) -> Sequence[CheckResu
     return found
 
 
+def _reading(workspace: Workspace, path: str) -> Workspace | None:
+    """The own model whose recipe says what the columns of a table mean, the one in view first; None for nobody's."""
+    views = (workspace, *workspace.each) if workspace.settings.model else workspace.each
+    return next((one for one in views if path in one.own.data.tables), None)
+
+
 def _forbidden(workspace: Workspace, path: str, erased: suppression.Listed) -> frozenset[str]:
     """Who must not be in a table."""
-    own = workspace.settings.own
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
-    admitted = workspace.settings.policy.on_return == "drop" and own is not None and path == own.data.source
+    data = [own.data for own in workspace.settings.owns]
+    loaded = {one.source for one in data} - {made for one in data for made in (one.train, one.holdout)}
+    admitted = workspace.settings.policy.on_return == "drop" and path in loaded
     return frozenset() if admitted else erased.hidden | erased.index
 
 
@@ -168,10 +176,9 @@ def frame(file: Path, path: str, person: str) -> Iterator[Columns]:
 
 def profile_of(workspace: Workspace, table: Columns, path: str) -> Profile:
     """What is compared of a table and its redacted version: no columns where nobody said what they mean."""
-    own = workspace.settings.own
-    if own is None or path not in own.data.tables:  # nobody has declared what its columns mean
+    if (view := _reading(workspace, path)) is None:
         return profile(table, features=(), target=None)
-    recipe = workspace.recipe
+    recipe = view.recipe
     coded, numbers = (recipe.target, ()) if recipe.labels else (None, (recipe.target,))
     return profile(table, features=(*recipe.features, *numbers), target=coded, categories=tuple(recipe.categories))
 

@@ -38,7 +38,9 @@ def register(
     """Log and register the candidate, and keep its lineage. The same candidate registers once, however often this runs."""
     from unlearning.stores.mlflow.packaging import Candidate
 
-    idempotency = f"{erasure_id or 'train'}-{hashing.digest([workspace.recipe_digest, data.digest, head(trained)])[:24]}"
+    apart = [workspace.own.model] if workspace.settings.models else []  # two of a recipe are two versions
+    name = [workspace.recipe_digest, data.digest, head(trained), *apart]
+    idempotency = f"{erasure_id or 'train'}-{hashing.digest(name)[:24]}"
     recipe, served = workspace.recipe, workspace.learner.package(Ensemble.of(workspace, trained).states)
     candidate = Candidate(
         model=workspace.own.model,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from unlearning.domain.chain import Trained
 from unlearning.domain.clocks import Clock, utc_now
@@ -54,7 +55,7 @@ def _prepare(workspace: Workspace, clock: Clock) -> dict[str, int]:
 def check(workspace: Workspace, *, clock: Clock = utc_now) -> stage_reports.Verdicts:
     """Great Expectations on the tables that train models; raises ValidationRefused naming what failed.
 
-    Training and holdout of the own model; without one, every table of adopted models. Raises SubjectsReturned when erased
+    Training and holdout of an own model; without one, every table of adopted models. Raises SubjectsReturned when erased
     people are back in any table and the policy is to refuse them, WrongUse when there is no table.
     """
     own, person = workspace.settings.own, _tables_to_check(workspace)
@@ -63,7 +64,7 @@ def check(workspace: Workspace, *, clock: Clock = utc_now) -> stage_reports.Verd
     judged = (own.data.train, own.data.holdout) if own else tuple(person)
     results = {path: judging.verdicts(workspace, path, person[path]) for path in judged}
     report = stage_reports.data_report(results)
-    stage_reports.write(workspace, settings.DATA, report)
+    stage_reports.write(workspace, (own.reports if own else settings.REPORTS).data, report)
     if failed := [f"{path}: {r.name} ({r.how})" for path, checks in results.items() for r in checks if not r.passed]:
         raise ValidationRefused("the data did not pass: " + "; ".join(failed))
     return report
@@ -187,7 +188,7 @@ def register(work: Training, trained: Trained, report: judging.ModelReport, *, c
         done = ModelTrained(data=data.digest, chain_head=registration.head(trained), passed=report.passed)
         workspace.ledger.append(str(record.model), done, at=clock())
     alias = _promote(work, record.model) if report.passed else None
-    stage_reports.write(workspace, settings.TRAIN, stage_reports.TrainedVersion.of(record))
+    stage_reports.write(workspace, workspace.own.reports.train, stage_reports.TrainedVersion.of(record))
     return summary(work, record, report, alias=alias)
 
 
@@ -217,32 +218,35 @@ def summary(work: Training, record: ModelRecord, report: judging.ModelReport, *,
     )
 
 
-def refresh(workspace: Workspace) -> list[str]:
-    """Write the reports that `dvc.yaml` declares and an earlier run made, for the data and version of now; which they are."""
-    writers = REFRESHED if workspace.settings.own else {settings.DATA: check}
+def refresh(workspace: Workspace, models: Collection[str] | None = None) -> list[str]:
+    """Write the reports that `dvc.yaml` declares and an earlier run made, for the data and version of now; which they are.
+
+    models: the own ones whose reports are written; None for all.
+    """
+    writers: dict[str, Callable[[], object]] = {}
+    for one in workspace.each:
+        if models is None or one.own.model in models:
+            at = one.own.reports
+            writers |= {at.data: partial(check, one), at.train: partial(_report_version, one)}
+            writers |= {at.metrics: partial(evaluate, one)}
+    if not workspace.settings.owns:
+        writers = {settings.REPORTS.data: partial(check, workspace)}
     declared = [path for path in writers if workspace.path(path).exists() and workspace.data.declares(path)]
     for path in declared:
-        writers[path](workspace)
+        writers[path]()
     if declared:
         workspace.data.record(declared)
     return declared
 
 
 def _report_version(workspace: Workspace) -> None:
-    stage_reports.write(workspace, settings.TRAIN, stage_reports.TrainedVersion.of(record_of(workspace, parent_of(workspace))))
+    record = record_of(workspace, parent_of(workspace))
+    stage_reports.write(workspace, workspace.own.reports.train, stage_reports.TrainedVersion.of(record))
 
 
 def evaluate(workspace: Workspace) -> Evaluation:
     """Accuracy of the version behind the alias on the holdout, as DVC metrics."""
     record = record_of(workspace, parent_of(workspace))
     content = judging.measure(workspace, record.trained)
-    stage_reports.write(workspace, settings.METRICS, content)
+    stage_reports.write(workspace, workspace.own.reports.metrics, content)
     return Evaluation(record.model.name, record.model.version, content)
-
-
-REFRESHED: Mapping[str, Callable[[Workspace], object]] = {
-    settings.DATA: check,
-    settings.TRAIN: _report_version,
-    settings.METRICS: evaluate,
-}
-"""Report → what writes it, upstream first."""

@@ -92,8 +92,8 @@ class MlflowGarbage:
         files = self.files.holding({trace.location for trace in unknown if trace.location})
         return [trace for trace in wanted if trace.name in rows[trace.kind] or trace.location in files]
 
-    def forget(self, traces: Sequence[Trace], *, aliases_to: ModelVersion | None) -> None:
-        """Delete them, as far as this address lets us. aliases_to: where aliases of a deleted version go; None drops them."""
+    def forget(self, traces: Sequence[Trace], *, aliases_to: Collection[ModelVersion] = ()) -> None:
+        """Delete them, as far as this address lets us. aliases_to: where aliases of a deleted version of the same model go."""
         with self.models.client() as client:
             for trace in sorted(traces, key=lambda one: KINDS.index(one.kind)):
                 _delete(client, trace, aliases_to)
@@ -157,7 +157,7 @@ class MlflowGarbage:
             yield service._get_store(self.backend)
 
 
-def _delete(client: MlflowClient, trace: Trace, aliases_to: ModelVersion | None) -> None:
+def _delete(client: MlflowClient, trace: Trace, aliases_to: Collection[ModelVersion]) -> None:
     """As MLflow's API deletes: for runs and logged models a mark, nothing more."""
     if trace.kind == VERSION:
         _delete_version(client, trace.name, aliases_to)
@@ -169,14 +169,15 @@ def _delete(client: MlflowClient, trace: Trace, aliases_to: ModelVersion | None)
             client.delete_run(trace.name)
 
 
-def _delete_version(client: MlflowClient, named: str, aliases_to: ModelVersion | None) -> None:
+def _delete_version(client: MlflowClient, named: str, aliases_to: Collection[ModelVersion]) -> None:
     name, _, number = named.rpartition("/")
     version = ask(client.get_model_version, name, number)
     if version is None:
         return
     for alias, behind in dict(client.get_registered_model(name).aliases).items():
-        if str(behind) == number and aliases_to is not None and aliases_to.name == name:
-            client.set_registered_model_alias(name, alias, str(aliases_to.version))
+        for clean in aliases_to:
+            if str(behind) == number and clean.name == name:
+                client.set_registered_model_alias(name, alias, str(clean.version))
     for key in list(version.tags):
         client.delete_model_version_tag(name, number, key)
     client.delete_model_version(name, number)

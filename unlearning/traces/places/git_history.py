@@ -17,7 +17,7 @@ from unlearning.domain.entities import Level
 from unlearning.domain.errors import ProjectError, UnlearningError
 from unlearning.domain.tasks import TASKS
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
-from unlearning.project.settings import PATHS
+from unlearning.project.settings import Reports
 from unlearning.stores.dvc import twin_map
 from unlearning.stores.git import search
 from unlearning.stores.scans.looking import Look, look
@@ -50,6 +50,8 @@ _DVC = re.compile(rb"(?m)^\s*(?:- )?(?:(?:size|nfiles): \d+|md5: [0-9a-f]{32}(?:
 """What DVC's files say of content and not of people."""
 
 _HASH = re.compile(rb"\b(?:[0-9a-f]{64}|[0-9a-f]{32}(?:\.dir)?)\b")
+_REPORT = re.compile(rf"(?:^|/)reports/(?:[^/]+/)?(?:{'|'.join(Reports._fields)})\.json$")
+"""Of a single model, or of one of several."""
 TRAINED = frozenset({"model", "version", "data_digest", "recipe", "chain_head", "shards", "slices"})
 """The fields of `reports/train.json`."""
 MEASURED = frozenset({"records", "constituents", *(metric.name for task in TASKS.values() for metric in task.metrics)})
@@ -156,7 +158,7 @@ def _known(one: Content) -> bytes | None:
         return None
     if name == "dvc.lock" or name.endswith(".dvc"):
         return _DVC.sub(b"", one.body)
-    if f"/{one.path}".endswith(tuple(f"/{path}" for path in PATHS)):
+    if _REPORT.search(one.path):
         return _report(one.body)
     return _map(one.body) if name == twin_map.FILE else None
 

@@ -21,8 +21,8 @@ class MlflowPlace:
     garbage: MlflowGarbage
     shaped: Callable[[Wanted], Sequence[tuple[ModelVersion, str | None]]] = field(repr=False)
     """Who is searched for → every version they shaped and that is to go, with its run; deleted ones included."""
-    replacement: Callable[[], ModelVersion | None] = field(repr=False)
-    """What serves now: where other aliases of a deleted version go."""
+    serving: Callable[[], Sequence[ModelVersion]] = field(repr=False)
+    """What serves now, of each model: where other aliases of a deleted version go."""
     forgotten: Callable[[Sequence[str]], None] = field(repr=False)
     """Told the names of versions that are gone, so that the lineage says so."""
     around: Callable[[frozenset[str]], Around] = field(default=lambda _tokens: Around(), repr=False)
@@ -56,7 +56,7 @@ class MlflowPlace:
         """Delete them in the order that leaves nothing. Raises Unavailable."""
         if not traces:
             return ()
-        self.garbage.forget(traces, aliases_to=self.replacement())
+        self.garbage.forget(traces, aliases_to=self.serving())
         self.forgotten([trace.name for trace in traces])
         left = self.garbage.still(traces)
         if not left:
