@@ -394,7 +394,9 @@ def test_an_alias_that_moves_meanwhile_is_planned_for_again(project: Project) ->
 @pytest.mark.parametrize(
     "step", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("3 plan", "5 unlearn (sisa)")), "7 promote"]
 )
-def test_two_erasures_at_once_end_as_one_after_the_other(project: Project, together: tuple[str, str, dict[str, Any]], step: str) -> None:
+def test_two_erasures_at_once_end_as_one_after_the_other(
+    project: Project, together: tuple[str, str, dict[str, Any]], step: str
+) -> None:
     first, second, outcome = together
     (outer,), inner = project.request(first), []
 
