@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.small_project import (
     Project,
     columns,
     copy,
+    erased_person,
     patient,
     remote_objects,
     snapshot,
@@ -58,11 +60,9 @@ def test_an_erasure_ends_in_clean_data_a_promoted_version_and_a_certificate(proj
     assert project.workspace.data.status() == []
 
 
-def test_the_promoted_version_predicts_as_one_that_never_saw_the_person(project: Project) -> None:
-    project.request(project.cells()[2, 0][0])
-    project.erase()
-    workspace = project.workspace
-    table = tables.read(project.root / TRAIN)
+def test_the_promoted_version_predicts_as_one_that_never_saw_the_person(erased_project: Project) -> None:
+    workspace = erased_project.workspace
+    table = tables.read(erased_project.root / TRAIN)
     fresh = train.make(workspace, training_set.training_set(workspace, table), method="retrain", save=False)
 
     served = workspace.lineage.model("outcome", 2).trained
@@ -70,37 +70,43 @@ def test_the_promoted_version_predicts_as_one_that_never_saw_the_person(project:
     assert [(part.shard, part.digest) for part in served.parts] == [(part.shard, part.digest) for part in fresh.parts]
 
 
-def test_the_second_run_changes_nothing(project: Project) -> None:
-    project.request(project.cells()[1, 0][0])
-    project.erase()
-    before, events = snapshot(project.root), project.events()
+def test_the_second_run_changes_nothing(erased_project: Project) -> None:
+    before, events = snapshot(erased_project.root), erased_project.events()
 
-    assert project.erase() == []
+    assert erased_project.erase() == []
 
-    assert project.events() == events
-    assert changed(before, snapshot(project.root)) == set()
+    assert erased_project.events() == events
+    assert changed(before, snapshot(erased_project.root)) == set()
 
 
 def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
     return {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
 
-def test_any_order_and_any_batching_ends_in_the_same_bytes(project: Project, tmp_path: Path) -> None:
-    cells = project.cells()
-    people = [cells[0, 1][0], cells[0, 0][0]]
-    one_by_one, backwards = (copy(project, tmp_path / name) for name in ("one by one", "backwards"))
-
-    project.request(*people)
+@pytest.fixture(scope="module")
+def together(template: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, dict[str, Any]]:
+    """Two people of one shard, and what a project looks like after an erasure of both."""
+    project = copy(template, tmp_path_factory.mktemp("together") / "project")
+    first, second = erased_person(project), project.cells()[0, 0][0]
+    project.request(first, second)
     project.erase()
-    for request in one_by_one.request(*people):
-        one_by_one.erase(request.request_id)
-    for person in reversed(people):
+    return first, second, project.outcome()
+
+
+def test_any_order_and_any_batching_ends_in_the_same_bytes(
+    together: tuple[str, str, dict[str, Any]], erased_project: Project, template: Project, tmp_path: Path
+) -> None:
+    first, second, outcome = together
+    backwards = copy(template, tmp_path / "backwards")
+
+    erased_project.request(second)
+    erased_project.erase()
+    for person in (second, first):
         backwards.request(person)
         backwards.erase()
 
-    together = project.outcome()
-    assert one_by_one.outcome() == together
-    assert backwards.outcome() == together
+    assert erased_project.outcome() == outcome
+    assert backwards.outcome() == outcome
 
 
 def test_a_person_of_the_holdout_alone_leaves_the_model_as_it_is(project: Project) -> None:
@@ -115,20 +121,6 @@ def test_a_person_of_the_holdout_alone_leaves_the_model_as_it_is(project: Projec
     assert "CandidateTrained" not in project.kinds()
     assert statement(project, report["certificate"])
     assert project.workspace.data.status() == []
-
-
-def test_what_the_run_cache_of_dvc_keeps_of_our_own_reports_is_no_residual(project: Project) -> None:
-    report = "reports/metrics.json"
-    name = tracked(project.root, report)
-    cached = project.root / ".dvc/cache/files/md5" / name[:2] / name[2:]
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    cached.write_bytes((project.root / report).read_bytes())
-    project.request(project.cells()[3, 1][0])
-
-    project.erase()
-
-    assert cached.exists()
-    assert set(project.states().values()) == {"completed"}
 
 
 def drop_by_hand(project: Project, person: str) -> None:
@@ -186,46 +178,77 @@ def test_a_stranger_gets_a_certificate_that_says_so(project: Project) -> None:
     assert project.champion == 1
 
 
-def test_a_stranger_in_a_batch_does_not_keep_the_others(project: Project) -> None:
+@dataclass(frozen=True)
+class Run:
+    """A project after one erasure, to be read only."""
+
+    project: Project
+    requests: list[str]
+    reports: list[dict[str, Any]]
+    cached: Path | None = None
+    """A report of before in DVC's run cache."""
+
+
+@pytest.fixture(scope="module")
+def batch(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Of somebody who asked twice, and of a stranger."""
+    project = copy(template, tmp_path_factory.mktemp("batch") / "project")
     person = project.cells()[1, 1][0]
     known, unknown = project.request(person, "a stranger")
+    (second,) = project.request(person)
+    assert second.group == known.request_id
+    return Run(project, [known.request_id, unknown.request_id, second.request_id], project.erase())
 
-    (report,) = project.erase()
 
-    assert project.states() == {known.request_id: "completed", unknown.request_id: "not_found"}
-    assert project.champion == 2
+def test_a_stranger_in_a_batch_does_not_keep_the_others(batch: Run) -> None:
+    (known, unknown, second), (report,) = batch.requests, batch.reports
+
+    assert batch.project.states() == {known: "completed", unknown: "not_found", second: "completed"}
+    assert batch.project.champion == 2
     certificates = {one["request_id"]: one["certificate"] for one in report["requests"]}
-    assert certificates[known.request_id] == report["certificate"] != certificates[unknown.request_id]
-    assert all(statement(project, path) for path in certificates.values())
+    assert certificates[known] == report["certificate"] != certificates[unknown]
+    assert all(statement(batch.project, path) for path in certificates.values())
 
 
-def test_a_second_request_of_a_person_ends_with_the_first(project: Project) -> None:
-    person = project.cells()[1, 1][0]
-    (first,), (second,) = project.request(person), project.request(person)
-    assert second.group == first.request_id
+def test_a_second_request_of_a_person_ends_with_the_first(batch: Run) -> None:
+    first, _, second = batch.requests
 
-    assert len(project.erase()) == 1
-
-    assert set(project.states().values()) == {"completed"}
-    assert project.champion == 2
+    assert len(batch.reports) == 1
+    assert {batch.project.states()[one] for one in (first, second)} == {"completed"}
+    assert batch.project.champion == 2
 
 
-def test_a_slice_whose_people_all_leave_is_empty(project: Project) -> None:
-    project.request(*project.cells()[0, 1])
+@pytest.fixture(scope="module")
+def emptied(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """An erasure of everybody in one slice of a shard and in the whole of another, where DVC's run cache keeps a report."""
+    project = copy(template, tmp_path_factory.mktemp("emptied") / "project")
+    report = "reports/metrics.json"
+    name = tracked(project.root, report)
+    cached = project.root / ".dvc/cache/files/md5" / name[:2] / name[2:]
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    cached.write_bytes((project.root / report).read_bytes())
+    cells = project.cells()
+    requests = project.request(*cells[0, 1], *cells[2, 0], *cells[2, 1])
+    return Run(project, [one.request_id for one in requests], project.erase(replay=True), cached)
 
-    (report,) = project.erase(replay=True)
 
-    chain = project.workspace.lineage.model("outcome", 2).chain
+def test_what_the_run_cache_of_dvc_keeps_of_our_own_reports_is_no_residual(emptied: Run) -> None:
+    assert emptied.cached is not None
+    assert emptied.cached.exists()
+    assert set(emptied.project.states().values()) == {"completed"}
+
+
+def test_a_slice_whose_people_all_leave_is_empty(emptied: Run) -> None:
+    (report,) = emptied.reports
+
+    chain = emptied.project.workspace.lineage.model("outcome", 2).chain
     assert chain.shards[0].rows[1] == 0 < chain.shards[0].rows[0]
     assert report["models"][0]["replay_equal"] is True
-    assert statement(project, report["certificate"])
+    assert statement(emptied.project, report["certificate"])
 
 
-def test_a_shard_whose_people_all_leave_has_no_vote(project: Project) -> None:
-    cells = project.cells()
-    project.request(*cells[2, 0], *cells[2, 1])
-
-    (report,) = project.erase(replay=True)
+def test_a_shard_whose_people_all_leave_has_no_vote(emptied: Run) -> None:
+    project, (report,) = emptied.project, emptied.reports
 
     record = project.workspace.lineage.model("outcome", 2)
     assert report["models"][0]["shards_dropped"] == [2]
@@ -316,22 +339,21 @@ def test_a_heuristic_that_passes_is_promoted_and_says_that_nothing_is_proven(who
     assert statement(project, report["certificate"])
 
 
-@pytest.mark.parametrize(("on_failure", "alias"), [("keep", 1), ("withdraw", None)])
-def test_when_no_method_passes_the_requests_stay_open_until_one_does(
-    project: Project, on_failure: str, alias: int | None
-) -> None:
-    project.configure({"policy": {"on_failure": on_failure}, "checks": {"agreement_minimum": 1.0}})
+def test_when_no_method_passes_the_requests_stay_open_until_one_does(project: Project) -> None:
     _forget_much(project)
     person = project.cells()[1, 0][0]
     (request,) = project.request(person)
 
-    with pytest.raises(ValidationRefused, match=r"agreement is 0\.\d+ ± 0\.\d+ \(standard error\), expected ≥ 1"):
-        project.erase()
+    for on_failure, alias in (("keep", 1), ("withdraw", None)):
+        project.configure({"policy": {"on_failure": on_failure}, "checks": {"agreement_minimum": 1.0}})
+        with pytest.raises(ValidationRefused, match=r"agreement is 0\.\d+ ± 0\.\d+ \(standard error\), expected ≥ 1"):
+            project.erase()
 
-    assert candidates(project) == [("sisa", False), ("retrain", False)]
-    assert project.champion == alias
-    assert project.states()[request.request_id] == "failed"
-    assert person not in project.people(TRAIN)
+        assert candidates(project)[-2:] == [("sisa", False), ("retrain", False)]
+        assert project.champion == alias
+        assert project.states()[request.request_id] == "failed"
+        assert person not in project.people(TRAIN)
+
     project.configure({"checks": {"agreement_minimum": 0.0}})
     (report,) = project.erase(replay=True)
     assert project.states()[request.request_id] == "completed"
@@ -369,23 +391,13 @@ def test_an_alias_that_moves_meanwhile_is_planned_for_again(project: Project) ->
     assert project.workspace.data.status() == []
 
 
-@pytest.fixture(scope="module")
-def one_after_the_other(template: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, dict[str, Any]]:
-    """Two people, and what a project looks like after an erasure of both."""
-    project = copy(template, tmp_path_factory.mktemp("alone") / "project")
-    first, second = project.cells()[0, 1][0], project.cells()[3, 0][0]
-    project.request(first, second)
-    project.erase()
-    return first, second, project.outcome()
-
-
 @pytest.mark.parametrize(
     "step", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("3 plan", "5 unlearn (sisa)")), "7 promote"]
 )
 def test_two_erasures_at_once_end_as_one_after_the_other(
-    project: Project, one_after_the_other: tuple[str, str, dict[str, Any]], step: str
+    project: Project, together: tuple[str, str, dict[str, Any]], step: str
 ) -> None:
-    first, second, outcome = one_after_the_other
+    first, second, outcome = together
     (outer,), inner = project.request(first), []
 
     def another(name: str) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import calendar
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +15,10 @@ from hypothesis import strategies as st
 from tests.entrypoints.cli.commands import unlearn
 from tests.erasure.test_batches import statement
 from tests.project.test_suppression import bring_back, forget
-from tests.small_project import SOURCE, TRAIN, Project, patient, remote_objects, tracked
+from tests.small_project import SOURCE, TRAIN, Project, copy, patient, remote_objects, tracked
 from unlearning.domain import clocks, lifecycle
 from unlearning.domain.clocks import utc_now
+from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import AwaitsApproval, NotFound, OnHold, Refused, WrongUse
 from unlearning.erasure import decisions, purge_again, watch
 from unlearning.project.training import stages
@@ -34,22 +37,44 @@ def release(project: Project, request_id: str) -> str:
     return project.states()[request_id]
 
 
-def test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release(project: Project) -> None:
-    person = project.cells()[0, 1][0]
+@dataclass(frozen=True)
+class Waiting:
+    """A project whose erasure of one person waits for the release of a hold."""
+
+    project: Project
+    person: str
+    request_id: str
+    checkpoints: frozenset[str]
+    """Those of before."""
+
+
+@pytest.fixture(scope="module")
+def waiting_template(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Waiting:
+    """To be copied."""
+    project = copy(template, tmp_path_factory.mktemp("waiting") / "project")
+    person, before = project.cells()[0, 1][0], frozenset(project.workspace.checkpoints.keys())
     (request,) = project.request(person)
     assert held(project, request.request_id, scope="data/records.parquet") == "on_hold"
-    before = set(project.workspace.checkpoints.keys())
-
     with pytest.raises(OnHold, match=request.request_id):
         project.erase()
+    return Waiting(project, person, request.request_id, before)
 
-    assert project.states() == {request.request_id: "on_hold"}
+
+@pytest.fixture
+def waiting(waiting_template: Waiting, tmp_path: Path) -> Waiting:
+    """One of the test's own."""
+    return replace(waiting_template, project=copy(waiting_template.project, tmp_path / "project"))
+
+
+def test_an_erasure_with_a_hold_serves_a_clean_model_and_deletes_nothing_until_the_release(waiting: Waiting) -> None:
+    project, before = waiting.project, waiting.checkpoints
+    assert project.states() == {waiting.request_id: "on_hold"}
     assert project.champion == 2
-    assert person not in project.people(TRAIN)
+    assert waiting.person not in project.people(TRAIN)
     assert before <= set(project.workspace.checkpoints.keys())
     assert not {"TracesFound", "Purged", "CertificateIssued"} & set(project.kinds())
 
-    assert release(project, request.request_id) == "purging"
+    assert release(project, waiting.request_id) == "purging"
     (report,) = project.erase()
     assert set(project.states().values()) <= {"completed", "completed_with_residuals"}
     assert not before <= set(project.workspace.checkpoints.keys())
@@ -109,32 +134,27 @@ def test_a_held_person_is_left_out_of_training(project: Project) -> None:
     assert project.train()["excluded_records"] > 0
 
 
-def test_other_batches_go_on_while_one_is_held(project: Project) -> None:
-    cells = project.cells()
-    (first,) = project.request(cells[0, 1][0])
-    held(project, first.request_id)
-    with pytest.raises(OnHold):
-        project.erase()
-    (second,) = project.request(cells[2, 1][0])
+def test_other_batches_go_on_while_one_is_held(waiting: Waiting) -> None:
+    project, first = waiting.project, waiting.request_id
+    (second,) = project.request(project.cells()[2, 1][0])
 
     with pytest.raises(OnHold):
         project.erase()
 
     states = project.states()
-    assert states[first.request_id] == "on_hold"
+    assert states[first] == "on_hold"
     assert states[second.request_id].startswith("completed")
-    release(project, first.request_id)
+    release(project, first)
     project.erase()
     assert all(state.startswith("completed") for state in project.states().values())
 
 
-def test_a_hold_comes_too_late_once_the_purge_has_begun(project: Project) -> None:
-    (request,) = project.request(project.cells()[0, 1][0])
-    project.erase()
+def test_a_hold_comes_too_late_once_the_purge_has_begun(erased_project: Project) -> None:
+    [request_id] = erased_project.states()
     with pytest.raises(Refused, match="purge has begun"):
-        held(project, request.request_id)
-    assert lifecycle.fold(project.events()).holds == {}
-    assert project.states()[request.request_id].startswith("completed")
+        held(erased_project, request_id)
+    assert lifecycle.fold(erased_project.events()).holds == {}
+    assert erased_project.states()[request_id].startswith("completed")
 
 
 def test_a_hold_is_put_on_once_and_ends_once(project: Project) -> None:
@@ -179,20 +199,20 @@ def test_who_withdraws_or_is_exempt_is_trained_on_again(project: Project, decide
     assert project.erase() == []
 
 
-def test_once_data_is_redacted_a_request_cannot_be_withdrawn(project: Project) -> None:
-    (request,) = project.request(project.cells()[0, 1][0])
-    held(project, request.request_id)
-    with pytest.raises(OnHold):
-        project.erase()
+def test_once_data_is_redacted_a_request_cannot_be_withdrawn(waiting: Waiting) -> None:
     for decide in (decisions.cancel, decisions.exempt):
         with pytest.raises(Refused, match="redacted"):
-            decide(project.workspace, request.request_id, reason="too late", now=utc_now())
-    assert project.states() == {request.request_id: "on_hold"}
+            decide(waiting.project.workspace, waiting.request_id, reason="too late", now=utc_now())
+    assert waiting.project.states() == {waiting.request_id: "on_hold"}
 
 
-def test_a_request_that_is_withdrawn_after_the_plan_leaves_the_batch(project: Project) -> None:
+@pytest.fixture(scope="module")
+def decided(template: Project, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, list[ErasureRequest], Any]:
+    """A finished erasure, to be read only: of two requests one got a longer deadline and one was withdrawn after the plan."""
+    project = copy(template, tmp_path_factory.mktemp("decided") / "project")
     stays, leaves = project.cells()[0, 1][0], project.cells()[2, 0][0]
     first, second = project.request(stays, leaves)
+    extended = decisions.extend(project.workspace, first.request_id, reason="many requests", now=utc_now())
 
     def withdraw(step: str) -> None:
         if step == "4 redact" and project.states()[second.request_id] == "planned":
@@ -202,14 +222,22 @@ def test_a_request_that_is_withdrawn_after_the_plan_leaves_the_batch(project: Pr
 
     assert stays not in project.people(TRAIN)
     assert leaves in project.people(TRAIN)
+    return project, [extended, second], statement(project, report["certificate"])["predicate"]["requests"]
+
+
+def test_a_request_that_is_withdrawn_after_the_plan_leaves_the_batch(
+    decided: tuple[Project, list[ErasureRequest], Any],
+) -> None:
+    project, (first, second), said = decided
     states = project.states()
     assert states[second.request_id] == "cancelled"
     assert states[first.request_id].startswith("completed")
-    said = statement(project, report["certificate"])["predicate"]["requests"]
     assert [one["reference"] for one in said] == [first.request_id]
 
 
-def test_a_deadline_is_extended_once_and_the_certificate_says_why(project: Project) -> None:
+def test_a_deadline_is_extended_once_and_the_certificate_says_why(
+    project: Project, decided: tuple[Project, list[ErasureRequest], Any]
+) -> None:
     (request,) = project.request(project.cells()[0, 1][0])
 
     extended = decisions.extend(project.workspace, request.request_id, reason="many requests", now=utc_now())
@@ -217,10 +245,10 @@ def test_a_deadline_is_extended_once_and_the_certificate_says_why(project: Proje
     assert extended.due_at == clocks.extended_due_at(request.received_at, "gdpr")
     with pytest.raises(Refused, match="extended before"):
         decisions.extend(project.workspace, request.request_id, reason="again", now=utc_now())
-    (report,) = project.erase()
-    [said] = statement(project, report["certificate"])["predicate"]["requests"]
+    _, (first, _), [said] = decided
+    assert first.due_at == clocks.extended_due_at(first.received_at, "gdpr")
     assert said["extension"]["reason"] == "many requests"
-    assert said["dueAt"] == said["extension"]["dueAt"] == extended.due_at.isoformat()
+    assert said["dueAt"] == said["extension"]["dueAt"] == first.due_at.isoformat()
 
 
 def test_a_deadline_that_has_passed_cannot_be_extended(project: Project) -> None:
@@ -285,35 +313,56 @@ def people_of(project: Project, name: str) -> set[str]:
     return {str(value) for value in tables.people(tables.read(file, person="patient", named="a.parquet"), "patient").values}
 
 
-def erased_but_held(project: Project, person: str) -> tuple[str, dict[str, Any]]:
-    """The request, and what its erasure reported: the source is held, everything else goes."""
-    (request,) = project.request(person)
-    assert held(project, request.request_id, data=[SOURCE]) == "suppressed"
-    (report,) = project.erase()
-    return request.request_id, report
+@dataclass(frozen=True)
+class Kept:
+    """A project from which one person was erased, but for a data set of before that a hold keeps."""
+
+    project: Project
+    person: str
+    source: str
+    """The object that is held."""
+    train: str
+    """One that is not."""
+    request_id: str
+    report: dict[str, Any]
 
 
-def test_whoever_the_law_keeps_in_one_data_set_is_erased_from_all_others(project: Project) -> None:
+@pytest.fixture(scope="module")
+def kept_template(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    """To be copied."""
+    project = copy(template, tmp_path_factory.mktemp("kept") / "project")
     person = project.cells()[0, 1][0]
     source, train = tracked(project.root, SOURCE), tracked(project.root, TRAIN)
+    (request,) = project.request(person)
+    last = utc_now().date() + timedelta(days=30)
+    assert held(project, request.request_id, data=[SOURCE], until=last) == "suppressed"
+    (report,) = project.erase()
+    return Kept(project, person, source, train, request.request_id, report)
 
-    request_id, report = erased_but_held(project, person)
 
-    assert project.states() == {request_id: "completed_with_residuals"}
-    assert person in people_of(project, source)
-    assert train not in remote_objects(project.root)
+@pytest.fixture
+def kept(kept_template: Kept, tmp_path: Path) -> Kept:
+    """One of the test's own."""
+    return replace(kept_template, project=copy(kept_template.project, tmp_path / "project"))
+
+
+def test_whoever_the_law_keeps_in_one_data_set_is_erased_from_all_others(kept: Kept) -> None:
+    project, person = kept.project, kept.person
+
+    assert project.states() == {kept.request_id: "completed_with_residuals"}
+    assert person in people_of(project, kept.source)
+    assert kept.train not in remote_objects(project.root)
     assert person not in {*project.people(SOURCE), *project.people(TRAIN)}
     assert project.champion == 2
-    said = statement(project, report["certificate"])["predicate"]
+    said = statement(project, kept.report["certificate"])["predicate"]
     [stated] = said["requests"][0]["holds"]
     assert (stated["dataSets"], stated["releasedAt"]) == ([SOURCE], "not released")
-    kept = [one for one in said["verification"] if "legal hold" in one["place"]]
-    assert [(one["outcome"], one["count"]) for one in kept] == [("residual", 1)] * 2, "in the cache and in the remote"
+    rows = [one for one in said["verification"] if "legal hold" in one["place"]]
+    assert [(one["outcome"], one["count"]) for one in rows] == [("residual", 1)] * 2, "in the cache and in the remote"
 
 
-def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_the_release(project: Project) -> None:
-    person, source = project.cells()[0, 1][0], tracked(project.root, SOURCE)
-    request_id, _ = erased_but_held(project, person)
+def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_the_release(kept: Kept) -> None:
+    project, person, source, request_id = kept.project, kept.person, kept.source, kept.request_id
 
     done = sweep.sweep(project.workspace, [project.token(person)])
     assert not done.clean
@@ -335,10 +384,8 @@ def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_th
     assert sweep.sweep(project.workspace, within_reach.erased(project.workspace)).clean
 
 
-def test_erasing_somebody_else_from_what_is_held_keeps_the_rows_of_whom_the_law_keeps(project: Project) -> None:
-    kept, goes = project.cells()[0, 1][0], project.cells()[2, 1][0]
-    source = tracked(project.root, SOURCE)
-    erased_but_held(project, kept)
+def test_erasing_somebody_else_from_what_is_held_keeps_the_rows_of_whom_the_law_keeps(kept: Kept) -> None:
+    project, source, goes = kept.project, kept.source, kept.project.cells()[2, 1][0]
     project.request(goes)
 
     project.erase()
@@ -346,7 +393,7 @@ def test_erasing_somebody_else_from_what_is_held_keeps_the_rows_of_whom_the_law_
 
     assert source not in remote_objects(project.root)
     twin = people_of(project, old_revisions.known(project.workspace).twins[source].new)
-    assert kept in twin
+    assert kept.person in twin
     assert goes not in twin
     assert sweep.sweep(project.workspace, [project.token(goes)]).clean
 
@@ -379,14 +426,12 @@ def test_a_hold_on_what_no_revision_tracks_is_wrong_use(project: Project) -> Non
     assert lifecycle.fold(project.events()).holds == {}
 
 
-def test_a_hold_on_a_data_set_ends_after_its_last_day_though_the_rest_is_erased(project: Project) -> None:
-    (request,) = project.request(project.cells()[0, 1][0])
-    now = utc_now()
-    held(project, request.request_id, data=[SOURCE], until=now.date())
-    project.erase()
+def test_a_hold_on_a_data_set_ends_after_its_last_day_though_the_rest_is_erased(kept: Kept) -> None:
+    workspace, now = kept.project.workspace, utc_now()
 
-    assert decisions.expire(project.workspace, now=now + timedelta(days=1)) == [request.request_id]
-    assert lifecycle.fold(project.events()).kept == {}
+    assert decisions.expire(workspace, now=now + timedelta(days=29)) == []
+    assert decisions.expire(workspace, now=now + timedelta(days=31)) == [kept.request_id]
+    assert lifecycle.fold(kept.project.events()).kept == {}
 
 
 # --- approval, and who was told -------------------------------------------------------------------------------------

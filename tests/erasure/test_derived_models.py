@@ -102,6 +102,7 @@ def refused(project: Project, named: str, says: str) -> None:
     assert set(project.states().values()) == {"failed"}
 
 
+@pytest.mark.slow  # what decides it is in steps/test_parentage.py
 def test_a_run_that_names_no_parent_is_refused_and_what_reads_the_clean_one_is_not(theirs: Project) -> None:
     for name in (STUDENT, TEACHER):
         adopt(theirs, name)

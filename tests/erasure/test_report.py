@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from tests.examples import example
-from tests.small_project import TRAIN, Project
+from tests.small_project import TRAIN, Project, copy
 from unlearning.domain.chain import Part, Trained
 from unlearning.domain.entities import CheckResult, Impact
 from unlearning.domain.events import (
@@ -119,18 +120,19 @@ def test_an_estimate_says_on_what_it_stands() -> None:
     assert "no erasure was measured here yet" in report.say_estimate(Estimate(20, 0, 0))
 
 
-def test_a_former_erasure_is_measured_and_a_stopped_one_says_after_which_step(project: Project) -> None:
-    def impact() -> Impact:
-        return assess(project.workspace, [request.token], search(project.workspace, {request.token}))
+def test_a_former_erasure_is_measured_and_a_stopped_one_says_after_which_step(
+    project: Project, erased_template: Project, tmp_path: Path
+) -> None:
+    def impact(where: Project) -> Impact:
+        return assess(where.workspace, [request.token], search(where.workspace, {request.token}))
 
-    first, second = project.people(TRAIN)[:2]
-    [request] = project.request(first)
-    assert report.estimated(project.workspace, impact()).former == 0
+    [request] = project.request(project.people(TRAIN)[0])
+    assert report.estimated(project.workspace, impact(project)).former == 0
     assert report.stopped(project.workspace) == "before the first step"
-    project.erase()
 
-    [request] = project.request(second)
-    found = report.estimated(project.workspace, impact())
+    project = copy(erased_template, tmp_path / "after one erasure")
+    [request] = project.request(project.people(TRAIN)[0])
+    found = report.estimated(project.workspace, impact(project))
     assert found.former == 1
     assert 0 < found.wall_s < 600
 

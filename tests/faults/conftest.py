@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import pytest
 
 from tests.faults import processes
 from tests.faults.endings import ending
-from tests.small_project import Project, copy
+from tests.small_project import Make, Project, copy
 
 
 @dataclass(frozen=True)
@@ -27,15 +29,19 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+def undisturbed(template: Project, made_once: Callable[[str, Make], Path]) -> Undisturbed:
     """The erasure as it should go."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    asked = copy(template, folder / "asked")
-    asked.request(asked.cells()[0, 1][0])
-    done = copy(asked, folder / "done")
-    ended = processes.run(processes.erase, done.root)
-    assert ended.error is None, ended.error
-    return Undisturbed(asked, ending(done), done.kinds(), ended.seconds)
+
+    def make(folder: Path) -> None:
+        asked = copy(template, folder / "asked")
+        asked.request(asked.cells()[0, 1][0])
+        done = copy(asked, folder / "done")
+        ended = processes.run(processes.erase, done.root)
+        assert ended.error is None, ended.error
+        (folder / "told").write_bytes(pickle.dumps((ending(done), done.kinds(), ended.seconds)))
+
+    folder = made_once("undisturbed", make)
+    return Undisturbed(Project(folder / "asked"), *pickle.loads((folder / "told").read_bytes()))
 
 
 @pytest.fixture
@@ -56,12 +62,16 @@ class Purging:
 
 
 @pytest.fixture(scope="session")
-def purging(undisturbed: Undisturbed, tmp_path_factory: pytest.TempPathFactory) -> Purging:
+def purging(undisturbed: Undisturbed, made_once: Callable[[str, Make], Path]) -> Purging:
     """The point of no return, just before it."""
-    folder = tmp_path_factory.mktemp("purging")
-    ready = copy(undisturbed.asked, folder / "ready")
-    assert processes.run(processes.erase, ready.root, death=processes.Death("TracesFound", "before")).killed
-    done, number = copy(ready, folder / "done"), folder / "changes"
-    ended = processes.run(processes.counted, number, processes.erase, done.root)
-    assert ended.error is None, ended.error
-    return Purging(ready, int(number.read_text()), ended.seconds)
+
+    def make(folder: Path) -> None:
+        ready = copy(undisturbed.asked, folder / "ready")
+        assert processes.run(processes.erase, ready.root, death=processes.Death("TracesFound", "before")).killed
+        done = copy(ready, folder / "done")
+        ended = processes.run(processes.counted, folder / "changes", processes.erase, done.root)
+        assert ended.error is None, ended.error
+        (folder / "seconds").write_text(repr(ended.seconds))
+
+    folder = made_once("purging", make)
+    return Purging(Project(folder / "ready"), int((folder / "changes").read_text()), float((folder / "seconds").read_text()))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.endings import certificates
-from tests.small_project import SOURCE, TRAIN, Project, columns, snapshot
+from tests.small_project import SOURCE, TRAIN, Project, columns, erased_person, snapshot
 from unlearning.domain.errors import KeyFileError, SubjectsReturned
 from unlearning.domain.events import CertificateIssued
 from unlearning.erasure import purge_again
@@ -78,11 +78,9 @@ def test_an_erasure_stops_before_anything_is_changed_when_the_index_was_made_wit
     assert state(project) == before
 
 
-def test_a_sweep_and_a_purge_under_another_index_key_say_so_instead_of_finding_nothing(project: Project) -> None:
-    project.request(project.cells()[0, 1][0])
-    project.erase()
-    replace(project, "index")
-    workspace = project.workspace
+def test_a_sweep_and_a_purge_under_another_index_key_say_so_instead_of_finding_nothing(erased_project: Project) -> None:
+    replace(erased_project, "index")
+    workspace = erased_project.workspace
 
     with pytest.raises(KeyFileError, match="index key"):
         sweep.sweep(workspace, sweep.people(workspace, [], []))
@@ -150,15 +148,14 @@ def verdict(project: Project, path: str, public: bytes) -> str:
     return found.verdict
 
 
-def test_who_was_erased_is_still_recognised_after_a_rotation_of_the_suppression_key(project: Project) -> None:
-    person = project.cells()[0, 1][0]
-    project.request(person)
-    project.erase()
-    rotate(project, "suppression")
-    bring_back(project, [person])
+def test_who_was_erased_is_still_recognised_after_a_rotation_of_the_suppression_key(
+    template: Project, erased_project: Project
+) -> None:
+    rotate(erased_project, "suppression")
+    bring_back(erased_project, [erased_person(template)])
 
     with pytest.raises(SubjectsReturned, match="1 person"):
-        stages.prepare(project.workspace)
+        stages.prepare(erased_project.workspace)
 
 
 def test_who_has_asked_is_left_out_of_training_after_a_rotation_of_the_suppression_key(project: Project) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -137,12 +138,29 @@ def test_what_cannot_be_kept_is_refused_before_anything_is_recorded(
 # --- erasing ---------------------------------------------------------------------------------------------------------
 
 
-def test_an_erasure_carries_adopted_models_from_the_request_to_the_certificate(theirs: Project) -> None:
-    adopt(theirs, "churn/1", "--minimum", "accuracy=0.2")
-    adopt(theirs, "value/1")
-    gone = {tracked(theirs.root, path) for path in (RAW, CHURN)}
-    theirs.request(patient(3))
-    [report] = theirs.erase()
+@dataclass(frozen=True)
+class Carried:
+    """A project after an erasure that made both models again, to be read only."""
+
+    project: Project
+    gone: set[str]
+    """The objects of before."""
+    report: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def carried(two_models: Project, tmp_path_factory: pytest.TempPathFactory) -> Carried:
+    project = copy(two_models, tmp_path_factory.mktemp("carried") / "project")
+    adopt(project, "churn/1", "--minimum", "accuracy=0.2")
+    adopt(project, "value/1")
+    gone = {tracked(project.root, path) for path in (RAW, CHURN)}
+    project.request(patient(3))
+    [report] = project.erase()
+    return Carried(project, gone, report)
+
+
+def test_an_erasure_carries_adopted_models_from_the_request_to_the_certificate(carried: Carried) -> None:
+    theirs, report = carried.project, carried.report
 
     assert {(one["name"], one["to_version"], tuple(one["aliases"])) for one in report["adopted"]} == {
         ("churn", 2, ("live",)),
@@ -154,7 +172,7 @@ def test_an_erasure_carries_adopted_models_from_the_request_to_the_certificate(t
     for path in (RAW, CHURN):
         assert patient(3) not in (theirs.root / path).read_text()
         assert patient(4) in (theirs.root / path).read_text()
-    assert not gone & remote_objects(theirs.root)
+    assert not carried.gone & remote_objects(theirs.root)
     models = theirs.workspace.models
     assert (versions(theirs, "churn"), versions(theirs, "value")) == ([2], [2])
     assert models.aliases("churn") == {"live": 2}
@@ -293,12 +311,10 @@ def test_a_killed_erasure_goes_on_where_it_stopped(theirs: Project) -> None:
     assert theirs.workspace.models.aliases("churn") == {"live": 2}
 
 
-def test_no_identity_is_in_what_an_adoption_leaves_behind(theirs: Project) -> None:
-    adopt(theirs, "churn/1")
-    theirs.request(patient(3))
-    theirs.erase()
+def test_no_identity_is_in_what_an_adoption_leaves_behind(carried: Carried) -> None:
+    theirs = carried.project
     said = json.dumps([dict(event.body) for event in theirs.events()])
     assert patient(3) not in said
     with theirs.workspace.models.client() as client:
-        tags = json.dumps([dict(one.tags) for one in client.search_model_versions("name = 'churn'")])
+        tags = json.dumps([dict(one.tags) for one in client.search_model_versions()])
     assert patient(3) not in tags

@@ -27,8 +27,19 @@ CLEAN = ("cp data/raw.csv data/clean.csv", ["data/raw.csv"], ["data/clean.csv"])
 COUNT = ("cut -d, -f2 data/clean.csv > data/features.csv", ["data/clean.csv"], ["data/features.csv"])
 
 
+@pytest.fixture(scope="module")
+def history(beginning: History, tmp_path_factory: pytest.TempPathFactory) -> History:
+    """What is asked, and never changed."""
+    return lived(beginning, tmp_path_factory.mktemp("history"))
+
+
 @pytest.fixture
-def history(beginning: History, tmp_path: Path) -> History:
+def own_history(beginning: History, tmp_path: Path) -> History:
+    """The same for a test that adds to it."""
+    return lived(beginning, tmp_path)
+
+
+def lived(beginning: History, tmp_path: Path) -> History:
     """ann and bob → raw → clean → features → fraud/1 → fraud-mobile/1; zed → other/1; bob is alone in an unopened table."""
     history = beginning.copy(tmp_path / "project")
     elsewhere = Elsewhere.at(history.workspace.models.uri, tmp_path)
@@ -71,7 +82,8 @@ def test_from_a_person_to_everything_they_shaped(history: History) -> None:
     assert "ann" not in json.dumps(write(found)).replace("cannot", "")
 
 
-def test_what_was_never_opened_is_said_to_who_asks_about_a_person(history: History) -> None:
+def test_what_was_never_opened_is_said_to_who_asks_about_a_person(own_history: History) -> None:
+    history = own_history
     assert [gap.what for gap in provenance.of_subject(history.workspace, "bob").drawn.gaps] == ["the DVC history"]
     with plain_flows():
         assert unlearn(history.root, "follow", "--all").code == 0
@@ -127,7 +139,8 @@ def test_the_command_line_draws_and_tells(history: History, tmp_path: Path) -> N
     assert runner.invoke(main, ["lineage", "--root", str(history.root), "fraud", "--data", "x"]).exit_code == 2
 
 
-def test_an_edge_that_somebody_states_taints_the_child(history: History) -> None:
+def test_an_edge_that_somebody_states_taints_the_child(own_history: History) -> None:
+    history = own_history
     runner = CliRunner()
     stated = ["lineage", "add-edge", "fraud/1", "other/1", "--kind", "distilled", "--root", str(history.root), "--json"]
     assert json.loads(runner.invoke(main, stated).stdout) == {"parent": "fraud/1", "child": "other/1", "kind": "distilled"}

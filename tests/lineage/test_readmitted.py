@@ -9,7 +9,7 @@ import pytest
 
 from tests.examples import example
 from tests.histories import History
-from tests.small_project import SOURCE, TRAIN, Project, columns, copy, tracked
+from tests.small_project import SOURCE, TRAIN, Project, columns, erased_person, tracked
 from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import SubjectsReturned
@@ -116,19 +116,17 @@ def token_of(history: History, person: str) -> str:
 
 @pytest.mark.parametrize("people", [40, 41], ids=["the very bytes of before", "another table"])
 def test_old_things_stay_erased_new_ones_may_hold_them_and_a_new_request_works_whole(
-    template: Project, tmp_path: Path, people: int
+    template: Project, erased_project: Project, tmp_path: Path, people: int
 ) -> None:
-    project = copy(template, tmp_path / "project")
+    project, person = erased_project, erased_person(template)
     for place in STORES:
-        shutil.copytree(project.root / place, tmp_path / "before" / place)
-    person = project.cells()[0, 1][0]
-    [request] = project.request(person)
-    project.erase()
+        shutil.copytree(template.root / place, tmp_path / "before" / place)
+    [request_id] = project.states()
     with pytest.raises(SubjectsReturned):
         load(project, people)
 
     done = decisions.readmit(project.workspace, [person], reason=REASON, now=utc_now())
-    assert (done.people, done.already, list(done.requests)) == (1, 0, [request.request_id])
+    assert (done.people, done.already, list(done.requests)) == (1, 0, [request_id])
     load(project, people)
 
     assert person in project.people(TRAIN)

@@ -67,7 +67,40 @@ def template(tools: None, tmp_path_factory: pytest.TempPathFactory) -> LongHisto
 @pytest.fixture
 def history(template: LongHistory, tmp_path: Path) -> LongHistory:
     """A history of the test's own."""
-    return LongHistory(copy(template.project, tmp_path / "project"), template.past)
+    return elsewhere(template, tmp_path / "project")
+
+
+def elsewhere(history: LongHistory, root: Path) -> LongHistory:
+    return LongHistory(copy(history.project, root), history.past)
+
+
+@pytest.fixture(scope="module")
+def purged(template: LongHistory, tmp_path_factory: pytest.TempPathFactory) -> tuple[LongHistory, Deleted]:
+    """The history after the purge of the first person, and what that did; to be copied."""
+    history = elsewhere(template, tmp_path_factory.mktemp("purged") / "project")
+    return history, purge(history.project, ERASED[0])
+
+
+@pytest.fixture
+def without_one(purged: tuple[LongHistory, Deleted], tmp_path: Path) -> LongHistory:
+    """A history of the test's own from which the first person was purged."""
+    return elsewhere(purged[0], tmp_path / "project")
+
+
+@pytest.fixture(scope="module")
+def one_by_one(purged: tuple[LongHistory, Deleted], tmp_path_factory: pytest.TempPathFactory) -> LongHistory:
+    """The history after the purge of one person, then of another; to be read only."""
+    history = elsewhere(purged[0], tmp_path_factory.mktemp("each") / "project")
+    purge(history.project, ERASED[1])
+    return history
+
+
+@pytest.fixture(scope="module")
+def together(template: LongHistory, tmp_path_factory: pytest.TempPathFactory) -> LongHistory:
+    """The history after one purge of both; to be read only."""
+    history = elsewhere(template, tmp_path_factory.mktemp("both") / "project")
+    purge(history.project, *ERASED[:2])
+    return history
 
 
 # --- what a twin holds ----------------------------------------------------------------------------------------------
@@ -89,10 +122,10 @@ def stale(root: Path) -> list[str]:
     return sorted(found)
 
 
-def test_an_old_revision_holds_everybody_else_byte_for_byte_and_dvc_works_there(history: LongHistory, tmp_path: Path) -> None:
-    revs = run(history.project.root, "git", "rev-list", "HEAD").splitlines()
-    purge(history.project, *ERASED[:2])
-
+def test_an_old_revision_holds_everybody_else_byte_for_byte_and_dvc_works_there(
+    template: LongHistory, together: LongHistory, tmp_path: Path
+) -> None:
+    revs, history = run(template.project.root, "git", "rev-list", "HEAD").splitlines(), together
     for number, past in enumerate(history.past):
         root = tmp_path / f"revision-{number}"
         done = old_revisions.checkout(history.project.workspace, past.rev, into=root)
@@ -103,8 +136,8 @@ def test_an_old_revision_holds_everybody_else_byte_for_byte_and_dvc_works_there(
     assert run(history.project.root, "git", "rev-list", "HEAD").splitlines()[-len(revs) :] == revs
 
 
-def test_dvc_repro_at_a_twin_makes_again_what_stages_made_of_the_erased(history: LongHistory, tmp_path: Path) -> None:
-    purge(history.project, *ERASED[:2])
+def test_dvc_repro_at_a_twin_makes_again_what_stages_made_of_the_erased(together: LongHistory, tmp_path: Path) -> None:
+    history = together
     old_revisions.checkout(history.project.workspace, history.past[1].rev, into=tmp_path / "old")
     root = tmp_path / "old"
     assert read_totals(root) == totals(history.past[1].files)
@@ -124,10 +157,10 @@ def clone(history: LongHistory, folder: Path) -> Path:
     return folder
 
 
-def test_in_a_fresh_clone_plain_git_and_dvc_bring_a_twin_back(history: LongHistory, tmp_path: Path) -> None:
+def test_in_a_fresh_clone_plain_git_and_dvc_bring_a_twin_back(without_one: LongHistory, tmp_path: Path) -> None:
     import dvc.api
 
-    purge(history.project, ERASED[0])
+    history = without_one
     root, past = clone(history, tmp_path / "clone"), history.past[1]
     twin = run(root, "git", "rev-parse", f"{plumbing.TWINS}/{past.rev}")
 
@@ -140,9 +173,9 @@ def test_in_a_fresh_clone_plain_git_and_dvc_bring_a_twin_back(history: LongHisto
 
 
 def test_a_clone_without_keys_checks_a_twin_out_and_says_that_nobody_checked_the_map(
-    history: LongHistory, tmp_path: Path
+    without_one: LongHistory, tmp_path: Path
 ) -> None:
-    purge(history.project, ERASED[0])
+    history = without_one
     root = clone(history, tmp_path / "clone")
     theirs = open_workspace(root)
 
@@ -154,8 +187,8 @@ def test_a_clone_without_keys_checks_a_twin_out_and_says_that_nobody_checked_the
     assert [one for one in old_revisions.verify(theirs) if "signing.pub" in one]
 
 
-def test_a_clone_with_the_public_key_alone_checks_the_map(history: LongHistory, tmp_path: Path) -> None:
-    purge(history.project, ERASED[0])
+def test_a_clone_with_the_public_key_alone_checks_the_map(without_one: LongHistory, tmp_path: Path) -> None:
+    history = without_one
     root = clone(history, tmp_path / "clone")
     (root / ".unlearning/keys").mkdir(parents=True)
     shutil.copy(history.project.root / ".unlearning/keys/signing.pub", root / ".unlearning/keys/signing.pub")
@@ -187,10 +220,8 @@ def test_an_object_that_vanishes_from_the_cache_during_the_purge_gets_its_twin_f
     check_data(tmp_path / "old", history.past[0], ERASED[:1])
 
 
-def test_a_tracked_folder_of_now_that_still_holds_them_is_listed(history: LongHistory) -> None:
-    done = purge(history.project, ERASED[0])
-
-    left = {one.place for one in done.residuals}
+def test_a_tracked_folder_of_now_that_still_holds_them_is_listed(purged: tuple[LongHistory, Deleted]) -> None:
+    left = {one.place for one in purged[1].residuals}
     assert f"table {PARTS}, current version" in left
 
 
@@ -203,8 +234,8 @@ def said(root: Path, *arguments: str) -> tuple[int, str]:
     return done.exit_code, done.output
 
 
-def test_a_map_that_somebody_changed_is_refused(history: LongHistory) -> None:
-    purge(history.project, ERASED[0])
+def test_a_map_that_somebody_changed_is_refused(without_one: LongHistory) -> None:
+    history = without_one
     file = history.project.root / twin_map.FILE
     envelope = json.loads(file.read_bytes())
     statement = json.loads(base64.b64decode(envelope["payload"]))
@@ -220,8 +251,8 @@ def test_a_map_that_somebody_changed_is_refused(history: LongHistory) -> None:
         old_revisions.checkout(history.project.workspace, history.past[0].rev, into=history.project.root.parent / "old")
 
 
-def test_a_map_is_refused_under_another_key(history: LongHistory) -> None:
-    purge(history.project, ERASED[0])
+def test_a_map_is_refused_under_another_key(without_one: LongHistory) -> None:
+    history = without_one
     folder = history.project.root / ".unlearning/keys"
     for name in ("signing.pem", "signing.pub"):
         (folder / name).rename(folder / f"{name}.old")
@@ -231,17 +262,15 @@ def test_a_map_is_refused_under_another_key(history: LongHistory) -> None:
         old_revisions.listing(history.project.workspace)
 
 
-def test_the_map_is_in_git_with_its_earlier_versions(history: LongHistory) -> None:
-    purge(history.project, ERASED[0])
-    purge(history.project, ERASED[1])
-    root = history.project.root
+def test_the_map_is_in_git_with_its_earlier_versions(one_by_one: LongHistory) -> None:
+    root = one_by_one.project.root
 
     assert len(run(root, "git", "log", "--format=%H", "--", twin_map.FILE).splitlines()) == 2
     assert len(run(root, "git", "log", "--format=%H", plumbing.MAP).splitlines()) == 2
 
 
-def test_a_twin_that_is_lost_or_is_another_file_is_found(history: LongHistory) -> None:
-    purge(history.project, ERASED[0])
+def test_a_twin_that_is_lost_or_is_another_file_is_found(without_one: LongHistory) -> None:
+    history = without_one
     assert old_revisions.verify(history.project.workspace) == []
     source = next(one for one in old_revisions.listing(history.project.workspace).twins if one.path == SOURCE)
     name = f"files/md5/{source.new[:2]}/{source.new[2:]}"
@@ -259,26 +288,24 @@ def test_a_twin_that_is_lost_or_is_another_file_is_found(history: LongHistory) -
     ]
 
 
-def test_an_erased_object_that_is_pushed_again_is_found(history: LongHistory) -> None:
-    held = {file: file.read_bytes() for file in (history.project.root / ".dvc-remote").rglob("*") if file.is_file()}
-    purge(history.project, ERASED[0])
+def test_an_erased_object_that_is_pushed_again_is_found(template: LongHistory, without_one: LongHistory) -> None:
+    history, before = without_one, template.project.root
+    held = {
+        history.project.root / file.relative_to(before): file for file in (before / ".dvc-remote").rglob("*") if file.is_file()
+    }
     gone = [file for file in held if not file.exists()]
-    gone[0].write_bytes(held[gone[0]])
+    gone[0].parent.mkdir(exist_ok=True)
+    gone[0].write_bytes(held[gone[0]].read_bytes())
 
     assert old_revisions.verify(history.project.workspace) == [
         f"DVC remote 'store' holds the erased object {gone[0].parent.name}{gone[0].name}"
     ]
 
 
-def test_erasing_one_by_one_leaves_the_twins_of_erasing_together(template: LongHistory, tmp_path: Path) -> None:
-    one_by_one, together = (LongHistory(copy(template.project, tmp_path / name), template.past) for name in ("each", "all"))
-    for person in ERASED[:2]:
-        purge(one_by_one.project, person)
-    purge(together.project, *ERASED[:2])
-
+def test_erasing_one_by_one_leaves_the_twins_of_erasing_together(one_by_one: LongHistory, together: LongHistory) -> None:
     after = [plumbing.twins(history.project.workspace.data.git) for history in (one_by_one, together)]
     trees = [
-        [run(history.project.root, "git", "rev-parse", f"{twins_of[past.rev]}^{{tree}}") for past in template.past]
+        [run(history.project.root, "git", "rev-parse", f"{twins_of[past.rev]}^{{tree}}") for past in history.past]
         for history, twins_of in zip((one_by_one, together), after, strict=True)
     ]
 
