@@ -24,7 +24,7 @@ from tests.entrypoints.cli.conftest import plain_flows
 from tests.histories import History
 from tests.project.test_suppression import forget
 from tests.remedies import TABLE, Installs, Named, Ran
-from tests.small_project import SOURCE, TRAIN, Project, remote_objects, tracked
+from tests.small_project import HOLDOUT, SOURCE, TRAIN, Project, remote_objects, tracked
 from unlearning.domain.errors import NotFound, ProjectError, UnlearningError, VerificationFailed
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.entrypoints.cli import main
@@ -351,7 +351,7 @@ def test_what_a_purge_cannot_delete_is_said_and_goes_once_it_can(project: Projec
 
 
 def test_what_a_sweep_says_about_somebody_who_was_not_erased_takes_them_out(project: Project) -> None:
-    person = project.cells()[0, 1][0]
+    person = project.people(HOLDOUT)[0]
 
     def remedies_said() -> set[str]:
         found = sweep.sweep(project.workspace, sweep.people(project.workspace, [], [person])).places

@@ -28,7 +28,12 @@ def written(columns: Mapping[str, Any], file: Path) -> None:
         frame.to_json(file, orient="records", lines=True)
 
 
-@pytest.mark.parametrize("name", ["records.csv", "wide.csv", "records.feather", "records.jsonl"])
+def slow(name: str) -> Any:
+    """Each form has its own tests with the tables; whole erasures of every run are of one text, and of Parquet elsewhere."""
+    return pytest.param(name, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("name", [slow("records.csv"), "wide.csv", slow("records.feather"), slow("records.jsonl")])
 def test_a_source_of_any_form_is_erased_from_and_compared(tmp_path: Path, name: str) -> None:
     source, train, holdout = paths = [
         f"data/{one}" for one in (name, f"train{Path(name).suffix}", f"holdout{Path(name).suffix}")

@@ -118,6 +118,12 @@ def git(root: Path, *words: str) -> str:
     return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def move_remote(root: Path, url: str) -> None:
+    """The project's one remote is elsewhere, as after `dvc remote modify`, without a process for one line."""
+    config = root / ".dvc/config"
+    config.write_text(re.sub(r"(?m)^(\s*url = ).*$", lambda found: f"{found[1]}{url}", config.read_text()))
+
+
 def dvc(root: Path, *words: str) -> str:
     """DVC, as the user of a test runs it."""
     done = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, check=True, capture_output=True, text=True)

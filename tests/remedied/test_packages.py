@@ -16,7 +16,7 @@ from dvc.config_schema import REMOTE_SCHEMAS
 from dvc_objects.fs import known_implementations
 
 from tests.histories import History
-from tests.remedied.helping import Ask, dvc, failing, printed
+from tests.remedied.helping import Ask, failing, move_remote, printed
 from unlearning.entrypoints.flows import runners
 from unlearning.learners import requirements
 from unlearning.learners.boosting import library
@@ -140,13 +140,13 @@ def test_the_driver_of_a_remote_is_the_one_that_dvc_asks_for(
     history: History, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, known_implementations[scheme]["class"].partition(".")[0], None)
-    dvc(history.root, "remote", "modify", "store", "url", f"{scheme}://bucket/data")
+    move_remote(history.root, f"{scheme}://bucket/data")
     [driver] = installs(lambda: " ".join(one.remedy for one in remotes.unsearched(history.repository)))
     assert f"'{driver}'" in known_implementations[scheme]["err"]
 
 
 def test_a_remote_of_a_scheme_that_nobody_knows_is_told_of_no_driver(history: History) -> None:
-    dvc(history.root, "remote", "modify", "store", "url", "../gone")
+    move_remote(history.root, "../gone")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dvc.data_cloud.DataCloud.get_remote", lambda *_: (_ for _ in ()).throw(ValueError("broken")))
         [one] = remotes.unsearched(history.repository)

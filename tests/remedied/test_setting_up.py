@@ -11,7 +11,7 @@ import pytest
 from tests.entrypoints.cli.commands import unlearn
 from tests.histories import History
 from tests.remedied.conftest import trained_elsewhere
-from tests.remedied.helping import asking, dvc, failing, git, helps
+from tests.remedied.helping import asking, dvc, failing, git, helps, move_remote
 from tests.small_project import Project
 from unlearning.erasure.countersign import countersign
 from unlearning.project.tables import current_version
@@ -154,14 +154,14 @@ def test_a_file_of_dvc_that_is_broken_is_restored(project: Project, file: str) -
 
 def test_a_remote_that_only_dvc_has_used_and_that_is_empty_takes_a_push(project: Project, tmp_path: Path) -> None:
     recognition.remember(project.root, {"DVC remote 'store'": recognition.UNMARKED})
-    dvc(project.root, "remote", "modify", "store", "url", str(tmp_path / "new"))
+    move_remote(project.root, str(tmp_path / "new"))
     (tmp_path / "new").mkdir()
     [store] = [one for one in remotes.every_store(project.workspace.data) if "remote" in one.name]
     helps(failing(lambda: list(store.objects())), project.root, "dvc push")
 
 
 def test_nobody_is_told_to_push_into_a_store_that_took_the_place_of_another(project: Project, tmp_path: Path) -> None:
-    dvc(project.root, "remote", "modify", "store", "url", str(tmp_path / "new"))
+    move_remote(project.root, str(tmp_path / "new"))
     (tmp_path / "new").mkdir()
     recognition.remember(project.root, {"DVC remote 'store'": "00" * 16})
     [store] = [one for one in remotes.every_store(project.workspace.data) if "remote" in one.name]

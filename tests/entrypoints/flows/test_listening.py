@@ -15,7 +15,7 @@ from cryptography.fernet import Fernet
 from tests.entrypoints.flows.conftest import until
 from tests.registry import Elsewhere
 from tests.servers import free_port, mlflow_server, running
-from tests.small_project import TRAIN, Project, copy, tracked
+from tests.small_project import TRAIN, Project, erased_person, tracked
 from unlearning.domain.environ import WEBHOOK_SECRET
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.entrypoints.service import registry_webhook
@@ -39,11 +39,8 @@ class Watched:
 
 
 @pytest.fixture
-def watched(template: Project, tmp_path: Path) -> Iterator[Watched]:
-    project = copy(template, tmp_path / "project")
-    person, before = project.cells()[0, 1][0], Tracked(TRAIN, tracked(project.root, TRAIN))
-    project.request(person)
-    project.erase()
+def watched(template: Project, erased_project: Project, tmp_path: Path) -> Iterator[Watched]:
+    project, person, before = erased_project, erased_person(template), Tracked(TRAIN, tracked(template.root, TRAIN))
     allowed = {
         "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http",
         "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
