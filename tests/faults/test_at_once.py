@@ -76,12 +76,10 @@ def ending(project: Project) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def busy(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Busy:
+def busy(erased_template: Project, tmp_path_factory: pytest.TempPathFactory) -> Busy:
     folder = tmp_path_factory.mktemp("busy")
-    project = copy(template, folder / "project")
+    project = copy(erased_template, folder / "project")
     cells = project.cells()
-    project.request(cells[0, 1][0])
-    project.erase()
     _trained_elsewhere(project, folder / "files")
     [request] = project.request(cells[1, 0][0])
     done = copy(project, folder / "done")
