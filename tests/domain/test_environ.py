@@ -14,7 +14,8 @@ from unlearning.domain import environ
 PACKAGE = Path(unlearning.__file__).parent
 HOME = PACKAGE / "domain/environ.py"
 OPERATIONS = PACKAGE.parent / "docs/operations.md"
-MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != HOME)
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != HOME and "templates" not in path.parts)
+"""What is copied into a user's project is a user's program."""
 
 _OF_A_TOOL = re.compile(
     r"(UNLEARNING|MLFLOW|PREFECT|DVC|GX|GIT|OPENLINEAGE|DASK|RAY|OMP|MKL|CUBLAS|DO_NOT|AWS)_[A-Z][A-Z0-9_]*"
