@@ -1,6 +1,7 @@
 """The flow `train` of this project: the current training table becomes a registered, judged model version.
 
-    parameters   root: the project's folder · models: which ones, where it trains several
+    parameters   root: the project's folder
+                 models: which ones, where it trains several; null for all
     schedule     none: start it when the data changed
     event        none
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import gc
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _pytest.unraisableexception import gc_collect_iterations_key
 from hypothesis import settings
 
 from tests import clones, ran, untouched
@@ -57,6 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.pop(name, None)
     # With torch, MLflow and GX in memory, a fifth of the run would be looking for garbage at the threshold Python begins with.
     gc.set_threshold(50_000)
+    config.stash[gc_collect_iterations_key] = 0  # nor at the very end, where it takes as long as a dozen erasures
+    atexit.register(gc.freeze)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 _QUIET = {
@@ -58,8 +59,35 @@ def prefect_server(folder: Path, *, start_within_s: float = 180) -> Iterator[str
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
     address = f"http://127.0.0.1:{port}/api"
-    with running(command, folder / "prefect-server.log", environment, f"{address}/health", start_within_s):
+    with running(command, folder / "prefect-server.log", environment, f"{address}/health", start_within_s) as group:
+        _started[address] = _Started(group)
         yield address
+        del _started[address]
+
+
+@dataclass
+class _Started:
+    """A server of a session, and how many use it now."""
+
+    group: int
+    users: int = 0
+
+
+_started: dict[str, _Started] = {}
+
+
+@contextlib.contextmanager
+def awake(address: str) -> Iterator[None]:
+    """A Prefect server runs while the block lasts, and rests after: what it looks for on its own costs a tenth of a core."""
+    server = _started[address]
+    server.users += 1
+    os.killpg(server.group, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        server.users -= 1
+        if not server.users:
+            os.killpg(server.group, signal.SIGSTOP)
 
 
 def free_port() -> int:
@@ -70,8 +98,8 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, environment: Mapping[str, str], health: str, bound_s: float) -> Iterator[None]:
-    """The command as a process of its own, from when `health` answers until the block ends; what it says goes to `log`."""
+def running(command: list[str], log: Path, environment: Mapping[str, str], health: str, bound_s: float) -> Iterator[int]:
+    """The command as a process group, from when `health` answers until the block ends; what it says goes to `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
         server = subprocess.Popen(
@@ -85,7 +113,7 @@ def running(command: list[str], log: Path, environment: Mapping[str, str], healt
         )
     try:
         _await(server, health, log, bound_s)
-        yield
+        yield server.pid
     finally:
         stop(server)
 
@@ -107,6 +135,7 @@ def stop(server: subprocess.Popen[bytes]) -> None:
     for number, patience_s in ((signal.SIGTERM, 15), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, number)
+            os.killpg(server.pid, signal.SIGCONT)  # one that rests hears nothing
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(patience_s)
     with contextlib.suppress(ProcessLookupError):

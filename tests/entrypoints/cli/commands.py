@@ -14,8 +14,8 @@ from typing import Any
 from click.testing import CliRunner
 
 from unlearning.domain.errors import Unforeseen
-from unlearning.entrypoints import last_resort
 from unlearning.entrypoints.cli import main
+from unlearning.stores import foreign_code
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def unlearn(root: Path, *words: str, stdin: str | bytes = "", unforeseen_too: bo
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     if result.exit_code == Unforeseen.exit_code and not unforeseen_too:
-        kept = root / last_resort.FILE
+        kept = root / foreign_code.FILE
         raise AssertionError(kept.read_text() if kept.exists() else result.stderr)
     return Answer(result.exit_code, result.stdout, result.stderr)
 

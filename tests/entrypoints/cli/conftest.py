@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,13 @@ def plain_flows() -> Iterator[None]:
             patch.setattr(module, "create_markdown_artifact", lambda *_args, **_named: None)
             patch.setattr(module, "mapped", lambda run, jobs: [run(job) for job in jobs], raising=False)
             patch.setattr(module, "run", _plain(flow.fn))
+        # Each model in turn is the command's own business; what starts Prefect for them is not.
+        plain = train.train.fn
+        patch.setattr(train, "train", SimpleNamespace(with_options=lambda **_: plain, fn=plain))
+        for name in ("warm", "runner"):
+            patch.setattr(train, name, lambda *_: None)
+        for name in ("answering", "asking"):
+            patch.setattr(train, name, lambda *_: nullcontext())
         yield
 
 

@@ -34,7 +34,8 @@ MAY: Mapping[str, frozenset[str]] = {
     "status": LEDGER,
     "request": LEDGER,  # who is in the tables is remembered by their content
     # A reason may name nobody who is in a table.
-    **dict.fromkeys(("approve", "cancel", "exempt", "extend", "hold", "readmit", "release", "told"), LEDGER | DATA),
+    **dict.fromkeys(("approve", "cancel", "confirm", "exempt", "extend", "hold", "readmit", "release", "told"), LEDGER | DATA),
+    **dict.fromkeys(("token", "token create", "token list", "token revoke"), LEDGER),
     "twins": frozenset({"numpy", "dvc"}),
     "prove": DATA,
     "audit": REGISTRY,
@@ -43,7 +44,7 @@ MAY: Mapping[str, frozenset[str]] = {
     # What trains, judges, searches, starts a service, or makes something in which one of these works, is not typed here.
     **dict.fromkeys(("check", "evaluate", "prepare", "train", "erase", "follow", "watch", "init", "demo", "doctor"), ANYTHING),
     **dict.fromkeys(("adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
-    **dict.fromkeys(("serve-flows", "sweep"), ANYTHING),
+    **dict.fromkeys(("serve", "serve-flows", "sweep"), ANYTHING),
 }
 """Command → what it may import."""
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from tests.servers import prefect_server, stop
+from tests.servers import awake, prefect_server, stop
 from tests.small_project import MadeProject, Project, create
 
 T = TypeVar("T")
@@ -114,7 +114,7 @@ def using(server: Server) -> Iterator[None]:
     import prefect.context
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: server.address}):
+    with awake(server.address), pytest.MonkeyPatch.context() as patch, temporary_settings({PREFECT_API_URL: server.address}):
         patch.setenv("PREFECT_API_URL", server.address)
         # Prefect's threads know nothing of this one's settings.
         patch.setattr(prefect.context, "GLOBAL_SETTINGS_CONTEXT", prefect.context.SettingsContext.get())

@@ -25,7 +25,7 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What the flows were asked for, instead of running them."""
     asked: list[Any] = []
     monkeypatch.setattr(deployed.erasing, "run", lambda one, requests, **how: asked.append((one.root, requests, how)) or [])
-    monkeypatch.setattr(deployed.training, "run", lambda one: asked.append(one.root) or {})
+    monkeypatch.setattr(deployed.training, "run_each", lambda found: asked.extend(one.root for one in found) or [{}])
     return asked
 
 
@@ -43,5 +43,5 @@ def test_a_request_that_the_ledger_does_not_know_fails_the_run(workspace: Worksp
 
 
 def test_training_is_that_of_the_project_in_the_folder(workspace: Workspace, ran: list[Any]) -> None:
-    assert deployed.train.fn(root=str(workspace.root)) == {}
+    assert deployed.train.fn(root=str(workspace.root)) == [{}]
     assert ran == [workspace.root]

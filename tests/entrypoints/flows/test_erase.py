@@ -80,7 +80,7 @@ def test_the_next_batch_does_not_wait_for_one_that_was_refused_but_for_anything_
 def test_the_ladder_is_climbed_until_a_candidate_passes(passes: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[str] = []
 
-    def attempt(_: object, _sets: object, method: str, **_how: bool) -> tuple[Trained, CandidateValidated]:
+    def attempt(_: object, _sets: object, method: str, _of: str, **_how: bool) -> tuple[Trained, CandidateValidated]:
         tried.append(method)
         return replace(EXACT, method=method), example(CandidateValidated, method=method, passed=method == passes)
 
@@ -89,9 +89,9 @@ def test_the_ladder_is_climbed_until_a_candidate_passes(passes: str | None, monk
     erasure: Any = SimpleNamespace(own=SimpleNamespace(methods=("sisa", "retrain")))
     if passes is None:
         with pytest.raises(ValidationRefused, match="retrain failed too"):
-            flow._climb(erasure, None, replay=False, every_shard=False)  # type: ignore[arg-type]
+            flow._climb(erasure, None, "", replay=False, every_shard=False)  # type: ignore[arg-type]
     else:
-        trained, judged = flow._climb(erasure, None, replay=False, every_shard=False)  # type: ignore[arg-type]
+        trained, judged = flow._climb(erasure, None, "", replay=False, every_shard=False)  # type: ignore[arg-type]
         assert (trained.method, judged.method) == (passes, passes)
     assert tried == (["sisa"] if passes == "sisa" else ["sisa", "retrain"])
 

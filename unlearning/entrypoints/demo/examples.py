@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unlearning.entrypoints.demo import data
-from unlearning.erasure.report import counted
 
 if TYPE_CHECKING:
     from unlearning.entrypoints.presentation import Section
@@ -90,6 +89,7 @@ def _recommended(workspace: Workspace) -> Recommended:
 def _moved(before: Recommended, after: Recommended) -> Section:
     """In numbers: a list of what they bought would be what they asked to be forgotten."""
     from unlearning.entrypoints.presentation import Section
+    from unlearning.erasure.report import counted
 
     both = [(set(before.people[one]), set(after.people[one])) for one in before.people.keys() & after.people.keys()]
     share = sum(len(old & new) for old, new in both) / max(1, sum(len(old) for old, _ in both))
