@@ -46,7 +46,7 @@ HOMES = {
     "fastapi": ("entrypoints/service/", "entrypoints/intake/"),
     "starlette": ("entrypoints/service/", "entrypoints/intake/"),
     "cloudevents": ("entrypoints/intake/formats/cloudevents.py",),
-    "uvicorn": ("entrypoints/service/", "entrypoints/intake/serving.py", "entrypoints/flows/embedded_server.py"),
+    "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
     "skops": ("learners/sklearn/",),
     "threadpoolctl": ("learners/sklearn/", "testing/learners.py"),

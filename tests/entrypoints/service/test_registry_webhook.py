@@ -17,7 +17,7 @@ from mlflow.webhooks.delivery import _generate_hmac_signature
 
 from unlearning.domain.environ import WEBHOOK_SECRET
 from unlearning.domain.errors import KeyFileError, Unavailable
-from unlearning.entrypoints.service import registry_webhook
+from unlearning.entrypoints.service import impatient, registry_webhook
 from unlearning.project.settings import Settings
 from unlearning.project.workspace import Workspace
 
@@ -152,7 +152,7 @@ def test_a_change_that_cannot_be_passed_on_is_asked_for_again() -> None:
 
 def test_a_body_without_end_is_cut_off() -> None:
     receiver = Receiver()
-    assert receiver.post(b"x" * (registry_webhook.LARGEST_BODY + 1), {})[0] == 413
+    assert receiver.post(b"x" * (impatient.LARGEST_BODY + 1), {})[0] == 413
 
 
 def test_health_answers() -> None:

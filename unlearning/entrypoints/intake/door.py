@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import re
 import time
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
 from unlearning.entrypoints.intake import signatures
 from unlearning.entrypoints.intake.limits import Buckets
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
     from unlearning.project.access import Scope
     from unlearning.project.workspace import Workspace
 
-LARGEST_BODY = 1 << 20
-"""Bytes."""
 RATE, BURST = 1_000.0, 2_000.0
 """Requests a second of one caller who is known."""
 STRANGERS_RATE, STRANGERS_BURST = 1.0, 30.0
@@ -62,18 +58,7 @@ class Door:
         charset = _CHARSET.search(request.headers.get("content-type", ""))
         if charset and charset[1].lower() not in ("utf-8", "utf8", "us-ascii"):
             raise HTTPException(415, "the body is in another charset than UTF-8")
-        found = bytearray()
-        try:
-            async with asyncio.timeout(impatient.LATEST_S):
-                async for piece in request.stream():
-                    found += piece
-                    if len(found) > LARGEST_BODY:
-                        raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes; send it in parts")
-        except TimeoutError as error:
-            raise HTTPException(408, f"the body did not come within {impatient.LATEST_S} s") from error
-        except ClientDisconnect as error:
-            raise HTTPException(400, "the body did not come to its end") from error
-        return bytes(found)
+        return await impatient.body(request, step="; send it in parts")
 
     async def caller(self, request: Request, scope: Scope, body: bytes = b"") -> Caller:
         """Who sends it, and may do this: by a bearer token, or by the signature of a message that hands requests in."""

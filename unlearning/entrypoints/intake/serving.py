@@ -6,8 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from unlearning.domain.environ import INTAKE_SECRETS, PREFECT_API_URL
 from unlearning.entrypoints.intake import signatures
 from unlearning.entrypoints.intake.door import Door
@@ -44,18 +42,8 @@ def serve(
     with impatient.door(host, port) as door:
         number = door.getsockname()[1]
         tell({"address": f"http://{host}:{number}", "description": f"http://{host}:{number}/docs"})
-        config = uvicorn.Config(
-            application(made),
-            http=impatient.OneRequest,
-            log_level="error",
-            access_log=False,  # an address may hold what somebody wrote in it
-            headers=[("Connection", "close")],
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
-        with impatient.told_to_end():
-            uvicorn.Server(config).run(sockets=[door])
+        more = {"server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": GRACE_S}
+        impatient.answer(application(made), door, **more)
 
 
 def _nobody(_request_ids: Sequence[str]) -> None:

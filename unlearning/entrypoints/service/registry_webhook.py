@@ -1,4 +1,4 @@
-"""The way in over HTTP: a webhook of the MLflow registry starts a round of watching. The only home of FastAPI.
+"""The way in over HTTP: a webhook of the MLflow registry starts a round of watching.
 
 MLflow signs as Standard Webhooks do: HMAC-SHA256 over `delivery id.timestamp.body`, under headers of its own, the secret being
 plain UTF-8. What is not signed, or was signed more than five minutes ago, starts nothing. The body is never acted on: a round
@@ -10,7 +10,6 @@ many are open at once. What goes wrong while one is answered is a line in the lo
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import contextlib
 import hashlib
@@ -27,7 +26,6 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect
 
 from unlearning.domain.environ import PREFECT_API_URL, WEBHOOK_SECRET
 from unlearning.domain.errors import KeyFileError, foreseen
@@ -44,8 +42,6 @@ TOLERANCE_S = 300
 """Seconds by which the sender's clock and ours may differ, either way."""
 
 SHORTEST_SECRET = 16
-LARGEST_BODY = 1 << 20
-"""Bytes; MLflow's own payloads are below 2 kB."""
 
 LONGEST_NAME = 256
 """Characters of a registered model's name, as in MLflow's own table."""
@@ -104,7 +100,7 @@ def application(key: bytes, on_change: OnChange, *, clock: Callable[[], float] =
 
     @app.post(PATH, status_code=202)
     async def registry_changed(request: Request) -> dict[str, bool]:
-        body = await _body(request)
+        body = await impatient.body(request)
         try:
             verify(request.headers, body, key, now=clock())
         except NotAuthentic as error:
@@ -124,22 +120,6 @@ def _passed_on(on_change: OnChange, model: str) -> bool:
     except Exception as error:  # whatever it was, the sender must hear that it was not passed on
         progress.error("listen  could not pass a change on: %s", foreseen(error))
         return False
-
-
-async def _body(request: Request) -> bytes:
-    """The raw bytes, up to a bound of size and time."""
-    body = bytearray()
-    try:
-        async with asyncio.timeout(impatient.LATEST_S):
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_BODY:
-                    raise HTTPException(413, f"the body is larger than {LARGEST_BODY} bytes")
-    except TimeoutError as error:
-        raise HTTPException(408, f"the body did not come within {impatient.LATEST_S} s") from error
-    except ClientDisconnect as error:
-        raise HTTPException(400, "the body did not come to its end") from error
-    return bytes(body)
 
 
 def moved(body: bytes) -> str | None:
@@ -200,8 +180,6 @@ def listen(
     tell: called once with `address` and `rounds`, when deliveries can come. Raises KeyFileError without a secret, Unavailable
     when the address cannot be had.
     """
-    import uvicorn
-
     from unlearning.domain.clocks import utc_now
     from unlearning.erasure import watch
 
@@ -211,10 +189,7 @@ def listen(
     with impatient.door(host, port) as door, contextlib.closing(rounds):
         number = door.getsockname()[1]
         tell({"address": f"http://{host}:{number}{PATH}", "rounds": f"on Prefect at {prefect}" if prefect else "here"})
-        closing = [("Connection", "close")]
-        config = uvicorn.Config(app, http=impatient.OneRequest, log_level="error", access_log=False, headers=closing)
-        with impatient.told_to_end():
-            uvicorn.Server(config).run(sockets=[door])
+        impatient.answer(app, door)
         progress.info("listen  ends, once no round is under way")
 
 
