@@ -48,9 +48,10 @@ def test_each_model_is_told_with_what_looking_after_it_takes(own: tuple[Path, El
     for _ in range(2):
         registered(elsewhere, "churn", "sklearn", files=tmp_path / "files")
     registered(elsewhere, "speech", "tensorflow", files=tmp_path / "other")
+    registered(elsewhere, "words", "pytorch", files=tmp_path / "third")
     elsewhere.client.set_registered_model_alias("churn", "live", "1")
     said = unlearn(root, "init", "--adopt-only", "--json").document
-    churn, speech = said["found"]
+    churn, speech, words = said["found"]
     assert said["unseen"] is None
     assert (churn["model"], churn["version"], churn["aliases"]) == ("churn", 2, {"live": 1})
     assert (churn["flavours"], churn["stages"], churn["table"]) == (["sklearn"], ["churn"], "data/churn.csv")
@@ -68,6 +69,8 @@ def test_each_model_is_told_with_what_looking_after_it_takes(own: tuple[Path, El
     assert [one["way"] for one in speech["ways"]] == ["adoption"]
     assert speech["ways"][0]["commands"][1] == "unlearn adopt speech/1 --data PATH --subject-column COLUMN --stage STAGE"
     assert "or every erasure lists the model as left" in speech["ways"][0]["next_request"]
+    # Of whose people nobody knows how many there are, no figure is said.
+    assert words["ways"][0]["next_request"] == "a request trains one shard again from the person's slice on"
 
 
 def test_people_read_it_before_anything_is_asked_and_a_second_time_nobody_looks(

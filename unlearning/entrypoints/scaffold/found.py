@@ -6,13 +6,14 @@ Nothing is run and nothing is opened but what MLflow and DVC say, the code that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain.environ import MLFLOW_TRACKING_URI
 from unlearning.domain.errors import UnlearningError
 from unlearning.entrypoints.scaffold import proposal
 from unlearning.erasure.report import counted, duration
+from unlearning.project.settings import PartitionSettings
 from unlearning.stores.dvc.stages import declared
 from unlearning.stores.tables import tables
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from unlearning.stores.dvc.repository import DvcData
     from unlearning.stores.mlflow.models import MlflowModels, Registered
 
-_SLICES = 4
-"""What `params.yaml` begins with."""
 _LEARNERS = {"sklearn": "sklearn", "xgboost": "boosting", "lightgbm": "boosting", "catboost": "boosting", "pytorch": "torch"}
 """MLflow's flavour → who can train such a model here."""
 
@@ -57,7 +56,7 @@ class Found:
     def lines(self) -> Iterator[str]:
         """For people."""
         pointing = "".join(f", @{alias}" for alias in self.aliases)
-        made = f"; made by the stage {self.stages[0]}" if self.stages else "; no DVC stage names it"
+        made = f"; made by the stage {self.stages[0]}" if self.stages else "; no stage depends on code that names it"
         read = f" from {self.table}" if self.table else ""
         took = f" in {duration(self.seconds)}" if self.seconds is not None else ""
         flavours = ", ".join(self.flavours) or "of no known flavour"
@@ -105,21 +104,35 @@ def models_of(data: DvcData, models: MlflowModels) -> list[Found]:
     for one in models.every_version():
         if one.model.name not in newest or one.model.version > newest[one.model.name].model.version:
             newest[one.model.name] = one
-    stages = declared(data)
-    return [_found(data, models, one, aliases.get(name, {}), stages) for name, one in sorted(newest.items())]
+    seen = _Seen(data, declared(data), frozenset(data.outputs()))
+    return [_found(seen, models, one, aliases.get(name, {})) for name, one in sorted(newest.items())]
 
 
-def _found(
-    data: DvcData, models: MlflowModels, newest: Registered, aliases: Mapping[str, int], stages: Mapping[str, Sequence[str]]
-) -> Found:
-    name = newest.model.name
+@dataclass
+class _Seen:
+    """What DVC says of a repository, read once for all models of it."""
+
+    data: DvcData
+    stages: Mapping[str, Sequence[str]]
+    """Stage → what it depends on."""
+    tracked: frozenset[str]
+    _people: dict[str, tuple[str | None, int]] = field(default_factory=dict)
+
+    def people(self, path: str) -> tuple[str | None, int]:
+        """Which column of a table seems to name people, and how many; read once, however many models are made of it."""
+        if path not in self._people:
+            self._people[path] = _people(self.data, path)
+        return self._people[path]
+
+
+def _found(seen: _Seen, models: MlflowModels, newest: Registered, aliases: Mapping[str, int]) -> Found:
+    name, data = newest.model.name, seen.data
     flavours = tuple(one for one in _flavours(models, newest) if one != "python_function")
-    made = [one for one, deps in stages.items() if _names(data, deps, name)]
-    tracked = data.outputs()
-    read = [path for one in made for path in stages[one] if path in tracked and (data.root / path).exists()]
-    person, people = _people(data, read[0]) if read else (None, 0)
-    seconds = models.seconds(newest.run_id) if newest.run_id else None
+    made = [one for one, deps in seen.stages.items() if _names(data, deps, name)]
+    read = [path for one in made for path in seen.stages[one] if path in seen.tracked and (data.root / path).exists()]
     table = read[0] if read else None
+    person, people = seen.people(table) if table else (None, 0)
+    seconds = models.seconds(newest.run_id) if newest.run_id else None
     stage = made[0] if made else None
     ways = [
         *(_own(name, learner, table, people) for learner in sorted({_LEARNERS[one] for one in flavours if one in _LEARNERS})),
@@ -129,10 +142,12 @@ def _found(
 
 
 def _own(model: str, learner: str, table: str | None, people: int) -> Way:
-    shards = proposal.shards(people)
-    share = (_SLICES + 1) / (2 * _SLICES * shards)
+    shards, slices = proposal.shards(people), PartitionSettings().slices
     of = f"1 of {shards} shards" if shards > 1 else "the model"
-    said = f"a request trains {of} again from the person's slice on, about {share:.0%} of a training"
+    share = f", about {(slices + 1) / (2 * slices * shards):.0%} of a training"
+    said = f"a request trains {of} again from the person's slice on{share}"
+    if not people:  # in how many shards they would be, and so what a request costs, nobody can say
+        said = "a request trains one shard again from the person's slice on"
     command = f"unlearn init --model {model} --recipe {learner} --table {table or 'PATH'} --target COLUMN"
     return Way("own recipe", (command,), said)
 
@@ -141,7 +156,7 @@ def _adoption(version: str, table: str | None, person: str | None, stage: str | 
     command = f"unlearn adopt {version} --data {table or 'PATH'} --subject-column {person or 'COLUMN'}"
     took = f", {duration(seconds)} the last time" if seconds is not None else ""
     if stage is None:
-        said = "a request runs your stage again, all of a training; write one, or every erasure lists the model as left"
+        said = "a request runs your stage again, all of a training; name or write one, or every erasure lists the model as left"
         return Way("adoption", ("unlearn init --adopt-only", f"{command} --stage STAGE"), said)
     said = f"a request runs the stage {stage} again, all of a training{took}"
     return Way("adoption", ("unlearn init --adopt-only", f"{command} --stage {stage}"), said)
