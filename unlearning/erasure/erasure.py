@@ -82,9 +82,8 @@ class Erasure:
     @property
     def progress(self) -> Progress:
         """What this attempt has done so far: an erasure that is started anew decides everything again."""
-        events = self.events
-        opened = max(position for position, event in enumerate(events) if isinstance(event.fact, ErasureStarted))
-        return Progress(tuple(events[opened:]))
+        *_, newest = self._attempts()
+        return newest
 
     @property
     def started(self) -> ErasureStarted:

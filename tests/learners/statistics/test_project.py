@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.several_models import DOSE_RECIPE as RECIPE
 from tests.small_project import PARAMS, TRAIN, Project, copy, create
 from unlearning.learners.statistics import RankingRecipe, StatisticsLearner, StatisticsRecipe
 from unlearning.learners.tabular import TableRecipe
@@ -23,18 +24,6 @@ from unlearning.project.training.registration import parent_of, record_of
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/recipes.md").read_text("utf-8")
 
-RECIPE = """
-from unlearning.learners.statistics import StatisticsRecipe
-
-recipe = StatisticsRecipe(
-    model="ridge",
-    features=["age", "score", "outcome"],
-    categories={"outcome": ("ill", "well")},
-    target="dose",
-    person="patient",
-    ranges={"age": (0, 120), "score": (-10, 10), "dose": (-20, 20)},
-)
-"""
 SERVED = """
 import sys, warnings
 from tests.softmax_project import Absent
