@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.entrypoints.flows.conftest import UNLEARN, Server, beside, unlearn, until, using
-from tests.servers import free_port
+from tests.servers import awake, free_port
 from tests.small_project import Project, copy
 from unlearning.entrypoints.flows import events
 from unlearning.entrypoints.service import registry_webhook
@@ -31,7 +31,8 @@ def served(
     folder = tmp_path_factory.mktemp("served")
     project, log = copy(template, folder / "project"), folder / "serve.log"
     quick = {**started_server.environment, "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
-    with beside([*UNLEARN, "serve-flows", "--root", str(project.root)], log, quick, cwd=folder):
+    serving = [*UNLEARN, "serve-flows", "--root", str(project.root)]
+    with awake(started_server.address), beside(serving, log, quick, cwd=folder):
         until(lambda: "end with Ctrl-C" in log.read_text(), log=[log])
         with using(started_server):
             assert started_server.deployments().keys() == ALL
