@@ -87,5 +87,10 @@ def opened_by(workspace: Workspace, token: str) -> Access | None:
     return Access(name, granted.scopes, events[0].at) if fits else None
 
 
+def is_open(workspace: Workspace, access_id: str) -> bool:
+    """A key that was given was not taken back."""
+    return not workspace.ledger.of(AccessRevoked, subject=access_id)
+
+
 def _digest(salt: str, secret: str) -> str:
     return hashlib.sha256(f"{salt}/{secret}".encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -52,6 +52,8 @@ class Workspace:
     settings: Settings
     project: Workspace | None = field(default=None, repr=False, compare=False)
     """The whole project, where this is the view of one of several models."""
+    connect: Callable[[str, Path], Engine] | None = field(default=None, repr=False, compare=False)
+    """How its databases are opened: (address, root) → opened; None for whoever may also write."""
 
     def of(self, name: str) -> Workspace:
         """The project as one of its models sees it, with the same stores. Raises WrongUse as `Settings.of`."""
@@ -59,7 +61,7 @@ class Workspace:
         if whole.settings.of(name) is whole.settings:
             return whole
         if name not in whole._views:
-            whole._views[name] = Workspace(whole.root, whole.settings.of(name), whole)
+            whole._views[name] = Workspace(whole.root, whole.settings.of(name), whole, whole.connect)
         return whole._views[name]
 
     @property
@@ -255,7 +257,7 @@ class Workspace:
     def _engine(self, url: str) -> Engine:
         from unlearning.stores.sql.database import connect
 
-        return connect(url, self.root)
+        return (self.connect or connect)(url, self.root)
 
 
 def open_workspace(folder: Path) -> Workspace:

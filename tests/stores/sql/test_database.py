@@ -43,6 +43,49 @@ def test_a_postgresql_address_without_a_driver_means_the_one_that_is_installed(p
     engine.dispose()
 
 
+def test_who_may_only_look_at_a_file_reads_what_others_write_and_changes_nothing(tmp_path: Path) -> None:
+    address = "sqlite:///a b%20.db"
+    with (
+        pytest.raises(Unavailable, match="unable to open"),
+        database.reading(database.connect_to_read(address, tmp_path, None)),
+    ):
+        pass
+    assert not list(tmp_path.iterdir())
+    writer = SqlLedger(database.connect(address, tmp_path))
+    reader = database.connect_to_read(address, tmp_path, None)
+    writer.append("s", Unknown("Counted", {}), at=datetime(2026, 3, 1, tzinfo=UTC))
+    looks = SqlLedger(reader)
+    assert looks.head() == writer.head()
+    with pytest.raises(Unavailable, match="readonly"):
+        looks.append("s", Unknown("Counted", {}), at=datetime(2026, 3, 1, tzinfo=UTC))
+    assert writer.head()[0] == 1
+    reader.dispose()
+    writer.engine.dispose()
+
+
+@pytest.mark.services
+def test_who_looks_at_postgresql_is_a_role_that_may_do_nothing_else(postgres_url: str, tmp_path: Path) -> None:
+    writer = database.connect(postgres_url, tmp_path)
+    roles = {"looker_of_this_test": "SELECT", "doer_of_this_test": "SELECT, INSERT"}
+    looker, doer = roles
+    with writer.begin() as connection:
+        for name, may in roles.items():
+            connection.exec_driver_sql(f"CREATE ROLE {name} LOGIN PASSWORD 'x'")
+            connection.exec_driver_sql(f"GRANT {may} ON ALL TABLES IN SCHEMA public TO {name}")
+    reader = database.connect_to_read(postgres_url, tmp_path, (looker, "x"))
+    assert SqlLedger(reader).head()[0] == 0
+    with pytest.raises(SettingsError, match=r"may change .*ledger_event"):
+        database.connect_to_read(postgres_url, tmp_path, (doer, "x"))
+    with pytest.raises(SettingsError, match="UNLEARNING_CONSOLE_ROLE"):
+        database.connect_to_read(postgres_url, tmp_path, None)
+    reader.dispose()
+    with writer.begin() as connection:
+        for name in roles:
+            connection.exec_driver_sql(f"DROP OWNED BY {name}")
+            connection.exec_driver_sql(f"DROP ROLE {name}")
+    writer.dispose()
+
+
 def test_a_server_that_is_down_is_named_without_its_password(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"127\.0\.0\.1") as caught:
         database.connect("postgresql+psycopg2://me:hunter2@127.0.0.1:1/unlearning", tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -45,6 +46,7 @@ def check_requests(state: lifecycle.State, standing: Any) -> None:
     assert all(standing.requests([name]) == {name: one} for name, one in state.requests.items())
     assert standing.every() == everyone
     assert standing.open() == asking
+    check_pages(everyone, standing)
     for now in (NOON, NOON + timedelta(seconds=0.5), NOON + timedelta(days=100)):
         assert standing.overdue(now) == lifecycle.overdue(state.requests, now)
     assert standing.of_people(["a"]) == [one for one in everyone if one.token == "a"]
@@ -61,6 +63,19 @@ def check_requests(state: lifecycle.State, standing: Any) -> None:
 
 def named(requests: Any) -> list[str]:
     return list(dict.fromkeys(one.erasure_id for one in requests if one.erasure_id))
+
+
+def check_pages(everyone: list[Any], standing: Any) -> None:
+    def urgency(at: int) -> tuple[Any, ...]:
+        one = everyone[at]
+        return one.state in lifecycle.ENDED, one.due_at is None, one.due_at, at
+
+    for state in (None, "duplicate", "on_hold", *sorted(lifecycle.ACTIVE | lifecycle.ENDED)):
+        wanted = [at for at, one in enumerate(everyone) if state in (None, one.state)]
+        listed = [everyone[at] for at in sorted(wanted, key=urgency)]
+        assert standing.page(state=state, most=100) == (len(listed), listed)
+        assert standing.page(state=state, first=1, most=1) == (len(listed), listed[1:2])
+    assert standing.counts_shown() == Counter(one.state for one in everyone)
 
 
 def check_people(state: lifecycle.State, standing: Any, position: int) -> None:

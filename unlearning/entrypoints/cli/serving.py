@@ -18,8 +18,15 @@ if TYPE_CHECKING:
 @project
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; put TLS in front of any other.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
-def serve(root: Path, as_json: bool, host: str, port: int) -> None:
-    """Take requests in over HTTP: own JSON, CSV, CloudEvents, OpenDSR, Fides, California's DROP.
+@click.option(
+    "--proxy-header",
+    metavar="NAME",
+    help="A header that a reverse proxy on this machine sets for whoever it let in: they see the console without a key.",
+)
+def serve(root: Path, as_json: bool, host: str, port: int, proxy_header: str | None) -> None:
+    """Take requests in over HTTP: own JSON, CSV, CloudEvents, OpenDSR, Fides, California's DROP; and show where they stand.
+
+    The console, pages for people, is at /console; it can change nothing.
 
     Whoever asks needs a key of `unlearn token create`, or signs as Standard Webhooks say with a secret of
     UNLEARNING_INTAKE_SECRETS. Runs until it is told to end; docs/intake.md says what can be asked.
@@ -30,9 +37,10 @@ def serve(root: Path, as_json: bool, host: str, port: int) -> None:
     from unlearning.entrypoints.intake import serving
 
     def tell(said: Mapping[str, str]) -> None:
-        answer(as_json, said, [f"taking requests in at {said['address']}; {said['description']} describes how"])
+        lines = [f"taking requests in at {said['address']}; {said['description']} describes how", f"console: {said['console']}"]
+        answer(as_json, said, lines)
 
-    serving.serve(open_project(root), host=host, port=port, tell=tell)
+    serving.serve(open_project(root), host=host, port=port, proxy_header=proxy_header, tell=tell)
 
 
 @click.group()

@@ -62,7 +62,6 @@ class Door:
 
     async def caller(self, request: Request, scope: Scope, body: bytes = b"") -> Caller:
         """Who sends it, and may do this: by a bearer token, or by the signature of a message that hands requests in."""
-        address = request.client.host if request.client else ""
         credentials = request.headers.get("authorization")
         signed = scope == "submit" and signatures.is_signed(request.headers)
         delivery = None
@@ -70,21 +69,22 @@ class Door:
             try:
                 delivery = signatures.verify(request.headers, body, self.secrets, now=self.clock())
             except signatures.NotAuthentic as error:
-                raise self._stranger(address, str(error)) from error
+                raise self.stranger(request, str(error)) from error
         if credentials is None:
             if not signed:
-                raise self._stranger(address, "expected a bearer token in the header Authorization")
+                raise self.stranger(request, "expected a bearer token in the header Authorization")
             return self._counted(Caller("signature", delivery))
         kind, _, token = credentials.partition(" ")
         found = await run_in_threadpool(access.opened_by, self.workspace, token) if kind.lower() == "bearer" else None
         if found is None:
-            raise self._stranger(address, "the bearer token opens nothing: it is wrong, or was taken back")
+            raise self.stranger(request, "the bearer token opens nothing: it is wrong, or was taken back")
         if scope not in found.scopes:
             raise HTTPException(403, f"the token has no scope {scope}")
         return self._counted(Caller(found.access_id, delivery))
 
-    def _stranger(self, address: str, words: str) -> HTTPException:
-        if wait := self.strangers.take(address):
+    def stranger(self, request: Request, words: str) -> HTTPException:
+        """What somebody with a wrong key or with none is answered; whoever comes too often only that."""
+        if wait := self.strangers.take(request.client.host if request.client else ""):
             return _too_often(wait)
         return HTTPException(401, words, headers={"WWW-Authenticate": "Bearer"})
 

@@ -12,13 +12,12 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse, PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException as AnyHTTPException
 
@@ -38,25 +37,25 @@ from unlearning.domain.errors import (
     UnlearningError,
     WrongUse,
 )
-from unlearning.domain.events import CertificateIssued
 from unlearning.entrypoints import last_resort
+from unlearning.entrypoints.console import pages
 from unlearning.entrypoints.intake.door import Caller, Door
 from unlearning.entrypoints.intake.formats import cloudevents, drop, fides, lists, opendsr, own
 from unlearning.entrypoints.intake.reading import Unacceptable, fields, items, json_of, text
-from unlearning.erasure import decisions, pace
+from unlearning.erasure import certificates, decisions, pace
 from unlearning.erasure.steps import receive
 from unlearning.project import requests as known_requests
 from unlearning.project.tables import person_columns
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import ErasureRequest
+    from unlearning.entrypoints.console.pages import Console
     from unlearning.erasure.steps.receive import Asked
     from unlearning.project.access import Scope
     from unlearning.project.workspace import Workspace
 
 JSON = "application/json"
 MOST_LISTED = 1_000
-_CERTIFIED = re.compile("(request-[0-9a-f]{16}|erasure-[0-9a-f]{12})")
 _STATUS: Sequence[tuple[type[UnlearningError], int]] = (
     (NotFound, 404),
     (IdentifierError, 422),
@@ -115,8 +114,8 @@ class Intake:
         return await run_in_threadpool(lambda: write(decisions.shown(self.workspace, found, now=self.clock())))
 
 
-def application(intake: Intake) -> FastAPI:
-    """The service as an ASGI application."""
+def application(intake: Intake, console: Console | None = None) -> FastAPI:
+    """The service as an ASGI application, with the pages of the console where there is one."""
     app = FastAPI(title="unlearn serve", version=__version__, redoc_url=None)
     router = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])  # described there, checked by the door
     for add in (_requests, _events, _opendsr, _fides, _drop, _looking):
@@ -124,6 +123,9 @@ def application(intake: Intake) -> FastAPI:
     app.include_router(router)
     _errors(app, intake)
     _health(app, intake)
+    if console is not None:
+        app.mount(pages.AT, pages.application(console))
+        app.add_route("/", lambda _request: RedirectResponse(f"{pages.AT}/"), include_in_schema=False)
     return app
 
 
@@ -213,12 +215,9 @@ def _requests(app: APIRouter, intake: Intake) -> None:
         await intake.allowed(request, "read")
         if not 0 < limit <= MOST_LISTED or not 0 <= offset < 1 << 31:
             raise Unacceptable(422, f"limit is 1 to {MOST_LISTED}, and offset not below 0")
-        found = await run_in_threadpool(intake.workspace.ledger.standing.every)
-        some = [one for one in found if state is None or one.state == state]
-        some.sort(
-            key=lambda one: (one.state in lifecycle.ENDED, one.due_at or datetime.max.replace(tzinfo=one.received_at.tzinfo))
-        )
-        return {"total": len(some), "requests": await intake.shown(some[offset : offset + limit])}
+        page = intake.workspace.ledger.standing.page
+        total, found = await run_in_threadpool(lambda: page(state=state, first=offset, most=limit))
+        return {"total": total, "requests": await intake.shown(found)}
 
     @app.get("/v1/requests/{request_id}")
     async def one(request: Request, request_id: str) -> Any:
@@ -373,7 +372,7 @@ def _looking(app: APIRouter, intake: Intake) -> None:
     async def certificate(request: Request, name: str) -> Response:
         """The newest certificate of an erasure or a request, signed, as `unlearn verify` takes it."""
         await intake.allowed(request, "read")
-        content = await run_in_threadpool(_certificate, intake.workspace, name)
+        content = await run_in_threadpool(certificates.newest, intake.workspace, name)
         return Response(content, media_type=JSON)
 
 
@@ -387,23 +386,6 @@ def _impact(workspace: Workspace, asked: list[str], by_request: bool) -> dict[st
         tokens = {one.hex() for one in hashing.keyed(workspace.keys.index, receive.known_as(workspace, asked))}
     found = assess.assess(workspace, sorted(tokens), search.search(workspace, tokens))
     return {**write(found), "estimate": write(report.estimated(workspace, found))}
-
-
-def _certificate(workspace: Workspace, name: str) -> bytes:
-    if not _CERTIFIED.fullmatch(name):
-        raise NotFound("no such certificate; expected the id of an erasure or of a request")
-    if name.startswith("request-"):
-        [one] = known_requests.chosen(workspace, [name])
-        issued = workspace.ledger.of(CertificateIssued, subjects=[name, *([one.erasure_id] if one.erasure_id else [])])
-    else:
-        issued = workspace.ledger.of(CertificateIssued, subject=name)
-    paths = [event.fact.path for event in issued if event.fact.path]
-    if not paths:
-        raise NotFound(f"{name} has no certificate yet; it gets one when its erasure has ended")
-    try:
-        return workspace.path(paths[-1]).read_bytes()
-    except FileNotFoundError:
-        raise Unavailable(f"the certificate of {name} is not where it was written; restore it from a backup") from None
 
 
 # --- health ---------------------------------------------------------------------------------------------------------

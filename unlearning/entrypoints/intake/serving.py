@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from unlearning.domain.environ import INTAKE_SECRETS, PREFECT_API_URL
+from unlearning.entrypoints.console.looking import for_looking
+from unlearning.entrypoints.console.pages import AT, Console
 from unlearning.entrypoints.intake import signatures
 from unlearning.entrypoints.intake.door import Door
 from unlearning.entrypoints.intake.service import Intake, application
@@ -25,11 +27,18 @@ def intake(workspace: Workspace, environ: Mapping[str, str] = os.environ) -> Int
     return Intake(workspace, Door(workspace, secrets), _through_prefect(environ) if environ.get(PREFECT_API_URL) else _nobody)
 
 
+def console(workspace: Workspace, door: Door, *, header: str | None = None, environ: Mapping[str, str] = os.environ) -> Console:
+    """The pages beside it. header: set by a reverse proxy on this machine for whoever it let in."""
+    _ = workspace.ledger.standing.counts(), workspace.lineage  # what may only be looked at is there from now on
+    return Console(for_looking(workspace, environ), door, header)
+
+
 def serve(
     workspace: Workspace,
     *,
     host: str,
     port: int,
+    proxy_header: str | None = None,
     tell: Callable[[Mapping[str, str]], object],
     environ: Mapping[str, str] = os.environ,
 ) -> None:
@@ -38,12 +47,14 @@ def serve(
     tell: called once with `address`, when requests can come. Raises KeyFileError, Unavailable when the address cannot be had.
     """
     made = intake(workspace, environ)
+    looking = console(workspace, made.door, header=proxy_header, environ=environ)
     workspace.ledger.head(), workspace.keys  # what is not there is said now, and not to whoever asks first
     with impatient.door(host, port) as door:
         number = door.getsockname()[1]
-        tell({"address": f"http://{host}:{number}", "description": f"http://{host}:{number}/docs"})
+        address = f"http://{host}:{number}"
+        tell({"address": address, "description": f"{address}/docs", "console": f"{address}{AT}/"})
         more = {"server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": GRACE_S}
-        impatient.answer(application(made), door, **more)
+        impatient.answer(application(made, looking), door, **more)
 
 
 def _nobody(_request_ids: Sequence[str]) -> None:

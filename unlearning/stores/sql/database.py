@@ -8,10 +8,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 
+from unlearning.domain.environ import CONSOLE_ROLE
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
 from unlearning.domain.hashing import seed_from
 from unlearning.stores.sql.schema import MIGRATIONS, migrations_done
@@ -40,6 +42,43 @@ def connect(url: str, root: Path) -> sa.Engine:
     with exclusive(engine, "migrations", timeout=60):
         _migrate(engine)
     return engine
+
+
+def connect_to_read(url: str, root: Path, role: tuple[str, str] | None) -> sa.Engine:
+    """The database as it is, for somebody who may only look: nothing is made, migrated or locked.
+
+    role: (user, password) that reads PostgreSQL, to which only SELECT is granted; SQLite is opened read-only by itself.
+    Raises SettingsError as `connect`, for a role that is missing, or that may do more than look; Unavailable for a database
+    that does not answer, or is none of ours yet.
+    """
+    address = _address(url, root)
+    if address.get_backend_name() == "sqlite":
+        engine = sa.create_engine(
+            address.set(database=f"file:{quote(str(address.database))}", query={"mode": "ro", "uri": "true"})
+        )
+        event.listen(engine, "connect", _configure_reader)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    if role is None:
+        raise SettingsError(
+            f"{say(address)} needs a role that may only look; expected {CONSOLE_ROLE}, `user:password` of one that only SELECT "
+            "is granted to"
+        )
+    engine = _engine(address.set(username=role[0], password=role[1]))
+    with reading(engine) as connection:
+        tables = connection.scalars(sa.text(_MAY_CHANGE)).all()
+    if tables:
+        raise SettingsError(
+            f"{say(engine.url)} may change {', '.join(sorted(tables))}; expected a role that only SELECT is granted to"
+        )
+    return engine
+
+
+_MAY_CHANGE = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND n.nspname = ANY (current_schemas(false))
+AND has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
+"""
 
 
 def _address(url: str, root: Path) -> sa.URL:
@@ -144,6 +183,15 @@ def _configure_sqlite(connection: object, _record: object) -> None:
         "journal_size_limit=16777216",
     ):
         cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _configure_reader(connection: object, _record: object) -> None:
+    """No statement of it changes anything, whatever was said."""
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.execute("PRAGMA query_only=ON")
     cursor.close()
 
 

@@ -5,6 +5,7 @@ What is asked for comes as a `State` of those requests alone, which decides as t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -44,6 +45,31 @@ class Standing:
         """All requests, in order of receipt."""
         return list(self._part(sa.true()).requests.values())
 
+    def page(self, *, state: str | None = None, first: int = 0, most: int) -> tuple[int, list[ErasureRequest]]:
+        """(how many there are, a page of them): those that wait before those that have ended, the earliest deadline first.
+
+        state: only what is shown as this.
+        """
+        held = [name for name, group in self.held().groups.items() if group.on_hold]
+        alone, waits, on_hold = requests.c.id == requests.c.of, _ACTIVE, among(groups.c.id, held)
+        which: Condition
+        if state == "duplicate":
+            which = ~alone & waits
+        elif state == "on_hold":
+            which = alone & on_hold
+        elif state in ACTIVE:
+            which = alone & (groups.c.state == state) & ~on_hold
+        else:
+            which = sa.true() if state is None else groups.c.state == state
+        joined = sa.join(requests, groups, requests.c.of == groups.c.id)
+        found = sa.select(requests.c.id).select_from(joined).where(which)
+        urgency = sa.case((waits, 0), else_=1), groups.c.due_s.is_(None), groups.c.due_s, requests.c.seq
+        with self.asking() as connection:
+            count = connection.scalar(sa.select(sa.func.count()).select_from(joined).where(which)) or 0
+            names = list(connection.scalars(found.order_by(*urgency).offset(first).limit(most)))
+        known = self.requests(names)
+        return count, [known[name] for name in names]
+
     def open(self) -> list[ErasureRequest]:
         """Who still waits: one request a group, the earliest deadline first, those without one last."""
         return open_requests(self._part(_ACTIVE).requests)
@@ -67,6 +93,21 @@ class Standing:
         with self.asking() as connection:
             found = connection.execute(sa.select(groups.c.state, sa.func.count()).group_by(groups.c.state)).all()
         return {state: number for state, number in found}
+
+    def counts_shown(self) -> dict[str, int]:
+        """State as requests are shown → how many requests are."""
+        joined = sa.join(requests, groups, requests.c.of == groups.c.id)
+        alone = requests.c.id == requests.c.of
+        query = sa.select(groups.c.state, alone.label("alone"), sa.func.count().label("number")).select_from(joined)
+        found: Counter[str] = Counter()
+        with self.asking() as connection:
+            for row in connection.execute(query.group_by(groups.c.state, alone)):
+                found["duplicate" if row.state in ACTIVE and not row.alone else row.state] += row.number
+        for group in self.held().groups.values():
+            if group.on_hold:
+                found[group.request.state] -= 1
+                found["on_hold"] += 1
+        return {state: number for state, number in found.items() if number}
 
     def people(self, tokens: Iterable[str]) -> State:
         """Everything of these people, by index token."""
