@@ -191,6 +191,29 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "entrypoints/cli/test_requests.py::test_who_came_back_is_let_in_or_requested_again_without_their_identifier",
         )
     },
+    "entrypoints/console/looking.py": {
+        "unlearn confirm": Ran(
+            "a page shows an unverified request",
+            "the person is left out, and the erasure can begin",
+            "entrypoints/cli/test_true_dates.py::test_who_is_not_known_yet_waits_until_somebody_confirms",
+        ),
+        "unlearn approve": Ran(
+            "a page shows a planned erasure that waits for approval",
+            "the erasure goes on",
+            "erasure/test_decisions.py::"
+            "test_where_approval_is_asked_for_nothing_changes_before_it_and_the_certificate_names_who_gave_it",
+        ),
+        "unlearn erase": Ran(
+            "a page shows a request that waits",
+            "it ends with its certificate",
+            "erasure/test_batches.py::test_an_erasure_ends_in_clean_data_a_promoted_version_and_a_certificate",
+        ),
+        "unlearn release": Ran(
+            "a page shows a request on hold",
+            "its erasure goes on",
+            _SEARCH + "a_hold_is_released_where_a_search_or_an_erasure_stops_at_it",
+        ),
+    },
     "entrypoints/cli/traces.py": {
         "dvc repro": Ran(
             "a stage of an old revision made something of erased people, or an output of it is nowhere",
