@@ -806,9 +806,14 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "mlflow db": NotRun("the registry's database is of another MLflow", "no database that it refuses is at hand"),
     },
     "stores/sql/database.py": {
+        "unlearn db": Ran(
+            "a server's database is at the schema of an earlier package",
+            "it is at this one's, and every command works",
+            "entrypoints/cli/test_databases.py::test_an_upgrade_of_a_db_says_what_is_missing_before_it_does_it",
+        ),
         "pip install": Installs(
             "a ledger is in PostgreSQL and its driver is missing", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
-        )
+        ),
     },
     "stores/sql/projection.py": {
         "unlearn audit": Ran(

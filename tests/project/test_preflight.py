@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -272,3 +273,24 @@ def test_what_is_left_to_people_is_said_with_the_redaction(project: Project) -> 
     assert json.dumps(said)
     assert os.fspath(project.root) not in said
     assert [event.kind for event in project.events() if isinstance(event.fact, PlanMade)] == ["PlanMade"]
+
+
+def test_a_version_that_does_not_work_with_the_others_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere: Any = None
+    assert list(preflight._versions(nowhere)) == []
+    real = preflight.version
+    monkeypatch.setattr(preflight, "version", lambda name: "0.1" if name == "mlflow" else real(name))
+    [said] = preflight._versions(nowhere)
+    assert "mlflow 0.1 is installed, expected mlflow" in str(said)
+
+
+def test_a_server_that_takes_half_of_the_time_it_is_given_is_said_to_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 3.9, 0.0, 4.1])
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "8")
+    monkeypatch.setattr(preflight.time, "monotonic", lambda: next(clock))
+    server: Any = SimpleNamespace(models=SimpleNamespace(uri="http://mlflow:5000", names=list))
+    assert list(preflight._pace(server)) == []
+    [said] = preflight._pace(server)
+    assert "took 4.1 s" in str(said)
+    file: Any = SimpleNamespace(models=SimpleNamespace(uri="sqlite:///mlflow.db"))
+    assert list(preflight._pace(file)) == []

@@ -95,11 +95,12 @@ MLFLOW_QUIET: Mapping[str, str] = {
 }
 """While MLflow is used."""
 
+MLFLOW_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 MLFLOW_PATIENCE: Mapping[str, str] = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    MLFLOW_TIMEOUT: "20",
 }
 """A dead server is reported after about two seconds; MLflow's own defaults (7 retries, doubling from 2 s, 120 s a try) keep a
 user waiting for minutes."""

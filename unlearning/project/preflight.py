@@ -12,15 +12,18 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain.addresses import without_password
 from unlearning.domain.clocks import utc_now
+from unlearning.domain.environ import MLFLOW_PATIENCE, MLFLOW_TIMEOUT
 from unlearning.domain.errors import NotFound, ProjectError, Refused, SettingsError, Unavailable, UnlearningError, WrongUse
 from unlearning.project import guards
 from unlearning.project.holdings import Holdings, adoptions
@@ -271,6 +274,35 @@ def _deleting(workspace: Workspace) -> Iterator[UnlearningError]:
         yield NotFound(f"MLFLOW_BACKEND_STORE_URI names {file}, which cannot be opened for writing; correct or unset it")
 
 
+def _versions(_: Workspace) -> Iterator[UnlearningError]:
+    """What is installed is what this package says it works with; an extra counts where it is installed."""
+    from packaging.requirements import Requirement
+
+    for line in requires("mlflow-unlearning") or ():
+        wanted = Requirement(line)
+        try:
+            found = version(wanted.name)
+        except PackageNotFoundError:
+            found = ""
+        if found and not wanted.specifier.contains(found, prereleases=True):
+            line = f"{wanted.name}{wanted.specifier}"
+            yield ProjectError(f"{wanted.name} {found} is installed, expected {line}; run `pip install '{line}'`")
+
+
+def _pace(workspace: Workspace) -> Iterator[UnlearningError]:
+    """MLflow answers well within the time after which it counts as away."""
+    if _file(workspace.models.uri) is not None:
+        return
+    limit_s = float(os.environ.get(MLFLOW_TIMEOUT, MLFLOW_PATIENCE[MLFLOW_TIMEOUT]))
+    began = time.monotonic()
+    workspace.models.names()
+    if (took_s := time.monotonic() - began) > limit_s / 2:
+        yield Unavailable(
+            f"MLflow took {took_s:.1f} s to answer, and after {limit_s:g} s it counts as away; find out what slows it down, or "
+            f"set {MLFLOW_TIMEOUT} to more seconds"
+        )
+
+
 def _clock(workspace: Workspace) -> Iterator[UnlearningError]:
     """Deadlines count from what it says."""
     last = workspace.ledger.events(last=1)
@@ -296,7 +328,11 @@ ERASING: Mapping[str, Check] = {
     "stages of adopted models can run": _stages,
     "MLflow lets versions be deleted": _deleting,
 }
-ASIDE: Mapping[str, Check] = {"the clock is right": _clock}
+ASIDE: Mapping[str, Check] = {
+    "the clock is right": _clock,
+    "packages are versions that work together": _versions,
+    "MLflow answers in good time": _pace,
+}
 """What stops nothing."""
 
 

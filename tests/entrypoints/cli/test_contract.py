@@ -245,6 +245,7 @@ ELSEWHERE = {
     "token create",
     "token list",
     "token revoke",
+    "db upgrade",
 }
 """Asked elsewhere: the decisions, which answer as `status` does, in test_decisions.py; the others beside what they run."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
 from unlearning.domain.events import Unknown
@@ -112,3 +114,29 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"not a database, but long enough to be taken for one" * 50)
     with pytest.raises(Damaged, match=r"store\.db"):
         database.connect("sqlite:///store.db", tmp_path)
+
+
+@pytest.mark.services
+def test_the_databases_of_the_team_stack_are_made_and_the_console_may_only_look(postgres_server: str, tmp_path: Path) -> None:
+    admin = sa.create_engine(postgres_server.format(database="postgres"), isolation_level="AUTOCOMMIT")
+    script = (Path(__file__).parents[3] / "deploy/databases.sql").read_text("utf-8")
+    first, inside = (re.sub(r"^--.*$", "", part, flags=re.MULTILINE) for part in script.split("\\connect unlearning\n"))
+    with admin.connect() as connection:
+        for line in filter(str.strip, first.split(";")):
+            connection.exec_driver_sql(line)
+    owner = sa.create_engine(postgres_server.format(database="unlearning"), isolation_level="AUTOCOMMIT")
+    with owner.connect() as connection:
+        for line in filter(str.strip, inside.split(";")):
+            connection.exec_driver_sql(line)
+    address = postgres_server.format(database="unlearning").replace("postgres@", "unlearning@")
+    writer = database.connect(address, tmp_path)
+    reader = database.connect_to_read(address, tmp_path, ("looker", "any"))
+    assert SqlLedger(reader).head() == SqlLedger(writer).head()
+    for engine in (writer, reader, owner):
+        engine.dispose()
+    with admin.connect() as connection:
+        for name in ("unlearning", "prefect", "mlflow"):
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        for name in ("unlearning", "prefect", "mlflow", "looker"):
+            connection.exec_driver_sql(f"DROP ROLE {name}")
+    admin.dispose()

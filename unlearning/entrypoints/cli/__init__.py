@@ -16,6 +16,7 @@ from unlearning import __version__
 from unlearning.domain.environ import QUIET
 from unlearning.entrypoints.cli import (
     certificates,
+    databases,
     deploying,
     erasure,
     lineage,
@@ -51,6 +52,6 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, serving, deploying):
+for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, serving, databases, deploying):
     for command in family.COMMANDS:
         main.add_command(command)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from sqlalchemy import event, exc
 from unlearning.domain.environ import CONSOLE_ROLE
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
 from unlearning.domain.hashing import seed_from
-from unlearning.stores.sql.schema import MIGRATIONS, migrations_done
+from unlearning.stores.sql.schema import MIGRATIONS, Migration, migrations_done
 
 _BUSY_MS = 30_000
 
@@ -27,20 +28,37 @@ _CONNECT_SECONDS = 10
 _POLL_SECONDS = 0.05
 
 
+@dataclass(frozen=True)
+class Upgraded:
+    """What an upgrade did to a database, or would."""
+
+    address: str
+    was: int
+    """Number of its schema; 0 for a new one."""
+    now: int
+    migrations: tuple[str, ...]
+
+
 def connect(url: str, root: Path) -> sa.Engine:
     """The opened database with every migration applied; safe when several processes open a new one at once.
 
     url: `sqlite:///path`, relative paths are below `root`, or `postgresql://user@host/database`.
-    Raises SettingsError for a URL that cannot be meant, Unavailable when the database does not answer.
+    Raises SettingsError for a URL that cannot be meant, or a server's database of another schema, Unavailable when the
+    database does not answer.
     """
+    engine = _opened(url, root)
+    with exclusive(engine, "migrations", timeout=60):
+        _migrate(engine)
+    return engine
+
+
+def _opened(url: str, root: Path) -> sa.Engine:
     address = _address(url, root)
     engine = _engine(address)
     if engine.dialect.name == "sqlite":
         _make_private(Path(address.database or ""), address)
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-    with exclusive(engine, "migrations", timeout=60):
-        _migrate(engine)
     return engine
 
 
@@ -201,20 +219,54 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+def upgrade(url: str, root: Path, *, dry_run: bool = False) -> Upgraded:
+    """Bring a database to the schema of this package, whatever it is in. Raises as `connect`.
+
+    dry_run: say what is missing, and change nothing.
+    """
+    engine = _opened(url, root)
+    with exclusive(engine, "migrations", timeout=60):
+        done = _done(engine)
+        missing = _missing(engine, done)
+        for migration in () if dry_run else missing:
+            _apply(engine, migration)
+    engine.dispose()
+    return Upgraded(say(engine.url), max(done, default=0), MIGRATIONS[-1][0], tuple(name for _, name, _ in missing))
+
+
 def _migrate(engine: sa.Engine) -> None:
+    """A new database gets every table, and a file what it lacks; a server's is others' too, and is upgraded by decision."""
+    done = _done(engine)
+    missing = _missing(engine, done)
+    if missing and done and engine.dialect.name == "postgresql":
+        raise SettingsError(
+            f"{say(engine.url)} is at schema {max(done)}, this package needs {MIGRATIONS[-1][0]}; back it up, upgrade this "
+            "package wherever it uses that database, then run `unlearn db upgrade`"
+        )
+    for migration in missing:
+        _apply(engine, migration)
+
+
+def _done(engine: sa.Engine) -> set[int]:
     with writing(engine, "migrations") as connection:
         migrations_done.create(connection, checkfirst=True)
-        done = set(connection.scalars(sa.select(migrations_done.c.number)))
+        return set(connection.scalars(sa.select(migrations_done.c.number)))
+
+
+def _missing(engine: sa.Engine, done: Collection[int]) -> list[Migration]:
     newest = MIGRATIONS[-1][0]
     if done and max(done) > newest:
         raise SettingsError(
             f"{say(engine.url)} is at schema {max(done)}, this package knows up to {newest}; install a newer mlflow-unlearning"
         )
-    for number, name, migrate in MIGRATIONS:
-        if number not in done:
-            with writing(engine, "migrations") as connection:
-                migrate(connection)
-                connection.execute(migrations_done.insert().values(number=number, name=name))
+    return [migration for migration in MIGRATIONS if migration[0] not in done]
+
+
+def _apply(engine: sa.Engine, migration: Migration) -> None:
+    number, name, migrate = migration
+    with writing(engine, "migrations") as connection:
+        migrate(connection)
+        connection.execute(migrations_done.insert().values(number=number, name=name))
 
 
 def _lock_number(name: str) -> int:

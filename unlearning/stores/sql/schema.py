@@ -6,6 +6,8 @@ stored: people appear as keyed tokens only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
@@ -287,7 +289,9 @@ def _origins(connection: sa.Connection) -> None:
         next(one for one in requests.indexes if one.name == "ledger_request_reference").create(connection)
 
 
-MIGRATIONS = (
+Migration = tuple[int, str, Callable[[sa.Connection], None]]
+
+MIGRATIONS: tuple[Migration, ...] = (
     (1, "first tables", _first_tables),
     (2, "keys of the index", _index_keys),
     (3, "runs that following read", _followed_runs),
