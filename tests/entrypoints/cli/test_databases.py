@@ -18,6 +18,7 @@ def test_an_upgrade_of_a_db_says_what_is_missing_before_it_does_it(beginning: Hi
     assert said[0] == said[1]
     [ledger, lineage] = said[0]
     assert ledger["migrations"] == ["runs that following read"]
-    assert (lineage["migrations"], lineage["was"]) == ([], lineage["now"])
+    assert (len(lineage["migrations"]), lineage["was"]) == (lineage["now"], 0)
+    assert not (workspace.root / ".unlearning/lineage.db").exists()
     assert "upgraded from schema" in unlearn(workspace.root, "db", "upgrade").out
     assert "nothing to do" in unlearn(workspace.root, "db", "upgrade").out

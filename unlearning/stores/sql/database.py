@@ -224,6 +224,9 @@ def upgrade(url: str, root: Path, *, dry_run: bool = False) -> Upgraded:
 
     dry_run: say what is missing, and change nothing.
     """
+    address = _address(url, root)
+    if dry_run and address.get_backend_name() == "sqlite" and not Path(address.database or "").exists():
+        return Upgraded(say(address), 0, MIGRATIONS[-1][0], tuple(name for _, name, _ in MIGRATIONS))
     engine = _opened(url, root)
     with exclusive(engine, "migrations", timeout=60):
         done = _done(engine)
@@ -248,8 +251,9 @@ def _migrate(engine: sa.Engine) -> None:
 
 
 def _done(engine: sa.Engine) -> set[int]:
-    with writing(engine, "migrations") as connection:
-        migrations_done.create(connection, checkfirst=True)
+    with reading(engine) as connection:
+        if not sa.inspect(connection).has_table(migrations_done.name):
+            return set()
         return set(connection.scalars(sa.select(migrations_done.c.number)))
 
 
@@ -265,6 +269,7 @@ def _missing(engine: sa.Engine, done: Collection[int]) -> list[Migration]:
 def _apply(engine: sa.Engine, migration: Migration) -> None:
     number, name, migrate = migration
     with writing(engine, "migrations") as connection:
+        migrations_done.create(connection, checkfirst=True)
         migrate(connection)
         connection.execute(migrations_done.insert().values(number=number, name=name))
 
