@@ -104,7 +104,7 @@ def test_what_records_are_made_from_loses_the_people_with_them_and_the_certifica
     assert checked.verdict == "verified"
     assert f"absence from {NOTES}" in {one.name for one in checked.recomputed}
     [gap] = [one for one in checked.predicate["scope"]["gaps"] if "read-notes" in one]
-    assert gap.startswith(f"stage read-notes was not run again, and {SOURCE} and {TRAIN}")
+    assert gap.startswith(f"stage read-notes was not run again, and {SOURCE}, {TRAIN}")
     assert any(one["name"].startswith(f"{NOTES}: ") for one in done["models"][0]["checks"])
 
 

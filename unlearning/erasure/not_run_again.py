@@ -24,7 +24,7 @@ def gaps(erasure: Erasure) -> tuple[str, ...]:
     """What a certificate says of each such stage, but of those that this erasure ran."""
     ran = {stage for made in erasure.every(AdoptedRetrained) for stage in made.stages}
     return tuple(
-        f"stage {stage} was not run again, and {' and '.join(paths)} lost the people's rows: that is what it would make of "
+        f"stage {stage} was not run again, and {', '.join(paths)} lost the people's rows: that is what it would make of "
         "what is left if it makes each person's rows of nobody else's"
         for stage, paths in between_tables(erasure.workspace).items()
         if stage not in ran
