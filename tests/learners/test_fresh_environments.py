@@ -46,7 +46,7 @@ COMMON: dict[str, Any] = {
 }
 
 
-def visits(rows: int = 60) -> pd.DataFrame:
+def visits(rows: int = 240) -> pd.DataFrame:
     """Numbers with gaps, a category with gaps, and a label that can be learned."""
     random = np.random.default_rng(1)
     ill = random.random(rows) < 0.5
