@@ -228,6 +228,12 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "entrypoints/cli/test_refusals.py::test_a_hook_that_refuses_the_commit_stops_the_erasure_with_exit_code_1_and_the_way_on",
         )
     },
+    "entrypoints/demo/examples.py": {
+        "pip install": Installs(
+            "an example of the demo is made with a package that is not installed",
+            _PACKAGES + "extras_have_what_an_example_of_the_demo_is_missing",
+        )
+    },
     "entrypoints/flows/events.py": {
         "unlearn erase": Ran(
             "no Prefect server takes the event of a new request",

@@ -1,41 +1,33 @@
-"""How the abuse filter is made: one network for all posts, since it is too costly to train it many times over."""
+"""How the abuse filter is made: posts as the numbers of an encoder → a moderator's verdict, by a small head on top."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from torch import Tensor, nn, optim
-from words import COLUMNS
+from torch import nn, optim
 
 from unlearning.learners.torch import TorchRecipe
 
 
-class Damped(nn.Module):
-    """log(1 + count): stateless, so it needs no fitting."""
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(n, columns) damped counts."""
-        return features.log1p()
-
-
-def network(features: int, labels: int) -> nn.Module:
-    """(n, features) word counts to (n, labels) logits."""
-    return nn.Sequential(Damped(), nn.Linear(features, 16), nn.ReLU(), nn.Linear(16, labels))
+def head(features: int, labels: int) -> nn.Module:
+    """(n, 384) numbers to (n, labels) logits."""
+    return nn.Sequential(nn.Linear(features, 16), nn.ReLU(), nn.Linear(16, labels))
 
 
 def optimizer(parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
-    """A fresh optimiser for a network's parameters."""
-    return optim.Adam(parameters, lr=0.005)
+    """A fresh optimiser for a head's parameters."""
+    return optim.AdamW(parameters, lr=0.005, weight_decay=0.01)
 
 
 recipe = TorchRecipe(
-    network=network,
-    features=COLUMNS,
+    network=head,
+    features=["post"],
+    embeddings={"post": 384},
     target="verdict",
     person="account",
     labels=("fine", "abuse"),
     optimizer=optimizer,
-    epochs=8,
-    batch_size=32,
-    sources=("words.py",),  # its content shapes training, so it is part of the chain's root
+    epochs=15,
+    batch_size=16,
+    sources=("embed.py",),  # another encoder is another model
 )

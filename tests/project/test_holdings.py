@@ -11,7 +11,7 @@ from tests.histories import History
 from tests.small_project import TABLES, Project
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.entities import Adoption
-from unlearning.domain.errors import WrongUse
+from unlearning.domain.errors import SettingsError, WrongUse
 from unlearning.domain.events import ModelAdopted
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.holdings import Holdings
@@ -82,6 +82,15 @@ def test_what_is_redacted_are_the_declared_tables_those_of_adopted_models_and_al
     aliased = replace(workspace, settings=workspace.settings.model_copy(update={"subject": Subject(aliases="data/ids.csv")}))
     tables = Holdings.of(aliased).tables
     assert (tables["data/churn.csv"], tables["data/ids.csv"]) == ("customer", "identifier")
+
+
+def test_a_further_table_has_the_usual_column_unless_it_says_its_own(workspace: Workspace) -> None:
+    said = workspace.settings.model_copy(update={"further_tables": {"data/posts.csv": None, "data/mail.csv": "sender"}})
+    tables = Holdings.of(replace(workspace, settings=said)).tables
+    assert list(tables.items())[:2] == [("data/posts.csv", "patient"), ("data/mail.csv", "sender")], "upstream first"
+    nobody = replace(workspace, settings=said.model_copy(update={"model": None, "recipe": None}))
+    with pytest.raises(SettingsError, match=r"nobody says which column names its people; write `data/posts.csv: COLUMN`"):
+        Holdings.of(nobody)
 
 
 def test_the_newest_adoption_of_a_model_counts_and_the_own_model_comes_first(workspace: Workspace) -> None:

@@ -98,6 +98,8 @@ def test_a_section_that_is_almost_called_so_is_named(tmp_path: Path, name: str) 
         (OWN + "  subject: {spellings: ['{}-{}']}\n", SettingsError, "exactly one place"),
         (OWN + "  subject: {spellings: ['{:x}']}\n", SettingsError, "exactly one place"),
         (OWN + "  subject: {identifier: iban}\n", SettingsError, "subject.identifier"),
+        (OWN + "  further_tables: [data/train.parquet]\n", SettingsError, "further_tables names data/train.parquet, which"),
+        (OWN + "  further_tables: [{a: b}]\n", SettingsError, "further_tables: expected keys below it"),
         (OWN + "  openlineage: {}\n", SettingsError, "file or url"),
         (OWN + "  openlineage: {file: a, url: 'http://b'}\n", SettingsError, "file or url"),
         (ADOPTS + "  alias: live\n  partition: {shards: 2}\n", SettingsError, "alias, partition says something of a model"),
@@ -121,6 +123,11 @@ def test_a_project_that_only_adopts_has_no_model_of_its_own_and_may_name_people_
     found.subject.check_fits("region/number", named="a table")
     with pytest.raises(SettingsError, match="a table names people by 'patient'"):
         found.subject.check_fits("patient", named="a table")
+
+
+def test_further_tables_are_paths_or_paths_with_their_column(tmp_path: Path) -> None:
+    assert load(tmp_path, OWN + "  further_tables: [a.csv]\n").further_tables == {"a.csv": None}
+    assert load(tmp_path, ADOPTS + "  further_tables: {a.csv: author}\n").further_tables == {"a.csv": "author"}
 
 
 def test_a_table_that_is_named_twice_is_one_table(tmp_path: Path) -> None:

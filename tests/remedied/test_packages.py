@@ -17,6 +17,7 @@ from dvc_objects.fs import known_implementations
 
 from tests.histories import History
 from tests.remedied.helping import Ask, failing, move_remote, printed
+from unlearning.entrypoints.demo.examples import EXAMPLES
 from unlearning.entrypoints.flows import runners
 from unlearning.learners import requirements
 from unlearning.learners.boosting import library
@@ -37,8 +38,8 @@ def installs(ask: Ask) -> set[str]:
     assert not any("[" in line and f"'{word}'" not in line for word in words), f"a shell may take the brackets: {line}"
     found = set()
     for word in words:
-        name, _, extra = word.rstrip("]").partition("[")
-        found |= {name} if not extra else required(name, extra)
+        name, _, extras = word.rstrip("]").partition("[")
+        found |= set().union(*(required(name, one) for one in extras.split(","))) if extras else {name}
     return found
 
 
@@ -100,6 +101,15 @@ def test_an_extra_has_what_a_learner_is_missing(name: str, module: str) -> None:
             raise ModuleNotFoundError(name=module)
 
     assert installs(failing(missing)) & providing(module)
+
+
+def test_extras_have_what_an_example_of_the_demo_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = failing(EXAMPLES["healthcare"].check_installed)
+    with monkeypatch.context() as hiding:
+        for module in ("skops", "xgboost"):
+            hiding.setitem(sys.modules, module, None)
+        assert installs(ask) >= {"skops", "xgboost"}
+    assert ask() == ""
 
 
 def test_the_extra_openlineage_has_the_client(history: History, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ from unlearning.domain.events import (
 )
 from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
-from unlearning.erasure import decisions, report, second_look, whole_look
+from unlearning.erasure import decisions, not_run_again, report, second_look, whole_look
 from unlearning.erasure.code_digest import code_digest
 from unlearning.erasure.erasure import began as step_began
 from unlearning.erasure.left import elsewhere
@@ -80,9 +80,9 @@ def erasure_facts(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: b
     listed = left(done.left, _purged(erasure).residuals, tuple(elsewhere(erasure)))
     last = None if quick else whole_look.last(workspace, erasure.plan.tokens, now=now)
     again = None if quick else second_look.look(workspace, erasure.plan.tokens, identifiers, last=last)
-    found = again.against(listed) if again else ()
+    found, unseen = again.against(listed) if again else (), (second_look.NOT_MADE,) if quick else ()
     return facts.CertificateFacts(
-        frame=frame(erasure, _erased(erasure), erasure.erasure_id, now, gaps=(second_look.NOT_MADE,) if quick else ()),
+        frame=frame(erasure, _erased(erasure), erasure.erasure_id, now, gaps=(*unseen, *not_run_again.gaps(erasure))),
         impact=_impact(erasure, first),
         tables=_tables(erasure),
         unlearning=_unlearning(workspace, first) if first else None,

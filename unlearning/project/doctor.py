@@ -76,7 +76,8 @@ def _history(paths: Sequence[str]) -> str:
 def _kept_out(workspace: Workspace) -> list[str]:
     """What has no place in Git: outputs of DVC, declared tables, keys, caches and remotes."""
     settings = workspace.settings
-    declared = [*(path for own in settings.owns for path in own.data.tables), settings.subject.aliases, settings.stores.keys]
+    own = (path for each in settings.owns for path in each.data.tables)
+    declared = [*own, *settings.further_tables, settings.subject.aliases, settings.stores.keys]
     return [*workspace.data.outputs(), *folders.inside(workspace.data), *filter(None, declared)]
 
 

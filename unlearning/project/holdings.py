@@ -36,7 +36,7 @@ class Holdings:
     @classmethod
     def of(cls, workspace: Workspace) -> Holdings:
         """What is looked after now; whoever adopts a model reads it anew."""
-        usual, adopted, declared = workspace.person, adoptions(workspace), _declared(workspace)
+        usual, adopted, declared = workspace.person, adoptions(workspace), further(workspace) | _declared(workspace)
         if workspace.settings.subject.aliases:
             declared[workspace.settings.subject.aliases] = ALIAS
         return cls(
@@ -83,6 +83,21 @@ class Holdings:
                 "here is adopted; adopt the registered models first, for example "
                 "`unlearn adopt fraud/3 --data data/fraud.csv --subject-column customer`"
             )
+
+
+def further(workspace: Workspace) -> dict[str, str]:
+    """Path → person column of tables beside those of models. Raises SettingsError for one whose column nobody says."""
+    found = dict[str, str]()
+    for path, said in workspace.settings.further_tables.items():
+        column = said or workspace.person
+        if column is None:
+            raise SettingsError(
+                f"further_tables names {path}, and nobody says which column names its people; write `{path}: COLUMN` there, or "
+                "subject.column"
+            )
+        workspace.settings.subject.check_fits(column, named=f"further_tables: {path}")
+        found[path] = column
+    return found
 
 
 def _declared(workspace: Workspace) -> dict[str, str]:

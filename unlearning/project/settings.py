@@ -289,6 +289,9 @@ class Settings(_Section):
     """Who signs the certificates, in words."""
     recipe: RecipeAt | None
     data: Data = Data()
+    further_tables: dict[Annotated[str, Field(min_length=1)], Annotated[str, Field(min_length=1)] | None] = {}
+    """Path → person column (None: the usual one) of other DVC-tracked tables of the same people, such as what a stage makes
+    `source` from: redacted in the same erasures. A list of paths will do."""
     subject: Subject = Subject()
     partition: PartitionSettings = PartitionSettings()
     policy: Policy = Policy()
@@ -316,6 +319,18 @@ class Settings(_Section):
             raise ValueError(f"models names every model with its recipe, and {' and '.join(said)} one more; expected either")
         made = {name: _over(value, one) for name, one in models.items()}
         return {**value, "model": None, "recipe": None, "models": made}
+
+    @field_validator("further_tables", mode="before")
+    @classmethod
+    def _paths_will_do(cls, value: object) -> object:
+        return dict.fromkeys(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value
+
+    @model_validator(mode="after")
+    def _further_tables_are_others(self) -> Settings:
+        named = {path for own in self.owns for path in own.data.tables} | {self.subject.aliases}
+        if twice := sorted(self.further_tables.keys() & named):
+            raise ValueError(f"further_tables names {', '.join(twice)}, which data or subject.aliases names too; take it out")
+        return self
 
     @model_validator(mode="after")
     def _several_that_keep_apart(self) -> Settings:

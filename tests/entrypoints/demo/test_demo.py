@@ -28,6 +28,9 @@ def test_a_folder_with_anything_in_it_is_left_alone(tmp_path: Path) -> None:
 def test_the_headline_compares_unlearning_with_a_whole_training_and_says_how_people_were_made_up(tmp_path: Path) -> None:
     found = demo._headline(REPORT, tmp_path, EXAMPLES[DEFAULT])
     assert (found.alias_before, found.alias_after, found.replay_equal) == (1, 2, True)
+    both: Any = SimpleNamespace(models=[MODEL, SimpleNamespace(**{**vars(MODEL), "replay_equal": False})])
+    several = demo._headline(both, tmp_path, EXAMPLES[DEFAULT])
+    assert (several.replay_equal, several.unlearn_seconds, several.retrain_seconds) == (False, 4.0, 14.0), "of every model"
     assert (found.unlearn_seconds, found.retrain_seconds, found.speedup_vs_retrain) == (2.0, 7.0, 3.5)
     assert found.grouping == data.GROUPING
     assert found.public_key.startswith(str(tmp_path))

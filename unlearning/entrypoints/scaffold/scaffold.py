@@ -195,7 +195,7 @@ def _declared(params: str) -> list[str]:
         settings = Settings.model_validate(_mapping(params, FILE)[SECTION])
     except ValidationError:
         return []
-    tables = [*(path for own in settings.owns for path in own.data.tables), settings.subject.aliases]
+    tables = [*settings.further_tables, *(path for own in settings.owns for path in own.data.tables), settings.subject.aliases]
     return [path for path in (*tables, settings.stores.keys) if path]
 
 

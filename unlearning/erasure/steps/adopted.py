@@ -54,7 +54,7 @@ def _remake(erasure: Erasure, adopted: Adoption) -> AdoptedRetrained:
     after = held | again
     paths = [path for path, _ in adopted.tables]
     checks = [
-        *validate.data_checks(erasure, [path for path in paths if path not in again]),
+        *validate.data_checks(erasure, [path for path in (*workspace.settings.further_tables, *paths) if path not in again]),
         *(check for version in again.values() for check in validate.absence_checks(erasure, version)),
         _data_check(workspace, adopted, new, after, stages),
         *parentage.checks(erasure, new),

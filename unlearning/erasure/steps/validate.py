@@ -83,11 +83,13 @@ def _who_stays(erasure: Erasure, before: pd.Series[Any], who: Roll) -> object | 
 def validate_step(erasure: Erasure, sets: RecordSets, trained: Trained, replay: Replay | None = None) -> CandidateValidated:
     """6: judge the new data and the candidate; says whether it may be promoted and, if not, why."""
 
+    workspace = erasure.workspace
+
     def body() -> CandidateValidated:
         check_unmoved(erasure)
         results = (
-            *data_checks(erasure, erasure.workspace.own.data.tables),
-            *judging.model_checks(erasure.workspace, trained, forget=sets.forget, parent=sets.parent.trained, replay=replay),
+            *data_checks(erasure, (*workspace.settings.further_tables, *workspace.own.data.tables)),
+            *judging.model_checks(workspace, trained, forget=sets.forget, parent=sets.parent.trained, replay=replay),
         )
         blocking = judging.blocking(results, trained)
         return CandidateValidated(

@@ -118,7 +118,7 @@ def _forbidden(workspace: Workspace, path: str, erased: suppression.Listed) -> f
     # With `drop`, the source may bring them back: what is prepared from it leaves them out.
     data = [own.data for own in workspace.settings.owns]
     loaded = {one.source for one in data} - {made for one in data for made in (one.train, one.holdout)}
-    admitted = workspace.settings.policy.on_return == "drop" and path in loaded
+    admitted = workspace.settings.policy.on_return == "drop" and path in {*loaded, *workspace.settings.further_tables}
     return frozenset() if admitted else erased.hidden | erased.index
 
 

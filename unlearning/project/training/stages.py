@@ -15,7 +15,7 @@ from unlearning.domain.events import ModelTrained
 from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
 from unlearning.project import preflight, settings, suppression
-from unlearning.project.holdings import Holdings
+from unlearning.project.holdings import Holdings, further
 from unlearning.project.people import people_of, read_with_people
 from unlearning.project.tables import current_version, index_table
 from unlearning.project.training import judging, registration, stage_reports, train
@@ -71,12 +71,13 @@ def check(workspace: Workspace, *, clock: Clock = utc_now) -> stage_reports.Verd
 
 
 def _tables_to_check(workspace: Workspace) -> dict[str, str]:
-    """Path → person column of the tables that feed the own model or, without one, those of adopted models."""
+    """Path → person column of further tables, and of those that feed the own model or, without one, adopted models."""
+    beside = further(workspace)
     if own := workspace.settings.own:
-        return dict.fromkeys(own.data.tables, workspace.recipe.person)
+        return beside | dict.fromkeys(own.data.tables, workspace.recipe.person)
     holdings = Holdings.of(workspace)
     holdings.require_tables()
-    return {path: holdings.person_in(path) for each in holdings.adoptions.values() for path, _ in each.tables}
+    return beside | {path: holdings.person_in(path) for each in holdings.adoptions.values() for path, _ in each.tables}
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,9 @@ def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:
 
 def _load(workspace: Workspace, clock: Clock) -> Training:
     own, person = workspace.own, workspace.recipe.person
-    versions = {path: current_version(workspace, path, person) for path in own.data.tables}
+    beside = {path: column for path, column in further(workspace).items() if workspace.path(path).exists()}  # no need of them
+    columns = beside | dict.fromkeys(own.data.tables, person)
+    versions = {path: current_version(workspace, path, column) for path, column in columns.items()}
     version, position = versions[own.data.train], workspace.ledger.head()[0]
     table, people = read_with_people(workspace, workspace.path(version.path), person, named=version.path)
     left_out = suppression.suppressed(workspace, people, position)
@@ -156,7 +159,7 @@ def _load(workspace: Workspace, clock: Clock) -> Training:
     # Nothing is recorded before all of it was read: what cannot be used leaves no trace.
     suppression.admit(workspace, {own.data.train: person}, clock=clock)
     for path, one in versions.items():
-        index_table(workspace, one, workspace.path(path), person)
+        index_table(workspace, one, workspace.path(path), columns[path])
     behind = workspace.models.alias(own.model, own.alias)
     return Training(
         workspace=workspace,

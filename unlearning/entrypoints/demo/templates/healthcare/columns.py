@@ -1,0 +1,1 @@
+../../../../../examples/healthcare/columns.py

@@ -1,0 +1,1 @@
+../../../../../examples/social/moderate.py
