@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import nn, optim
@@ -14,6 +14,8 @@ from unlearning.learners.torch import TorchRecipe, standardize
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from unlearning.learners.tabular import TableRecipe
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared/data"
 TARGET, PERSON = "income", "person"
@@ -28,19 +30,16 @@ def present() -> bool:
 
 def recipe() -> TorchRecipe:
     """A small perceptron on the numbers and the declared categories, one-hot."""
-    features = _declared()
     return TorchRecipe(
-        network=network,
-        features=list(features),
-        categories={name: values for name, values in features.items() if values},
-        target=TARGET,
-        person=PERSON,
-        labels=LABELS,
-        optimizer=optimizer,
-        epochs=EPOCHS,
-        batch_size=BATCH,
-        preprocessing=standardize,
+        **said(), network=network, optimizer=optimizer, epochs=EPOCHS, batch_size=BATCH, preprocessing=standardize
     )
+
+
+def said() -> dict[str, Any]:
+    """What every recipe of this table says."""
+    features = _declared()
+    categories = {name: values for name, values in features.items() if values}
+    return {"features": list(features), "categories": categories, "target": TARGET, "person": PERSON, "labels": LABELS}
 
 
 def network(features: int, labels: int) -> nn.Module:
@@ -51,8 +50,8 @@ def optimizer(parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
     return optim.Adam(parameters, lr=1e-3)
 
 
-def population(name: str) -> Population:
-    """`train` or `test`, encoded; the row number is the person."""
+def population(name: str, by: TableRecipe | None = None) -> Population:
+    """`train` or `test` as a recipe encodes it; the row number is the person."""
     import pyarrow as pa
     from pyarrow import csv
 
@@ -62,7 +61,7 @@ def population(name: str) -> Population:
         read_options=csv.ReadOptions(column_names=columns),
         convert_options=csv.ConvertOptions(column_types=dict.fromkeys(columns, pa.string())),
     )
-    encoded = recipe().encode(_tidied(read))
+    encoded = (by or recipe()).encode(_tidied(read))
     return Population(encoded.records, np.arange(len(encoded.records)))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from unlearning.domain.chain import Chain, Part, Trained
 from unlearning.domain.hashing import bytes_digest, keyed
 from unlearning.domain.partition import Places, chain, partition, places
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
+
+if TYPE_CHECKING:
+    from unlearning.domain.protocols import Features
 
 KEY = b"the partition key of the benchmarks"
 
@@ -46,15 +50,25 @@ class Ensemble:
     bounds: NDArray[np.int64]
 
     @classmethod
-    def of(cls, population: Population, *, shards: int, slices: int, seed: int = 0) -> Ensemble:
+    def of(cls, population: Population, *, shards: int, slices: int, members_of_person: int = 1, seed: int = 0) -> Ensemble:
         where = population.where
-        placed = partition(population.records, where, shards=shards, slices=slices)
-        records = population.records[placed.order]
-        names = chain("benchmark", seed, records, where[placed.order], placed.bounds)
+        placed = partition(population.records, where, shards=shards, slices=slices, members_of_person=members_of_person)
+        records = replace(population.records[placed.order], keys=placed.keys)
+        names = chain("benchmark", seed, records, where[placed.order], placed.bounds, members_of_person=members_of_person)
         return cls(records, names, placed.bounds)
 
-    def make(self, method: Method, learner: Learner, checkpoints: Checkpoints, *, save: bool = True) -> Trained:
-        """What the method makes of it, one job after the other."""
+    def make(
+        self,
+        method: Method,
+        learner: Learner,
+        checkpoints: Checkpoints,
+        *,
+        save: bool = True,
+        parent: Trained | None = None,
+        forgotten: Records | None = None,
+    ) -> Trained:
+        """What the method makes of it, one job after the other; of the parent without the forgotten where it goes that way."""
+        records = self.records if forgotten is None else self.records.followed_by(forgotten)
         work = Assignment(
             root="",
             recipe="",
@@ -65,8 +79,10 @@ class Ensemble:
             target=self.chain,
             bounds=tuple(tuple(int(edge) for edge in edges) for edges in self.bounds),
             save=save,
+            parent=tuple(part.key for part in parent.parts) if parent else (),
+            forget=(len(self.records), len(records)) if forgotten is not None else None,
         )
-        return method.merge(work, [method.run(job, learner, self.records, checkpoints) for job in method.plan(work)])
+        return method.merge(work, [method.run(job, learner, records, checkpoints) for job in method.plan(work)])
 
 
 def digests(trained: Trained) -> dict[int, str]:
@@ -74,10 +90,13 @@ def digests(trained: Trained) -> dict[int, str]:
     return {part.shard: part.digest for part in trained.parts}
 
 
-def votes(
-    learner: Learner, checkpoints: Checkpoints, parts: Collection[Part], features: NDArray[np.float32]
-) -> NDArray[np.int64]:
+def answers(learner: Learner, checkpoints: Checkpoints, parts: Collection[Part], features: Features) -> NDArray[np.float64]:
+    """(n, labels) the mean of the constituents' answers."""
+    answered = [learner.predict(learner.loads(checkpoints.get(part.key) or b""), features) for part in parts]
+    return np.asarray(np.mean(answered, axis=0), np.float64)
+
+
+def votes(learner: Learner, checkpoints: Checkpoints, parts: Collection[Part], features: Features) -> NDArray[np.int64]:
     """(n,) label that the mean of the constituents' answers chooses."""
-    answers = [learner.predict(learner.loads(checkpoints.get(part.key) or b""), features) for part in parts]
-    chosen: NDArray[np.int64] = np.mean(answers, axis=0).argmax(axis=1)
+    chosen: NDArray[np.int64] = answers(learner, checkpoints, parts, features).argmax(axis=1)
     return chosen

@@ -17,16 +17,16 @@ def opened(model: bytes) -> cb.CatBoost:
     return found
 
 
-def test_a_model_says_neither_when_it_was_made_nor_how_each_round_fared() -> None:
+def test_a_link_says_neither_when_it_was_made_nor_how_each_round_fared() -> None:
     """Both would make other bytes, the second would keep a statistic of every stage."""
-    model = opened(staged(learner("catboost"), people(), [200, 200])[1].model)
-    assert set(model.get_metadata().keys()) <= {"params", "class_params", "loss_function"}
+    for link in staged(learner("catboost"), people(), [200, 200])[1].links:
+        assert set(opened(link).get_metadata().keys()) <= {"params", "class_params", "loss_function"}
 
 
-def test_a_model_holds_every_round() -> None:
-    trainer = learner("catboost", labels=3)
-    model = opened(staged(trainer, people(labels=3), [200, 200])[1].model)
-    assert model.tree_count_ == sum(trainer.stage_epochs(2))
+def test_links_hold_every_round_and_rows_are_drawn_anew_every_so_many() -> None:
+    trainer = learner("catboost", labels=3, rounds=50)
+    links = staged(trainer, people(labels=3), [200, 200])[1].links
+    assert [opened(link).tree_count_ for link in links] == [20, 5, 20, 5]
 
 
 def test_a_label_without_records_keeps_a_finite_score() -> None:

@@ -93,6 +93,55 @@ def exact(make: Callable[[], BoostingLearner]) -> None:
     assert trainer.dumps(fourth) == trainer.dumps(truth[3])
 
 
+@pytest.mark.parametrize("labels", [0, 2, 3])
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_margins_spare_work_and_change_nothing(library: str, labels: int) -> None:
+    """Asked of all links anew, in whatever parts, they are what was kept, and what comes after them is the same."""
+    trainer, everyone = learner(library, labels=labels, rounds=25), people(labels=labels)
+    kept = staged(trainer, everyone, [150, 50, 100])[1]
+    assert kept.margins
+    bare = BoostedState(kept.links)
+    for state in (kept, bare, replace(kept, seen="of others")):
+        assert trainer.fit(state, everyone, epochs=3, seed=9) == trainer.fit(kept, everyone, epochs=3, seed=9)
+    whole = trainer._asked(kept.links, everyone.features, None)
+    assert whole is not None
+    for cut in (1, 7, 129, 399):
+        parts = [trainer._asked(kept.links, part, None) for part in (everyone.features[:cut], everyone.features[cut:])]
+        assert np.array_equal(np.concatenate([part for part in parts if part is not None]), whole)
+
+
+@pytest.mark.parametrize("more", [{}, {"num_parallel_tree": 2}, {"tree_method": "approx"}, {"grow_policy": "lossguide"}])
+@pytest.mark.parametrize("labels", [0, 2, 3])
+def test_the_margins_that_a_booster_still_has_are_those_of_its_file(labels: int, more: dict[str, Any]) -> None:
+    plain = learner("xgboost", labels=labels).recipe
+    trainer = BoostingLearner(replace(plain, parameters={**plain.parameters, **more}))
+    state = staged(trainer, people(labels=labels), [200, 200])[1]
+    asked = trainer._asked(state.links, people(labels=labels).features, None)
+    assert asked is not None
+    assert state.margins == asked.tobytes()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_records_with_other_features_are_not_given_the_margins_of_those_before(library: str) -> None:
+    trainer, everyone = learner(library), people()
+    state = staged(trainer, everyone, [200, 100])[1]
+    moved = Records(everyone.features[::-1].copy(), everyone.target[::-1].copy(), everyone.keys[::-1].copy())
+    assert trainer.fit(state, moved, epochs=2, seed=1) == trainer.fit(BoostedState(state.links), moved, epochs=2, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("library", "objective"), [("xgboost", "count:poisson"), ("xgboost", "reg:tweedie"), ("lightgbm", "gamma")]
+)
+def test_an_objective_of_logarithms_answers_in_the_unit_of_the_target(library: str, objective: str) -> None:
+    records = people(labels=0)
+    records = Records(records.features, np.exp(2 + records.target / 2), records.keys)
+    plain = learner(library, labels=0, rounds=40).recipe
+    trainer = BoostingLearner(replace(plain, parameters={**plain.parameters, "objective": objective}))
+    answers = trainer.predict(staged(trainer, records, [200, 200])[1], records.features)[:, 0]
+    assert np.corrcoef(answers, records.target)[0, 1] > 0.9
+    assert answers.mean() == pytest.approx(records.target.mean(), rel=0.1)
+
+
 DIGESTS = """
 import json
 from tests.learners.boosting.test_learner import LIBRARIES, bytes_digest, learner, people, staged
@@ -127,10 +176,10 @@ def test_rows_are_really_drawn_and_by_each_records_own_key(library: str) -> None
     for number in range(5):
         assert np.array_equal(rows(number)[1:], without(number))
         assert 0.6 < rows(number).mean() < 0.8
-    states = {share: staged(learner(library, share=share), everyone, [400])[0].model for share in (1.0, 0.7)}
+    states = {share: staged(learner(library, share=share), everyone, [400])[0].links for share in (1.0, 0.7)}
     assert states[1.0] != states[0.7]
     other = Records(everyone.features, everyone.target, draws.mixed(everyone.keys))
-    assert staged(trainer, other, [400])[0].model != states[0.7]
+    assert staged(trainer, other, [400])[0].links != states[0.7]
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
@@ -190,7 +239,10 @@ def test_a_checkpoint_of_another_recipe_or_with_a_bit_changed_is_damaged(library
     for reader, wrong in ((other, payload), (trainer, changed), (trainer, payload[:-1]), (trainer, b"\n")):
         with pytest.raises(Damaged, match="delete it and run `unlearn train`"):
             reader.loads(wrong)
-    nonsense = trainer.dumps(BoostedState(b"nonsense"))
+    for head in (b"[]", b'{"links": 1, "seen": "", "through": 0}', b'{"links": [9], "seen": "", "through": 0}'):
+        with pytest.raises(Damaged, match="delete it and run `unlearn train`"):
+            trainer.loads(head + payload[payload.index(b"\n") :])
+    nonsense = trainer.dumps(BoostedState((b"nonsense",)))
     with pytest.raises(Damaged, match="cannot read the model in it"):
         trainer.loads(nonsense)
 

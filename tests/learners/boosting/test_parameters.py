@@ -33,6 +33,7 @@ from unlearning.learners.boosting.parameters import RULES, findings, fraction, l
         ("lightgbm", {"data_sample_strategy": "goss"}, "drawn by record"),
         ("lightgbm", {"use_quantized_grad": True}, "drawn by record"),
         ("lightgbm", {"subsample_for_bin": 1000}, "bins are found in all records"),
+        ("lightgbm", {"reg_sqrt": True}, "have the table say the root"),
         ("lightgbm", {"forcedbins_filename": "bins.json"}, "in no checkpoint's name"),
         ("catboost", {"input_borders": "borders.tsv"}, "in no checkpoint's name"),
         ("xgboost", {"quantile_alpha": [0.1, 0.9]}, "expected one number"),

@@ -15,7 +15,7 @@ import pytest
 
 from tests.learners.boosting.test_learner import learner, people, staged
 from tests.small_boosting import LIBRARIES
-from unlearning.domain.protocols import Served
+from unlearning.domain.protocols import Records, Served
 from unlearning.learners.boosting import BoostedState, BoostingLearner
 from unlearning.stores.mlflow.connection import silence
 
@@ -65,3 +65,14 @@ def test_a_model_without_trees_holds_every_label_for_as_probable(library: str, t
     served = trainer.package({0: BoostedState()})
     table = pd.DataFrame(people(5).features, columns=list(trainer.recipe.features))
     assert opened(served, tmp_path).predict(None, table)["label 0"].tolist() == [0.5] * 5
+
+
+def test_an_objective_of_logarithms_is_served_in_the_unit_of_the_target(tmp_path: Path) -> None:
+    plain = learner("lightgbm", labels=0).recipe
+    trainer = BoostingLearner(replace(plain, parameters={**plain.parameters, "objective": "poisson"}, categories={}))
+    everyone = people(labels=0)
+    records = Records(everyone.features, np.exp(everyone.target), everyone.keys)
+    state = staged(trainer, records, [100, 300])[1]
+    table = pd.DataFrame(everyone.features, columns=list(trainer.recipe.features))
+    answer = opened(trainer.package({0: state}), tmp_path).predict(None, table)
+    np.testing.assert_allclose(answer.to_numpy(), trainer.predict(state, everyone.features), rtol=1e-12)

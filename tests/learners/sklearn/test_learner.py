@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from tests.small_sklearn import LEARNERS, forest, growing_trees, learner, logistic, ridge
-from unlearning.domain.errors import DataError, RecipeError, SettingsError
+from unlearning.domain.errors import Damaged, DataError, RecipeError, SettingsError
 from unlearning.domain.protocols import Records
-from unlearning.learners.sklearn import SklearnLearner, SklearnRecipe
+from unlearning.learners.sklearn import SklearnLearner, SklearnRecipe, storing
 from unlearning.learners.sklearn.answering import LEAST
 from unlearning.testing import learner_checks, population
 
@@ -51,6 +52,33 @@ def test_every_kind_of_estimator_conforms(check: Any, make_learner: Any) -> None
 def fitted(made: SklearnLearner, records: Records | None = None) -> Any:
     records = population().records if records is None else records
     return made.fit(made.fresh(1, records), records, epochs=1, seed=3)
+
+
+# --- checkpoints -----------------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_these_libraries_is_opened_once_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever only looks whether a member is there would spend as long as fitting it."""
+    state = fitted(logistic())
+    payload, opened = logistic().dumps(state), []
+    monkeypatch.setattr(storing, "unpack", opened.append)
+    loaded = logistic().loads(payload)
+    assert not opened
+    _ = loaded.estimator
+    assert opened == [state.payload]
+    other = logistic().dumps(replace(state, by="scikit-learn 0.1"))
+    assert logistic().dumps(logistic().loads(other)) == other
+    assert len(opened) == 2
+
+
+def test_a_changed_checkpoint_is_damaged_and_one_of_other_libraries_is_tried_at_once() -> None:
+    made, state = logistic(), fitted(logistic())
+    payload = made.dumps(state)
+    changed = payload[:-9] + bytes([payload[-9] ^ 1]) + payload[-8:]
+    unreadable = made.dumps(replace(state, payload=b"nonsense", by="scikit-learn 0.1"))
+    for wrong in (changed, payload[:-1], payload[:9], b"[1]\n", b'{"seed": 1}\n', unreadable):
+        with pytest.raises(Damaged, match="delete it and run `unlearn train`"):
+            made.loads(wrong)
 
 
 # --- refused ---------------------------------------------------------------------------------------------------------

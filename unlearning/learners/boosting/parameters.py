@@ -21,6 +21,7 @@ _COLUMNS = "the recipe's categories say it, and a gap is NaN"
 _WORDS = "training is silent and leaves no files"
 _LATER = "it changes trees that stand already: a stage goes on from the trees of the one before and leaves them alone"
 _BINS = "bins are found in all records of the stage: a sample of them would be drawn by position"
+_ROOT = "trees of several stages are added up: have the table say the root"
 _FILES = "what a file says is in no checkpoint's name: an edit of it would go unseen"
 
 _ROUNDS_NAMES = ("n_estimators", "num_boost_round", "num_round", "num_rounds", "num_trees", "num_tree")
@@ -37,6 +38,8 @@ class Rules:
     """Objectives that mean what the labels mean; the first is the one that we write."""
     values: tuple[str, ...]
     """Objectives of a regression whose answers are in the unit of the target; the first is the default."""
+    logarithms: tuple[str, ...]
+    """Those of them whose trees answer the logarithm of the value."""
     fraction: tuple[str, ...]
     """Names of the share of rows that a round sees: ours to draw."""
     every: tuple[str, ...]
@@ -65,6 +68,7 @@ _REASONS = {
     "later": _LATER,
     "bins": _BINS,
     "files": _FILES,
+    "root": _ROOT,
 }
 
 RULES: Mapping[str, Rules] = {
@@ -82,6 +86,7 @@ RULES: Mapping[str, Rules] = {
             "reg:tweedie",
             "count:poisson",
         ),
+        logarithms=("reg:gamma", "reg:tweedie", "count:poisson"),
         fraction=("subsample",),
         every=(),
         refused=_refused(
@@ -114,6 +119,7 @@ RULES: Mapping[str, Rules] = {
             *("regression", "regression_l2", "l2", "mean_squared_error", "mse", "rmse", "l2_root", "root_mean_squared_error"),
             *("regression_l1", "l1", "mean_absolute_error", "mae", "huber", "fair", "poisson", "quantile", "gamma", "tweedie"),
         ),
+        logarithms=("poisson", "gamma", "tweedie"),
         fraction=("bagging_fraction", "subsample", "sub_row", "bagging"),
         every=("bagging_freq", "subsample_freq"),
         refused=_refused(
@@ -135,6 +141,7 @@ RULES: Mapping[str, Rules] = {
             words=("verbosity", "verbose"),
             later=("boosting", "boosting_type", "boost", "input_model", "model_input", "model_in", "init_model"),
             bins=("bin_construct_sample_cnt", "subsample_for_bin"),
+            root=("reg_sqrt",),
             files=(
                 *("forcedsplits_filename", "fs", "forced_splits_filename", "forced_splits_file", "forced_splits"),
                 *("forcedbins_filename", "config", "config_file"),
@@ -147,6 +154,7 @@ RULES: Mapping[str, Rules] = {
             "deterministic": (True,),
             "data_sample_strategy": ("bagging",),
             "use_quantized_grad": (False,),
+            "reg_sqrt": (False,),
         },
     ),
     "catboost": Rules(
@@ -154,6 +162,7 @@ RULES: Mapping[str, Rules] = {
         binary=("Logloss",),
         multiclass=("MultiClass",),
         values=("RMSE", "MAE", "Quantile", "Huber", "Expectile", "MAPE", "Lq"),
+        logarithms=(),
         fraction=("subsample",),
         every=(),
         refused=_refused(
@@ -216,6 +225,12 @@ def objective(library: str, parameters: Mapping[str, Any], *, labels: int) -> di
     rules = RULES[library]
     default = _fitting(rules, labels)[0]
     return {rules.objective[0]: default if labels else _said(parameters, rules.objective) or default}
+
+
+def logarithmic(library: str, parameters: Mapping[str, Any]) -> bool:
+    """True when the trees of a regression with these parameters answer the logarithm of the value."""
+    rules = RULES[library]
+    return _said(parameters, rules.objective) in rules.logarithms
 
 
 def fraction(library: str, parameters: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -57,16 +57,22 @@ class SklearnState:
     fitted: bool = False
     """False: what is stored is what stands before the last step of a pipeline, or nothing."""
     payload: bytes = field(default=b"", repr=False)
+    by: str = ""
+    """The libraries that wrote the payload, by version."""
 
     @cached_property
     def estimator(self) -> Any:
         """What is stored, for asking only: who fits it takes a copy of his own."""
         return storing.unpack(self.payload)
 
+    def holding(self, payload: bytes, **more: Any) -> SklearnState:
+        """This state with what was stored just now."""
+        return replace(self, payload=payload, by=storing.written_by() if payload else "", **more)
+
     @property
     def said(self) -> dict[str, Any]:
         """Everything but the estimator."""
-        return {"seed": self.seed, "passes": self.passes, "only": self.only, "fitted": self.fitted}
+        return {"seed": self.seed, "passes": self.passes, "only": self.only, "fitted": self.fitted, "by": self.by}
 
 
 class SklearnLearner:
@@ -91,7 +97,7 @@ class SklearnLearner:
         whole, table = _ready(clone(made), seed), self._table(first_slice.features)
         with one_thread():
             self._guarded(whole, table, lambda: whole[:-1].fit(table, self._target(first_slice)))
-        return replace(state, payload=storing.pack(whole))
+        return state.holding(storing.pack(whole))
 
     def fit(self, state: SklearnState, records: Records, *, epochs: int, seed: int) -> SklearnState:
         """The state after these records; `state` itself is left as it is.
@@ -130,19 +136,26 @@ class SklearnLearner:
         return named(self.recipe.task).losses(self.predict(state, records.features), records.target)
 
     def dumps(self, state: SklearnState) -> bytes:
-        """A line of JSON, then the estimator as a skops file."""
-        return json.dumps(state.said, sort_keys=True).encode() + b"\n" + state.payload
+        """A line of JSON with the digest of what follows, then the estimator as a skops file."""
+        said = state.said | {"sha256": bytes_digest(state.payload)}
+        return json.dumps(said, sort_keys=True).encode() + b"\n" + state.payload
 
     def loads(self, payload: bytes) -> SklearnState:
-        """The inverse of dumps; raises Damaged."""
-        said, end, estimator = payload.partition(b"\n")
+        """The inverse of dumps; raises Damaged.
+
+        A file of these very libraries with its digest is known to open, and is opened once somebody asks it: opening takes as
+        long as fitting a small member. A file of others is tried at once.
+        """
+        head, end, estimator = payload.partition(b"\n")
         try:
-            state = SklearnState(**json.loads(said), payload=estimator)
-        except (ValueError, TypeError) as error:
+            said = json.loads(head)
+            sha256 = said.pop("sha256")
+            state = SklearnState(**said, payload=estimator)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Damaged(f"a checkpoint of {len(payload)} bytes is no state; delete it and run `unlearn train`") from error
-        if not end or (state.fitted and state.only is None and not estimator):
-            raise Damaged(f"a checkpoint of {len(payload)} bytes is cut off; delete it and run `unlearn train`")
-        if estimator:
+        if not end or sha256 != bytes_digest(estimator) or (state.fitted and state.only is None and not estimator):
+            raise Damaged(f"a checkpoint of {len(payload)} bytes is cut off or changed; delete it and run `unlearn train`")
+        if estimator and state.by != storing.written_by():
             _ = state.estimator
         return state
 
@@ -183,15 +196,13 @@ class SklearnLearner:
         after = replace(state, passes=state.passes + epochs, only=None, fitted=True)
         partial = self.recipe.stages == "partial_fit"
         if self.recipe.labels and not partial and len(seen := np.unique(records.target)) == 1:
-            return replace(
-                after, only=int(seen[0]), fitted=False, payload=b"" if self.recipe.stages == "refit" else self._head(state)
-            )
+            return after.holding(self._head(state), only=int(seen[0]), fitted=False)
         made = self._continued(state, records) if self.recipe.stages != "refit" else clone(self.recipe.made())
         table, target = self._table(records.features), self._target(records)
         _ready(made, seed)
         if self.recipe.stages == "refit":
             self._guarded(made, table, lambda: made.fit(table, target))
-            return replace(after, payload=storing.pack(getattr(made, "best_estimator_", made)))
+            return after.holding(storing.pack(getattr(made, "best_estimator_", made)))
         last, seen_so_far = last_step(made), self._guarded(made, table, lambda: _before(made, table))
         if partial:
             self._guarded(made, table, lambda: self._passes(last, seen_so_far, target, records, epochs, seed))
@@ -199,7 +210,7 @@ class SklearnLearner:
             rounds = _rounds(last)
             last.set_params(warm_start=True, **({rounds: after.passes} if rounds else {}))
             self._guarded(made, table, lambda: last.fit(seen_so_far, target))
-        return replace(after, payload=storing.pack(made))
+        return after.holding(storing.pack(made))
 
     def _passes(self, last: Any, table: Any, target: Any, records: Records, epochs: int, seed: int) -> None:
         """One pass an epoch, in an order that each record's own key draws."""

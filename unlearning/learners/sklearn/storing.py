@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import sklearn
+import skops
 import skops.io
 from skops.io.exceptions import UnsupportedTypeException, UntrustedTypesFoundException
 
@@ -42,6 +44,11 @@ def pack(estimator: Any) -> bytes:
             f" where the model answers; {_STORED}"
         )
     return payload
+
+
+def written_by() -> str:
+    """What a file depends on to be opened."""
+    return f"scikit-learn {sklearn.__version__}, skops {skops.__version__}, numpy {np.__version__}"
 
 
 def unpack(payload: bytes) -> Any:

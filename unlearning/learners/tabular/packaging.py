@@ -6,6 +6,8 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from unlearning.domain.protocols import Served
 from unlearning.learners.requirements import pinned
@@ -17,14 +19,21 @@ _OURS = re.compile(r"^from (unlearning\.learners\.[\w.]+|__future__) import .*\n
 
 
 def packaged(
-    recipe: TableRecipe, kind: str, code: Path, files: Mapping[str, bytes], *, needs: Sequence[str], beside: Sequence[Path] = ()
+    recipe: TableRecipe,
+    kind: str,
+    code: Path,
+    files: Mapping[str, bytes],
+    *,
+    needs: Sequence[str],
+    beside: Sequence[Path] = (),
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> Served:
     """The files, and a program that reads the table and asks the model.
 
     code: a file that imports `TableModel` from `unlearning.learners.tabular.serving`, makes one of it and sets it as MLflow's
     model; where it runs this package is not installed, so that file is put in place of the import. beside: files that `code`
     imports from too, likewise.
-    needs: distributions besides those that reading a table takes.
+    needs: distributions besides those that reading a table takes. more: what `code` is told besides, as plain values.
     """
     said = {
         "features": list(recipe.features),
@@ -32,6 +41,7 @@ def packaged(
         "embeddings": dict(recipe.embeddings),
         "labels": list(recipe.labels),
         "one_hot": recipe.one_hot,
+        **more,
     }
     return Served(
         kind=kind,
