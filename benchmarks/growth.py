@@ -46,7 +46,7 @@ recipe = TorchRecipe(
     target="label",
     person="person",
     labels=("no", "yes"),
-    optimizer=lambda parameters: optim.SGD(parameters, lr=0.05),
+    optimizer=lambda parameters: optim.SGD(parameters, lr=0.5),
     epochs={EPOCHS},
     batch_size=256,
     preprocessing=standardize,

@@ -92,7 +92,7 @@ def test_people_are_tokenised_once_each_and_in_one_call():
         persons(pd.DataFrame({"who": ["a", "b"] * 50}), "who"), lambda people: calls.append(people) or shout(people)
     )
     assert calls == [("a", "b")]
-    assert tokens.tolist() == ["A", "B"]
+    assert tokens.tolist() == [b"A", b"B"]
 
 
 def test_a_tokeniser_that_loses_people_is_refused():

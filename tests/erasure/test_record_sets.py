@@ -19,6 +19,7 @@ from unlearning.domain.versions import DataVersion
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps.receive import receive
+from unlearning.erasure.steps.redact import redact_step
 from unlearning.stores.tables import tables
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,6 +53,25 @@ def test_the_records_to_forget_and_to_keep_are_all_that_were_trained_on(project:
     before = tables.read(project.root / TRAIN).select(["age", "dose", "score"]).to_pandas().to_numpy(dtype=np.float32)
     assert sorted(everyone.tolist()) == sorted(before.tolist())
     assert sets.parent.model == project.workspace.models.behind("outcome", "champion")
+
+
+def test_once_the_tables_are_redacted_the_touched_shard_alone_is_read(project: Project) -> None:
+    person = project.cells()[0, 1][0]
+    erasure = planned(project, person)
+    assert RecordSets(erasure).retain.shards is None
+    redact_step(erasure)
+    view = erasure.of("outcome")
+    sets = RecordSets(erasure)
+    held, everybody = sets.of(view).retain, sets.of(view)._everybody()
+    assert held.shards == {0}
+    assert (held.chain, held.rows, held.people, held.excluded) == (
+        everybody.chain,
+        everybody.rows,
+        everybody.people,
+        everybody.excluded,
+    )
+    assert 0 < len(held.records) < len(everybody.records)
+    assert sets.chain(view) is held.chain
 
 
 @pytest.mark.parametrize("kind", ["found", "before"])

@@ -255,3 +255,15 @@ def test_a_replay_of_some_shards_is_merged_too():
 def test_parts_that_were_not_planned_are_refused(parts):
     with pytest.raises(VerificationFailed, match="not the ones that were planned"):
         Sisa().merge(assignment(3, 0, 2), parts)
+
+
+def test_what_is_stored_whole_is_told_without_a_record_as_the_job_would_tell_it():
+    store, there = MemoryCheckpoints(), job(4, 6, 9, 10)
+    assert Sisa().stored(there, Diary(), store) is None
+    constituent.make(there, Diary(), RECORDS, store)
+    told, found = Sisa().stored(there, Diary(), store), constituent.make(there, Diary(), RECORDS, store)
+    assert told is not None
+    assert replace(told, cpu_seconds=0.0) == replace(found, cpu_seconds=0.0)
+    assert Retrain().stored(there, Diary(), store) is None
+    store.payloads[KEYS[3]] = b"damaged"
+    assert Sisa().stored(there, Diary(), store) is None

@@ -87,23 +87,29 @@ def persons(table: Table, column: str) -> Persons:
     return Persons(tuple(map(_plain, people)), new[codes].astype(np.int64))
 
 
-def tokens_of(people: Persons, tokenise: Tokenise) -> NDArray[np.str_]:
-    """(people,) the token of each person."""
-    tokens = np.array(tokenise(people.values), dtype=np.str_)
+def tokens_of(people: Persons, tokenise: Tokenise) -> NDArray[np.bytes_]:
+    """(people,) the token of each person, as bytes: as text each letter of a million tokens would take four."""
+    tokens = _ascii(tokenise(people.values))
     if tokens.shape != (len(people.values),):
         raise ValueError(f"the tokeniser gave {tokens.shape} tokens for {len(people.values)} people; expected one each")
     return tokens
 
 
-def search(absent: Absent, tokens: NDArray[np.str_]) -> Search:
+def search(absent: Absent, tokens: NDArray[np.bytes_]) -> Search:
     """Look for everybody on the list, and for the canary, among the tokens of a table's people."""
-    canary = absent.canary or next((str(token) for token in tokens if token not in absent.tokens), None)
+    found = np.isin(tokens, _ascii(sorted(absent.tokens)))
+    stays = tokens[np.argmin(found)] if not found.all() else None
     return Search(
-        found=np.isin(tokens, np.array(sorted(absent.tokens), dtype=np.str_)),
-        canary=np.isin(tokens, np.array([canary] if canary else [], dtype=np.str_)),
+        found=found,
+        canary=np.isin(tokens, _ascii([absent.canary]) if absent.canary else [stays] if stays is not None else _ascii([])),
         searched=len(absent.tokens),
         independent=absent.canary is not None,
     )
+
+
+def _ascii(tokens: Sequence[str]) -> NDArray[np.bytes_]:
+    """Raises UnicodeEncodeError for what is no token: they are ASCII."""
+    return np.array([token.encode("ascii") for token in tokens], dtype=np.bytes_)
 
 
 def _plain(value: object) -> object:

@@ -258,6 +258,9 @@ class Method(Protocol):
     def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
         """The candidate; pure."""
 
+    # A method may have `stored(job, learner, checkpoints) -> Part | None` besides: what a job would find made already,
+    # without a look at any record. Such a job is not run.
+
 
 @dataclass(frozen=True)
 class Evidence:

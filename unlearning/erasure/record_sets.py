@@ -10,11 +10,13 @@ from unlearning.domain.events import DataRedacted, PlanMade
 from unlearning.domain.partition import keyed
 from unlearning.erasure.search import Search, search
 from unlearning.project import suppression
-from unlearning.project.people import read_with_people
+from unlearning.project.people import read_some, read_with_people
 from unlearning.project.training.registration import record_of
-from unlearning.project.training.training_set import TrainingSet, encoded, training_set
+from unlearning.project.training.touched import Redaction, touched_set
+from unlearning.project.training.training_set import TrainingSet, encoded_rows, training_set
 
 if TYPE_CHECKING:
+    from unlearning.domain.chain import Chain
     from unlearning.domain.entities import ModelRecord
     from unlearning.domain.protocols import Records
     from unlearning.domain.versions import DataVersion
@@ -67,7 +69,37 @@ class RecordSets:
 
     @cached_property
     def retain(self) -> TrainingSet:
-        """The retained training records."""
+        """The retained training records: of the touched shards alone where that says the same, or of all."""
+        found = self._touched() or self._everybody()
+        self._chains[self.erasure.workspace.own.model] = found.chain
+        return found
+
+    def chain(self, erasure: Erasure) -> Chain:
+        """The keys that the retained records of one model lead to, as this process found them before, or finds them now."""
+        known = self._chains.get(erasure.workspace.own.model)
+        return known or self.of(erasure).retain.chain
+
+    @cached_property
+    def _chains(self) -> dict[str, Chain]:
+        return self.whole._chains if self.whole else {}
+
+    def _touched(self) -> TrainingSet | None:
+        """None where the table was not redacted here, or lies in another version now."""
+        erasure, redacted = self.erasure, self.erasure.said(DataRedacted)
+        train = erasure.own.train
+        before = next(version for version in erasure.plan.before if version.path == train)
+        after = next((version for version in redacted.after if version.path == train), None) if redacted else None
+        if after is None or erasure.after[train] != after:
+            return None
+        return touched_set(
+            erasure.workspace,
+            self.parent,
+            Redaction(before, after, erasure.plan.tokens),
+            suppressed_upto=erasure.plan.suppressed_upto,
+            everybody=self._everybody,
+        )
+
+    def _everybody(self) -> TrainingSet:
         workspace, plan = self.erasure.workspace, self.erasure.plan
         train, person = self.erasure.own.train, workspace.recipe.person
         table, people = read_with_people(workspace, workspace.path(train), person, named=train)
@@ -80,5 +112,7 @@ class RecordSets:
         workspace, plan = self.erasure.workspace, self.erasure.plan
         before = next(version for version in plan.before if version.path == self.erasure.own.train)
         recipe, file = workspace.recipe, workspace.data.fetch(before)
-        table, people = read_with_people(workspace, file, recipe.person, named=before.path)
-        return keyed(*encoded(recipe, table, people, people.mask(plan.tokens)))
+        table, people, theirs = read_some(
+            workspace, file, recipe.person, lambda roll: roll.mask(plan.tokens), named=before.path
+        )
+        return keyed(*encoded_rows(recipe, table, people, people.codes[theirs]))

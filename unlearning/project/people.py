@@ -65,6 +65,19 @@ def read_with_people(workspace: Workspace, file: Path, column: str, *, named: st
     return table, roll
 
 
+def read_some(
+    workspace: Workspace, file: Path, column: str, choose: Callable[[Roll], NDArray[np.bool_]], *, named: str
+) -> tuple[pa.Table, Roll, NDArray[np.bool_]]:
+    """Some rows of a table, whose all its rows are, and (n,) which these are. Raises ParentMoved when it changed meanwhile."""
+    before = workspace.rolls.content(file)
+    roll = people_of(workspace, file, column, named=named)
+    chosen = choose(roll)
+    table = tables.read_rows(file, chosen, person=column, named=named)
+    if workspace.rolls.content(file) != before:
+        raise ParentMoved(f"{named} changed while it was read; run again")
+    return table, roll, chosen
+
+
 def known_people(workspace: Workspace, file: Path, column: str, *, named: str) -> Roll | None:
     """The same where the file need not be read for it."""
     return workspace.rolls.get(_about(workspace, workspace.rolls.content(file), column, named))

@@ -17,7 +17,7 @@ import pytest
 from tests.ensembles import TABLE, registered
 from tests.servers import free_port
 from unlearning.domain.errors import Damaged, Unavailable, WrongUse
-from unlearning.stores.mlflow.connection import address
+from unlearning.stores.mlflow.connection import address, quiet, silence
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
 
@@ -125,3 +125,15 @@ def test_a_database_that_is_none_is_named_with_what_to_do(content: bytes | None,
     os.mkfifo(file) if content is None else file.write_bytes(content)
     with pytest.raises(Damaged, match=r"mlflow\.db cannot be read .*restore it from a backup, or correct stores\.mlflow"):
         MlflowModels(None, "unlearning", tmp_path).names()
+
+
+def test_around_many_silences_levels_are_set_once_and_are_as_before_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, levels = logging.getLogger(mlflow.__name__), []
+    before = log.level
+    with quiet():
+        monkeypatch.setattr(logging.Logger, "setLevel", lambda _, level: levels.append(level))
+        with silence():
+            assert log.level == logging.CRITICAL
+        monkeypatch.undo()
+    assert levels == []
+    assert log.level == before != logging.CRITICAL

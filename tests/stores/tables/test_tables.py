@@ -7,7 +7,7 @@ import pytest
 from pyarrow import csv
 
 from unlearning.domain import hashing
-from unlearning.domain.errors import DataError, NotFound
+from unlearning.domain.errors import DataError, NotFound, ParentMoved
 from unlearning.stores.tables import tables
 
 KEY = b"k" * 32
@@ -274,3 +274,46 @@ def test_what_has_no_length_as_an_arrow_is_missing_and_what_is_no_list_of_number
     table = pa.table({"post": pa.array([[], [1.0, None], [2.0]], pa.list_(pa.float64())), "words": [["a"], [], None]})
     assert tables.measurable(table, "post").column("post").to_pylist() == [None, None, 2.0]
     assert tables.measurable(table, "words").equals(table)
+
+
+def _one(table: pa.Table, folder, form: str):
+    file = folder / f"a{form}"
+    pq.write_table(table, file, row_group_size=3) if form == ".parquet" else csv.write_csv(table, file)
+    return file
+
+
+def _parts(table: pa.Table, folder, form: str):
+    for number, low in enumerate(range(0, len(table), 4)):
+        part = folder / f"a/region={number % 2}"
+        part.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table.slice(low, 4), part / f"{number}{form}", row_group_size=2)
+    return folder / "a"
+
+
+@pytest.mark.parametrize(("lay", "form"), [(_one, ".parquet"), (_one, ".csv"), (_parts, ".parquet")])
+@pytest.mark.parametrize("rows", [[], [0], [3, 4], [8], range(9)])
+def test_some_rows_are_those_of_the_whole_table(tmp_path, lay, form, rows):
+    table = pa.table(
+        {"person": list("abcabcabd"), "x": np.arange(9.0), "kind": pa.array(list("uvwuvwuvw")).dictionary_encode()}
+    )
+    path, keep = lay(table, tmp_path, form), np.isin(np.arange(9), list(rows))
+    found = tables.read_rows(path, keep, person="person", named=f"a{form}")
+    assert found.combine_chunks().equals(tables.read(path, person="person").filter(pa.array(keep)).combine_chunks())
+
+
+@pytest.mark.parametrize(("lay", "form"), [(_one, ".parquet"), (_one, ".csv"), (_parts, ".parquet")])
+@pytest.mark.parametrize("rows", [8, 10])
+def test_rows_of_a_table_that_has_others_are_not_taken(tmp_path, lay, form, rows):
+    path = lay(pa.table({"person": list("abcabcabd")}), tmp_path, form)
+    with pytest.raises(ParentMoved, match="run again"):
+        tables.read_rows(path, np.ones(rows, bool), person="person", named=f"a{form}")
+
+
+def test_a_table_says_its_types_where_its_form_does(tmp_path):
+    table = pa.table({"person": ["a", "b"], "x": [1, 2]})
+    for form in (".parquet", ".csv"):
+        _one(table, tmp_path, form)
+    (tmp_path / "false.parquet").write_text("person,x\na,1\n")
+    assert tables.schemas(tmp_path / "a.parquet", named="a.parquet") == {"": table.schema}
+    assert tables.schemas(tmp_path / "a.csv", named="a.csv") is None
+    assert tables.schemas(tmp_path / "false.parquet", named="false.parquet") is None

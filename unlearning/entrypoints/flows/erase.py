@@ -22,6 +22,7 @@ from unlearning.erasure.steps import adopted, assess, certify, plan, promote, pu
 from unlearning.lineage import openlineage
 from unlearning.project.training.train import replay as train_again
 from unlearning.project.workspace import Workspace, open_workspace
+from unlearning.stores.mlflow.connection import quiet
 
 ATTEMPTS = 3
 """How often an erasure is planned again because another one moved the alias or the data first."""
@@ -63,7 +64,7 @@ def run(
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run))
-    with answering(), asking(workspace.settings.run):
+    with answering(), asking(workspace.settings.run), quiet():
         return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay, quick=quick)
 
 

@@ -58,7 +58,7 @@ def _attempted(erasure: Erasure, sets: RecordSets) -> frozenset[str]:
     stale = frozenset[str]().union(*(_set_out(workspace, name, recipe, sets.before) for name, recipe in recipes.items()))
     shaped = {record.model for record, _ in shaped_records(workspace, sets.before)}
     clean = (record.chain.keys for record in workspace.lineage.models() if record.model not in shaped)
-    return stale.difference(*(sets.of(view).retain.chain.keys for view in erasure.owns), *clean)
+    return stale.difference(*(sets.chain(view).keys for view in erasure.owns), *clean)
 
 
 def _set_out(workspace: Workspace, model: str, recipe: str | None, before: Search) -> frozenset[str]:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from unlearning.domain.chain import Chain, Job, Part, Replay, Trained
 from unlearning.domain.errors import VerificationFailed, WrongUse
 from unlearning.domain.hashing import bytes_digest
-from unlearning.domain.protocols import Assignment, Records
+from unlearning.domain.protocols import Assignment, Method, Records
 from unlearning.project import plugins, recipes
 from unlearning.project.training.environment import environment
 from unlearning.project.training.jobs import run_job
@@ -49,22 +49,32 @@ def make(
     chosen = plugins.method(method)
     if save:
         workspace.attempts.record(workspace.own.model, retain.chain)
-    records = retain.records if forget is None else retain.records.followed_by(forget)
-    work = assignment(
-        workspace,
-        retain.chain,
-        method=method,
-        parent=parent,
-        forget=None if forget is None else (len(retain.records), len(records)),
-        save=save,
-    )
     engine = tuple(sorted(environment(workspace.learner).items()))
-    jobs = [replace(job, engine=engine) for job in chosen.plan(work) if only is None or job.shard in only]
-    with _spooled(workspace, records, jobs) as given:
-        parts = list(map(run_job, given))
+
+    def planned(held: TrainingSet) -> tuple[Assignment, list[Job]]:
+        edges = None if forget is None else (len(held.records), len(held.records) + len(forget))
+        work = assignment(workspace, held.chain, method=method, parent=parent, forget=edges, save=save, held=held.shards)
+        return work, [replace(job, engine=engine) for job in chosen.plan(work) if only is None or job.shard in only]
+
+    work, jobs = planned(retain)
+    made = {job.shard: part for job in jobs if (part := _stored(workspace, chosen, job))}
+    if (held := retain.holding([job.shard for job in jobs if job.shard not in made])) is not retain:
+        work, jobs = planned(held)
+    left = [job for job in jobs if job.shard not in made]
+    records = held.records if forget is None or not left else held.records.followed_by(forget)
+    parts = [*made.values()]
+    if left:
+        with _spooled(workspace, records, left) as given:
+            parts += map(run_job, given)
     if save and workspace.settings.run.elsewhere:
         _require_stored(workspace, parts)
     return chosen.merge(work, parts)
+
+
+def _stored(workspace: Workspace, method: Method, job: Job) -> Part | None:
+    """What a job would find made already, and needs no record for; None where it has to run, or the method does not say."""
+    ask = getattr(method, "stored", None)
+    return ask(job, workspace.learner, workspace.checkpoints) if ask else None
 
 
 @contextmanager
@@ -130,8 +140,12 @@ def assignment(
     parent: Sequence[str] = (),
     forget: tuple[int, int] | None = None,
     save: bool = True,
+    held: Collection[int] | None = None,
 ) -> Assignment:
-    """What a method is asked to do in this project; its jobs can be planned, and run once they have records."""
+    """What a method is asked to do in this project; its jobs can be planned, and run once they have records.
+
+    held: the shards whose records they will have; None for all.
+    """
     return Assignment(
         root=str(workspace.root),
         recipe=workspace.own.recipe,
@@ -140,7 +154,7 @@ def assignment(
         records="",
         learner=workspace.learner,
         target=target,
-        bounds=tuple(tuple(int(edge) for edge in edges) for edges in bounds(target)),
+        bounds=tuple(tuple(int(edge) for edge in edges) for edges in bounds(target, held)),
         parent=tuple(parent),
         forget=forget,
         params=tuple(sorted(workspace.settings.policy.params.get(method, {}).items())),
@@ -148,9 +162,14 @@ def assignment(
     )
 
 
-def bounds(target: Chain) -> NDArray[np.int64]:
-    """(S, R+1) offsets that the slices of a chain have in canonical order."""
-    ends = np.concatenate(([0], np.cumsum([rows for shard in target.shards for rows in shard.rows])))
-    slices = len(target.shards[0].rows)
-    edges: NDArray[np.int64] = ends[np.arange(len(target.shards))[:, None] * slices + np.arange(slices + 1)]
+def bounds(target: Chain, held: Collection[int] | None = None) -> NDArray[np.int64]:
+    """(S, R+1) offsets that the slices of a chain have in canonical order.
+
+    held: the shards whose records are there; None for all.
+    """
+    shards = target.shards
+    rows = [one.rows if held is None or one.shard in held else (0,) * len(one.rows) for one in shards]
+    ends = np.concatenate(([0], np.cumsum(rows)))
+    slices = len(shards[0].rows)
+    edges: NDArray[np.int64] = ends[np.arange(len(shards))[:, None] * slices + np.arange(slices + 1)]
     return edges

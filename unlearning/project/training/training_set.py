@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,16 +31,26 @@ class TrainingSet:
     """The retained records in canonical order, and the names of every checkpoint they lead to."""
 
     records: Records
-    """Each once in every shard of its person."""
+    """Each once in every shard of its person; of the shards that are held."""
     chain: Chain
     people: int
     excluded: int
     """Records left out because their person is suppressed or to be forgotten."""
+    shards: frozenset[int] | None = None
+    """Those whose records are held; None for all."""
+    everybody: Callable[[], TrainingSet] | None = field(default=None, repr=False, compare=False)
+    """The same with all records, where some are not held."""
 
     @property
     def rows(self) -> int:
         """Records, each counted once."""
-        return len(self.records) // self.chain.members_of_person
+        return sum(sum(shard.rows) for shard in self.chain.shards) // self.chain.members_of_person
+
+    def holding(self, shards: Collection[int]) -> TrainingSet:
+        """This one where it holds the records of these shards, or that of everybody."""
+        if self.shards is None or self.shards.issuperset(shards) or self.everybody is None:
+            return self
+        return self.everybody()
 
 
 def training_set(
@@ -50,19 +60,29 @@ def training_set(
 
     people: whose the table's rows are, where that was read before.
     """
-    recipe, part = workspace.recipe, workspace.settings.partition
+    recipe = workspace.recipe
     people = people or people_in(workspace, table, recipe.person)
     keep = ~people.mask(exclude)
-    records, where = encoded(recipe, table, people, keep)
+    made = arranged(workspace, *encoded(recipe, table, people, keep))
+    return TrainingSet(made.records, made.chain, people=len(np.unique(people.codes[keep])), excluded=int((~keep).sum()))
+
+
+@dataclass(frozen=True)
+class Arranged:
+    """Records in canonical order, and the keys that they lead to."""
+
+    records: Records
+    chain: Chain
+
+
+def arranged(workspace: Workspace, records: Records, where: Places) -> Arranged:
+    """Records by shard and slice, named. where: whose each is."""
+    part = workspace.settings.partition
     placed = partition(records, where, shards=part.shards, slices=part.slices, members_of_person=part.members_of_person)
     records, where = replace(records[placed.order], keys=placed.keys), where[placed.order]
-    return TrainingSet(
-        records=records,
-        chain=chain(
-            workspace.recipe_digest, part.seed, records, where, placed.bounds, members_of_person=part.members_of_person
-        ),
-        people=len(np.unique(people.codes[keep])),
-        excluded=int((~keep).sum()),
+    return Arranged(
+        records,
+        chain(workspace.recipe_digest, part.seed, records, where, placed.bounds, members_of_person=part.members_of_person),
     )
 
 
@@ -84,9 +104,21 @@ def _check_alone(recipe: Recipe, table: pa.Table, everybody: Records) -> None:
 
 def encoded(recipe: Recipe, table: pa.Table, people: Roll, keep: NDArray[np.bool_]) -> tuple[Records, Places]:
     """The records of these rows of a table, and whose each is: one a row or, where the recipe gathers them, one a person."""
+    return _whose(recipe, _every(recipe, table)[keep], people, people.codes[keep])
+
+
+def encoded_rows(recipe: Recipe, table: pa.Table, people: Roll, codes: NDArray[np.int64]) -> tuple[Records, Places]:
+    """The same of a table that holds these rows and no others. codes: (n,) whose each is, an index into the roll."""
+    return _whose(recipe, _every(recipe, table), people, codes)
+
+
+def _every(recipe: Recipe, table: pa.Table) -> Records:
     everybody = recipe.encode(table).records
     _check_alone(recipe, table, everybody)
-    records, codes = everybody[keep], people.codes[keep]
+    return everybody
+
+
+def _whose(recipe: Recipe, records: Records, people: Roll, codes: NDArray[np.int64]) -> tuple[Records, Places]:
     gathered = getattr(recipe, "gathered", None)
     if gathered is None:
         return records, people.where[codes]

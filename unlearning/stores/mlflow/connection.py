@@ -44,16 +44,29 @@ def silence() -> Iterator[None]:
         warnings.simplefilter("ignore")
         import mlflow.models.model as served  # importing MLflow sets up its logging, so this comes before it is turned down
 
-        loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3.connectionpool")]
-        levels, model = [each.level for each in loggers], served.__mlflow_model__
-        for each in loggers:
-            each.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            served.__mlflow_model__ = model  # set by every "model from code" that MLflow loads
-            for each, level in zip(loggers, levels, strict=True):
-                each.setLevel(level)
+        model = served.__mlflow_model__
+        with quiet():
+            try:
+                yield
+            finally:
+                served.__mlflow_model__ = model  # set by every "model from code" that MLflow loads
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """MLflow's logs turned down, once it is imported; around many `silence`s, which then leave the levels as they are.
+
+    Setting a level takes a millisecond: Python forgets for every logger there is what it is to log.
+    """
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3.connectionpool")]
+    levels = {each: each.level for each in loggers if each.level != logging.CRITICAL}
+    for each in levels:
+        each.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for each, level in levels.items():
+            each.setLevel(level)
 
 
 @contextlib.contextmanager

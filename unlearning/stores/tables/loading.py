@@ -17,12 +17,15 @@ from unlearning.stores.tables.encoding import encoding
 from unlearning.stores.tables.forms import archives, columnar, delimited, documents
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 UNTYPED = b"unlearning.untyped"
 """Marks a table whose column names are a first line that nobody vouches for."""
 _PARQUET = b"PAR1"
 _SPACES = " \t\r\n"
+_BATCH_ROWS = 1 << 16
 
 
 def load(path: Path, people: Sequence[str] = (), *, only: bool = False) -> pa.Table:
@@ -51,8 +54,8 @@ def rows(path: Path) -> int | None:
 
 def names(path: Path) -> list[str] | None:
     """The columns that a file says that it has, where it says so. Raises as `rows`."""
-    said = _footer(path)
-    return None if said is None else said.schema.to_arrow_schema().names
+    said = schema(path)
+    return None if said is None else list(said.names)
 
 
 @contextmanager
@@ -74,6 +77,44 @@ def columns(path: Path, *, named: str) -> Iterator[tuple[pa.Schema, int, Callabl
         yield schema, file.metadata.num_rows, column
         if state(stream) != before:
             raise ParentMoved(f"{named} changed while it was read; run again")
+
+
+def some_rows(path: Path, keep: NDArray[np.bool_]) -> pa.Table | None:
+    """The rows of a Parquet file where `keep` is true, little else of it in memory; None of another form. Raises as `load`.
+
+    keep: (n,). Raises ParentMoved for a file of another number of rows.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with regular(path) as stream:
+        if stream.read(len(_PARQUET)) != _PARQUET:
+            return None
+        with pq.ParquetFile(stream) as file:
+            if file.metadata.num_rows != len(keep):
+                raise ParentMoved(f"a table has {file.metadata.num_rows} rows, expected {len(keep)}: it changed; run again")
+            found, first = list[pa.RecordBatch](), 0
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                if keep[first : first + rows].any():
+                    found += _kept(file, group, keep[first : first + rows])
+                first += rows
+            return pa.Table.from_batches(found) if found else file.schema_arrow.empty_table()
+
+
+def _kept(file: Any, group: int, keep: NDArray[np.bool_]) -> Iterator[pa.RecordBatch]:
+    import pyarrow as pa
+
+    first = 0
+    for batch in file.iter_batches(batch_size=_BATCH_ROWS, row_groups=[group], use_threads=False):
+        yield batch.filter(pa.array(keep[first : first + len(batch)]))
+        first += len(batch)
+
+
+def schema(path: Path) -> pa.Schema | None:
+    """The columns and types that a file says that it has, where it says so. Raises as `rows`."""
+    said = _footer(path)
+    return None if said is None else said.schema.to_arrow_schema()
 
 
 def _footer(path: Path) -> Any:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain import hashing
-from unlearning.domain.errors import DataError, NotFound, reading
+from unlearning.domain.errors import DataError, NotFound, ParentMoved, reading
 from unlearning.domain.hashing import IdentifierKind
 from unlearning.stores.contents import file_digest
 from unlearning.stores.tables import cells, loading
@@ -91,19 +91,57 @@ def _reading(named: str) -> Iterator[None]:
         raise DataError(f"{named} is no readable {form[1:]} table ({kind}); restore or rewrite it") from None
 
 
-def _read_parts(path: Path, person: str | None, named: str, *, only: bool) -> pa.Table:
+def _read_parts(path: Path, person: str | None, named: str, *, only: bool, keep: NDArray[np.bool_] | None = None) -> pa.Table:
+    """keep: (n,) which rows, of parts that say how many they have; without it, all."""
     parts = table_parts.parts(path, named=named)
     found = folder_columns(parts)
     wanted = columns_of(person) if person and only else None
-    tables = []
+    tables, first = [], 0
     for name, (file, part) in parts.items():
-        # What a folder says of the person is no column of a part.
-        inside = read(file, person=person, named=part, only=only and not set(wanted or ()) & found.keys())
+        if keep is None:
+            # What a folder says of the person is no column of a part.
+            inside = read(file, person=person, named=part, only=only and not set(wanted or ()) & found.keys())
+        else:
+            inside = read_rows(file, keep[first : (first := first + rows(file, named=part))], person=person or "", named=part)
         said = {column: values[name] for column, values in found.items() if column not in inside.column_names}
         tables.append(_with_columns(inside, {one: value for one, value in said.items() if wanted is None or one in wanted}))
+    if keep is not None and first != len(keep):
+        raise ParentMoved(f"{named} changed while it was read; run again")
     if table_parts.parts(path, named=named).keys() != parts.keys():
         raise DataError(f"{named}: parts came or went while it was read; run again when nobody writes there")
     return _joined(tables, named)
+
+
+def read_rows(path: Path, keep: NDArray[np.bool_], *, person: str, named: str) -> pa.Table:
+    """The rows of a table where `keep` is true, as `read` reads them; of Parquet little else is in memory.
+
+    keep: (n,). Raises as `read`; ParentMoved for a table of another number of rows.
+    """
+    import pyarrow as pa
+
+    if schemas(path, named=named) is None:
+        table = read(path, person=person, named=named)
+        if table.num_rows != len(keep):
+            raise ParentMoved(f"{named} changed while it was read; run again")
+        return table.filter(pa.array(keep))
+    if table_parts.is_folder(path):
+        return _read_parts(path, person, named, only=False, keep=keep)
+    with _reading(named):
+        found = loading.some_rows(path, keep)
+    if found is None:
+        raise ParentMoved(f"{named} changed while it was read; run again")
+    return found
+
+
+def schemas(path: Path, *, named: str) -> dict[str, pa.Schema] | None:
+    """Part → the columns and types that its file says it has; of a single file under no name. None where one does not say so.
+
+    Then types are read out of the cells, and may be others where rows leave.
+    """
+    folder = table_parts.is_folder(path)
+    parts = table_parts.parts(path, named=named) if folder else {"": (path, named)}
+    found = {name: _said(loading.schema, file, part) for name, (file, part) in parts.items()}
+    return None if None in found.values() else {name: one for name, one in found.items() if one is not None}
 
 
 def folder_columns(parts: Iterable[str]) -> dict[str, dict[str, int | str | None]]:
