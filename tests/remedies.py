@@ -279,6 +279,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _SETUP + "a_project_that_trains_nothing_is_led_to_its_first_model",
         ),
     },
+    "erasure/answer_page.py": {
+        "pip install": Installs(
+            "an answer is wanted as PDF and the extra is not installed", _PACKAGES + "the_extra_pdf_has_what_prints_an_answer"
+        )
+    },
     "erasure/audit.py": {
         "unlearn audit": Ran(
             "an audit finds that what commands ask is not what the ledger's events say",

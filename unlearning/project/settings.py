@@ -206,6 +206,17 @@ class FreeOfPeople(_Section):
     reason: Annotated[str, Field(min_length=1)]
 
 
+class AnswerSettings(_Section):
+    """What a person reads who asked to be erased, besides what was done."""
+
+    template: str | None = None
+    """A Jinja2 template of the house's own, relative to the project folder."""
+    contact: Annotated[str, Field(min_length=1)] | None = None
+    """How the person reaches the house about the answer."""
+    complaints: Annotated[str, Field(min_length=1)] | None = None
+    """Where the person can complain; None: what the law of the request says of that."""
+
+
 class OpenLineage(_Section):
     """Where lineage events go."""
 
@@ -301,6 +312,7 @@ class Settings(_Section):
     """Besides what is always out of reach; certificates state both."""
     free_of_people: tuple[FreeOfPeople, ...] = ()
     """Sweep and certificate repeat each with its reason."""
+    answers: AnswerSettings = AnswerSettings()
     openlineage: OpenLineage | None = None
 
     @model_validator(mode="before")
