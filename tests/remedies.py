@@ -366,6 +366,12 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "git cat-file": Named("says which command failed"),
         "git fsck": Looks("objects of Git cannot be read"),
     },
+    "erasure/retire.py": {
+        "unlearn release": Named("says what ends a hold, as `unlearn status` does"),
+        "unlearn retire": NotRun("outdated rows came back, or a retirement stopped", "the same command goes on there"),
+        "unlearn train": Looks("a version that learned from outdated rows serves"),
+        "unlearn twins": Looks("an old revision of a table has none without outdated rows"),
+    },
     "erasure/second_look.py": {
         "unlearn purge": NotRun("the second look found or could not read what the search did not name", _STAGED),
     },

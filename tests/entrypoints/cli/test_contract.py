@@ -265,6 +265,7 @@ ELSEWHERE = {
     "serve-flows",
     "confirm",
     "serve",
+    "retire",
     "token create",
     "token list",
     "token revoke",

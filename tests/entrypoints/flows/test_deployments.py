@@ -35,9 +35,11 @@ def by_name(one: Deployment) -> str:
     return one.name
 
 
-def test_a_project_that_trains_nothing_has_no_deployment_for_it(tmp_path: Path) -> None:
+def test_a_project_has_no_deployment_for_what_it_does_not_do(tmp_path: Path) -> None:
     assert {one.name for one in of_project(project(tmp_path, TRAINS))} == NAMES
     assert {one.name for one in of_project(project(tmp_path, ADOPTS))} == NAMES - {"train"}
+    rule = "retention: [{table: data/a.csv, column: at, after_days: 30}]"
+    assert {one.name for one in of_project(project(tmp_path, TRAINS.replace("}", f", {rule}}}")))} == NAMES | {"retire"}
 
 
 def test_each_names_the_folder_as_it_is_called_where_the_flow_runs(tmp_path: Path) -> None:
