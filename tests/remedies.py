@@ -222,6 +222,9 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "the runner is dask or ray and it is not installed", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
         )
     },
+    "entrypoints/flows/retire.py": {
+        "unlearn retire": NotRun("something was in the way after a plan was made", "the same command goes on there")
+    },
     "entrypoints/flows/train.py": {
         "unlearn train": Ran(
             "something was in the way after the data was loaded",

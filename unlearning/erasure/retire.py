@@ -133,10 +133,6 @@ def begin(workspace: Workspace, *, clock: Clock) -> Retirement | None:
     guards.books(workspace)
     if (open_ := unfinished(workspace)) is not None:
         return open_
-    if not workspace.settings.retention:
-        raise SettingsError(
-            "retention: no rule says how long rows are kept; `retention: [{table: …, column: …, after_days: …}]`"
-        )
     if not any(one.rows for one in look(workspace, now=clock())):
         return None
     preflight.require(workspace, {**preflight.TRAINING, **preflight.ERASING})  # it waits for others at the tables itself

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tests.entrypoints.cli.commands import unlearn
-
 from tests.entrypoints.cli.conftest import plain_flows
 from tests.small_project import SOURCE, Project
 from unlearning.entrypoints.flows import retire
