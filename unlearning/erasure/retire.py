@@ -30,6 +30,7 @@ from unlearning.domain.events import (
 from unlearning.domain.lifecycle import EVERY_PURGE
 from unlearning.domain.planning import plan as planning
 from unlearning.domain.traces import Inventory, Residual, Trace, left
+from unlearning.domain.versions import ModelVersion
 from unlearning.erasure.steps.redact import planned, record_tables, write_redacted
 from unlearning.lineage import graph
 from unlearning.project import guards, preflight
@@ -47,7 +48,7 @@ from unlearning.traces.within_reach import Reach
 if TYPE_CHECKING:
     from unlearning.domain.clocks import Clock
     from unlearning.domain.entities import Level, ModelRecord
-    from unlearning.domain.versions import DataVersion, ModelVersion
+    from unlearning.domain.versions import DataVersion
     from unlearning.project.workspace import Workspace
 
 NOT_SEARCHED = Residual(
