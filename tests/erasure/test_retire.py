@@ -91,6 +91,7 @@ def test_outdated_rows_leave_everything_and_nobody_is_suppressed(project_with_da
     assert project.kinds() == kinds
 
 
+@pytest.mark.slow
 def test_what_was_cut_off_goes_on_with_the_same_days(project_with_dates: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     project = project_with_dates
 
@@ -113,6 +114,7 @@ def test_what_was_cut_off_goes_on_with_the_same_days(project_with_dates: Project
     assert sum(found.removed.values()) > 0
 
 
+@pytest.mark.slow
 def test_nothing_is_deleted_while_a_version_that_learned_from_them_serves(
     project_with_dates: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,3 +143,15 @@ def test_a_rule_that_cannot_be_followed_and_a_hold_change_nothing(project_with_d
         with pytest.raises(SettingsError, match=words):
             retire.look(project.workspace, now=NOW)
     assert len(project.events()) == events
+
+
+@pytest.mark.slow
+def test_somebody_is_erased_after_a_retirement_as_before(project_with_dates: Project) -> None:
+    project = project_with_dates
+    retired(project)
+    person = project.people(TRAIN)[0]
+    project.request(person)
+    [done] = project.erase()
+    assert done["residuals"] == []
+    assert person not in project.people(TRAIN)
+    assert project.champion == 3
