@@ -251,6 +251,9 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "the runner is dask or ray and it is not installed", _PACKAGES + "an_extra_has_the_driver_that_is_missing"
         )
     },
+    "entrypoints/flows/retire.py": {
+        "unlearn retire": NotRun("something was in the way after a plan was made", "the same command goes on there")
+    },
     "entrypoints/flows/train.py": {
         "unlearn train": Ran(
             "something was in the way after the data was loaded",
@@ -307,6 +310,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "its table is what is searched",
             _SETUP + "a_project_that_trains_nothing_is_led_to_its_first_model",
         ),
+    },
+    "erasure/answer_page.py": {
+        "pip install": Installs(
+            "an answer is wanted as PDF and the extra is not installed", _PACKAGES + "the_extra_pdf_has_what_prints_an_answer"
+        )
     },
     "erasure/audit.py": {
         "unlearn audit": Ran(
@@ -389,6 +397,12 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     "erasure/kept.py": {
         "git cat-file": Named("says which command failed"),
         "git fsck": Looks("objects of Git cannot be read"),
+    },
+    "erasure/retire.py": {
+        "unlearn release": Named("says what ends a hold, as `unlearn status` does"),
+        "unlearn retire": NotRun("outdated rows came back, or a retirement stopped", "the same command goes on there"),
+        "unlearn train": Looks("a version that learned from outdated rows serves"),
+        "unlearn twins": Looks("an old revision of a table has none without outdated rows"),
     },
     "erasure/second_look.py": {
         "unlearn purge": NotRun("the second look found or could not read what the search did not name", _STAGED),

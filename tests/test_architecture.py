@@ -54,6 +54,7 @@ HOMES = {
     "xgboost": ("learners/boosting/",),
     "lightgbm": ("learners/boosting/",),
     "catboost": ("learners/boosting/",),
+    "weasyprint": ("erasure/answer_page.py",),
     "jinja2": ("certificate/page/templating.py", "checks/data_pages.py"),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""

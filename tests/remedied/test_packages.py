@@ -19,6 +19,7 @@ from tests.histories import History
 from tests.remedied.helping import Ask, failing, move_remote, printed
 from unlearning.entrypoints.demo.examples import EXAMPLES
 from unlearning.entrypoints.flows import runners
+from unlearning.erasure import answer_page
 from unlearning.learners import requirements
 from unlearning.learners.boosting import library
 from unlearning.project import plugins, preflight
@@ -82,6 +83,14 @@ def test_an_extra_has_the_driver_that_is_missing(
         hiding.setitem(sys.modules, module, None)
         assert installs(ask) & providing(module)
     assert "pip install" not in ask()  # once it is there
+
+
+def test_the_extra_pdf_has_what_prints_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = failing(lambda: answer_page.pdf("<p>x</p>"))
+    with monkeypatch.context() as hiding:
+        hiding.setitem(sys.modules, "weasyprint", None)
+        assert installs(ask) & providing("weasyprint")
+    assert ask() == ""  # once it is there
 
 
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm", "catboost"])

@@ -54,6 +54,8 @@ class Wanted:
 
 PURGE_DELETES = "`unlearn purge` deletes it"
 """What a place says of traces that its `erase` takes away."""
+KEPT_BY_HOLD = ": kept by a legal hold"
+"""How the name of a place ends in which a hold keeps the rows of those whom it is about, and of nobody else."""
 MLFLOW_GC = "mlflow gc --backend-store-uri DATABASE --tracking-uri SERVER"
 MLFLOW_GC_TAKES = "it also collects each logged model, unless named, and each experiment that is marked as deleted"
 """MLflow 3.17 narrows runs and logged models to those that are named, one by one, and experiments to none."""

@@ -206,6 +206,28 @@ class FreeOfPeople(_Section):
     reason: Annotated[str, Field(min_length=1)]
 
 
+class RetentionSettings(_Section):
+    """How long rows of a table are kept; people with younger rows stay."""
+
+    table: Annotated[str, Field(min_length=1)]
+    """A table that erasures redact; of one that `prepare` splits, training and holdout are kept as long."""
+    column: Annotated[str, Field(min_length=1)]
+    """Holds the date of each row."""
+    after_days: Annotated[int, Field(ge=1, le=73_000)]
+    """So many days after its date a row goes."""
+
+
+class AnswerSettings(_Section):
+    """What a person reads who asked to be erased, besides what was done."""
+
+    template: str | None = None
+    """A Jinja2 template of the house's own, relative to the project folder."""
+    contact: Annotated[str, Field(min_length=1)] | None = None
+    """How the person reaches the house about the answer."""
+    complaints: Annotated[str, Field(min_length=1)] | None = None
+    """Where the person can complain; None: what the law of the request says of that."""
+
+
 class OpenLineage(_Section):
     """Where lineage events go."""
 
@@ -304,6 +326,8 @@ class Settings(_Section):
     """Besides what is always out of reach; certificates state both."""
     free_of_people: tuple[FreeOfPeople, ...] = ()
     """Sweep and certificate repeat each with its reason."""
+    retention: tuple[RetentionSettings, ...] = ()
+    answers: AnswerSettings = AnswerSettings()
     openlineage: OpenLineage | None = None
 
     @model_validator(mode="before")

@@ -53,15 +53,17 @@ def make(
     *,
     stale: Collection[str] = (),
     redacted: Mapping[str, DataVersion] | None = None,
+    rows: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> Made:
     """Twins of these objects, stored, mapped and committed beside the history; again is once. Raises Unavailable.
 
     objects: hashes that hold people of `tokens`. stale: of what stages made of those, and nobody can redact. redacted: object →
-    the version that this erasure made of it, which is its twin where the same rows left.
+    the version that this erasure made of it, which is its twin where the same rows left. rows: object → (n,) true for the rows
+    that leave it, in place of people.
     """
     workspace = reach.workspace
     before = known(workspace)
-    maker = _Maker(reach, frozenset(tokens), frozenset(objects), before.stale.union(stale), redacted or {})
+    maker = _Maker(reach, frozenset(tokens), frozenset(objects), before.stale.union(stale), redacted or {}, rows or {})
     missing = sorted(set(objects) - before.twins.keys(), key=lambda one: (one.endswith(".dir"), one))
     without = [name for name in missing if not maker.add(name, before)]
     after = before.with_twins(maker.made.values(), maker.stale)
@@ -87,9 +89,10 @@ class _Maker:
         objects: frozenset[str],
         stale: frozenset[str],
         redacted: Mapping[str, DataVersion],
+        rows: Mapping[str, NDArray[np.bool_]],
     ) -> None:
         self.workspace, self.tokens, self.objects, self.stale = reach.workspace, tokens, objects, stale
-        self.redacted = redacted
+        self.redacted, self.rows = redacted, rows
         self.columns, self.names, self.kept = reach.holdings.people_columns, reach.past.first_paths, reach.kept
         self.admitted = reach.admitted
         self.stores = object_stores(reach.workspace.data)
@@ -127,8 +130,7 @@ class _Maker:
         gone = self.tokens - self.kept.get(name, frozenset()) - self.admitted.get(name, frozenset())
         columns = self._columns(old, named)
         people = self._people(old, named, columns)
-        theirs = [one.mask(gone) for one in people] or [self._naming(old, named, gone)]
-        keep = ~np.logical_or.reduce(theirs)
+        keep = ~(self.rows[name] if name in self.rows else self._theirs(old, named, people, gone))
         if len(people) == 1 and (made := self._made(name, people[0], keep, named, columns[0])) is not None:
             return self._twin(name, self.redacted[name].object, made, size=made.stat().st_size), made
         out = draft.with_suffix(Path(named).suffix)
@@ -136,9 +138,14 @@ class _Maker:
         out.replace(draft)
         for column in columns:
             without(self.workspace, old, keep, draft, column, named=named)
-        if not columns:
+        if not columns and name not in self.rows:
             self._check_gone(draft, name, gone)
         return self._twin(name, hashing.file_md5(draft), draft, size=draft.stat().st_size), draft
+
+    def _theirs(self, old: Path, named: str, people: Sequence[Roll], gone: frozenset[str]) -> NDArray[np.bool_]:
+        theirs = [one.mask(gone) for one in people] or [self._naming(old, named, gone)]
+        made: NDArray[np.bool_] = np.logical_or.reduce(theirs)
+        return made
 
     def _made(self, name: str, old: Roll, keep: NDArray[np.bool_], named: str, column: str) -> Path | None:
         """What this erasure made of an object, when it lies here and just these rows left: to draw it again gives its bytes."""

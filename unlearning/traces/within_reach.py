@@ -155,7 +155,7 @@ class Reach:
         return [
             *_tables(self),
             CheckpointPlace(workspace.checkpoints, recognise=partial(guards.checkpoints, workspace)),
-            *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (_mlflow(self), _mentions(self))),
+            *(GuardedPlace(one, partial(guards.registry, workspace)) for one in (self.registry, _mentions(self))),
             *_dvc(self),
             SpoolPlace(workspace.path(SCRATCH)),
             *(SealedSpoolPlace(workspace.sealed_spool(url)) for url in sealed.used(workspace.root)),
@@ -176,6 +176,11 @@ class Reach:
             _rolls(self),
             *(_folders(self) if by_bytes else ()),
         ]
+
+    @cached_property
+    def registry(self) -> MlflowPlace:
+        """The place of model versions, their runs and files."""
+        return _mlflow(self)
 
     def wanted(self, tokens: Iterable[str], *, identifiers: Sequence[str] = (), trust_index: bool = False) -> Wanted:
         """Who is searched for, with everything that an earlier purge found of anybody: none of it may come back.

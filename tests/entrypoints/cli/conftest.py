@@ -13,15 +13,21 @@ import pytest
 @contextmanager
 def plain_flows() -> Iterator[None]:
     """Within: what `unlearn train`, `erase`, `follow` and `watch` call, without Prefect around it."""
-    from unlearning.entrypoints.flows import erase, follow, train, watch
+    from unlearning.entrypoints.flows import erase, follow, retire, train, watch
 
     def step(_name: str, do: Callable[[], Any], **_said: Any) -> Any:
         return do()
 
     with pytest.MonkeyPatch.context() as patch:
-        for module, flow in ((erase, erase.erase), (train, train.train), (follow, follow.follow), (watch, watch.watch)):
+        for module, flow in (
+            (erase, erase.erase),
+            (train, train.train),
+            (follow, follow.follow),
+            (watch, watch.watch),
+            (retire, retire.retire),
+        ):
             patch.setattr(module, "step", step)
-            patch.setattr(module, "create_markdown_artifact", lambda *_args, **_named: None)
+            patch.setattr(module, "create_markdown_artifact", lambda *_args, **_named: None, raising=False)
             patch.setattr(module, "mapped", lambda run, jobs: [run(job) for job in jobs], raising=False)
             patch.setattr(module, "run", _plain(flow.fn))
         # Each model in turn is the command's own business; what starts Prefect for them is not.

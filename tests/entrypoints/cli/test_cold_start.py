@@ -39,10 +39,13 @@ MAY: Mapping[str, frozenset[str]] = {
     "twins": frozenset({"numpy", "dvc"}),
     "prove": DATA,
     "audit": REGISTRY,
+    "answer": LEDGER | DATA,
     "lineage": REGISTRY | DATA,
     "impact": REGISTRY | DATA | {"torch"},  # the learner says how many epochs a stage has
     # What trains, judges, searches, starts a service, or makes something in which one of these works, is not typed here.
-    **dict.fromkeys(("check", "evaluate", "prepare", "train", "erase", "follow", "watch", "init", "demo", "doctor"), ANYTHING),
+    **dict.fromkeys(
+        ("check", "evaluate", "prepare", "train", "erase", "retire", "follow", "watch", "init", "demo", "doctor"), ANYTHING
+    ),
     **dict.fromkeys(("adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
     **dict.fromkeys(("serve", "serve-flows", "sweep"), ANYTHING),
 }
@@ -62,6 +65,7 @@ TYPED: Mapping[str, Sequence[str]] = {
     "impact": (),
     "lineage": (),
     "exempt": (REQUEST, *WHY),
+    "answer": (REQUEST,),
 }
 """A command line of each; of those that decide about a request, some stand for all."""
 

@@ -87,6 +87,29 @@ SHAPES: Mapping[str, Any] = {
     "request": [REQUEST],
     "status": [REQUEST],
     "status of one": REQUEST,
+    "answer": {
+        "request_id": TEXT,
+        "state": TEXT,
+        "regulation": TEXT,
+        "received_at": TEXT,
+        "due_at": TEXT,
+        "reference": MAYBE,
+        "channel": MAYBE,
+        "house": {"name": TEXT, "contact": MAYBE, "complaints": MAYBE},
+        "answered_at": TEXT,
+        "ended_at": TEXT,
+        "title": TEXT,
+        "summary": [TEXT],
+        "deadline": [TEXT],
+        "tables": [TEXT],
+        "models": [TEXT],
+        "perhaps": [TEXT],
+        "held": TEXT,
+        "done": [{"at": TEXT, "what": TEXT}],
+        "stays": [{"kind": TEXT, "what": TEXT, "why": TEXT, "until": MAYBE}],
+        "recipients": [dict],
+        "complaints": [TEXT],
+    },
     "impact": {
         "records": int,
         "tokens": [TEXT],
@@ -242,6 +265,7 @@ ELSEWHERE = {
     "serve-flows",
     "confirm",
     "serve",
+    "retire",
     "token create",
     "token list",
     "token revoke",
@@ -270,6 +294,8 @@ def answers(template: Project, tmp_path_factory: pytest.TempPathFactory) -> dict
         certificate = ask("erase", "erase", "--replay")["certificate"]
         ask("status")
         ask("status of one", "status", request["request_id"])
+        letter = folder / "letter.html"
+        ask("answer", "answer", request["request_id"], "--html", str(letter), "--pdf", str(letter.with_suffix(".pdf")))
         ask("verify", "verify", certificate, "--key", PUBLIC)
         for name in (
             "sweep",
@@ -299,6 +325,8 @@ def answers(template: Project, tmp_path_factory: pytest.TempPathFactory) -> dict
         ask("countersign", "countersign", *officer, "--operator", PUBLIC)
         ask("verify by the officer", "verify", certificate, "--key", str(folder / "officer/signing.pub"))
     assert not [name for name, answer in said.items() if person in answer.said]
+    assert person not in letter.read_text()
+    assert letter.with_suffix(".pdf").read_bytes().startswith(b"%PDF-")
     return said
 
 

@@ -35,9 +35,11 @@ def by_name(one: Deployment) -> str:
     return one.name
 
 
-def test_a_project_that_trains_nothing_has_no_deployment_for_it(tmp_path: Path) -> None:
+def test_a_project_has_no_deployment_for_what_it_does_not_do(tmp_path: Path) -> None:
     assert {one.name for one in of_project(project(tmp_path, TRAINS))} == NAMES
     assert {one.name for one in of_project(project(tmp_path, ADOPTS))} == NAMES - {"train"}
+    rule = "retention: [{table: data/a.csv, column: at, after_days: 30}]"
+    assert {one.name for one in of_project(project(tmp_path, TRAINS.replace("}", f", {rule}}}")))} == NAMES | {"retire"}
 
 
 def test_each_names_the_folder_as_it_is_called_where_the_flow_runs(tmp_path: Path) -> None:
@@ -58,7 +60,7 @@ def test_its_flow_takes_what_it_is_given(one: Deployment) -> None:
 def test_prefect_yaml_declares_the_same(one: Deployment) -> None:
     declared = {each["name"]: each for each in YAML(typ="safe").load(TEMPLATES / "prefect.yaml")["deployments"]}
     said = declared[one.name]
-    assert declared.keys() == NAMES
+    assert declared.keys() == NAMES | {"retire"}
     assert said["entrypoint"] == one.entrypoint
     assert [each["cron"] for each in said.get("schedules", ())] == ([one.cron] if one.cron else [])
     assert [

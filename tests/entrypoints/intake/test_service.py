@@ -248,3 +248,16 @@ def test_an_unknown_path_and_an_unforeseen_error_say_nothing_of_what_came(
     monkeypatch.setattr(own, "demand", broken)
     answer = service.ask("POST", "/v1/requests", json_body=OWN)
     assert (answer.status_code, answer.json()["error"]["kind"]) == (500, "Unforeseen")
+
+
+def test_what_a_person_is_told_is_given_to_whoever_may_read(service: Service) -> None:
+    [made] = service.ask("POST", "/v1/requests", json_body={**OWN, "reference": "OPS-77"}).json()["requests"]
+    path = f"/v1/answers/{made['request_id']}"
+    found = service.ask("GET", path)
+    assert (found.status_code, found.json()["title"], found.json()["reference"]) == (200, "Your request is open", "OPS-77")
+    assert made["token"][:12] not in found.text
+    page = service.ask("GET", path, accept="text/html")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "Nothing has been erased yet." in page.text
+    assert service.ask("GET", path, scope="submit").status_code == 403
+    assert service.ask("GET", "/v1/answers/request-0123456789abcdef").status_code == 404

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from unlearning.domain.codec import AS, BESIDE
 from unlearning.domain.entities import Adoption
 from unlearning.domain.traces import Residual
+from unlearning.domain.versions import DataVersion, ModelVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,49 @@ class AccessRevoked:
     """The key, the event's subject, opens nothing any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class Outdated:
+    """What a rule of retention takes out of one table."""
+
+    path: str
+    column: str
+    after_days: int
+    before: datetime
+    """Rows of before this day go."""
+    rows: int
+    of: int
+    """Rows of the whole table."""
+    undated: int
+    """Rows without a date, which stay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetirementPlanned:
+    """Rows are older than the rules of retention allow; nothing is changed yet. The subject is the retirement."""
+
+    outdated: tuple[Outdated, ...]
+    before: tuple[DataVersion, ...]
+    """Those tables as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsRetired:
+    """The tables are rewritten without them."""
+
+    after: tuple[DataVersion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetirementEnded:
+    """What held them of before is deleted, and was looked for again."""
+
+    models: tuple[ModelVersion, ...]
+    """What serves: none of it learned from these rows."""
+    removed: Mapping[str, int]
+    """Place → how much was deleted there."""
+    residuals: tuple[Residual, ...]
+
+
 OtherFact = (
     ModelTrained
     | ModelAdopted
@@ -114,5 +159,8 @@ OtherFact = (
     | LineageNotSent
     | AccessGranted
     | AccessRevoked
+    | RetirementPlanned
+    | RowsRetired
+    | RetirementEnded
 )
 """Any of these."""

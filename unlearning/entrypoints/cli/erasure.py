@@ -12,6 +12,7 @@ from unlearning.entrypoints.cli.shared import answer, identifier_file, open_proj
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
+    from unlearning.domain.events import Outdated
     from unlearning.erasure.report import ErasureReport
     from unlearning.project.workspace import Workspace
 
@@ -113,7 +114,48 @@ def erase(
         raise click.exceptions.Exit(1)
 
 
-COMMANDS = (impact, erase)
+@click.command()
+@project
+@click.option("--dry-run", is_flag=True, help="Show which rows would leave which tables; change nothing.")
+def retire(root: Path, as_json: bool, dry_run: bool) -> None:
+    """Take out rows, not people, that are older than `retention:` in params.yaml allows, and all that held them.
+
+    Tables, the models trained on them, their old versions in DVC and MLflow, checkpoints. People with younger rows stay, and
+    nobody is suppressed. A killed run goes on where it stopped. Exits 1 when something within reach is left or unverified.
+
+    \b
+    Example:  unlearn retire --dry-run
+    """
+    from unlearning.domain.clocks import utc_now
+    from unlearning.domain.traces import say_left
+    from unlearning.erasure import retire as retiring
+
+    workspace = open_project(root)
+    begun = retiring.unfinished(workspace)
+    due = retiring.look(workspace, now=utc_now()) if begun is None else begun.plan.outdated
+    if dry_run or not any(one.rows for one in due):
+        done = retiring.Report(begun.name if begun else None, dry_run, due)
+    else:
+        warn(workspace)
+        prefect_at_home(workspace)
+        from unlearning.entrypoints.flows import retire as flow
+
+        done = flow.run(workspace)
+    lines = [_outdated(one) for one in done.outdated] or ["no rule: `retention:` in params.yaml says how long rows are kept"]
+    lines += [f"  serves  {one}" for one in done.models]
+    lines += [f"  deleted {number} in {place}" for place, number in done.removed.items()]
+    lines += [say_left(done.residuals)] if done.retirement_id and not dry_run else []
+    answer(as_json, done, lines)
+    if done.residuals:
+        raise click.exceptions.Exit(1)
+
+
+def _outdated(one: Outdated) -> str:
+    undated = f", {one.undated} without a date stay" if one.undated else ""
+    return f"{one.path}: {one.rows} of {one.of} rows are of before {one.before:%Y-%m-%d} ({one.column}){undated}"
+
+
+COMMANDS = (impact, erase, retire)
 
 
 def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool, quick: bool) -> list[ErasureReport]:

@@ -234,6 +234,41 @@ def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
     _decide(decisions.tell, root, request_id, as_json=as_json, recipient=recipient)
 
 
+@click.command("answer")
+@project
+@click.argument("request_id")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Write it as a page that prints well.")
+@click.option("--pdf", type=click.Path(path_type=Path), metavar="FILE", help="Write it as PDF; needs the extra `pdf`.")
+def answer_command(root: Path, as_json: bool, request_id: str, html: Path | None, pdf: Path | None) -> None:
+    """Say what the person of a request is to be told: what held them, what was done, what stays and why, where to complain.
+
+    About this one person, in plain words, as far as it was seen; whatever the request has become. It names nobody: you write
+    the name on your own letter. `answers:` in params.yaml says where to complain, and may name a template of your own.
+
+    \b
+    Example:  unlearn answer request-0123456789abcdef --html answer.html
+    """
+    from unlearning.domain.answers import day
+    from unlearning.domain.clocks import utc_now
+    from unlearning.erasure.answer import answer as answered
+
+    workspace = open_project(root)
+    found = answered(workspace, request_id, now=utc_now())
+    if html or pdf:
+        from unlearning.erasure import answer_page
+
+        page = answer_page.html(workspace, found)
+        printed = answer_page.pdf(page) if pdf else b""
+        for file, content in ((html, page.encode()), (pdf, printed)):
+            if file:
+                file.write_bytes(content)
+    lines = [found.title, *found.summary, *found.deadline, "", found.held]
+    lines += [f"  {name}" for name in (*found.tables, *found.models, *found.perhaps)]
+    lines += ["", *(f"  {day(one.at)}  {one.what}" for one in found.done)]
+    lines += ["", *(f"  stays  {one.what}: {one.why}" for one in found.stays), "", *found.complaints]
+    answer(as_json, found, lines)
+
+
 @click.command()
 @project
 @click.argument("identifiers", nargs=-1)
@@ -273,7 +308,7 @@ def readmit(
     answer(as_json, done, [said, *(f"  {one}" for one in done.requests)])
 
 
-COMMANDS = (request, status, confirm, approve, hold, release, exempt, cancel, extend, told, readmit)
+COMMANDS = (request, status, answer_command, confirm, approve, hold, release, exempt, cancel, extend, told, readmit)
 
 
 def _came(said: Mapping[str, str | None]) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from pathlib import Path
 from prefect import flow
 
 from unlearning.entrypoints.flows import erase as erasing
+from unlearning.entrypoints.flows import retire as retiring
 from unlearning.entrypoints.flows import train as training
 from unlearning.erasure.report import ErasureReport
+from unlearning.erasure.retire import Report
 from unlearning.project.requests import chosen
 from unlearning.project.training.stages import TrainingReport
 from unlearning.project.workspace import open_workspace
@@ -36,3 +38,9 @@ def train(root: str = ".", models: list[str] | None = None) -> list[TrainingRepo
     models: names of registered models that the project trains.
     """
     return training.run_each(open_workspace(Path(root)).among(models or []))
+
+
+@flow(name="unlearning-retire", flow_run_name="retire", persist_result=False)
+def retire(root: str = ".") -> Report:
+    """Take out the rows that are older than the rules of retention allow, on the task runner that `params.yaml` names."""
+    return retiring.run(open_workspace(Path(root)))

@@ -59,17 +59,19 @@ WATCH = Deployment(
     "watch", f"{_HERE}.watch.watch", cron="*/15 * * * *", trigger=Trigger("registry-changed", CHANGED, f"{REGISTRY}.*")
 )
 FOLLOW = Deployment("follow", f"{_HERE}.follow.follow", cron="30 * * * *")
-ALL = (TRAIN, ERASE, WATCH, FOLLOW)
+RETIRE = Deployment("retire", f"{_HERE}.deployed.retire", cron="15 3 * * *")
+ALL = (TRAIN, ERASE, WATCH, FOLLOW, RETIRE)
 
 
 def of_project(root: Path, *, folder: str | None = None) -> list[Deployment]:
-    """The deployments of the project in a folder: one that trains no model has none for training. Raises SettingsError.
+    """The deployments of the project in a folder: none for training without a model, none for retiring without a rule.
 
-    folder: what the project's folder is called where the flows run; None for the same as here.
+    folder: what the project's folder is called where the flows run; None for the same as here. Raises SettingsError.
     """
-    trains = bool(settings.load(root).owns)
+    said = settings.load(root)
+    idle = [*(() if said.owns else (TRAIN,)), *(() if said.retention else (RETIRE,))]
     where = {"root": folder or str(root.resolve())}
-    return [_at(one, where) for one in ALL if trains or one is not TRAIN]
+    return [_at(one, where) for one in ALL if one not in idle]
 
 
 def _at(one: Deployment, where: Mapping[str, str]) -> Deployment:

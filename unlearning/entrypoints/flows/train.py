@@ -28,15 +28,16 @@ def train(root: str = ".", model: str | None = None) -> stages.TrainingReport:
 
     def do() -> stages.TrainingReport:
         workspace = open_workspace(Path(root))
-        return _told(workspace if model is None else workspace.of(model))
+        return told(workspace if model is None else workspace.of(model))
 
     return at_home(root, do)
 
 
-def _told(workspace: Workspace) -> stages.TrainingReport:
-    with openlineage.reported(workspace, "train") as told:
+def told(workspace: Workspace) -> stages.TrainingReport:
+    """One model, within a flow."""
+    with openlineage.reported(workspace, "train") as said:
         done = _train(workspace)
-        openlineage.tell_training(workspace, told, done.made)
+        openlineage.tell_training(workspace, said, done.made)
     create_markdown_artifact(presentation.training_markdown(done), key="training", description="What one training did")
     return done
 

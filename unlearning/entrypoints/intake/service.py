@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from unlearning.project.access import Scope
     from unlearning.project.workspace import Workspace
 
-JSON = "application/json"
+JSON, HTML = "application/json", "text/html"
 MOST_LISTED = 1_000
 _STATUS: Sequence[tuple[type[UnlearningError], int]] = (
     (NotFound, 404),
@@ -374,6 +374,20 @@ def _looking(app: APIRouter, intake: Intake) -> None:
         await intake.allowed(request, "read")
         content = await run_in_threadpool(certificates.newest, intake.workspace, name)
         return Response(content, media_type=JSON)
+
+    @app.get("/v1/answers/{request_id}", responses={200: {"content": {HTML: {"schema": {"type": "string"}}}}})
+    async def answer(request: Request, request_id: str) -> Response:
+        """What the person of a request is told now: JSON, or with `Accept: text/html` the page."""
+        await intake.allowed(request, "read")
+        return await run_in_threadpool(_answer, intake, request_id, HTML in request.headers.get("accept", ""))
+
+
+def _answer(intake: Intake, request_id: str, as_page: bool) -> Response:
+    from unlearning.erasure.answer import answer
+    from unlearning.erasure.answer_page import html
+
+    found = answer(intake.workspace, request_id, now=intake.clock())
+    return Response(html(intake.workspace, found), media_type=HTML) if as_page else JSONResponse(write(found))
 
 
 def _impact(workspace: Workspace, asked: list[str], by_request: bool) -> dict[str, Any]:

@@ -60,30 +60,28 @@ def _redact(erasure: Erasure) -> DataRedacted:
         changed = [before for before in plan.before if not keep[before.path].all()]
         preflight.check_owned(workspace, [before.path for before in changed])
         for before in plan.before:
-            index_table(workspace, before, _planned(erasure, before), holdings.person_in(before.path))
+            index_table(workspace, before, planned(workspace, before), holdings.person_in(before.path))
         for before in changed:
-            _check_folders(_planned(erasure, before), before.path, holdings.person_in(before.path))
+            _check_folders(planned(workspace, before), before.path, holdings.person_in(before.path))
         for before in changed:
-            _write_redacted(erasure, before, keep[before.path])
-            person, new = holdings.person_in(before.path), workspace.path(before.path)
-            people.without(workspace, _planned(erasure, before), keep[before.path], new, person, named=before.path)
-        after = _record_tables(erasure, changed, holdings)
+            write_redacted(workspace, before, keep[before.path], holdings.person_in(before.path))
+        after = record_tables(workspace, plan.before, changed, holdings, f"Redact data for {erasure.erasure_id}")
         clone = _fresh_clone(workspace, after, {before.path for before in changed})
     removed = {path: int((~kept).sum()) for path, kept in keep.items()}
     return DataRedacted(removed=removed, after=tuple(after), clone=clone)
 
 
-def _planned(erasure: Erasure, before: DataVersion) -> Path:
-    """The file of a planned version; raises ParentMoved when another erasure purged it since."""
+def planned(workspace: Workspace, before: DataVersion) -> Path:
+    """The file of a planned version; raises ParentMoved when it was purged since."""
     try:
-        return erasure.workspace.data.fetch(before)
+        return workspace.data.fetch(before)
     except NotFound as error:
-        raise ParentMoved(f"{before.path} was purged since the erasure was planned; it will be planned again") from error
+        raise ParentMoved(f"{before.path} was purged since this was planned; it will be planned again") from error
 
 
 def _keep(erasure: Erasure, before: DataVersion, person: str) -> NDArray[np.bool_]:
     """(n,) true for the rows of a planned version that stay."""
-    who = people_of(erasure.workspace, _planned(erasure, before), person, named=before.path)
+    who = people_of(erasure.workspace, planned(erasure.workspace, before), person, named=before.path)
     return ~who.mask(erasure.plan.tokens)
 
 
@@ -96,18 +94,26 @@ def _check_folders(path: Path, named: str, person: str) -> None:
         )
 
 
-def _write_redacted(erasure: Erasure, before: DataVersion, keep: NDArray[np.bool_]) -> None:
-    """Replace the file in the workspace, or the parts of a folder that change, unless someone else changed it meanwhile."""
-    workspace, out = erasure.workspace, erasure.workspace.path(before.path)
+def write_redacted(workspace: Workspace, before: DataVersion, keep: NDArray[np.bool_], person: str) -> None:
+    """Replace the file in the workspace, or the parts of a folder that change, unless someone else changed it meanwhile.
+
+    keep: (n,) true for the rows of a planned version that stay. person: the column that says whose they are. Twice is once.
+    Raises ParentMoved.
+    """
+    old, out = planned(workspace, before), workspace.path(before.path)
     with spool.spooled(workspace.path(".unlearning/tmp")) as folder:
         draft = folder / out.name
-        redaction.redact(_planned(erasure, before), draft, keep, named=before.path, changed=True)
-        if not parts.put_in_place(draft, out, before=_planned(erasure, before)):
-            raise ParentMoved(f"{before.path} changed since the erasure was planned; it will be planned again")
+        redaction.redact(old, draft, keep, named=before.path, changed=True)
+        if not parts.put_in_place(draft, out, before=old):
+            raise ParentMoved(f"{before.path} changed since this was planned; it will be planned again")
+    people.without(workspace, old, keep, out, person, named=before.path)
 
 
-def _record_tables(erasure: Erasure, changed: Sequence[DataVersion], holdings: Holdings) -> list[DataVersion]:
-    workspace, versioning = erasure.workspace, erasure.workspace.settings.versioning
+def record_tables(
+    workspace: Workspace, before: Sequence[DataVersion], changed: Sequence[DataVersion], holdings: Holdings, message: str
+) -> list[DataVersion]:
+    """The tables as they are now, recorded with DVC, pushed and committed as the settings say: those that changed."""
+    versioning = workspace.settings.versioning
     paths = [before.path for before in changed]
     if paths:
         workspace.data.record(paths)
@@ -115,11 +121,11 @@ def _record_tables(erasure: Erasure, changed: Sequence[DataVersion], holdings: H
             workspace.data.push(paths, remote=versioning.remote)
             recognition.note(workspace.data.root, remotes.every_store(workspace.data))
         if versioning.commit:
-            workspace.data.commit(f"Redact data for {erasure.erasure_id}", paths)
-    person = {before.path: holdings.person_in(before.path) for before in erasure.plan.before}
+            workspace.data.commit(message, paths)
+    person = {one.path: holdings.person_in(one.path) for one in before}
     after = [current_version(workspace, path, column) for path, column in person.items()]
-    for before, version in zip(erasure.plan.before, after, strict=True):
-        index_table(workspace, version, workspace.path(version.path), person[version.path], parent=before.digest)
+    for old, version in zip(before, after, strict=True):
+        index_table(workspace, version, workspace.path(version.path), person[version.path], parent=old.digest)
     return after
 
 

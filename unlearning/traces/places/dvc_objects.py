@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from unlearning.domain import hashing
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import DataError
-from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
+from unlearning.domain.traces import KEPT_BY_HOLD, PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.looking import Look, look
@@ -172,7 +172,7 @@ class ObjectPlace:
     def _held(self, held: set[str]) -> Iterator[Residual]:
         if held:
             yield Residual(
-                place=f"{self.name}: kept by a legal hold",
+                place=f"{self.name}{KEPT_BY_HOLD}",
                 level=self.level,
                 outcome="residual",
                 count=len(held),

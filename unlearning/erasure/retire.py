@@ -1,0 +1,387 @@
+"""Retention: rows, not people, leave by a rule of age. Whoever has younger rows stays, and nobody is suppressed.
+
+The same way as an erasure, with a mask of rows in place of a set of people: planned, redacted, the models made again by the
+chain of keys (a training, which is nothing else), and then what held the rows of before deleted: old objects of these tables,
+with twins in their place, model versions that learned from them, checkpoints that no other version needs. Each step writes down
+that it is done; one that was cut off is done again from the planned versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain import hashing
+from unlearning.domain.codec import write
+from unlearning.domain.errors import DataError, NotFound, OnHold, Refused, SettingsError
+from unlearning.domain.events import (
+    Event,
+    Outdated,
+    RetirementEnded,
+    RetirementPlanned,
+    RowsRetired,
+    TracesFound,
+)
+from unlearning.domain.lifecycle import EVERY_PURGE
+from unlearning.domain.planning import plan as planning
+from unlearning.domain.traces import Inventory, Residual, Trace, left
+from unlearning.domain.versions import ModelVersion
+from unlearning.erasure.steps.redact import planned, record_tables, write_redacted
+from unlearning.lineage import graph
+from unlearning.project import guards, preflight
+from unlearning.project.holdings import Holdings
+from unlearning.project.settings import RetentionSettings
+from unlearning.project.tables import current_version, index_table
+from unlearning.stores.dvc.objects import named_now, object_stores
+from unlearning.stores.tables import dates, parts
+from unlearning.traces import deletion, twins
+from unlearning.traces.out_of_reach import out_of_reach
+from unlearning.traces.places import checkpoints
+from unlearning.traces.places.dvc_objects import OBJECTS
+from unlearning.traces.within_reach import Reach
+
+if TYPE_CHECKING:
+    from unlearning.domain.clocks import Clock
+    from unlearning.domain.entities import Level, ModelRecord
+    from unlearning.domain.versions import DataVersion
+    from unlearning.project.workspace import Workspace
+
+NOT_SEARCHED = Residual(
+    place="copies of outdated rows besides the versions of their tables",
+    level="logical",
+    outcome="out_of_reach",
+    count=None,
+    why="a rule of age is asked of the tables it names; texts, logs, reports, and tables made of them by other stages are not",
+    remedy="give each table that has such a column a rule of its own; look into the rest yourself",
+)
+"""What no retirement looks at: said of each."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a retirement did, or would."""
+
+    retirement_id: str | None
+    """None where no row is older than its rule allows."""
+    dry_run: bool
+    outdated: tuple[Outdated, ...]
+    models: tuple[ModelVersion, ...] = ()
+    removed: Mapping[str, int] = field(default_factory=dict)
+    residuals: tuple[Residual, ...] = ()
+    out_of_reach: tuple[Residual, ...] = ()
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """One on its way through its steps."""
+
+    workspace: Workspace
+    name: str
+    plan: RetirementPlanned
+
+    @property
+    def rules(self) -> dict[str, Outdated]:
+        """Path → the rule, with its day as it was when this was planned."""
+        return {one.path: one for one in self.plan.outdated}
+
+    def last(self, kind: type[RowsRetired] | type[RetirementEnded]) -> Event[RowsRetired | RetirementEnded] | None:
+        """What a step wrote down."""
+        return next(iter(self.workspace.ledger.of(kind, subject=self.name, last=1)), None)
+
+
+# --- what goes ------------------------------------------------------------------------------------------------------
+
+
+def look(workspace: Workspace, *, now: datetime) -> tuple[Outdated, ...]:
+    """What the rules of `retention:` take out of the tables as they are; changes nothing. Raises SettingsError, DataError."""
+    return tuple(_look(workspace, rule, now)[0] for rule in _rules(workspace).values())
+
+
+def _rules(workspace: Workspace) -> dict[str, RetentionSettings]:
+    """Path → its rule; of a table that `prepare` splits, what is made of it has the same."""
+    tables, said = Holdings.of(workspace).tables, dict[str, RetentionSettings]()
+    for rule in workspace.settings.retention:
+        if rule.table not in tables:
+            raise SettingsError(
+                f"retention: {rule.table} is no table that erasures redact here; expected one of {', '.join(tables) or 'none'}"
+            )
+        if said.setdefault(rule.table, rule) is not rule:
+            raise SettingsError(f"retention: {rule.table} has two rules; expected one")
+    split = {
+        path: said[own.data.source] for own in workspace.settings.owns if own.data.source in said for path in own.data.tables
+    }
+    made = {path: rule.model_copy(update={"table": path}) for path, rule in split.items() if path not in said}
+    return {path: rule for path, rule in (said | made).items() if path in tables}
+
+
+def _look(workspace: Workspace, rule: RetentionSettings, now: datetime) -> tuple[Outdated, DataVersion]:
+    if parts.is_folder(workspace.path(rule.table)):
+        raise SettingsError(f"retention: {rule.table} is a folder of parts, of which rows are not retired yet; expected a file")
+    version = current_version(workspace, rule.table, Holdings.of(workspace).person_in(rule.table))
+    day = datetime.combine(now.astimezone(UTC).date() - timedelta(days=rule.after_days), time(), UTC)
+    found = dates.older(workspace.path(rule.table), rule.column, day, named=rule.table)
+    rows = int(found.older.sum())
+    return Outdated(rule.table, rule.column, rule.after_days, day, rows, len(found.older), found.undated), version
+
+
+def begin(workspace: Workspace, *, clock: Clock) -> Retirement | None:
+    """The retirement that was cut off, or a new one; None where nothing is outdated. Raises Refused before anything changes."""
+    guards.books(workspace)
+    if (open_ := unfinished(workspace)) is not None:
+        return open_
+    if not any(one.rows for one in look(workspace, now=clock())):
+        return None
+    preflight.require(workspace, {**preflight.TRAINING, **preflight.ERASING})  # it waits for others at the tables itself
+    with workspace.ledger.exclusive("data"):
+        due = [
+            (one, version)
+            for one, version in (_look(workspace, rule, clock()) for rule in _rules(workspace).values())
+            if one.rows
+        ]
+        preflight.check_owned(workspace, [one.path for one, _ in due])
+        for own in workspace.settings.owns:
+            for one in (one for one, _ in due if one.path == own.data.train):
+                planning.check_something_remains(table=one.path, rows=one.of, removed=one.rows)
+        _require_free(workspace)
+        plan = RetirementPlanned(outdated=tuple(one for one, _ in due), before=tuple(version for _, version in due))
+        name = "retirement-" + hashing.digest(["unlearning/retirement/1", write(plan), str(clock())])[:12]
+        workspace.ledger.append(name, plan, at=clock())
+    return Retirement(workspace, name, plan)
+
+
+def unfinished(workspace: Workspace) -> Retirement | None:
+    """The newest retirement, while it has not ended."""
+    last = workspace.ledger.of(RetirementPlanned, last=1)
+    found = Retirement(workspace, last[0].subject, last[0].fact) if last else None
+    return found if found and found.last(RetirementEnded) is None else None
+
+
+def _require_free(workspace: Workspace) -> None:
+    """Raises OnHold while the law keeps everything of somebody: whose rows are old is not asked."""
+    if held := [name for name, hold in workspace.ledger.standing.held().holds.items() if not hold.data]:
+        raise OnHold(f"a legal hold is on {', '.join(sorted(held))}, so no row is retired; `unlearn release REQUEST` ends it")
+
+
+# --- the tables -----------------------------------------------------------------------------------------------------
+
+
+def redact(it: Retirement, *, clock: Clock) -> RowsRetired:
+    """The tables without their outdated rows, as new DVC versions. Raises ParentMoved where somebody changed one meanwhile."""
+    workspace, rules = it.workspace, it.rules
+    with workspace.ledger.exclusive("data"):
+        if (done := it.last(RowsRetired)) is not None and isinstance(done.fact, RowsRetired):
+            return done.fact
+        preflight.check_stores(workspace)
+        holdings = Holdings.of(workspace)
+        for before in it.plan.before:
+            file, rule = planned(workspace, before), rules[before.path]
+            index_table(workspace, before, file, holdings.person_in(before.path))
+            outdated = dates.older(file, rule.column, rule.before, named=before.path).older
+            write_redacted(workspace, before, ~outdated, holdings.person_in(before.path))
+        after = record_tables(workspace, it.plan.before, it.plan.before, holdings, f"Retire rows for {it.name}")
+        return workspace.ledger.append(it.name, RowsRetired(after=tuple(after)), at=clock()).fact
+
+
+# --- what held them -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Past:
+    """Old objects of these tables by what they hold."""
+
+    rows: Mapping[str, NDArray[np.bool_]]
+    """Object → (n,) true for its outdated rows."""
+    unclear: tuple[Residual, ...]
+
+
+def purge(it: Retirement, *, clock: Clock) -> RetirementEnded:
+    """Delete what held the rows, with twins in place of old objects, and look again. Raises Refused while a model serves them.
+
+    What is found is written down first: a sweep and `unlearn watch` know it wherever it turns up again.
+    """
+    workspace = it.workspace
+    with workspace.ledger.exclusive("purge"):
+        _require_free(workspace)
+        preflight.check_stores(workspace)
+        reach = Reach(workspace)
+        past = _old_objects(it, reach)
+        learned = _learned(workspace, past)
+        serving = _require_replaced(workspace, learned)
+        traces = {OBJECTS: {Trace(name) for name in past.rows}, checkpoints.NAME: set(map(Trace, _stale(workspace, learned)))}
+        traces[reach.registry.name] = set(reach.registry.garbage.of([(one.model, one.run_id) for one in learned]))
+        found = {
+            place: tuple(sorted(some, key=lambda one: (one.kind, one.name, one.location)))
+            for place, some in traces.items()
+            if some
+        }
+        workspace.ledger.append(EVERY_PURGE, TracesFound(inventory=Inventory(found)), at=clock())
+        without = twins.make(reach, past.rows.keys(), (), rows=past.rows).without
+        done = deletion.carry_out(reach, found)
+        residuals = left(done.residuals, past.unclear, tuple(_elsewhere(it, learned)), tuple(_still(it, reach, found)))
+        if without:
+            residuals += (_without_twin(without),)
+        removed = {one.place: one.count for one in done.removed}
+        ended = RetirementEnded(models=serving, removed=removed, residuals=residuals)
+        return workspace.ledger.append(it.name, ended, at=clock()).fact
+
+
+def _old_objects(it: Retirement, reach: Reach) -> _Past:
+    """Every version of these tables that is known, opened: what the rule takes out of each."""
+    workspace, rules, rows = it.workspace, it.rules, dict[str, NDArray[np.bool_]]()
+    now = named_now(workspace.data, tuple(reach.holdings.tables))
+    elsewhere = {out.object for out in workspace.data.present().outs} - now
+    unread, held, used = set[str](), set[str](), set[str]()
+    for content in sorted(reach.past.contents):
+        rule = rules.get(content.path)
+        if rule is None or content.object in now:
+            continue
+        try:
+            found = dates.older(
+                workspace.data.content(content.path, content.object), rule.column, rule.before, named=content.path
+            )
+        except NotFound:
+            continue  # erased before
+        except DataError:
+            unread.add(content.object)
+            continue
+        if not found.older.any():
+            continue
+        if content.object in elsewhere:
+            used.add(content.object)
+        elif reach.kept.get(content.object):
+            held.add(content.object)
+        else:
+            rows[content.object] = rows.get(content.object, np.zeros(len(found.older), dtype=bool)) | found.older
+    return _Past(rows, tuple(_unclear(unread, held, used)))
+
+
+def _unclear(unread: set[str], held: set[str], used: set[str]) -> Iterator[Residual]:
+    if unread:
+        yield Residual(
+            place="old versions of these tables without dates",
+            level="physical",
+            outcome="unverified",
+            count=len(unread),
+            why="they have no such column, or no dates in it, so nobody can say how old their rows are",
+            remedy="delete them by hand where they are no longer needed",
+            names=tuple(sorted(unread)),
+        )
+    if held:
+        yield Residual(
+            place="old versions of these tables that a legal hold keeps",
+            level="physical",
+            outcome="residual",
+            count=len(held),
+            why="somebody in them is under a legal hold on this data set",
+            remedy="`unlearn release REQUEST` ends the hold; the next retirement takes them",
+            names=tuple(sorted(held)),
+        )
+
+    if used:
+        yield Residual(
+            place="outputs of now that are the same file as an old version of these tables",
+            level="physical",
+            outcome="residual",
+            count=len(used),
+            why="no rule is about them, and they are in use",
+            remedy="give them a rule of their own, or make them again from the tables as they are now",
+            names=tuple(sorted(used)),
+        )
+
+
+def _learned(workspace: Workspace, past: _Past) -> list[ModelRecord]:
+    """Every version trained here on one of these objects, and what was made from those; deleted ones included."""
+    every = workspace.lineage.models(deleted=None)
+    found = [one for one in every if one.data.object in past.rows]
+    made = set(workspace.lineage.descendants(one.model for one in found))
+    return [*found, *(one for one in every if one.model in made and one not in found)]
+
+
+def _require_replaced(workspace: Workspace, learned: list[ModelRecord]) -> tuple[ModelVersion, ...]:
+    """What serves, of each own model. Raises Refused where one of these versions does: nothing may be deleted under it."""
+    serving = [one for own in workspace.settings.owns if (one := workspace.models.alias(own.model, own.alias)) is not None]
+    known = {one.model for one in learned}
+    if still := [str(one) for one in serving if one in known]:
+        raise Refused(
+            f"{', '.join(still)} learned from outdated rows and serves; the tables are rewritten, and nothing else is deleted. "
+            "`unlearn train` says which check refused the new version; then `unlearn retire` goes on"
+        )
+    return tuple(serving)
+
+
+def _stale(workspace: Workspace, learned: list[ModelRecord]) -> frozenset[str]:
+    """Checkpoints of these versions, and of trainings that died, which no other version needs: a difference of key chains."""
+    gone = {one.model for one in learned}
+    kept = [one for one in workspace.lineage.models() if one.model not in gone]
+    needed = {key for one in kept for key in (*one.chain.keys, *(part.key for part in one.trained.parts))}
+    chains = [
+        *(one.chain for one in learned),
+        *(chain for own in workspace.settings.owns for chain in workspace.attempts.chains(own.model)),
+    ]
+    every = {key for chain in chains for key in chain.keys} | {part.key for one in learned for part in one.trained.parts}
+    return frozenset(key for key in every - needed if key in workspace.checkpoints)
+
+
+def _elsewhere(it: Retirement, learned: list[ModelRecord]) -> Iterator[Residual]:
+    """Versions that this project did not train, of these tables or of versions that learned from them."""
+    digests = [one.digest for one in it.plan.before]
+    if found := graph.shaped_elsewhere(it.workspace, digests, [one.model for one in learned]):
+        yield Residual(
+            place=f"model versions that this project did not train: {', '.join(str(one.model) for one in found)}",
+            level="model",
+            outcome="residual",
+            count=len(found),
+            why="outdated rows shaped them, and a retirement makes only the project's own models again",
+            remedy="make them again from the tables as they are now, then move their aliases",
+        )
+
+
+def _still(it: Retirement, reach: Reach, found: Mapping[str, tuple[Trace, ...]]) -> Iterator[Residual]:
+    """What is there all the same: each store is asked again, and each table that was rewritten is opened."""
+    workspace = it.workspace
+    stores, names = object_stores(workspace.data), [one.name for one in found.get(OBJECTS, ())]
+    checked = found.get(checkpoints.NAME, ())
+    yield from _kept(OBJECTS, "physical", [name for name in names if any(store.holds(name) for store in stores)])
+    yield from _kept(checkpoints.NAME, "model", [one.name for one in checked if one.name in workspace.checkpoints])
+    yield from _kept(
+        reach.registry.name, "model", [one.name for one in reach.registry.garbage.still(found.get(reach.registry.name, ()))]
+    )
+    for rule in it.plan.outdated:
+        if number := int(dates.older(workspace.path(rule.path), rule.column, rule.before, named=rule.path).older.sum()):
+            yield Residual(rule.path, "logical", "residual", number, "outdated rows are in it again", "`unlearn retire` again")
+
+
+def _kept(place: str, level: Level, names: Sequence[str]) -> Iterator[Residual]:
+    if names:
+        why, remedy = "they were to be deleted and are there still", "see whether this account may delete there"
+        yield Residual(place, level, "residual", len(names), why, remedy, tuple(sorted(names)))
+
+
+def _without_twin(objects: tuple[str, ...]) -> Residual:
+    return Residual(
+        place="old revisions of these tables",
+        level="logical",
+        outcome="unverified",
+        count=len(objects),
+        why="no table without the rows could be put in their place, so these revisions have none",
+        remedy="`unlearn twins` says which",
+        names=objects,
+    )
+
+
+def report(it: Retirement, ended: RetirementEnded) -> Report:
+    """What was done."""
+    return Report(
+        retirement_id=it.name,
+        dry_run=False,
+        outdated=it.plan.outdated,
+        models=ended.models,
+        removed=ended.removed,
+        residuals=ended.residuals,
+        out_of_reach=(NOT_SEARCHED, *out_of_reach(it.workspace.settings)),
+    )

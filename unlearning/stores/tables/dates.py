@@ -1,0 +1,69 @@
+"""Which rows of a table are older than a day: by a column of dates, moments, or texts that begin with an ISO date."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unlearning.domain.errors import DataError
+from unlearning.stores.tables import tables
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ISO = r"^\d{4}-\d{2}-\d{2}([T ].*)?$"
+
+
+class Dated(NamedTuple):
+    """The rows of one table by their date."""
+
+    older: NDArray[np.bool_]
+    """(n,) true for a row of before the day."""
+    undated: int
+    """Rows without a date, which are never older than any."""
+
+
+def older(file: Path, column: str, day: datetime, *, named: str) -> Dated:
+    """Rows whose date is before midnight of this day, in UTC; a moment without a time zone is taken for one in UTC.
+
+    named: the table's tracked path. Raises DataError for a column that is not there, or whose values are no dates.
+    """
+    table = tables.read(file, named=named)
+    if column not in table.column_names:
+        raise DataError(f"{named} has no column {column!r}; its columns are {', '.join(table.column_names)}")
+    return _older(table.column(column), column, day, named)
+
+
+def _older(values: pa.ChunkedArray, column: str, day: datetime, named: str) -> Dated:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind, undated = values.type, values.null_count
+    if pa.types.is_dictionary(kind):
+        values = values.cast(kind.value_type)
+        kind = values.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        empty = pc.equal(pc.utf8_trim_whitespace(values), "")
+        values = pc.if_else(empty, pa.scalar(None, kind), values)
+        undated = values.null_count
+        if not pc.all(pc.match_substring_regex(values, _ISO), min_count=0).as_py():
+            raise DataError(
+                f"{named}: column {column!r} holds texts that are no ISO dates (2026-03-31); correct them or the rule"
+            )
+        values = pc.utf8_slice_codeunits(values, 0, 10)
+        ours = pc.less(values, f"{day:%Y-%m-%d}")
+    elif pa.types.is_date(kind):
+        ours = pc.less(values.cast(pa.date32()), pa.scalar(day.date(), pa.date32()))
+    elif pa.types.is_timestamp(kind):
+        ours = pc.less(values, pa.scalar(day if kind.tz else day.replace(tzinfo=None), kind))
+    elif pa.types.is_null(kind):
+        return Dated(np.zeros(len(values), dtype=bool), len(values))
+    else:
+        raise DataError(
+            f"{named}: column {column!r} holds {kind}; expected dates, moments, or texts that begin with an ISO date"
+        )
+    return Dated(pc.fill_null(ours, False).to_numpy().astype(bool), undated)
