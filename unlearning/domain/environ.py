@@ -117,6 +117,8 @@ ONE_THREAD: Mapping[str, str] = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 CUBLAS_WORKSPACE: Mapping[str, str] = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 """With it the same training gives the same bytes on a GPU."""
 
+PATH = "PATH"
+"""Where commands are looked for."""
 TMPDIR = "TMPDIR"
 """Where a process and those that it starts put aside what they need for a moment."""
 GIT_INDEX_FILE = "GIT_INDEX_FILE"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from unlearning.domain.codec import BESIDE
-from unlearning.domain.environ import SERVERS
+from unlearning.domain.environ import PATH, SERVERS
 from unlearning.domain.errors import ProjectError
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.demo.examples import DEFAULT, EXAMPLES, Example
@@ -145,7 +145,7 @@ def make_project(folder: Path, example: Example) -> Workspace:
         text = text.replace(said, instead)
     params.write_text(text, "utf-8")
     repository.add([example.table])
-    here = {"PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])}
+    here = {PATH: os.pathsep.join([str(Path(sys.executable).parent), os.environ.get(PATH, os.defpath)])}
     dvc_stages.run(repository, example.stages, here)
     workspace = open_workspace(folder)
     first = workspace.each[0]
