@@ -14,7 +14,7 @@ BEFORE = Path(__file__).parent / "prefect-of-before.yaml"
 
 def test_every_former_entrypoint_has_a_flow_today() -> None:
     declared = {one["entrypoint"] for one in YAML(typ="safe").load(scaffold.TEMPLATES / "prefect.yaml")["deployments"]}
-    assert set(former.ENTRYPOINTS.values()) == declared
+    assert set(former.ENTRYPOINTS.values()) == declared - {"unlearning.entrypoints.flows.deployed.retire"}, "which is new"
 
 
 def test_a_file_is_untouched_to_the_last_byte_or_it_is_somebody_s() -> None:

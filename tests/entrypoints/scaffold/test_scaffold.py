@@ -339,7 +339,7 @@ def test_deployments_that_init_wrote_for_flows_that_are_gone_are_renewed(project
     assert actions(scaffold.init(project, model=model))["prefect.yaml"] == "renewed"
 
     named = {one["name"]: one["entrypoint"] for one in plain(project / "prefect.yaml")["deployments"]}
-    assert set(named) == {"erase", "watch", "follow"} | ({"train"} if model else set())
+    assert set(named) == {"erase", "watch", "follow", "retire"} | ({"train"} if model else set())
     assert all(entrypoint.startswith("unlearning.") for entrypoint in named.values())
     assert actions(scaffold.init(project, model=model))["prefect.yaml"] == "kept"
     assert not scaffold.to_change(project)

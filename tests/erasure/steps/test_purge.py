@@ -52,7 +52,7 @@ def test_what_the_erasure_made_of_a_table_is_its_twin_as_drawing_it_anew_gives(
     assert objects & made.keys()
     before = known(redacted.workspace)
     slow, fast, other = (
-        twins._Maker(reach, gone, objects, frozenset(), done)
+        twins._Maker(reach, gone, objects, frozenset(), done, {})
         for gone, done in ((tokens, {}), (tokens, made), (frozenset(), made))
     )
     assert all(slow.add(name, before) for name in objects)
