@@ -129,7 +129,10 @@ _ADOPTED = "erasure/test_adopted_only.py::test_"
 _OWN = "entrypoints/cli/test_own_repository.py::test_the_section_works_as_it_is_printed"
 
 TABLE: Mapping[str, Mapping[str, Case]] = {
-    "certificate/command.py": {"unlearn prove": Named("help: says who writes a proof")},
+    "certificate/command.py": {
+        "unlearn prove": Named("help: says who writes a proof"),
+        "unlearn retire": Named("help: says who writes a record"),
+    },
     "certificate/verification.py": {
         "unlearn sweep": Looks("what a certificate cannot prove by itself"),
         "unlearn audit": Looks("what a certificate cannot prove by itself"),
@@ -140,6 +143,10 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "the next certificate says that what was replayed is the same bytes",
             "erasure/test_batches.py::test_an_erasure_ends_in_clean_data_a_promoted_version_and_a_certificate",
         )
+    },
+    "certificate/retention.py": {
+        "unlearn retire": Looks("a record is verified, which cannot say how old rows are"),
+        "unlearn audit": Looks("a record is verified without the issuer's ledger"),
     },
     "domain/environ.py": {
         "unlearn listen": Named("says what a variable is for"),

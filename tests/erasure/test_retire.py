@@ -11,11 +11,12 @@ import pytest
 
 from tests.entrypoints.cli.conftest import plain_flows
 from tests.small_project import HOLDOUT, SOURCE, TRAIN, Project, copy, create, remote_objects, tracked
+from unlearning.certificate import envelope, retention
 from unlearning.domain.codec import write
 from unlearning.domain.errors import OnHold, Refused, SettingsError
 from unlearning.domain.events import RetirementEnded, RetirementPlanned
 from unlearning.entrypoints.flows import retire as flow
-from unlearning.erasure import decisions, retire
+from unlearning.erasure import audit, decisions, retire
 from unlearning.stores.tables import redaction, tables
 
 NOW = datetime.now(UTC)
@@ -54,6 +55,19 @@ def retired(project: Project) -> retire.Report:
         return flow.retire.fn(root=str(project.root))
 
 
+def check_record(project: Project, found: retire.Report) -> None:
+    """It is signed, says what the plan did, and an audit knows it."""
+    workspace = project.workspace
+    assert found.certificate
+    made = envelope.read((project.root / found.certificate).read_bytes())
+    record = retention.verify(made, workspace.keys.public, now=datetime.now(UTC))
+    assert record.verdict == "verified"
+    said = {one["before"]["path"]: one["rule"]["rows"] for one in record.predicate["tables"]}
+    assert said == {one.path: one.rows for one in found.outdated}
+    assert record.predicate["serving"] == ["outcome/2"]
+    assert audit.audit(workspace, []).intact
+
+
 def test_outdated_rows_leave_everything_and_nobody_is_suppressed(project_with_dates: Project) -> None:
     project = project_with_dates
     before = {path: rows_of(project, path) for path in (SOURCE, TRAIN, HOLDOUT)}
@@ -68,6 +82,7 @@ def test_outdated_rows_leave_everything_and_nobody_is_suppressed(project_with_da
     found = retired(project)
 
     assert (found.residuals, write(found)["residuals"]) == ((), [])
+    check_record(project, found)
     for path, rows in before.items():
         assert rows_of(project, path) == [one for one in rows if one[2] != old], "the others stay, in their order"
     assert list(project.workspace.ledger.standing.suppressed()) == []

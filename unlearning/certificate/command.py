@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEY = "A public key that must have signed it; repeat for several. Without one nothing says who wrote it."
 PROOF = "The file is a membership proof of `unlearn prove`, and no certificate."
+RETENTION = "The file is a record of `unlearn retire`, and no certificate."
 DATA_ROOT = "With --proof: the root it must be under, as the tag `unlearning.data_root` of a model version has it."
 CERTIFICATE = "With --proof: a certificate, signed by the keys, that states the root."
 
@@ -40,6 +41,7 @@ class Asked:
     proof: bool = False
     data_root: str | None = None
     certificate: Path | None = None
+    retention: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +55,20 @@ class Answer:
 
 def answer(asked: Asked, now: datetime) -> Answer:
     """What the file is worth. Raises NotFound, WrongUse, KeyFileError, VerificationFailed."""
-    from unlearning.certificate import envelope, membership, verification
+    from unlearning.certificate import envelope, membership, retention, verification
 
     raw, keys = _content(asked.file), [_content(key) for key in asked.keys]
+    if asked.proof and asked.retention:
+        raise WrongUse("--proof and --retention are of different files; expected one of them")
     if not asked.proof:
         if asked.data_root is not None or asked.certificate is not None:
             raise WrongUse("a root and a certificate are what a proof is checked against; say `--proof` too")
         membership.refuse_proof(raw)
+        if asked.retention:
+            of_rows = retention.verify(envelope.read(raw), *keys, now=now)
+            return _answer(of_rows, _verified_lines(of_rows, retention.lines))
         found = verification.verify(envelope.read(raw), *keys, now=now)
-        return _answer(found, _certificate_lines(found))
+        return _answer(found, _verified_lines(found, _stated))
     stated = envelope.read(_content(asked.certificate)) if asked.certificate else None
     shows = membership.verify(raw, *keys, data_root=asked.data_root, certificate=stated, now=now)
     return _answer(shows, _proof_lines(shows))
@@ -77,11 +84,11 @@ def _answer(found: verification.Verification | membership.Verification, lines: I
     return Answer(write(found), tuple(shown(line, _LINE) for line in lines), int(found.refused))
 
 
-def _certificate_lines(found: verification.Verification) -> Iterator[str]:
+def _verified_lines(found: verification.Verification, say: Callable[[Mapping[str, Any]], Iterator[str]]) -> Iterator[str]:
     yield f"{found.verdict}: {found.grade}"
     yield from _signer_lines(found.signers, found.claimed_keyids)
     label = "stated     " if found.signature == "valid" else "claim      "
-    yield from (f"  {label}{line}" for line in _stated(found.predicate))
+    yield from (f"  {label}{line}" for line in (say(found.predicate) if found.predicate else ()))
     yield from (f"  {label if label.startswith('claim') else 'subject    '}{subject}" for subject in found.subjects)
     yield from (f"  {'agrees   ' if one.agrees else 'DISAGREES'}  {one}" for one in found.recomputed)
     yield from (f"  not redone {what}" for what in found.not_recomputed)
@@ -89,12 +96,11 @@ def _certificate_lines(found: verification.Verification) -> Iterator[str]:
 
 def _stated(predicate: Mapping[str, Any]) -> Iterator[str]:
     """What it is, of whom and when, in the words of the file."""
-    if predicate:
-        issuer = predicate["issuer"]
-        yield f"certificate {predicate['certificateId']}"
-        yield f"issued {predicate['issuedAt']}, valid until: {predicate['validUntil']}"
-        yield f"decision {predicate['decision']}, state {predicate['state']}"
-        yield f"issuer {issuer['name']} ({issuer['role']})"
+    issuer = predicate["issuer"]
+    yield f"certificate {predicate['certificateId']}"
+    yield f"issued {predicate['issuedAt']}, valid until: {predicate['validUntil']}"
+    yield f"decision {predicate['decision']}, state {predicate['state']}"
+    yield f"issuer {issuer['name']} ({issuer['role']})"
 
 
 def _proof_lines(found: membership.Verification) -> Iterator[str]:
@@ -133,7 +139,7 @@ def _content(path: Path) -> bytes:
 def main(words: Sequence[str] | None = None) -> int:
     """The command line of the verifier; its exit code: 0 holds, 1 does not, 2 wrong use."""
     given = _parser().parse_args(words)
-    asked = Asked(given.file, tuple(given.key), given.proof, given.data_root, given.certificate)
+    asked = Asked(given.file, tuple(given.key), given.proof, given.data_root, given.certificate, given.retention)
     try:
         told = answer(asked, datetime.now(UTC))
     except UnlearningError as error:
@@ -156,11 +162,12 @@ def run() -> NoReturn:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "unlearning-verify", description="Check a certificate of mlflow-unlearning, or a proof, offline."
+        "unlearning-verify", description="Check a certificate of mlflow-unlearning, a proof, or a record, offline."
     )
     parser.add_argument("file", type=Path, help="The certificate; with --proof, the membership proof.")
     parser.add_argument("--key", type=Path, action="append", default=[], help=KEY)
     parser.add_argument("--proof", action="store_true", help=PROOF)
+    parser.add_argument("--retention", action="store_true", help=RETENTION)
     parser.add_argument("--data-root", help=DATA_ROOT)
     parser.add_argument("--certificate", type=Path, help=CERTIFICATE)
     parser.add_argument("--json", action="store_true", help="One JSON document on standard output.")

@@ -91,6 +91,28 @@ class LedgerLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Retired:
+    """What a rule of retention took out of a table."""
+
+    column: str
+    after_days: int
+    before: datetime
+    """Rows of before this day left."""
+    rows: int
+    undated: int
+    """Rows without a date, which stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetiredTable:
+    """A table before and after outdated rows left it."""
+
+    rule: Retired
+    before: DataVersion
+    after: DataVersion
+
+
+@dataclass(frozen=True, slots=True)
 class Suppression:
     """The list that keeps the people from coming back: since when, and the Merkle root over its tokens."""
 

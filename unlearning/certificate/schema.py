@@ -26,6 +26,7 @@ from unlearning.domain.traces import OPEN, Residual
 from unlearning.domain.versions import DataVersion
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+RETENTION_TYPE = "https://pypi.org/project/mlflow-unlearning/retention-record/v1"
 PREDICATE_TYPE = "https://pypi.org/project/mlflow-unlearning/erasure-certificate/v1"
 PROOF_TYPE = "https://pypi.org/project/mlflow-unlearning/membership-proof/v1"
 PROOF_FORMAT = "unlearning/membership-proof/1"
@@ -348,7 +349,32 @@ def _membership() -> Shape:
     )
 
 
-PUBLISHED = {"erasure-certificate-v1": certificate, "membership-proof-v1": proof}
+@cache
+def retention_statement() -> Shape:
+    """The signed statement of a record of a retirement."""
+    known: dict[str, Shape] = {
+        "schema": _words(VERSION),
+        "recordId": NAME,
+        "plannedAt": MOMENT,
+        "issuedAt": MOMENT,
+        "issuer": _stated(facts.Issuer),
+        "state": _words("completed", "completed_with_residuals"),
+        "tables": _list(_stated(facts.RetiredTable), 1),
+        "serving": _list(NAME),
+        "removed": _list(_object({"place": NAME, "count": COUNT})),
+        "residuals": _list(_out_of(_stored(Residual), *OPEN)),
+        "outOfReach": _list(_out_of(_stored(Residual), "out_of_reach")),
+        "chain": _stated(facts.LedgerLink),
+        "doesNotProve": _list(NAME),
+    }
+    return _published("retention-record-v1", _statement(RETENTION_TYPE, _object(known)))
+
+
+PUBLISHED = {
+    "erasure-certificate-v1": certificate,
+    "membership-proof-v1": proof,
+    "retention-record-v1": retention_statement,
+}
 """Name of a file in `docs/schemas` → the schema."""
 
 

@@ -99,7 +99,7 @@ def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
     if isinstance(facts, NotFoundFacts):
         if not facts.searched:
             raise WrongUse("a certificate of not found names no searched data version; pass the versions that were searched")
-        subjects, predicate = [_data_subject(table.data) for table in facts.searched], _not_found(facts)
+        subjects, predicate = [data_subject(table.data) for table in facts.searched], _not_found(facts)
     else:
         if not facts.findings and not facts.residuals:
             raise WrongUse("nothing says what is left; pass the findings of a search after the deletion, or list residuals")
@@ -107,7 +107,7 @@ def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
             raise WrongUse("a certificate states training and promotion together, or that neither was needed; only one came")
         served = [*([facts.promotion] if facts.promotion else []), *(one.promotion for one in facts.others)]
         models = [_subject(f"models:/{one.new}", one.model_digest) for one in served]
-        subjects = [*models, *(_data_subject(table.after) for table in facts.tables)]
+        subjects = [*models, *(data_subject(table.after) for table in facts.tables)]
         if not subjects:
             raise WrongUse("a certificate of erasure names what changed; neither a table nor a model version came")
         predicate = _erased(facts)
@@ -141,11 +141,11 @@ def _erased(facts: CertificateFacts) -> dict[str, Any]:
         "tables": [_table(table) for table in facts.tables],
         "unlearning": _unlearning(facts.unlearning) if facts.unlearning else otherwise,
         "validation": _checks(facts.validation),
-        "verification": _stated(facts.findings or None, "not searched again yet"),
-        "residuals": _stated(facts.left),
+        "verification": stated(facts.findings or None, "not searched again yet"),
+        "residuals": stated(facts.left),
         "promotion": _promotion(facts.promotion) if facts.promotion else otherwise,
-        "recipients": _stated(facts.recipients),
-        "backups": _stated(facts.backups),
+        "recipients": stated(facts.recipients),
+        "backups": stated(facts.backups),
         **({"models": [_of_model(one) for one in facts.others]} if facts.others else {}),
     }
 
@@ -155,7 +155,7 @@ def _of_model(one: OfModel) -> dict[str, Any]:
     touched = one.touched
     return {
         "impact": {
-            "shards": _stated(touched.shards),
+            "shards": stated(touched.shards),
             "shardsTotal": touched.shards_total,
             "slicesTotal": touched.slices_total,
         },
@@ -166,15 +166,15 @@ def _of_model(one: OfModel) -> dict[str, Any]:
 
 
 def _checks(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
-    return [{**asdict(check), "value": _stated(check.value, "not measured")} for check in results]
+    return [{**asdict(check), "value": stated(check.value, "not measured")} for check in results]
 
 
 def _not_found(facts: NotFoundFacts) -> dict[str, Any]:
     return {
         **_frame(facts.frame, decision="not_found", state="not_found"),
         **_fields(facts),
-        "nearest": _stated(facts.nearest, "not looked for"),
-        "residuals": _stated(facts.left),
+        "nearest": stated(facts.nearest, "not looked for"),
+        "residuals": stated(facts.left),
     }
 
 
@@ -182,16 +182,16 @@ def _frame(frame: Frame, *, decision: str, state: str) -> dict[str, Any]:
     return {
         "schema": schema.VERSION,
         "certificateId": frame.certificate_id,
-        "issuedAt": _stated(frame.issued_at),
-        "validUntil": _stated(frame.valid_until, "not limited"),
-        "issuer": _stated(frame.issuer),
+        "issuedAt": stated(frame.issued_at),
+        "validUntil": stated(frame.valid_until, "not limited"),
+        "issuer": stated(frame.issuer),
         "decision": decision,
         "state": state,
         "requests": [_request(request, frame) for request in frame.requests],
-        "scope": _stated(frame.scope),
-        "suppression": _stated(frame.suppression),
-        "chain": _stated(frame.ledger),
-        "doesNotProve": _stated(frame.does_not_prove),
+        "scope": stated(frame.scope),
+        "suppression": stated(frame.suppression),
+        "chain": stated(frame.ledger),
+        "doesNotProve": stated(frame.does_not_prove),
     }
 
 
@@ -202,16 +202,16 @@ def _request(request: ErasureRequest, frame: Frame) -> dict[str, Any]:
         "reference": request.request_id,
         "token": request.token,
         "regulation": request.regulation,
-        "receivedAt": _stated(request.received_at),
-        "dueAt": _stated(request.due_at, "no deadline"),
+        "receivedAt": stated(request.received_at),
+        "dueAt": stated(request.due_at, "no deadline"),
         "group": request.group,
         "holds": holds or "none",
-        "extension": _stated(extension, "none"),
+        "extension": stated(extension, "none"),
     }
 
 
 def _hold(hold: Hold) -> dict[str, Any]:
-    return {**_fields(hold), "scope": _stated(hold.scope, "these data sets" if hold.data else "not limited")}
+    return {**_fields(hold), "scope": stated(hold.scope, "these data sets" if hold.data else "not limited")}
 
 
 def _impact(facts: CertificateFacts) -> dict[str, Any]:
@@ -221,18 +221,18 @@ def _impact(facts: CertificateFacts) -> dict[str, Any]:
         "people": len(impact.tokens),
         "dataVersions": len(impact.data_versions),
         "modelVersions": [f"{version.name}/{version.version}" for version in impact.model_versions],
-        "children": _stated(facts.children, "not searched"),
-        "shards": _stated(impact.shards),
+        "children": stated(facts.children, "not searched"),
+        "shards": stated(impact.shards),
         "shardsTotal": impact.shards_total,
         "slicesTotal": impact.slices_total,
         "checkpointsStale": len(impact.checkpoints_stale),
-        "planDigest": _stated(facts.plan_digest),
-        "approvedBy": _stated(facts.approved_by),
+        "planDigest": stated(facts.plan_digest),
+        "approvedBy": stated(facts.approved_by),
     }
 
 
 def _action(action: Action) -> dict[str, Any]:
-    before = _stated(action.digest_before, "nothing was there" if action.operation in _MAKES else "not recorded")
+    before = stated(action.digest_before, "nothing was there" if action.operation in _MAKES else "not recorded")
     return {**_fields(action), "digestBefore": before}
 
 
@@ -240,16 +240,16 @@ def _unlearning(done: Unlearning) -> dict[str, Any]:
     return {
         "method": done.trained.method,
         "guarantee": done.trained.guarantee,
-        "baseCheckpoint": _stated(done.base_checkpoint, "an untrained model"),
+        "baseCheckpoint": stated(done.base_checkpoint, "an untrained model"),
         "recipe": done.chain_after.recipe,
         "seed": done.chain_after.seed,
-        "parentData": _stated(done.parent_data_digest),
-        "codeDigest": _stated(done.code_digest),
-        "environmentDigest": _stated(done.environment_digest),
+        "parentData": stated(done.parent_data_digest),
+        "codeDigest": stated(done.code_digest),
+        "environmentDigest": stated(done.environment_digest),
         "constituents": [{"shard": part.shard, "key": part.key, "digest": part.digest} for part in done.trained.parts],
-        "dropped": _stated(done.trained.dropped),
-        "chainBefore": _stated(done.chain_before),
-        "chainAfter": _stated(done.chain_after),
+        "dropped": stated(done.trained.dropped),
+        "chainBefore": stated(done.chain_before),
+        "chainAfter": stated(done.chain_after),
         "replay": _replay(done),
     }
 
@@ -257,14 +257,14 @@ def _unlearning(done: Unlearning) -> dict[str, Any]:
 def _replay(done: Unlearning) -> Any:
     if done.replay_equal is None:
         return "not asked"
-    return {"equal": done.replay_equal, "digest": _stated(done.replay_digest)}
+    return {"equal": done.replay_equal, "digest": stated(done.replay_digest)}
 
 
 def _table(table: Table) -> dict[str, Any]:
     return {
-        "before": {**_data(table.before), "root": _stated(table.root_before, "not committed")},
-        "after": {**_data(table.after), "root": _stated(table.root_after, "not committed")},
-        "absence": _stated(table.absences),
+        "before": {**_data(table.before), "root": stated(table.root_before, "not committed")},
+        "after": {**_data(table.after), "root": stated(table.root_after, "not committed")},
+        "absence": stated(table.absences),
     }
 
 
@@ -273,7 +273,7 @@ def _data(data: DataVersion) -> dict[str, Any]:
         "path": data.path,
         "digest": data.digest,
         "dvcObject": data.object,
-        "gitRevision": _stated(data.rev, "not committed"),
+        "gitRevision": stated(data.rev, "not committed"),
         "rows": data.rows,
         "people": data.people,
     }
@@ -286,7 +286,7 @@ def _promotion(promotion: Promotion) -> dict[str, Any]:
         "from": str(promotion.old) if promotion.old else "none",
         "to": str(promotion.new),
         "modelDigest": promotion.model_digest,
-        "servedDigest": _stated(promotion.served_digest, "not read back"),
+        "servedDigest": stated(promotion.served_digest, "not read back"),
     }
 
 
@@ -294,11 +294,12 @@ def _subject(name: str, digest: str, **more: object) -> dict[str, Any]:
     return {"name": name, "digest": {"sha256": digest}, **more}
 
 
-def _data_subject(data: DataVersion) -> dict[str, Any]:
+def data_subject(data: DataVersion) -> dict[str, Any]:
+    """A data version as a subject of a statement."""
     return _subject(data.path, data.digest, annotations={"dvcObject": data.object})
 
 
-def _stated(value: Any, otherwise: str = "not recorded") -> Any:
+def stated(value: Any, otherwise: str = "not recorded") -> Any:
     """A fact as the certificate states it: by its fields and what their metadata says; the words for not having one."""
     match value:
         case None:
@@ -306,7 +307,7 @@ def _stated(value: Any, otherwise: str = "not recorded") -> Any:
         case datetime():
             return _moment(value)
         case tuple():
-            return [_stated(item) for item in value]
+            return [stated(item) for item in value]
         case DataVersion():
             return _data(value)
         case Residual() | ShardImpact():  # stated as the project stores them
@@ -321,7 +322,7 @@ def _fields(value: Any) -> dict[str, Any]:
             continue
         if (key := one.metadata.get(AS, camel(one.name))) is not None:
             item, words = getattr(value, one.name), one.metadata.get(OTHERWISE)
-            found[key] = words if words and item == () else _stated(item, words or "not recorded")
+            found[key] = words if words and item == () else stated(item, words or "not recorded")
     return found
 
 

@@ -170,8 +170,9 @@ def _never(predicate: Document) -> Iterator[str]:
 def _predicate(statement: Statement) -> Document:
     if (kind := statement.predicate_type) != PREDICATE_TYPE:
         proof = "; a membership proof is checked with `--proof`" if kind == schema.PROOF_TYPE else ""
+        record = "; a record of a retirement is checked with `--retention`" if kind == schema.RETENTION_TYPE else ""
         said = f"predicateType is {shown(repr(kind))}; expected {PREDICATE_TYPE!r}"
-        raise VerificationFailed(f"{said}: this is no certificate of erasure{proof}")
+        raise VerificationFailed(f"{said}: this is no certificate of erasure{proof}{record}")
     decision = statement.predicate.get("decision")
     if decision not in ("erased", "not_found"):
         raise VerificationFailed(f"the certificate's decision is {shown(repr(decision))}; expected 'erased' or 'not_found'")

@@ -156,13 +156,7 @@ def frame(
     return facts.Frame(
         certificate_id=name,
         issued_at=now,
-        issuer=facts.Issuer(
-            name=workspace.settings.issuer,
-            role="operator",
-            tool="mlflow-unlearning",
-            version=__version__,
-            code_digest=code_digest(),
-        ),
+        issuer=issuer(workspace),
         requests=tuple(requests),
         scope=_scope(workspace, gaps),
         ledger=facts.LedgerLink(position=position + 1, previous=head, head=head),
@@ -171,6 +165,17 @@ def frame(
         ),
         holds=held,
         extensions=extended,
+    )
+
+
+def issuer(workspace: Workspace) -> facts.Issuer:
+    """Who signs here, and with what."""
+    return facts.Issuer(
+        name=workspace.settings.issuer,
+        role="operator",
+        tool="mlflow-unlearning",
+        version=__version__,
+        code_digest=code_digest(),
     )
 
 

@@ -11,17 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from unlearning.certificate import retention
+from unlearning.certificate.envelope import dump
+from unlearning.certificate.facts import LedgerLink, Retired, RetiredTable
 from unlearning.domain import hashing
 from unlearning.domain.codec import write
-from unlearning.domain.errors import DataError, NotFound, OnHold, Refused, SettingsError
+from unlearning.domain.errors import DataError, NotFound, OnHold, Refused, SettingsError, VerificationFailed
 from unlearning.domain.events import (
     Event,
+    Fact,
     Outdated,
+    RetirementCertified,
     RetirementEnded,
     RetirementPlanned,
     RowsRetired,
@@ -31,6 +36,7 @@ from unlearning.domain.lifecycle import EVERY_PURGE
 from unlearning.domain.planning import plan as planning
 from unlearning.domain.traces import Inventory, Residual, Trace, left
 from unlearning.domain.versions import ModelVersion
+from unlearning.erasure.certified_facts import issuer
 from unlearning.erasure.steps.redact import planned, record_tables, write_redacted
 from unlearning.lineage import graph
 from unlearning.project import guards, preflight
@@ -38,6 +44,7 @@ from unlearning.project.holdings import Holdings
 from unlearning.project.settings import RetentionSettings
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores.dvc.objects import named_now, object_stores
+from unlearning.stores.files import replacing
 from unlearning.stores.tables import dates, parts
 from unlearning.traces import deletion, twins
 from unlearning.traces.out_of_reach import out_of_reach
@@ -50,6 +57,8 @@ if TYPE_CHECKING:
     from unlearning.domain.entities import Level, ModelRecord
     from unlearning.domain.versions import DataVersion
     from unlearning.project.workspace import Workspace
+
+F = TypeVar("F", bound=Fact)
 
 NOT_SEARCHED = Residual(
     place="copies of outdated rows besides the versions of their tables",
@@ -71,6 +80,8 @@ class Report:
     dry_run: bool
     outdated: tuple[Outdated, ...]
     models: tuple[ModelVersion, ...] = ()
+    certificate: str | None = None
+    """Its signed record, relative to the project."""
     removed: Mapping[str, int] = field(default_factory=dict)
     residuals: tuple[Residual, ...] = ()
     out_of_reach: tuple[Residual, ...] = ()
@@ -89,7 +100,7 @@ class Retirement:
         """Path → the rule, with its day as it was when this was planned."""
         return {one.path: one for one in self.plan.outdated}
 
-    def last(self, kind: type[RowsRetired] | type[RetirementEnded]) -> Event[RowsRetired | RetirementEnded] | None:
+    def last(self, kind: type[F]) -> Event[F] | None:
         """What a step wrote down."""
         return next(iter(self.workspace.ledger.of(kind, subject=self.name, last=1)), None)
 
@@ -158,7 +169,7 @@ def unfinished(workspace: Workspace) -> Retirement | None:
     """The newest retirement, while it has not ended."""
     last = workspace.ledger.of(RetirementPlanned, last=1)
     found = Retirement(workspace, last[0].subject, last[0].fact) if last else None
-    return found if found and found.last(RetirementEnded) is None else None
+    return found if found and found.last(RetirementCertified) is None else None
 
 
 def _require_free(workspace: Workspace) -> None:
@@ -174,7 +185,7 @@ def redact(it: Retirement, *, clock: Clock) -> RowsRetired:
     """The tables without their outdated rows, as new DVC versions. Raises ParentMoved where somebody changed one meanwhile."""
     workspace, rules = it.workspace, it.rules
     with workspace.ledger.exclusive("data"):
-        if (done := it.last(RowsRetired)) is not None and isinstance(done.fact, RowsRetired):
+        if (done := it.last(RowsRetired)) is not None:
             return done.fact
         preflight.check_stores(workspace)
         holdings = Holdings.of(workspace)
@@ -206,6 +217,8 @@ def purge(it: Retirement, *, clock: Clock) -> RetirementEnded:
     """
     workspace = it.workspace
     with workspace.ledger.exclusive("purge"):
+        if (earlier := it.last(RetirementEnded)) is not None:
+            return earlier.fact
         _require_free(workspace)
         preflight.check_stores(workspace)
         reach = Reach(workspace)
@@ -374,9 +387,55 @@ def _without_twin(objects: tuple[str, ...]) -> Residual:
     )
 
 
-def report(it: Retirement, ended: RetirementEnded) -> Report:
+# --- the record -----------------------------------------------------------------------------------------------------
+
+
+def certify(it: Retirement, *, clock: Clock) -> RetirementCertified:
+    """Sign what was done, and keep it beside the certificates; again is once."""
+    workspace = it.workspace
+    with workspace.ledger.exclusive("purge"):
+        if (done := it.last(RetirementCertified)) is not None:
+            return done.fact
+        envelope = retention.signed(_facts(it, clock), workspace.keys.signing)
+        if (found := retention.verify(envelope, workspace.keys.public, now=clock())).refused:
+            raise VerificationFailed(f"the record of {it.name} contradicts itself, so it was not written: {found.grade}")
+        path, content = f"{workspace.settings.stores.certificates}/{it.name}.json", dump(envelope)
+        workspace.path(path).parent.mkdir(parents=True, exist_ok=True)
+        with replacing(workspace.path(path)) as stream:
+            stream.write(content)
+        fact = RetirementCertified(path=path, digest=hashing.bytes_digest(content))
+        return workspace.ledger.append(it.name, fact, at=clock()).fact
+
+
+def _facts(it: Retirement, clock: Clock) -> retention.RetirementFacts:
+    workspace, rules = it.workspace, it.rules
+    begun, rows, ended = it.last(RetirementPlanned), it.last(RowsRetired), it.last(RetirementEnded)
+    if begun is None or rows is None or ended is None:
+        raise RuntimeError(f"{it.name} was to be certified before it ended")
+    after = {one.path: one for one in rows.fact.after}
+    position, head = workspace.ledger.head()
+    return retention.RetirementFacts(
+        retirement_id=it.name,
+        issuer=issuer(workspace),
+        planned_at=begun.at,
+        issued_at=max(clock(), ended.at),
+        tables=tuple(RetiredTable(_rule(rules[one.path]), one, after[one.path]) for one in it.plan.before),
+        serving=ended.fact.models,
+        removed=ended.fact.removed,
+        residuals=ended.fact.residuals,
+        out_of_reach=(NOT_SEARCHED, *out_of_reach(workspace.settings)),
+        ledger=LedgerLink(position=position + 1, previous=head, head=head),
+    )
+
+
+def _rule(one: Outdated) -> Retired:
+    return Retired(one.column, one.after_days, one.before, one.rows, one.undated)
+
+
+def report(it: Retirement, ended: RetirementEnded, issued: RetirementCertified) -> Report:
     """What was done."""
     return Report(
+        certificate=issued.path,
         retirement_id=it.name,
         dry_run=False,
         outdated=it.plan.outdated,

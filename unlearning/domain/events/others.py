@@ -148,6 +148,15 @@ class RetirementEnded:
     residuals: tuple[Residual, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetirementCertified:
+    """Its record is signed."""
+
+    path: str
+    """Relative to the project."""
+    digest: str
+
+
 OtherFact = (
     ModelTrained
     | ModelAdopted
@@ -162,5 +171,6 @@ OtherFact = (
     | RetirementPlanned
     | RowsRetired
     | RetirementEnded
+    | RetirementCertified
 )
 """Any of these."""

@@ -17,18 +17,25 @@ from unlearning.entrypoints.cli.shared import answer, json_option, open_project,
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--key", "keys", multiple=True, type=click.Path(path_type=Path), help=command.KEY)
 @click.option("--proof", is_flag=True, help=command.PROOF)
+@click.option("--retention", is_flag=True, help=command.RETENTION)
 @click.option("--data-root", metavar="HASH", help=command.DATA_ROOT)
 @click.option("--certificate", type=click.Path(path_type=Path), help=command.CERTIFICATE)
 @json_option
 def verify(
-    file: Path, keys: Sequence[Path], proof: bool, data_root: str | None, certificate: Path | None, as_json: bool
+    file: Path,
+    keys: Sequence[Path],
+    proof: bool,
+    retention: bool,
+    data_root: str | None,
+    certificate: Path | None,
+    as_json: bool,
 ) -> None:
-    """Check a certificate, or with --proof a proof of `unlearn prove`, offline; exits 1 unless it holds.
+    """Check a certificate, a proof (--proof), or a record of `unlearn retire` (--retention) offline; exits 1 unless it holds.
 
     \b
     Example:  unlearn verify erasure-….json --key .unlearning/keys/signing.pub
     """
-    asked = command.Asked(file, tuple(keys), proof, data_root, certificate)
+    asked = command.Asked(file, tuple(keys), proof, data_root, certificate, retention)
     told = command.answer(asked, datetime.now(UTC))
     command.say(told, as_json=as_json)
     raise click.exceptions.Exit(told.code)

@@ -42,7 +42,8 @@ def _steps(workspace: Workspace, it: retiring.Retirement) -> retiring.Report:
     if touched:
         step("  settle", lambda: _settle(workspace, it))
     ended = step("8 purge", lambda: retiring.purge(it, clock=utc_now))
-    return retiring.report(it, ended)
+    issued = step("9 certify", lambda: retiring.certify(it, clock=utc_now), say=lambda done: done.path)
+    return retiring.report(it, ended, issued)
 
 
 def _settle(workspace: Workspace, it: retiring.Retirement) -> list[str]:
