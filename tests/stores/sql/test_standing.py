@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -49,6 +50,9 @@ def check_requests(state: lifecycle.State, standing: Any) -> None:
     check_pages(everyone, standing)
     for now in (NOON, NOON + timedelta(seconds=0.5), NOON + timedelta(days=100)):
         assert standing.overdue(now) == lifecycle.overdue(state.requests, now)
+        late = [one for one in asking if one.due_at and math.floor(one.due_at.timestamp()) < now.timestamp()]
+        assert standing.count_due(now) == len(late)
+        assert standing.count_due(now, unredacted=True) == sum(not state.groups[one.group].redacted for one in late)
     assert standing.of_people(["a"]) == [one for one in everyone if one.token == "a"]
     for erasure in ("e0", "e1"):
         assert standing.of_erasure(erasure) == [one for one in everyone if one.erasure_id == erasure]

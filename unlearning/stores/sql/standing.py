@@ -79,6 +79,13 @@ class Standing:
         late = self._part(_ACTIVE & (groups.c.due_s <= int(now.timestamp())))
         return overdue(late.requests, now)
 
+    def count_due(self, moment: datetime, *, unredacted: bool = False) -> int:
+        """How many people's open requests are due by then, to the second. unredacted: only where no data is redacted yet."""
+        due = _ACTIVE & (groups.c.due_s < moment.timestamp())
+        which = due & groups.c.redacted.is_(False) if unredacted else due
+        with self.asking() as connection:
+            return connection.scalar(sa.select(sa.func.count()).where(which)) or 0
+
     def referred_to(self, channel: str, reference: str | None = None) -> list[ErasureRequest]:
         """Requests that came this way, or those of them that the house calls so elsewhere, in order of receipt."""
         which = requests.c.channel == channel
