@@ -227,6 +227,7 @@ def test_a_ledger_of_an_earlier_version_is_projected_once_at_its_first_use(
         tamper(engine, f"DROP TABLE {table.name}")
     tamper(engine, "DELETE FROM unlearning_migration WHERE number = 4")
 
+    database.upgrade(database_url, tmp_path)
     opened = database.connect(database_url, tmp_path)
     with caplog.at_level(logging.INFO, "unlearning.progress"):
         assert SqlLedger(opened).differences() == []
