@@ -227,7 +227,8 @@ def _impact(facts: CertificateFacts) -> dict[str, Any]:
         "slicesTotal": impact.slices_total,
         "checkpointsStale": len(impact.checkpoints_stale),
         "planDigest": _stated(facts.plan_digest),
-        "approvedBy": _stated(facts.approved_by),
+        "approvedBy": _stated(facts.approved_by, "nobody: the policy asked no person" if facts.below else "not recorded"),
+        **({"belowThresholds": _stated(facts.below)} if facts.below else {}),
     }
 
 

@@ -33,7 +33,7 @@ def impact(
     from unlearning.domain import hashing
     from unlearning.domain.codec import write
     from unlearning.domain.spellings import said
-    from unlearning.erasure import report, search
+    from unlearning.erasure import plans, report, search
     from unlearning.erasure.steps import assess, receive
     from unlearning.lineage.named import NamedData
     from unlearning.project.holdings import Holdings
@@ -61,8 +61,9 @@ def impact(
         "nearest": {one.token: one.nearest for one in missed},
     }
     took = report.estimated(workspace, found)
-    body["estimate"] = write(took)
+    body |= {"estimate": write(took), "plan": plans.common(workspace, asking)}
     lines = [*_impact_lines(found), *([f"  {report.say_estimate(took)}"] if found.tokens else [])]
+    lines += [f"  plan {body['plan']}"] if body["plan"] else []
     answer(as_json, body, [*lines, *(f"  not found  {one.where}: {said(one.nearest)}" for one in missed)])
 
 
