@@ -36,6 +36,7 @@ from unlearning.domain.events import (
     SubjectReadmitted,
     TracesFound,
 )
+from unlearning.domain.planning.batch import Gathering
 from unlearning.domain.traces import Residual
 from unlearning.erasure import left, pace, plans, unnamed
 from unlearning.erasure.erasure import Erasure
@@ -344,6 +345,8 @@ class Shown:
     """That moment has come, and no data is redacted yet."""
     plan: str | None = field(default=None, metadata=LEFT_OUT)
     """Digest of the present plan of its erasure, until the data is redacted."""
+    batch: Gathering | None = field(default=None, metadata=LEFT_OUT)
+    """What it waits with, by `policy.batch`, for its erasure to begin."""
     waits_for: tuple[ModelRefused, ...] = field(default=(), metadata=LEFT_OUT)
     """The models that were refused, where the others serve without the person already."""
 
@@ -357,6 +360,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
     takes = pace.takes(workspace) if any(one.due_at and one.state not in lifecycle.ENDED for one in requests) else None
     begin = {one.request_id: pace.must_start_by(workspace, one, takes) for one in requests} if takes is not None else {}
     planned = plans.digests(workspace, requests)
+    batch = pace.gathering(workspace, now) if any(map(pace.gathers, requests)) else None
     residuals = left.listed(workspace, [one for one in requests if one.state in ("completed_with_residuals", "not_found")])
     return [
         Shown(
@@ -369,6 +373,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             must_start_by=begin.get(one.request_id),
             must_start=pace.is_due(begin.get(one.request_id), groups[one.group], now),
             plan=planned.get(one.request_id),
+            batch=batch if pace.gathers(one) else None,
             waits_for=_refused(workspace, one),
         )
         for one in requests

@@ -132,6 +132,21 @@ class Approval(_Section):
         return self
 
 
+class Batch(_Section):
+    """Requests wait for each other, so that one training is for several; the latest safe start of any always wins."""
+
+    at_least: Positive | None = None
+    """So many people begin at once."""
+    oldest_days: Annotated[float, Field(ge=0, le=365)] | None = None
+    """So many days after its receipt the oldest request begins, with all that wait then."""
+
+    @model_validator(mode="after")
+    def _anything(self) -> Batch:
+        if self.at_least is None and self.oldest_days is None:
+            raise ValueError("batch says nothing; expected at_least or oldest_days, or batch: null")
+        return self
+
+
 class Policy(_Section):
     """Which methods, in which order, and what happens when none passes."""
 
@@ -144,6 +159,8 @@ class Policy(_Section):
     regulation: Regulation = "gdpr"
     approval: bool | Approval = False
     """An erasure waits, planned, until somebody lets it begin."""
+    batch: Batch | None = None
+    """None: what is open begins with the next run."""
     start_margin_days: Annotated[float, Field(ge=0, le=365)] = 3
     """Besides what erasures take here, so many days before its deadline one must have begun."""
     params: dict[str, dict[str, float]] = {}

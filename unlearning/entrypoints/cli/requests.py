@@ -362,6 +362,7 @@ def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: 
 
 def _line(shown: Shown) -> str:
     from unlearning.domain import spellings
+    from unlearning.domain.planning import batch
     from unlearning.domain.traces import say_left
 
     one = shown.request
@@ -374,6 +375,7 @@ def _line(shown: Shown) -> str:
     said += [f"{one.channel or 'reference'} {one.reference}"] if one.reference else []
     said += [f"readmitted {shown.readmitted.at:%Y-%m-%d}: {shown.readmitted.reason}"] if shown.readmitted else []
     said += [say_left(shown.residuals)] if shown.residuals else []
+    said += [batch.say(shown.batch)] if shown.batch else []
     said += [f"plan {shown.plan[:12]}…"] if shown.plan else []
     said += [f"waits for {each.model}: {each.reason}" for each in shown.waits_for]
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]

@@ -42,6 +42,7 @@ from unlearning.domain.events import (
     TracesFound,
     VersionRegistered,
 )
+from unlearning.domain.planning import batch
 from unlearning.domain.spellings import said as say_nearest
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import decisions, pace, plans, report
@@ -253,6 +254,8 @@ def _waits_for(shown: Shown) -> str:
             return f"another attempt{f', because {why}' if why else ''}: `unlearn erase`"
         case "duplicate":
             return f"the first request of the same person, {name}"
+        case "received" | "suppressed" if shown.batch and not shown.batch.due:
+            return f"others: {batch.say(shown.batch)}"
         case "received" | "suppressed" | "planned" | "queued":
             return "the next `unlearn erase`, by hand, by its schedule, or by its deployment"
         case state if state in lifecycle.ACTIVE:
