@@ -338,6 +338,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "the key of a countersignature is not there", "nobody else can read it", _SETUP + "whoever_countersigns_makes_a_key"
         ),
     },
+    "erasure/plans.py": {"unlearn status": Looks("a plan is stale, or none has this digest")},
     "erasure/decisions.py": {
         "unlearn release": Ran(
             "a request is on hold",

@@ -13,6 +13,7 @@ import pytest
 from tests.certificate.examples import (
     CERTIFICATES,
     LEFT,
+    NOON,
     agreements,
     data_only,
     envelope_of,
@@ -21,6 +22,8 @@ from tests.certificate.examples import (
     keys,
     not_found,
 )
+from unlearning.certificate.facts import Below
+from unlearning.certificate.page import page
 from unlearning.certificate.statement import (
     Frame,
     dump,
@@ -77,6 +80,21 @@ def test_what_is_not_known_is_said() -> None:
         "that nothing is left: it was not searched again yet",
         "absence from data/train.parquet: no root was committed to",
     } <= set(done.not_recomputed)
+
+
+@pytest.mark.parametrize(
+    ("found", "records", "verdict"), [(1.5, 0, "verified"), (2.5, 0, "contradictory"), (1.5, 1, "contradictory")]
+)
+def test_what_the_policy_let_begin_says_so_with_its_thresholds(found: float, records: int, verdict: str) -> None:
+    whole = facts()
+    stated = whole.impact.records + records
+    below = (Below("minutes", found, 2), Below("records", stated, stated))
+    made = replace(whole, approved_by=None, below=below)
+    impact = statement(made)["predicate"]["impact"]
+    assert impact["approvedBy"] == "nobody: the policy asked no person"
+    assert impact["belowThresholds"][0] == {"name": "minutes", "found": found, "atMost": 2}
+    assert verify(envelope_of(made), keys().public).verdict == verdict
+    assert "Of minutes" in page.render(envelope_of(made), keys().public, now=NOON)
 
 
 def test_completed_is_said_only_when_every_place_in_reach_was_searched_and_clean() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import (
     HOLDOUT,
     SOURCE,
@@ -27,6 +28,7 @@ from tests.small_project import (
 from tests.untouched import state
 from unlearning.certificate import statement as certificate
 from unlearning.domain.errors import ValidationRefused, WouldEmptyData
+from unlearning.erasure import batches
 from unlearning.project.training import stages, train, training_set
 from unlearning.stores.tables import redaction, tables
 
@@ -434,3 +436,21 @@ def test_people_who_asked_are_left_out_of_training_before_their_erasure(project:
     again = training_set.training_set(workspace, tables.read(project.root / TRAIN)).chain
     assert again == workspace.lineage.model("outcome", 2).chain
     assert statement(project, report["certificate"])
+
+
+def test_new_requests_wait_for_each_other_unless_they_are_named_or_everything_begins_at_once(project: Project) -> None:
+    project.configure({"policy": {"batch": {"at_least": 2, "oldest_days": 7}}})
+    first, second = project.people(TRAIN)[:2]
+    [one] = project.request(first)
+    workspace = project.workspace
+    assert not batches.has_work(workspace, [])
+    assert batches.batches(workspace, []) == []
+    assert batches.has_work(workspace, [one.request_id])
+    assert batches.has_work(workspace, [], at_once=True)
+    said = unlearn(project.root, "erase", "--json")
+    assert (said.code, said.document["waiting"]["people"]) == (0, 1)
+    assert "when 2 people wait (1 do)" in unlearn(project.root, "status").out
+    [other] = project.request(second)
+    [erasure] = batches.batches(workspace, [])
+    assert set(erasure.started.requests) == {one.request_id, other.request_id}
+    assert batches.has_work(workspace, [])  # what has begun waits for nobody

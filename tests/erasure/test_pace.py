@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from unlearning.domain.events import (
     RequestHeld,
     RequestReleased,
 )
+from unlearning.domain.planning.batch import Gathering
 from unlearning.erasure import decisions, pace, watch
 from unlearning.erasure.steps.receive import Asked, receive_all
+from unlearning.project.settings import Batch
 from unlearning.project.workspace import Workspace
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -89,3 +92,41 @@ def test_watching_says_so_once_in_the_ledger_and_each_time_in_words(workspace: W
         assert (sighting.kind, sighting.what) == ("deadline", request.request_id)
         assert "had to begin by 2026-03-29 to be done by 2026-04-01" in sighting.why
     assert [event.kind for event in workspace.ledger.events(subject=request.request_id)].count("StartOverdue") == 1
+
+
+# --- requests that wait for each other ------------------------------------------------------------------------------
+
+
+def gathered(workspace: Workspace, now: datetime = NOON, **batch: float) -> Gathering | None:
+    settings = workspace.settings
+    policy = settings.policy.model_copy(update={"batch": Batch.model_validate(batch) if batch else None})
+    changed = settings.model_copy(update={"policy": policy})
+    return pace.gathering(replace(workspace, settings=changed), now)
+
+
+def test_only_verified_requests_that_are_in_no_erasure_gather(workspace: Workspace) -> None:
+    assert gathered(workspace, at_least=2) is None
+    receive_all(workspace, [Asked(["ann-1"]), Asked(["ann-1"])], now=NOON)
+    receive_all(workspace, [Asked(["bob-2"], verified=False)], now=NOON)
+    assert gathered(workspace) is None
+    assert gathered(workspace, at_least=2) == Gathering(1, 2, DUE - timedelta(days=3), due=False)
+    [cid] = receive_all(workspace, [Asked(["cid-3"])], now=NOON)
+    assert gathered(workspace, at_least=2) == Gathering(2, 2, DUE - timedelta(days=3), due=True)
+    workspace.ledger.append("erasure-1", example(ErasureStarted, requests=(cid.request_id,)), at=NOON)
+    assert gathered(workspace, at_least=2) == Gathering(1, 2, DUE - timedelta(days=3), due=False)
+
+
+@pytest.mark.parametrize(("oldest", "begins"), [(7, NOON + timedelta(days=7)), (60, DUE - timedelta(days=3))])
+def test_the_oldest_begins_by_its_age_and_never_after_its_latest_start(
+    workspace: Workspace, oldest: int, begins: datetime
+) -> None:
+    receive_all(workspace, [Asked(["ann-1"])], now=NOON)
+    receive_all(workspace, [Asked(["bob-2"])], now=NOON + timedelta(days=2))
+    for later, due in ((timedelta(seconds=-1), False), (timedelta(), True)):
+        assert gathered(workspace, begins + later, oldest_days=oldest) == Gathering(2, None, begins, due=due)
+
+
+@pytest.mark.parametrize("said", [{}, {"at_least": 0}, {"oldest_days": -1}, {"newest_days": 1}])
+def test_a_batch_that_says_nothing_is_refused(said: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="Batch"):
+        Batch.model_validate(said)

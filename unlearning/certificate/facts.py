@@ -284,6 +284,16 @@ class OfModel:
 
 
 @dataclass(frozen=True, slots=True)
+class Below:
+    """A threshold of the policy that a plan was not above, so that no person was asked."""
+
+    name: str
+    """`models`, `minutes` or `records`."""
+    found: float
+    at_most: float
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateFacts:
     """Everything an erasure knows about itself when it is done."""
 
@@ -301,6 +311,9 @@ class CertificateFacts:
     residuals: tuple[Residual, ...] = ()
     plan_digest: str | None = None
     approved_by: str | None = None
+    """A person, in words."""
+    below: tuple[Below, ...] = ()
+    """What the policy let it begin by, where it asked no person."""
     children: int | None = None
     """Models derived from the touched ones; None when nobody looked."""
     recipients: tuple[Recipient, ...] = ()

@@ -244,7 +244,9 @@ def _impact() -> Shape:
             "checkpointsStale": COUNT,
             "planDigest": _either(HASH, _words("not recorded")),
             "approvedBy": TEXT,
-        }
+            "belowThresholds": _list(_stated(facts.Below)),
+        },
+        optional=frozenset({"belowThresholds"}),
     )
 
 

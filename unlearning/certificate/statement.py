@@ -227,7 +227,8 @@ def _impact(facts: CertificateFacts) -> dict[str, Any]:
         "slicesTotal": impact.slices_total,
         "checkpointsStale": len(impact.checkpoints_stale),
         "planDigest": stated(facts.plan_digest),
-        "approvedBy": stated(facts.approved_by),
+        "approvedBy": stated(facts.approved_by, "nobody: the policy asked no person" if facts.below else "not recorded"),
+        **({"belowThresholds": stated(facts.below)} if facts.below else {}),
     }
 
 

@@ -304,6 +304,10 @@ def _miscounted_impact(predicate: Document, people: int) -> Iterator[str]:
     impact = predicate.at("impact")
     if impact["people"] != people:
         yield f"{impact['people']} people were erased at the request of {people}"
+    for one in impact.get("belowThresholds", []):
+        found = impact["records"] if one["name"] == "records" else one["found"]
+        if not one["found"] == found <= one["atMost"]:
+            yield f"the policy let it begin with {found} {one['name']}, at most {one['atMost']}"
     models = _models(predicate)
     for touched in (one.at("impact") for one in models or [predicate]):
         shards = [item["shard"] for item in touched["shards"]]

@@ -11,6 +11,7 @@ from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.errors import Refused, UnlearningError
 from unlearning.domain.events import ErasureStarted
 from unlearning.domain.planning import plan as planning
+from unlearning.erasure import pace
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import plan
 from unlearning.project import guards, preflight
@@ -20,16 +21,25 @@ from unlearning.project.tables import current_version, require_index_key
 from unlearning.project.workspace import Workspace
 
 
-def has_work(workspace: Workspace, request_ids: Sequence[str]) -> bool:
+def has_work(workspace: Workspace, request_ids: Sequence[str], *, at_once: bool = False) -> bool:
     """Whether `batches` would find anything to do; changes nothing. Raises NotFound for an unknown id.
 
     Raises WrongUse, as `batches` does, when there is no table to erase from.
     """
     guards.books(workspace)
-    unended = _unended(workspace, request_ids)
+    unended = _to_do(workspace, request_ids, utc_now, at_once=at_once)
     if unended and not workspace.settings.owns:
         Holdings.of(workspace).require_tables()
     return bool(unended or _half_done(workspace, utc_now))
+
+
+def _to_do(workspace: Workspace, request_ids: Sequence[str], clock: Clock, *, at_once: bool) -> list[ErasureRequest]:
+    """Without those that still wait for others, by `policy.batch`, unless they are named or everything begins at once."""
+    unended = _unended(workspace, request_ids)
+    if request_ids or at_once:
+        return unended
+    waiting = pace.gathering(workspace, clock())
+    return unended if waiting is None or waiting.due else [one for one in unended if not pace.gathers(one)]
 
 
 def _unended(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRequest]:
@@ -43,11 +53,16 @@ def _unended(workspace: Workspace, request_ids: Sequence[str]) -> list[ErasureRe
     return [request for request in found if request.state != lifecycle.UNVERIFIED]
 
 
-def batches(workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now) -> list[Erasure]:
-    """What there is to do: what a killed run left half done, other unfinished erasures, then a new one over fresh requests."""
+def batches(
+    workspace: Workspace, request_ids: Sequence[str], *, clock: Clock = utc_now, at_once: bool = False
+) -> list[Erasure]:
+    """What there is to do: what a killed run left half done, other unfinished erasures, then a new one over fresh requests.
+
+    at_once: also over those that `policy.batch` lets wait for others.
+    """
     guards.books(workspace)
     with workspace.ledger.exclusive("batches"):
-        requests = _unended(workspace, request_ids)
+        requests = _to_do(workspace, request_ids, clock, at_once=at_once)
         _require_ready(workspace, requests, clock)
         unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
         fresh = sorted({request.group for request in requests if not request.erasure_id})

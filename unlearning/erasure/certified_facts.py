@@ -18,6 +18,7 @@ from unlearning.domain.events import (
     AliasMoved,
     CandidateTrained,
     DataRedacted,
+    ErasureQueued,
     Event,
     Fact,
     ImpactAssessed,
@@ -30,7 +31,7 @@ from unlearning.domain.events import (
 )
 from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
-from unlearning.erasure import decisions, not_run_again, report, second_look, whole_look
+from unlearning.erasure import decisions, not_run_again, plans, report, second_look, whole_look
 from unlearning.erasure.code_digest import code_digest
 from unlearning.erasure.erasure import began as step_began
 from unlearning.erasure.left import elsewhere
@@ -74,6 +75,7 @@ def erasure_facts(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: b
     identifiers: the same people raw, for the second look, in memory only; quick: without one, and the certificate says so.
     """
     now, workspace = erasure.now(), erasure.workspace
+    approved = event.fact if (event := plans.approval(erasure)) else None
     first, *others = erasure.made or (None,)
     done = sweep.sweep(workspace, erasure.plan.tokens)
     # A later purge searched places alone, and models that are made elsewhere are in none.
@@ -96,7 +98,8 @@ def erasure_facts(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: b
         findings=(*findings(done, now), *_again(again, found, now)),
         residuals=left(listed, found),
         plan_digest=_digest(erasure.progress.event(PlanMade)),
-        approved_by=decisions.approved_by(erasure),
+        approved_by=approved.approved_by if approved else None,
+        below=_below(approved) if approved else (),
         recipients=decisions.told(workspace, erasure.started.requests),
         backups=_backups(workspace, now),
         children=len(workspace.lineage.descendants(_replaced(erasure))),
@@ -134,6 +137,12 @@ def _replaced(erasure: Erasure) -> list[ModelVersion]:
     if erasure.plan.owns:
         return list(dict.fromkeys((*(made.old for made in erasure.made), *(own.parent for own in erasure.plan.owns))))
     return [version for _, moved in report.adopted_models(erasure) for version in moved.versions]
+
+
+def _below(queued: ErasureQueued) -> tuple[facts.Below, ...]:
+    """The thresholds of the policy that let the erasure begin, and what it had of each."""
+    measured = queued.measured or {}
+    return tuple(facts.Below(name, measured[name], most) for name, most in sorted((queued.below or {}).items()))
 
 
 def _purged(erasure: Erasure) -> Deleted:

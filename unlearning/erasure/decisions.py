@@ -36,15 +36,18 @@ from unlearning.domain.events import (
     SubjectReadmitted,
     TracesFound,
 )
+from unlearning.domain.planning.batch import Gathering
 from unlearning.domain.traces import Residual
-from unlearning.erasure import left, pace, unnamed
+from unlearning.erasure import left, pace, plans, unnamed
+from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import receive
 from unlearning.lineage.history import Past
 from unlearning.project import requests
+from unlearning.project.settings import Approval
 from unlearning.stores.git import plumbing
 
 if TYPE_CHECKING:
-    from unlearning.erasure.erasure import Erasure
+    from unlearning.erasure.plans import Planned
     from unlearning.project.workspace import Workspace
 
 D = TypeVar("D", Hold, Extension)
@@ -133,10 +136,13 @@ def extend(workspace: Workspace, request_id: str, *, reason: str, now: datetime)
     return _decide(workspace, request_id, RequestExtended(reason=_said(reason), due_at=due), now=now, check=check)
 
 
-def approve(workspace: Workspace, request_id: str, *, by: str, now: datetime) -> ErasureRequest:
+def approve(
+    workspace: Workspace, request_id: str, *, by: str, now: datetime, plan: str | None = None, access: str | None = None
+) -> ErasureRequest:
     """Let the planned erasure of a request begin, with all requests of its batch. Raises Refused unless it waits for that.
 
-    by: who approves, in words, for ledger and certificate.
+    by: who approves, in words, for ledger and certificate. plan: the digest of the plan that was shown; Refused when the
+    present one is another. access: the key that it is approved with.
     """
     known = _request(workspace, request_id)
     batch = workspace.ledger.standing.of_erasure(known.erasure_id) if known.erasure_id else [known]
@@ -146,31 +152,53 @@ def approve(workspace: Workspace, request_id: str, *, by: str, now: datetime) ->
         state = _request(workspace, request_id).state
         if state != "awaiting_approval" or known.erasure_id is None:
             raise Refused(f"{request_id} is {state}; only a planned erasure that awaits approval can be approved")
-        workspace.ledger.append(known.erasure_id, ErasureQueued(approved_by=_said(by)), at=now)
+        present = plans.digest_of(Erasure(workspace, known.erasure_id))
+        if plan is not None and plan != present:
+            raise Refused(
+                f"{request_id} waits with plan {present}, and another one was to be approved; look at this one, then "
+                f"`unlearn approve {request_id} --by NAME --plan DIGEST`"
+            )
+        queued = ErasureQueued(approved_by=_said(by), plan=present, access=access)
+        workspace.ledger.append(known.erasure_id, queued, at=now)
     return _request(workspace, request_id)
+
+
+def approve_plan(workspace: Workspace, digest: str, *, by: str, now: datetime, access: str | None = None) -> Planned:
+    """Approve the plan of this digest; one that was approved before stays as it was.
+
+    Raises NotFound for an unknown one, Refused for one that is stale or that waits for no approval.
+    """
+    erasure = plans.named(workspace, digest)
+    waiting = [one.request_id for one in erasure.requests if one.state == "awaiting_approval"]
+    if plans.approval(erasure) is None:
+        if not waiting:
+            states = ", ".join(sorted({one.state for one in erasure.requests}))
+            raise Refused(f"{erasure.erasure_id} waits for no approval: its requests are {states}")
+        approve(workspace, waiting[0], by=by, now=now, plan=digest, access=access)
+    return plans.planned(Erasure(workspace, erasure.erasure_id))
 
 
 def require_approved(erasure: Erasure) -> None:
     """Raises AwaitsApproval until somebody approved the plan, where `policy.approval` asks for it and nothing is redacted yet.
 
-    A plan that is made anew, because data or alias moved, is approved anew.
+    A plan that is made anew, because data or alias moved, is approved anew. What the thresholds of the policy let begin is
+    recorded as that.
     """
-    workspace, progress = erasure.workspace, erasure.progress
-    if not workspace.settings.policy.approval or approved_by(erasure) or progress.done(DataRedacted):
+    workspace, wanted = erasure.workspace, erasure.workspace.settings.policy.approval
+    if not wanted or plans.approval(erasure) or erasure.progress.done(DataRedacted):
+        return
+    if isinstance(wanted, Approval) and not plans.asks(erasure):
+        found, below = plans.measured(erasure), wanted.thresholds
+        queued = ErasureQueued(plan=plans.digest_of(erasure), below=below, measured={name: found[name] for name in below})
+        workspace.ledger.append(erasure.erasure_id, queued, at=erasure.now())
         return
     erasure.once(ApprovalRequested, ApprovalRequested)
     impact, [first, *_] = erasure.done(ImpactAssessed).impact, erasure.started.requests
     raise AwaitsApproval(
         f"{erasure.erasure_id} is planned and waits: {len(erasure.plan.tokens)} people, {impact.records} records, "
-        f"{len(impact.model_versions)} model versions. Look with `unlearn impact --request {first}`, then "
-        f"`unlearn approve {first} --by NAME` and `unlearn erase`"
+        f"{len(impact.model_versions)} model versions, plan {plans.digest_of(erasure)}. Look with `unlearn impact --request "
+        f"{first}`, then `unlearn approve {first} --by NAME` and `unlearn erase`"
     )
-
-
-def approved_by(erasure: Erasure) -> str | None:
-    """Who approved the present plan."""
-    approval = erasure.progress.done(ErasureQueued)
-    return approval.approved_by if approval else None
 
 
 def tell(workspace: Workspace, request_id: str, *, recipient: str, now: datetime) -> ErasureRequest:
@@ -315,6 +343,10 @@ class Shown:
     """When the erasure must begin to be done by the deadline; None without one, and once it has ended."""
     must_start: bool = False
     """That moment has come, and no data is redacted yet."""
+    plan: str | None = field(default=None, metadata=LEFT_OUT)
+    """Digest of the present plan of its erasure, until the data is redacted."""
+    batch: Gathering | None = field(default=None, metadata=LEFT_OUT)
+    """What it waits with, by `policy.batch`, for its erasure to begin."""
     waits_for: tuple[ModelRefused, ...] = field(default=(), metadata=LEFT_OUT)
     """The models that were refused, where the others serve without the person already."""
 
@@ -327,6 +359,8 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
     held, extended = _by_request(on_hold), _by_request(extensions)
     takes = pace.takes(workspace) if any(one.due_at and one.state not in lifecycle.ENDED for one in requests) else None
     begin = {one.request_id: pace.must_start_by(workspace, one, takes) for one in requests} if takes is not None else {}
+    planned = plans.digests(workspace, requests)
+    batch = pace.gathering(workspace, now) if any(map(pace.gathers, requests)) else None
     residuals = left.listed(workspace, [one for one in requests if one.state in ("completed_with_residuals", "not_found")])
     return [
         Shown(
@@ -338,6 +372,8 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             readmitted=groups[one.group].readmitted,
             must_start_by=begin.get(one.request_id),
             must_start=pace.is_due(begin.get(one.request_id), groups[one.group], now),
+            plan=planned.get(one.request_id),
+            batch=batch if pace.gathers(one) else None,
             waits_for=_refused(workspace, one),
         )
         for one in requests

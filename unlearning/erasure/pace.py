@@ -15,10 +15,12 @@ from unlearning.domain.events import (
     Event,
     RequestHeld,
 )
+from unlearning.domain.planning import batch
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import ErasureRequest
     from unlearning.domain.lifecycle import Group
+    from unlearning.domain.planning.batch import Gathering
     from unlearning.project.workspace import Workspace
 
 LOOKED_AT = 100
@@ -58,6 +60,27 @@ def _one(events: Sequence[Event[Any]]) -> Iterator[timedelta]:
         elif isinstance(event.fact, CertificateIssued):
             yield max(event.at - events[0].at - waited, timedelta())
             return
+
+
+def gathering(workspace: Workspace, now: datetime) -> Gathering | None:
+    """The requests that wait for a common erasure, by `policy.batch`; None without that, and where nobody waits."""
+    wanted = workspace.settings.policy.batch
+    waiting = [one for one in workspace.ledger.standing.open() if gathers(one)] if wanted else []
+    if wanted is None or not waiting:
+        return None
+    longest = takes(workspace)
+    return batch.gathering(
+        [one.received_at for one in waiting],
+        [must_start_by(workspace, one, longest) for one in waiting],
+        at_least=wanted.at_least,
+        oldest=None if wanted.oldest_days is None else timedelta(days=wanted.oldest_days),
+        now=now,
+    )
+
+
+def gathers(request: ErasureRequest) -> bool:
+    """It is open, somebody made sure who asked, and it is in no erasure yet."""
+    return request.erasure_id is None and request.state not in (*lifecycle.ENDED, lifecycle.UNVERIFIED, "duplicate")
 
 
 def must_start_by(workspace: Workspace, request: ErasureRequest, takes: timedelta) -> datetime | None:

@@ -104,6 +104,49 @@ class PartitionSettings(_Section):
         return self
 
 
+class Thresholds(_Section):
+    """What a plan may touch and cost before a person is asked."""
+
+    models: Annotated[int, Field(ge=0)] | None = None
+    """Made again."""
+    minutes: Annotated[float, Field(ge=0)] | None = None
+    """From plan to certificate, as estimated by former erasures; before the first a person is asked."""
+    records: Annotated[int, Field(ge=0)] | None = None
+    """Redacted."""
+
+
+class Approval(_Section):
+    """A person is asked about a plan that is above any of these."""
+
+    above: Thresholds
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Those that are set, by name."""
+        return self.above.model_dump(exclude_none=True)
+
+    @model_validator(mode="after")
+    def _any_threshold(self) -> Approval:
+        if not self.thresholds:
+            raise ValueError("above names no threshold; expected models, minutes or records, or approval: true")
+        return self
+
+
+class Batch(_Section):
+    """Requests wait for each other, so that one training is for several; the latest safe start of any always wins."""
+
+    at_least: Positive | None = None
+    """So many people begin at once."""
+    oldest_days: Annotated[float, Field(ge=0, le=365)] | None = None
+    """So many days after its receipt the oldest request begins, with all that wait then."""
+
+    @model_validator(mode="after")
+    def _anything(self) -> Batch:
+        if self.at_least is None and self.oldest_days is None:
+            raise ValueError("batch says nothing; expected at_least or oldest_days, or batch: null")
+        return self
+
+
 class Policy(_Section):
     """Which methods, in which order, and what happens when none passes."""
 
@@ -114,8 +157,10 @@ class Policy(_Section):
     on_watch: Literal["propose", "request"] = "propose"
     """What a round of watching does about erased people in a table: name their requests to decide on, or request anew."""
     regulation: Regulation = "gdpr"
-    approval: bool = False
+    approval: bool | Approval = False
     """An erasure waits, planned, until somebody lets it begin."""
+    batch: Batch | None = None
+    """None: what is open begins with the next run."""
     start_margin_days: Annotated[float, Field(ge=0, le=365)] = 3
     """Besides what erasures take here, so many days before its deadline one must have begun."""
     params: dict[str, dict[str, float]] = {}

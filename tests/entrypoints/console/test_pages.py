@@ -15,6 +15,8 @@ import pytest
 
 from tests.entrypoints.console.conftest import Browser
 from tests.entrypoints.intake.conftest import NOON
+from tests.erasure.test_plans import planned
+from unlearning.domain.events import ErasureQueued
 from unlearning.entrypoints.console.pages import Console
 from unlearning.erasure import decisions
 from unlearning.erasure.steps import receive
@@ -163,3 +165,56 @@ def test_in_a_browser_everything_loads_fits_and_is_reached_by_the_keyboard(erase
 def test_the_console_is_a_value_of_a_project(erased: Browser) -> None:
     assert isinstance(erased.console, Console)
     assert Path(erased.console.workspace.root) == erased.workspace.root
+
+
+# --- approving ------------------------------------------------------------------------------------------------------
+
+HERE = {"sec-fetch-site": "same-origin"}
+
+
+def test_whoever_signed_in_with_the_scope_approves_a_plan_by_a_button(blank: Browser) -> None:
+    waiting = planned(blank.workspace)
+    path = f"/v1/plans/{waiting.wait()}/approve"
+    blank.sign_in("read")
+    assert path not in blank.page(f"/requests/{waiting.request_id}")
+    assert blank.client.post(path, data={"by": "the DPO"}, headers=HERE).status_code == 403
+    blank.sign_in("read", "approve")
+    assert f'action="{path}"' in blank.page(f"/requests/{waiting.request_id}")
+    assert blank.client.post(path, data={"by": " "}, headers=HERE).status_code == 409
+
+    answer = blank.client.post(path, data={"by": "the DPO"}, headers=HERE)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/console/requests/{waiting.request_id}")
+    shown = blank.page(f"/requests/{waiting.request_id}")
+    assert "by the DPO" in shown
+    assert path not in shown
+    waiting.plan()
+    assert "stale" in blank.client.post(path, data={"by": "the DPO"}, headers=HERE).text
+
+
+OTHERS: list[dict[str, str]] = [
+    {},
+    {"sec-fetch-site": "cross-site"},
+    {"sec-fetch-site": "same-site"},
+    {"sec-fetch-site": "none"},
+    {"origin": "https://elsewhere.example"},
+    {"origin": "null"},
+    {"sec-fetch-site": "cross-site", "origin": "http://testserver"},
+]
+
+
+@pytest.mark.parametrize("headers", OTHERS)
+def test_a_page_of_another_site_approves_nothing_in_their_name(blank: Browser, headers: dict[str, str]) -> None:
+    waiting = planned(blank.workspace)
+    path = f"/v1/plans/{waiting.wait()}/approve"
+    assert "samesite=strict" in blank.sign_in("read", "approve").headers["set-cookie"].lower()
+    assert blank.client.post(path, data={"by": "x"}, headers=headers).status_code == 403
+    assert waiting.workspace.ledger.of(ErasureQueued) == []
+    assert blank.client.post(path, data={"by": "x"}, headers={"origin": "http://testserver"}).status_code == 303
+
+
+def test_the_cookie_of_the_console_opens_nothing_else(blank: Browser) -> None:
+    request = ask(blank.workspace, "ann-1")
+    blank.sign_in("read", "submit", "approve")
+    assert blank.client.get("/v1/requests", headers=HERE).status_code == 401
+    assert blank.client.post(f"/v1/requests/{request}/cancel", headers=HERE).status_code == 401

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.entrypoints.intake.conftest import NOON, Service
+from tests.erasure.test_plans import planned
 from tests.examples import example
-from unlearning.domain.events import CertificateIssued, ErasureStarted, PlanMade, Purged
+from unlearning.domain.events import CertificateIssued, ErasureQueued, ErasureStarted, PlanMade, Purged
 from unlearning.entrypoints.intake.formats import own
 from unlearning.erasure import decisions
 from unlearning.erasure.steps.receive import confirm
@@ -261,3 +262,30 @@ def test_what_a_person_is_told_is_given_to_whoever_may_read(service: Service) ->
     assert "Nothing has been erased yet." in page.text
     assert service.ask("GET", path, scope="submit").status_code == 403
     assert service.ask("GET", "/v1/answers/request-0123456789abcdef").status_code == 404
+
+
+# --- plans ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_shown_and_approved_by_its_digest_with_keys_of_their_scopes(service: Service) -> None:
+    waiting = planned(service.workspace)
+    digest = waiting.wait()
+    assert service.ask("GET", f"/v1/plans/{digest}").json()["waits"] is True
+    path, by = f"/v1/plans/{digest}/approve", {"by": "the DPO"}
+    assert {service.ask("POST", path, json_body=by, scope=one).status_code for one in ("read", "submit")} == {403}
+    assert service.ask("POST", path, json_body=by, scope="").status_code == 401
+    for wrong in ({}, {"by": ""}, {"by": 1}, {"by": "x" * 201}, {"by": "x", "also": 1}):
+        assert service.ask("POST", path, json_body=wrong, scope="approve").status_code == 400
+    assert service.states() == {waiting.request_id: "awaiting_approval"}
+    for _ in range(2):
+        answer = service.ask("POST", path, json_body=by, scope="approve")
+        assert (answer.status_code, answer.json()["approved_by"]) == (200, "the DPO")
+    [queued] = service.workspace.ledger.of(ErasureQueued)
+    assert (queued.fact.access or "").startswith("access-")
+    new = waiting.plan()
+    assert service.ask("POST", path, json_body=by, scope="approve").status_code == 409
+    assert service.ask("GET", f"/v1/plans/{digest}").status_code == 409
+    assert service.ask("GET", f"/v1/plans/{new}").status_code == 200
+    assert service.ask("POST", f"/v1/plans/{new}/approve", json_body=by, scope="approve").status_code == 409
+    for unknown in ("0" * 64, "nobody"):
+        assert service.ask("POST", f"/v1/plans/{unknown}/approve", json_body=by, scope="approve").status_code == 404

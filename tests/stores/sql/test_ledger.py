@@ -233,6 +233,28 @@ def test_a_lock_excludes_other_processes_lets_them_append_and_dies_with_its_hold
     engine.dispose()
 
 
+@pytest.mark.services
+def test_whoever_lost_a_lock_writes_nothing_more_and_another_takes_over(postgres_url: str, tmp_path: Path) -> None:
+    engine, another = (database.connect(postgres_url, tmp_path) for _ in range(2))
+    ledger, theirs = SqlLedger(engine), SqlLedger(another)
+    counted = Unknown("Counted", {})
+    with ledger.exclusive("model", timeout=1):
+        with ledger.exclusive("data", timeout=1):
+            ledger.append("s", counted, at=NOON)
+        ledger.append("s", counted, at=NOON)  # one that was given back is no longer asked for
+        [lock] = database._held.get()
+        with another.connect() as connection:
+            connection.execute(sa.select(sa.func.pg_terminate_backend(lock.backend)))
+        with theirs.exclusive("model", timeout=10), pytest.raises(Unavailable, match=r"'model'.* was lost"):
+            ledger.append("s", counted, at=NOON)
+    ledger.append("s", counted, at=NOON)
+    with ledger.exclusive("model", timeout=1):
+        ledger.append("s", counted, at=NOON)
+    assert ledger.head()[0] == 4
+    engine.dispose()
+    another.dispose()
+
+
 def test_a_lock_is_free_again_after_an_error_inside_it(ledger: SqlLedger) -> None:
     with pytest.raises(RuntimeError, match="inside"), ledger.exclusive("model", timeout=1):
         raise RuntimeError("inside")

@@ -52,9 +52,18 @@ class ApprovalRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureQueued:
-    """Somebody approved the plan."""
+    """Somebody approved the plan, or the policy asked nobody about it."""
 
-    approved_by: str
+    approved_by: str | None = field(default=None, metadata=LEFT_OUT)
+    """In words; None where it was the policy."""
+    plan: str | None = field(default=None, metadata=LEFT_OUT)
+    """Digest of the plan."""
+    access: str | None = field(default=None, metadata=LEFT_OUT)
+    """The key that it was approved with, over HTTP."""
+    below: Mapping[str, float] | None = field(default=None, metadata=LEFT_OUT)
+    """Name → the threshold of the policy that the plan is not above."""
+    measured: Mapping[str, float] | None = field(default=None, metadata=LEFT_OUT)
+    """Name → what the plan has of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ def impact(
     from unlearning.domain import hashing
     from unlearning.domain.codec import write
     from unlearning.domain.spellings import said
-    from unlearning.erasure import report, search
+    from unlearning.erasure import plans, report, search
     from unlearning.erasure.steps import assess, receive
     from unlearning.lineage.named import NamedData
     from unlearning.project.holdings import Holdings
@@ -61,14 +61,16 @@ def impact(
         "nearest": {one.token: one.nearest for one in missed},
     }
     took = report.estimated(workspace, found)
-    body["estimate"] = write(took)
+    body |= {"estimate": write(took), "plan": plans.common(workspace, asking)}
     lines = [*_impact_lines(found), *([f"  {report.say_estimate(took)}"] if found.tokens else [])]
+    lines += [f"  plan {body['plan']}"] if body["plan"] else []
     answer(as_json, body, [*lines, *(f"  not found  {one.where}: {said(one.nearest)}" for one in missed)])
 
 
 @click.command()
 @project
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: every open request.")
+@click.option("--now", "at_once", is_flag=True, help="Also requests that `policy.batch` lets wait for others.")
 @click.option("--replay", is_flag=True, help="Also train the touched shards from scratch and compare the bytes.")
 @click.option("--quick", is_flag=True, help="Leave out the second look before the certificate, which then says so.")
 @click.option("--dry-run", is_flag=True, help="The same as `unlearn impact`.")
@@ -79,12 +81,16 @@ def erase(
     root: Path,
     as_json: bool,
     requests: Sequence[str],
+    at_once: bool,
     replay: bool,
     quick: bool,
     dry_run: bool,
     every: bool,
 ) -> None:
     """Carry out open requests: redact, unlearn, validate, promote, purge, certify. A killed run goes on where it stopped.
+
+    With `policy.batch` new requests wait for each other, until there are enough, the oldest is old enough, or one must begin to
+    be done in time; it says for what they wait. Requests that are named do not wait.
 
     Exits 1 when something within reach is left or unverified: the request ends `completed_with_residuals`. Ctrl-C exits 130
     and says after which step; the next `unlearn erase` goes on there.
@@ -95,19 +101,26 @@ def erase(
     if dry_run:
         ctx.invoke(impact, root=root, as_json=as_json, requests=requests, subjects=(), source=None, column=None)
         return
+    from unlearning.domain.clocks import utc_now
     from unlearning.domain.codec import write
+    from unlearning.domain.planning import batch
     from unlearning.entrypoints import presentation
-    from unlearning.erasure import batches
+    from unlearning.erasure import batches, pace
 
     workspace = open_project(root)
     warn(workspace)
     # Asked before Prefect starts, which takes seconds and keeps what was typed as a parameter.
-    reports = _carry_out(workspace, requests, replay=replay, quick=quick) if batches.has_work(workspace, requests) else []
+    work = batches.has_work(workspace, requests, at_once=at_once)
+    reports = _carry_out(workspace, requests, replay=replay, quick=quick, at_once=at_once) if work else []
+    waiting = pace.gathering(workspace, utc_now())
     if not reports:
-        answer(as_json, {"models": [], "certificate": None, "residuals": []}, ["no open request; nothing to do"])
+        said = f"{batch.say(waiting)}; --now begins it at once" if waiting else "no open request; nothing to do"
+        answer(as_json, {"models": [], "certificate": None, "residuals": [], "waiting": write(waiting)}, [said])
         return
     document = {**write(reports[-1]), "earlier": reports[:-1]} if len(reports) > 1 else reports[0]
     answer(as_json, document, [])
+    if waiting:
+        click.echo(f"{batch.say(waiting)}; --now begins it at once", err=True)
     for report in () if as_json else reports:
         presentation.show(report, every=every or bool(ctx.find_root().params.get("verbose")))
     if any(report.residuals for report in reports):
@@ -158,14 +171,16 @@ def _outdated(one: Outdated) -> str:
 COMMANDS = (impact, erase, retire)
 
 
-def _carry_out(workspace: Workspace, requests: Sequence[str], *, replay: bool, quick: bool) -> list[ErasureReport]:
+def _carry_out(
+    workspace: Workspace, requests: Sequence[str], *, replay: bool, quick: bool, at_once: bool
+) -> list[ErasureReport]:
     from unlearning.erasure import report
 
     try:
         prefect_at_home(workspace)
         from unlearning.entrypoints.flows import erase as flow
 
-        return flow.run(workspace, list(requests), replay=replay, quick=quick)
+        return flow.run(workspace, list(requests), replay=replay, quick=quick, at_once=at_once)
     except KeyboardInterrupt:
         where = report.stopped(open_project(workspace.root))
         click.echo(f"unlearn: stopped {where}. The requests stay open: `unlearn erase` goes on from there", err=True)

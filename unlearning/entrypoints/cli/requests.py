@@ -208,15 +208,18 @@ def extend(root: Path, as_json: bool, request_id: str, reason: str) -> None:
 @project
 @click.argument("request_id")
 @click.option("--by", required=True, help="Who approves, in words, for ledger and certificate.")
-def approve(root: Path, as_json: bool, request_id: str, by: str) -> None:
-    """Let a planned erasure begin, where `policy.approval` is true; the next `unlearn erase` goes on with it.
+@click.option("--plan", metavar="DIGEST", help="The plan that was looked at; another one is refused. Default: the present one.")
+def approve(root: Path, as_json: bool, request_id: str, by: str, plan: str | None) -> None:
+    """Let a planned erasure begin, where `policy.approval` asks for it; the next `unlearn erase` goes on with it.
+
+    The digest of its plan is recorded, and stated in the certificate; a plan that is made anew is approved anew.
 
     \b
     Example:  unlearn approve request-0123456789abcdef --by "the officer"
     """
     from unlearning.erasure import decisions
 
-    _decide(decisions.approve, root, request_id, as_json=as_json, by=by)
+    _decide(decisions.approve, root, request_id, as_json=as_json, by=by, plan=plan)
 
 
 @click.command()
@@ -359,6 +362,7 @@ def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: 
 
 def _line(shown: Shown) -> str:
     from unlearning.domain import spellings
+    from unlearning.domain.planning import batch
     from unlearning.domain.traces import say_left
 
     one = shown.request
@@ -371,6 +375,8 @@ def _line(shown: Shown) -> str:
     said += [f"{one.channel or 'reference'} {one.reference}"] if one.reference else []
     said += [f"readmitted {shown.readmitted.at:%Y-%m-%d}: {shown.readmitted.reason}"] if shown.readmitted else []
     said += [say_left(shown.residuals)] if shown.residuals else []
+    said += [batch.say(shown.batch)] if shown.batch else []
+    said += [f"plan {shown.plan[:12]}…"] if shown.plan else []
     said += [f"waits for {each.model}: {each.reason}" for each in shown.waits_for]
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]
     return "  ".join([f"{one.request_id}  tok_{one.token[:12]}  {one.state:<24} {due}", *said])

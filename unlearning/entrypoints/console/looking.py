@@ -42,9 +42,10 @@ from unlearning.domain.events import (
     TracesFound,
     VersionRegistered,
 )
+from unlearning.domain.planning import batch
 from unlearning.domain.spellings import said as say_nearest
 from unlearning.domain.versions import ModelVersion
-from unlearning.erasure import decisions, pace, report
+from unlearning.erasure import decisions, pace, plans, report
 from unlearning.erasure.erasure import Erasure
 from unlearning.lineage import shaped
 from unlearning.project import requests as known_requests
@@ -150,9 +151,12 @@ class Plan:
     does: str
     touches: str
     estimate: str
-    approved_by: str | None
-    asks: bool
-    """Somebody has to approve it before it begins."""
+    approval: str
+    """Whether somebody approved it, or has to, in words."""
+    digest: str | None
+    """None once it is over."""
+    waits: bool
+    """For an approval."""
 
 
 @dataclass(frozen=True)
@@ -201,8 +205,24 @@ def _plan(workspace: Workspace, erasure: Erasure) -> Plan:
         does=report.say_plan(erasure.plan),
         touches=report.say_impact(impact),
         estimate=report.say_estimate(report.estimated(workspace, impact)),
-        approved_by=decisions.approved_by(erasure),
-        asks=workspace.settings.policy.approval,
+        approval=_approval(erasure),
+        digest=plans.digest_of(erasure),
+        waits=plans.waits(erasure),
+    )
+
+
+def _approval(erasure: Erasure) -> str:
+    if given := plans.approval(erasure):
+        return _approved(given.fact)
+    return "asked for, not given yet" if plans.waits(erasure) else "not asked for"
+
+
+def _approved(queued: ErasureQueued) -> str:
+    if queued.below is None:
+        return f"by {queued.approved_by}"
+    measured = queued.measured or {}
+    return "by nobody: the policy asks no person at " + ", ".join(
+        f"{measured[name]:g} of at most {most:g} {name}" for name, most in queued.below.items()
     )
 
 
@@ -234,6 +254,8 @@ def _waits_for(shown: Shown) -> str:
             return f"another attempt{f', because {why}' if why else ''}: `unlearn erase`"
         case "duplicate":
             return f"the first request of the same person, {name}"
+        case "received" | "suppressed" if shown.batch and not shown.batch.due:
+            return f"others: {batch.say(shown.batch)}"
         case "received" | "suppressed" | "planned" | "queued":
             return "the next `unlearn erase`, by hand, by its schedule, or by its deployment"
         case state if state in lifecycle.ACTIVE:
@@ -293,7 +315,7 @@ def _stepped(fact: Fact) -> tuple[str, str] | None:
         case ApprovalRequested():
             return "Waits for approval", ""
         case ErasureQueued():
-            return "Approved", f"by {fact.approved_by}"
+            return "Approved" if fact.below is None else "Begun by the policy", _approved(fact)
         case DataRedacted():
             return "Data redacted", report.say_redacted(fact)
         case CandidateTrained():

@@ -22,12 +22,13 @@ from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.errors import NotFound, Unavailable, UnlearningError, WrongUse
 from unlearning.entrypoints import last_resort
 from unlearning.entrypoints.console import looking
-from unlearning.entrypoints.console.sign_in import COOKIE, LASTS_S, Sessions, vouched
+from unlearning.entrypoints.console.sign_in import COOKIE, LASTS_S, PATH, Sessions, vouched
 from unlearning.erasure import certificates
 from unlearning.lineage import drawing, provenance
 
 if TYPE_CHECKING:
     from unlearning.entrypoints.intake.door import Door
+    from unlearning.project.access import Access
     from unlearning.project.workspace import Workspace
 
 AT = "/console"
@@ -66,7 +67,16 @@ class Console:
 
     def may_look(self, request: Request) -> bool:
         """Whoever asks has signed in."""
-        return vouched(request, self.header) or self.sessions.holds(request.cookies.get(COOKIE))
+        return vouched(request, self.header) or self.key(request) is not None
+
+    def key(self, request: Request) -> Access | None:
+        """The key that whoever asks signed in with."""
+        return self.sessions.of(request.cookies.get(COOKIE))
+
+    def may_approve(self, request: Request) -> bool:
+        """Whoever asks signed in with a key that may let an erasure begin."""
+        key = self.key(request)
+        return key is not None and "approve" in key.scopes
 
 
 def application(console: Console) -> FastAPI:
@@ -90,14 +100,19 @@ def _problem(status: int, title: str, words: str) -> HTMLResponse:
     return _html("problem.html.jinja", status, here="", title=title, words=words)
 
 
+def problem(error: Exception) -> Response:
+    """What went wrong, as a page."""
+    status = 404 if isinstance(error, NotFound) else 503 if isinstance(error, Unavailable) else 409
+    return _problem(status, _TITLES.get(status, "Not possible"), str(error))
+
+
 def _errors(app: FastAPI, console: Console) -> None:
     async def http(_request: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         return _problem(status, _TITLES.get(status, "Not possible"), str(getattr(error, "detail", "")))
 
     async def ours(_request: Request, error: Exception) -> Response:
-        status = 404 if isinstance(error, NotFound) else 503 if isinstance(error, Unavailable) else 409
-        return _problem(status, _TITLES.get(status, "Not possible"), str(error))
+        return problem(error)
 
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(UnlearningError, ours)
@@ -137,14 +152,14 @@ def _sign_in(app: FastAPI, console: Console) -> None:
             return _html("sign_in.html.jinja", 401, wrong=_WRONG)
         answer = RedirectResponse(f"{AT}/", 303)
         secure = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
-        answer.set_cookie(COOKIE, name, max_age=LASTS_S, path=AT, httponly=True, samesite="strict", secure=secure)
+        answer.set_cookie(COOKIE, name, max_age=LASTS_S, path=PATH, httponly=True, samesite="strict", secure=secure)
         return answer
 
     @app.post("/sign-out")
     async def sign_out(request: Request) -> Response:
         console.sessions.end(request.cookies.get(COOKIE))
         answer = RedirectResponse(f"{AT}/sign-in", 303)
-        answer.delete_cookie(COOKIE, path=AT, httponly=True, samesite="strict")
+        answer.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="strict")
         return answer
 
     @app.get("/static/{name}")
@@ -171,10 +186,11 @@ def _pages(app: FastAPI, console: Console) -> None:
         return _html(name, here="requests", found=found, now=now, ended=lifecycle.ENDED)
 
     @app.get("/requests/{request_id}")
-    async def one(request_id: str) -> Response:
+    async def one(request: Request, request_id: str) -> Response:
         now = console.clock()
         found = await run_in_threadpool(looking.journey, workspace, request_id, now=now)
-        return _html("request.html.jinja", here="requests", found=found, now=now, ended=lifecycle.ENDED)
+        may = await run_in_threadpool(console.may_approve, request)
+        return _html("request.html.jinja", here="requests", found=found, now=now, ended=lifecycle.ENDED, may_approve=may)
 
     @app.get("/models")
     async def models() -> Response:

@@ -9,15 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from unlearning.project import access
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from unlearning.project.access import Access
     from unlearning.project.workspace import Workspace
 
 COOKIE = "unlearning-console"
+PATH = "/"
+"""The endpoint that lets an erasure begin lies beside the console, and takes the same cookie."""
 LASTS_S = 12 * 3600
 """Seconds after which a key must be shown again."""
 _MOST = 1_000
@@ -28,7 +32,7 @@ _MOST = 1_000
 class Session:
     """Somebody who signed in."""
 
-    access_id: str
+    access: Access
     ends: float
 
 
@@ -52,18 +56,28 @@ class Sessions:
                 del self._open[over]
             while len(self._open) >= _MOST:
                 del self._open[next(iter(self._open))]
-            self._open[name] = Session(found.access_id, now + LASTS_S)
+            self._open[name] = Session(found, now + LASTS_S)
         return name
 
-    def holds(self, name: str | None) -> bool:
-        """The session goes on: it was begun here, has not run out, and its key was not taken back."""
+    def of(self, name: str | None) -> Access | None:
+        """The key that a session was begun with; None unless it goes on: begun here, not run out, the key not taken back."""
         session = self._open.get(name or "")
-        return session is not None and session.ends > self.clock() and access.is_open(self.workspace, session.access_id)
+        if session is None or session.ends <= self.clock() or not access.is_open(self.workspace, session.access.access_id):
+            return None
+        return session.access
 
     def end(self, name: str | None) -> None:
         """Sign out."""
         with self._one:
             self._open.pop(name or "", None)
+
+
+def from_here(request: Request) -> bool:
+    """A browser says that a page of this service asks, and no page of another site in the name of whoever signed in here."""
+    if (site := request.headers.get("sec-fetch-site")) is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
 
 
 def vouched(request: Request, header: str | None) -> bool:

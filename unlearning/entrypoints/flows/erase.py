@@ -30,21 +30,29 @@ ATTEMPTS = 3
 
 @flow(name="erase", flow_run_name="erase", persist_result=False, log_prints=False)
 def erase(
-    root: str = ".", requests: list[str] | None = None, replay: bool = False, full_replay: bool = False, quick: bool = False
+    root: str = ".",
+    requests: list[str] | None = None,
+    replay: bool = False,
+    full_replay: bool = False,
+    quick: bool = False,
+    at_once: bool = False,
 ) -> list[report.ErasureReport]:
     """Carry out the open requests of a project, or the named ones: one summary a batch.
 
     requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
     full_replay: every shard, which measures a full retraining. quick: without the second look; the certificate says so.
+    at_once: also requests that `policy.batch` lets wait for others.
     """
     how = {"replay": replay or full_replay, "every_shard": full_replay, "quick": quick}
-    return at_home(root, lambda: _erase(open_workspace(Path(root)), requests or [], how))
+    return at_home(root, lambda: _erase(open_workspace(Path(root)), requests or [], how, at_once=at_once))
 
 
-def _erase(workspace: Workspace, requests: Sequence[str], how: Mapping[str, bool]) -> list[report.ErasureReport]:
+def _erase(
+    workspace: Workspace, requests: Sequence[str], how: Mapping[str, bool], *, at_once: bool = False
+) -> list[report.ErasureReport]:
     done: list[report.ErasureReport] = []
     refused: list[Refused] = []
-    for erasure in batches.batches(workspace, requests):
+    for erasure in batches.batches(workspace, requests, at_once=at_once):
         try:
             summary = _alone(workspace, erasure, **how)
         except Refused as error:  # the next batch does not wait for this one
@@ -59,13 +67,20 @@ def _erase(workspace: Workspace, requests: Sequence[str], how: Mapping[str, bool
 
 
 def run(
-    workspace: Workspace, requests: list[str], *, replay: bool = False, full_replay: bool = False, quick: bool = False
+    workspace: Workspace,
+    requests: list[str],
+    *,
+    replay: bool = False,
+    full_replay: bool = False,
+    quick: bool = False,
+    at_once: bool = False,
 ) -> list[report.ErasureReport]:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run))
     with answering(), asking(workspace.settings.run), quiet():
-        return configured(root=str(workspace.root), requests=requests, replay=replay, full_replay=full_replay, quick=quick)
+        how = {"replay": replay, "full_replay": full_replay, "quick": quick, "at_once": at_once}
+        return configured(root=str(workspace.root), requests=requests, **how)
 
 
 def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -39,10 +40,11 @@ from unlearning.domain.errors import (
 )
 from unlearning.entrypoints import last_resort
 from unlearning.entrypoints.console import pages
+from unlearning.entrypoints.console.sign_in import COOKIE, from_here
 from unlearning.entrypoints.intake.door import Caller, Door
 from unlearning.entrypoints.intake.formats import cloudevents, drop, fides, lists, opendsr, own
-from unlearning.entrypoints.intake.reading import Unacceptable, fields, items, json_of, text
-from unlearning.erasure import certificates, decisions, pace
+from unlearning.entrypoints.intake.reading import Unacceptable, fields, items, json_of, required, text
+from unlearning.erasure import certificates, decisions, pace, plans
 from unlearning.erasure.steps import receive
 from unlearning.project import requests as known_requests
 from unlearning.project.tables import person_columns
@@ -50,6 +52,7 @@ from unlearning.project.tables import person_columns
 if TYPE_CHECKING:
     from unlearning.domain.entities import ErasureRequest
     from unlearning.entrypoints.console.pages import Console
+    from unlearning.erasure.plans import Planned
     from unlearning.erasure.steps.receive import Asked
     from unlearning.project.access import Scope
     from unlearning.project.workspace import Workspace
@@ -120,6 +123,7 @@ def application(intake: Intake, console: Console | None = None) -> FastAPI:
     router = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])  # described there, checked by the door
     for add in (_requests, _events, _opendsr, _fides, _drop, _looking):
         add(router, intake)
+    _plans(router, intake, console)
     app.include_router(router)
     _errors(app, intake)
     _health(app, intake)
@@ -394,12 +398,63 @@ def _impact(workspace: Workspace, asked: list[str], by_request: bool) -> dict[st
     from unlearning.erasure import report, search
     from unlearning.erasure.steps import assess
 
+    requests = known_requests.chosen(workspace, asked) if by_request else []
     if by_request:
-        tokens = {one.token for one in known_requests.chosen(workspace, asked)}
+        tokens = {one.token for one in requests}
     else:
         tokens = {one.hex() for one in hashing.keyed(workspace.keys.index, receive.known_as(workspace, asked))}
     found = assess.assess(workspace, sorted(tokens), search.search(workspace, tokens))
-    return {**write(found), "estimate": write(report.estimated(workspace, found))}
+    return {**write(found), "estimate": write(report.estimated(workspace, found)), "plan": plans.common(workspace, requests)}
+
+
+# --- plans ----------------------------------------------------------------------------------------------------------
+
+
+def _plans(app: APIRouter, intake: Intake, console: Console | None) -> None:
+    @app.get("/v1/plans/{digest}")
+    async def plan(request: Request, digest: str) -> Any:
+        """What an erasure is going to do, touch and cost, by the digest of its plan."""
+        await intake.allowed(request, "read")
+        return await run_in_threadpool(lambda: write(plans.planned(plans.named(intake.workspace, digest))))
+
+    @app.post("/v1/plans/{digest}/approve", openapi_extra=_takes(_BY))
+    async def approve(request: Request, digest: str) -> Any:
+        """Let the erasure of this plan begin. A plan that is stale or does not wait is refused; twice is once."""
+        if console is not None and COOKIE in request.cookies and "authorization" not in request.headers:
+            return await _from_the_console(intake, console, request, digest)
+        body, caller = await intake.allowed(request, "approve")
+        _require_json(request)
+        by = required(fields(json_of(body), "the body", ("by",)), "by", longest=_LONGEST_BY)
+        return await run_in_threadpool(lambda: write(_approve(intake, digest, by, caller.name)))
+
+
+_LONGEST_BY = 200
+_BY = {
+    "type": "object",
+    "properties": {"by": {"type": "string", "minLength": 1, "maxLength": _LONGEST_BY}},
+    "required": ["by"],
+    "additionalProperties": False,
+}
+
+
+def _approve(intake: Intake, digest: str, by: str, access_id: str) -> Planned:
+    return decisions.approve_plan(intake.workspace, digest, by=by, now=intake.clock(), access=access_id)
+
+
+async def _from_the_console(intake: Intake, console: Console, request: Request, digest: str) -> Response:
+    """The same by the form of a page, for whoever signed in there with a key that may; answered with that page."""
+    body = await intake.door.body(request)
+    key = await run_in_threadpool(console.key, request)
+    if key is None or "approve" not in key.scopes or not from_here(request):
+        raise HTTPException(403, "expected a page of this console, and somebody who signed in there with the scope approve")
+    by = parse_qs(body[: 16 * _LONGEST_BY].decode("utf-8", "replace"), max_num_fields=4).get("by", [""])[-1]
+    if len(by) > _LONGEST_BY:
+        raise HTTPException(400, f"expected at most {_LONGEST_BY} characters on who approves")
+    try:
+        done = await run_in_threadpool(_approve, intake, digest, by, key.access_id)
+    except UnlearningError as error:
+        return pages.problem(error)
+    return RedirectResponse(f"{pages.AT}/requests/{done.requests[0]}", 303)
 
 
 # --- health ---------------------------------------------------------------------------------------------------------

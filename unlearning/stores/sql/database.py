@@ -7,8 +7,10 @@ import os
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import sqlalchemy as sa
@@ -160,6 +162,7 @@ def writing(engine: sa.Engine, store: str) -> Iterator[sa.Connection]:
         with connection.begin():
             if engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_lock_number(f"write/{store}"))))
+                _require_held(engine, connection)
             yield connection
 
 
@@ -167,7 +170,8 @@ def writing(engine: sa.Engine, store: str) -> Iterator[sa.Connection]:
 def exclusive(engine: sa.Engine, name: str, *, timeout: float) -> Iterator[None]:
     """A lock across processes, held while the block runs and gone when its process dies.
 
-    It is no transaction: others go on reading and writing. Raises Unavailable after `timeout` seconds.
+    It is no transaction: others go on reading and writing. Raises Unavailable after `timeout` seconds. On PostgreSQL a lock
+    ends with its connection: whoever lost one writes nothing more to that database inside the block, which raises Unavailable.
     """
     hold = _advisory_lock if engine.dialect.name == "postgresql" else _file_lock
     with hold(engine, name, timeout):
@@ -307,13 +311,55 @@ def _advisory_lock(engine: sa.Engine, name: str, timeout: float) -> Iterator[Non
     try:
         attempt = sa.select(sa.func.pg_try_advisory_lock(number))
         with answering(engine):
+            for setting, value in _HEARTBEAT.items():
+                connection.execute(sa.select(sa.func.set_config(setting, value, False)))
+            backend = connection.scalar(sa.select(sa.func.pg_backend_pid()))
             _poll(lambda: bool(connection.scalar(attempt)), engine, name, timeout)
+        before = _held.set((*_held.get(), _Lock(say(engine.url), name, backend or 0)))
         try:
             yield
         finally:
-            connection.scalar(sa.select(sa.func.pg_advisory_unlock(number)))
+            _held.reset(before)
+            try:
+                connection.scalar(sa.select(sa.func.pg_advisory_unlock(number)))
+            except exc.DBAPIError:  # whatever ails the connection, the lock ends with it
+                connection.invalidate()
     finally:
         connection.close()
+
+
+_HEARTBEAT = {"tcp_keepalives_idle": "15", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""After these seconds the server asks a silent holder of a lock whether it is there, so often, and frees the lock if it is not:
+else that of a machine that lost its power stays taken for hours."""
+
+
+class _Lock(NamedTuple):
+    """A lock of PostgreSQL that is held here."""
+
+    database: str
+    name: str
+    backend: int
+    """The server's process that holds it for as long as the connection lasts."""
+
+
+_held: ContextVar[tuple[_Lock, ...]] = ContextVar("held", default=())
+
+_IS_HELD = sa.text(
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = :backend "
+    "AND ((classid::bigint << 32) | objid::bigint) = :number"
+)
+
+
+def _require_held(engine: sa.Engine, connection: sa.Connection) -> None:
+    """Raises Unavailable where a lock was lost inside whose block somebody is about to write: another may hold it by now."""
+    for lock in _held.get():
+        if lock.database != say(engine.url):
+            continue
+        if not connection.scalar(_IS_HELD, {"backend": lock.backend, "number": _lock_number(lock.name)}):
+            raise Unavailable(
+                f"lock {lock.name!r} of {lock.database} was lost: its connection ended, and another process may go on with the "
+                "same work; nothing more is written here, run again"
+            )
 
 
 def _poll(acquire: Callable[[], bool], engine: sa.Engine, name: str, timeout: float) -> None:
