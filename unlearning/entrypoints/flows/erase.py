@@ -187,5 +187,5 @@ def _replay(erasure: Erasure, sets: RecordSets, trained: Trained, *, every_shard
     return step(
         "  replay from scratch",
         lambda: train_again(workspace, retain, trained, shards=shards, map=mapped),
-        say=lambda result: "same bytes" if result.equal else "OTHER BYTES",
+        say=report.say_replayed,
     )
