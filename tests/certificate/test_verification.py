@@ -35,7 +35,11 @@ from tests.certificate.examples import (
     not_found,
     put,
 )
+from unlearning.certificate import schema
 from unlearning.certificate.envelope import Envelope, Signature, public_key_id
+from unlearning.certificate.facts import MadeElsewhere
+from unlearning.certificate.page.page import render
+from unlearning.certificate.shapes import misfits
 from unlearning.certificate.statement import (
     Absence,
     CertificateFacts,
@@ -225,6 +229,25 @@ def test_the_grade_says_how_strong_the_evidence_is(guarantee: str, replayed: boo
     done = replace(done, trained=replace(done.trained, guarantee=guarantee), replay_equal=replayed)
     outcome = verify(envelope_of(replace(facts(), unlearning=done)), keys().public)
     assert words in outcome.grade
+
+
+THEN = "torch 2.12.0 then, 2.13.0 now"
+
+
+@pytest.mark.parametrize("equal", [True, False])
+def test_a_replay_in_another_environment_is_said_and_contradicts_nothing(equal: bool) -> None:
+    elsewhere = (MadeElsewhere((0, 2), (THEN, "not recorded")),)
+    done = replace(facts().unlearning, replay_equal=equal, replay_differs=(THEN,), made_elsewhere=elsewhere)
+    envelope = envelope_of(replace(facts(), unlearning=done))
+    outcome, page = verify(envelope, keys().public), render(envelope, keys().public, now=NOON)
+    assert not list(misfits(json.loads(envelope.payload), schema.certificate()))
+    assert (outcome.verdict, "in another environment" in outcome.grade) == ("verified", not equal)
+    assert ("replay" in {item.name for item in outcome.recomputed}) is equal
+    assert any("replay it where it was made" in reason for reason in outcome.not_recomputed) is not equal
+    assert f"{'equal' if equal else 'other'} bytes, in another environment ({THEN})" in page
+    assert f"shard 0, 2: {THEN}; not recorded" in page
+    plain = replace(done, replay_differs=(), made_elsewhere=())
+    assert verify(envelope_of(replace(facts(), unlearning=plain)), keys().public).refused is not equal
 
 
 @pytest.mark.parametrize("name", CERTIFICATES)

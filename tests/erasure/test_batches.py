@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import (
@@ -29,6 +30,7 @@ from tests.untouched import state
 from unlearning.certificate import statement as certificate
 from unlearning.domain.errors import ValidationRefused, WouldEmptyData
 from unlearning.erasure import batches
+from unlearning.learners.torch import TorchLearner
 from unlearning.project.training import stages, train, training_set
 from unlearning.stores.tables import redaction, tables
 
@@ -61,6 +63,27 @@ def test_an_erasure_ends_in_clean_data_a_promoted_version_and_a_certificate(proj
     assert list(project.states().values()) == ["completed"]
     assert statement(project, report["certificate"])
     assert project.workspace.data.status() == []
+
+
+def test_a_replay_after_an_upgrade_says_another_environment_and_neither_passes_nor_fails(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, fit = torch.__version__, TorchLearner.fit  # the next version computes otherwise
+    monkeypatch.setattr(torch, "__version__", "9.9.9")
+    monkeypatch.setattr(TorchLearner, "fit", lambda *given, seed, **named: fit(*given, seed=seed + 1, **named))
+    project.request(project.cells()[0, 1][0])
+
+    (report,) = project.erase(replay=True)
+
+    (model,), said = report["models"], f"torch {real} then, 9.9.9 now"
+    exactness = next(check for check in model["checks"] if check["name"] == "exactness")
+    assert (exactness["verdict"], said in exactness["how"]) == ("underpowered", True)
+    assert (model["replay_equal"], model["replay"]["otherwise"], project.champion) == (False, [said], 2)
+    done = statement(project, report["certificate"])["predicate"]["unlearning"]
+    assert (done["replay"]["equal"], done["replay"]["differs"]) == (False, [said])
+    assert done["madeElsewhere"] == [{"shards": [1, 2, 3], "differs": [said]}, {"shards": [0], "differs": [said]}]
+    page = (project.root / report["certificate"]).with_suffix(".html").read_text()
+    assert f"other bytes, in another environment ({said})" in page
 
 
 def test_the_promoted_version_predicts_as_one_that_never_saw_the_person(erased_project: Project) -> None:

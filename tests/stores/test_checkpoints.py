@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
-from unlearning.stores.checkpoints import CheckpointStore
+from unlearning.stores.checkpoints import CheckpointStore, Recording
 from unlearning.testing import check_store, store_checks
 
 KEY = hashlib.sha256(b"one").hexdigest()
@@ -226,3 +226,41 @@ def test_whatever_a_store_elsewhere_raises_is_unavailable_and_not_quoted(
         with pytest.raises(Unavailable, match=r"correct stores\.checkpoints") as caught:
             use()
         assert "Zq0001" not in str(caught.value)
+
+
+OLD, NEW = ((("torch", "2.12.0"),), (("machine", "x86_64"), ("torch", "2.13.0")))
+
+
+def test_a_state_says_what_made_it_and_everything_that_its_job_had_read(store):
+    Recording(store, OLD).put(KEY, b"first")
+    job = Recording(store, NEW)
+    assert (job.get(OTHER), job.engines(here=True)) == (None, (NEW,))
+    assert job.get(KEY) == b"first"
+    job.put(OTHER, b"second")
+    assert store.read(KEY) == (b"first", (OLD,))
+    assert store.read(OTHER) == (b"second", tuple(sorted((OLD, NEW))))
+    assert (job.engines(here=False), KEY in job, sorted(job.keys())) == ((OLD,), True, sorted((KEY, OTHER)))
+    assert (job.delete(KEY), KEY in store) == (True, False)
+
+
+def test_what_nobody_recorded_stays_unknown_in_what_goes_on_from_it(store):
+    store.put(KEY, b"first")
+    job = Recording(store, NEW)
+    job.get(KEY)
+    job.put(OTHER, b"second")
+    assert store.read(OTHER) == (b"second", ((), NEW))
+
+
+@pytest.mark.skipif(shutil.which("sha256sum") is None, reason="sha256sum is not installed")
+def test_sha256sum_reads_over_what_made_a_state(folder):
+    local(folder).put(KEY, b"payload", engines=(OLD, NEW))
+    command = ["sha256sum", "--check", "--strict", "--quiet", f"{KEY}.sha256"]
+    assert subprocess.run(command, cwd=folder / KEY[:2], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("comment", [b"# made with nonsense\n", b"# made with [3]\n", b"# made with 3\n"])
+def test_a_comment_that_was_changed_is_no_record_and_no_damage(folder, comment):
+    local(folder).put(KEY, b"payload", engines=(OLD,))
+    sidecar = folder / KEY[:2] / f"{KEY}.sha256"
+    sidecar.write_bytes(sidecar.read_bytes().partition(b"#")[0] + comment)
+    assert local(folder).read(KEY) == (b"payload", ())

@@ -198,6 +198,15 @@ class SearchedTable:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeElsewhere:
+    """Constituents of which a stored state goes on that another environment made, such as another library version."""
+
+    shards: tuple[int, ...]
+    differs: tuple[str, ...]
+    """What is other, then and now; or `not recorded`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unlearning:
     """What ran on what. The chains hold every checkpoint name before and after, so the difference can be recomputed."""
 
@@ -213,6 +222,10 @@ class Unlearning:
     replay_equal: bool | None = None
     """Whether training from scratch gave the same bytes; None when nobody asked."""
     replay_digest: str | None = None
+    replay_differs: tuple[str, ...] = ()
+    """What is other than where the replayed constituents were made: other bytes then show nothing."""
+    made_elsewhere: tuple[MadeElsewhere, ...] = ()
+    """Constituents that another environment than that of the digest made, or made a part of."""
 
 
 @dataclass(frozen=True, slots=True)

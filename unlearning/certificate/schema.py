@@ -276,6 +276,8 @@ def _unlearning() -> Shape:
     known = {"recipe": HASH, "seed": SEED, "shards": _list(shard), "membersOfPerson": COUNT}
     chain = _object(known, optional=frozenset({"membersOfPerson"}))
     recorded = _either(HASH, _words("not recorded"))
+    differs = _list(TEXT, 1)
+    replay = _object({"equal": TRUTH, "digest": recorded, "differs": differs}, optional=frozenset({"differs"}))
     return _object(
         {
             "method": NAME,
@@ -290,8 +292,10 @@ def _unlearning() -> Shape:
             "dropped": _list(COUNT),
             "chainBefore": chain,
             "chainAfter": chain,
-            "replay": _either(_object({"equal": TRUTH, "digest": recorded}), _words("not asked")),
-        }
+            "replay": _either(replay, _words("not asked")),
+            "madeElsewhere": _list(_object({"shards": _list(COUNT, 1), "differs": differs}), 1),
+        },
+        optional=frozenset({"madeElsewhere"}),
     )
 
 

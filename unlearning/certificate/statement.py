@@ -252,13 +252,15 @@ def _unlearning(done: Unlearning) -> dict[str, Any]:
         "chainBefore": stated(done.chain_before),
         "chainAfter": stated(done.chain_after),
         "replay": _replay(done),
+        **({"madeElsewhere": stated(done.made_elsewhere)} if done.made_elsewhere else {}),
     }
 
 
 def _replay(done: Unlearning) -> Any:
     if done.replay_equal is None:
         return "not asked"
-    return {"equal": done.replay_equal, "digest": stated(done.replay_digest)}
+    differs = {"differs": stated(done.replay_differs)} if done.replay_differs else {}
+    return {"equal": done.replay_equal, "digest": stated(done.replay_digest), **differs}
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -134,11 +134,16 @@ def _evidence(of: Document) -> str:
     """What the training of one model stands on."""
     guarantee, replay = str(of.at("unlearning.guarantee")), of.at("unlearning.replay")
     if guarantee == "exact":
-        replayed = isinstance(replay, dict) and replay.get("equal") is True
-        return "an exact method, " + ("replayed by the issuer with equal bytes" if replayed else "open to replay, not replayed")
+        how = "open to replay, not replayed"
+        if isinstance(replay, dict):
+            how = "replayed by the issuer with equal bytes" if replay["equal"] else _ELSEWHERE
+        return f"an exact method, {how}"
     if guarantee == "empirical":
         return "a heuristic method, judged by measurements and not by proof"
     return f"a method {guarantee} under its published assumptions"
+
+
+_ELSEWHERE = "trained again by the issuer in another environment, where bytes do not compare"
 
 
 def _grade_elsewhere(predicate: Document) -> str:
@@ -419,7 +424,11 @@ def _promoted(_: Statement, predicate: Document) -> Iterator[Finding]:
 
 def _replayed(_: Statement, predicate: Document) -> Iterator[Finding]:
     guarantee, replay = predicate.at("unlearning.guarantee"), predicate.at("unlearning.replay")
-    if guarantee == "exact" and isinstance(replay, dict):
+    if guarantee != "exact" or not isinstance(replay, dict):
+        return
+    if not replay["equal"] and "differs" in replay:
+        yield f"that training again gives the same bytes: {_ELSEWHERE} ; replay it where it was made"
+    else:
         how = "gave the same bytes" if replay["equal"] else "gave other bytes, which no exact method does"
         yield Recomputation("replay", replay["equal"], f"training again {how}, says the issuer")
 

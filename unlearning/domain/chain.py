@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+Engine = tuple[tuple[str, str], ...]
+"""What a training runs on, by name, see `training/environment.py`; empty where nobody recorded it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ShardChain:
@@ -78,8 +81,8 @@ class Job:
     params: tuple[tuple[str, float], ...] = ()
     records_key: str = field(default="", repr=False)
     """Hex; opens `records` where they are sealed, lives as long as the training, and stands nowhere else."""
-    engine: tuple[tuple[str, str], ...] = ()
-    """What the training began with, see `training/environment.py`: whoever has another gives other bytes."""
+    engine: Engine = ()
+    """What the training began with: whoever has another gives other bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,17 @@ class Part:
     """Thread CPU time of the training."""
     repaired: int = 0
     """Stored checkpoints that were damaged and made again."""
+    engines: tuple[Engine, ...] = field(default=(), metadata={"unlearning.left_out": True})
+    """What made it and every state that it goes on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class MadeWith:
+    """Constituents that the same engines made."""
+
+    engines: tuple[Engine, ...]
+    """Several where one went on from what another had made."""
+    shards: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +124,8 @@ class Trained:
     parts: tuple[Part, ...]
     dropped: tuple[int, ...] = ()
     """Shards without a record, left out of the vote."""
+    made_with: tuple[MadeWith, ...] = field(default=(), metadata={"unlearning.left_out": True})
+    """What made the constituents: stored states of another library version are gone on from."""
 
     @property
     def shards_trained(self) -> int:
@@ -138,3 +154,6 @@ class Replay:
     seconds: float
     """Wall time of the replay."""
     cpu_seconds: float
+    otherwise: tuple[str, ...] = field(default=(), metadata={"unlearning.left_out": True})
+    """What is other now than where the replayed constituents were made, then and now; empty where that does not explain every
+    difference."""

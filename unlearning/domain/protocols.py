@@ -280,6 +280,8 @@ class Evidence:
     """Shard → digest of the candidate's constituent."""
     replayed: Mapping[int, str] | None = None
     """Shard → digest of the same constituent trained again from scratch, when asked."""
+    otherwise: Sequence[str] = ()
+    """What is other now than where they were made; empty where that does not explain every difference."""
 
 
 class Check(Protocol):

@@ -93,7 +93,8 @@ def _forgot(model: Forgot) -> Iterable[tuple[str, str]]:
         yield "shards left empty", _listed(map(str, model.shards_dropped))
     yield f"alias {model.alias}", f"{before} → {after}"
     if model.replay_equal is not None:
-        yield "training again without them", "gave the same bytes" if model.replay_equal else "GAVE OTHER BYTES"
+        other = "gave other bytes, in another environment" if model.replay and model.replay.otherwise else "GAVE OTHER BYTES"
+        yield "training again without them", "gave the same bytes" if model.replay_equal else other
 
 
 def _made_again(model: MadeAgain) -> Iterable[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning import __version__
 from unlearning.certificate import facts
 from unlearning.domain import hashing, merkle
+from unlearning.domain.chain import Engine, Trained
 from unlearning.domain.codec import write
 from unlearning.domain.entities import ErasureRequest, ModelImpact
 from unlearning.domain.events import (
@@ -38,7 +39,7 @@ from unlearning.erasure.left import elsewhere
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_of
 from unlearning.project.tables import current_version
-from unlearning.project.training.environment import environment
+from unlearning.project.training.environment import engine, environment, otherwise
 from unlearning.project.training.registration import record_of
 from unlearning.project.workspace import Workspace
 from unlearning.stores.rolls import unpacked
@@ -266,16 +267,27 @@ def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Seq
 
 def _unlearning(workspace: Workspace, made: Made) -> facts.Unlearning:
     replay, parent = made.judged.replay, record_of(workspace, made.old)
+    learner, trained = workspace.of(made.own.model).learner, made.trained.trained
     return facts.Unlearning(
-        trained=made.trained.trained,
+        trained=trained,
         chain_before=parent.chain,
         chain_after=record_of(workspace, made.new).chain,
         parent_data_digest=parent.data.digest,
         code_digest=code_digest(),
-        environment_digest=hashing.digest(environment(workspace.of(made.own.model).learner)),
+        environment_digest=hashing.digest(environment(learner)),
         replay_equal=replay.equal if replay else None,
         replay_digest=hashing.digest(write(replay.digests)) if replay else None,
+        replay_differs=replay.otherwise if replay else (),
+        made_elsewhere=tuple(_made_elsewhere(trained, engine(learner))),
     )
+
+
+def _made_elsewhere(trained: Trained, now: Engine) -> Iterator[facts.MadeElsewhere]:
+    """What the digest of today's environment would say too much of."""
+    for made in trained.made_with:
+        unknown = ("not recorded",) if not all(made.engines) or not made.engines else ()
+        if differs := (*otherwise(made.engines, now), *unknown):
+            yield facts.MadeElsewhere(made.shards, differs)
 
 
 def _promotion(workspace: Workspace, made: Made) -> facts.Promotion:

@@ -308,6 +308,12 @@ def say_validated(judged: CandidateValidated) -> str:
     return f"refused: {', '.join(judged.blocking)}"
 
 
+def say_replayed(again: Replay) -> str:
+    """Half a sentence on a training from scratch."""
+    elsewhere = f", in another environment ({'; '.join(again.otherwise)})" if again.otherwise else ""
+    return "same bytes" if again.equal else f"other bytes{elsewhere}" if elsewhere else "OTHER BYTES"
+
+
 def say_promoted(moved: AliasMoved) -> str:
     """Half a sentence on the alias."""
     return f"{moved.alias}: version {moved.from_version} → {moved.to_version}"

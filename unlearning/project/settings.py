@@ -325,7 +325,7 @@ def _names_an_attribute(value: str) -> str:
 
 
 RecipeAt = Annotated[str, AfterValidator(_names_an_attribute)]
-_MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
+MODEL_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]*$"
 """A model among several names a folder of reports, stages of DVC and a key of their parameters."""
 
 
@@ -349,7 +349,7 @@ class Settings(_Section):
 
     model: Annotated[str, Field(min_length=1)] | None
     """None, as is the recipe, for a project that trains nothing: every model that it looks after is adopted."""
-    models: dict[Annotated[str, Field(pattern=_MODEL_NAME, max_length=200)], ModelSettings] = {}
+    models: dict[Annotated[str, Field(pattern=MODEL_NAME, max_length=200)], ModelSettings] = {}
     """Several of its own, by name, in place of `model` and `recipe`; where one is silent, what is said of all counts."""
     alias: str = "champion"
     issuer: str = "unnamed operator"

@@ -1,27 +1,32 @@
 """Trained states under their names, on any address that fsspec understands.
 
 A state is `<key[:2]>/<key>.safetensors`; the file `<key>.sha256` beside it is written afterwards, in the format of `sha256sum`,
-and makes the state count. `cd <store>/<key[:2]> && sha256sum --check *.sha256` checks a store without this package.
+and makes the state count; a comment in it says which engines made the state. `cd <store>/<key[:2]> && sha256sum --check
+*.sha256` checks a store without this package.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
 
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable, WrongUse, reading
 from unlearning.domain.hashing import bytes_digest
 
+if TYPE_CHECKING:
+    from unlearning.domain.chain import Engine
+
 _KEY = re.compile(r"[0-9a-f]{64}")
 _STATE = re.compile(r"([0-9a-f]{64})\.(?:safetensors|sha256)|\.([0-9a-f]{64})\..+\.tmp")
-_SIDECAR = re.compile(rb"([0-9a-f]{64}) [ *]([0-9a-f]{64})\.safetensors\n")
+_SIDECAR = re.compile(rb"([0-9a-f]{64}) [ *]([0-9a-f]{64})\.safetensors\n(?:# made with (.*)\n)?")
 
 
 _reached = partial(
@@ -48,9 +53,14 @@ class CheckpointStore:
         self._root: str = root.rstrip("/")
         self._local = "file" in _protocols(self._files)
 
-    @_reached()
     def get(self, key: str) -> bytes | None:
         """The payload, or None when there is none; raises Damaged when its digest does not match."""
+        found = self.read(key)
+        return found and found[0]
+
+    @_reached()
+    def read(self, key: str) -> tuple[bytes, tuple[Engine, ...]] | None:
+        """As `get`, with what made the state and all that it goes on from; no engine where that was not recorded."""
         payload_at, sidecar_at = self._paths(key)
         sidecar, payload = self._read(sidecar_at), self._read(payload_at)
         if sidecar is None or payload is None:
@@ -58,15 +68,16 @@ class CheckpointStore:
         line = _SIDECAR.fullmatch(sidecar)
         if line is None or line[2].decode() != key or line[1].decode() != bytes_digest(payload):
             raise Damaged(f"checkpoint {key}: its bytes do not match its .sha256; train again, which replaces it")
-        return payload
+        return payload, _engines(line[3])
 
     @_reached()
-    def put(self, key: str, payload: bytes) -> str:
-        """Store atomically; returns the payload's SHA-256."""
+    def put(self, key: str, payload: bytes, *, engines: tuple[Engine, ...] = ()) -> str:
+        """Store atomically; returns the payload's SHA-256. engines: what made it and all that it goes on from."""
         payload_at, sidecar_at = self._paths(key)
         digest = bytes_digest(payload)
         self._write(payload_at, payload)
-        self._write(sidecar_at, f"{digest}  {key}.safetensors\n".encode())
+        made = f"# made with {json.dumps([dict(one) for one in engines])}\n" if engines else ""
+        self._write(sidecar_at, f"{digest}  {key}.safetensors\n{made}".encode())
         return digest
 
     @_reached()
@@ -124,6 +135,52 @@ class CheckpointStore:
         except (FileNotFoundError, KeyError):  # another process was faster; KeyError is the memory file system's way to say so
             return False
         return True
+
+
+class Recording:
+    """A store in the hands of one job: what it puts says which engines made it and what the job had read before.
+
+    engine: what the job runs on.
+    """
+
+    def __init__(self, store: CheckpointStore, engine: Engine) -> None:
+        self._store, self._engine = store, engine
+        self._read: set[Engine] = set()
+
+    def get(self, key: str) -> bytes | None:
+        """As the store."""
+        if (found := self._store.read(key)) is None:
+            return None
+        payload, engines = found
+        self._read.update(engines or ((),))
+        return payload
+
+    def put(self, key: str, payload: bytes) -> str:
+        """As the store."""
+        return self._store.put(key, payload, engines=self.engines(here=True))
+
+    def engines(self, *, here: bool) -> tuple[Engine, ...]:
+        """What made everything that was read so far and, where something was trained `here`, this job's."""
+        return tuple(sorted(self._read | ({self._engine} if here else set())))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._store
+
+    def delete(self, key: str) -> bool:
+        """As the store."""
+        return self._store.delete(key)
+
+    def keys(self) -> Iterator[str]:
+        """As the store."""
+        return self._store.keys()
+
+
+def _engines(said: bytes | None) -> tuple[Engine, ...]:
+    """What a comment says; nothing of one that was changed: the state itself is whole."""
+    try:
+        return tuple(tuple(sorted((str(name), str(of)) for name, of in one.items())) for one in json.loads(said or b"[]"))
+    except (ValueError, AttributeError, TypeError):
+        return ()
 
 
 def _protocols(files: Any) -> tuple[str, ...]:

@@ -96,6 +96,25 @@ def test_the_ladder_is_climbed_until_a_candidate_passes(passes: str | None, monk
     assert tried == (["sisa"] if passes == "sisa" else ["sisa", "retrain"])
 
 
+def test_only_what_comes_from_a_refused_adopted_model_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def remake(_: object, _sets: object, name: str) -> None:
+        tried.append(name)
+        raise ValidationRefused("no", reason="no")
+
+    monkeypatch.setattr(flow, "_remake", remake)
+    monkeypatch.setattr(flow, "_unlearn", lambda view, *_, **__: tried.append(view.name))
+    monkeypatch.setattr(flow.plan, "coming_from", lambda _, names: {"fed"} if set(names) == {"feeds"} else set())
+    monkeypatch.setattr(flow, "step", lambda *_, **__: None)
+    monkeypatch.setattr(flow.validate, "give_up", lambda _, refused: ValidationRefused(", ".join(refused)))
+    plan = SimpleNamespace(adopted=("feeds",), before_own=1, retrained=("fed", "free"), turns=("feeds", "fed", "free"))
+    erasure: Any = SimpleNamespace(plan=plan, of=lambda name: SimpleNamespace(name=name, said=lambda _: None))
+    with pytest.raises(ValidationRefused, match=r"^feeds$"):
+        flow._make_again(erasure, None, replay=False, every_shard=False)  # type: ignore[arg-type]
+    assert tried == ["feeds", "free"]
+
+
 def test_a_replay_is_of_the_changed_shards_or_of_every_one_and_only_of_what_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[frozenset[int]] = []
     again = Replay(equal=True, digests={}, seconds=0.1, cpu_seconds=0.1)

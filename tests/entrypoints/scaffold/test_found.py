@@ -10,6 +10,8 @@ from ruamel.yaml import YAML
 
 from tests.entrypoints.cli.commands import unlearn
 from tests.registry import Elsewhere
+from unlearning.entrypoints.scaffold.found import Found, Looked, Way
+from unlearning.project.settings import Settings
 from unlearning.stores.dvc import repository as dvc_repository
 
 PEOPLE = 130
@@ -113,3 +115,28 @@ def test_a_registry_that_cannot_be_asked_is_said_and_holds_nothing_up(
     assert answer.code == 0
     assert answer.out.startswith("what is registered already was not looked at: stores.mlflow is 'file:///nowhere'")
     assert (root / "params.yaml").exists()
+
+
+def found(name: str, table: str | None, *ways: str) -> Found:
+    return Found(name, 1, {}, (), (), table, None, [Way(way, (), "") for way in ways])  # type: ignore[arg-type]
+
+
+def test_several_models_with_a_table_are_proposed_as_lines_that_params_takes() -> None:
+    both = ("own recipe", "adoption")
+    models = [
+        found("Churn_risk", "data/c.csv", *both),
+        found("speech", "data/s.csv", "adoption"),
+        found("stay", "data/c.csv", *both),
+    ]
+    models += [found("words", "data/w.parquet", *both), found("lost", None, *both), found("two words", "data/c.csv", *both)]
+    section = YAML(typ="safe").load("\n".join(Looked(models).several))
+    settings = Settings.model_validate({"data": {"source": "data/c.csv"}, **section})
+    said = {own.model: (own.recipe, own.data.source) for own in settings.owns}
+    assert said == {
+        "Churn_risk": ("recipes/churn-risk.py:recipe", "data/c.csv"),
+        "stay": ("recipes/stay.py:recipe", "data/c.csv"),
+        "words": ("recipes/words.py:recipe", "data/w.parquet"),
+    }
+    assert settings.owns[2].data.train == "data/w/train.parquet"
+    assert Looked(models[:2]).several == []
+    assert all(any(line in shown for shown in Looked(models).lines) for line in Looked(models).several)

@@ -14,7 +14,7 @@ from unlearning.domain.events import PlanMade
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps.assess import assess_step
-from unlearning.erasure.steps.plan import check_ready, plan_step, wanted
+from unlearning.erasure.steps.plan import check_ready, coming_from, plan_step, wanted
 from unlearning.lineage import adoption
 
 
@@ -101,6 +101,17 @@ def test_the_own_model_is_made_after_an_adopted_one_that_it_comes_from_and_befor
     plan = planned(project, project.cells()[0, 1][0]).plan
     assert plan.adopted[: plan.before_own] == ("before",)
     assert sorted(plan.adopted[plan.before_own :]) == ["after", "later"]
+
+
+def test_what_comes_from_a_model_over_others_waits_for_it_and_nothing_else_does(project: Project) -> None:
+    adopted(project, "before", "alone", stage="check")
+    adopted(project, "after", "between")
+    for parent, child in (("before", "outcome"), ("outcome", "between"), ("between", "after")):
+        edge(project, parent, child)
+    erasure = planned(project, project.cells()[0, 1][0])
+    assert coming_from(erasure, ["before"]) == {"outcome", "between", "after"}
+    assert coming_from(erasure, ["outcome"]) == {"between", "after"}
+    assert coming_from(erasure, ["after"]) == frozenset()
 
 
 @pytest.mark.parametrize("circle", [("a", "b"), ("a", "b", "c"), ("a", "outcome"), ("b", "outcome", "a")])

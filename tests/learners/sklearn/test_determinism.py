@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-import threading
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -23,21 +24,21 @@ def test_within_there_is_one_thread_and_afterwards_what_was_before() -> None:
     assert counts() == before
 
 
-def test_jobs_that_overlap_leave_the_counts_as_they_were() -> None:
-    before, meet = counts(), threading.Barrier(2)
+def test_fits_in_threads_come_one_after_the_other_and_leave_the_process_as_it_was() -> None:
+    """As `sklearn.utils.parallel` does around each of its tasks."""
+    before, filters, within = counts(), list(warnings.filters), list[int]()
 
-    def job(first: bool) -> set[tuple[str, int]]:
-        with one_thread():
-            meet.wait(30)  # both are within
-            if not first:
-                meet.wait(30)  # the other one has left
-                return {one for one in counts().items() if one[1] != 1}
-        meet.wait(30)
-        return set()
+    def job(number: int) -> set[int]:
+        with one_thread(), warnings.catch_warnings():
+            warnings.resetwarnings()
+            within.append(number)
+            time.sleep(0.01 * (1 + number % 3))  # each would leave while another is within
+            within.remove(number)
+            return {*within, *(one for one in counts().values() if one != 1)}
 
-    with ThreadPoolExecutor(2) as pool:
-        assert set[tuple[str, int]]().union(*pool.map(job, (True, False))) == set()
-    assert counts() == before
+    with ThreadPoolExecutor(4) as pool:
+        assert set[int]().union(*pool.map(job, range(8))) == set()
+    assert (counts(), list(warnings.filters)) == (before, filters)
 
 
 def test_a_draw_from_a_generator_of_the_process_is_seen_and_undone() -> None:

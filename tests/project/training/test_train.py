@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.small_project import RECIPE, TRAIN, Project
-from unlearning.domain.chain import Part, Trained
+from unlearning.domain.chain import MadeWith, Part, Trained
 from unlearning.domain.errors import VerificationFailed, WrongUse
 from unlearning.project.training import stages, train
 from unlearning.project.training.registration import parent_of, record_of
@@ -46,6 +47,35 @@ def test_a_replay_compares_every_shard_it_was_asked_for(monkeypatch: pytest.Monk
     found = train.replay(None, None, trained(part(0, "a"), part(1, "b")), shards={0})  # type: ignore[arg-type]
     assert found.equal is equal
     assert found.digests == {0: digest}
+
+
+HERE, THERE, UNKNOWN = ((("machine", "m"),), (("machine", "n"),), ())
+
+
+@pytest.mark.parametrize(
+    ("made_with", "digest", "explained"),
+    [
+        ([((HERE,), (0, 1))], "other", False),
+        ([((THERE,), (0, 1))], "other", True),
+        ([((HERE, THERE), (0, 1))], "other", True),
+        ([((THERE,), (0,)), ((HERE,), (1,))], "other", False),
+        ([((THERE,), (0,)), ((UNKNOWN,), (1,))], "other", False),
+        ([((THERE,), (0,))], "other", False),
+        ([((THERE,), (0, 1)), ((HERE,), (2,))], "other", True),
+        ([((THERE,), (0,)), ((HERE,), (1,))], "digest of a", True),
+        ([((HERE,), (0, 1))], "digest of a", False),
+        ([], "other", False),
+    ],
+)
+def test_other_bytes_are_explained_only_where_each_of_them_is_known_to_be_made_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, made_with: list[Any], digest: str, explained: bool
+) -> None:
+    made = tuple(MadeWith(*one) for one in made_with)
+    was = replace(trained(part(0, "a"), part(1, "a"), part(2, "a")), made_with=made)
+    monkeypatch.setattr(train, "make", lambda *_, only, **__: trained(*(Part(s, "a", digest, 1, 1, 0.0) for s in only)))
+    monkeypatch.setattr(train, "engine", lambda _: HERE)
+    found = train.replay(SimpleNamespace(learner=None), None, was, shards={0, 1})  # type: ignore[arg-type]
+    assert found.otherwise == (("machine n then, m now",) if explained else ())
 
 
 def test_another_loss_in_the_recipe_is_another_name_and_another_model(whole_project: Project) -> None:

@@ -218,12 +218,12 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _outcome(verdict: str) -> str:
-    return {"underpowered": "underpowered: too little data to tell"}.get(verdict, verdict).replace("_", " ")
+    return {"underpowered": "underpowered: too little was seen to tell"}.get(verdict, verdict).replace("_", " ")
 
 
 def _guarantee(guarantee: str) -> str:
     return {
-        "exact": "exact: the same bytes as training without these people",
+        "exact": "exact: the same bytes as training without these people, in the environments that made it",
         "empirical": "empirical: no proof; it rests on the checks below",
     }.get(guarantee, guarantee)
 
@@ -231,12 +231,19 @@ def _guarantee(guarantee: str) -> str:
 def _replay(replay: Any) -> str:
     if not isinstance(replay, Mapping):
         return str(replay)
-    return "equal bytes, as measured by the issuer" if replay["equal"] else "other bytes, as measured by the issuer"
+    bytes_ = "equal bytes" if replay["equal"] else "other bytes"
+    elsewhere = f", in another environment ({'; '.join(replay['differs'])})" if "differs" in replay else ""
+    return f"{bytes_}{elsewhere}, as measured by the issuer"
+
+
+def _elsewhere(made: Sequence[Any]) -> str:
+    return " · ".join(f"shard {_listed([*map(str, one['shards'])])}: {'; '.join(one['differs'])}" for one in made)
 
 
 _TEMPLATES = Templates(
     Path(__file__).with_name("templates"),
     {
+        "elsewhere": _elsewhere,
         "data_name": lambda data: data_name(data["path"], data["dvcObject"]),
         "guarantee": _guarantee,
         "listed": _listed,

@@ -91,6 +91,7 @@ def init(
     steps = scaffold.next_steps(root)
     document = {
         "found": write(looked.models),
+        "several": looked.several,
         "unseen": looked.unseen,
         "files": [{"path": one.path, "result": one.action, "note": one.note} for one in done],
         "proposed": write(asked),

@@ -138,8 +138,12 @@ def _make_again(erasure: Erasure, sets: RecordSets, *, replay: bool, every_shard
 
     Raises ValidationRefused once every one had its turn.
     """
-    plan_made, refused = erasure.plan, dict[str, ValidationRefused]()
+    plan_made, refused, held = erasure.plan, dict[str, ValidationRefused](), frozenset[str]()
+    feeding = plan_made.adopted[: plan_made.before_own]
     for name in plan_made.turns:
+        if name in held:
+            progress.info("  waits  %s: it comes from %s", name, " or ".join(refused))
+            continue
         try:
             if name in plan_made.retrained:
                 _unlearn(erasure.of(name), sets, replay=replay, every_shard=every_shard)
@@ -148,8 +152,8 @@ def _make_again(erasure: Erasure, sets: RecordSets, *, replay: bool, every_shard
         except ValidationRefused as error:
             progress.info("  refused  %s: %s", name, error.reason)
             refused[name] = error
-            if name in plan_made.adopted[: plan_made.before_own]:
-                break  # what an own model comes from
+            if name in feeding:  # the last of them makes the own tables that come of any
+                held |= plan.coming_from(erasure, feeding)
     if refused:
         if served := [name for name in plan_made.retrained if erasure.of(name).said(AliasMoved)]:
             step("  settle", lambda: promote.settle_step(erasure, served), say=report.say_settled)
@@ -202,5 +206,5 @@ def _replay(erasure: Erasure, sets: RecordSets, trained: Trained, *, every_shard
     return step(
         "  replay from scratch",
         lambda: train_again(workspace, retain, trained, shards=shards, map=mapped),
-        say=lambda result: "same bytes" if result.equal else "OTHER BYTES",
+        say=report.say_replayed,
     )

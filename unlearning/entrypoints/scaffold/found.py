@@ -5,15 +5,19 @@ Nothing is run and nothing is opened but what MLflow and DVC say, the code that 
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain.environ import MLFLOW_TRACKING_URI
 from unlearning.domain.errors import UnlearningError
 from unlearning.entrypoints.scaffold import proposal
+from unlearning.entrypoints.scaffold.proposal import recipe_address
 from unlearning.erasure.report import counted, duration
-from unlearning.project.settings import PartitionSettings
+from unlearning.project.settings import MODEL_NAME, PartitionSettings
 from unlearning.stores.dvc.stages import declared
 from unlearning.stores.tables import tables
 
@@ -82,6 +86,32 @@ class Looked:
             yield f"{counted(len(self.models), 'model')} registered already; what looking after each takes:"
         for one in self.models:
             yield from one.lines
+        if self.several:
+            yield "several own recipes: `unlearn init` of one, recipes of the others beside it, and in params.yaml, for `model`"
+            yield "          and `recipe`, these lines; then `unlearn init` writes their stages"
+            yield from (f"            {line}" for line in self.several)
+
+    @property
+    def several(self) -> Sequence[str]:
+        """The lines of params.yaml that list every model which could have a recipe here, on the table that it reads now; the
+        first one's table is the project's. Without those whose name is none there; nothing where fewer than two are left."""
+        able = [
+            (one.model, PurePosixPath(one.table))
+            for one in self.models
+            if re.fullmatch(MODEL_NAME, one.model)
+            and one.table
+            and PurePosixPath(one.table).suffix
+            and any(way.way == "own recipe" for way in one.ways)
+        ]
+        return ["models:", *(_listed(name, table, able[0][1]) for name, table in able)] if len(able) > 1 else []
+
+
+def _listed(name: str, table: PurePosixPath, usual: PurePosixPath) -> str:
+    said: dict[str, object] = {"recipe": recipe_address(name)}
+    if table != usual:
+        made = {part: str(table.with_suffix("") / f"{part}{table.suffix}") for part in ("train", "holdout")}
+        said["data"] = {"source": str(table), **made}
+    return f"  {json.dumps(name, ensure_ascii=False)}: {json.dumps(said, ensure_ascii=False)}"
 
 
 def look(data: DvcData, environ: Mapping[str, str]) -> Looked:

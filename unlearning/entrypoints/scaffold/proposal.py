@@ -238,6 +238,11 @@ def _words(name: str) -> list[str]:
     return re.findall("[a-z0-9]+", re.sub("(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()) or [""]
 
 
+def recipe_address(model: str) -> str:
+    """Where `unlearn init` writes a model's recipe, as params.yaml says it."""
+    return f"recipes/{'-'.join(re.findall(r'[a-z0-9]+', model.lower())) or 'model'}.py:recipe"
+
+
 def recipe(model: str, proposal: Proposal) -> str:
     """The recipe's file."""
     categories = "".join(

@@ -136,12 +136,11 @@ def _wanted(data: DvcData, model: str | None, asked: Proposal | None, noted: Not
         return {}
     if asked is None:
         return {"model": model}
-    name = "-".join(re.findall(r"[a-z0-9]+", str(model).lower())) or "model"
     train, holdout = _made_of(data, asked.table, (said or {}).get("data") or {})
     few = said is None and asked.shards < PartitionSettings().shards
     return {
         "model": model,
-        "recipe": noted.params.get("recipe", f"recipes/{name}.py:{_ATTRIBUTE}"),
+        "recipe": noted.params.get("recipe", proposal.recipe_address(str(model))),
         "data.source": asked.table,
         "data.train": train,
         "data.holdout": holdout,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from unlearning.domain.derivation import reached
 from unlearning.domain.entities import Adoption, ModelRecord, ShapedVersion
 from unlearning.domain.errors import NeedsReview, NotFound, ProjectError, Refused
 from unlearning.domain.events import ImpactAssessed, PlanMade
@@ -150,10 +151,29 @@ def _in_order(
     tainted = [one.model for one in shaped]
     early = [own.model for own in owns if own.retrain_model]
     _check_parents(workspace, again, tainted, early)
-    versions = {one for one in tainted if one.name in early}.union(*(origins.since(one, tainted) for one in again.values()))
-    made_from = origins.made_from(workspace, versions)
+    made_from = _made_from(workspace, again, tainted, early)
     named = {origins.model(name): name for name in (*again, *early)}
     return tuple(named[one] for one in in_order(named, made_from, early=[*map(origins.model, early)]))
+
+
+def _made_from(
+    workspace: Workspace, again: Mapping[str, Adoption], tainted: Sequence[ModelVersion], own: Collection[str]
+) -> Mapping[str, set[str]]:
+    versions = {one for one in tainted if one.name in own}.union(*(origins.since(one, tainted) for one in again.values()))
+    return origins.made_from(workspace, versions)
+
+
+def coming_from(erasure: Erasure, sources: Collection[str]) -> frozenset[str]:
+    """The models of a plan that come from any of these, over whatever lies between."""
+    plan, adopted = erasure.plan, adoptions(erasure.workspace)
+    tainted = [one.model for one in erasure.done(ImpactAssessed).impact.model_versions]
+    made_from = _made_from(erasure.workspace, {name: adopted[name] for name in plan.adopted}, tainted, plan.retrained)
+    start = set(map(origins.model, sources))
+    return frozenset(
+        name
+        for name in set(plan.turns).difference(sources)
+        if start & reached([origins.model(name)], lambda one: made_from.get(one) or ()).keys()
+    )
 
 
 def _check_stage(workspace: Workspace, name: str, adopted: Adoption, tables: Collection[str]) -> None:

@@ -1,7 +1,8 @@
 """What makes a fit give the same bytes: one thread, and no number from a generator of the process.
 
-Thread counts belong to the process (BLAS) or to the calling thread (OpenMP), so jobs in threads share the first and each set
-the second: settings are counted in and out.
+Thread counts of BLAS, generators and the filters of warnings belong to the process, and scikit-learn's `Parallel` empties those
+filters for each of its tasks, be it the only one: two fits in threads would print what is muted, and restore each other's. So
+one fit runs at a time in a process; processes and clusters run more.
 """
 
 from __future__ import annotations
@@ -16,45 +17,21 @@ import numpy as np
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 T = TypeVar("T")
-_RANDOM = threading.RLock()
-
-
-class _Jobs:
-    """The jobs running in this process, and the settings of BLAS to return to after the last one."""
-
-    lock = threading.Lock()
-    running = 0
-    before: Any = None
+_ALONE = threading.RLock()
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Within: BLAS and OpenMP take one thread for whoever calls; restored afterwards."""
-    pools = ThreadpoolController()
-    with _Jobs.lock:
-        if not _Jobs.running:
-            _take_over()
-            _Jobs.before = pools.select(user_api="blas").limit(limits=1)
-        _Jobs.running += 1
-    try:
-        with pools.select(user_api="openmp").limit(limits=1):
+    """Within: nobody else of this process is within, and BLAS and OpenMP take one thread; restored afterwards."""
+    with _ALONE:
+        OpenBLASController.clear_controlling_thread(force=True)  # or threadpoolctl heeds only the thread that set it first
+        with ThreadpoolController().limit(limits=1):
             yield
-    finally:
-        with _Jobs.lock:
-            _Jobs.running -= 1
-            if not _Jobs.running:
-                _take_over()
-                _Jobs.before.restore_original_limits()
-
-
-def _take_over() -> None:
-    """Let this thread set the threads of OpenBLAS: threadpoolctl heeds only who did so first, and that job may have ended."""
-    OpenBLASController.clear_controlling_thread(force=True)
 
 
 def watched(make: Callable[[], T]) -> tuple[T, bool]:
     """What was made, and whether making it drew from a generator of the process; these are left as they were."""
-    with _RANDOM:
+    with _ALONE:
         before = np.random.get_state(), random.getstate()
         try:
             made = make()

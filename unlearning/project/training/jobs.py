@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from unlearning.domain.chain import Job, Part
 from unlearning.domain.errors import Refused
 from unlearning.domain.protocols import Learner, Records
 from unlearning.project import plugins, recipes
-from unlearning.project.training.environment import environment
+from unlearning.project.training.environment import engine, environment
 from unlearning.stores import foreign_code, sealed, spool
-from unlearning.stores.checkpoints import CheckpointStore
+from unlearning.stores.checkpoints import CheckpointStore, Recording
 
 
 def run_job(job: Job) -> Part:
@@ -35,7 +36,9 @@ def _unseal(job: Job, folder: Path) -> Part:
 def _run(job: Job, root: Path, records: Records) -> Part:
     learner = recipes.learner_for(recipes.load_recipe(root, job.recipe), job.device)
     _require_engine(job, learner)
-    return plugins.method(job.method).run(job, learner, records, CheckpointStore(job.checkpoints))
+    store = Recording(CheckpointStore(job.checkpoints), engine(learner))
+    part = plugins.method(job.method).run(job, learner, records, store)
+    return replace(part, engines=store.engines(here=part.slices_trained > 0))
 
 
 def _require_engine(job: Job, learner: Learner) -> None:

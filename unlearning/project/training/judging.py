@@ -214,6 +214,7 @@ def model_checks(
         guarantee=guarantee(trained),
         digests={part.shard: part.digest for part in trained.parts},
         replayed=replay.digests if replay else None,
+        otherwise=replay.otherwise if replay else (),
         task=workspace.task,
         metric=workspace.metric,
     )

@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.chain import Chain, Job, Part, Replay, Trained
+from unlearning.domain.chain import Chain, Engine, Job, MadeWith, Part, Replay, Trained
 from unlearning.domain.errors import VerificationFailed, WrongUse
 from unlearning.domain.hashing import bytes_digest
 from unlearning.domain.protocols import Assignment, Method, Records
 from unlearning.project import plugins, recipes
-from unlearning.project.training.environment import environment
+from unlearning.project.training.environment import engine, otherwise
 from unlearning.project.training.jobs import run_job
 from unlearning.project.training.training_set import TrainingSet
 from unlearning.stores import sealed, spool
+from unlearning.stores.checkpoints import Recording
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -49,15 +50,15 @@ def make(
     chosen = plugins.method(method)
     if save:
         workspace.attempts.record(workspace.own.model, retain.chain)
-    engine = tuple(sorted(environment(workspace.learner).items()))
+    here = engine(workspace.learner)
 
     def planned(held: TrainingSet) -> tuple[Assignment, list[Job]]:
         edges = None if forget is None else (len(held.records), len(held.records) + len(forget))
         work = assignment(workspace, held.chain, method=method, parent=parent, forget=edges, save=save, held=held.shards)
-        return work, [replace(job, engine=engine) for job in chosen.plan(work) if only is None or job.shard in only]
+        return work, [replace(job, engine=here) for job in chosen.plan(work) if only is None or job.shard in only]
 
     work, jobs = planned(retain)
-    made = {job.shard: part for job in jobs if (part := _stored(workspace, chosen, job))}
+    made = {job.shard: part for job in jobs if (part := _stored(workspace, chosen, job, here))}
     if (held := retain.holding([job.shard for job in jobs if job.shard not in made])) is not retain:
         work, jobs = planned(held)
     left = [job for job in jobs if job.shard not in made]
@@ -68,13 +69,23 @@ def make(
             parts += map(run_job, given)
     if save and workspace.settings.run.elsewhere:
         _require_stored(workspace, parts)
-    return chosen.merge(work, parts)
+    return _by_engines(chosen.merge(work, parts))
 
 
-def _stored(workspace: Workspace, method: Method, job: Job) -> Part | None:
+def _stored(workspace: Workspace, method: Method, job: Job, here: Engine) -> Part | None:
     """What a job would find made already, and needs no record for; None where it has to run, or the method does not say."""
-    ask = getattr(method, "stored", None)
-    return ask(job, workspace.learner, workspace.checkpoints) if ask else None
+    ask, store = getattr(method, "stored", None), Recording(workspace.checkpoints, here)
+    part = ask(job, workspace.learner, store) if ask else None
+    return part and replace(part, engines=store.engines(here=False))
+
+
+def _by_engines(trained: Trained) -> Trained:
+    """What made the constituents, said once for all that have it in common."""
+    shards: dict[tuple[Engine, ...], list[int]] = {}
+    for part in trained.parts:
+        shards.setdefault(part.engines, []).append(part.shard)
+    made = tuple(MadeWith(engines, tuple(those)) for engines, those in sorted(shards.items()))
+    return replace(trained, parts=tuple(replace(part, engines=()) for part in trained.parts), made_with=made)
 
 
 @contextmanager
@@ -124,12 +135,23 @@ def replay(workspace: Workspace, retain: TrainingSet, trained: Trained, *, shard
     began = time.perf_counter()
     again = make(workspace, retain, method="retrain", save=False, only=shards, map=map)
     digests = {part.shard: part.digest for part in again.parts}
+    was = {part.shard: part.digest for part in trained.parts if part.shard in shards}
     return Replay(
-        equal=digests == {part.shard: part.digest for part in trained.parts if part.shard in shards},
+        equal=digests == was,
         digests=digests,
+        otherwise=_explained(workspace, trained, digests, was),
         seconds=round(time.perf_counter() - began, 3),
         cpu_seconds=again.cpu_seconds,
     )
+
+
+def _explained(workspace: Workspace, trained: Trained, again: Mapping[int, str], was: Mapping[int, str]) -> tuple[str, ...]:
+    """What is other now; nothing where a constituent differs that was made as it would be made now, or nobody knows how."""
+    now = engine(workspace.learner) if trained.made_with else ()
+    other = {shard: otherwise(made.engines, now) for made in trained.made_with for shard in made.shards if shard in was}
+    if any(not other.get(shard) for shard in {*again, *was} if again.get(shard) != was.get(shard)):
+        return ()
+    return tuple(sorted({one for said in other.values() for one in said}))
 
 
 def assignment(
