@@ -142,6 +142,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         )
     },
     "domain/environ.py": {
+        "unlearn deliver": Named("says what a variable is for"),
         "unlearn listen": Named("says what a variable is for"),
         "unlearn serve": Named("says what a variable is for"),
     },

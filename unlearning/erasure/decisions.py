@@ -40,7 +40,8 @@ from unlearning.domain.traces import Residual
 from unlearning.erasure import left, pace, unnamed
 from unlearning.erasure.steps import receive
 from unlearning.lineage.history import Past
-from unlearning.project import requests
+from unlearning.project import callbacks, requests
+from unlearning.project.callbacks import Called
 from unlearning.stores.git import plumbing
 
 if TYPE_CHECKING:
@@ -317,6 +318,8 @@ class Shown:
     """That moment has come, and no data is redacted yet."""
     waits_for: tuple[ModelRefused, ...] = field(default=(), metadata=LEFT_OUT)
     """The models that were refused, where the others serve without the person already."""
+    callbacks: tuple[Called, ...] = field(default=(), metadata=LEFT_OUT)
+    """Whom its states are told to, and how that goes."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
@@ -327,6 +330,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
     held, extended = _by_request(on_hold), _by_request(extensions)
     takes = pace.takes(workspace) if any(one.due_at and one.state not in lifecycle.ENDED for one in requests) else None
     begin = {one.request_id: pace.must_start_by(workspace, one, takes) for one in requests} if takes is not None else {}
+    called = callbacks.of(workspace, {one.request_id for one in requests})
     residuals = left.listed(workspace, [one for one in requests if one.state in ("completed_with_residuals", "not_found")])
     return [
         Shown(
@@ -339,6 +343,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             must_start_by=begin.get(one.request_id),
             must_start=pace.is_due(begin.get(one.request_id), groups[one.group], now),
             waits_for=_refused(workspace, one),
+            callbacks=called.get(one.request_id, ()),
         )
         for one in requests
     ]

@@ -47,6 +47,9 @@ from unlearning.domain.events.others import (
     VersionFlagged,
 )
 from unlearning.domain.events.requests import (
+    CallbackAsked,
+    CallbackFailed,
+    CallbackTold,
     IdentityConfirmed,
     RecipientTold,
     RequestCancelled,
@@ -72,6 +75,9 @@ __all__ = [
     "AliasMoved",
     "AliasReverted",
     "ApprovalRequested",
+    "CallbackAsked",
+    "CallbackFailed",
+    "CallbackTold",
     "CandidateTrained",
     "CandidateValidated",
     "CertificateIssued",
