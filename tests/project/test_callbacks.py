@@ -63,7 +63,7 @@ def test_the_operators_own_fides_may_be_internal_and_nothing_else_at_its_host(wo
     made = Workspace(workspace.root, workspace.settings.model_copy(update={"callbacks": said}))
     callbacks.require_permitted(made, [Wanted("fides", "http://fides:8080/api/v1/privacy-request/pri_1/resume")])
     callbacks.require_permitted(made, [Wanted("own", "https://a.example/")])
-    for url in ("http://fides:8081/", "https://b.example/", "http://a.example/"):
+    for url in ("http://fides:8080/api/v1/user", "http://fides:8081/", "https://b.example/", "http://a.example/"):
         with pytest.raises(WrongUse):
             callbacks.require_permitted(made, [Wanted("own", url)])
 

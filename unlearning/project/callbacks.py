@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unlearning.domain import callbacks
-from unlearning.domain.callbacks import Callback, Rules, Wanted
+from unlearning.domain.callbacks import Callback, Form, Rules, Wanted
 from unlearning.domain.events import CallbackAsked
 from unlearning.domain.hashing import canonical, label
 from unlearning.stores.files import replacing, whole
@@ -28,17 +28,17 @@ _ABANDONED_S = 24 * 3600
 """A token whose demand was never recorded, because its process was killed, goes after so long."""
 
 
-def rules(workspace: Workspace) -> Rules:
-    """What `callbacks` says of receivers; the operator's own Fides may be internal."""
+def rules(workspace: Workspace, form: Form) -> Rules:
+    """What `callbacks` says of receivers of this form; the operator's own Fides may be internal, to be resumed only."""
     said = workspace.settings.callbacks
-    fides = [callbacks.receiver(said.fides).at] if said.fides else []
+    fides = [callbacks.receiver(said.fides).at] if said.fides and form == "fides" else []
     return Rules(said.hosts, (*said.internal, *fides))
 
 
 def require_permitted(workspace: Workspace, wanted: Iterable[Wanted]) -> None:
     """Raises WrongUse for an address that would never be called."""
-    for url in {one.url for one in wanted}:
-        rules(workspace).require_permitted(callbacks.receiver(url))
+    for form, url in {(one.form, one.url) for one in wanted}:
+        rules(workspace, form).require_permitted(callbacks.receiver(url))
 
 
 def asked(workspace: Workspace, wanted: Iterable[Wanted], request_ids: Sequence[str]) -> Iterator[tuple[str, CallbackAsked]]:

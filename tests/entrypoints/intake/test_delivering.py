@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +22,7 @@ from standardwebhooks.webhooks import Webhook
 
 from tests.entrypoints.cli.commands import unlearn
 from tests.entrypoints.intake.conftest import KEY, NOON, Service
+from tests.entrypoints.intake.test_serving import allowing
 from tests.entrypoints.intake.test_signatures import OTHER, SECRET
 from tests.histories import History
 from tests.receivers import Got, Receiver, receiving
@@ -250,7 +253,7 @@ def test_fides_that_cannot_be_resumed_from_here_is_halted_and_that_is_said(
     assert fides(house).json()["halt"] is True
     assert house.kinds() == []
     assert "not resumed from here" in caplog.text
-    for headers in ({"reply_to": "http://10.0.0.1/x", "reply_to_token": TOKEN}, {"reply_to": "/x", "reply_to_token": "a b"}):
+    for headers in ({"reply_to": house.receiver.url(), "reply_to_token": TOKEN}, {"reply_to": "/x", "reply_to_token": "a b"}):
         assert fides(house, **headers).status_code == 400
 
 
@@ -338,3 +341,24 @@ def test_the_command_delivers_and_the_service_keeps_on(house: House) -> None:
     assert len(house.receiver.got) == 1
     done = unlearn(house.workspace.root, "deliver", "--json")
     assert (done.code, done.document) == (0, {"told": 0, "failed": 0, "given_up": 0, "open": 1})
+
+
+@pytest.mark.slow
+def test_a_killed_process_is_taken_over_and_the_receiver_can_tell_the_repeat(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowing(house.workspace.root, house.receiver)
+    monkeypatch.setenv(CALLBACK_SECRETS, SECRET)
+    house.submit()
+    house.receiver.trickle_s = 0.1
+    script = "from unlearning.entrypoints.cli import main; main(['deliver'])"
+    with subprocess.Popen([sys.executable, "-c", script], cwd=house.workspace.root) as process:
+        while not house.receiver.got:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    house.receiver.trickle_s = 0
+    done = unlearn(house.workspace.root, "deliver", "--json")
+    assert done.document == {"told": 1, "failed": 0, "given_up": 0, "open": 1}
+    first, again = house.told()
+    assert first == again

@@ -166,7 +166,7 @@ class Deliveries:
             headers["Authorization"] = f"Bearer {token}"
         else:
             headers |= signatures.sign(one.delivery(news.state), body, self.secrets, now=self.clock().timestamp())
-        to, rules = decided.receiver(one.asked.url), callbacks.rules(self.workspace)
+        to, rules = decided.receiver(one.asked.url), callbacks.rules(self.workspace, one.asked.form)
         try:
             rules.require_permitted(to)  # settings may have become stricter since it was taken
             calling.post(to, body, headers, internal=rules.is_internal(to), resolve=self.resolve)

@@ -59,9 +59,9 @@ def _resume(headers: Mapping[str, str], api: str | None) -> Sequence[Wanted]:
         return ()
     if not _TOKEN.fullmatch(token):
         raise Unacceptable(400, "reply-to-token is no token")
-    if to.startswith("/"):
-        return () if api is None else (Wanted("fides", api + to, token),)
-    return (Wanted("fides", to, token),)
+    if not to.startswith("/"):
+        raise Unacceptable(400, "reply-to is no path; expected one below callbacks.fides of params.yaml")
+    return () if api is None else (Wanted("fides", api + to, token),)
 
 
 def news(_callback: Callback, found: Sequence[ErasureRequest]) -> News | None:
