@@ -40,6 +40,12 @@ _LONGEST_ADDRESS = 500
 _NAMED = "its host:port under callbacks.internal in params.yaml"
 
 
+def pause(failed: int, share: float, *, longest: timedelta = _LONGEST) -> timedelta:
+    """How long to wait after so many failures, at least one. share: 0 to 1, drawn anew each time."""
+    grown: timedelta = min(_FIRST * _FACTOR ** min(failed - 1, 20), longest)
+    return grown * (0.5 + share / 2)
+
+
 class Receiver(NamedTuple):
     """Where to call."""
 
@@ -215,7 +221,7 @@ class Callback:
         """The event of a try that failed. share: 0 to 1, drawn anew for each, so that many do not come back together."""
         same = self.pending == state
         tries, since = (self.failed + 1, self.since or now) if same else (1, now)
-        wait = min(_FIRST * _FACTOR ** min(tries - 1, 20), _LONGEST) * (0.5 + share / 2)
+        wait = pause(tries, share)
         return CallbackFailed(callback=self.name, state=state, why=why, again=now + wait if now - since < PATIENCE else None)
 
 

@@ -324,6 +324,12 @@ def test_a_host_that_fails_is_tried_once_a_look_and_holds_up_no_other(house: Hou
     deliveries.resolve = resolve
     assert deliveries.deliver() == Round(told=1, failed=1, open=4)
     assert asked.count("down.example") == 1
+    assert deliveries.deliver() == Round(open=4)
+    house.now += timedelta(seconds=10)
+    assert deliveries.deliver() == Round(failed=1, open=4)
+    assert asked.count("down.example") == 2
+    deliveries.resolve = lambda *_: ["127.0.0.1"]
+    assert deliveries.deliver() == Round(open=4)
 
 
 def test_the_command_delivers_and_the_service_keeps_on(house: House) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from unlearning.domain import callbacks as decided
@@ -40,6 +40,8 @@ ROUND_S = 2.0
 """Between two looks of the service."""
 _AT_ONCE = 8
 """Hosts that are called at a time; each gets its calls one after the other."""
+_REST = timedelta(minutes=10)
+"""So long at most a host is left in peace that failed, however many calls wait for it."""
 
 _NEWS: Mapping[str, Callable[[Callback, Sequence[ErasureRequest]], News | None]] = {
     "own": own.news,
@@ -76,6 +78,10 @@ class Deliveries:
     draw: Callable[[], float] = random.random
     _known: dict[str, Callback] = field(default_factory=dict)
     _read: int = 0
+    _rests: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    """Host and port → how often in a row it failed, and until when it is left in peace."""
+    _next: datetime | None = None
+    """When something is to be tried again, though the ledger says nothing new."""
     _seen: tuple[int, str] | None = None
     """The head of the ledger at the last look that came to its end."""
     _one: threading.Lock = field(default_factory=threading.Lock)
@@ -87,24 +93,25 @@ class Deliveries:
         stop: set from outside, nothing more is begun.
         """
         now, head = self.clock(), self.workspace.ledger.head()
-        if head == self._seen and not any(one.again and one.again <= now for one in self._known.values()):
+        if head == self._seen and (self._next is None or self._next > now):
             return Round(open=len(self._known))
         with self._alone():
             self._follow()
             due = self._due(now)
-            unsigned = [one for one, _ in due if one.asked.form != "fides"] if not self.secrets else []
+            unsigned = 0 if self.secrets else sum(one.asked.form != "fides" for one, _ in due)
             by_host: dict[str, list[tuple[Callback, News]]] = {}
             for one, news in due:
-                if one not in unsigned:
-                    by_host.setdefault(decided.receiver(one.asked.url).at, []).append((one, news))
+                at = decided.receiver(one.asked.url).at
+                if (self.secrets or one.asked.form == "fides") and self._rests_until(at, now) <= now:
+                    by_host.setdefault(at, []).append((one, news))
             with ThreadPoolExecutor(max(1, min(_AT_ONCE, len(by_host)))) as pool:
-                done = list(pool.map(lambda each: self._host(each, now, stop), by_host.values()))
+                done = list(pool.map(lambda each: self._host(each[0], each[1], now, stop), by_host.items()))
             self._follow()
             callbacks.forget(self.workspace.root, self._known)
-        self._seen = head
+        self._seen, self._next = head, min(self._to_come(due, now), default=None)
         if unsigned:
             raise KeyFileError(
-                f"{len(unsigned)} callbacks wait, and {CALLBACK_SECRETS} is not set; expected a secret of Standard "
+                f"{unsigned} callbacks wait, and {CALLBACK_SECRETS} is not set; expected a secret of Standard "
                 "Webhooks there, which their receivers know too"
             )
         facts = [fact for each in done for fact in each]
@@ -134,10 +141,22 @@ class Deliveries:
         found = [(one, _NEWS[one.asked.form](one, [requests[name] for name in one.requests])) for one in self._known.values()]
         return [(one, news) for one, news in found if news is not None and one.due(news.state, now)]
 
+    def _to_come(self, due: Sequence[tuple[Callback, News]], now: datetime) -> Iterator[datetime]:
+        """When each call that failed, or waits for a host that did, may be made."""
+        for one in self._known.values():
+            if one.again is not None:
+                yield max(one.again, self._rests_until(decided.receiver(one.asked.url).at, now))
+        for one, _ in due:
+            if (until := self._rests_until(decided.receiver(one.asked.url).at, now)) > now:
+                yield until
+
+    def _rests_until(self, at: str, now: datetime) -> datetime:
+        return self._rests[at][1] if at in self._rests else now
+
     def _host(
-        self, due: Sequence[tuple[Callback, News]], now: datetime, stop: threading.Event | None
+        self, at: str, due: Sequence[tuple[Callback, News]], now: datetime, stop: threading.Event | None
     ) -> list[CallbackTold | CallbackFailed]:
-        """Tell one host; when it fails, its other calls wait for the next look."""
+        """Tell one host; when it fails, its other calls wait until it was left in peace for a while."""
         facts: list[CallbackTold | CallbackFailed] = []
         for one, news in due:
             if stop is not None and stop.is_set():
@@ -153,7 +172,10 @@ class Deliveries:
                 self.workspace.ledger.append(one.subject, fact, at=self.clock())
             facts.append(fact)
             if why is not None:
+                failed = self._rests[at][0] + 1 if at in self._rests else 1
+                self._rests[at] = failed, now + decided.pause(failed, self.draw(), longest=_REST)
                 break
+            self._rests.pop(at, None)
         return facts
 
     def _call(self, one: Callback, news: News) -> str | None:
