@@ -68,6 +68,7 @@ REFUSALS = {
     "watch": "anything came back, reversed or not, or a place could not be checked",
     "audit": "an event was edited, removed or cut off, or a certificate is not the one that was issued",
     "countersign": "the certificate does not verify under the operator's key",
+    "deliver": "a state was given up in this round, or there is nothing to sign with",
     "deploy": "the Prefect server does not answer",
     "serve-flows": "the Prefect server does not answer",
 }

@@ -149,6 +149,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn audit": Looks("a record is verified without the issuer's ledger"),
     },
     "domain/environ.py": {
+        "unlearn deliver": Named("says what a variable is for"),
         "unlearn listen": Named("says what a variable is for"),
         "unlearn serve": Named("says what a variable is for"),
     },

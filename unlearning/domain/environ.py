@@ -13,6 +13,7 @@ SUPPRESSION_KEY = "UNLEARNING_SUPPRESSION_KEY"
 SIGNING_KEY = "UNLEARNING_SIGNING_KEY"
 WEBHOOK_SECRET = "UNLEARNING_WEBHOOK_SECRET"
 INTAKE_SECRETS = "UNLEARNING_INTAKE_SECRETS"
+CALLBACK_SECRETS = "UNLEARNING_CALLBACK_SECRETS"
 CONSOLE_ROLE = "UNLEARNING_CONSOLE_ROLE"
 MLFLOW_TRACKING_URI = "MLFLOW_TRACKING_URI"
 MLFLOW_BACKEND_STORE_URI = "MLFLOW_BACKEND_STORE_URI"
@@ -28,6 +29,9 @@ MEANINGS: Mapping[str, str] = {
     SIGNING_KEY: "Ed25519 private key, PKCS8 PEM, in place of `signing.pem`",
     WEBHOOK_SECRET: "the secret of MLflow's webhook, for `unlearn listen`",
     INTAKE_SECRETS: "secrets of Standard Webhooks, `whsec_…` with spaces between them, for `unlearn serve`",
+    CALLBACK_SECRETS: (
+        "the same, with which `unlearn serve` and `unlearn deliver` sign callbacks: each with all, while they are rotated"
+    ),
     CONSOLE_ROLE: "`user:password` of a PostgreSQL role with SELECT alone, as which the console of `unlearn serve` reads",
     MLFLOW_TRACKING_URI: "used when `stores.mlflow` is null",
     MLFLOW_BACKEND_STORE_URI: (

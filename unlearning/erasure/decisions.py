@@ -42,7 +42,8 @@ from unlearning.erasure import left, pace, plans, unnamed
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.steps import receive
 from unlearning.lineage.history import Past
-from unlearning.project import requests
+from unlearning.project import callbacks, requests
+from unlearning.project.callbacks import Called
 from unlearning.project.settings import Approval
 from unlearning.stores.git import plumbing
 
@@ -349,6 +350,8 @@ class Shown:
     """What it waits with, by `policy.batch`, for its erasure to begin."""
     waits_for: tuple[ModelRefused, ...] = field(default=(), metadata=LEFT_OUT)
     """The models that were refused, where the others serve without the person already."""
+    callbacks: tuple[Called, ...] = field(default=(), metadata=LEFT_OUT)
+    """Whom its states are told to, and how that goes."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
@@ -361,6 +364,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
     begin = {one.request_id: pace.must_start_by(workspace, one, takes) for one in requests} if takes is not None else {}
     planned = plans.digests(workspace, requests)
     batch = pace.gathering(workspace, now) if any(map(pace.gathers, requests)) else None
+    called = callbacks.of(workspace, {one.request_id for one in requests})
     residuals = left.listed(workspace, [one for one in requests if one.state in ("completed_with_residuals", "not_found")])
     return [
         Shown(
@@ -375,6 +379,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             plan=planned.get(one.request_id),
             batch=batch if pace.gathers(one) else None,
             waits_for=_refused(workspace, one),
+            callbacks=called.get(one.request_id, ()),
         )
         for one in requests
     ]

@@ -65,17 +65,27 @@ def require_unnamed_references(workspace: Workspace, references: Collection[str]
 
     people: index tokens of everybody whom they are about. Raises WrongUse, without repeating one.
     """
-    subject = workspace.settings.subject
     for one in references:
         if len(one) > LONGEST_REFERENCE or not one.isprintable() or not one.strip():
             raise WrongUse(f"a reference has {len(one)} characters; expected 1 to {LONGEST_REFERENCE} printable ones")
-    parts = {part for one in references for part in spans(one)}
+    if _name_somebody(workspace, references, people):
+        raise WrongUse("a reference names a person; it goes into the ledger, so expected a ticket that is nobody's identifier")
+
+
+def require_unnamed_addresses(workspace: Workspace, addresses: Collection[str], people: Collection[str]) -> None:
+    """The same of where somebody wants to be called. Raises WrongUse, without repeating one."""
+    if _name_somebody(workspace, addresses, people):
+        raise WrongUse("the address of a callback names a person; it goes into the ledger, so expected one without identifiers")
+
+
+def _name_somebody(workspace: Workspace, words: Collection[str], people: Collection[str]) -> bool:
+    subject = workspace.settings.subject
+    parts = {part for one in words for part in spans(one)}
     theirs, others = (
         table_people.tokens_of(sorted(some), kind=subject.identifier, key=workspace.keys.index)
         for some in (parts, {part for part in parts if _telling(part) and not part.isdigit()})
     )
-    if not theirs.isdisjoint(people) or (others and _known(workspace, others)):
-        raise WrongUse("a reference names a person; it goes into the ledger, so expected a ticket that is nobody's identifier")
+    return not theirs.isdisjoint(people) or bool(others and _known(workspace, others))
 
 
 def spans(words: str) -> Iterator[str]:

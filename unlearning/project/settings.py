@@ -273,6 +273,17 @@ class AnswerSettings(_Section):
     """Where the person can complain; None: what the law of the request says of that."""
 
 
+class CallbackSettings(_Section):
+    """Whom the intake service may call; the addresses come from whoever asks."""
+
+    hosts: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_.:-]+$")], ...] = ()
+    """Only these hosts; empty: any that is public."""
+    internal: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_.:\[\]-]+:[0-9]{1,5}$")], ...] = ()
+    """`host:port` of receivers that may be private or loopback, over http too."""
+    fides: Annotated[str, Field(pattern=r"^https?://[^?#@\s]+[^?#@\s/]$", max_length=300)] | None = None
+    """Where Fides' API is, to which the path in its `reply-to` belongs: `https://fides.example.com/api/v1`."""
+
+
 class OpenLineage(_Section):
     """Where lineage events go."""
 
@@ -373,6 +384,7 @@ class Settings(_Section):
     """Sweep and certificate repeat each with its reason."""
     retention: tuple[RetentionSettings, ...] = ()
     answers: AnswerSettings = AnswerSettings()
+    callbacks: CallbackSettings = CallbackSettings()
     openlineage: OpenLineage | None = None
 
     @model_validator(mode="before")

@@ -47,7 +47,7 @@ MAY: Mapping[str, frozenset[str]] = {
         ("check", "evaluate", "prepare", "train", "erase", "retire", "follow", "watch", "init", "demo", "doctor"), ANYTHING
     ),
     **dict.fromkeys(("adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
-    **dict.fromkeys(("serve", "serve-flows", "sweep"), ANYTHING),
+    **dict.fromkeys(("deliver", "serve", "serve-flows", "sweep"), ANYTHING),
 }
 """Command → what it may import."""
 

@@ -265,6 +265,7 @@ ELSEWHERE = {
     "serve-flows",
     "confirm",
     "serve",
+    "deliver",
     "retire",
     "token create",
     "token list",

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,10 +15,14 @@ from typing import Any
 
 import httpx
 import pytest
+from ruamel.yaml import YAML
+from standardwebhooks.webhooks import Webhook
 
 from tests.entrypoints.cli.commands import unlearn
+from tests.entrypoints.intake.test_signatures import SECRET
+from tests.receivers import Receiver, receiving
 from tests.small_project import TRAIN, Project
-from unlearning.domain.environ import INTAKE_SECRETS
+from unlearning.domain.environ import CALLBACK_SECRETS, INTAKE_SECRETS
 from unlearning.domain.errors import KeyFileError
 from unlearning.entrypoints.intake import serving
 
@@ -44,13 +49,26 @@ def served(root: Path, log: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]
             process.kill()
 
 
-def test_a_served_project_takes_requests_in_shows_what_they_touch_and_ends_when_told(project: Project, tmp_path: Path) -> None:
+def allowing(root: Path, receiver: Receiver) -> Path:
+    """The project, whose operator names this receiver."""
+    file, yaml = root / "params.yaml", YAML()
+    document = yaml.load(file.read_text())
+    document["unlearning"]["callbacks"] = {"internal": [receiver.at]}
+    with file.open("w") as stream:
+        yaml.dump(document, stream)
+    return root
+
+
+def test_a_served_project_takes_requests_in_tells_of_them_and_ends_when_told(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     person, log = project.people(TRAIN)[0], tmp_path / "log"
     made = unlearn(project.root, "token", "create", "--scope", "submit", "--scope", "read", "--json").document
-    with served(project.root, log) as (address, process):
+    monkeypatch.setenv(CALLBACK_SECRETS, SECRET)
+    with receiving() as receiver, served(allowing(project.root, receiver), log) as (address, process):
         with httpx.Client(base_url=address, headers={"authorization": f"Bearer {made['token']}"}, timeout=120) as client:
             assert client.get("/readyz").json() == {"status": "ready"}
-            said = {"subjects": [person], "identity_verified": True, "reference": "OPS-77"}
+            said = {"subjects": [person], "identity_verified": True, "reference": "OPS-77", "callback_url": receiver.url()}
             taken = client.post("/v1/requests", json=said)
             assert taken.status_code == 202, taken.text
             [request] = taken.json()["requests"]
@@ -61,6 +79,11 @@ def test_a_served_project_takes_requests_in_shows_what_they_touch_and_ends_when_
             assert touched[0]["tokens"] == touched[1]["tokens"] == [request["token"]]
             assert touched[0]["records"] > 0
             assert client.get("/openapi.json").json()["info"]["title"] == "unlearn serve"
+            ends = time.monotonic() + 60
+            while not receiver.got and time.monotonic() < ends:
+                time.sleep(0.05)
+            [got] = receiver.got
+            assert Webhook(SECRET).verify(got.body, got.headers)["data"]["state"] == "suppressed"
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
     assert project.states() == {request["request_id"]: "suppressed"}

@@ -48,6 +48,9 @@ from unlearning.domain.events.others import (
     VersionFlagged,
 )
 from unlearning.domain.events.requests import (
+    CallbackAsked,
+    CallbackFailed,
+    CallbackTold,
     IdentityConfirmed,
     RecipientTold,
     RequestCancelled,
@@ -73,6 +76,9 @@ __all__ = [
     "AliasMoved",
     "AliasReverted",
     "ApprovalRequested",
+    "CallbackAsked",
+    "CallbackFailed",
+    "CallbackTold",
     "CandidateTrained",
     "CandidateValidated",
     "CertificateIssued",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Literal
 
 from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.entities import Regulation
@@ -133,6 +134,40 @@ class StartOverdue:
     state: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackAsked:
+    """Whoever asked wants to be told of each state; the subject is the request, or the first of several."""
+
+    callback: str
+    """What it is called."""
+    form: Literal["own", "opendsr", "fides"]
+    url: str
+    """Where; what opens it is in no event."""
+    further: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
+    """Requests besides the subject."""
+    controller: str | None = field(default=None, metadata=LEFT_OUT)
+    """Who asks, as OpenDSR repeats it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackTold:
+    """The receiver took a state in."""
+
+    callback: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackFailed:
+    """The receiver did not."""
+
+    callback: str
+    state: str
+    why: str
+    again: datetime | None
+    """Not before then it is tried again; None: never, this state was given up."""
+
+
 RequestFact = (
     RequestReceived
     | IdentityConfirmed
@@ -147,5 +182,8 @@ RequestFact = (
     | RecipientTold
     | RequestOverdue
     | StartOverdue
+    | CallbackAsked
+    | CallbackTold
+    | CallbackFailed
 )
 """Any of these."""

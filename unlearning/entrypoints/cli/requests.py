@@ -378,6 +378,8 @@ def _line(shown: Shown) -> str:
     said += [batch.say(shown.batch)] if shown.batch else []
     said += [f"plan {shown.plan[:12]}…"] if shown.plan else []
     said += [f"waits for {each.model}: {each.reason}" for each in shown.waits_for]
+    said += [f"{each.to} was not told that it is {each.told}: {each.why}" for each in shown.callbacks if each.given_up]
+    said += [f"{each.to} is told again from {each.again:%Y-%m-%d %H:%M}: {each.why}" for each in shown.callbacks if each.again]
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]
     return "  ".join([f"{one.request_id}  tok_{one.token[:12]}  {one.state:<24} {due}", *said])
 

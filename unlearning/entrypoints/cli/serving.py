@@ -43,6 +43,26 @@ def serve(root: Path, as_json: bool, host: str, port: int, proxy_header: str | N
     serving.serve(open_project(root), host=host, port=port, proxy_header=proxy_header, tell=tell)
 
 
+@click.command()
+@project
+def deliver(root: Path, as_json: bool) -> None:
+    """Tell whoever asked to be told which state their requests are in: the callbacks that `unlearn serve` makes by itself.
+
+    For those who run no service, every few minutes. Signed as Standard Webhooks say, with UNLEARNING_CALLBACK_SECRETS. Exits 1
+    when a receiver was given up in this round.
+
+    \b
+    Example:  unlearn deliver
+    """
+    from unlearning.entrypoints.intake import delivering
+
+    done = delivering.deliveries(open_project(root)).deliver()
+    said = f"{done.told} told, {done.failed} to be tried again, {done.given_up} given up; {done.open} callbacks are open"
+    answer(as_json, done, [said])
+    if done.given_up:
+        raise click.exceptions.Exit(1)
+
+
 @click.group()
 def token() -> None:
     """Give, list and take back the keys that open the intake service."""
@@ -101,7 +121,7 @@ def revoke(root: Path, as_json: bool, access_id: str) -> None:
     answer(as_json, done, [_line(done)])
 
 
-COMMANDS = (serve, token)
+COMMANDS = (serve, deliver, token)
 
 
 def _line(one: Access) -> str:

@@ -286,10 +286,10 @@ def _opendsr(app: APIRouter, intake: Intake) -> None:
 
     @app.post("/v1/opendsr/requests", status_code=201, openapi_extra=_takes(opendsr.SCHEMA))
     async def submit(request: Request) -> dict[str, Any]:
-        """An OpenDSR request of type erasure. No callback is sent by this version: ask for its status."""
+        """An OpenDSR request of type erasure; its `status_callback_urls` are told of each status."""
         body, caller = await intake.allowed(request, "submit")
         _require_json(request)
-        demand = opendsr.demand(json_of(body), kind=intake.kind, regulation=policy.regulation)
+        demand = opendsr.demand(json_of(body), kind=intake.kind, regulation=policy.regulation, controller=caller.name)
         made = await intake.take([demand], opendsr.CHANNEL)
         return answer(demand.reference or "", caller, made, received_time=min(one.received_at for one in made).isoformat())
 
@@ -314,14 +314,18 @@ def _opendsr(app: APIRouter, intake: Intake) -> None:
 
 
 def _fides(app: APIRouter, intake: Intake) -> None:
-    policy = intake.workspace.settings.policy
+    policy, api = intake.workspace.settings.policy, intake.workspace.settings.callbacks.fides
 
     @app.post("/v1/fides/webhook", openapi_extra=_takes(fides.SCHEMA))
     async def webhook(request: Request) -> dict[str, Any]:
-        """A policy webhook of Fides. A two-way one is told to halt: resume it there when the request has ended."""
+        """A policy webhook of Fides. A two-way one is told to halt, and resumed when the request has ended."""
         body, _caller = await intake.allowed(request, "submit")
         _require_json(request)
-        demand, waits = fides.demand(json_of(body), kind=intake.kind, regulation=policy.regulation)
+        demand, waits = fides.demand(
+            json_of(body), kind=intake.kind, regulation=policy.regulation, headers=request.headers, api=api
+        )
+        if waits and not demand.callbacks:
+            progress.warning("serve  Fides waits, and is not resumed from here: reply-to or callbacks.fides is missing")
         made = await intake.take([demand], fides.CHANNEL)
         ended = all(one.state in lifecycle.ENDED for one in made)
         return {"derived_identities": {}, "halt": waits and not ended}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from unlearning.domain.environ import INTAKE_SECRETS, PREFECT_API_URL
 from unlearning.entrypoints.console.looking import for_looking
 from unlearning.entrypoints.console.pages import AT, Console
-from unlearning.entrypoints.intake import signatures
+from unlearning.entrypoints.intake import delivering, signatures
 from unlearning.entrypoints.intake.door import Door
 from unlearning.entrypoints.intake.service import Intake, application
 from unlearning.entrypoints.service import impatient
@@ -54,7 +56,21 @@ def serve(
         address = f"http://{host}:{number}"
         tell({"address": address, "description": f"{address}/docs", "console": f"{address}{AT}/"})
         more = {"server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": GRACE_S}
-        impatient.answer(application(made, looking), door, **more)
+        with _delivering(workspace, environ):
+            impatient.answer(application(made, looking), door, **more)
+
+
+@contextmanager
+def _delivering(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[None]:
+    """Callbacks go out meanwhile; what is under way when the block ends has its own bound of time."""
+    made, stop = delivering.deliveries(workspace, environ), threading.Event()
+    thread = threading.Thread(target=delivering.keep_delivering, args=(made, stop), name="callbacks")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _nobody(_request_ids: Sequence[str]) -> None:

@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from unlearning.domain import clocks, hashing, lifecycle, spellings
+from unlearning.domain.callbacks import Wanted
 from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.errors import NeedsReview, Refused, WrongUse
-from unlearning.domain.events import Fact, IdentityConfirmed, RequestReceived, SubjectSuppressed
+from unlearning.domain.events import CallbackAsked, Fact, IdentityConfirmed, RequestReceived, SubjectSuppressed
 from unlearning.erasure import unnamed
-from unlearning.project import requests, suppression
+from unlearning.project import callbacks, requests, suppression
 from unlearning.project.holdings import ALIAS, Holdings
 from unlearning.project.people import asked, index_tokens, nearby
 from unlearning.project.tables import present
@@ -52,6 +53,8 @@ class Asked:
     channel: str | None = None
     verified: bool = True
     """Whoever sent it says that the person did ask."""
+    callbacks: Sequence[Wanted] = ()
+    """Whom to tell of each state."""
     delivery: str | None = field(default=None, repr=False)
     """What names this demand and no other, such as an event's source and id: coming again, it is the same."""
 
@@ -81,6 +84,12 @@ def receive_all(
         {one.reference for one in demands if one.reference},
         {person.token for each in people for person in each},
     )
+    callbacks.require_permitted(workspace, [wanted for one in demands for wanted in one.callbacks])
+    unnamed.require_unnamed_addresses(
+        workspace,
+        {wanted.url for one in demands for wanted in one.callbacks},
+        {person.token for one, each in zip(demands, people, strict=True) if one.callbacks for person in each},
+    )
     received = [(one, clocks.since(one.received_at, now), each) for one, each in zip(demands, people, strict=True)]
     with workspace.ledger.exclusive("receive"):
         events, names = list[tuple[str, Fact]](), dict[str, None]()
@@ -97,8 +106,25 @@ def receive_all(
                 if name not in known and name not in names:
                     events += _received(workspace, name, person, one, groups, since=since, now=now)
                 names[name] = None
-        workspace.ledger.append_all(events, at=now)
+            mine = [ids[number, person] for person in each]
+            if one.callbacks and any(name not in known or known[name].state not in lifecycle.ENDED for name in mine):
+                events += callbacks.asked(workspace, one.callbacks, mine)
+        workspace.ledger.append_all(_once(workspace, events), at=now)
     return requests.chosen(workspace, list(names)) if names else []
+
+
+def _once(workspace: Workspace, events: Sequence[tuple[str, Fact]]) -> list[tuple[str, Fact]]:
+    """Without callbacks that were asked for before."""
+    about = {subject for subject, fact in events if isinstance(fact, CallbackAsked)}
+    before = {event.fact.callback for event in workspace.ledger.of(CallbackAsked, subjects=about)} if about else set()
+    made: list[tuple[str, Fact]] = []
+    for subject, fact in events:
+        if isinstance(fact, CallbackAsked):
+            if fact.callback in before:
+                continue
+            before.add(fact.callback)
+        made.append((subject, fact))
+    return made
 
 
 class _Person(NamedTuple):

@@ -7,8 +7,10 @@ identity, is never kept or sent back. A controller makes sure itself who asks: w
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unlearning.domain.callbacks import Callback, News, Wanted
 from unlearning.domain.clocks import moment
 from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.domain.lifecycle import BEFORE_REDACTION, ENDED
@@ -19,7 +21,7 @@ from unlearning.erasure.steps.receive import Asked
 
 CHANNEL, VERSION = "opendsr", "2.0"
 _ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_MOST = 32
+_MOST, _MOST_CALLBACKS = 32, 4
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -30,6 +32,7 @@ SCHEMA: dict[str, Any] = {
         "submitted_time": {"type": "string"},
         "regulation": {"type": "string"},
         "subject_identities": {"type": "array", "minItems": 1, "maxItems": _MOST, "items": {"type": "object"}},
+        "status_callback_urls": {"type": "array", "maxItems": _MOST_CALLBACKS, "items": {"type": "string"}},
     },
 }
 
@@ -44,8 +47,8 @@ def discovery(kind: str) -> dict[str, Any]:
     }
 
 
-def demand(value: Any, *, kind: str, regulation: Regulation) -> Asked:
-    """The erasure that a body asks for. Raises Unacceptable, WrongUse."""
+def demand(value: Any, *, kind: str, regulation: Regulation, controller: str | None = None) -> Asked:
+    """The erasure that a body asks for. controller: who sends it. Raises Unacceptable, WrongUse."""
     found = fields(value, "the body")
     if required(found, "subject_request_type").lower() != "erasure":
         raise Unacceptable(400, "subject_request_type is another than erasure, the only one that is supported")
@@ -64,8 +67,34 @@ def demand(value: Any, *, kind: str, regulation: Regulation) -> Asked:
         received_at=None if when is None else moment(when, of="submitted_time"),
         reference=name,
         channel=CHANNEL,
+        callbacks=[Wanted("opendsr", url, controller=controller) for url in _callbacks(found)],
         delivery=f"{CHANNEL}/{name}",
     )
+
+
+def _callbacks(found: Mapping[str, Any]) -> list[str]:
+    """Each once."""
+    if not found.get("status_callback_urls"):
+        return []
+    urls = items(found, "status_callback_urls", most=_MOST_CALLBACKS)
+    if not all(isinstance(one, str) for one in urls):
+        raise Unacceptable(400, "status_callback_urls holds what is no text")
+    return list(dict.fromkeys(urls))
+
+
+def news(callback: Callback, found: Sequence[ErasureRequest]) -> News:
+    """The status of all requests that one of a controller became."""
+    state = status(found)
+    due = min((one.due_at for one in found if one.due_at), default=None)
+    document = {
+        "controller_id": callback.asked.controller,
+        "expected_completion_time": due and due.isoformat(),
+        "status_callback_url": callback.asked.url,
+        "subject_request_id": found[0].reference,
+        "request_status": state,
+        "api_version": VERSION,
+    }
+    return News(state, document)
 
 
 def request_id(name: str) -> str:
@@ -75,7 +104,7 @@ def request_id(name: str) -> str:
     return name.lower()
 
 
-def status(found: list[ErasureRequest]) -> str:
+def status(found: Sequence[ErasureRequest]) -> str:
     """What the specification calls the state of a request, of whom several of ours may be about."""
     states = {one.state for one in found}
     if states <= {"cancelled", "exempt"}:

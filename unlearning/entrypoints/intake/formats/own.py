@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from unlearning.domain.callbacks import Callback, News, Wanted
 from unlearning.domain.clocks import moment
-from unlearning.domain.entities import Regulation
+from unlearning.domain.entities import ErasureRequest, Regulation
 from unlearning.entrypoints.intake.reading import Unacceptable, fields, flag, identifier, items, text
 from unlearning.erasure.steps.receive import Asked, require_channel
 
@@ -25,7 +26,10 @@ SCHEMA: dict[str, Any] = {
         "reference": {"type": "string", "description": "a ticket; it names no person"},
         "channel": {"type": "string", "description": "letter, mail, phone, …"},
         "scope": {"type": "object", "description": 'only {"models": "*"}: an erasure is from every model'},
-        "callback_url": {"type": "string", "description": "taken, and not called by this version"},
+        "callback_url": {
+            "type": "string",
+            "description": "told of each state, signed; by https, no identity in it",
+        },
     },
 }
 
@@ -37,7 +41,7 @@ def demand(
     found = fields(value, what, SCHEMA["properties"])
     if found.get("scope", {"models": "*"}) != {"models": "*"}:
         raise Unacceptable(400, 'scope is not {"models": "*"}: an erasure is from every model and table')
-    text(found, "callback_url")
+    url = text(found, "callback_url")
     people = [identifier(one, f"subject {number}") for number, one in enumerate(items(found, "subjects", most=MOST), 1)]
     when, way = text(found, "requested_at"), text(found, "channel")
     return Asked(
@@ -47,8 +51,29 @@ def demand(
         reference=text(found, "reference"),
         channel=channel if way is None else require_channel(way),
         verified=flag(found, "identity_verified"),
+        callbacks=() if url is None else (Wanted("own", url),),
         delivery=delivery,
     )
+
+
+def news(callback: Callback, found: Sequence[ErasureRequest]) -> News:
+    """A CloudEvent of the state of the one request that it is about."""
+    [request] = found
+    document = {
+        "specversion": "1.0",
+        "id": callback.delivery(request.state),
+        "source": "unlearning",
+        "type": f"unlearning.request.{request.state}",
+        "subject": request.request_id,
+        "datacontenttype": "application/json",
+        "data": {
+            "request_id": request.request_id,
+            "state": request.state,
+            "reference": request.reference,
+            "due_at": request.due_at and request.due_at.isoformat(),
+        },
+    }
+    return News(request.state, document, "application/cloudevents+json")
 
 
 def regulation_of(found: Mapping[str, Any], otherwise: Regulation) -> Regulation:
