@@ -189,6 +189,10 @@ def test_whoever_signed_in_with_the_scope_approves_a_plan_by_a_button(blank: Bro
     assert "by the DPO" in shown
     assert path not in shown
     waiting.plan()
+    assert "not asked for" in blank.page(f"/requests/{waiting.request_id}")
+    waiting.wait()
+    decisions.hold(blank.workspace, waiting.request_id, reason="tax law", now=NOON)
+    assert "asked for, not given yet" in blank.page(f"/requests/{waiting.request_id}")
     assert "stale" in blank.client.post(path, data={"by": "the DPO"}, headers=HERE).text
 
 

@@ -214,7 +214,7 @@ def _plan(workspace: Workspace, erasure: Erasure) -> Plan:
 def _approval(erasure: Erasure) -> str:
     if given := plans.approval(erasure):
         return _approved(given.fact)
-    return "asked for, not given yet" if plans.waits(erasure) else "not asked for"
+    return "asked for, not given yet" if erasure.progress.done(ApprovalRequested) else "not asked for"
 
 
 def _approved(queued: ErasureQueued) -> str:
