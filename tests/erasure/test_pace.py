@@ -81,6 +81,7 @@ def test_a_request_must_begin_its_margin_before_its_deadline(workspace: Workspac
     [shown] = decisions.shown(workspace, [request], now=now)
     assert (shown.must_start_by, shown.must_start) == (DUE - timedelta(days=3), due)
     assert bool(pace.overdue(workspace, now)) is due
+    assert pace.count_overdue(workspace, now) == len(pace.overdue(workspace, now))
 
 
 def test_watching_says_so_once_in_the_ledger_and_each_time_in_words(workspace: Workspace) -> None:

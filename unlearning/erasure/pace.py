@@ -96,6 +96,15 @@ def is_due(begin: datetime | None, group: Group, now: datetime) -> bool:
     return begin is not None and begin <= now and not group.redacted
 
 
+def count_overdue(workspace: Workspace, now: datetime) -> int:
+    """How many there are of `overdue`, to the second, without reading them."""
+    margin = timedelta(days=workspace.settings.policy.start_margin_days)
+    try:
+        return workspace.ledger.standing.count_due(now + takes(workspace) + margin, unredacted=True)
+    except OverflowError:  # a margin of ages: every deadline is within it
+        return len(overdue(workspace, now))
+
+
 def overdue(workspace: Workspace, now: datetime) -> list[tuple[ErasureRequest, datetime]]:
     """Open requests that must have begun by now, with the moment, the earliest deadline first."""
     standing = workspace.ledger.standing

@@ -74,11 +74,12 @@ def test_an_erased_persons_request_has_plan_checks_lineage_and_a_certificate_ver
     erased.sign_in()
     [request] = erased.workspace.ledger.standing.every()
     shown = erased.page(f"/requests/{request.request_id}")
-    for title in ("Its way", "Plan and price", "Lineage", "Checks", "Certificate"):
+    for title in ("Its way", "Plan and price", "Lineage", "Checks", "Documents"):
         assert f"<h2>{title}</h2>" in shown
     [drawn] = re.findall(r'<img[^>]* src="/console(/lineage/[^"]+)"', shown)
     assert erased.page(drawn).startswith("<svg")
     assert "valid, by the key" in erased.page(f"/certificates/{request.request_id}")
+    assert "erased" in erased.page(f"/answers/{request.request_id}")
     for page in ("/models", "/data"):
         erased.page(page)
     assert request.erasure_id

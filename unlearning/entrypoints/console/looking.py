@@ -15,6 +15,9 @@ from unlearning.domain.events import (
     AdoptedRetrained,
     AliasMoved,
     ApprovalRequested,
+    CallbackAsked,
+    CallbackFailed,
+    CallbackTold,
     CandidateTrained,
     CandidateValidated,
     CertificateIssued,
@@ -112,8 +115,8 @@ def overview(workspace: Workspace, *, state: str | None, first: int, now: dateti
     return Overview(
         counts=standing.counts_shown(),
         waiting=sum(number for name, number in standing.counts().items() if name in lifecycle.ACTIVE),
-        overdue=len(standing.overdue(now)),
-        must_start=len(pace.overdue(workspace, now)),
+        overdue=standing.count_due(now),
+        must_start=pace.count_overdue(workspace, now),
         shown=decisions.shown(workspace, found, now=now),
         total=total,
         first=first,
@@ -301,6 +304,12 @@ def _decided(fact: Fact) -> tuple[str, str] | None:
             return "Recipient told", fact.recipient
         case SubjectReadmitted():
             return "Let in again", fact.reason
+        case CallbackAsked():
+            return "Is to be told of", f"by a callback of the form {fact.form}"
+        case CallbackTold():
+            return "Receiver told", fact.state.replace("_", " ")
+        case CallbackFailed():
+            return "Receiver not told", f"{fact.why}; {'tried again later' if fact.again else 'given up'}"
     return None
 
 

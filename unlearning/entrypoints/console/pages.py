@@ -211,6 +211,12 @@ def _documents(app: FastAPI, console: Console) -> None:
         found = await run_in_threadpool(_certificate, workspace, name, console.clock())
         return HTMLResponse(found, headers={**_GUARD, "Content-Security-Policy": _ALONE})
 
+    @app.get("/answers/{request_id}")
+    async def answer(request_id: str) -> Response:
+        """What the person of a request is told now, as the letter shows it."""
+        found = await run_in_threadpool(_answer, workspace, request_id, console.clock())
+        return HTMLResponse(found, headers={**_GUARD, "Content-Security-Policy": _ALONE})
+
     @app.get("/lineage/{model}/{version}")
     async def lineage(model: str, version: int) -> Response:
         found = await run_in_threadpool(_lineage, workspace, f"{model}/{version}")
@@ -219,6 +225,12 @@ def _documents(app: FastAPI, console: Console) -> None:
 
 def _certificate(workspace: Workspace, name: str, now: datetime) -> str:
     return page.render(envelope.read(certificates.newest(workspace, name)), *workspace.trusted_keys, now=now)
+
+
+def _answer(workspace: Workspace, request_id: str, now: datetime) -> str:
+    from unlearning.erasure import answer, answer_page
+
+    return answer_page.html(workspace, answer.answer(workspace, request_id, now=now))
 
 
 def _lineage(workspace: Workspace, named: str) -> str:
