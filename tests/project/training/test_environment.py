@@ -72,5 +72,11 @@ def test_a_chain_that_two_library_versions_made_says_both(family: str, monkeypat
     assert otherwise((now,), now) == otherwise(((),), now) == ()
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_said_is_plain_text_that_goes_into_an_event(family: str) -> None:
+    """torch's own version is a class of its own, which no event takes in."""
+    assert {type(value) for pair in engine(FAMILIES[family][0]()) for value in pair} == {str}
+
+
 def test_what_only_one_of_two_engines_names_is_said_too() -> None:
     assert otherwise([(("blas", "mkl"),)], (("numpy", "2.0"),)) == ("blas mkl then, none now", "numpy none then, 2.0 now")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from unlearning.domain.chain import Engine
 from unlearning.domain.protocols import Learner
@@ -11,7 +11,12 @@ from unlearning.domain.protocols import Learner
 
 def environment(learner: Learner) -> dict[str, str]:
     """What the bits of a training depend on besides the recipe: a replay elsewhere may give other bits, not another model."""
-    return {"python": platform.python_version(), "machine": platform.machine(), **learner.environment()}
+    # As plain text: a version that is a class of its own, as torch's is, goes into no event.
+    return {"python": platform.python_version(), "machine": platform.machine(), **_plain(learner.environment())}
+
+
+def _plain(said: Mapping[str, str]) -> dict[str, str]:
+    return {name: str(value) for name, value in said.items()}
 
 
 def engine(learner: Learner) -> Engine:
