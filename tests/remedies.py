@@ -269,6 +269,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _LINEAGE + "a_training_that_stopped_goes_on",
         )
     },
+    "entrypoints/scaffold/found.py": {"unlearn init": Named("says what writes the rest, once recipes are there")},
     "entrypoints/scaffold/asking.py": {
         "unlearn init": Named("the same command again, once the lines of another model are written"),
         "dvc add": Ran(
