@@ -77,8 +77,7 @@ def verify(envelope: Envelope, *public_keys: bytes, now: datetime | None = None)
     """
     found = signers(envelope, public_keys)
     if found.others:
-        nothing = ("everything: nothing was read",)
-        return Verification("invalid", found.signers, found.claimed, not_signed(found), "invalid", not_recomputed=nothing)
+        return invalid(found)
     statement = statement_of(envelope)
     predicate = _predicate(statement)
     recomputed, open_questions = _recompute(statement, predicate, now)
@@ -97,6 +96,12 @@ def verify(envelope: Envelope, *public_keys: bytes, now: datetime | None = None)
         recomputed=tuple(recomputed),
         not_recomputed=(*open_questions, *never),
     )
+
+
+def invalid(found: Signers) -> Verification:
+    """The outcome where a pinned key did not sign: nothing of the file is read."""
+    nothing = ("everything: nothing was read",)
+    return Verification("invalid", found.signers, found.claimed, not_signed(found), "invalid", not_recomputed=nothing)
 
 
 def not_signed(found: Signers) -> str:
@@ -201,7 +206,7 @@ def _recompute(statement: Statement, predicate: Document, now: datetime | None) 
         for check in (_promoted, _replayed, _chains, _heads):
             with expecting(f"{check.__name__.removeprefix('_')} is checked"):
                 found.extend(_about(item, of if number else None) for item in check(statement, of))
-    found.append(_not_in_the_future(predicate, now))
+    found.append(not_in_the_future(predicate, now))
     return [item for item in found if isinstance(item, Recomputation)], [item for item in found if isinstance(item, str)]
 
 
@@ -227,7 +232,8 @@ def _frank(_: Statement, predicate: Document) -> Iterator[Finding]:
     yield Recomputation("limits", not names, how)
 
 
-def _not_in_the_future(predicate: Document, now: datetime | None) -> Finding:
+def not_in_the_future(predicate: Document, now: datetime | None) -> Finding:
+    """Whether its `issuedAt` has come, or that no clock was looked at."""
     if now is None:
         return "that it was not issued in the future: no clock was looked at"
     issued = _moment(predicate.at("issuedAt"))

@@ -1,18 +1,37 @@
-"""Certificates that were issued, by the id of an erasure or of a request, as they were signed."""
+"""The folder of what was signed: certificates and records are kept there, and found again by their ids."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from unlearning.certificate import envelope
+from unlearning.domain import hashing
 from unlearning.domain.errors import NotFound, Unavailable
 from unlearning.domain.events import CertificateIssued
 from unlearning.project import requests
+from unlearning.stores.files import replacing
 
 if TYPE_CHECKING:
+    from unlearning.certificate.envelope import Envelope
     from unlearning.project.workspace import Workspace
 
 _CERTIFIED = re.compile("(request-[0-9a-f]{16}|erasure-[0-9a-f]{12})")
+
+
+def keep(workspace: Workspace, name: str, signed: Envelope) -> tuple[str, str]:
+    """Write what was signed; its path relative to the project, and its digest."""
+    path, content = f"{workspace.settings.stores.certificates}/{name}.json", envelope.dump(signed)
+    write(workspace.path(path), content)
+    return path, hashing.bytes_digest(content)
+
+
+def write(target: Path, content: bytes) -> None:
+    """Put a file into that folder, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as stream:
+        stream.write(content)
 
 
 def newest(workspace: Workspace, name: str) -> bytes:

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.certificate import retention
-from unlearning.certificate.envelope import dump
 from unlearning.certificate.facts import LedgerLink, Retired, RetiredTable
 from unlearning.domain import hashing
 from unlearning.domain.codec import write
@@ -36,6 +35,7 @@ from unlearning.domain.lifecycle import EVERY_PURGE
 from unlearning.domain.planning import plan as planning
 from unlearning.domain.traces import Inventory, Residual, Trace, left
 from unlearning.domain.versions import ModelVersion
+from unlearning.erasure import certificates
 from unlearning.erasure.certified_facts import issuer
 from unlearning.erasure.steps.redact import planned, record_tables, write_redacted
 from unlearning.lineage import graph
@@ -44,7 +44,6 @@ from unlearning.project.holdings import Holdings
 from unlearning.project.settings import RetentionSettings
 from unlearning.project.tables import current_version, index_table
 from unlearning.stores.dvc.objects import named_now, object_stores
-from unlearning.stores.files import replacing
 from unlearning.stores.tables import dates, parts
 from unlearning.traces import deletion, twins
 from unlearning.traces.out_of_reach import out_of_reach
@@ -399,11 +398,8 @@ def certify(it: Retirement, *, clock: Clock) -> RetirementCertified:
         envelope = retention.signed(_facts(it, clock), workspace.keys.signing)
         if (found := retention.verify(envelope, workspace.keys.public, now=clock())).refused:
             raise VerificationFailed(f"the record of {it.name} contradicts itself, so it was not written: {found.grade}")
-        path, content = f"{workspace.settings.stores.certificates}/{it.name}.json", dump(envelope)
-        workspace.path(path).parent.mkdir(parents=True, exist_ok=True)
-        with replacing(workspace.path(path)) as stream:
-            stream.write(content)
-        fact = RetirementCertified(path=path, digest=hashing.bytes_digest(content))
+        path, digest = certificates.keep(workspace, it.name, envelope)
+        fact = RetirementCertified(path=path, digest=digest)
         return workspace.ledger.append(it.name, fact, at=clock()).fact
 
 

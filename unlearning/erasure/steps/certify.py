@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from unlearning.certificate import facts, statement
 from unlearning.certificate.page.page import render
-from unlearning.domain import hashing
 from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.events import CertificateIssued
 from unlearning.domain.versions import ModelVersion
+from unlearning.erasure import certificates
 from unlearning.erasure.audit import LEDGER_HEAD
 from unlearning.erasure.certified_facts import absences, erasure_facts, findings, frame, promoted_versions, trees_of_tables
 from unlearning.erasure.erasure import Erasure
 from unlearning.project.workspace import Workspace
-from unlearning.stores.files import replacing
 from unlearning.traces import sweep
 
 
@@ -73,17 +71,9 @@ def _sign(workspace: Workspace, gathered: facts.CertificateFacts | facts.NotFoun
         raise VerificationFailed(
             f"the certificate of {name} contradicts itself ({found.verdict}), so it was not written: {found.grade}"
         )
-    path = f"{workspace.settings.stores.certificates}/{name}.json"
-    content = statement.dump(envelope)
-    _write(workspace.path(path), content)
-    _write(workspace.path(path).with_suffix(".html"), render(envelope, workspace.keys.public, now=now).encode())
-    return path, hashing.bytes_digest(content)
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(target) as stream:
-        stream.write(content)
+    path, digest = certificates.keep(workspace, name, envelope)
+    certificates.write(workspace.path(path).with_suffix(".html"), render(envelope, workspace.keys.public, now=now).encode())
+    return path, digest
 
 
 def certify_step(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: bool = False) -> CertificateIssued:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from unlearning.domain.chain import Engine
 from unlearning.domain.protocols import Learner
@@ -12,11 +12,8 @@ from unlearning.domain.protocols import Learner
 def environment(learner: Learner) -> dict[str, str]:
     """What the bits of a training depend on besides the recipe: a replay elsewhere may give other bits, not another model."""
     # As plain text: a version that is a class of its own, as torch's is, goes into no event.
-    return {"python": platform.python_version(), "machine": platform.machine(), **_plain(learner.environment())}
-
-
-def _plain(said: Mapping[str, str]) -> dict[str, str]:
-    return {name: str(value) for name, value in said.items()}
+    said = {name: str(value) for name, value in learner.environment().items()}
+    return {"python": platform.python_version(), "machine": platform.machine(), **said}
 
 
 def engine(learner: Learner) -> Engine:
