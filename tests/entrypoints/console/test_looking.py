@@ -82,6 +82,17 @@ def test_a_model_is_clean_only_until_somebody_in_it_was_erased(erased: Browser) 
     assert looking.models(erased.console.workspace)[0].clean
 
 
+def test_of_a_version_whose_data_nobody_knows_nothing_good_is_said(erased: Browser) -> None:
+    looks, two, nine = erased.console.workspace, looking.ModelVersion("outcome", 2), looking.ModelVersion("outcome", 9)
+
+    def clean(alias: int, tainted: set[looking.ModelVersion]) -> bool | None:
+        return looking._model(looks, "outcome", "trained here", {"champion": alias}, tainted, frozenset({two})).clean
+
+    assert clean(2, set()) is True
+    assert clean(9, set()) is None
+    assert clean(9, {nine}) is False
+
+
 def test_data_names_versions_and_twins(erased: Browser) -> None:
     versions, twins = looking.data(erased.console.workspace)
     assert {one.path for one in versions} >= {"data/records.parquet", "data/train.parquet"}

@@ -50,7 +50,7 @@ from unlearning.domain.spellings import said as say_nearest
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import decisions, pace, plans, report
 from unlearning.erasure.erasure import Erasure
-from unlearning.lineage import shaped
+from unlearning.lineage import graph, shaped
 from unlearning.project import requests as known_requests
 from unlearning.project.holdings import adoptions
 from unlearning.stores.dvc import twin_map
@@ -366,8 +366,9 @@ class Model:
     """Trained here, or adopted."""
     serving: Sequence[tuple[str, int]]
     """(alias, version)"""
-    clean: bool
-    """No version behind an alias was shaped by anybody who was erased, as far as the lineage knows."""
+    clean: bool | None
+    """No version behind an alias was shaped by anybody who was erased, as far as the lineage knows; None where it does not know
+    what one of them was trained on."""
     made_by: str
     forgotten: int
     """People whose erasure made it again."""
@@ -377,22 +378,30 @@ def models(workspace: Workspace) -> list[Model]:
     """Every model that is trained here or adopted, with what serves. Raises Unavailable when the registry does not answer."""
     aliases = workspace.models.every_alias()
     here, elsewhere = shaped.by_erased(workspace)
-    tainted = {*here, *(one.model for one in elsewhere)}
+    tainted, known = {*here, *(one.model for one in elsewhere)}, frozenset(graph.load(workspace).contents)
     owned = {own.model for own in workspace.settings.owns}
     return [
-        _model(workspace, name, "trained here" if name in owned else "adopted", aliases.get(name, {}), tainted)
+        _model(workspace, name, "trained here" if name in owned else "adopted", aliases.get(name, {}), tainted, known)
         for name in sorted(owned | adoptions(workspace).keys())
     ]
 
 
-def _model(workspace: Workspace, name: str, kind: str, aliases: Mapping[str, int], tainted: set[ModelVersion]) -> Model:
+def _model(
+    workspace: Workspace,
+    name: str,
+    kind: str,
+    aliases: Mapping[str, int],
+    tainted: set[ModelVersion],
+    known: frozenset[ModelVersion],
+) -> Model:
     serving = sorted(aliases.items())
     newest = max((version for _, version in serving), default=None)
     record = workspace.lineage.model(name, newest) if newest is not None else None
-    made_by = "nothing yet" if newest is None else "trained elsewhere"
+    made_by = "nothing yet" if newest is None else "no record here"
     if record is not None:
         made_by = f"{record.trained.method}, {record.trained.guarantee}"
-    clean = not any(ModelVersion(name, version) in tainted for _, version in serving)
+    behind = {ModelVersion(name, version) for _, version in serving}
+    clean = False if behind & tainted else True if behind <= known else None
     return Model(name, kind, serving, clean, made_by, _people_forgotten(workspace, name))
 
 
