@@ -267,6 +267,7 @@ ELSEWHERE = {
     "serve",
     "deliver",
     "retire",
+    "judge",
     "token create",
     "token list",
     "token revoke",
