@@ -8,9 +8,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
@@ -284,6 +286,30 @@ class CallbackSettings(_Section):
     """Where Fides' API is, to which the path in its `reply-to` belongs: `https://fides.example.com/api/v1`."""
 
 
+def _is_a_schedule(value: str) -> str:
+    try:
+        if len(value.split()) == 5:
+            CronSim(value, datetime(2000, 1, 1))
+            return value
+    except CronSimError:
+        pass
+    raise ValueError("expected five fields of cron, in UTC, as '*/15 * * * *', or null for never")
+
+
+Cron = Annotated[str, AfterValidator(_is_a_schedule)]
+
+
+class Schedules(_Section):
+    """When flows run by themselves, in `unlearn serve` or on a Prefect server; None: only when they are asked for."""
+
+    erase: Cron | None = "0 * * * *"
+    """Again, of what did not come to its end; new requests begin at once, or as `policy.batch` says."""
+    watch: Cron | None = "*/15 * * * *"
+    follow: Cron | None = "30 * * * *"
+    retire: Cron | None = "15 3 * * *"
+    """Where `retention` has a rule."""
+
+
 class OpenLineage(_Section):
     """Where lineage events go."""
 
@@ -385,6 +411,7 @@ class Settings(_Section):
     retention: tuple[RetentionSettings, ...] = ()
     answers: AnswerSettings = AnswerSettings()
     callbacks: CallbackSettings = CallbackSettings()
+    schedules: Schedules = Schedules()
     openlineage: OpenLineage | None = None
 
     @model_validator(mode="before")
