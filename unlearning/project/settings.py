@@ -275,6 +275,14 @@ class AnswerSettings(_Section):
     """Where the person can complain; None: what the law of the request says of that."""
 
 
+class RecipientSettings(_Section):
+    """Somebody who received data or models of this project, to be told of every erasure (GDPR Art. 19)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    contact: Annotated[str, Field(min_length=1)] | None = None
+    """How to tell them."""
+
+
 class CallbackSettings(_Section):
     """Whom the intake service may call; the addresses come from whoever asks."""
 
@@ -411,6 +419,7 @@ class Settings(_Section):
     retention: tuple[RetentionSettings, ...] = ()
     answers: AnswerSettings = AnswerSettings()
     callbacks: CallbackSettings = CallbackSettings()
+    recipients: tuple[RecipientSettings, ...] = ()
     schedules: Schedules = Schedules()
     openlineage: OpenLineage | None = None
 
@@ -439,6 +448,13 @@ class Settings(_Section):
         if twice := sorted(self.further_tables.keys() & named):
             raise ValueError(f"further_tables names {', '.join(twice)}, which data or subject.aliases names too; take it out")
         return self
+
+    @field_validator("recipients")
+    @classmethod
+    def _recipients_once(cls, value: tuple[RecipientSettings, ...]) -> tuple[RecipientSettings, ...]:
+        if len({one.name for one in value}) < len(value):
+            raise ValueError("recipients names somebody twice; expected each once")
+        return value
 
     @model_validator(mode="after")
     def _several_that_keep_apart(self) -> Settings:
