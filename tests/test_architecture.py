@@ -50,6 +50,7 @@ HOMES = {
     "cloudevents": ("entrypoints/intake/formats/cloudevents.py",),
     "uvicorn": ("entrypoints/service/", "entrypoints/flows/embedded_server.py"),
     "fsspec": ("stores/",),
+    "cronsim": ("project/settings.py", "entrypoints/flows/scheduler.py"),
     "skops": ("learners/sklearn/",),
     "threadpoolctl": ("learners/sklearn/", "testing/learners.py"),
     "openlineage": ("lineage/openlineage.py",),

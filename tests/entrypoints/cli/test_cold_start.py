@@ -34,7 +34,9 @@ MAY: Mapping[str, frozenset[str]] = {
     "status": LEDGER,
     "request": LEDGER,  # who is in the tables is remembered by their content
     # A reason may name nobody who is in a table.
-    **dict.fromkeys(("approve", "cancel", "confirm", "exempt", "extend", "hold", "readmit", "release", "told"), LEDGER | DATA),
+    **dict.fromkeys(
+        ("acknowledge", "approve", "cancel", "confirm", "exempt", "extend", "hold", "readmit", "release", "told"), LEDGER | DATA
+    ),
     **dict.fromkeys(("token", "token create", "token list", "token revoke", "db", "db upgrade"), LEDGER),
     "twins": frozenset({"numpy", "dvc"}),
     "prove": DATA,

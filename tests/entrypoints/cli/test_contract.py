@@ -254,6 +254,7 @@ ELSEWHERE = {
     "demo",
     "approve",
     "told",
+    "acknowledge",
     "hold",
     "release",
     "exempt",
