@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 REFERENCE, PICTURE = "docs/commands.md", "docs/rooms.svg"
-PAGES = ("README.md", "docs/operations.md", "docs/how-it-works.md")
+PAGES = ("README.md", "docs/operations.md", "docs/how-it-works.md", "docs/methods.md")
 
 _BLOCK = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -43,8 +43,25 @@ PAPERS = {
     "sisa": ("Bourtoule et al. 2021", "https://arxiv.org/abs/1912.03817"),
     "retrain": ("the definition of unlearning", "https://arxiv.org/abs/1912.03817"),
     "subtract": ("Cao & Yang 2015", "https://doi.org/10.1109/SP.2015.35"),
+    "finetune": ("baseline of Golatkar et al. 2020", "https://arxiv.org/abs/1911.04933"),
     "negative_gradient": ("NegGrad+, Kurmanji et al. 2023", "https://arxiv.org/abs/2302.09880"),
+    "random_label": ("amnesiac unlearning, Graves et al. 2021", "https://arxiv.org/abs/2010.10981"),
+    "salun": ("Fan et al. 2024", "https://arxiv.org/abs/2310.12508"),
+    "scrub": ("Kurmanji et al. 2023", "https://arxiv.org/abs/2302.09880"),
+    "bad_teacher": ("Chundawat et al. 2023", "https://arxiv.org/abs/2205.08096"),
+    "ssd": ("Foster et al. 2024", "https://arxiv.org/abs/2308.07707"),
 }
+
+COSTS = {
+    "finetune": "{epochs:g} epochs over what is kept",
+    "negative_gradient": "{epochs:g} epochs over what is kept, a second batch of what is forgotten beside each",
+    "random_label": "{epochs:g} epochs over everybody",
+    "salun": "{epochs:g} epochs over everybody",
+    "scrub": "{epochs:g} epochs over what is kept, with the old model's answers, and {max_epochs:g} over what is forgotten",
+    "bad_teacher": "{epochs:g} epoch over {retain_share:.0%} of what is kept and what is forgotten, with two models' answers",
+    "ssd": "the gradients of everybody's records once, nothing trained",
+}
+"""Of the methods that change a trained model, by their hyperparameters."""
 
 REFUSALS = {
     "check": "the data did not pass",
@@ -98,8 +115,23 @@ def _cost(method: Method) -> str:
         return "a full training"
     if method.name == "subtract":
         return "the forgotten records alone, for models that are sums (learner `statistics`); needs S = 1"
-    knobs = {knob.name: knob.default for knob in getattr(method, "knobs", ())}
-    return f"{knobs['epochs']:g} epochs over what is kept, a second batch of what is forgotten beside each; needs S = 1"
+    return f"{COSTS[method.name].format(**{knob.name: knob.default for knob in _knobs(method)})}; needs S = 1"
+
+
+def hyperparameters() -> str:
+    """What each method may be told in `policy.params`: default and range."""
+    rows = [
+        (f"`{name}`", f"`{knob.name}`", f"{knob.default:g}", knob.range)
+        for name in plugins.names("methods")
+        if name in PAPERS
+        for knob in _knobs(plugins.method(name))
+    ]
+    return _table(("method", "hyperparameter", "default", "expected"), rows)
+
+
+def _knobs(method: Method) -> Sequence[Any]:
+    found: Sequence[Any] = getattr(method, "knobs", ())
+    return found
 
 
 def share() -> str:
@@ -157,6 +189,7 @@ def _yaml(value: Any) -> str:
 
 TABLES: Mapping[str, Callable[[], str]] = {
     "methods": methods,
+    "hyperparameters": hyperparameters,
     "share": share,
     "commands": commands,
     "settings": settings,

@@ -46,6 +46,7 @@ REPORT = ErasureReport(
             to_version=2,
             method="sisa",
             guarantee="exact",
+            unproven_in_a_row=0,
             shards_retrained=2,
             shards_total=8,
             shards_dropped=[3],

@@ -352,6 +352,20 @@ def test_a_heuristic_that_fails_its_check_is_followed_by_a_retraining_and_leaves
     assert statement(project, report["certificate"])
 
 
+def test_a_heuristic_that_gives_no_numbers_is_refused_and_the_next_method_runs(whole_project: Project) -> None:
+    project = whole_project
+    project.configure({"policy": {**HEURISTIC, "params": {"negative_gradient": {"learning_rate": 1e38}}}})
+    project.request(project.people(TRAIN)[0])
+
+    (report,) = project.erase()
+
+    assert candidates(project) == [("negative_gradient", False), ("retrain", True)]
+    assert (report["models"][0]["method"], report["models"][0]["unproven_in_a_row"]) == ("retrain", 0)
+    failed = next(event for event in project.events() if event.kind == "CandidateValidated")
+    assert failed.body["blocking"] == ["method"]
+    assert "no longer finite" in failed.body["checks"][0]["how"]
+
+
 def test_a_heuristic_that_passes_is_promoted_and_says_that_nothing_is_proven(whole_project: Project) -> None:
     project = whole_project
     project.configure({"policy": HEURISTIC, "checks": {"membership_margin": 0.5}})
@@ -362,6 +376,7 @@ def test_a_heuristic_that_passes_is_promoted_and_says_that_nothing_is_proven(who
     assert candidates(project) == [("negative_gradient", True)]
     (model,) = report["models"]
     assert (model["method"], model["guarantee"], model["replay_equal"]) == ("negative_gradient", "empirical", None)
+    assert model["unproven_in_a_row"] == 1
     assert statement(project, report["certificate"])
 
 

@@ -28,7 +28,7 @@ def test_the_method_on_the_page_is_one_and_keeps_its_promises(monkeypatch: pytes
     monkeypatch.setitem(sys.modules, page.__name__, page)
     for program in re.findall(r"^```python run\n(.*?)^```$", METHOD, re.DOTALL | re.MULTILINE):
         exec(compile(program, "docs/writing-a-method.md", "exec"), vars(page))
-    assert page.finetune.name == "finetune"
+    assert page.fade.name == "fade"
 
 
 def test_the_served_file_on_the_page_is_the_one_that_is_tested() -> None:

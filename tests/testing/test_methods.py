@@ -5,15 +5,19 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pytest
+import torch
 
 from tests.fakes import ClimbingLearner, FakeLearner
 from unlearning.domain.chain import Part
-from unlearning.domain.errors import Damaged
+from unlearning.domain.errors import Damaged, NotFound, WouldEmptyData
 from unlearning.domain.hashing import bytes_digest
+from unlearning.domain.protocols import Differentiable
 from unlearning.methods import constituent
+from unlearning.methods.scrub import divergence
 from unlearning.methods.sisa import Sisa
-from unlearning.methods.whole_model import WholeModel, whole_model
+from unlearning.methods.whole_model import WholeModel, result_key, whole_model
 from unlearning.testing import Nonconforming, check_method, method_checks
 
 
@@ -220,10 +224,96 @@ def touches_only_the_optimiser(model, forget, retain, learner, params, seed):
     return replace(model, velocity=model.velocity + 1)
 
 
+class Unwatched(WholeModel):
+    """The frame itself would say that nothing changed, or that nothing is a number any more; a method need not use it."""
+
+    def run(self, job, learner, records, checkpoints):
+        model = learner.loads(checkpoints.get(job.parent))
+        retain, forget = records[job.bounds[0] : job.bounds[-1]], records[slice(*job.forget)]
+        if not len(retain):
+            raise WouldEmptyData("nobody is left")
+        key = result_key(job, forget=forget, retain=retain)
+        payload = learner.dumps(self.change(model, forget, retain, learner, dict(job.params), job.seed))
+        return Part(job.shard, key, checkpoints.put(key, payload), 1, 0, 0.0)
+
+
+def unwatched(method):
+    return Unwatched(method.name, method.change, method.knobs, method.guarantee, method.needs)
+
+
 def test_a_heuristic_that_changes_nothing_is_found():
     for method in (does_nothing, touches_only_the_optimiser):
-        with pytest.raises(Nonconforming, match="lost records and"):
+        with pytest.raises(Nonconforming, match="changed nothing about the forgotten"):
             heuristic("erasure_changes_the_model")(method, ClimbingLearner)
+        with pytest.raises(Nonconforming, match="lost records and"):
+            heuristic("erasure_changes_the_model")(unwatched(method), ClimbingLearner)
+
+
+@whole_model()
+def descends_without_a_teacher(model, forget, retain, learner, params, seed):
+    return learner.fit(model, retain, epochs=1, seed=seed)
+
+
+@whole_model(needs=Differentiable)
+def is_its_own_teacher(model, forget, retain, learner, params, seed):
+    """A shallow copy: teacher and student are one network, so that they never differ about the forgotten."""
+    with learner.repeatable(seed) as generator:
+        teacher = student = learner.network(model)
+        optimizer = torch.optim.SGD(student.parameters(), 0.1)
+        lost = learner.batches(model, forget, size=8, generator=generator)
+        kept = learner.batches(model, retain, size=8, generator=generator)
+        for _ in range(5):
+            (features, _), (theirs, labels) = next(lost), next(kept)
+            optimizer.zero_grad()
+            loss = learner.loss(student(theirs), labels).mean()
+            (loss - divergence(teacher(features), student(features), 1.0).mean()).backward()
+            optimizer.step()
+        return learner.rebuild(model, student)
+
+
+def test_a_teacher_that_is_the_student_is_found():
+    check = heuristic("the_forgotten_matter_where_they_are_looked_at")
+    with pytest.raises(Nonconforming, match="what they said does not show"):
+        check(is_its_own_teacher, ClimbingLearner)
+    check(descends_without_a_teacher, ClimbingLearner)  # which looks at none of them
+
+
+def test_a_method_that_keeps_the_records_of_the_first_request_is_found():
+    kept = []
+
+    @whole_model()
+    def keeps_the_first(model, forget, retain, learner, params, seed):
+        kept.append(retain.followed_by(forget))
+        return learner.fit(model, kept[0], epochs=2, seed=seed)
+
+    with pytest.raises(Nonconforming, match="records that the first one had forgotten"):
+        heuristic("a_second_request_meets_nobody_of_the_first")(keeps_the_first, ClimbingLearner)
+
+
+def test_a_second_request_that_needs_the_first_model_is_found():
+    first = []
+
+    class GoesBack(WholeModel):
+        def plan(self, assignment):
+            (job,) = super().plan(assignment)
+            first.append(job.parent)
+            return [replace(job, parent=first[0])]
+
+    back = GoesBack(descends_without_a_teacher.name, descends_without_a_teacher.change)
+    with pytest.raises(NotFound, match="is not in the checkpoint store"):
+        heuristic("a_second_request_meets_nobody_of_the_first")(back, ClimbingLearner)
+
+
+def test_a_division_by_the_records_of_a_label_is_found():
+    @whole_model()
+    def divides(model, forget, retain, learner, params, seed):
+        counts = np.bincount(retain.target, minlength=3)
+        with np.errstate(invalid="ignore"):
+            return replace(model, weights=model.weights * (counts / counts) * 0.9)
+
+    with pytest.raises(Nonconforming, match="a whole label left, and shard 0 gives losses that are not finite"):
+        heuristic("any_group_may_leave")(unwatched(divides), ClimbingLearner)
+    heuristic("any_group_may_leave")(divides, ClimbingLearner)  # in the frame it is refused instead
 
 
 class NamesTheRecipeByPlace(WholeModel):
@@ -234,15 +324,17 @@ class NamesTheRecipeByPlace(WholeModel):
 
 
 def test_a_heuristic_that_does_not_see_another_recipe_is_found():
-    broken = NamesTheRecipeByPlace(touches_only_the_optimiser.name, touches_only_the_optimiser.change)
+    broken = NamesTheRecipeByPlace(descends_without_a_teacher.name, descends_without_a_teacher.change)
     with pytest.raises(Nonconforming, match="another recipe"):
         heuristic("another_recipe_has_another_name")(broken, FakeLearner)
-    heuristic("another_recipe_has_another_name")(touches_only_the_optimiser, FakeLearner)
+    heuristic("another_recipe_has_another_name")(descends_without_a_teacher, FakeLearner)
 
 
 def test_a_heuristic_that_gives_nan_is_found():
     with pytest.raises(Nonconforming, match="not finite"):
-        heuristic("almost_nobody_left_gives_finite_losses")(gives_nan, ClimbingLearner)
+        heuristic("almost_nobody_left_gives_finite_losses")(unwatched(gives_nan), ClimbingLearner)
+    with pytest.raises(Nonconforming, match="no longer finite"):
+        heuristic("erasure_changes_the_model")(gives_nan, ClimbingLearner)
 
 
 def test_a_method_that_overwrites_records_is_stopped_by_the_records():

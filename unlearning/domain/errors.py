@@ -11,6 +11,7 @@
     │  └─ NotFound              a request, model, version, alias or file that does not exist
     ├─ Refused                  exit code 1: a check, a policy or a verification said no
     │  ├─ ValidationRefused     no method of the policy passed the checks; the requests stay open
+    │  ├─ MethodFailed          a method of the policy gave no model that may be judged; the next one runs
     │  ├─ SubjectsReturned      people who were erased are in the data again
     │  ├─ NeedsReview           a row names several people; somebody must decide whose it is
     │  ├─ OnHold                a legal hold is on a request, or was not on it
@@ -92,6 +93,10 @@ class ValidationRefused(Refused):
         super().__init__(message)
         self.reason = reason
         """The same for the ledger, without the next step."""
+
+
+class MethodFailed(Refused):
+    """A method of the policy gave no model that may be judged: not finite, not changed, a spent budget. The next one runs."""
 
 
 class SubjectsReturned(Refused):

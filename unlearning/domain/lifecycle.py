@@ -420,6 +420,8 @@ def _reached(state: State, event: Event[Any]) -> list[str]:
 def _moved(group: Group, event: Event[Any], rule: Rule) -> Group:
     """The group in the state after the event. Raises Refused for one that may not come in its present state."""
     (allowed, target), request, fact = rule, group.request, event.fact
+    if isinstance(fact, CandidateValidated) and not fact.passed:
+        allowed |= ERASURE_EVENTS[CandidateTrained][0]  # a method may fail before it gives a candidate
     if request.state not in allowed:
         _require(False, event, f"request {request.request_id} is {request.state}; expected {', '.join(sorted(allowed))}")
     if (isinstance(fact, CandidateValidated) and not fact.passed) or (isinstance(fact, AliasMoved) and fact.more):

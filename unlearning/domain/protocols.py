@@ -167,7 +167,7 @@ Batch = tuple[Any, Any]
 
 
 @runtime_checkable
-class Differentiable(Protocol):
+class Differentiable(Learner, Protocol):
     """A learner whose model has gradients: what a method needs that moves the weights itself.
 
     Networks, tensors and generators are torch's. They are opaque here, because what decides imports no torch.

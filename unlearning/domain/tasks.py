@@ -101,6 +101,11 @@ class Task:
         return {one.name: one.measure(answers, target) for one in self.fitting(answers.shape[1])}
 
 
+def task_of(learner: object) -> Task:
+    """By what a learner's recipe says; a classification without a recipe."""
+    return named(getattr(getattr(learner, "recipe", None), "task", CLASSIFICATION.name))
+
+
 def named(name: str) -> Task:
     """The task with this name; raises SettingsError listing the known ones."""
     if name not in TASKS:

@@ -88,6 +88,8 @@ def _touched(report: ErasureReport) -> Iterable[tuple[str, str]]:
 def _forgot(model: Forgot) -> Iterable[tuple[str, str]]:
     before, after = model.moved
     yield "method, guarantee", f"{model.method}, {model.guarantee}"
+    if model.unproven_in_a_row > 1:
+        yield "versions without a proof", f"{model.unproven_in_a_row} in a row: what each left adds up, and nothing measures it"
     yield "shards retrained", f"{model.shards_retrained} of {model.shards_total}"
     if model.shards_dropped:
         yield "shards left empty", _listed(map(str, model.shards_dropped))

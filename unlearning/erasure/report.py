@@ -29,7 +29,7 @@ from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure.erasure import Erasure, Made
 from unlearning.erasure.left import certified
 from unlearning.lineage.named import NamedData
-from unlearning.project.training.registration import record_of
+from unlearning.project.training.registration import record_of, unproven
 
 if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
@@ -92,6 +92,8 @@ class Forgot:
     to_version: int
     method: str
     guarantee: str
+    unproven_in_a_row: int
+    """Versions without a proof that they forgot, up to this one: what each left adds up. 0 where this one has a proof."""
     shards_retrained: int
     shards_total: int
     shards_dropped: Sequence[int]
@@ -182,6 +184,7 @@ def _forgot(erasure: Erasure, made: Made) -> Forgot:
         to_version=moved.to_version,
         method=trained.method,
         guarantee=trained.guarantee,
+        unproven_in_a_row=unproven(erasure.workspace, record_of(erasure.workspace, made.new)),
         shards_retrained=max(trained.shards_trained, len(trained.changed_from(before))),
         shards_total=len(record_of(erasure.workspace, made.new).chain.shards),
         shards_dropped=trained.dropped,

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from unlearning.domain.errors import Refused
 from unlearning.domain.protocols import Batch, Differentiable, Records, State
 from unlearning.methods.whole_model import Knob, whole_model
 
@@ -41,7 +40,7 @@ MAX_NORM = 1.0
 def negative_gradient(
     model: State, forget: Records, retain: Records, learner: Differentiable, params: Mapping[str, float], seed: int
 ) -> State:
-    """Forget by NegGrad+; raises Refused when the weights stop being finite."""
+    """Forget by NegGrad+."""
     size, steps = int(params["batch_size"]), int(params["epochs"]) * -(-len(retain) // int(params["batch_size"]))
     with learner.repeatable(seed) as generator:
         network = learner.network(model)
@@ -50,7 +49,6 @@ def negative_gradient(
         lost = learner.batches(model, forget, size=size, generator=generator)
         for _ in range(steps):
             step(next(kept), next(lost))
-        _refuse_unless_finite(network, params)
         return learner.rebuild(model, network)
 
 
@@ -71,15 +69,6 @@ def _stepper(
         optimizer.step()
 
     return step
-
-
-def _refuse_unless_finite(network: nn.Module, params: Mapping[str, float]) -> None:
-    if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
-        raise Refused(
-            f"negative_gradient: the parameters are no longer finite after {params['epochs']:g} epochs at learning rate"
-            f" {params['learning_rate']:g} and alpha {params['alpha']:g}; lower learning_rate or raise alpha in policy.params,"
-            " or use the method retrain"
-        )
 
 
 NegativeGradient = negative_gradient

@@ -16,12 +16,23 @@ import numpy as np
 
 from unlearning.domain.chain import Job, Part, Trained
 from unlearning.domain.entities import Empirical, Guarantee
-from unlearning.domain.errors import Damaged, NotFound, SettingsError, VerificationFailed, WouldEmptyData, WrongUse
+from unlearning.domain.errors import (
+    Damaged,
+    MethodFailed,
+    NotFound,
+    SettingsError,
+    VerificationFailed,
+    WouldEmptyData,
+    WrongUse,
+)
 from unlearning.domain.hashing import bytes_digest, canonical, digest, seed_from
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records, State
+from unlearning.domain.tasks import CLASSIFICATION, task_of
 from unlearning.methods import constituent
 
 EMPIRICAL = Empirical()
+_LOOKED_AT = 256
+"""So many retained records are asked whether the model still answers with numbers."""
 Change = Callable[[State, Records, Records, Any, Mapping[str, float], int], State]
 """(model, forget, retain, learner, params, seed) → model; the learner in the role that the method needs."""
 
@@ -36,28 +47,39 @@ class Knob:
     below: float = math.inf
     whole: bool = False
     """Refuse fractions."""
+    also: float | None = None
+    """An end of the range that may be used too."""
 
     def check(self, method: str, value: float) -> float:
         """The value, if it may be used; raises SettingsError."""
-        if math.isfinite(value) and self.above < value < self.below and (not self.whole or value == int(value)):
+        within = self.above < value < self.below or value == self.also
+        if math.isfinite(value) and within and (not self.whole or value == int(value)):
             return value
+        raise SettingsError(f"unlearning.policy.params.{method}.{self.name}: got {value!r}; expected {self.range}")
+
+    @property
+    def range(self) -> str:
+        """In words: `a number above 0 and below 1`."""
         kind = "a whole number" if self.whole else "a number"
         most = "" if math.isinf(self.below) else f" and below {self.below:g}"
-        raise SettingsError(
-            f"unlearning.policy.params.{method}.{self.name}: got {value!r}; expected {kind} above {self.above:g}{most}"
-        )
+        return f"{kind} above {self.above:g}{most}" + ("" if self.also is None else f", or {self.also:g}")
 
 
 def whole_model(
-    *, knobs: Sequence[Knob] = (), guarantee: Guarantee = EMPIRICAL, needs: type | None = None
+    *,
+    knobs: Sequence[Knob] = (),
+    guarantee: Guarantee = EMPIRICAL,
+    needs: type | None = None,
+    classifies: bool = False,
 ) -> Callable[[Change], WholeModel]:
     """A decorator that makes a Method of one function; the method is called what the function is called.
 
     needs: a role beyond `Learner` that the learner must play, such as `Differentiable`; a runtime-checkable protocol.
+    classifies: the method needs labels.
     """
 
     def decorate(change: Change) -> WholeModel:
-        return WholeModel(name=change.__name__, change=change, knobs=tuple(knobs), guarantee=guarantee, needs=needs)
+        return WholeModel(change.__name__, change, tuple(knobs), guarantee, needs, classifies)
 
     return decorate
 
@@ -72,6 +94,8 @@ class WholeModel:
     guarantee: Guarantee = EMPIRICAL
     needs: type | None = None
     """The role beyond `Learner` that the learner must play."""
+    classifies: bool = False
+    """Whether it needs labels."""
 
     def plan(self, assignment: Assignment) -> Sequence[Job]:
         """One job; raises WrongUse for a learner without the role, for an ensemble, or without a parent and a forget set."""
@@ -79,6 +103,11 @@ class WholeModel:
             raise WrongUse(
                 f"{self.name} needs a learner in the role {self.needs.__name__} (see docs/writing-a-learner.md), which"
                 f" {type(assignment.learner).__name__} does not play; use the methods sisa or retrain, which any learner serves"
+            )
+        if self.classifies and task_of(assignment.learner) is not CLASSIFICATION:
+            raise WrongUse(
+                f"{self.name} needs labels, and this model is a {task_of(assignment.learner).name}; use finetune,"
+                " negative_gradient, ssd or retrain"
             )
         if len(assignment.target.shards) != 1:
             raise WrongUse(
@@ -101,7 +130,9 @@ class WholeModel:
         made = payload is None
         if payload is None:
             seed = seed_from(self.name, job.seed, job.shard)
-            payload = learner.dumps(self.change(learner.loads(parent), forget, retain, learner, dict(job.params), seed))
+            changed = self.change(learner.loads(parent), forget, retain, learner, dict(job.params), seed)
+            _require_forgotten(self.name, job, learner, parent, changed, forget, retain)
+            payload = learner.dumps(changed)
             if job.save:
                 checkpoints.put(key, payload)
         return Part(
@@ -129,6 +160,26 @@ class WholeModel:
             raise SettingsError(f"unlearning.policy.params.{self.name}: unknown {', '.join(unknown)}; expected {known}")
         checked = {knob.name: knob.check(self.name, float(values.get(knob.name, knob.default))) for knob in self.knobs}
         return tuple(sorted(checked.items()))
+
+
+def share_of(size: int, some: Records, others: Records) -> int:
+    """How many of `some` go beside a batch of so many others, for a pass over both to end together; at least one."""
+    return max(1, min(len(some), round(size * len(some) / len(others))))
+
+
+def _require_forgotten(
+    method: str, job: Job, learner: Learner, parent: bytes, changed: State, forget: Records, retain: Records
+) -> None:
+    """Raises MethodFailed for a model that answers with no numbers, or about the forgotten what its parent answers."""
+    after = learner.losses(changed, forget)
+    if not (np.isfinite(after).all() and np.isfinite(learner.losses(changed, retain[:_LOOKED_AT])).all()):
+        said = ", ".join(f"{name} {value:g}" for name, value in job.params) or "no hyperparameters"
+        raise MethodFailed(
+            f"{method}: the model's answers are no longer finite, with {said}; lower its learning rate in policy.params, or use"
+            " the method retrain"
+        )
+    if np.array_equal(after, learner.losses(learner.loads(parent), forget)):
+        raise MethodFailed(f"{method}: it changed nothing about the forgotten records; use another method, or retrain")
 
 
 def result_key(job: Job, *, forget: Records, retain: Records) -> str:

@@ -21,9 +21,9 @@ import numpy as np
 from unlearning.domain.errors import Damaged
 from unlearning.domain.item_lists import unpacked
 from unlearning.domain.protocols import Differentiable, Learner, Records, State, Subtractive
-from unlearning.domain.tasks import CLASSIFICATION, RANKING
+from unlearning.domain.tasks import CLASSIFICATION, RANKING, task_of
 from unlearning.testing.conformance import LearnerFactory, require, run_all
-from unlearning.testing.population import FEATURES, ITEMS, LABELS, altered, frozen, population, task_of
+from unlearning.testing.population import FEATURES, ITEMS, LABELS, altered, frozen, population
 
 LearnerCheck = Callable[[LearnerFactory], None]
 

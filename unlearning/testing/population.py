@@ -18,7 +18,7 @@ from unlearning.domain.hashing import bytes_digest, digest
 from unlearning.domain.item_lists import shown_and_left_out
 from unlearning.domain.partition import Partition, Places, chain, keyed, partition, places, shard_and_slice
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Method, Records
-from unlearning.domain.tasks import CLASSIFICATION, RANKING, Task, named
+from unlearning.domain.tasks import CLASSIFICATION, RANKING, Task
 from unlearning.methods.sisa import Sisa
 
 FEATURES = 4
@@ -137,11 +137,6 @@ def _lists(tastes: NDArray[np.int64], keys: Keys, generator: np.random.Generator
     has[:, :LABELS] = True  # so that something is shown of each, and something left out
     owner, items = np.nonzero(has)
     return Records(*shown_and_left_out(owner, items, keys, width=ITEMS, share=0.3), keys)
-
-
-def task_of(learner: Learner) -> Task:
-    """By what the learner's recipe says; a classification without a recipe."""
-    return named(getattr(getattr(learner, "recipe", None), "task", CLASSIFICATION.name))
 
 
 @dataclass(frozen=True)

@@ -144,6 +144,7 @@ SHAPES: Mapping[str, Any] = {
                 "to_version": int,
                 "method": TEXT,
                 "guarantee": TEXT,
+                "unproven_in_a_row": int,
                 "shards_retrained": int,
                 "shards_total": int,
                 "shards_dropped": [int],

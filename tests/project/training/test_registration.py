@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from tests.small_project import Project
-from unlearning.domain.chain import Part, Trained
+from unlearning.domain.chain import Chain, Part, Trained
+from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound
-from unlearning.domain.versions import ModelVersion
-from unlearning.project.training.registration import head, parent_of, record_of
+from unlearning.domain.versions import DataVersion, ModelVersion
+from unlearning.project.training.registration import head, parent_of, record_of, unproven
 
 PARTS = tuple(Part(shard, key, "digest", 1, 4, 0.1) for shard, key in ((0, "a"), (1, "b")))
+CHAIN = Chain("recipe", 0, ())
 TRAINED = Trained("sisa", "exact", PARTS)
 
 
@@ -25,6 +28,20 @@ def test_another_constituent_or_one_less_is_another_candidate() -> None:
     swapped = (replace(PARTS[0], key="b"), replace(PARTS[1], key="a"))
     for parts in (swapped, PARTS[:1], (), (PARTS[0], replace(PARTS[1], shard=2))):
         assert head(replace(TRAINED, parts=parts)) != head(TRAINED)
+
+
+def test_versions_without_a_proof_are_counted_back_to_the_last_that_had_one() -> None:
+    def version(number: int, guarantee: str) -> ModelRecord:
+        before = ModelVersion("m", number - 1) if number > 1 else None
+        trained = Trained("a method", guarantee, PARTS)
+        return ModelRecord(ModelVersion("m", number), "run", DataVersion("t", "", "d", None, 1, 1), CHAIN, trained, 0, before)
+
+    said = ("exact", "empirical", "empirical", "certified (ε=1, δ=0.0001)", "empirical")
+    known = {number: version(number, guarantee) for number, guarantee in enumerate(said, start=1)}
+    workspace = SimpleNamespace(lineage=SimpleNamespace(model=lambda _, number: known.get(number)))
+    assert [unproven(workspace, one) for one in known.values()] == [0, 1, 2, 0, 1]  # type: ignore[arg-type]
+    known.pop(1)
+    assert unproven(workspace, known[3]) == 2  # type: ignore[arg-type]
 
 
 def test_the_version_that_serves_has_its_record_and_one_that_nobody_trained_here_has_none(project: Project) -> None:

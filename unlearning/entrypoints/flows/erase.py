@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from unlearning.domain.chain import Replay, Trained
-from unlearning.domain.errors import ParentMoved, Refused, ValidationRefused, begun, needing_room
+from unlearning.domain.errors import MethodFailed, ParentMoved, Refused, ValidationRefused, begun, needing_room
 from unlearning.domain.events import AliasMoved, CandidateValidated, ImpactAssessed, PlanMade, Purged
 from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
@@ -181,7 +181,12 @@ def _climb(
 ) -> tuple[Trained, CandidateValidated]:
     """Methods of the policy in order, until a candidate passes; raises ValidationRefused when none does."""
     for method in erasure.own.methods:
-        trained, judged = _attempt(erasure, sets, method, of, replay=replay, every_shard=every_shard)
+        try:
+            trained, judged = _attempt(erasure, sets, method, of, replay=replay, every_shard=every_shard)
+        except MethodFailed as error:
+            progress.info("  failed  %s", error)
+            judged = validate.failed_step(erasure, method, error)
+            continue
         if judged.passed:
             return trained, judged
     raise validate.refuse(erasure, judged)

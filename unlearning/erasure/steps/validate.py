@@ -10,7 +10,7 @@ import numpy as np
 
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult
-from unlearning.domain.errors import ValidationRefused
+from unlearning.domain.errors import MethodFailed, ValidationRefused
 from unlearning.domain.events import CandidateValidated, DataRedacted, ModelRefused
 from unlearning.erasure.steps.redact import check_unmoved
 from unlearning.project import suppression
@@ -104,11 +104,21 @@ def validate_step(erasure: Erasure, sets: RecordSets, trained: Trained, replay: 
     return erasure.once(CandidateValidated, body, method=trained.method)
 
 
+def failed_step(erasure: Erasure, method: str, error: MethodFailed) -> CandidateValidated:
+    """6, where a method gave no candidate: nothing to judge, and why."""
+    why = CheckResult("method", None, "a model that may be judged", "failed", str(error))
+
+    def body() -> CandidateValidated:
+        return CandidateValidated(method=method, passed=False, blocking=(why.name,), checks=(why,), metrics={}, replay=None)
+
+    return erasure.once(CandidateValidated, body, method=method)
+
+
 def refuse(erasure: Erasure, judged: CandidateValidated) -> ValidationRefused:
     """No method of the ladder passed: the requests stay open, the alias does what the policy says; the error to raise."""
     own, of = erasure.own, f" of {erasure.own.model}" if erasure.plan.others else ""
     forbade = [check for check in judged.checks if check.name in judged.blocking]
-    reason = "; ".join(f"{one.name} is {_measured(one)}, expected {one.threshold}" for one in forbade)
+    reason = "; ".join(map(_why, forbade))
     where = "withdrawn" if _withdraws(erasure) else "where it was"
     return ValidationRefused(
         f"{erasure.erasure_id}: no method of {', '.join(own.methods)} passed the checks{of} ({reason}); "
@@ -136,6 +146,12 @@ def give_up(erasure: Erasure, refused: Mapping[str, ValidationRefused]) -> Valid
     reason = "; ".join(f"{one.model}: {one.reason}" if several else one.reason for one in said)
     erasure.refuse(reason, withdrawn=bool(withdrawn), models=tuple(said) if several else ())
     return ValidationRefused("\n".join(map(str, refused.values())), reason=reason)
+
+
+def _why(check: CheckResult) -> str:
+    if check.name == "method":
+        return check.how
+    return f"{check.name} is {_measured(check)}, expected {check.threshold}"
 
 
 def _measured(check: CheckResult) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.domain import hashing
 from unlearning.domain.chain import Trained
 from unlearning.domain.codec import write
-from unlearning.domain.entities import ModelRecord
+from unlearning.domain.entities import Empirical, ModelRecord
 from unlearning.domain.errors import NotFound
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.project.training.ensemble import Ensemble
@@ -125,3 +125,13 @@ def record_of(workspace: Workspace, version: ModelVersion) -> ModelRecord:
             "train it with `unlearn train`, or point the alias at a version that was"
         )
     return record
+
+
+def unproven(workspace: Workspace, record: ModelRecord) -> int:
+    """So many versions in a row, this one last, came without a proof that they forgot: what each left adds up."""
+    count = 0
+    one: ModelRecord | None = record
+    while one is not None and one.trained.guarantee == str(Empirical()):
+        count += 1
+        one = workspace.lineage.model(one.parent.name, one.parent.version) if one.parent else None
+    return count
