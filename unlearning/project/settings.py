@@ -420,6 +420,8 @@ class Settings(_Section):
     answers: AnswerSettings = AnswerSettings()
     callbacks: CallbackSettings = CallbackSettings()
     recipients: tuple[RecipientSettings, ...] = ()
+    notify: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")], ...] = ()
+    """Notification blocks of the Prefect server, as type/name: told when an erasure ended or stopped, or must begin."""
     schedules: Schedules = Schedules()
     openlineage: OpenLineage | None = None
 
