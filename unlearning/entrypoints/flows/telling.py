@@ -42,7 +42,7 @@ class Told:
         if late:
             names = list(dict.fromkeys(event.subject for event in late))
             said = f"{counted(len(names), 'request')} must begin now or came too late"
-            self._tell(said, f"{_listed(names)}. `unlearn status` says more, `unlearn erase` begins.")
+            self._tell(said, f"{_listed(names)}. `unlearn status` says more.")
 
     def ended(self, summary: ErasureReport) -> None:
         """Tell that an erasure came to its end."""
