@@ -232,7 +232,7 @@ def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
     `recipients:` in params.yaml names who is to be told of every erasure; `unlearn status` lists who was not told yet.
 
     \b
-    Example:  unlearn told request-0123456789abcdef --recipient "Acme Analytics"
+    Example:  unlearn told request-0123456789abcdef --recipient Acme
     """
     from unlearning.erasure import decisions
 
@@ -247,7 +247,7 @@ def acknowledge(root: Path, as_json: bool, request_id: str, recipient: str) -> N
     """Record that a recipient who was told has erased the person's data too; until then `unlearn status` lists them.
 
     \b
-    Example:  unlearn acknowledge request-0123456789abcdef --recipient "Acme Analytics"
+    Example:  unlearn acknowledge request-0123456789abcdef --recipient Acme
     """
     from unlearning.erasure import decisions
 
