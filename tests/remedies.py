@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +65,7 @@ class Named:
 Case = Ran | Installs | Looks | NotRun | Named
 
 
+@cache
 def messages() -> dict[tuple[str, str], list[str]]:
     """(module, command without what follows its verb) → the commands as they are printed, `{}` for what is filled in."""
     found: dict[tuple[str, str], list[str]] = {}
