@@ -86,7 +86,8 @@ def refusals(command: str) -> list[str]:
     for filled_in in ("X", "", " X"):  # a value, more options or none, in the place of what is filled in
         _, verb, *words = shlex.split(command.replace("{}", filled_in))
         try:
-            main.commands[verb].make_context(verb, words)
+            # Under its group: click keeps the first help option that a command is asked for, and a lone one knows no `-h`.
+            main.commands[verb].make_context(verb, words, parent=click.Context(main, **main.context_settings))
         except (click.UsageError, KeyError) as error:
             wrong.append(str(error))
         else:
