@@ -30,6 +30,11 @@ def shown(text: object, limit: int = LIMIT) -> str:
     return line[: max(limit - len(note), 0)] + note
 
 
+def encodable(text: str) -> str:
+    r"""The text as UTF-8 can hold it: a byte of a file's name that is none is written `\udcff`."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def quoted(path: str) -> str:
     r"""A path as a command names it, on one line: `'two words'`; what acts or hides as bash and zsh read it, `$'a\x0ab'`."""
     if path.isprintable() and path == "".join(map(_escaped, path)):
