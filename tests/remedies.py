@@ -890,6 +890,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "traces/old_revisions.py": {"git log": Looks("a revision is no DVC project yet")},
     "traces/out_of_reach.py": {
+        "unlearn sweep": Ran(
+            "a file of the folder, which no tool keeps, names somebody",
+            "it is listed by its path",
+            "entrypoints/cli/test_traces.py::test_a_sweep_names_the_files_that_it_does_not_open_and_the_whole_sweep_opens_them",
+        ),
         "dvc push": Named("says what brings erased objects back"),
         "prefect flow-run": Ran(
             "flows of others are on a shared server",

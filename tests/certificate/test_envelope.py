@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -114,6 +114,18 @@ def test_only_ed25519_keys_are_used() -> None:
 def their_key(seed: int = 1) -> SSlibKey:
     key = Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32)
     return SSlibKey.from_crypto(key.public_key(), keyid=public_key_id(keys(seed).public))
+
+
+def test_a_file_of_two_public_keys_is_refused_as_one() -> None:
+    with pytest.raises(KeyFileError, match="holds 2 of them"):
+        public_key_id(keys(1).public + keys(2).public)
+
+
+@pytest.mark.parametrize("point", ["01" + 31 * "00", 32 * "00", "ec" + 30 * "ff" + "7f", "ee" + 31 * "ff"])
+def test_a_key_under_which_anybody_can_sign_is_refused(point: str) -> None:
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(point))
+    with pytest.raises(KeyFileError, match="anybody can sign"):
+        public_key_id(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
 def test_securesystemslib_verifies_our_envelopes() -> None:
