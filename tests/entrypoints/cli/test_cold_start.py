@@ -46,7 +46,7 @@ MAY: Mapping[str, frozenset[str]] = {
     **dict.fromkeys(
         ("check", "evaluate", "prepare", "train", "erase", "retire", "follow", "watch", "init", "demo", "doctor"), ANYTHING
     ),
-    **dict.fromkeys(("adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
+    **dict.fromkeys(("tune", "adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
     **dict.fromkeys(("deliver", "serve", "serve-flows", "sweep"), ANYTHING),
 }
 """Command → what it may import."""

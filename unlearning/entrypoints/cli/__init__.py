@@ -26,6 +26,7 @@ from unlearning.entrypoints.cli import (
     requests,
     serving,
     traces,
+    tuning,
 )
 from unlearning.entrypoints.cli.shared import Commands, Printable, spare_the_collector
 
@@ -52,6 +53,19 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, serving, databases, deploying):
+for family in (
+    project,
+    requests,
+    erasure,
+    lineage,
+    proof,
+    certificates,
+    traces,
+    listening,
+    serving,
+    databases,
+    deploying,
+    tuning,
+):
     for command in family.COMMANDS:
         main.add_command(command)
