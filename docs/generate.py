@@ -67,6 +67,7 @@ COSTS = {
 
 REFUSALS = {
     "check": "the data did not pass",
+    "judge": "a check failed",
     "train": "trained and registered, but a check failed: the alias stays",
     "erase": "something is left or unverified; or no method of the policy passed the checks, or nothing would be left to train "
     "on, and the requests stay open",
@@ -74,7 +75,7 @@ REFUSALS = {
     "verify": "the certificate or proof does not hold under what was given",
     "evaluate": "damaged, or a service is away",
     "approve": "its erasure is not planned yet, or does not wait for it",
-    "told": "its certificate is issued, and nothing is left that would renew it",
+    **dict.fromkeys(("told", "acknowledge"), "the request ended without an erasure"),
     "doctor": "something is to be mended",
     "hold": "the request is on hold already, or its purge has begun",
     "release": "the request is not on hold",

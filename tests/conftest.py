@@ -37,6 +37,9 @@ QUIET = {
 }
 FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "PREFECT_API_URL")
 """Addresses of the machine that a test must never talk to."""
+AS_USERS = ("PYTHONDONTWRITEBYTECODE",)
+"""What the machine of a test may have and a user's has not: each process would compile everything again, and nobody would see
+what compiled files do to a project."""
 
 settings.register_profile("laws", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("laws")
@@ -55,8 +58,9 @@ def pytest_configure(config: pytest.Config) -> None:
     # As in an activated environment: tests run `dvc` and `mlflow` as users do.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     os.environ.update(QUIET | homes | {"PATH": path})
-    for name in FOREIGN:
+    for name in (*FOREIGN, *AS_USERS):
         os.environ.pop(name, None)
+    sys.dont_write_bytecode = False
     # With torch, MLflow and GX in memory, a fifth of the run would be looking for garbage at the threshold Python begins with.
     gc.set_threshold(50_000)
     config.stash[gc_collect_iterations_key] = 0  # nor at the very end, where it takes as long as a dozen erasures

@@ -6,6 +6,7 @@ FORMS: name → what makes the bytes of rows, with the identifiers under a colum
 
 from __future__ import annotations
 
+import base64
 import bz2
 import csv
 import gzip
@@ -90,6 +91,10 @@ def _spare_category(rows: Rows, column: str) -> bytes:
 def _in_metadata(rows: Rows, column: str) -> bytes:
     table = pa.table({"x": [1.5]}).replace_schema_metadata({"made for": f"{column}={rows[0][column]}"})
     return _stream(lambda out: pq.write_table(table, out))
+
+
+def _cell(*contents: bytes) -> bytes:
+    return _stream(lambda out: pq.write_table(pa.table({"blob": pa.array(contents, pa.binary())}), out))
 
 
 def _two_of_one_name(rows: Rows, column: str) -> bytes:
@@ -289,6 +294,30 @@ ODD: dict[str, Form] = {
     "in metadata": _in_metadata,
 }
 """Parquet as few write it."""
+
+HIDDEN: dict[str, Form] = {
+    "gzip in a cell": lambda rows, column: _cell(gzip.compress(_csv(rows))),
+    "pickle in a cell": lambda rows, column: _cell(pickle.dumps([dict(row) for row in rows])),
+    "picture in a cell": lambda rows, column: _cell(OPAQUE["PNG"](rows, column)),
+    "gzip in a cell of SQLite": lambda rows, column: _sqlite(
+        [{"blob": gzip.compress(_csv(rows)), "age": 1, "note": ""}], "blob"
+    ),
+    "cells of one width": lambda rows, column: _cell(*(str(row[column]).encode().ljust(40, b"\0") for row in rows)),
+    "Parquet in JSON": lambda rows, _: json.dumps({"blob": base64.b64encode(_parquet(rows)).decode()}).encode(),
+    "gzip in a PEM": lambda rows, _: (
+        b"-----BEGIN X-----\n" + base64.encodebytes(gzip.compress(_csv(rows))) + b"-----END X-----\n"
+    ),
+    "xz streams": lambda rows, _: lzma.compress(b"x\n1.5\n") + bytes(4) + lzma.compress(_csv(rows)),
+    "bz2 streams": lambda rows, _: bz2.compress(b"x\n1.5\n") + bz2.compress(_csv(rows)),
+    "behind xz": lambda rows, _: lzma.compress(b"x\n1.5\n") + _csv(rows),
+    "behind bz2": lambda rows, _: bz2.compress(b"x\n1.5\n") + gzip.compress(_csv(rows)),
+    "torn xz": lambda rows, _: lzma.compress(_csv(rows))[:-9],
+    "tar behind a tar": lambda rows, _: _tar({"a.txt": b"nothing"}) + _tar({"b.csv.gz": gzip.compress(_csv(rows))}),
+    "pickle of letters": lambda rows, _: pickle.dumps([dict(row) for row in rows], 0),
+    "array of letters": lambda rows, column: pickle.dumps(np.asarray([row[column] for row in rows]), 0),
+    "Git LFS": lambda rows, _: b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d7a" * 16 + b"\nsize 120\n",
+}
+"""Readable for whoever opens what is inside, or behind: found or unread, never passed over."""
 
 FORMS: dict[str, Form] = {**TABLES, **DOCUMENTS, **LOOSE, **OPAQUE, **ODD}
 

@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -65,6 +65,7 @@ class Named:
 Case = Ran | Installs | Looks | NotRun | Named
 
 
+@cache
 def messages() -> dict[tuple[str, str], list[str]]:
     """(module, command without what follows its verb) → the commands as they are printed, `{}` for what is filled in."""
     found: dict[tuple[str, str], list[str]] = {}
@@ -191,7 +192,14 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         ),
         "unlearn init": Named("help of an option"),
     },
-    "entrypoints/cli/requests.py": {"unlearn watch": Named("help of an option")},
+    "entrypoints/cli/requests.py": {
+        "unlearn watch": Named("help of an option"),
+        "unlearn told": Named("help of an option"),
+    },
+    "entrypoints/cli/serving.py": {
+        "unlearn erase": Named("what runs elsewhere, or by itself"),
+        "unlearn deploy": Named("what runs on a Prefect server"),
+    },
     "entrypoints/cli/shared.py": {
         "unlearn request": Ran(
             "more arguments came than a command takes",
@@ -261,6 +269,10 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "entrypoints/flows/retire.py": {
         "unlearn retire": NotRun("something was in the way after a plan was made", "the same command goes on there")
+    },
+    "entrypoints/flows/telling.py": {
+        "prefect block": Looks("notify names a block that is not there"),
+        "unlearn status": Looks("somebody is told of what came too late or of what stopped"),
     },
     "entrypoints/flows/train.py": {
         "unlearn train": Ran(
@@ -342,6 +354,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "erasure/plans.py": {"unlearn status": Looks("a plan is stale, or none has this digest")},
     "erasure/decisions.py": {
+        "unlearn told": Ran(
+            "a recipient acknowledges who was never told",
+            "it can acknowledge",
+            "erasure/test_recipients.py::test_of_an_erased_person_every_recipient_is_listed_until_it_was_told_and_acknowledged",
+        ),
         "unlearn release": Ran(
             "a request is on hold",
             "its erasure goes on",

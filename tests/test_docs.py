@@ -32,9 +32,8 @@ _FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 # --- commands --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", generate.current(), ids=str)
-def test_the_generated_parts_are_what_the_program_says(page: str) -> None:
-    assert (ROOT / page).read_text("utf-8") == generate.current()[page], "run `make docs`"
+def test_the_generated_parts_are_what_the_program_says() -> None:
+    assert generate.stale() == [], "run `make docs`"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

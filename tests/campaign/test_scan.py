@@ -67,6 +67,15 @@ def test_a_canary_is_found_in_every_form(form, tmp_path):
     assert {hit.canary for hit in scan([tmp_path], [CANARY])} == {CANARY}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+def test_canaries_with_a_common_beginning_are_told_apart(encoding, tmp_path):
+    marked = f"{CANARY}:p01"
+    (tmp_path / "person").write_bytes(b"\0" * 9 + CANARY.encode(encoding))
+    (tmp_path / "place").write_bytes(b"\0" * 9 + marked.encode(encoding))
+    found = {(hit.where, hit.canary) for hit in scan([tmp_path], [CANARY, marked, f"{CANARY}:p02"])}
+    assert found == {("person", CANARY), ("place", marked)}
+
+
 def test_a_name_counts_and_somebody_else_does_not(tmp_path):
     (tmp_path / f"{CANARY}.png").touch()
     (tmp_path / "others").write_bytes(b"Zq9998-canary")

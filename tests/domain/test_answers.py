@@ -73,7 +73,8 @@ def known(draw: Any) -> Known:
             )
         ),
         longer=draw(st.none() | st.builds(Longer, MOMENTS, MOMENTS, WORDS)),
-        recipients=tuple(draw(st.lists(st.builds(Told, WORDS, MOMENTS), max_size=1))),
+        recipients=tuple(draw(st.lists(st.builds(Told, WORDS, MOMENTS, st.none() | MOMENTS), max_size=1))),
+        to_tell=tuple(draw(st.lists(WORDS, max_size=1))),
         again=draw(st.none() | st.builds(Again, MOMENTS, WORDS)) if state in lifecycle.ERASED else None,
     )
 
@@ -93,6 +94,9 @@ def test_nothing_is_said_that_no_event_shows(it: Known) -> None:
         assert "every place within our reach" not in said
         assert ("Nothing has been erased yet" in said) <= (it.redacted_at is None and it.purged_at is None)
     assert found.stays[-1].kind == "record"
+    silent = {one.name for one in it.recipients if one.acknowledged_at is None}
+    assert {one.what for one in found.stays if one.kind == "recipient"} == silent | {*it.to_tell}
+    assert ("hold nothing of it any more" in said) == any(one.acknowledged_at for one in it.recipients)
     assert ("keep your data out" in found.stays[-1].why) <= (it.suppressed_at is not None and it.again is None)
 
 

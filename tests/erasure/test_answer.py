@@ -53,7 +53,7 @@ def test_each_of_a_batch_is_told_of_themselves_alone(together: Together) -> None
     assert (held.title, other.title) == ("Your data was erased, with exceptions", "Your data was erased")
     assert [(one.what, one.why) for one in held.stays if one.kind == "hold"] == [(SOURCE, REASON)]
     assert {one.kind for one in held.stays} >= {"hold", "residual", "out_of_reach", "record"}
-    assert {one.kind for one in other.stays} == {"out_of_reach", "record"}
+    assert {one.kind for one in other.stays} == {"out_of_reach", "recipient", "record"}
     assert [one.name for one in other.recipients] == ["Acme Analytics"]
     assert not held.recipients
     assert (held.models, other.models, holdout.models) == (("outcome/1",), ("outcome/1",), ())

@@ -459,9 +459,6 @@ def test_where_approval_is_asked_for_nothing_changes_before_it_and_the_certifica
     assert person not in project.people(TRAIN)
     with pytest.raises(Refused, match="awaits approval"):
         decisions.approve(project.workspace, request.request_id, by="the DPO", now=utc_now())
-    if project.states()[request.request_id] == "completed":
-        with pytest.raises(Refused, match="certificate is issued"):
-            decisions.tell(project.workspace, request.request_id, recipient="Late Ltd", now=utc_now())
 
 
 def test_a_batch_that_awaits_approval_holds_up_no_other_and_can_be_withdrawn(project: Project) -> None:

@@ -69,6 +69,8 @@ class Told:
 
     name: str
     at: datetime
+    acknowledged_at: datetime | None = None
+    """When they said that they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class Known:
     holds: tuple[Kept, ...] = ()
     longer: Longer | None = None
     recipients: tuple[Told, ...] = ()
+    to_tell: tuple[str, ...] = ()
+    """Who may have received the data and was not told yet."""
     again: Again | None = None
 
 
@@ -129,7 +133,7 @@ class Known:
 class Stays:
     """Something that stays, or of which nobody here can say that it went."""
 
-    kind: Literal["hold", "exempt", "residual", "unverified", "backup", "out_of_reach", "record"]
+    kind: Literal["hold", "exempt", "residual", "unverified", "backup", "out_of_reach", "recipient", "record"]
     what: str
     why: str
     until: datetime | None = None
@@ -378,6 +382,8 @@ def _done(known: Known) -> Iterator[Done]:
         yield Done(known.decided_at, said.get(known.request.state, "No record of you was found"))
     for recipient in known.recipients:
         yield Done(recipient.at, f"{recipient.name} was told to erase what they had received")
+        if recipient.acknowledged_at:
+            yield Done(recipient.acknowledged_at, f"{recipient.name} said that they hold nothing of it any more")
     if known.again:
         yield Done(known.again.at, "You agreed anew that your data may be used")
 
@@ -416,6 +422,11 @@ def _stays(known: Known) -> Iterator[Stays]:
             yield Stays("backup", copy.name, f"A backup of before the erasure may hold you; {gone}", copy.gone_at)
         for one in known.out_of_reach:
             yield Stays("out_of_reach", one.place, f"Nobody could look there: {one.why}")
+    for told in known.recipients:
+        if told.acknowledged_at is None:
+            yield Stays("recipient", told.name, "They were told to erase what they had received, and have not answered yet")
+    for name in known.to_tell:
+        yield Stays("recipient", name, "They may have received your data from us, and are still to be told to erase it")
     kept_out = known.suppressed_at is not None and state not in ("exempt", "cancelled") and known.again is None
     uses = ", and to keep your data out of what we load and train from now on" if kept_out else ""
     yield Stays(

@@ -27,7 +27,7 @@ MEANINGS: Mapping[str, str] = {
     PARTITION_KEY: _TOKEN_KEY,
     SUPPRESSION_KEY: _TOKEN_KEY,
     SIGNING_KEY: "Ed25519 private key, PKCS8 PEM, in place of `signing.pem`",
-    WEBHOOK_SECRET: "the secret of MLflow's webhook, for `unlearn listen`",
+    WEBHOOK_SECRET: "the secret of MLflow's webhook, for `unlearn listen` and `unlearn serve`",
     INTAKE_SECRETS: "secrets of Standard Webhooks, `whsec_…` with spaces between them, for `unlearn serve`",
     CALLBACK_SECRETS: (
         "the same, with which `unlearn serve` and `unlearn deliver` sign callbacks: each with all, while they are rotated"

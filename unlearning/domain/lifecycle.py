@@ -38,6 +38,7 @@ from unlearning.domain.events import (
     ImpactAssessed,
     PlanMade,
     Purged,
+    RecipientAcknowledged,
     RecipientTold,
     RequestCancelled,
     RequestExempted,
@@ -85,7 +86,8 @@ REQUEST_EVENTS: Mapping[type[Fact], Rule] = {
     RequestReleased: (ACTIVE | {"completed", "completed_with_residuals"}, STAYS),
     RequestExtended: (ACTIVE, STAYS),
     SubjectReadmitted: (frozenset({"completed", "completed_with_residuals"}), STAYS),
-    RecipientTold: (ACTIVE | {"completed_with_residuals"}, STAYS),
+    RecipientTold: (ACTIVE | {"completed", "completed_with_residuals"}, STAYS),
+    RecipientAcknowledged: (ACTIVE | {"completed", "completed_with_residuals"}, STAYS),
 }
 """The event's subject is the request."""
 

@@ -25,7 +25,7 @@ from unlearning.domain.events import (
 )
 from unlearning.domain.lifecycle import LEFT, Group
 from unlearning.domain.versions import ModelVersion
-from unlearning.erasure import decisions
+from unlearning.erasure import decisions, recipients
 from unlearning.erasure.erasure import Erasure
 from unlearning.lineage.shaped import holding, shaped_by
 from unlearning.project import requests
@@ -54,6 +54,7 @@ def _known(workspace: Workspace, asked: ErasureRequest) -> Known:
     decided = _last(own, RequestCancelled, RequestExempted, SubjectNotFound) if state in LEFT else None
     erased = _of_erasure(workspace, group) if group.request.erasure_id and state not in LEFT else _Erased()
     searched = _last(own, CertificateIssued) if state == "not_found" else erased.certified
+    received = recipients.of(workspace, [group.request]).get(group.request.request_id, ())
     suppressed = next((event.at for event in own if isinstance(event.fact, SubjectSuppressed)), None)
     return answers.Known(
         request=answers.Request(
@@ -88,7 +89,8 @@ def _known(workspace: Workspace, asked: ErasureRequest) -> Known:
             for one in held
         ),
         longer=next((answers.Longer(one.extended_at, one.due_at, one.reason) for one in longer), None),
-        recipients=tuple(answers.Told(one.name, one.notified_at) for one in decisions.told(workspace, [asked.group])),
+        recipients=tuple(answers.Told(one.name, one.told_at, one.acknowledged_at) for one in received if one.told_at),
+        to_tell=tuple(one.name for one in received if one.told_at is None),
         again=answers.Again(group.readmitted.at, group.readmitted.reason) if group.readmitted else None,
     )
 

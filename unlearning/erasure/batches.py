@@ -22,15 +22,21 @@ from unlearning.project.workspace import Workspace
 
 
 def has_work(workspace: Workspace, request_ids: Sequence[str], *, at_once: bool = False) -> bool:
-    """Whether `batches` would find anything to do; changes nothing. Raises NotFound for an unknown id.
+    """Whether `batches` would find anything to do; changes nothing. Raises as `work`."""
+    return bool(work(workspace, request_ids, at_once=at_once))
 
-    Raises WrongUse, as `batches` does, when there is no table to erase from.
+
+def work(workspace: Workspace, request_ids: Sequence[str], *, at_once: bool = False) -> dict[str, str]:
+    """What `batches` would find to do: a request → its state, an erasure that is half done → that. Changes nothing.
+
+    Raises NotFound for an unknown id, and WrongUse, as `batches` does, when there is no table to erase from.
     """
     guards.books(workspace)
     unended = _to_do(workspace, request_ids, utc_now, at_once=at_once)
     if unended and not workspace.settings.owns:
         Holdings.of(workspace).require_tables()
-    return bool(unended or _half_done(workspace, utc_now))
+    half_done = {one.erasure_id: "half done" for one in _half_done(workspace, utc_now)}
+    return {one.request_id: one.state for one in unended} | half_done
 
 
 def _to_do(workspace: Workspace, request_ids: Sequence[str], clock: Clock, *, at_once: bool) -> list[ErasureRequest]:

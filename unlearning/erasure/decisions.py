@@ -26,6 +26,7 @@ from unlearning.domain.events import (
     ImpactAssessed,
     ModelRefused,
     Purged,
+    RecipientAcknowledged,
     RecipientTold,
     RequestCancelled,
     RequestExempted,
@@ -38,8 +39,9 @@ from unlearning.domain.events import (
 )
 from unlearning.domain.planning.batch import Gathering
 from unlearning.domain.traces import Residual
-from unlearning.erasure import left, pace, plans, unnamed
+from unlearning.erasure import left, pace, plans, recipients, unnamed
 from unlearning.erasure.erasure import Erasure
+from unlearning.erasure.recipients import Received
 from unlearning.erasure.steps import receive
 from unlearning.lineage.history import Past
 from unlearning.project import callbacks, requests
@@ -203,17 +205,31 @@ def require_approved(erasure: Erasure) -> None:
 
 
 def tell(workspace: Workspace, request_id: str, *, recipient: str, now: datetime) -> ErasureRequest:
-    """Record that somebody who received the person's data was told to erase it (GDPR Art. 19), for the certificate.
+    """Record that somebody who received the person's data was told to erase it (GDPR Art. 19).
 
-    Raises Refused once the certificate is issued and will not be renewed.
+    The certificate states those who were told before it. Raises Refused for a request that ended without an erasure.
     """
-    ended = lifecycle.ENDED - {"completed_with_residuals"}
+    return _decide(workspace, request_id, RecipientTold(recipient=_said(recipient)), now=now, check=_not_without_erasure)
+
+
+def acknowledge(workspace: Workspace, request_id: str, *, recipient: str, now: datetime) -> ErasureRequest:
+    """Record that a recipient said that the data is erased there. Raises WrongUse for somebody who was not told."""
 
     def check(request: ErasureRequest) -> None:
-        if request.state in ended:
-            raise Refused(f"{request_id} is {request.state}: its certificate is issued, so it can state no further recipient")
+        _not_without_erasure(request)
+        names = [one.name for one in told(workspace, [request_id])]
+        if recipient.strip() not in names:
+            raise WrongUse(
+                f"{request_id}: nobody of that name was told; expected one of {', '.join(dict.fromkeys(names)) or 'none yet'}. "
+                "`unlearn told REQUEST --recipient NAME` records that somebody was"
+            )
 
-    return _decide(workspace, request_id, RecipientTold(recipient=_said(recipient)), now=now, check=check)
+    return _decide(workspace, request_id, RecipientAcknowledged(recipient=_said(recipient)), now=now, check=check)
+
+
+def _not_without_erasure(request: ErasureRequest) -> None:
+    if request.state in lifecycle.LEFT:
+        raise Refused(f"{request.request_id} is {request.state}: nothing was erased that a recipient would have to erase too")
 
 
 @dataclass(frozen=True)
@@ -352,6 +368,8 @@ class Shown:
     """The models that were refused, where the others serve without the person already."""
     callbacks: tuple[Called, ...] = field(default=(), metadata=LEFT_OUT)
     """Whom its states are told to, and how that goes."""
+    recipients: tuple[Received, ...] = field(default=(), metadata=LEFT_OUT)
+    """Who received the data: told or to be told, and whether they acknowledged it."""
 
 
 def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: datetime) -> list[Shown]:
@@ -365,6 +383,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
     planned = plans.digests(workspace, requests)
     batch = pace.gathering(workspace, now) if any(map(pace.gathers, requests)) else None
     called = callbacks.of(workspace, {one.request_id for one in requests})
+    received = recipients.of(workspace, requests)
     residuals = left.listed(workspace, [one for one in requests if one.state in ("completed_with_residuals", "not_found")])
     return [
         Shown(
@@ -380,6 +399,7 @@ def shown(workspace: Workspace, requests: Sequence[ErasureRequest], *, now: date
             batch=batch if pace.gathers(one) else None,
             waits_for=_refused(workspace, one),
             callbacks=called.get(one.request_id, ()),
+            recipients=received.get(one.request_id, ()),
         )
         for one in requests
     ]
@@ -453,7 +473,7 @@ def _words(made: RequestFact) -> str:
     match made:
         case RequestHeld(reason=reason, scope=scope, data=data):
             return " ".join([reason, scope or "", *(part for path in data for part in path.split("/"))])
-        case RecipientTold(recipient=recipient):
+        case RecipientTold(recipient=recipient) | RecipientAcknowledged(recipient=recipient):
             return recipient
         case RequestReleased() | RequestExempted() | RequestCancelled() | RequestExtended():
             return made.reason

@@ -8,9 +8,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
@@ -273,6 +275,14 @@ class AnswerSettings(_Section):
     """Where the person can complain; None: what the law of the request says of that."""
 
 
+class RecipientSettings(_Section):
+    """Somebody who received data or models of this project, to be told of every erasure (GDPR Art. 19)."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    contact: Annotated[str, Field(min_length=1)] | None = None
+    """How to tell them."""
+
+
 class CallbackSettings(_Section):
     """Whom the intake service may call; the addresses come from whoever asks."""
 
@@ -282,6 +292,30 @@ class CallbackSettings(_Section):
     """`host:port` of receivers that may be private or loopback, over http too."""
     fides: Annotated[str, Field(pattern=r"^https?://[^?#@\s]+[^?#@\s/]$", max_length=300)] | None = None
     """Where Fides' API is, to which the path in its `reply-to` belongs: `https://fides.example.com/api/v1`."""
+
+
+def _is_a_schedule(value: str) -> str:
+    try:
+        if len(value.split()) == 5:
+            CronSim(value, datetime(2000, 1, 1))
+            return value
+    except CronSimError:
+        pass
+    raise ValueError("expected five fields of cron, in UTC, as '*/15 * * * *', or null for never")
+
+
+Cron = Annotated[str, AfterValidator(_is_a_schedule)]
+
+
+class Schedules(_Section):
+    """When flows run by themselves, in `unlearn serve` or on a Prefect server; None: only when they are asked for."""
+
+    erase: Cron | None = "0 * * * *"
+    """Again, of what did not come to its end; new requests begin at once, or as `policy.batch` says."""
+    watch: Cron | None = "*/15 * * * *"
+    follow: Cron | None = "30 * * * *"
+    retire: Cron | None = "15 3 * * *"
+    """Where `retention` has a rule."""
 
 
 class OpenLineage(_Section):
@@ -385,6 +419,10 @@ class Settings(_Section):
     retention: tuple[RetentionSettings, ...] = ()
     answers: AnswerSettings = AnswerSettings()
     callbacks: CallbackSettings = CallbackSettings()
+    recipients: tuple[RecipientSettings, ...] = ()
+    notify: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]+/[a-z0-9-]+$")], ...] = ()
+    """Notification blocks of the Prefect server, as type/name: told when an erasure ended or stopped, or must begin."""
+    schedules: Schedules = Schedules()
     openlineage: OpenLineage | None = None
 
     @model_validator(mode="before")
@@ -412,6 +450,13 @@ class Settings(_Section):
         if twice := sorted(self.further_tables.keys() & named):
             raise ValueError(f"further_tables names {', '.join(twice)}, which data or subject.aliases names too; take it out")
         return self
+
+    @field_validator("recipients")
+    @classmethod
+    def _recipients_once(cls, value: tuple[RecipientSettings, ...]) -> tuple[RecipientSettings, ...]:
+        if len({one.name for one in value}) < len(value):
+            raise ValueError("recipients names somebody twice; expected each once")
+        return value
 
     @model_validator(mode="after")
     def _several_that_keep_apart(self) -> Settings:

@@ -34,7 +34,9 @@ MAY: Mapping[str, frozenset[str]] = {
     "status": LEDGER,
     "request": LEDGER,  # who is in the tables is remembered by their content
     # A reason may name nobody who is in a table.
-    **dict.fromkeys(("approve", "cancel", "confirm", "exempt", "extend", "hold", "readmit", "release", "told"), LEDGER | DATA),
+    **dict.fromkeys(
+        ("acknowledge", "approve", "cancel", "confirm", "exempt", "extend", "hold", "readmit", "release", "told"), LEDGER | DATA
+    ),
     **dict.fromkeys(("token", "token create", "token list", "token revoke", "db", "db upgrade"), LEDGER),
     "twins": frozenset({"numpy", "dvc"}),
     "prove": DATA,
@@ -44,7 +46,8 @@ MAY: Mapping[str, frozenset[str]] = {
     "impact": REGISTRY | DATA | {"torch"},  # the learner says how many epochs a stage has
     # What trains, judges, searches, starts a service, or makes something in which one of these works, is not typed here.
     **dict.fromkeys(
-        ("check", "evaluate", "prepare", "train", "erase", "retire", "follow", "watch", "init", "demo", "doctor"), ANYTHING
+        ("check", "evaluate", "prepare", "train", "erase", "retire", "judge", "follow", "watch", "init", "demo", "doctor"),
+        ANYTHING,
     ),
     **dict.fromkeys(("tune", "adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
     **dict.fromkeys(("deliver", "serve", "serve-flows", "sweep"), ANYTHING),

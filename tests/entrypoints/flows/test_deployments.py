@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from unlearning.domain.errors import SettingsError
 from unlearning.entrypoints.flows.deployments import ALL, Deployment, of_project
 from unlearning.entrypoints.scaffold.scaffold import TEMPLATES
 
@@ -40,6 +41,18 @@ def test_a_project_has_no_deployment_for_what_it_does_not_do(tmp_path: Path) -> 
     assert {one.name for one in of_project(project(tmp_path, ADOPTS))} == NAMES - {"train"}
     rule = "retention: [{table: data/a.csv, column: at, after_days: 30}]"
     assert {one.name for one in of_project(project(tmp_path, TRAINS.replace("}", f", {rule}}}")))} == NAMES | {"retire"}
+
+
+def test_the_settings_say_when_each_runs(tmp_path: Path) -> None:
+    said = "schedules: {watch: 5 4 * * 1, follow: null}"
+    found = {one.name: one.cron for one in of_project(project(tmp_path, TRAINS.replace("}", f", {said}}}")))}
+    assert found == {"train": None, "erase": "0 * * * *", "watch": "5 4 * * 1", "follow": None}
+
+
+@pytest.mark.parametrize("said", ["hourly", "* * * *", "0 * * * * *", "61 * * * *", "0 0 30 2 *", "''", "@daily", "7"])
+def test_what_is_no_schedule_is_refused(said: str, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"schedules.watch"):
+        of_project(project(tmp_path, TRAINS.replace("}", f", schedules: {{watch: {said}}}}}")))
 
 
 def test_each_names_the_folder_as_it_is_called_where_the_flow_runs(tmp_path: Path) -> None:

@@ -164,7 +164,7 @@ def test_health_says_whether_requests_can_come_and_metrics_count_them(service: S
     service.ask("POST", "/v1/requests", json_body=OWN)
     service.ask("POST", "/v1/requests", json_body={}, content_type="application/json")
     assert service.ask("GET", "/healthz", scope="").json() == {"status": "ok"}
-    assert service.ask("GET", "/readyz", scope="").json() == {"status": "ready"}
+    assert service.ask("GET", "/readyz", scope="").json() == {"status": "ready", "flows": {"where": "off"}}
     text = service.ask("GET", "/metrics", scope="").text
     assert 'unlearning_requests{state="suppressed"} 1' in text
     assert 'unlearning_intake_accepted_total{format="own"} 1' in text

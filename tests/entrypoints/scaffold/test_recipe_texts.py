@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.entrypoints.scaffold.test_proposal import PEOPLE, rows, table
+from unlearning.domain.errors import RecipeError, WrongUse
 from unlearning.entrypoints.scaffold import proposal, recipe_texts
 from unlearning.project.recipes import learner_for, load_recipe
 from unlearning.stores.tables import tables
@@ -35,3 +36,36 @@ def test_it_fits_the_table_and_tells_labels_or_a_number(tmp_path: Path, learner:
     made = learner_for(recipe, "cpu")
     state = made.fit(made.fresh(1, records), records, epochs=1, seed=1)
     assert np.isfinite(made.predict(state, records.features)).all()
+
+
+@pytest.mark.parametrize("learner", [importable(one) for one in recipe_texts.RECOMMENDERS])
+def test_what_people_have_makes_a_recommender_whose_catalogue_is_the_user_s(tmp_path: Path, learner: str) -> None:
+    things = [f"thing {number % 23}" for number in range(2 * PEOPLE)]
+    found = table(tmp_path, {"customer_id": rows()["customer_id"], "bought": things})
+    proposed = proposal.propose(found, person=None, target="bought", learner=learner)
+    assert proposed.lines[1:] == [
+        f"recommends bought by {learner}",
+        "needs     recipes/catalogue.txt, one item a line: your own list of what there is, not what people have",
+    ]
+    said = proposal.recipe("shop", proposed)
+    assert not any(thing in said for thing in things)
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/shop.py").write_text(said)
+    with pytest.raises(RecipeError, match="fails on import"):
+        load_recipe(tmp_path, "recipes/shop.py:recipe")
+    (tmp_path / recipe_texts.CATALOGUE).write_text("\n".join(sorted({*things, "never sold"})) + "\n")
+    recipe: Any = load_recipe(tmp_path, "recipes/shop.py:recipe")
+    assert (recipe.task, recipe.learner, len(recipe.items)) == ("ranking", learner, 24)
+    encoded = recipe.encode(tables.read(found.file, person="customer_id"))
+    owner = np.repeat(np.arange(PEOPLE), 2)
+    records = recipe.gathered(encoded.records, owner, np.arange(PEOPLE, dtype=np.uint64))
+    made = learner_for(recipe, "cpu")
+    state = made.fit(made.fresh(1, records), records, epochs=1, seed=1)
+    assert np.isfinite(made.predict(state, records.features)).all()
+
+
+def test_many_texts_make_a_recommender_only_where_it_was_asked_for(tmp_path: Path) -> None:
+    found = table(tmp_path, {"customer_id": rows()["customer_id"], "bought": [f"thing {one}" for one in range(2 * PEOPLE)]})
+    for learner in (None, "boosting"):
+        with pytest.raises(WrongUse, match="with --recipe torch or statistics a column of texts that says what people have"):
+            proposal.propose(found, person=None, target="bought", learner=learner)

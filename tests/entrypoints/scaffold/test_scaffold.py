@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import py_compile
 import shutil
 import subprocess
 from pathlib import Path
@@ -206,6 +207,15 @@ def test_no_output_lies_open_to_git_add_before_its_stage_ran(project, model):
     (project / "scores.json").write_text("{}")
     assert not add_everything(project) & set(outputs)
     assert "scores.json" in add_everything(project)
+
+
+def test_what_python_compiles_of_a_recipe_lies_open_to_nobody(project):
+    """In Git's history it would be a file of unknown form: no erasure could say any more who is in it."""
+    scaffold.init(project, model="churn")
+    py_compile.compile(str(project / "recipes/diagnosis.py"), doraise=True)
+    assert [*project.rglob("*.pyc")]
+    assert "recipes/diagnosis.py" in add_everything(project)
+    assert not [name for name in add_everything(project) if name.endswith(".pyc")]
 
 
 def test_a_stage_that_fails_leaves_nothing_to_git_and_one_that_succeeds_says_nothing_twice(project):

@@ -22,7 +22,9 @@ def certain(text: str, kind: str = "text", spelled: tuple[str, ...] = ()) -> set
     [
         "100042", "x 100042.", "(100042)", "scan_100042.png", "a-100042-b", "/100042/", "n=100042", "'100042'", '"100042"',
         "100042.0", "1.00042e5", "100,042", "100 042", "100_042", "100\u202f042", "100042,100043", "%20100042%20", "&#49;00042",
-        "[100042]", "#100042", "100042.csv.gz", "00100042", "v=100042;",
+        "[100042]", "#100042", "100042.csv.gz", "00100042", "v=100042;", "0x186CA", "id=0x000186ca", "100.042e3",
+        "１０００４２",
+        "10\u00ad0042", "100\u200b042", "\ufeff100042", "\x1b[1m100\x1b[0m042", "١٠٠٠٤٢", "PID|1||100042^^^H^MR",
     ],
 )  # fmt: skip
 def test_a_number_that_stands_alone_may_be_somebody(text: str) -> None:
@@ -60,6 +62,9 @@ def packed(person: str) -> list[str]:
         alone.hex(),
         f"X'{inside.hex().upper()}'",
         f"data:text/plain;base64,{base64.b64encode(alone).decode()}",
+        f"who={base64.b64encode(alone).decode()}",
+        f"who={alone.hex()}",
+        base64.b64encode(base64.b64encode(inside)).decode(),
     ]
 
 
@@ -67,6 +72,21 @@ def packed(person: str) -> list[str]:
 def test_an_identifier_is_found_in_base64_and_in_hexadecimal_digits(text: str) -> None:
     assert "MRN-4711-ab" in certain(text)
     assert "MRN-4711-ab" in certain(f"before {text} after")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MRN\u20114711\u2013ab", "ＭＲＮ－４７１１－ａｂ", "M\u00adRN-4711-ab", "\u202b\u200fMRN-4711-ab\u202c",
+        "\ufeffMRN-4711-ab",
+        "MRN-\x1b[31m4711\x1b[0m-ab", "MRN-٤٧١١-ab", "\\u{4d}RN-4711-ab", "\\115RN-4711-ab", "\\'4dRN-4711-ab",
+        "MRN-4711-ab^^^H^MR", "x\0MRN-4711-ab\0\0", "<p><r>MRN-47</r><r>11-ab</r></p><p><r>MRN-4712-ab</r></p>",
+        "<w:p><w:t>x</w:t></w:p><w:p><w:t>MRN</w:t><w:t>-4711-ab</w:t></w:p>",
+        "<text>x</text><text>MRN-<tspan>4711-ab</tspan></text>",
+    ],
+)  # fmt: skip
+def test_a_word_is_found_in_whatever_signs_it_is_written(text: str) -> None:
+    assert "MRN-4711-ab" in certain(text)
 
 
 @pytest.mark.parametrize("text", packed("100042"))

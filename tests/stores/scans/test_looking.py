@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,33 @@ def test_a_loose_mention_is_found_and_a_number_may_be_one(form: str, kind: str) 
     assert seen.read
     seen, _ = looked(form, kind, whom=STRANGERS[kind])
     assert not seen.found | seen.maybe
+
+
+@pytest.mark.parametrize("kind", PEOPLE)
+@pytest.mark.parametrize("form", forms.HIDDEN)
+def test_what_is_packed_into_something_is_opened_or_unread(form: str, kind: str) -> None:
+    content = forms.HIDDEN[form](forms.rows_of(PEOPLE[kind], "who"), "who")
+    one = PEOPLE[kind][0]
+    seen = look(watch(one, kind=kind), io.BytesIO(content))
+    assert seen.left({hashing.token(KEY, one, kind)})
+
+
+def test_bytes_that_are_a_text_or_a_uuid_are_cells_like_others() -> None:
+    cells = pa.array([b"anna", "Zo\u00eb".encode(), bytes(range(16)), b"", None], pa.binary())
+    out = io.BytesIO()
+    pq.write_table(pa.table({"note": cells}), out)
+    assert look(watch("zq0001-7"), out).read
+
+
+def test_a_row_that_was_deleted_from_a_page_in_use_is_found(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "some.db")) as database, database:
+        database.execute("PRAGMA secure_delete = OFF")
+        database.execute("CREATE TABLE visits (who)")
+        database.executemany("INSERT INTO visits VALUES (?)", [(one,) for one in PEOPLE["text"]])
+        database.execute("DELETE FROM visits WHERE who = ?", (PEOPLE["text"][0],))
+    content = (tmp_path / "some.db").read_bytes()
+    assert look(watch(PEOPLE["text"][0]), io.BytesIO(content)).found
+    assert look(watch(STRANGERS["text"]), io.BytesIO(content)).left({hashing.token(KEY, STRANGERS["text"], "text")}) is None
 
 
 @pytest.mark.parametrize("kind", PEOPLE)

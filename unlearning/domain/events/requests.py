@@ -119,6 +119,13 @@ class RecipientTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecipientAcknowledged:
+    """They said that they erased it, or have nothing of the person."""
+
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOverdue:
     """Watching saw that the deadline passed."""
 
@@ -180,6 +187,7 @@ RequestFact = (
     | RequestExtended
     | SubjectReadmitted
     | RecipientTold
+    | RecipientAcknowledged
     | RequestOverdue
     | StartOverdue
     | CallbackAsked

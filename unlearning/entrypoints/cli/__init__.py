@@ -19,6 +19,7 @@ from unlearning.entrypoints.cli import (
     databases,
     deploying,
     erasure,
+    judging,
     lineage,
     listening,
     project,
@@ -53,19 +54,11 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (
-    project,
-    requests,
-    erasure,
-    lineage,
-    proof,
-    certificates,
-    traces,
-    listening,
-    serving,
-    databases,
-    deploying,
-    tuning,
-):
+FAMILIES = (
+    *(project, requests, erasure, judging, tuning, lineage, proof, certificates),
+    *(traces, listening, serving, databases, deploying),
+)
+
+for family in FAMILIES:
     for command in family.COMMANDS:
         main.add_command(command)

@@ -227,14 +227,31 @@ def approve(root: Path, as_json: bool, request_id: str, by: str, plan: str | Non
 @click.argument("request_id")
 @click.option("--recipient", required=True, help="Who was told, in words: a processor, a partner, another team.")
 def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
-    """Record that a recipient of the person's data was told to erase it; the certificate states whom and when.
+    """Record that a recipient of the person's data was told to erase it; the certificate states who was told before it.
+
+    `recipients:` in params.yaml names who is to be told of every erasure; `unlearn status` lists who was not told yet.
 
     \b
-    Example:  unlearn told request-0123456789abcdef --recipient "Acme Analytics"
+    Example:  unlearn told request-0123456789abcdef --recipient Acme
     """
     from unlearning.erasure import decisions
 
     _decide(decisions.tell, root, request_id, as_json=as_json, recipient=recipient)
+
+
+@click.command()
+@project
+@click.argument("request_id")
+@click.option("--recipient", required=True, help="Who acknowledged it, as `unlearn told` named them.")
+def acknowledge(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
+    """Record that a recipient who was told has erased the person's data too; until then `unlearn status` lists them.
+
+    \b
+    Example:  unlearn acknowledge request-0123456789abcdef --recipient Acme
+    """
+    from unlearning.erasure import decisions
+
+    _decide(decisions.acknowledge, root, request_id, as_json=as_json, recipient=recipient)
 
 
 @click.command("answer")
@@ -311,7 +328,21 @@ def readmit(
     answer(as_json, done, [said, *(f"  {one}" for one in done.requests)])
 
 
-COMMANDS = (request, status, answer_command, confirm, approve, hold, release, exempt, cancel, extend, told, readmit)
+COMMANDS = (
+    request,
+    status,
+    answer_command,
+    confirm,
+    approve,
+    hold,
+    release,
+    exempt,
+    cancel,
+    extend,
+    told,
+    acknowledge,
+    readmit,
+)
 
 
 def _came(said: Mapping[str, str | None]) -> dict[str, Any]:
@@ -364,6 +395,7 @@ def _line(shown: Shown) -> str:
     from unlearning.domain import spellings
     from unlearning.domain.planning import batch
     from unlearning.domain.traces import say_left
+    from unlearning.erasure import recipients
 
     one = shown.request
     due = f"due {one.due_at:%Y-%m-%d}" if one.due_at else "no deadline"
@@ -380,6 +412,7 @@ def _line(shown: Shown) -> str:
     said += [f"waits for {each.model}: {each.reason}" for each in shown.waits_for]
     said += [f"{each.to} was not told that it is {each.told}: {each.why}" for each in shown.callbacks if each.given_up]
     said += [f"{each.to} is told again from {each.again:%Y-%m-%d %H:%M}: {each.why}" for each in shown.callbacks if each.again]
+    said += [recipients.say(each) for each in shown.recipients if each.acknowledged_at is None]
     said += [_held(each) for each in shown.holds if _in_force(each, one.state)]
     return "  ".join([f"{one.request_id}  tok_{one.token[:12]}  {one.state:<24} {due}", *said])
 

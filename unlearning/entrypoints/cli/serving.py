@@ -23,10 +23,14 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="A header that a reverse proxy on this machine sets for whoever it let in: they see the console without a key.",
 )
-def serve(root: Path, as_json: bool, host: str, port: int, proxy_header: str | None) -> None:
-    """Take requests in over HTTP: own JSON, CSV, CloudEvents, OpenDSR, Fides, California's DROP; and show where they stand.
+@click.option("--no-flows", is_flag=True, help="Only answer: something else runs `unlearn erase`, `watch`, `follow`, `retire`.")
+def serve(root: Path, as_json: bool, host: str, port: int, proxy_header: str | None, no_flows: bool) -> None:
+    """Take requests in over HTTP, carry them out, and show where they stand: the whole service in one process.
 
-    The console, pages for people, is at /console; it can change nothing.
+    Own JSON, CSV, CloudEvents, OpenDSR, Fides and California's DROP come in; erasures begin as `policy.batch` says, and the
+    other flows on their `schedules`. With PREFECT_API_URL set they run there instead, once `unlearn deploy` registered them.
+    With UNLEARNING_WEBHOOK_SECRET it answers MLflow's webhooks too, as `unlearn listen`. The console, pages for people, is at
+    /console; it can change nothing.
 
     Whoever asks needs a key of `unlearn token create`, or signs as Standard Webhooks say with a secret of
     UNLEARNING_INTAKE_SECRETS. Runs until it is told to end; docs/intake.md says what can be asked.
@@ -36,11 +40,28 @@ def serve(root: Path, as_json: bool, host: str, port: int, proxy_header: str | N
     """
     from unlearning.entrypoints.intake import serving
 
-    def tell(said: Mapping[str, str]) -> None:
-        lines = [f"taking requests in at {said['address']}; {said['description']} describes how", f"console: {said['console']}"]
-        answer(as_json, said, lines)
+    serving.serve(
+        open_project(root),
+        host=host,
+        port=port,
+        proxy_header=proxy_header,
+        with_flows=not no_flows,
+        tell=lambda said: answer(as_json, said, _what_runs(said)),
+    )
 
-    serving.serve(open_project(root), host=host, port=port, proxy_header=proxy_header, tell=tell)
+
+def _what_runs(said: Mapping[str, Any]) -> list[str]:
+    listed = ", ".join(f"{name} {f'({cron})' if cron else 'when asked'}" for name, cron in said["schedules"].items())
+    flows = {
+        "here": f"run here, one at a time: {listed}; erase also as soon as there is something to do",
+        "off": "off; `unlearn erase`, `watch`, `follow` and `retire` run when somebody runs them",
+    }.get(said["flows"], f"{said['flows']}, once `unlearn deploy` registered them")
+    return [
+        f"taking requests in at {said['address']}; {said['description']} describes how",
+        f"console: {said['console']}",
+        f"flows: {flows}",
+        f"webhooks of the registry: {said['webhooks'] or 'off; UNLEARNING_WEBHOOK_SECRET or whoever looks is missing'}",
+    ]
 
 
 @click.command()

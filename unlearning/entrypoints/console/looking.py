@@ -32,6 +32,7 @@ from unlearning.domain.events import (
     PlanMade,
     Purged,
     PurgedAgain,
+    RecipientAcknowledged,
     RecipientTold,
     RequestCancelled,
     RequestExempted,
@@ -302,6 +303,8 @@ def _decided(fact: Fact) -> tuple[str, str] | None:
             return "Withdrawn", fact.reason
         case RecipientTold():
             return "Recipient told", fact.recipient
+        case RecipientAcknowledged():
+            return "Recipient acknowledged", fact.recipient
         case SubjectReadmitted():
             return "Let in again", fact.reason
         case CallbackAsked():

@@ -23,7 +23,7 @@ from unlearning.domain.errors import NotFound, Unavailable, UnlearningError, Wro
 from unlearning.entrypoints import last_resort
 from unlearning.entrypoints.console import looking
 from unlearning.entrypoints.console.sign_in import COOKIE, LASTS_S, PATH, Sessions, vouched
-from unlearning.erasure import certificates
+from unlearning.erasure import certificates, recipients
 from unlearning.lineage import drawing, provenance
 
 if TYPE_CHECKING:
@@ -267,6 +267,7 @@ _TEMPLATES = Templates(
         "words": lambda text: text.replace("_", " "),
         "law": lambda text: "no law stated" if text == "none" else text.upper(),
         "left": looking.time_left,
+        "recipient": recipients.say,
         "loud": _loudness,
         "number": page.number,
         "counted": page.counted,

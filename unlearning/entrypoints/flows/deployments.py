@@ -48,18 +48,19 @@ class Deployment:
         return self.parameters.get("root", ".")
 
 
+_USUAL = settings.Schedules()
 TRAIN = Deployment("train", f"{_HERE}.deployed.train")
 ERASE = Deployment(
     "erase",
     f"{_HERE}.deployed.erase",
-    cron="0 * * * *",  # the ledger is the outbox: a request whose event was lost is carried out too
+    cron=_USUAL.erase,  # the ledger is the outbox: a request whose event was lost is carried out too
     trigger=Trigger("erasure-requested", REQUESTED, f"{RESOURCE}.*", {"request_id": "{{ event.payload.request_id }}"}),
 )
 WATCH = Deployment(
-    "watch", f"{_HERE}.watch.watch", cron="*/15 * * * *", trigger=Trigger("registry-changed", CHANGED, f"{REGISTRY}.*")
+    "watch", f"{_HERE}.watch.watch", cron=_USUAL.watch, trigger=Trigger("registry-changed", CHANGED, f"{REGISTRY}.*")
 )
-FOLLOW = Deployment("follow", f"{_HERE}.follow.follow", cron="30 * * * *")
-RETIRE = Deployment("retire", f"{_HERE}.deployed.retire", cron="15 3 * * *")
+FOLLOW = Deployment("follow", f"{_HERE}.follow.follow", cron=_USUAL.follow)
+RETIRE = Deployment("retire", f"{_HERE}.deployed.retire", cron=_USUAL.retire)
 ALL = (TRAIN, ERASE, WATCH, FOLLOW, RETIRE)
 
 
@@ -71,7 +72,7 @@ def of_project(root: Path, *, folder: str | None = None) -> list[Deployment]:
     said = settings.load(root)
     idle = [*(() if said.owns else (TRAIN,)), *(() if said.retention else (RETIRE,))]
     where = {"root": folder or str(root.resolve())}
-    return [_at(one, where) for one in ALL if one not in idle]
+    return [replace(_at(one, where), cron=getattr(said.schedules, one.name, None)) for one in ALL if one not in idle]
 
 
 def _at(one: Deployment, where: Mapping[str, str]) -> Deployment:

@@ -12,6 +12,7 @@ from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.errors import MethodFailed, ParentMoved, Refused, ValidationRefused, begun, needing_room
 from unlearning.domain.events import AliasMoved, CandidateValidated, ImpactAssessed, PlanMade, Purged
 from unlearning.entrypoints import presentation
+from unlearning.entrypoints.flows import telling
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import asking, runner
 from unlearning.entrypoints.flows.steps import at_home, mapped, progress, step, warm
@@ -52,13 +53,16 @@ def _erase(
 ) -> list[report.ErasureReport]:
     done: list[report.ErasureReport] = []
     refused: list[Refused] = []
+    people = telling.Told(workspace)
     for erasure in batches.batches(workspace, requests, at_once=at_once):
         try:
             summary = _alone(workspace, erasure, **how)
         except Refused as error:  # the next batch does not wait for this one
             progress.info("  refused  %s", erasure.erasure_id)
             refused.append(error)
+            people.refused(erasure.erasure_id)
         else:
+            people.ended(summary)
             create_markdown_artifact(presentation.markdown(summary), key="erasure", description="What one erasure did")
             done.append(summary)
     if refused:

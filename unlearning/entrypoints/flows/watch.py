@@ -8,7 +8,7 @@ from prefect import flow
 from prefect.artifacts import create_markdown_artifact
 
 from unlearning.domain.clocks import utc_now
-from unlearning.entrypoints.flows import embedded
+from unlearning.entrypoints.flows import embedded, telling
 from unlearning.entrypoints.flows.steps import at_home, step
 from unlearning.erasure import watch as watching
 from unlearning.project.workspace import Workspace, open_workspace
@@ -21,8 +21,10 @@ def watch(root: str = ".") -> watching.Report:
 
 
 def _watch(workspace: Workspace) -> watching.Report:
+    people = telling.Told(workspace)
     found = step("watch", lambda: watching.watch(workspace, clock=utc_now), say=watching.say)
     found += step("whole look", lambda: list(watching.look_at_everything(workspace, clock=utc_now)))
+    people.alarms()
     create_markdown_artifact(watching.markdown(found), key="watch", description="What came back")
     return watching.Report.of(found)
 

@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -84,6 +84,10 @@ class Intake:
     announce: Callable[[Sequence[str]], object]
     """Told the ids of new requests, once they are recorded."""
     clock: Clock = utc_now
+    flows: Callable[[], Mapping[str, Any]] = lambda: {"where": "off"}
+    """Where the flows run that carry requests out, and how they do."""
+    flow_runs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(flow, how it ended) → how often."""
     accepted: Counter[str] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
     _one: threading.Lock = field(default_factory=threading.Lock)
@@ -117,8 +121,11 @@ class Intake:
         return await run_in_threadpool(lambda: write(decisions.shown(self.workspace, found, now=self.clock())))
 
 
-def application(intake: Intake, console: Console | None = None) -> FastAPI:
-    """The service as an ASGI application, with the pages of the console where there is one."""
+def application(intake: Intake, console: Console | None = None, more: Sequence[Callable[[FastAPI], object]] = ()) -> FastAPI:
+    """The service as an ASGI application, with the pages of the console where there is one.
+
+    more: what adds endpoints of its own.
+    """
     app = FastAPI(title="unlearn serve", version=__version__, redoc_url=None)
     router = APIRouter(dependencies=[Depends(HTTPBearer(auto_error=False))])  # described there, checked by the door
     for add in (_requests, _events, _opendsr, _fides, _drop, _looking):
@@ -127,6 +134,8 @@ def application(intake: Intake, console: Console | None = None) -> FastAPI:
     app.include_router(router)
     _errors(app, intake)
     _health(app, intake)
+    for add_to in more:
+        add_to(app)
     if console is not None:
         app.mount(pages.AT, pages.application(console))
         app.add_route("/", lambda _request: RedirectResponse(f"{pages.AT}/"), include_in_schema=False)
@@ -471,10 +480,13 @@ def _health(app: FastAPI, intake: Intake) -> None:
         return {"status": "ok"}
 
     @app.get("/readyz")
-    async def readyz() -> dict[str, str]:
-        """It can take requests in: the ledger answers, and the keys are there."""
+    async def readyz() -> dict[str, Any]:
+        """It can take requests in: the ledger answers, and the keys are there; and who carries them out."""
         await run_in_threadpool(lambda: (intake.workspace.ledger.standing.counts(), intake.workspace.keys))
-        return {"status": "ready"}
+        flows = intake.flows()
+        if flows["where"] == "ended":
+            raise HTTPException(503, "nobody starts the flows here any more; start the service again")
+        return {"status": "ready", "flows": flows}
 
     @app.get("/metrics", response_class=PlainTextResponse)
     async def metrics() -> str:
@@ -496,5 +508,10 @@ def _metrics(intake: Intake) -> str:
         *(f'unlearning_intake_accepted_total{{format="{form}"}} {number}' for form, number in sorted(intake.accepted.items())),
         "# TYPE unlearning_intake_refused_total counter",
         *(f'unlearning_intake_refused_total{{code="{code}"}} {number}' for code, number in sorted(intake.refused.items())),
+        "# TYPE unlearning_flow_runs_total counter",
+        *(
+            f'unlearning_flow_runs_total{{flow="{flow}",how="{how}"}} {n}'
+            for (flow, how), n in sorted(intake.flow_runs.items())
+        ),
     ]
     return "\n".join(lines) + "\n"

@@ -1,32 +1,43 @@
-"""The intake service as a process: answers until it is told to end, and what is under way ends first."""
+"""The intake service as a process: answers until it is told to end, and what is under way ends first or is handed over."""
 
 from __future__ import annotations
 
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from unlearning.domain.environ import INTAKE_SECRETS, PREFECT_API_URL
+from unlearning.domain.addresses import without_password
+from unlearning.domain.environ import INTAKE_SECRETS, PREFECT_API_URL, WEBHOOK_SECRET
 from unlearning.entrypoints.console.looking import for_looking
 from unlearning.entrypoints.console.pages import AT, Console
+from unlearning.entrypoints.flows import scheduler
 from unlearning.entrypoints.intake import delivering, signatures
 from unlearning.entrypoints.intake.door import Door
 from unlearning.entrypoints.intake.service import Intake, application
-from unlearning.entrypoints.service import impatient
+from unlearning.entrypoints.service import impatient, registry_webhook
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from unlearning.entrypoints.flows.scheduler import Scheduler
     from unlearning.project.workspace import Workspace
 
 GRACE_S = 30
 """Seconds that a request which is being answered has to end."""
 
 
-def intake(workspace: Workspace, environ: Mapping[str, str] = os.environ) -> Intake:
-    """The service of a project. Raises KeyFileError for secrets that are none."""
+def intake(workspace: Workspace, environ: Mapping[str, str] = os.environ, *, flows: Scheduler | None = None) -> Intake:
+    """The service of a project. flows: what starts them in this process. Raises KeyFileError for secrets that are none."""
     secrets = signatures.secrets_in(environ.get(INTAKE_SECRETS, ""), named=INTAKE_SECRETS)
-    return Intake(workspace, Door(workspace, secrets), _through_prefect(environ) if environ.get(PREFECT_API_URL) else _nobody)
+    made = Intake(workspace, Door(workspace, secrets), _through_prefect(environ) if environ.get(PREFECT_API_URL) else _nobody)
+    if flows is not None:
+        made.announce, made.flows, made.flow_runs = flows.wake, flows.told, flows.count
+    elif environ.get(PREFECT_API_URL):
+        made.flows = lambda: {"where": "prefect"}
+    return made
 
 
 def console(workspace: Workspace, door: Door, *, header: str | None = None, environ: Mapping[str, str] = os.environ) -> Console:
@@ -41,30 +52,56 @@ def serve(
     host: str,
     port: int,
     proxy_header: str | None = None,
-    tell: Callable[[Mapping[str, str]], object],
+    with_flows: bool = True,
+    tell: Callable[[Mapping[str, Any]], object],
     environ: Mapping[str, str] = os.environ,
 ) -> None:
-    """Answer until the process is told to end.
+    """Answer, tell receivers, and start flows where no Prefect server does, until the process is told to end.
 
-    tell: called once with `address`, when requests can come. Raises KeyFileError, Unavailable when the address cannot be had.
+    tell: called once with what runs, when requests can come. Raises KeyFileError, Unavailable when the address cannot be had.
     """
-    made = intake(workspace, environ)
+    here = with_flows and not environ.get(PREFECT_API_URL)
+    flows = scheduler.of_project(workspace) if here else None
+    made = intake(workspace, environ, flows=flows)
     looking = console(workspace, made.door, header=proxy_header, environ=environ)
+    webhook = _webhook(flows, environ)
     workspace.ledger.head(), workspace.keys  # what is not there is said now, and not to whoever asks first
-    with impatient.door(host, port) as door:
+    with impatient.door(host, port) as door, ExitStack() as meanwhile:
         number = door.getsockname()[1]
         address = f"http://{host}:{number}"
-        tell({"address": address, "description": f"{address}/docs", "console": f"{address}{AT}/"})
+        said = {"address": address, "description": f"{address}/docs", "console": f"{address}{AT}/"}
+        tell({**said, **_what_runs(flows, environ), "webhooks": webhook and f"{address}{registry_webhook.PATH}"})
         more = {"server_header": False, "proxy_headers": False, "timeout_graceful_shutdown": GRACE_S}
-        with _delivering(workspace, environ):
-            impatient.answer(application(made, looking), door, **more)
+        deliveries = delivering.deliveries(workspace, environ)
+        meanwhile.enter_context(_meanwhile("callbacks", partial(delivering.keep_delivering, deliveries)))
+        if flows is not None:
+            meanwhile.enter_context(_meanwhile("flows", flows.keep_running))
+        impatient.answer(application(made, looking, [webhook] if webhook else ()), door, **more)
+
+
+def _what_runs(flows: Scheduler | None, environ: Mapping[str, str]) -> dict[str, Any]:
+    """Where flows run, and which on which schedule."""
+    if flows is not None:
+        return {"flows": "here", "schedules": dict(flows.schedules)}
+    address = environ.get(PREFECT_API_URL)
+    return {"flows": f"on Prefect at {without_password(address)}" if address else "off", "schedules": {}}
+
+
+def _webhook(flows: Scheduler | None, environ: Mapping[str, str]) -> Callable[[FastAPI], object] | None:
+    """What takes the registry's webhooks in, where there is a secret for them and somebody who looks. Raises KeyFileError."""
+    prefect = environ.get(PREFECT_API_URL)
+    if not environ.get(WEBHOOK_SECRET) or (flows is None and not prefect):
+        return None
+    key = registry_webhook.secret(environ)
+    on_change = registry_webhook.through_prefect(environ) if flows is None else lambda _model: flows.ask(scheduler.WATCH)
+    return lambda app: registry_webhook.add(app, key, on_change)
 
 
 @contextmanager
-def _delivering(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[None]:
-    """Callbacks go out meanwhile; what is under way when the block ends has its own bound of time."""
-    made, stop = delivering.deliveries(workspace, environ), threading.Event()
-    thread = threading.Thread(target=delivering.keep_delivering, args=(made, stop), name="callbacks")
+def _meanwhile(name: str, do: Callable[[threading.Event], object]) -> Iterator[None]:
+    """A thread beside the block, which is told to end with it and has its own bounds of time."""
+    stop = threading.Event()
+    thread = threading.Thread(target=do, args=(stop,), name=name)
     thread.start()
     try:
         yield
@@ -74,7 +111,7 @@ def _delivering(workspace: Workspace, environ: Mapping[str, str]) -> Iterator[No
 
 
 def _nobody(_request_ids: Sequence[str]) -> None:
-    """Without a Prefect server the next `unlearn erase` carries requests out."""
+    """Without a Prefect server and flows of its own the next `unlearn erase` carries requests out."""
 
 
 def _through_prefect(environ: Mapping[str, str]) -> Callable[[Sequence[str]], object]:

@@ -51,6 +51,8 @@ class Proposal:
     learner: str = recipe_texts.DEFAULT
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Number column → ends between which its values lie, too coarse to be anybody's."""
+    ranks: bool = False
+    """The target is one of many things that people have, and the model recommends others."""
 
     @property
     def features(self) -> list[str]:
@@ -65,10 +67,17 @@ class Proposal:
     @property
     def lines(self) -> list[str]:
         """What is proposed, for people."""
+        named = f"{self.table}: {self.people} people, named by {self.person} ({self.identifier})"
+        if self.ranks:
+            return [
+                named,
+                f"recommends {self.target} by {self.learner}",
+                f"needs     {recipe_texts.CATALOGUE}, one item a line: your own list of what there is, not what people have",
+            ]
         rarer = f"; {self.labels.rarer} rarer not declared" if self.labels.rarer else ""
         told = f"{', '.join(self.labels.shared)}{rarer}" if self.labels.shared else "a number"
         return [
-            f"{self.table}: {self.people} people, named by {self.person} ({self.identifier})",
+            named,
             f"learns    {self.target} ({told}) by {self.learner}",
             f"from      {', '.join(self.features)}",
             *([f"not from  {', '.join(f'{name} ({why})' for name, why in self.left_out.items())}"] if self.left_out else []),
@@ -160,19 +169,28 @@ def propose(table: Table, *, person: str | None, target: str | None, learner: st
     if target in tables.columns_of(person):
         raise WrongUse(f"--target {target!r} is what names the people; expected another column of {table.path}")
     with tables.about(table.path):
-        return _proposal(table, named, person, target, learner or recipe_texts.DEFAULT)
+        return _proposal(table, named, person, target, learner)
 
 
-def _proposal(table: Table, named: Mapping[str, Column], person: str, target: str, learner: str) -> Proposal:
+def _proposal(table: Table, named: Mapping[str, Column], person: str, target: str, asked: str | None) -> Proposal:
+    learner = asked or recipe_texts.DEFAULT
     rows = tables.read(table.file, person=person, named=table.path)
     who = tables.people(rows, person)
     said = named[target]
+    kind = SAID_PART.join(
+        _identifier(named[name], [str(one) for one in _part(who.values, at)])
+        for at, name in enumerate(tables.columns_of(person))
+    )
+    if asked in recipe_texts.RECOMMENDERS and said.kind == "text" and said.distinct > FEW:
+        nothing = Values((), said.distinct)
+        return Proposal(table.path, person, kind, target, nothing, [], {}, {}, len(who.values), learner=learner, ranks=True)
     labels = table_columns.values(rows, target, person=person) if said.distinct <= FEW else Values((), said.distinct)
     regression = said.distinct > FEW and said.kind in ("whole", "number")
     if len(labels.shared) < 2 and not regression:
         raise WrongUse(
             f"--target {target!r} has {said.distinct} values, and {len(labels.shared)} that {table_columns.SHARED_BY} people "
-            f"or more share; expected from 2 to {FEW}, or more of them that are numbers"
+            f"or more share; expected from 2 to {FEW}, or more of them that are "
+            f"numbers, or with --recipe {' or '.join(recipe_texts.RECOMMENDERS)} a column of texts that says what people have"
         )
     numbers: list[str] = []
     categories: dict[str, Values] = {}
@@ -192,10 +210,6 @@ def _proposal(table: Table, named: Mapping[str, Column], person: str, target: st
             numbers.append(column.name)
     if not numbers and not categories:
         raise WrongUse(f"{table.path} has no column to learn {target!r} from: {', '.join(left_out.values()) or 'no other'}")
-    kind = SAID_PART.join(
-        _identifier(named[name], [str(one) for one in _part(who.values, at)])
-        for at, name in enumerate(tables.columns_of(person))
-    )
     ranged = [*numbers, *([target] if regression else [])]
     ranges = table_columns.ranges(rows, ranged) if learner in recipe_texts.WITHOUT_SHARDS else {}
     return Proposal(
@@ -248,7 +262,7 @@ def recipe(model: str, proposal: Proposal) -> str:
     categories = "".join(
         f"        {_said(name)}: {_listed(found.shared)},{_rarer(found)}\n" for name, found in proposal.categories.items()
     )
-    return recipe_texts.text(proposal.learner, classifies=bool(proposal.labels.shared)).format(
+    return recipe_texts.text(proposal.learner, classifies=bool(proposal.labels.shared), ranks=proposal.ranks).format(
         title=" ".join(re.findall(r"[\w.-]+", model)) or "new",
         features="".join(f"        {_said(name)},\n" for name in proposal.features),
         categories=f"    categories={{\n{categories}    }},\n" if categories else "",

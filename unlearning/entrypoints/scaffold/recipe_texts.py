@@ -7,6 +7,11 @@ LEARNERS = (DEFAULT, "boosting", "sklearn", "statistics")
 WITHOUT_SHARDS = ("statistics",)
 """Learners from whose state a person's part is taken out again: splitting the people would only cost accuracy."""
 
+RECOMMENDERS = (DEFAULT, "statistics")
+"""Learners that can recommend, from a column of what people have."""
+CATALOGUE = "recipes/catalogue.txt"
+"""The items, which nobody but the user can say: read off the data, it would keep what only one person had."""
+
 _HEAD = '''"""How the {{title}} model is made, as `unlearn init` proposed it. Make it yours: columns, labels, {what}.
 
 Whatever is set here names the model's checkpoints, so editing this file trains everything again.
@@ -100,7 +105,6 @@ _STATISTICS = (
     _HEAD.format(what="ranges")
     + """from unlearning.learners.statistics import StatisticsRecipe
 
-# Of a table of purchases a recommender (EASE) is made with RankingRecipe: docs/recipes.md, Recommenders.
 recipe = StatisticsRecipe(
     model="MODEL",
     ranges={{  # between which a value can lie at all: declared, never read off the people who are there
@@ -108,10 +112,64 @@ recipe = StatisticsRecipe(
 """
 )
 
+_LISTS = """    item={target},
+    person={person},
+    # Your own list, one item a line, and never read off what people have: an item that only one person had would stay in it.
+    items=Path(__file__).with_name("catalogue.txt").read_text("utf-8").splitlines(),
+    sources=["recipes/catalogue.txt"],
+"""
 
-def text(learner: str, *, classifies: bool) -> str:
+_TORCH_RANKING = (
+    _HEAD.format(what="network, training")
+    + '''from collections.abc import Iterable
+from pathlib import Path
+
+from torch import nn, optim
+
+from unlearning.learners.torch import TorchRankingRecipe, Towers
+
+
+def network(items: int) -> nn.Module:
+    """A person is the sum of the vectors of what they have, and has no row of their own; a third argument is a second tower."""
+    return Towers(items, 32)
+
+
+def optimizer(parameters: Iterable[nn.Parameter]) -> optim.Optimizer:
+    """A fresh optimiser for a network's parameters."""
+    return optim.Adam(parameters, lr=0.01)
+
+
+recipe = TorchRankingRecipe(
+    network=network,
+'''
+    + _LISTS
+    + """    optimizer=optimizer,
+    epochs=10,
+    batch_size=64,
+)
+"""
+)
+
+_STATISTICS_RANKING = (
+    _HEAD.format(what="penalty")
+    + """from pathlib import Path
+
+from unlearning.learners.statistics import RankingRecipe
+
+recipe = RankingRecipe(
+    model="ease",  # or the baselines cooccurrence, popularity
+    penalty=100.0,  # the larger, the less two items say of each other that few people have
+"""
+    + _LISTS
+    + ")\n"
+)
+
+
+def text(learner: str, *, classifies: bool, ranks: bool = False) -> str:
     """The recipe of a learner, to be filled with `str.format`: title, features, categories, target, person, labels, numbers,
     coded (names of the categorical columns), ranges."""
+    if ranks:
+        return {DEFAULT: _TORCH_RANKING, "statistics": _STATISTICS_RANKING}[learner]
     if learner == "sklearn":
         kind, settings = ("LogisticRegression", "max_iter=1000") if classifies else ("Ridge", "")
         return _SKLEARN.replace("ESTIMATOR", kind).replace("SETTINGS", settings) + _COLUMNS + ")\n"

@@ -91,14 +91,21 @@ def verify(headers: Mapping[str, str], body: bytes, key: bytes, *, now: float) -
 
 
 def application(key: bytes, on_change: OnChange, *, clock: Callable[[], float] = time.time) -> FastAPI:
-    """`POST /webhooks/mlflow` answers 202 once the change is passed on, 401 to a forgery; `GET /health` answers 200."""
+    """What `add` adds, and `GET /health`, which answers 200."""
     app = FastAPI(title="unlearn listen", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.get("/health")
     def health() -> dict[str, str]:
         return {"status": "listening"}
 
-    @app.post(PATH, status_code=202)
+    add(app, key, on_change, clock=clock)
+    return app
+
+
+def add(app: FastAPI, key: bytes, on_change: OnChange, *, clock: Callable[[], float] = time.time) -> None:
+    """`POST /webhooks/mlflow` answers 202 once the change is passed on, 401 to a forgery."""
+
+    @app.post(PATH, status_code=202, include_in_schema=False)
     async def registry_changed(request: Request) -> dict[str, bool]:
         body = await impatient.body(request)
         try:
@@ -110,8 +117,6 @@ def application(key: bytes, on_change: OnChange, *, clock: Callable[[], float] =
         if model is not None and not await run_in_threadpool(_passed_on, on_change, model):
             raise HTTPException(503, "the change could not be passed on; send it again")
         return {"watching": model is not None}
-
-    return app
 
 
 def _passed_on(on_change: OnChange, model: str) -> bool:

@@ -29,8 +29,8 @@ _SETTLED: dict[str, Any] = {"num_threads": 1, "deterministic": True, "force_row_
 
 def train(
     recipe: BoostingRecipe, margins: Margins | None, records: Records, *, rounds: int, seed: int, rows: Rows | None
-) -> tuple[bytes, None]:
-    """A link of so many rounds."""
+) -> tuple[bytes, Margins]:
+    """A link of so many rounds, and the margins after it: the booster still has them."""
     settings = parameters.passed("lightgbm", recipe.parameters) | _SETTLED | {"seed": seed}
     settings |= parameters.objective("lightgbm", recipe.parameters, labels=len(recipe.labels))
     # Else whether a feature is looked at depends on how many records there are in this stage, and stays so.
@@ -56,8 +56,23 @@ def train(
             data.set_field("weight", rows(round_.iteration))
 
     choose.before_iteration = True  # type: ignore[attr-defined]
-    booster = lgb.train(settings, data, rounds, callbacks=[choose])
-    return str(booster.model_to_string(num_iteration=-1)).encode(), None
+    booster = lgb.train(settings, data, rounds, callbacks=[choose], keep_training_booster=True)
+    link = str(booster.model_to_string(num_iteration=-1)).encode()
+    return link, _kept(booster, len(records))
+
+
+def _kept(booster: lgb.Booster, records: int) -> Margins:
+    """(n, k) what training came to: a metric is shown it, and as margins where no objective makes answers of them."""
+    found: list[Margins] = []
+
+    def show(answers: Margins, data: lgb.Dataset) -> tuple[str, float, bool]:
+        del data
+        found.append(np.array(answers, MARGINS, order="C").reshape(records, -1))
+        return "shown", 0.0, True
+
+    booster.reset_parameter({"objective": "none"})
+    booster.eval_train(show)
+    return found[0]
 
 
 def margins(recipe: BoostingRecipe, link: bytes, features: Features, before: Margins | None) -> Margins:

@@ -22,7 +22,7 @@ class BoostingRecipe(TableRecipe):
     """The library's own, by its own names."""
     learner: str = "boosting"
 
-    engine: ClassVar[str] = "boosting/2"
+    engine: ClassVar[str] = "boosting/3"
 
     @property
     def one_hot(self) -> bool:  # type: ignore[override]

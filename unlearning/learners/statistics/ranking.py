@@ -6,7 +6,6 @@ takes out their co-purchases, and leaves what would be there if they had never c
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,21 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.errors import RecipeError
-from unlearning.domain.item_lists import shown_and_left_out, unpacked
-from unlearning.domain.protocols import Encoded, Records, Served
-from unlearning.domain.tasks import FIRST, OWNED, RANKING
-from unlearning.learners.requirements import pinned
+from unlearning.domain.item_lists import unpacked
+from unlearning.domain.protocols import Records, Served
 from unlearning.learners.statistics import item_scores
 from unlearning.learners.statistics.state import Sums, least, npy
-from unlearning.learners.tabular import program
-from unlearning.learners.tabular.recipe import columns_in, people_in, positions, refuse
-from unlearning.stores.tables import tables
+from unlearning.learners.tabular import ItemListRecipe, packaged_lists
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from unlearning.domain.draws import Keys
     from unlearning.domain.protocols import Answers, Features
 
 MOST_ITEMS = 20_000
@@ -43,86 +34,30 @@ _PIECE = 1 << 25
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankingRecipe:
-    """Which column says what people have; raises RecipeError when its parts contradict each other."""
+class RankingRecipe(ItemListRecipe):
+    """Which column says what people have, and what is made of it; raises RecipeError when its parts contradict each other."""
 
     model: str
     """`ease`, or the baselines `cooccurrence` and `popularity`."""
-    item: str
-    """Column of the items; a row is one thing that a person has, bought or liked."""
-    person: str
-    """Column that says whose row it is."""
-    items: Sequence[str]
-    """The catalogue, never read off the data: an item that only one person had would stay in it."""
     penalty: float = 100.0
     """λ of `ease`: the larger, the less two items say of each other that few people have."""
-    left_out: float = 0.2
-    """Share of each person's items that models are judged by: who is asked shows the others."""
-    sources: Sequence[str] = ()
-    """Further files, relative to the project, whose content shapes training: that of the catalogue."""
     learner: str = "statistics"
 
     engine: ClassVar[str] = "statistics/2"
-    task: ClassVar[str] = RANKING.name
-
-    def __post_init__(self) -> None:
-        if findings := list(self.contradictions()):
-            raise RecipeError("the recipe contradicts itself:\n  " + "\n  ".join(findings))
-
-    @property
-    def features(self) -> Sequence[str]:
-        """What a model is asked with."""
-        return (self.item,)
-
-    @property
-    def target(self) -> str:
-        """What it answers with."""
-        return self.item
-
-    @property
-    def labels(self) -> Sequence[str]:
-        """Every item that it may answer with."""
-        return self.items
-
-    @property
-    def categories(self) -> Mapping[str, Sequence[str]]:
-        """Column → its declared values."""
-        return {self.item: self.items}
 
     def facts(self) -> dict[str, Any]:
         """Everything but code that shapes training, as plain values."""
-        own = ("learner", "engine", "task", "model", "item", "person", "penalty", "left_out")
-        return {**{name: getattr(self, name) for name in own}, "items": list(self.items)}
+        return super().facts() | {"model": self.model, "penalty": self.penalty}
 
     def contradictions(self) -> Iterable[str]:
-        """What cannot be meant, in words."""
+        """Those of any lists, and a model or a penalty that there is not."""
         if self.model not in item_scores.MODELS:
             yield f"model is {self.model!r}; expected {', '.join(item_scores.MODELS)}"
         elif len(self.items) > MOST_ITEMS and self.model != "popularity":
             yield f"{len(self.items)} items; {self.model} solves a matrix of at most {MOST_ITEMS:,}: declare fewer"
-        if isinstance(self.items, str) or not all(isinstance(one, str) for one in self.items):
-            yield "items must be a sequence of strings"
-        elif len(self.items) < 2 or len(set(self.items)) != len(self.items):
-            yield "items must name at least two, and none twice"
-        if self.person == self.item:
-            yield f"person and item are the same column, {self.person!r}"
         if not self.penalty > 0 or math.isinf(self.penalty):
             yield f"penalty is {self.penalty!r}; expected a number above 0"
-        if not 0 < self.left_out <= 0.5:
-            yield f"left_out is {self.left_out!r}; expected a share above 0, and at most 0.5"
-
-    def encode(self, table: pa.Table) -> Encoded:
-        """The position of each row's item, a row each: `gathered` makes people of them; raises DataError with every finding."""
-        findings: list[str] = []
-        columns = columns_in(table, (self.item, *tables.columns_of(self.person)), findings)
-        target = positions(self.item, self.items, columns, findings, called="items")
-        people = people_in(self.person, table, columns, findings)
-        refuse(findings)
-        return Encoded(Records(np.zeros((len(target), 0), np.float32), target), people)
-
-    def gathered(self, records: Records, owner: NDArray[np.int64], keys: Keys) -> Records:
-        """A record a person: the items that are shown of them, and those left out."""
-        return Records(*shown_and_left_out(owner, records.target, keys, width=len(self.items), share=self.left_out))
+        yield from super().contradictions()
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -156,8 +91,7 @@ class RankingRecipe:
         """(n, items) scores; OWNED for what is shown."""
         lists = unpacked(features, len(self.items))
         answers: Answers = item_scores.scores(solved, lists)
-        answers[lists.astype(np.bool_)] = OWNED
-        return answers
+        return self.without_owned(answers, features)
 
     def served(self, states: Sequence[Sums], solve: Callable[[Sums], Any]) -> Served:
         """The counts of items that somebody has, the most frequent first, and the file that answers with them.
@@ -172,19 +106,14 @@ class RankingRecipe:
         named = [at for at in np.argsort(-often, kind="stable").tolist() if often[at]]
         kept = [one[named] if one.ndim == 1 else one[np.ix_(named, named)][np.triu_indices(len(named))] for one in full]
         names = [self.items[at] for at in named]
-        said = {"items": names, "model": self.model, "penalty": self.penalty, "people": [state.rows for state in states]}
-        here = Path(__file__)
-        return Served(
-            kind=f"sums: {self.model}",
-            code=program(Path(item_scores.__file__), here.with_name("ranking_serving.py")),
-            files={
-                "ensemble.json": json.dumps(said, indent=1, ensure_ascii=False).encode(),
-                "counts.npy": npy(least(np.stack(kept).astype(np.uint64))),
-            },
-            requirements=pinned("numpy", "pandas"),
-            question={"items": names[:2]},
-            reply={"items": names[:2], "scores": [1.0, 0.5]},
-            options={"k": FIRST},
+        return packaged_lists(
+            names,
+            f"sums: {self.model}",
+            Path(__file__).with_name("ranking_serving.py"),
+            {"counts.npy": npy(least(np.stack(kept).astype(np.uint64)))},
+            needs=(),
+            beside=(Path(item_scores.__file__),),
+            more={"model": self.model, "penalty": self.penalty, "people": [state.rows for state in states]},
         )
 
 

@@ -1,4 +1,4 @@
-"""What answers for a model of a table: one Python file out of several, and what the recipe declares."""
+"""What answers for a model of a table, or of lists: one Python file out of several, and what the recipe declares."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from unlearning.domain.protocols import Served
+from unlearning.domain.tasks import FIRST
 from unlearning.learners.requirements import pinned
 from unlearning.learners.tabular.recipe import TableRecipe
 
 FACTS = "ensemble.json"
 _FRAME = Path(__file__).with_name("serving.py")
+_LISTS = Path(__file__).with_name("list_serving.py")
 _OURS = re.compile(r"^from (unlearning\.learners\.[\w.]+|__future__) import .*\n", re.MULTILINE)
 
 
@@ -48,6 +50,32 @@ def packaged(
         code=program(_FRAME, *beside, code),
         files={FACTS: json.dumps(said, indent=1, ensure_ascii=False).encode(), **files},
         requirements=pinned("numpy", "pandas", *needs),
+    )
+
+
+def packaged_lists(
+    names: Sequence[str],
+    kind: str,
+    code: Path,
+    files: Mapping[str, bytes],
+    *,
+    needs: Sequence[str],
+    beside: Sequence[Path] = (),
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> Served:
+    """The same of a recommender. names: of the items that it may name.
+
+    code: a file that imports `ListModel` from `unlearning.learners.tabular.list_serving`.
+    """
+    said = {"items": list(names), **more}
+    return Served(
+        kind=kind,
+        code=program(_LISTS, *beside, code),
+        files={FACTS: json.dumps(said, indent=1, ensure_ascii=False).encode(), **files},
+        requirements=pinned("numpy", "pandas", *needs),
+        question={"items": list(names[:2])},
+        reply={"items": list(names[:2]), "scores": [1.0, 0.5]},
+        options={"k": FIRST},
     )
 
 

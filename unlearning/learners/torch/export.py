@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ from torch import Tensor, nn
 
 from unlearning.domain.errors import RecipeError
 from unlearning.domain.protocols import Served
-from unlearning.learners.tabular import packaged
-from unlearning.learners.torch.recipe import TorchRecipe
+from unlearning.learners.torch.training import Described
 from unlearning.stores import foreign_code
 
 
@@ -36,17 +34,18 @@ class Answering(nn.Module):
         return torch.softmax(outputs, dim=-1) if self.labels else outputs
 
 
-def package(recipe: TorchRecipe, template: bytes, constituents: Mapping[int, Mapping[str, NDArray[Any]]]) -> Served:
-    """The files that `serving.py` reads, and that file.
+def package(
+    recipe: Described, template: bytes, constituents: Mapping[int, Mapping[str, NDArray[Any]]], had: Iterable[Tensor] = ()
+) -> Served:
+    """The files that the recipe's program reads, and that program.
 
     template: a torch.export program, (n, d) float32 → (n, k) answers, whose parameters and buffers are named as the tensors
-    of the constituents (shard → tensors by name); its own weights are never used.
+    of the constituents (shard → tensors by name); its own weights are never used. had: as `TorchState.had`, where they have it.
     """
     tensors = {
         f"shard-{shard:03d}/{name}": np.asarray(value) for shard, vote in constituents.items() for name, value in vote.items()
     }
-    files = {"constituents.safetensors": save(tensors), "template.pt2": template}
-    return packaged(recipe, "torch.export", Path(__file__).with_name("serving.py"), files, needs=("safetensors", "torch"))
+    return recipe.packaged({"constituents.safetensors": save(tensors), "template.pt2": template}, had)
 
 
 def program(served: Answering, width: int) -> bytes:

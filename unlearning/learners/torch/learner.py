@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,24 +27,25 @@ from unlearning.domain import draws
 from unlearning.domain.environ import CUBLAS_WORKSPACE
 from unlearning.domain.errors import Damaged, RecipeError, SettingsError
 from unlearning.domain.protocols import Records, Served
-from unlearning.domain.tasks import squared
+from unlearning.domain.tasks import CLASSIFICATION, named
 from unlearning.learners.torch.determinism import draws_numbers, job, seeded
 from unlearning.learners.torch.export import Answering, package, program
-from unlearning.learners.torch.recipe import TorchRecipe, cross_entropy
+from unlearning.learners.torch.recipe import cross_entropy
 from unlearning.learners.torch.state import pack, unpack
-from unlearning.learners.torch.training import TorchState, check_finite, check_shapes, run_steps, weights
+from unlearning.learners.torch.training import Described, TorchState, check_finite, check_shapes, run_steps, weights
 from unlearning.stores import foreign_code
 
 if TYPE_CHECKING:
     from unlearning.domain.protocols import Answers, Features
+    from unlearning.learners.torch.feeding import Feed
 
 _INFERENCE_ROWS = 256
 
 
 class TorchLearner:
-    """Trains what a TorchRecipe describes; satisfies `unlearning.domain.protocols.Learner`."""
+    """Trains what a TorchRecipe or TorchRankingRecipe describes; satisfies `unlearning.domain.protocols.Learner`."""
 
-    def __init__(self, recipe: TorchRecipe, device: str = "cpu") -> None:
+    def __init__(self, recipe: Described, device: str = "cpu") -> None:
         self.recipe = recipe
         self._device = _device(device)
         self._draws: bool | None = None
@@ -52,7 +54,7 @@ class TorchLearner:
         """An untrained state; preprocessing is fitted on `first_slice` and on nothing else."""
         if not len(first_slice):
             raise ValueError("preprocessing cannot be fitted on an empty slice; pass the shard's first slice with a record")
-        features = _tensor(first_slice.features)
+        features = self.recipe.inputs(first_slice.features)
         with self._job():
             state = self._build(seed, features)
             self._check_preprocessing(state, features)
@@ -70,7 +72,7 @@ class TorchLearner:
             with self._randomness(seed):
                 self._train(trained, records, epochs, seed)
             check_finite(trained.network)
-        return trained
+        return replace(trained, had=self.recipe.had(records))
 
     def stage_epochs(self, slices: int) -> list[int]:
         """(R,) passes e_r after slice r whose work Σ e_r·r/R is the recipe's e epochs; never less than one pass each.
@@ -91,18 +93,19 @@ class TorchLearner:
         return passes
 
     def predict(self, state: TorchState, features: Features) -> Answers:
-        """(n, labels) probabilities or (n, 1) values, in storage order of the features."""
+        """(n, labels) probabilities, (n, 1) values or (n, items) scores, in storage order of the features."""
         answering = self._answering(state).eval()
         with self._job(), torch.no_grad():
-            return self._in_batches(answering, _tensor(features)).cpu().double().numpy()
+            outputs = self._in_batches(answering, self.recipe.inputs(features)).cpu().double().numpy()
+        return self.recipe.answers(outputs, features)
 
     def losses(self, state: TorchState, records: Records) -> NDArray[np.float64]:
-        """(n,) cross-entropy of each record in nats, or its squared error, whatever the recipe's own loss is."""
-        if not self.recipe.labels:
-            return squared(self.predict(state, records.features), records.target)
+        """(n,) cross-entropy of each record in nats, or the loss of another task, whatever the recipe's own loss is."""
+        if not self._classifies:
+            return named(self.recipe.task).losses(self.predict(state, records.features), records.target)
         network = nn.Sequential(state.preprocessing, state.network).eval()
         with self._job(), torch.no_grad():
-            logits = self._in_batches(network, _tensor(records.features)).cpu().double()
+            logits = self._in_batches(network, self.recipe.inputs(records.features)).cpu().double()
             return cross_entropy(logits, torch.tensor(records.target)).numpy()
 
     def dumps(self, state: TorchState) -> bytes:
@@ -133,13 +136,13 @@ class TorchLearner:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """(size, …) features and (size,) labels, without end; a pass has a new order, and its last batch is filled up."""
         with torch.no_grad():
-            features = state.preprocessing(_tensor(records.features).to(self._device))
-        labels = self._target(records)
+            feed = self._feed(state, records)
         steps = -(-len(records) // size)
-        while True:
+        seed = generator.initial_seed()
+        for number in count():
             order = torch.randperm(len(records), generator=generator)
-            for rows in order[torch.arange(steps * size) % len(records)].view(steps, size).to(self._device):
-                yield features[rows], labels[rows]
+            rows = order[torch.arange(steps * size) % len(records)].view(steps, size).to(self._device)
+            yield from feed.batches(rows, seed, number)
 
     def loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         """(n,) the recipe's loss of each record."""
@@ -159,7 +162,8 @@ class TorchLearner:
 
         Raises RecipeError when torch cannot export the network.
         """
-        return package(self.recipe, self.template(), {shard: self.served(state) for shard, state in states.items()})
+        had = [state.had for _, state in sorted(states.items()) if state.had is not None]
+        return package(self.recipe, self.template(), {shard: self.served(state) for shard, state in states.items()}, had)
 
     def environment(self) -> dict[str, str]:
         """torch's version and the instruction set that it runs on."""
@@ -174,12 +178,14 @@ class TorchLearner:
         return program(self._answering(self._build(0, self._zeros())), self.recipe.width)
 
     def _answering(self, state: TorchState) -> Answering:
-        return Answering(state.preprocessing, state.network, labels=bool(self.recipe.labels))
+        return Answering(state.preprocessing, state.network, labels=self._classifies)
 
-    def _target(self, records: Records) -> Tensor:
-        """(n,) int64 labels, or float32 values."""
-        kind = torch.int64 if self.recipe.labels else torch.float32
-        return torch.tensor(records.target, dtype=kind, device=self._device)
+    @property
+    def _classifies(self) -> bool:
+        return self.recipe.task == CLASSIFICATION.name
+
+    def _feed(self, state: TorchState, records: Records) -> Feed:
+        return self.recipe.feed(records, lambda features: self._in_batches(state.preprocessing, features), self._device)
 
     def _job(self) -> AbstractContextManager[None]:
         return job(deterministic=self._device.type == "cuda")
@@ -210,8 +216,7 @@ class TorchLearner:
         """The state after one step from scratch, and whether the step drew random numbers."""
         state, rows = self._build(0, self._zeros()), self.recipe.batch_size
         features = state.preprocessing(torch.zeros(rows, self.recipe.width, device=self._device))
-        target = np.arange(rows) % self.recipe.outputs
-        labels = self._target(Records(np.zeros((rows, 1), np.float32), target))
+        labels = self.recipe.questions(rows).to(self._device)
         shares = weights(rows, rows)[0].to(self._device)
         state.network.train()
         try:
@@ -226,17 +231,14 @@ class TorchLearner:
 
     def _train(self, state: TorchState, records: Records, epochs: int, seed: int) -> None:
         with torch.no_grad():
-            features = self._in_batches(state.preprocessing, _tensor(records.features))
-        labels = self._target(records)
+            feed = self._feed(state, records)
         shares = weights(len(records), self.recipe.batch_size).to(self._device)
-        shape, repeated = shares.shape, torch.arange(shares.numel()) % len(records)
-        epoch = features.new_empty(shares.numel(), *features.shape[1:])
+        repeated = torch.arange(shares.numel()) % len(records)
         state.network.train()
         for number in range(epochs):
             order = torch.from_numpy(draws.order(records.keys, seed, number))[repeated].to(self._device)
-            # One buffer for all epochs: fresh memory costs its page faults again each time.
-            torch.index_select(features, 0, order, out=epoch)
-            batches = zip(epoch.view(*shape, *features.shape[1:]), labels[order].view(shape), shares, strict=True)
+            fed = feed.batches(order.view(shares.shape), seed, number)
+            batches = ((features, asked, share) for (features, asked), share in zip(fed, shares, strict=True))
             run_steps(state, self.recipe.objective, batches)
         state.network.eval()
 
@@ -251,7 +253,7 @@ class TorchLearner:
         """An untrained state with preprocessing fitted on `features`."""
         try:
             with seeded(self._device, seed):
-                network = self.recipe.network(self.recipe.width, self.recipe.outputs).to(self._device)
+                network = self.recipe.made().to(self._device)
                 fit = self.recipe.preprocessing
                 preprocessing = (nn.Identity() if fit is None else fit(features)).requires_grad_(False).eval()
                 optimizer = self.recipe.optimizer(network.parameters())
@@ -272,7 +274,7 @@ class TorchLearner:
         blank.network.load_state_dict(tree["network"])
         # A copy, because torch would go on with the very tensors of the state that this one starts from.
         blank.optimizer.load_state_dict(deepcopy(tree["optimizer"]))
-        return TorchState(blank.seed, preprocessing, blank.network.eval(), blank.optimizer)
+        return TorchState(blank.seed, preprocessing, blank.network.eval(), blank.optimizer, tree.get("had"))
 
     def _zeros(self) -> Tensor:
         """Synthetic features, where a shape is needed and nobody's record."""
@@ -294,11 +296,6 @@ class TorchLearner:
             raise RecipeError(
                 "the recipe's preprocessing keeps fitted values outside its buffers; use register_buffer for them"
             )
-
-
-def _tensor(features: Features) -> Tensor:
-    """A copy, because records are memory-mapped and read-only."""
-    return torch.from_numpy(np.array(features, dtype=np.float32))
 
 
 def _device(name: str) -> torch.device:

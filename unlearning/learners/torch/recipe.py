@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unlearning.learners.tabular import TableRecipe
+from unlearning.learners.tabular import TableRecipe, packaged
+from unlearning.learners.torch.feeding import Columns, Feed
+
+if TYPE_CHECKING:
+    from unlearning.domain.protocols import Answers, Features, Records, Served, Target
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(n, outputs) logits or values, (n,) labels or float32 targets → (n,) loss of each record."""
+
+
+VOTES = Path(__file__).with_name("votes.py")
+"""What both files that are served have in common."""
 
 
 def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
@@ -76,6 +86,42 @@ class TorchRecipe(TableRecipe):
     def objective(self) -> Loss:
         """The loss that training minimises."""
         return self.loss or (cross_entropy if self.labels else squared_error)
+
+    def made(self) -> nn.Module:
+        """A network with its first weights."""
+        return self.network(self.width, self.outputs)
+
+    def inputs(self, features: Features) -> Tensor:
+        """(n, width); a copy, because records are memory-mapped and read-only."""
+        return torch.from_numpy(np.array(features, dtype=np.float32))
+
+    def asked(self, target: Target) -> Tensor:
+        """(n,) int64 labels, or float32 values."""
+        return torch.tensor(target, dtype=torch.int64 if self.labels else torch.float32)
+
+    def questions(self, rows: int) -> Tensor:
+        """(rows,) what a loss is called with, about nobody."""
+        return self.asked(np.arange(rows) % self.outputs)
+
+    def feed(self, records: Records, preprocessed: Callable[[Tensor], Tensor], device: torch.device) -> Feed:
+        """What a training passes over."""
+        return Columns(preprocessed(self.inputs(records.features)), self.asked(records.target).to(device))
+
+    def had(self, records: Records) -> None:
+        """Which answers there are is declared."""
+        del records
+
+    def answers(self, outputs: Answers, features: Features) -> Answers:
+        """(n, outputs), as the network gives them."""
+        del features
+        return outputs
+
+    def packaged(self, files: dict[str, bytes], had: Iterable[Tensor]) -> Served:
+        """The files, and a program that answers rows of a table."""
+        del had
+        return packaged(
+            self, "torch.export", Path(__file__).with_name("serving.py"), files, needs=("safetensors", "torch"), beside=(VOTES,)
+        )
 
     def facts(self) -> dict[str, Any]:
         """Everything but code that shapes training."""

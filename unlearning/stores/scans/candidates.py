@@ -10,6 +10,7 @@ import binascii
 import decimal
 import html
 import re
+import unicodedata
 import urllib.parse
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -35,13 +36,19 @@ _ROUNDS = 3
 """How often what is escaped inside of what is escaped is read."""
 
 _QUOTED = re.compile(r"\"((?:[^\"\\\n]|\\.)+)\"|'((?:[^'\\\n]|\\.)+)'")
-_BETWEEN = re.compile(r"""[\s,;:|=<>"'`()\[\]{}/\\&?!#]+""")
+_BETWEEN = re.compile(r"""[\s\x00-\x1f,;:|=<>"'`()\[\]{}/\\&?!#^]+""")
 _SEGMENT = re.compile(r"""[,;:|=<>"\t\r\n]+""")
 _JOINT = re.compile(r"([_.\-+*~@]+)")
 _PHONE = re.compile(r"[+0-9()./\- ]{7,}")
-_ADDRESS = re.compile(r"""[^\s<>"'(),;:\[\]{}|=&?#/\\`]+@[^\s<>"'(),;:\[\]{}|=&?#/\\`@]+""")
+_ADDRESS = re.compile(r"""[^\s\x00-\x1f<>"'(),;:\[\]{}|=&?#/\\`^]+@[^\s\x00-\x1f<>"'(),;:\[\]{}|=&?#/\\`^@]+""")
 _TELLING = re.compile(r"[\d@]")
 _TAG = re.compile(r"<[^<>]*>")
+_ENDS = re.compile(
+    r"</(?:\w+:)?(?:p|text|t[dhr]|li|d[dt]|h\d|div|title|pre|option|row|c|si|table-cell|table-row)\s*>|<br\b[^<>]*>",
+    re.IGNORECASE,
+)
+"""Tags that end a paragraph or a cell: what comes next is another word."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 _UUID = re.compile(r"(?<![^\W_])[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}(?![^\W_])")
 _MOMENT = re.compile(
@@ -51,13 +58,21 @@ _MOMENT = re.compile(
 _NUMBER = re.compile(r"(?<![^\W_])(?<!\d[.])(\d+)(?:\.0+)?(?![^\W_])(?!\.\d)")
 _GROUPED = re.compile("\\d{1,3}(?:[,' _\u00a0\u202f\u2009]\\d{3})+")
 _FRACTION = re.compile(r"\d[.,](?:\d|$)")
-_DIGITS = re.compile(r"\d{4}|\d[,'_]\d{3}|\d[eE]\+?\d")
-_POWER = re.compile(r"(?<![^\W_])(?<!\d[.])(\d(?:\.\d+)?[eE]\+?\d{1,2})(?![^\W_])(?!\.\d)")
+_DIGITS = re.compile(r"\d{4}|\d[,'_]\d{3}|\d[eE]\+?\d|0[xX][0-9a-fA-F]{3}")
+_POWER = re.compile(r"(?<![^\W_])(?<!\d[.])(\d+(?:\.\d+)?[eE]\+?\d{1,2})(?![^\W_])(?!\.\d)")
+_HEXADECIMAL = re.compile(r"(?<![^\W_])0[xX]([0-9a-fA-F]{3,16})(?![^\W_])")
 
 _PERCENT = re.compile(r"%[0-9a-fA-F]{2}")
-_BACKSLASH = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|([/\"'\\ntr]))")
+_BACKSLASH = re.compile(
+    r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|u\{([0-9a-fA-F]{1,6})\}|[x']([0-9a-fA-F]{2})|([0-3][0-7]{2})|([/\"'\\ntr]))"
+)
 _QUOTABLE = re.compile(r"=(?:\r?\n|[0-9A-F]{2})")
-_PACKED = re.compile(r"(?<![A-Za-z0-9+/_=-])[A-Za-z0-9+/_-]{8,}={0,2}(?![A-Za-z0-9+/_=-])")
+_PACKED = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{8,}={0,2}(?![A-Za-z0-9+/_=-])")
+_PACKED_FILE = re.compile(
+    r"(?<![A-Za-z0-9+/_-])(?:H4sI|Qlpo|/Td6WFoA|KLUv/|UEsD|UEFSM|QVJST1cx|T1JD|k05VTVBZ|U1FMaXRlIGZvcm1hd|gA[J-X])"
+    r"[A-Za-z0-9+/\r\n]{24,}={0,2}"
+)
+"""What begins in base64 as gzip, bzip2, xz, zstd, zip, Parquet, Arrow, ORC, NumPy, SQLite or a pickle does."""
 _WRAPPED = re.compile(r"(?<=[A-Za-z0-9+/]{60})\r?\n(?=[A-Za-z0-9+/])")
 """A line's end inside of what mail programs wrap."""
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
@@ -121,11 +136,12 @@ class Extractor:
 
 
 def readings(text: str) -> Iterator[str]:
-    """A text as it stands, and once more with whatever it escapes: `%40`, `\\u0040`, `&#64;`, `=40`; without its tags; and what
-    its words say in base64 or as hexadecimal digits.
+    """A text as it stands, and once more with whatever it escapes: `%40`, `\\u0040`, `&#64;`, `=40`; without its tags; in plain
+    signs; and what its words say in base64 or as hexadecimal digits.
     """
     yield text
-    plain = text
+    if (plain := plainly(text)) != text:
+        yield plain
     for _ in range(_ROUNDS):
         before = plain
         plain = _unescaped(plain)
@@ -133,10 +149,37 @@ def readings(text: str) -> Iterator[str]:
             break
     if plain != text:
         yield plain
-    if "<" in plain and (bare := _TAG.sub("", plain)) != plain:  # a word processor cuts words into runs
+    if "<" in plain and (bare := _TAG.sub("", _ENDS.sub("\n", plain))) != plain:  # a word processor cuts words into runs
         yield bare
-    if packed := "\n".join(said for run in set(_PACKED.findall(_WRAPPED.sub("", text))) for said in unpacked(run)):
-        yield packed
+    for _ in range(_ROUNDS):
+        text = "\n".join(said for run in set(_PACKED.findall(_WRAPPED.sub("", text))) for said in unpacked(run))
+        if not text:
+            break
+        yield text
+
+
+def plainly(text: str) -> str:
+    """In the signs of a keyboard: without colours of a terminal, marks that nobody sees and letters of another width, with
+    plain hyphens, and the digits of any script as ours.
+    """
+    text = _COLOUR.sub("", text) if "\x1b" in text else text
+    if text.isascii():
+        return text
+    normal = unicodedata.normalize("NFKC", text)
+    return normal.translate({ord(sign): plain for sign in set(normal) if (plain := _in_ascii(sign)) is not None})
+
+
+def _in_ascii(sign: str) -> str | None:
+    """What a mark that nobody sees, a hyphen or a digit of another script is as ours; None of every other sign."""
+    kind = None if sign.isascii() else unicodedata.category(sign)
+    return {"Cf": "", "Pd": "-"}.get(kind or "") if kind != "Nd" else str(unicodedata.digit(sign))
+
+
+def packed_files(text: str) -> Iterator[bytes]:
+    """What stands in a text in base64 and may be a table, an archive or a pickle; no picture, of which pages are full."""
+    for run in set(_PACKED_FILE.findall(text)):
+        if content := _base64("".join(run.split()).rstrip("=")):
+            yield content
 
 
 def unpacked(run: str) -> Iterator[str]:
@@ -175,6 +218,7 @@ def numbers(text: str) -> Iterator[str]:
         value = decimal.Decimal(power)
         if value == value.to_integral_value() and SHORTEST_NUMBER <= value.adjusted() + 1 <= _LONGEST_NUMBER:
             yield str(int(value))
+    yield from (str(int(digits, 16)) for digits in _HEXADECIMAL.findall(text))
 
 
 def _spaced_numbers(text: str) -> Iterator[str]:
@@ -275,10 +319,11 @@ def _base64(bare: str) -> bytes:
 
 
 def _sign(match: re.Match[str]) -> str:
-    code = match[1] or match[2] or match[3]
-    if code:
-        return chr(int(code, 16)) if int(code, 16) < 0x110000 else match[0]
-    return {"n": "\n", "t": "\t", "r": "\r"}.get(match[4], match[4])
+    *codes, octal, sign = match.groups()
+    if (code := "".join(filter(None, codes))) or octal:
+        number = int(octal, 8) if octal else int(code, 16)
+        return chr(number) if number < 0x110000 else match[0]
+    return {"n": "\n", "t": "\t", "r": "\r"}.get(sign, sign)
 
 
 def _bare(name: str) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Literal
 
 from unlearning.domain import hashing
 from unlearning.domain.hashing import SAID_PART
-from unlearning.stores.scans.candidates import Extractor, alike, telling
+from unlearning.stores.scans.candidates import Extractor, alike, packed_files, telling
 from unlearning.stores.tables import cells
 from unlearning.stores.tables.forms import documents
 from unlearning.stores.tables.pieces import Aside, Piece, Rows, Scalars, Text, Unread
-from unlearning.stores.tables.reading import Reading
+from unlearning.stores.tables.reading import Reading, is_known
 
 if TYPE_CHECKING:
     from unlearning.stores.scans.words import Watch
@@ -81,6 +82,8 @@ class Tally:
             return
         self._compare(said.certain, certain=True)
         self._compare(said.doubtful, certain=False)
+        for content in filter(is_known, packed_files(text)):
+            self._file(content)
 
     def _rows(self, rows: Rows) -> None:
         self.text("\n".join(filter(None, rows.names)))
@@ -98,6 +101,8 @@ class Tally:
             self.add(Unread("table", "people are named by several columns, and it has none that is known as theirs"))
         for at, column in rows.columns.items():  # the person column too: `4711, left` is nobody's identifier, and names one
             self._cells(rows.names[at], cells.distinct(column, rows.encodings))
+            for content in cells.files(column):
+                self._file(content)
 
     def _scalars(self, values: Sequence[tuple[str, object]], depth: int = 0) -> None:
         by_key: dict[str, list[object]] = {}
@@ -135,6 +140,12 @@ class Tally:
             return
         for values in documents.scalars(content):
             self._scalars(values.values, depth)
+
+    def _file(self, content: bytes) -> None:
+        """A file in a cell, or packed into letters."""
+        inner = Reading(people=self.watch.people, readers=self.watch.readers, depth=1, inside=True)
+        for piece in inner.open(io.BytesIO(content))[1]:
+            self.add(piece)
 
     def _compare(self, values: Iterable[object], *, certain: bool) -> None:
         seen = self._certain if certain else self._doubtful

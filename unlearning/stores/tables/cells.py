@@ -11,7 +11,7 @@ from typing import Any
 from unlearning.domain import hashing, spellings
 from unlearning.domain.errors import IdentifierError
 from unlearning.domain.hashing import IdentifierKind
-from unlearning.stores.tables.encoding import decoded
+from unlearning.stores.tables.encoding import decoded, encoding
 from unlearning.stores.tables.pieces import Column
 
 _UUID_BYTES = 16
@@ -26,11 +26,23 @@ def distinct(column: Column, encodings: tuple[str, ...] = ("utf-8",)) -> Iterato
     """
     for value in _values(column):
         if isinstance(value, bytes):
-            yield from decoded(value, encodings)
+            yield from decoded(value.rstrip(b"\0"), encodings)  # columns of one width are filled up
             if len(value) == _UUID_BYTES:
                 yield str(uuid.UUID(bytes=value))
         elif (one := plain(value)) is not None:
             yield one
+
+
+def files(column: Column) -> Iterator[bytes]:
+    """The cells of a column, each once or so, that are bytes and no text: a picture, something compressed, a pickle."""
+    for value in _values(column) if may_hold_files(column) else ():
+        if isinstance(value, bytes) and len(value) != _UUID_BYTES and encoding(value.rstrip(b"\0")) is None:
+            yield value
+
+
+def may_hold_files(column: Column) -> bool:
+    """A list of plain values, or a type with bytes somewhere in it."""
+    return isinstance(column, list) or "binary" in str(column.type)
 
 
 def plain(value: Any) -> object:

@@ -12,7 +12,7 @@ import io
 import itertools
 import tarfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from typing import IO
@@ -74,7 +74,7 @@ class Reading:
             return "empty file", iter(())
         for sign, form, read in _COLUMNAR:
             if head.startswith(sign):
-                return form, read(stream, self.select)
+                return form, self._with_letters(stream, read) if sign == _SQLITE else read(stream, self.select)
         if head.startswith(b"ORC") and _tail(stream).endswith(b"ORC", 0, -1):
             return "ORC", columnar.orc(stream, self.select)
         if (codec := archives.codec(head)) is not None:
@@ -89,6 +89,18 @@ class Reading:
             return self._text(stream, csv_dialect(head), head[len(found.mark) :].decode(found.name, "ignore"), name)
         form = magic.form(head)
         return form, _unread(stream, form, "no reader knows its form")
+
+    def _with_letters(self, stream: IO[bytes], read: Callable[[IO[bytes], Select], Iterator[Piece]]) -> Iterator[Piece]:
+        """Tables, and where none of their columns is singled out the letters in the bytes: pages in use keep deleted rows."""
+        chosen = []
+
+        def select(names: Sequence[str]) -> Sequence[int] | None:
+            chosen.append(self.select(names))
+            return chosen[-1]
+
+        yield from read(stream, select)
+        if chosen.count(None) == len(chosen):
+            yield from (Aside(run, bytes_only=True) for run in magic.letters(stream))
 
     # --- texts ------------------------------------------------------------------------------------------------------
 
@@ -207,6 +219,8 @@ class Reading:
                     yield Unread("tar archive", "it has a sparse member")
                 elif content is not None:
                     yield from self._member(archives.tar_member(content, member.size), member.name)
+            if not archives.ended(stream, archive.offset):
+                yield from _unread(stream, "tar archive", "something stands behind its end")
 
     def _member(self, member: AbstractContextManager[IO[bytes]], name: str) -> Iterator[Piece]:
         """One member's pieces; a broken one is unread, and its neighbours are read."""
@@ -247,6 +261,12 @@ def told_by_content(stream: IO[bytes]) -> bool:
     """Nothing but its bytes says how a file is read: no name, no plugin, and no log beside it as databases have them."""
     head = _head(stream)
     return any(head.startswith(sign) for sign, *_ in _COLUMNAR if sign != _SQLITE)
+
+
+def is_known(head: bytes) -> bool:
+    """What begins with these bytes is a table, compressed, an archive or a pickle."""
+    signs = (*(sign for sign, *_ in _COLUMNAR if len(sign.strip(b"\xff"))), b"ORC", b"PK\3\4")
+    return head.startswith(signs) or archives.codec(head) is not None or magic.form(head) == "pickle"
 
 
 def _guarded(stream: IO[bytes], form: str, pieces: Iterator[Piece]) -> Iterator[Piece]:

@@ -8,7 +8,7 @@ import lzma
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -72,6 +72,12 @@ def tar_members(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, IO[
         yield member, archive.extractfile(member) if member.isreg() else None
 
 
+def ended(stream: IO[bytes], at: int) -> bool:
+    """Nothing but zeros stands in a stream from there on."""
+    stream.seek(at)
+    return not any(chunk.strip(b"\0") for chunk in iter(lambda: stream.read(_CHUNK_BYTES), b""))
+
+
 @contextmanager
 def tar_member(stream: IO[bytes], size: int) -> Iterator[IO[bytes]]:
     """The content of a member."""
@@ -83,12 +89,35 @@ def _opened(stream: IO[bytes], name: str) -> Any:
     if name == "gzip":
         return gzip.GzipFile(fileobj=stream, mode="rb")
     if name == "bzip2":
-        return bz2.BZ2File(stream)
+        return _Streams(stream, bz2.BZ2Decompressor)
     if name == "xz":
-        return lzma.LZMAFile(stream)
+        return _Streams(stream, lzma.LZMADecompressor)
     import pyarrow as pa
 
     return pa.CompressedInputStream(pa.PythonFile(stream, "r"), name)
+
+
+class _Streams:
+    """One compressed stream after another, with zeros between them; Python's own files end in silence at anything else."""
+
+    def __init__(self, packed: IO[bytes], new: Callable[[], Any]) -> None:
+        self._packed, self._new, self._one = packed, new, new()
+
+    def read(self, size: int) -> bytes:
+        """Some of the content; nothing at its end. Raises OSError, LZMAError or EOFError for what is broken or no stream."""
+        while True:
+            more = b""
+            if self._one.eof:
+                more = self._one.unused_data.lstrip(b"\0")
+                while not more and (block := self._packed.read(_CHUNK_BYTES)):
+                    more = block.lstrip(b"\0")
+                if not more:
+                    return b""
+                self._one = self._new()
+            elif self._one.needs_input and not (more := self._packed.read(_CHUNK_BYTES)):
+                raise EOFError("torn")
+            if content := self._one.decompress(more, size):
+                return bytes(content)
 
 
 @contextmanager

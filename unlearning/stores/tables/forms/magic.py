@@ -11,6 +11,8 @@ _OVERLAP_BYTES = 1 << 10
 
 _SIGNS = (
     (rb"\x80[\x02-\x05][\x80-\xff}\](cNKJGXU\x00-\x28]", "pickle"),
+    (rb"\(*(?:[ldt]p\d+|c[\w.]+\n[\w.]+\np\d+|[VS][^\n]*\np\d+)\n", "pickle"),
+    (rb"version https://git-lfs\.github\.com/spec/", "Git LFS pointer"),
     (rb"%PDF-", "PDF document"),
     (rb"\x89PNG\r\n", "PNG image"),
     (rb"\xff\xd8\xff", "JPEG image"),
@@ -57,7 +59,9 @@ _SIGNS = (
     (rb"[\x0a\x08].{0,200}onnx", "ONNX model"),
 )
 _FORMS = tuple((re.compile(sign, re.DOTALL), form) for sign, form in _SIGNS)
-_TEXTUAL = frozenset({"PDF document", "PNM image", "encrypted file", "MATLAB file", "Stata file", "R data"})
+_TEXTUAL = frozenset(
+    {"pickle", "Git LFS pointer", "PDF document", "PNM image", "encrypted file", "MATLAB file", "Stata file", "R data"}
+)
 """Forms that begin as a text does, and are none."""
 
 _LETTERS = re.compile(rb"(?:[\t\x20-\x7e]|[\xc3-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}){4,}")
