@@ -43,6 +43,7 @@ PAPERS = {
     "sisa": ("Bourtoule et al. 2021", "https://arxiv.org/abs/1912.03817"),
     "retrain": ("the definition of unlearning", "https://arxiv.org/abs/1912.03817"),
     "subtract": ("Cao & Yang 2015", "https://doi.org/10.1109/SP.2015.35"),
+    "newton": ("Guo et al. 2020", "https://arxiv.org/abs/1911.03030"),
     "finetune": ("baseline of Golatkar et al. 2020", "https://arxiv.org/abs/1911.04933"),
     "negative_gradient": ("NegGrad+, Kurmanji et al. 2023", "https://arxiv.org/abs/2302.09880"),
     "random_label": ("amnesiac unlearning, Graves et al. 2021", "https://arxiv.org/abs/2010.10981"),
@@ -53,6 +54,7 @@ PAPERS = {
 }
 
 COSTS = {
+    "newton": "a step on the stored Hessian, for linear and logistic models of the learner `convex`",
     "finetune": "{epochs:g} epochs over what is kept",
     "negative_gradient": "{epochs:g} epochs over what is kept, a second batch of what is forgotten beside each",
     "random_label": "{epochs:g} epochs over everybody",

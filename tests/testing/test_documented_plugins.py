@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import struct
 import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import run
 from types import ModuleType
 
 import pytest
@@ -29,6 +31,36 @@ def test_the_method_on_the_page_is_one_and_keeps_its_promises(monkeypatch: pytes
     for program in re.findall(r"^```python run\n(.*?)^```$", METHOD, re.DOTALL | re.MULTILINE):
         exec(compile(program, "docs/writing-a-method.md", "exec"), vars(page))
     assert page.fade.name == "fade"
+
+
+def test_the_package_on_the_page_is_built_installed_and_found(tmp_path: Path) -> None:
+    """By pip, without an index, in a folder of its own; a new process finds the method by its name and tries it."""
+    (project,) = re.findall(r"^```toml\n(.*?)^```$", METHOD, re.DOTALL | re.MULTILINE)
+    program = re.search(r"^```python run\n(.*?)^```$", METHOD, re.DOTALL | re.MULTILINE)
+    assert program
+    source, site = tmp_path / "source", tmp_path / "site"
+    (source / "your_package").mkdir(parents=True)
+    (source / "pyproject.toml").write_text(project)
+    (source / "your_package/__init__.py").touch()
+    (source / "your_package/fade.py").write_text(program[1])
+    assert len(program[1].splitlines()) <= 40
+    alone = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", str(site))
+    run([sys.executable, "-m", "pip", "install", *alone, str(source)], cwd=tmp_path, check=True, capture_output=True)
+    tried = (
+        "from tests.fakes import FakeLearner; from unlearning.project import plugins\n"
+        "from unlearning.testing import check_method\n"
+        "check_method(plugins.method('fade'), FakeLearner); print(plugins.method('fade').promised())"
+    )
+    paths = os.pathsep.join((str(site), str(ROOT)))
+    told = run(
+        [sys.executable, "-c", tried],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert told.stdout.strip() == "empirical", told.stderr
 
 
 def test_the_served_file_on_the_page_is_the_one_that_is_tested() -> None:

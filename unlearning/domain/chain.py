@@ -104,6 +104,8 @@ class Part:
     """Stored checkpoints that were damaged and made again."""
     engines: tuple[Engine, ...] = field(default=(), metadata={"unlearning.left_out": True})
     """What made it and every state that it goes on from."""
+    spent: float | None = field(default=None, metadata={"unlearning.left_out": True})
+    """Of a certified method, the share of its budget that this version has used up; 1 is all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,6 +199,55 @@ class Subtractive(Protocol):
         """The state is of these records and no others, as their keys tell; at a fraction of a training's cost."""
 
 
+@dataclass(frozen=True)
+class Minimum:
+    """Where trainings ended that each minimised Σ loss(w · x, y) + penalty / 2 ‖w‖² + b · w over records with ‖x‖ ≤ 1."""
+
+    weights: NDArray[np.float64]
+    """(m, d)"""
+    anchor: NDArray[np.float64]
+    """(m, d) the weights at which the curvature was taken."""
+    hessian: NDArray[np.float64]
+    """(m, d, d) of the records that are left, at the anchor."""
+    inverse: NDArray[np.float64]
+    """(m, d, d) of the Hessian."""
+    gram: NDArray[np.float64]
+    """(d, d) Σ x xᵀ of the records that are left."""
+    residual: NDArray[np.float64]
+    """(m,) at most so long is the gradient at the weights."""
+    spectrum: float
+    """At least the largest eigenvalue of the Gram matrix."""
+    noise: float
+    """Standard deviation of each entry of b."""
+    steepest: float
+    """At most so fast does the second derivative of the loss change with its score."""
+
+
+@runtime_checkable
+class Convex(Learner, Protocol):
+    """A learner of linear scores whose objective is convex and has secret noise in it: what the method `newton` needs."""
+
+    def repeatable(self) -> AbstractContextManager[Any]:
+        """Within: the same sums have the same bytes."""
+
+    def minimum(self, state: State) -> Minimum:
+        """Where training ended."""
+
+    def examples(self, records: Records) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n, d) inputs x of norm at most 1, and (n, m) y."""
+
+    def slopes(
+        self, scores: NDArray[np.float64], wanted: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n, m) first and second derivative of each loss by its score."""
+
+    def moved(self, state: State, minimum: Minimum, without: Records) -> State:
+        """The state at another minimum, that of its records without these."""
+
+    def made_of(self, state: State, records: Records) -> bool:
+        """The state is of these records and no others, as their keys tell."""
+
+
 class Checkpoints(Protocol):
     """Trained states by name."""
 

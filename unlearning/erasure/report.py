@@ -274,7 +274,8 @@ def say_loaded(work: Training) -> str:
 
 def say_fitted(trained: Trained) -> str:
     """Half a sentence on the constituents."""
-    return f"{trained.shards_trained} of {len(trained.parts)} shards trained"
+    spent = [f", {part.spent:.1%} of the budget spent" for part in trained.parts if part.spent is not None]
+    return f"{trained.shards_trained} of {len(trained.parts)} shards trained{''.join(spent)}"
 
 
 def say_impact(impact: Impact) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from unlearning.domain.chain import Job, Part, Trained
-from unlearning.domain.entities import Empirical, Guarantee
+from unlearning.domain.entities import Certified, Empirical, Guarantee
 from unlearning.domain.errors import (
     Damaged,
     MethodFailed,
@@ -35,6 +35,7 @@ _LOOKED_AT = 256
 """So many retained records are asked whether the model still answers with numbers."""
 Change = Callable[[State, Records, Records, Any, Mapping[str, float], int], State]
 """(model, forget, retain, learner, params, seed) → model; the learner in the role that the method needs."""
+Spent = Callable[[State, Any, Mapping[str, float]], float]
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,18 @@ def whole_model(
     guarantee: Guarantee = EMPIRICAL,
     needs: type | None = None,
     classifies: bool = False,
+    spent: Spent | None = None,
+    trains: bool = True,
 ) -> Callable[[Change], WholeModel]:
     """A decorator that makes a Method of one function; the method is called what the function is called.
 
     needs: a role beyond `Learner` that the learner must play, such as `Differentiable`; a runtime-checkable protocol.
-    classifies: the method needs labels.
+    classifies: the method needs labels. spent: what share of its budget a certified method has used up by a result.
+    trains: records are shown to the learner again.
     """
 
     def decorate(change: Change) -> WholeModel:
-        return WholeModel(change.__name__, change, tuple(knobs), guarantee, needs, classifies)
+        return WholeModel(change.__name__, change, tuple(knobs), guarantee, needs, classifies, spent, trains)
 
     return decorate
 
@@ -96,6 +100,10 @@ class WholeModel:
     """The role beyond `Learner` that the learner must play."""
     classifies: bool = False
     """Whether it needs labels."""
+    spent: Spent | None = None
+    """(model, learner, params) → the share of the budget that is used up; None for a method without one."""
+    trains: bool = True
+    """Whether records are shown to the learner again, once where no hyperparameter says how often."""
 
     def plan(self, assignment: Assignment) -> Sequence[Job]:
         """One job; raises WrongUse for a learner without the role, for an ensemble, or without a parent and a forget set."""
@@ -140,16 +148,23 @@ class WholeModel:
             key=key,
             digest=bytes_digest(payload),
             slices_trained=int(made),
-            rows_trained=int(dict(job.params).get("epochs", 1)) * (len(retain) + len(forget)) if made else 0,
+            rows_trained=int(dict(job.params).get("epochs", 1)) * (len(retain) + len(forget)) if made and self.trains else 0,
             cpu_seconds=time.thread_time() - started,
             repaired=damaged if made and job.save else 0,
+            spent=self.spent(learner.loads(payload), learner, dict(job.params)) if self.spent else None,
         )
 
     def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
         """The one changed model; raises VerificationFailed when there is another number of parts."""
         if [part.shard for part in parts] != [assignment.target.shards[0].shard]:
             raise VerificationFailed(f"{self.name}: {len(parts)} parts came back, 1 was planned; run the job again")
-        return Trained(method=self.name, guarantee=str(self.guarantee), parts=tuple(parts))
+        return Trained(method=self.name, guarantee=str(self.promised(assignment.params)), parts=tuple(parts))
+
+    def promised(self, given: Sequence[tuple[str, float]] = ()) -> Guarantee:
+        """The guarantee with these hyperparameters: those that it is made of may be among them."""
+        if not isinstance(self.guarantee, Certified):
+            return self.guarantee
+        return replace(self.guarantee, **{name: value for name, value in self._params(given) if hasattr(self.guarantee, name)})
 
     def _params(self, given: Sequence[tuple[str, float]]) -> tuple[tuple[str, float], ...]:
         """Every hyperparameter with its value; raises SettingsError for an unknown name or a value out of range."""

@@ -49,7 +49,7 @@ MAY: Mapping[str, frozenset[str]] = {
         ("check", "evaluate", "prepare", "train", "erase", "retire", "judge", "follow", "watch", "init", "demo", "doctor"),
         ANYTHING,
     ),
-    **dict.fromkeys(("adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
+    **dict.fromkeys(("tune", "adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
     **dict.fromkeys(("deliver", "serve", "serve-flows", "sweep"), ANYTHING),
 }
 """Command → what it may import."""

@@ -252,6 +252,7 @@ def differences(value: Any, shape: Any, at: str = "") -> Iterator[str]:
 
 
 ELSEWHERE = {
+    "tune",
     "demo",
     "approve",
     "told",

@@ -27,6 +27,7 @@ from unlearning.entrypoints.cli import (
     requests,
     serving,
     traces,
+    tuning,
 )
 from unlearning.entrypoints.cli.shared import Commands, Printable, spare_the_collector
 
@@ -53,7 +54,10 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-FAMILIES = (project, requests, erasure, judging, lineage, proof, certificates, traces, listening, serving, databases, deploying)
+FAMILIES = (
+    *(project, requests, erasure, judging, tuning, lineage, proof, certificates),
+    *(traces, listening, serving, databases, deploying),
+)
 
 for family in FAMILIES:
     for command in family.COMMANDS:
