@@ -267,7 +267,9 @@ def _check() -> Shape:
             "verdict": _words(*get_args(Verdict)),
             "how": TEXT,
             "details": details,
-        }
+            "floor": NUMBER,
+        },
+        optional=frozenset({"floor"}),
     )
 
 

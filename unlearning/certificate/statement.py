@@ -166,7 +166,12 @@ def _of_model(one: OfModel) -> dict[str, Any]:
 
 
 def _checks(results: Sequence[CheckResult]) -> list[dict[str, Any]]:
-    return [{**asdict(check), "value": stated(check.value, "not measured")} for check in results]
+    return [{**_check(check), "value": stated(check.value, "not measured")} for check in results]
+
+
+def _check(check: CheckResult) -> dict[str, Any]:
+    """As it is; of what no floor was measured for, none is stated."""
+    return {name: value for name, value in asdict(check).items() if name != "floor" or value is not None}
 
 
 def _not_found(facts: NotFoundFacts) -> dict[str, Any]:

@@ -7,7 +7,7 @@ candidate show nothing: other library versions round otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.protocols import Evidence
@@ -18,13 +18,20 @@ _THRESHOLD = "every replayed shard equal"
 def exactness(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:  # noqa: ARG001
     """Whether every replayed shard has the candidate's bytes; underpowered when nothing was replayed, or other bytes came of
     another environment."""
-    replayed = evidence.replayed
+    if evidence.replayed is None:
+        return CheckResult(
+            "exactness", None, _THRESHOLD, "underpowered", "not replayed; ask for it with `unlearn erase --replay`"
+        )
+    return of_replay(evidence.replayed, evidence.digests, evidence.otherwise)
+
+
+def of_replay(replayed: Mapping[int, str], digests: Mapping[int, str], otherwise: Sequence[str]) -> CheckResult:
+    """The same of a replay. replayed, digests: shard → SHA-256. otherwise: what is other now, if that explains it."""
     if not replayed:
-        why = "not replayed; ask for it with `unlearn erase --replay`" if replayed is None else "no shard was replayed"
-        return CheckResult("exactness", None, _THRESHOLD, "underpowered", why)
-    different = sorted(shard for shard, digest in replayed.items() if evidence.digests.get(shard) != digest)
+        return CheckResult("exactness", None, _THRESHOLD, "underpowered", "no shard was replayed")
+    different = sorted(shard for shard, digest in replayed.items() if digests.get(shard) != digest)
     how = f"SHA-256 of {len(replayed)} shards, trained again from scratch on the retained records, against the candidate's"
-    elsewhere = f"; another environment made it: {'; '.join(evidence.otherwise)}" if evidence.otherwise else ""
+    elsewhere = f"; another environment made it: {'; '.join(otherwise)}" if otherwise else ""
     return CheckResult(
         name="exactness",
         value=1 - len(different) / len(replayed),
@@ -33,7 +40,7 @@ def exactness(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResul
         how=how + elsewhere,
         details={
             "replayed": len(replayed),
-            "shards": len(evidence.digests),
+            "shards": len(digests),
             "different": ", ".join(map(str, different)) or None,
         },
     )

@@ -196,6 +196,8 @@ class CheckResult:
     how: str
     """How it was measured, in one sentence."""
     details: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    floor: float | None = field(default=None, metadata={"unlearning.left_out": True})
+    """What the same check gives for a model that never saw the people; None where nobody measured it."""
 
     @property
     def passed(self) -> bool:

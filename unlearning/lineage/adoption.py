@@ -142,9 +142,7 @@ def succeed(workspace: Workspace, adoption: Adoption, model: ModelVersion, data:
 
 
 def _registered(workspace: Workspace, named: str) -> Registered:
-    model = sources.parse(named)
-    if model is None:
-        raise WrongUse(f"{named!r} is no MODEL/VERSION; expected for example fraud/3")
+    model = sources.parsed(named)
     if workspace.lineage.model(model.name, model.version) is not None:
         raise WrongUse(f"{model} was trained here, so its lineage is known and `unlearn erase` looks after it already")
     if model.name in {own.model for own in workspace.settings.owns}:

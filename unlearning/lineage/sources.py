@@ -12,6 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from unlearning.domain.derivation import EDGE_KINDS, reached
+from unlearning.domain.errors import WrongUse
 from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.mlflow.bulk_reader import Input, LoggedFacts, RunFacts
@@ -124,6 +125,13 @@ def parse(text: str) -> ModelVersion | None:
     """`MODEL/VERSION`, or None for anything else."""
     name, slash, number = text.rpartition("/")
     return ModelVersion(name, int(number)) if slash and name and number.isdecimal() else None
+
+
+def parsed(text: str) -> ModelVersion:
+    """`MODEL/VERSION`. Raises WrongUse."""
+    if (model := parse(text)) is None:
+        raise WrongUse(f"{text!r} is no MODEL/VERSION; expected for example fraud/3")
+    return model
 
 
 def run_of(version: Registered, seen: Seen) -> str | None:

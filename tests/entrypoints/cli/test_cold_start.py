@@ -44,7 +44,22 @@ MAY: Mapping[str, frozenset[str]] = {
     "impact": REGISTRY | DATA | {"torch"},  # the learner says how many epochs a stage has
     # What trains, judges, searches, starts a service, or makes something in which one of these works, is not typed here.
     **dict.fromkeys(
-        ("check", "evaluate", "prepare", "train", "erase", "retire", "follow", "watch", "init", "demo", "doctor"), ANYTHING
+        (
+            "check",
+            "evaluate",
+            "prepare",
+            "train",
+            "erase",
+            "retire",
+            "judge",
+            "replay",
+            "follow",
+            "watch",
+            "init",
+            "demo",
+            "doctor",
+        ),
+        ANYTHING,
     ),
     **dict.fromkeys(("adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),
     **dict.fromkeys(("deliver", "serve", "serve-flows", "sweep"), ANYTHING),

@@ -267,6 +267,8 @@ ELSEWHERE = {
     "serve",
     "deliver",
     "retire",
+    "judge",
+    "replay",
     "token create",
     "token list",
     "token revoke",

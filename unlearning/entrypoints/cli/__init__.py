@@ -19,6 +19,7 @@ from unlearning.entrypoints.cli import (
     databases,
     deploying,
     erasure,
+    judging,
     lineage,
     listening,
     project,
@@ -52,6 +53,8 @@ def main(verbose: bool) -> None:
     progress.propagate = False
 
 
-for family in (project, requests, erasure, lineage, proof, certificates, traces, listening, serving, databases, deploying):
+FAMILIES = (project, requests, erasure, judging, lineage, proof, certificates, traces, listening, serving, databases, deploying)
+
+for family in FAMILIES:
     for command in family.COMMANDS:
         main.add_command(command)

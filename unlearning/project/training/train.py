@@ -40,15 +40,17 @@ def make(
     forget: Records | None = None,
     parent: Sequence[str] = (),
     save: bool = True,
+    noted: bool = True,
     only: Collection[int] | None = None,
     map: Map = map,
 ) -> Trained:
     """Train the constituents that a method asks for, and merge them.
 
-    only: shards to make (replay of the touched ones); None makes all.
+    only: shards to make (replay of the touched ones); None makes all. noted: so that a purge finds what is stored; False for a
+    store that is deleted with everything in it.
     """
     chosen = plugins.method(method)
-    if save:
+    if save and noted:
         workspace.attempts.record(workspace.own.model, retain.chain)
     here = engine(workspace.learner)
 

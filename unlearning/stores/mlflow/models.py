@@ -240,6 +240,11 @@ class MlflowModels:
         with self._client() as client, self._missing(f"run {run_id}"):
             return {name: float(value) for name, value in client.get_run(run_id).data.metrics.items()}
 
+    def attach(self, run_id: str, folder: Path, path: str) -> None:
+        """Add the files of a folder to those of a run, under a path. Raises NotFound."""
+        with self._client() as client, self._missing(f"run {run_id}"):
+            client.log_artifacts(run_id, str(folder), path)
+
     def seconds(self, run_id: str) -> float | None:
         """How long a run took; None for one that is gone or has not ended."""
         with self._client() as client:
