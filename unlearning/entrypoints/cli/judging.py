@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--time", "seconds", type=float, metavar="SECONDS", help="After so long no further shadow model is begun.")
 @click.option("--group", "groups", multiple=True, metavar="COLUMN", help="Judge use for each of its values too.")
 @click.option("--keep-shadows", "keep", is_flag=True, help="Leave shadow models in the checkpoint store for the next time.")
+@click.option("--export", type=click.Path(path_type=Path), metavar="DIR", help="Write what an outside audit needs, nameless.")
 def judge(
     root: Path,
     as_json: bool,
@@ -33,6 +34,7 @@ def judge(
     seconds: float | None,
     groups: Sequence[str],
     keep: bool,
+    export: Path | None,
 ) -> None:
     """Judge a model version by attacks, use and bytes, beside models trained again without the people; exits 1 if one fails.
 
@@ -45,20 +47,24 @@ def judge(
     """
     from unlearning.domain.clocks import utc_now
     from unlearning.domain.codec import write
+    from unlearning.erasure import audit_pack, judgement_page
     from unlearning.erasure import judge as judging
-    from unlearning.erasure import judgement_page
     from unlearning.lineage.sources import parsed
     from unlearning.stores import foreign_code
 
     workspace = open_project(root)
     warn(workspace)
     named = parsed(version)
+    if export:
+        audit_pack.require_empty(export)  # before minutes of training
     asked = judging.Asked(people_like, method, shadows, seconds, tuple(groups), keep)
     found = foreign_code.apart(lambda: judging.of_version(workspace, named, asked, now=utc_now()), workspace.root)
     made = found.judgement
     place = judgement_page.attach(workspace.of(named.name), named, made)
+    files = audit_pack.export(found, export) if export else None
     lines = [f"{named} judged: {made.measured_on}", *map(_line, made.checks), f"report: {place} among the files of its run"]
-    answer(as_json, {**write(made), "report": place}, lines)
+    lines += [f"audit pack: {len(files)} files in {export}"] if files else []
+    answer(as_json, {**write(made), "report": place, **({"exported": files} if files else {})}, lines)
     if made.failed:
         raise click.exceptions.Exit(1)
 
