@@ -104,3 +104,12 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
 def test_what_has_no_probabilities_is_no_target_of_another_tool(tmp_path: Path) -> None:
     names = audit_pack.export(judged(replace(trial(), task=REGRESSION, shadows=None, old=None)), tmp_path / "pack")
     assert names == ["README.txt", "answers.npz", "judgement.json", "SHA256"]
+
+
+def test_where_nobody_is_forgotten_what_there_is_is_written(tmp_path: Path) -> None:
+    one = trial(shadows=0)
+    nobody = {**one.sides, FORGET: replace(one.sides[FORGET], target=one.sides[FORGET].target[:0], whose=np.zeros(0, np.int64))}
+    empty = [{**said, FORGET: said[FORGET][:0]} for said in (one.judged, *one.gold)]
+    gone = replace(one, sides=nobody, judged=empty[0], gold=(empty[1], empty[2]), old=None, drawn=np.zeros(0, np.int64))
+    names = audit_pack.export(judged(gone), tmp_path / "pack")
+    assert {name.split("/")[0] for name in names if "/" in name} == {"retained"}

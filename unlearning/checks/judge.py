@@ -215,9 +215,9 @@ _ATTACKS = {
 def shadow_attack(trial: Trial, margin: float, name: str) -> CheckResult:
     """An attack with shadow models, forgotten against drawn unseen records."""
     measure = Measure(name, f"area under the ROC curve of the {_ATTACKS[name]}", margin, "both")
-    shadows = trial.shadows
-    if trial.nobody or shadows is None or len(shadows) < LEAST_SHADOWS:
-        return unmeasured(measure, trial.nobody or trial.no_shadows)
+    shadows, few = trial.shadows, too_few({FORGET: trial.sides[FORGET].whose})
+    if trial.nobody or few or shadows is None or len(shadows) < LEAST_SHADOWS:
+        return unmeasured(measure, trial.nobody or few or trial.no_shadows)
     if name == "u_lira" and shadows.unlearned is None:
         return unmeasured(measure, "no shadow model unlearned anything")
     edge = len(trial.sides[FORGET])
@@ -295,7 +295,7 @@ def relative(trial: Trial) -> CheckResult:
         "relative", "nearer to the retrained model (0) or to the version before (1), by losses of the forgotten", 0.5, "above"
     )
     if trial.nobody or trial.old is None:
-        return unmeasured(measure, trial.nobody or "the version before is gone")
+        return replace(unmeasured(measure, trial.nobody or "the version before is gone"), threshold="< 0.5")
     side = trial.sides[FORGET]
     mine, gold, other, old = (
         attacks.logit(attacks.confidence(trial.task.name, trial.task.losses(said[FORGET], side.target), scale=scale(trial)))
@@ -371,6 +371,9 @@ def gap_to_gold(trial: Trial, margin: float) -> CheckResult:
     return judged(measure, tow, people, seed=trial.seed, details=details)
 
 
+_HALF = "≥ half of the floor"
+
+
 def relearn(trial: Trial) -> CheckResult:
     """Passes until the forgotten are known again as before, over those that a retraining takes: far below 1 is a trace."""
     measure = Measure(
@@ -378,12 +381,12 @@ def relearn(trial: Trial) -> CheckResult:
     )
     few = too_few({FORGET: trial.sides[FORGET].whose})
     if trial.nobody or trial.relearned is None or few:
-        return unmeasured(measure, trial.nobody or few or trial.not_relearned)
+        return replace(unmeasured(measure, trial.nobody or few or trial.not_relearned), threshold=_HALF)
     mine, gold, other = trial.relearned
     return CheckResult(
         name=measure.name,
         value=_number(mine / gold),
-        threshold="≥ half of the floor",
+        threshold=_HALF,
         verdict="underpowered" if min(gold, other) < 2 else "passed" if mine / gold >= other / gold / 2 else "failed",
         how=measure.how
         if min(gold, other) >= 2

@@ -26,7 +26,7 @@ from unlearning.checks.judge import FORGET, LEAST_SHADOWS, RETAIN, UNSEEN, Margi
 from unlearning.domain.chain import Trained
 from unlearning.domain.draws import draw
 from unlearning.domain.entities import CheckResult, Exact, ModelRecord
-from unlearning.domain.errors import NotFound, UnlearningError, WrongUse
+from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.domain.hashing import seed_from
 from unlearning.domain.partition import Places, keyed, members_of
 from unlearning.domain.protocols import Records
@@ -273,7 +273,7 @@ class Bar:
         try:
             file = view.data.fetch(before)
             table, people, theirs = read_some(view, file, recipe.person, lambda roll: roll.mask(plan.tokens), named=before.path)
-        except UnlearningError:
+        except NotFound:  # a service that does not answer is another matter, and is said
             return nobody, gone
         if not theirs.any():  # a twin: the same table without them
             return nobody, gone
