@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from unlearning.checks import attacks
 from unlearning.checks.against_floor import LEAST_PEOPLE, Measure, Rows, judged, too_few, unmeasured
 from unlearning.checks.attacks import Floats, Mask, Shadows
-from unlearning.domain.entities import CheckResult
+from unlearning.domain.entities import CheckResult, Verdict
 from unlearning.domain.tasks import Metric, Task
 
 if TYPE_CHECKING:
@@ -371,29 +371,37 @@ def gap_to_gold(trial: Trial, margin: float) -> CheckResult:
     return judged(measure, tow, people, seed=trial.seed, details=details)
 
 
-_HALF = "≥ half of the floor"
+_HALF = "≥ half of the fewest that a retraining takes; below a quarter fails"
+_LEAST_PASSES = 4
+"""Of a retraining: with fewer there is no quarter."""
 
 
 def relearn(trial: Trial) -> CheckResult:
-    """Passes until the forgotten are known again as before, over those that a retraining takes: far below 1 is a trace."""
-    measure = Measure(
-        "relearn", "passes until the forgotten are known again as before, over those of a retraining", 0.5, "below"
-    )
+    """Passes until the forgotten are known again as before, over those that a retraining takes: far below 1 is a trace.
+
+    One number of each model and no interval: two retrainings may differ by half, so what lies between is underpowered.
+    """
+    how = "passes until the forgotten are known again as before, over those of a retraining"
     few = too_few({FORGET: trial.sides[FORGET].whose})
     if trial.nobody or trial.relearned is None or few:
-        return replace(unmeasured(measure, trial.nobody or few or trial.not_relearned), threshold=_HALF)
+        why = f"not measured: {trial.nobody or few or trial.not_relearned}"
+        return CheckResult("relearn", None, _HALF, "underpowered", why)
     mine, gold, other = trial.relearned
     return CheckResult(
-        name=measure.name,
+        name="relearn",
         value=_number(mine / gold),
         threshold=_HALF,
-        verdict="underpowered" if min(gold, other) < 2 else "passed" if mine / gold >= other / gold / 2 else "failed",
-        how=measure.how
-        if min(gold, other) >= 2
-        else f"{measure.how}; a retraining learns them in one pass, so nothing can be faster",
+        verdict=_as_slow(mine, min(gold, other)),
+        how=how if min(gold, other) >= _LEAST_PASSES else f"{how}; a retraining takes fewer than {_LEAST_PASSES}",
         floor=_number(other / gold),
         details={"passes": mine, "retrained_passes": gold, "retrained_again_passes": other},
     )
+
+
+def _as_slow(passes: float, fewest: float) -> Verdict:
+    if fewest < _LEAST_PASSES:
+        return "underpowered"
+    return "passed" if passes >= fewest / 2 else "failed" if passes < fewest / 4 else "underpowered"
 
 
 def _number(value: float) -> float | None:
