@@ -271,6 +271,7 @@ ELSEWHERE = {
     "deliver",
     "retire",
     "judge",
+    "replay",
     "token create",
     "token list",
     "token revoke",
