@@ -104,7 +104,9 @@ def read(text: str, certificate: str, among: Sequence[Drawn]) -> Draw:
         given = tuple(Drawn(str(one["model"]), int(one["shard"])) for one in said["drawn"])
         begun = Draw(str(said["certificate"]), str(said["source"]), said.get("value"), str(said["seed"]), 0, ())
     except (ValueError, KeyError, TypeError) as error:
-        raise WrongUse("--draw: the file is no draw; expected what `unlearn replay --dry-run --json` prints") from error
+        raise WrongUse(
+            "--draw: the file is no draw; expected what `unlearn replay CERT --draw beacon:VALUE --dry-run --json` prints"
+        ) from error
     if begun.certificate != certificate:
         raise WrongUse(f"--draw: it is of certificate {shown(begun.certificate, 64)}; expected one of {certificate}")
     if gone := [one for one in given if one not in among]:

@@ -85,7 +85,9 @@ def draw(of: Stated, said: str, shards: int | None) -> Draw:
     try:
         text = content(Path(said)).decode("utf-8")
     except UnicodeDecodeError:
-        raise WrongUse("--draw: the file is no draw; expected what `unlearn replay --dry-run --json` prints") from None
+        raise WrongUse(
+            "--draw: the file is no draw; expected what `unlearn replay CERT --draw beacon:VALUE --dry-run --json` prints"
+        ) from None
     return drawing.read(text, of.digest, among)
 
 
