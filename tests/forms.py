@@ -313,6 +313,8 @@ HIDDEN: dict[str, Form] = {
     "behind bz2": lambda rows, _: bz2.compress(b"x\n1.5\n") + gzip.compress(_csv(rows)),
     "torn xz": lambda rows, _: lzma.compress(_csv(rows))[:-9],
     "tar behind a tar": lambda rows, _: _tar({"a.txt": b"nothing"}) + _tar({"b.csv.gz": gzip.compress(_csv(rows))}),
+    "zip with a member struck off": lambda rows, _: _zip({"b.csv": _csv(rows)})[:-22] + _zip({"a.txt": b"nothing"}),
+    "UTF-16 in a cell": lambda rows, column: _cell(*(str(row[column]).encode("utf-16-le") for row in rows)),
     "pickle of letters": lambda rows, _: pickle.dumps([dict(row) for row in rows], 0),
     "array of letters": lambda rows, column: pickle.dumps(np.asarray([row[column] for row in rows]), 0),
     "Git LFS": lambda rows, _: b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"4d7a" * 16 + b"\nsize 120\n",

@@ -26,7 +26,9 @@ def distinct(column: Column, encodings: tuple[str, ...] = ("utf-8",)) -> Iterato
     """
     for value in _values(column):
         if isinstance(value, bytes):
-            yield from decoded(value.rstrip(b"\0"), encodings)  # columns of one width are filled up
+            filled = value.rstrip(b"\0")  # columns of one width are filled up
+            wide = encoding(value) if b"\0" in filled else None
+            yield from (value.decode(wide.name, "ignore"),) if wide else decoded(filled, encodings)
             if len(value) == _UUID_BYTES:
                 yield str(uuid.UUID(bytes=value))
         elif (one := plain(value)) is not None:

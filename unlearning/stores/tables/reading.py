@@ -206,6 +206,8 @@ class Reading:
                     yield Unread("encrypted file", "it is encrypted")
                 else:
                     yield from self._member(archives.zip_member(archive, member), member.filename)
+            if not archives.zip_is_whole(stream, archive):
+                yield from _unread(stream, "zip archive", "something stands between its members")
 
     def _tar(self, stream: IO[bytes]) -> Iterator[Piece]:
         if self.inside:

@@ -22,6 +22,8 @@ _HARMLESS_BYTES = 1 << 28
 _HIGHEST_RATIO = 200
 _BOMB = "a compressed file grows beyond all measure, as nothing but a bomb does; delete it"
 MOST_MEMBERS = 100_000
+_DESCRIPTOR_BYTES = 24
+"""What may stand behind a member of a zip archive."""
 
 CODECS = {
     b"\x1f\x8b": "gzip",
@@ -56,6 +58,18 @@ def zip_members(archive: zipfile.ZipFile) -> Iterator[tuple[zipfile.ZipInfo, boo
     if sum(one.file_size for one in members) > max(4 * _HARMLESS_BYTES, _HIGHEST_RATIO * packed):
         raise DataError(_BOMB)
     yield from ((one, bool(one.flag_bits & 1)) for one in members)
+
+
+def zip_is_whole(stream: IO[bytes], archive: zipfile.ZipFile) -> bool:
+    """Nothing stands before, between or behind the members of an archive but what tells their sizes: none was struck off."""
+    at = 0
+    for member in sorted(archive.infolist(), key=lambda one: one.header_offset):
+        if member.header_offset - at > _DESCRIPTOR_BYTES:
+            return False
+        stream.seek(member.header_offset + 26)
+        name, extra = (int.from_bytes(stream.read(2), "little") for _ in range(2))
+        at = max(at, member.header_offset + 30 + name + extra + member.compress_size)
+    return archive.start_dir - at <= _DESCRIPTOR_BYTES
 
 
 @contextmanager

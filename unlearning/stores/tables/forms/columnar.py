@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from unlearning.stores.tables import cells
+from unlearning.stores.tables.forms import magic
 from unlearning.stores.tables.pieces import Aside, Piece, Rows, Select
 
 _BATCH_ROWS = 1 << 16
@@ -101,6 +103,8 @@ def numpy(stream: IO[bytes], select: Select) -> Iterator[Piece]:
         block = np.frombuffer(content, dtype=base)
         parts = {at: block[names[at]] if kind.names else block for at in here}
         yield Rows(names, {at: _of_numpy(part, pa) for at, part in parts.items()}, whole=wanted is None)
+        if base.itemsize == 1:  # a file or a text, byte by byte
+            yield from (Aside(run, bytes_only=True) for run in magic.letters(io.BytesIO(content)))
 
 
 def of_batch(batch: Any, select: Select) -> Rows:
