@@ -70,7 +70,7 @@ class Found:
     right: list[tuple[float, float, float]] = field(default_factory=list)
     area: list[float] = field(default_factory=list)
     spent: list[float] = field(default_factory=list)
-    failed: str = ""
+    failed: list[str] = field(default_factory=list)
 
 
 def sections() -> list[Section]:
@@ -81,17 +81,26 @@ def sections() -> list[Section]:
     lines = [line for world in worlds for line in rows(world)]
     text = (
         "Measured apart from the rest of this page, by `python -m benchmarks methods`, while the machine had other things"
-        " to do. A tenth of the people, one row each, leaves at once; of the convex models, as *leaving* says in their"
-        " names. Medians over the draws of people (5 of digits, 2 of Adult), one thread. *Gold* is a training without"
-        " them. *Gap to gold* is the mean difference to it in the shares of right answers about the forgotten, the"
-        " retained and the test set, in points; its *floor* is what another gold with a new seed has. *Before* is the"
-        " model that still knows them. *AUC* is the area of the loss-threshold attack, forgotten against test: a weak"
-        " attack, and that of gold itself is not exactly a half. Hyperparameters are the defaults, but for *tuned*: the"
-        " best of 23 small grids' points on digits at up to 15 % of a retraining, chosen on five other draws. Adult: a"
-        " perceptron of 64 units, 10 epochs. Digits (scikit-learn's, 1,797 images, a fifth of them the test set): one of"
-        " 128 units, 50 epochs. Aim: a heuristic within 1.5 × the floor on digits at up to 15 % of a retraining."
+        " to do. A tenth of the people, one row each, leaves at once; of the convex models, as many as their names say."
+        " Medians over the draws of people (5 of digits, 2 of Adult), one thread. *Gold* is a training without them. *Gap"
+        " to gold* is the mean difference to it in the shares of right answers about the forgotten, the retained and the"
+        " test set, in points; its *floor* is what another gold with a new seed has. *Before* is the model that still"
+        " knows them. *AUC* is the area of the loss-threshold attack, forgotten against test: a weak attack, and that of"
+        " gold itself is not exactly a half. Hyperparameters are the defaults, but for *tuned*: the nearest to gold of 23"
+        " candidates on digits at up to 15 % of a retraining, chosen on five other draws. Adult: a perceptron of 64 units,"
+        " 10 epochs. Digits (scikit-learn's, 1,797 images, a fifth of them the test set): one of 128 units, 50 epochs."
+        " Aim: a heuristic within 1.5 × the floor on digits at up to 15 % of a retraining."
     )
-    return [Section("Methods side by side", text, COLUMNS, lines), one_step()]
+    return [Section("Methods side by side", f"{text} {nearest(lines)}", COLUMNS, lines), one_step()]
+
+
+def nearest(lines: Sequence[Sequence[str]]) -> str:
+    """Whether the aim on digits is reached."""
+    cheap = [line for line in lines if line[0] == "digits, torch" and line[2] == "empirical" and line[6]]
+    cheap = [line for line in cheap if float(line[4].rstrip("%")) <= 15]
+    best = min(cheap, key=lambda line: float(line[6]))
+    said = "It is reached by" if float(best[6]) <= 1.5 else "None is; the nearest so cheap is"
+    return f"{said} {best[1]}, with {best[6]} × the floor at {best[4]}."
 
 
 def digits(*, convex: bool = False) -> World:
@@ -169,7 +178,7 @@ def rows(world: World) -> Iterator[Sequence[str]]:
                 forgot = keyed(lost.records, lost.where)
                 trained, seconds = made(rest, told(method, params), learner, store, parent=whole, forgotten=forgot)
             except MethodFailed as error:
-                found[name].failed = str(error).split(": ", 1)[1].split(", so")[0]
+                found[name].failed.append(str(error).split(": ", 1)[1].split(", so")[0])
                 continue
             note(found[name], judged(learner, store, trained, sets), truth, seconds, cost)
             found[name].spent += [part.spent for part in trained.parts if part.spent is not None]
@@ -212,8 +221,9 @@ def note(found: Found, one: Judged, truth: Judged, seconds: float, cost: float) 
 def cells(world: World, name: str, found: Found, floor: float) -> Sequence[str]:
     promise = "" if name in ("before", "gold, new seed") else str(plugins.method(name.split(",")[0]).guarantee)
     if not found.gap:
-        return (world.name, name, promise, f"failed: {found.failed}", *[""] * 8)
-    gap = median(found.gap)
+        return (world.name, f"{name}: {found.failed[0]}", promise, *[""] * 9)
+    gap, draws = median(found.gap), len(found.gap) + len(found.failed)
+    name = f"{name}, failed in {len(found.failed)} of {draws}" if found.failed else name
     shares = (f"{median(one[at] for one in found.right):.1%}" for at in range(3))
     times = "" if name == "retrain" or not floor else f"{gap / floor:.1f}"
     ratio = "" if name == "before" else f"{median(found.ratio):.1%}"
