@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
     from unlearning.domain.planning.cost import Estimate
     from unlearning.domain.planning.plan import Plan
+    from unlearning.erasure.planner import Batch, Planning, Work
     from unlearning.project.training.stages import Training
     from unlearning.project.workspace import Workspace
 
@@ -294,6 +295,54 @@ def say_plan(plan: Plan) -> str:
     if not plan.own.retrain_model:
         return f"redact the data; {plan.own.parent} never saw them"
     return f"{' then '.join(plan.own.methods)}, from {plan.own.parent}"
+
+
+def say_planning(found: Planning) -> list[str]:
+    """What there is to do, its price by each method, and whether waiting saves anything."""
+    if not found.batches:
+        return ["no open request; nothing to plan"]
+    lines = [line for one in found.batches for line in _say_batch(one)]
+    rows = [("model", "method", "guarantee", "records", "CPU seconds", "", "why")]
+    rows += [
+        (
+            one.model,
+            one.method,
+            one.guarantee,
+            _known(one.records),
+            _known(one.seconds),
+            "" if one.admissible else "refused",
+            one.why,
+        )
+        for one in found.methods
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return lines + [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _say_batch(one: Batch) -> Iterator[str]:
+    state = "begun" if one.begun else "not begun"
+    yield f"plan {one.digest}"
+    yield f"  {counted(one.people, 'person')}, {counted(one.records, 'record')}; {one.erasure_id}, {state}"
+    for model, methods in one.methods.items():
+        yield f"  {model}: {' then '.join(methods)}"
+    yield f"  now: {_say_work(one.now)}"
+    if one.latest_start:
+        yield f"  latest safe start: {one.latest_start:%Y-%m-%d %H:%M} UTC"
+    if wait := one.waiting:
+        yield f"  now, and the {wait.more:g} people expected until then by themselves: {_say_work(wait.apart)}"
+        yield f"  all of them then, in about {wait.shards:g} shards: {_say_work(wait.together)}"
+    if one.why:
+        yield f"  {one.why}"
+
+
+def _say_work(work: Work) -> str:
+    return f"{work.records:g} records trained again, {_known(work.seconds)} s of CPU time"
+
+
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
 
 
 def say_redacted(done: DataRedacted) -> str:

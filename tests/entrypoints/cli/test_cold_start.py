@@ -41,7 +41,7 @@ MAY: Mapping[str, frozenset[str]] = {
     "audit": REGISTRY,
     "answer": LEDGER | DATA,
     "lineage": REGISTRY | DATA,
-    "impact": REGISTRY | DATA | {"torch"},  # the learner says how many epochs a stage has
+    **dict.fromkeys(("impact", "plan"), REGISTRY | DATA | {"torch"}),  # the learner says how many epochs a stage has
     # What trains, judges, searches, starts a service, or makes something in which one of these works, is not typed here.
     **dict.fromkeys(
         ("check", "evaluate", "prepare", "train", "erase", "retire", "follow", "watch", "init", "demo", "doctor"), ANYTHING
@@ -63,6 +63,7 @@ TYPED: Mapping[str, Sequence[str]] = {
     "prove": ("--subject", SOMEBODY, "--data", "data/train.parquet"),
     "audit": (),
     "impact": (),
+    "plan": (),
     "lineage": (),
     "exempt": (REQUEST, *WHY),
     "answer": (REQUEST,),

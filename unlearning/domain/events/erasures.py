@@ -25,6 +25,8 @@ class ErasureStarted:
     model: str | None = field(default=None, metadata=LEFT_OUT)
     """The project's own model, where it trains one."""
     alias: str | None = field(default=None, metadata=LEFT_OUT)
+    plan: str | None = field(default=None, metadata=LEFT_OUT)
+    """What `Plan.content` has to come to: that plan was shown, and another one is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

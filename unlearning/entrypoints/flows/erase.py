@@ -15,7 +15,7 @@ from unlearning.entrypoints import presentation
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import asking, runner
 from unlearning.entrypoints.flows.steps import at_home, mapped, progress, step, warm
-from unlearning.erasure import batches, decisions, report, second_look
+from unlearning.erasure import batches, decisions, planner, report, second_look
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
@@ -36,25 +36,33 @@ def erase(
     full_replay: bool = False,
     quick: bool = False,
     at_once: bool = False,
+    plan: str | None = None,
 ) -> list[report.ErasureReport]:
     """Carry out the open requests of a project, or the named ones: one summary a batch.
 
     requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
     full_replay: every shard, which measures a full retraining. quick: without the second look; the certificate says so.
     at_once: also requests that `policy.batch` lets wait for others.
+    plan: the digest of a plan that was shown: that one alone is carried out, and refused when anything moved since.
     """
     how = {"replay": replay or full_replay, "every_shard": full_replay, "quick": quick}
-    return at_home(root, lambda: _erase(open_workspace(Path(root)), requests or [], how, at_once=at_once))
+    return at_home(root, lambda: _erase(open_workspace(Path(root)), requests or [], how, at_once=at_once, shown=plan))
 
 
 def _erase(
-    workspace: Workspace, requests: Sequence[str], how: Mapping[str, bool], *, at_once: bool = False
+    workspace: Workspace,
+    requests: Sequence[str],
+    how: Mapping[str, bool],
+    *,
+    at_once: bool = False,
+    shown: str | None = None,
 ) -> list[report.ErasureReport]:
     done: list[report.ErasureReport] = []
     refused: list[Refused] = []
-    for erasure in batches.batches(workspace, requests, at_once=at_once):
+    one = [planner.begin(workspace, shown)] if shown else batches.batches(workspace, requests, at_once=at_once)
+    for erasure in one:
         try:
-            summary = _alone(workspace, erasure, **how)
+            summary = _alone(workspace, erasure, **how, shown=shown)
         except Refused as error:  # the next batch does not wait for this one
             progress.info("  refused  %s", erasure.erasure_id)
             refused.append(error)
@@ -74,16 +82,19 @@ def run(
     full_replay: bool = False,
     quick: bool = False,
     at_once: bool = False,
+    plan: str | None = None,
 ) -> list[report.ErasureReport]:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run))
     with answering(), asking(workspace.settings.run), quiet():
         how = {"replay": replay, "full_replay": full_replay, "quick": quick, "at_once": at_once}
-        return configured(root=str(workspace.root), requests=requests, **how)
+        return configured(root=str(workspace.root), requests=requests, plan=plan, **how)
 
 
-def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:
+def _alone(
+    workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool, shown: str | None
+) -> report.ErasureReport:
     """One process at a time for one batch: a second one waits, and then finds every step done."""
     with (
         needing_room(),
@@ -91,21 +102,32 @@ def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard:
         workspace.ledger.exclusive(erasure.erasure_id),
         openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
     ):
-        summary = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard, quick=quick)
+        summary = _carry_out(workspace, erasure, shown, replay=replay, every_shard=every_shard, quick=quick)
         redacted = Erasure(workspace, erasure.erasure_id).redacted
         openlineage.tell_erasure(workspace, told, [made.moved for made in summary.models], redacted)
         return summary
 
 
-def _carry_out(workspace: Workspace, erasure: Erasure, **how: bool) -> report.ErasureReport:
+def _carry_out(workspace: Workspace, erasure: Erasure, shown: str | None, **how: bool) -> report.ErasureReport:
     for _ in range(ATTEMPTS - 1):
         try:
             return _steps(erasure, **how)
         except ParentMoved as moved:
+            if shown:
+                raise _stale(erasure, shown, moved) from moved
             progress.info("planning again: %s", moved)
             batches.start(erasure, erasure.started.requests)
             erasure = Erasure(workspace, erasure.erasure_id, erasure.clock)
     return _steps(erasure, **how)
+
+
+def _stale(erasure: Erasure, shown: str, moved: ParentMoved) -> Refused:
+    """What was shown cannot be carried out any more, and nobody saw what would be in its place: this attempt is over."""
+    erasure.refuse(f"plan {shown[:12]}… is stale: {moved}")
+    return Refused(
+        f"plan {shown[:12]}… of {erasure.erasure_id} is stale: {moved}. Look at the present one with `unlearn plan`, or let "
+        "`unlearn erase` plan anew"
+    )
 
 
 def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:
