@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.small_project import Project
 from unlearning.domain.entities import ModelRecord, ShardImpact
 from unlearning.domain.errors import SettingsError, WrongUse
+from unlearning.domain.planning.price import Price
 from unlearning.erasure import pricing
 from unlearning.project import plugins
 from unlearning.project.training.registration import parent_of, record_of
@@ -31,6 +34,28 @@ def test_every_installed_method_has_a_price_or_a_reason_and_those_of_the_policy_
     for name in ("subtract", "negative_gradient"):
         assert (found[name].admissible, found[name].records, found[name].seconds) == (False, None, None)
         assert found[name].why
+
+
+def test_what_fell_back_is_trained_by_whatever_comes_next(project: Project) -> None:
+    parent = served(project)
+    [first, *others] = parent.trained.parts
+    keys = parent.chain.shards[first.shard].keys
+    late = replace(parent, trained=replace(parent.trained, parts=(replace(first, key=keys[1]), *others)))
+    nobody = next(one for one in pricing.prices(project.workspace, late, ()) if one.method == "sisa")
+    touched = (ShardImpact(first.shard, 2, 2, 0),)
+    assert nobody.records == next(one for one in pricing.prices(project.workspace, parent, touched)).records
+    assert nobody.records
+
+
+def test_an_answer_at_once_costs_no_record_and_is_the_policy_s_to_want(project: Project) -> None:
+    def at_once() -> Price:
+        return next(one for one in pricing.prices(project.workspace, served(project), ONE) if one.method == "instant")
+
+    assert (at_once().admissible, at_once().records) == (False, 0)
+    assert "policy.answer" in at_once().why
+    project.configure({"policy": {"answer": "instant"}})
+    assert at_once().admissible
+    assert pricing.ladder(project.workspace, served(project), ONE) == ("instant", "sisa", "retrain")
 
 
 def test_what_does_not_keep_the_promise_is_refused_by_it(whole_project: Project) -> None:

@@ -236,6 +236,8 @@ class Assignment:
     forget: tuple[int, int] | None = None
     params: tuple[tuple[str, float], ...] = ()
     save: bool = True
+    stops: tuple[tuple[int, int], ...] = ()
+    """(shard, slices): where a constituent is to be made of its first slices alone."""
 
 
 class Method(Protocol):

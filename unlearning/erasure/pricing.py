@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ def prices(workspace: Workspace, parent: ModelRecord, touched: Sequence[ShardImp
     listed = workspace.settings.policy.listed or ()
     names = dict.fromkeys((*listed, *plugins.names("methods")))
     found = {name: _planned(workspace, parent, name, listed=name in listed) for name in names}
-    along = {name for name, (_, jobs) in found.items() if isinstance(jobs, list) and not any(job.parent for job in jobs)}
+    along = {name for name, (method, jobs) in found.items() if isinstance(jobs, list) and _trains_along(method, jobs)}
     former = workspace.lineage.models(workspace.own.model, deleted=None, last=LOOKED_AT)
 
     def measured(name: str) -> list[Measured]:
@@ -46,7 +47,9 @@ def ladder(workspace: Workspace, parent: ModelRecord, touched: Sequence[ShardImp
     rows = sum(sum(shard.rows) for shard in parent.chain.shards)
     share = sum(one.records for one in touched) / rows if rows else 0.0
     found = prices(workspace, parent, touched)
-    return price.ladder(found, workspace.settings.policy.listed, share=share, model=workspace.own.model)
+    policy = workspace.settings.policy
+    at_once = policy.answer == price.INSTANT
+    return price.ladder(found, policy.listed, share=share, model=workspace.own.model, at_once=at_once)
 
 
 def stage_epochs(workspace: Workspace, parent: ModelRecord) -> Sequence[int]:
@@ -83,14 +86,31 @@ def _price(
     if isinstance(jobs, str):
         return Price(model, name, str(method.guarantee), None, None, False, jobs)
     epochs, passes = stage_epochs(workspace, parent), getattr(method, "passes", _passes)
-    here = [one for one in touched if one.shard < len(parent.chain.shards) and one.first_slice <= len(epochs)]
+    here = _due(parent, touched)
     records = price.records_of(jobs, parent.chain, epochs, here, passes(jobs[0]) if jobs else 0)
     seconds = price.seconds_of(records, former)
     kept = policy.promised is None or price.keeps(method.guarantee, policy.promised)
     broken = [] if kept else [f"{name} is {method.guarantee}, and policy.guarantee promises {policy.guarantee}"]
+    if name == price.INSTANT and policy.answer != price.INSTANT and name not in (policy.listed or ()):
+        broken.append("policy.answer is retrained")
     timed = "no training of its kind was measured here" if seconds is None else f"by {len(former[-price.LOOKED_AT :])} measured"
     why = "; ".join((*broken, timed, *_moved(workspace, name)))
-    return Price(model, name, str(method.guarantee), seconds, records, kept, why)
+    return Price(model, name, str(method.guarantee), seconds, records, not broken, why)
+
+
+def _due(parent: ModelRecord, touched: Sequence[ShardImpact]) -> list[ShardImpact]:
+    """What is trained again of the parent's shards: what is touched, and what an answer at once left behind."""
+    slices = len(parent.chain.shards[0].rows)
+    found = {one.shard: one for one in touched if one.shard < len(parent.chain.shards) and one.first_slice <= slices}
+    for shard, at in parent.trained.behind(parent.chain).items():
+        known = found.get(shard, ShardImpact(shard, at + 1, slices, 0))
+        found[shard] = replace(known, first_slice=min(known.first_slice, at + 1))
+    return [found[shard] for shard in sorted(found)]
+
+
+def _trains_along(method: Method, jobs: list[Job]) -> bool:
+    """It trains along the chain, as every training of the model does."""
+    return not any(job.parent for job in jobs) and all(getattr(method, "passes", _passes)(job) for job in jobs[:1])
 
 
 def _passes(job: Job) -> int:

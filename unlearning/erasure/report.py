@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unlearning.domain.chain import Replay, Trained
@@ -18,6 +18,7 @@ from unlearning.domain.events import (
     DataRedacted,
     Fact,
     ImpactAssessed,
+    ModelHealed,
     PlanMade,
     Purged,
     VersionRegistered,
@@ -50,6 +51,7 @@ STEPS: dict[type[Fact], str] = {
     AdoptedRetrained: "retrain adopted",
     AdoptedPromoted: "promote adopted",
     Purged: "purge",
+    ModelHealed: "heal",
     CertificateIssued: "certify",
 }
 """Ledger event → the step that wrote it."""
@@ -102,6 +104,10 @@ class Forgot:
     training_seconds: float
     replay: Replay | None
     seconds: Mapping[str, float]
+    shards_behind: Mapping[int, int] = field(default_factory=dict)
+    """Shard → slices, of an instant answer: what its constituent knows of, 0 where it left the vote."""
+    healed: ModelHealed | None = None
+    """What became of an instant answer since."""
 
     @property
     def moved(self) -> tuple[ModelVersion, ModelVersion]:
@@ -177,21 +183,25 @@ def summarise(erasure: Erasure) -> ErasureReport:
 def _forgot(erasure: Erasure, made: Made) -> Forgot:
     candidate, moved, judged = made.trained, made.moved, made.judged
     trained, before = candidate.trained, record_of(erasure.workspace, made.old).trained
+    chain = record_of(erasure.workspace, made.new).chain
+    behind = trained.behind(chain)
     return Forgot(
         name=made.own.model,
         from_version=moved.from_version,
         to_version=moved.to_version,
         method=trained.method,
         guarantee=trained.guarantee,
-        shards_retrained=max(trained.shards_trained, len(trained.changed_from(before))),
-        shards_total=len(record_of(erasure.workspace, made.new).chain.shards),
-        shards_dropped=trained.dropped,
+        shards_retrained=max(trained.shards_trained, len(trained.changed_from(before) - behind.keys())),
+        shards_total=len(chain.shards),
+        shards_dropped=[shard for shard in trained.dropped if shard not in behind],
         checks=judged.checks,
         alias=moved.alias,
         replay_equal=judged.replay.equal if judged.replay else None,
         training_seconds=candidate.training_seconds,
         replay=judged.replay,
         seconds=seconds(erasure),
+        shards_behind=behind,
+        healed=made.healed,
     )
 
 
@@ -378,6 +388,11 @@ def say_purged(done: Deleted) -> str:
     gone = sum(one.count for one in done.removed)
     kept = f", {counted(done.twins, 'twin')} for old revisions" if done.twins else ""
     return f"{counted(gone, 'trace')} deleted{kept}"
+
+
+def say_healed(done: ModelHealed) -> str:
+    """Half a sentence on the second version."""
+    return f"version {done.version} serves" if done.promoted else f"not healed: {done.why}"
 
 
 def say_certified(issued: CertificateIssued) -> str:

@@ -159,6 +159,8 @@ class Policy(_Section):
     """`cheapest` alone: the planner's choice among all that are installed, for each erasure and model."""
     guarantee: str | None = None
     """What a method must keep to be used; None: what the listed methods promise, and exact where the planner chooses."""
+    answer: Literal["instant", "retrained"] = "retrained"
+    """`instant`: the touched constituents fall back at once to what nobody who leaves is in, and are healed after the purge."""
     on_failure: Literal["keep", "withdraw"] = "keep"
     on_return: Literal["drop", "fail"] = "fail"
     """What happens when a data load brings erased people back."""
@@ -192,6 +194,11 @@ class Policy(_Section):
     def listed(self) -> tuple[str, ...] | None:
         """The methods in the order of the policy; None where the planner chooses."""
         return None if self.methods == [CHEAPEST] else tuple(self.methods)
+
+    @property
+    def first(self) -> str:
+        """What is tried first, or that the planner chooses."""
+        return price.INSTANT if self.answer == price.INSTANT else self.methods[0]
 
     @property
     def promised(self) -> Guarantee | None:
@@ -384,7 +391,7 @@ class ModelSettings(_Section):
     checks: Checks = Checks()
 
 
-_OF_ONE = {"methods", "guarantee", "on_failure", "params"}
+_OF_ONE = {"methods", "guarantee", "answer", "on_failure", "params"}
 """What of the policy may differ between models: requests, loads and rounds of watching are about all of them."""
 
 

@@ -170,3 +170,16 @@ def test_where_none_may_be_used_each_says_why() -> None:
     nobody = [made(name, None, admissible=False) for name in ("a", "b")]
     with pytest.raises(WrongUse, match=r"churn: a: a cannot; b: b cannot"):
         price.ladder(nobody, None, share=0.1, model="churn")
+
+
+def test_an_answer_at_once_comes_before_whatever_the_policy_says() -> None:
+    prices = [*PRICES, made("instant", None, records=0)]
+    assert price.ladder(prices, ["sisa"], share=0.1, model="churn", at_once=True) == ("instant", "sisa")
+    assert price.ladder(prices, None, share=0.1, model="churn", at_once=True) == ("instant", "subtract", "sisa", "retrain")
+    cannot = [*PRICES, made("instant", None, admissible=False)]
+    with pytest.raises(WrongUse, match=r"instant cannot; churn can be served by retrain, sisa, subtract"):
+        price.ladder(cannot, ["sisa"], share=0.1, model="churn", at_once=True)
+
+
+def test_who_is_shown_nobody_trains_nobody() -> None:
+    assert price.records_of([job(0), job(1)], CHAIN, EPOCHS, [ShardImpact(0, 2, 3, 5)], 0) == 0

@@ -17,6 +17,8 @@ from unlearning.domain.entities import Certified, Empirical, Exact, Guarantee, S
 from unlearning.domain.errors import WrongUse
 from unlearning.domain.planning.cost import training_rows
 
+INSTANT = "instant"
+"""Where the policy wants an answer at once, the begin of the ladder."""
 RETRAIN = "retrain"
 """The end of every ladder that the planner makes, and the whole of it where most of the records go."""
 MOST = 0.5
@@ -78,8 +80,11 @@ def records_of(jobs: Sequence[Job], chain: Chain, epochs: Sequence[int], touched
     """Records that these jobs show the learner, summed over epochs.
 
     A job without a parent trains along its chain: all of it, or with `reuse` from the first touched slice on. One with a parent
-    goes so many times, `passes`, over what is kept and what is forgotten. chain: as it is before anybody leaves.
+    goes so many times, `passes`, over what is kept and what is forgotten; without passes nobody is trained on. chain: as it is
+    before anybody leaves.
     """
+    if not passes:
+        return 0
     first = {one.shard: one.first_slice for one in touched}
     along = [
         ShardImpact(job.shard, first.get(job.shard, 1) if job.reuse else 1, len(epochs), 0)
@@ -88,6 +93,11 @@ def records_of(jobs: Sequence[Job], chain: Chain, epochs: Sequence[int], touched
     ]
     whole = sum(passes * (job.bounds[-1] - job.bounds[0]) for job in jobs if job.parent is not None)
     return training_rows(_without(chain, touched), epochs, along) + whole
+
+
+def records_along(chain: Chain, epochs: Sequence[int], touched: Sequence[ShardImpact]) -> int:
+    """Records that training the touched shards shows the learner, from their touched slices on and without who leaves."""
+    return training_rows(_without(chain, touched), epochs, touched)
 
 
 def _without(chain: Chain, touched: Iterable[ShardImpact]) -> Chain:
@@ -151,12 +161,20 @@ def expected_rows(chain: Chain, epochs: Sequence[int], touched: Iterable[ShardIm
     return total
 
 
-def ladder(prices: Sequence[Price], listed: Sequence[str] | None, *, share: float, model: str) -> tuple[str, ...]:
+def ladder(
+    prices: Sequence[Price], listed: Sequence[str] | None, *, share: float, model: str, at_once: bool = False
+) -> tuple[str, ...]:
     """The methods to try, each when the checks of the one before fail. share: of the model's records that are to go.
 
     listed: those of the policy in their order; None leaves it to the planner: the cheapest first, and `retrain` in the end.
-    Raises WrongUse where a listed one may not be used, or none may.
+    at_once: `instant` before all of them. Raises WrongUse where a listed one may not be used, or none may.
     """
+    if at_once:
+        others = [one for one in prices if one.method != INSTANT]
+        if why := [one.why for one in prices if one.method == INSTANT and not one.admissible]:
+            raise WrongUse("; ".join(why) + _instead([one for one in others if one.admissible], model))
+        rest = [name for name in listed or () if name != INSTANT]
+        return (INSTANT, *ladder(others, rest or None, share=share, model=model))
     known = {one.method: one for one in prices}
     may = [one for one in prices if one.admissible]
     if listed is not None and (refused := [known[name] for name in listed if not known[name].admissible]):

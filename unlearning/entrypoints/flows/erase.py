@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from prefect import flow
@@ -18,7 +19,7 @@ from unlearning.entrypoints.flows.steps import at_home, mapped, progress, step, 
 from unlearning.erasure import batches, decisions, planner, report, second_look
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
-from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
+from unlearning.erasure.steps import adopted, assess, certify, heal, plan, promote, purge, redact, unlearn, validate
 from unlearning.lineage import openlineage
 from unlearning.project.training.train import replay as train_again
 from unlearning.project.workspace import Workspace, open_workspace
@@ -143,6 +144,7 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) ->
         step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
         identifiers = () if quick else second_look.identifiers(erasure)
         step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)
+        _heal(erasure, sets)
     step("9 certify", lambda: certify.certify_step(erasure, identifiers=identifiers, quick=quick), say=report.say_certified)
     return report.summarise(erasure)
 
@@ -187,6 +189,17 @@ def _unlearn(erasure: Erasure, whole: RecordSets, *, replay: bool, every_shard: 
     sets, of = whole.of(erasure), f" {erasure.model}" if erasure.plan.others else ""
     trained, judged = _climb(erasure, sets, of, replay=replay, every_shard=every_shard)
     step(f"7 promote{of}", lambda: promote.promote_step(erasure, sets, trained, judged.metrics), say=report.say_promoted)
+
+
+def _heal(erasure: Erasure, sets: RecordSets) -> None:
+    """Own models that were answered for at once: a second version of each, of all that is retained."""
+    late = [made for made in erasure.made if heal.behind(erasure.of(made.own.model), made)]
+    for made in late:
+        view = erasure.of(made.own.model)
+        do = partial(heal.heal_step, view, sets.of(view), made, map=mapped)
+        step(f"  heal{f' {view.model}' if erasure.plan.others else ''}", do, say=report.say_healed)
+    if late:
+        step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
 
 
 def _remake(erasure: Erasure, sets: RecordSets, name: str) -> None:

@@ -61,7 +61,7 @@ def touched(view: Workspace, found: Search) -> ModelImpact:
     shards = impact.shard_impacts(
         found.training[model], shards=part.shards, slices=part.slices, members_of_person=part.members_of_person
     )
-    return ModelImpact(model, shards, part.shards, part.slices, view.settings.policy.methods[0])
+    return ModelImpact(model, shards, part.shards, part.slices, view.settings.policy.first)
 
 
 def _shaped_version(record: ModelRecord, aliases: Mapping[str, int]) -> ShapedVersion:
