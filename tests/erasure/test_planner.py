@@ -107,6 +107,7 @@ class Killed(BaseException):
     """The process ended."""
 
 
+@pytest.mark.slow
 def test_what_is_half_done_ends_with_erase_before_another_plan_begins(project: Project) -> None:
     asked(project)
 
