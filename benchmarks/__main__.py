@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import growth, history, index, learners, ledger, loop, methods, overhead, registry, sums, training, year
+from benchmarks import growth, history, index, learners, ledger, loop, methods, overhead, prices, registry, sums, training, year
 from benchmarks.report import Section, page, write
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
@@ -52,6 +52,7 @@ def growing() -> list[Section]:
 
 SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "training": lambda: [training.section()],
+    "prices": lambda: [prices.section()],
     "learners": learners.sections,
     "methods": methods.sections,
     "loop": lambda: [loop.section()],

@@ -41,6 +41,7 @@ SHARDS, SLICES = 20, 16
 
 PAPERS = {
     "sisa": ("Bourtoule et al. 2021", "https://arxiv.org/abs/1912.03817"),
+    "instant": ("Bourtoule et al. 2021, its checkpoints", "https://arxiv.org/abs/1912.03817"),
     "retrain": ("the definition of unlearning", "https://arxiv.org/abs/1912.03817"),
     "subtract": ("Cao & Yang 2015", "https://doi.org/10.1109/SP.2015.35"),
     "newton": ("Guo et al. 2020", "https://arxiv.org/abs/1911.03030"),
@@ -114,6 +115,8 @@ def _cost(method: Method) -> str:
     if method.name == "sisa":
         shares = [f"{expected_share(shards=SHARDS, slices=SLICES, requests=k):.1%} of a full training for {k}" for k in (1, 8)]
         return f"the touched shard from the touched slice on: with S = {SHARDS}, R = {SLICES}, {', '.join(shares)} requests"
+    if method.name == "instant":
+        return "no training: the touched shards fall back to stored checkpoints, and are healed by `sisa` after the purge"
     if method.name == "retrain":
         return "a full training"
     if method.name == "subtract":

@@ -175,6 +175,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "entrypoints/cli/erasure.py": {
         "unlearn impact": Named("help of an option"),
+        "unlearn plan": Named("help of an option"),
         "unlearn erase": Ran(
             "an erasure was stopped with Ctrl-C", "the requests are carried out", _SEARCH + "a_stopped_erasure_goes_on"
         ),
@@ -239,11 +240,12 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         )
     },
     "entrypoints/flows/erase.py": {
+        "unlearn plan": Looks("the plan that was shown does not hold any more"),
         "unlearn erase": Ran(
             "something was in the way after the tables were rewritten, a Git hook for example",
             "the erasure has ended",
             "entrypoints/cli/test_refusals.py::test_a_hook_that_refuses_the_commit_stops_the_erasure_with_exit_code_1_and_the_way_on",
-        )
+        ),
     },
     "entrypoints/demo/examples.py": {
         "pip install": Installs(
@@ -357,7 +359,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "the key of a countersignature is not there", "nobody else can read it", _SETUP + "whoever_countersigns_makes_a_key"
         ),
     },
-    "erasure/plans.py": {"unlearn status": Looks("a plan is stale, or none has this digest")},
+    "erasure/plans.py": {
+        "unlearn status": Looks("a plan is stale"),
+        "unlearn plan": Looks("no plan has this digest"),
+    },
+    "erasure/planner.py": {"unlearn plan": Looks("no plan of now has this digest")},
     "erasure/decisions.py": {
         "unlearn told": Ran(
             "a recipient acknowledges who was never told",
@@ -395,6 +401,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "an unverified request is to be erased",
             "the person is left out, and the erasure can begin",
             "entrypoints/cli/test_true_dates.py::test_who_is_not_known_yet_waits_until_somebody_confirms",
+        ),
+        "unlearn erase": Ran(
+            "a plan is to begin while an erasure is half done",
+            "it ends with its certificate",
+            "erasure/test_planner.py::test_what_is_half_done_ends_with_erase_before_another_plan_begins",
         ),
     },
     "erasure/left.py": {
@@ -446,6 +457,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             "erasure/test_adopted_only.py::test_a_refused_candidate_leaves_alias_and_versions_and_a_later_run_succeeds",
         )
     },
+    "erasure/steps/plan.py": {"unlearn plan": Looks("the plan that was shown does not hold any more")},
     "erasure/steps/validate.py": {
         "unlearn status": Looks("no method passed the checks"),
         "unlearn erase": Ran(

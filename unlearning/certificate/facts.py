@@ -207,6 +207,27 @@ class MadeElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """A constituent that knows of its shard's first slices alone."""
+
+    shard: int
+    slices: int
+    """0: it left the vote."""
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Healed:
+    """A second version, of all that is retained, that took over from an instant answer."""
+
+    trained: Trained
+    new: ModelVersion
+    model_digest: str
+    served_digest: str | None
+    validation: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Unlearning:
     """What ran on what. The chains hold every checkpoint name before and after, so the difference can be recomputed."""
 
@@ -226,6 +247,10 @@ class Unlearning:
     """What is other than where the replayed constituents were made: other bytes then show nothing."""
     made_elsewhere: tuple[MadeElsewhere, ...] = ()
     """Constituents that another environment than that of the digest made, or made a part of."""
+    behind: tuple[Behind, ...] = ()
+    """Of an instant answer: constituents that are older than the data."""
+    healed: Healed | str | None = None
+    """What took over from it since, or in words why nothing did; None where nothing is behind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,14 +290,33 @@ def _unlearning() -> Shape:
             "parentData": recorded,
             "codeDigest": recorded,
             "environmentDigest": recorded,
-            "constituents": _list(_object({"shard": COUNT, "key": HASH, "digest": HASH})),
+            "constituents": _list(_constituent()),
             "dropped": _list(COUNT),
             "chainBefore": chain,
             "chainAfter": chain,
             "replay": _either(replay, _words("not asked")),
             "madeElsewhere": _list(_object({"shards": _list(COUNT, 1), "differs": differs}), 1),
+            "behind": _list(_stated(facts.Behind), 1),
+            "healed": _either(_healed(), TEXT),
         },
-        optional=frozenset({"madeElsewhere"}),
+        optional=frozenset({"madeElsewhere", "behind", "healed"}),
+    )
+
+
+def _constituent() -> Shape:
+    return _object({"shard": COUNT, "key": HASH, "digest": HASH})
+
+
+def _healed() -> Shape:
+    return _object(
+        {
+            "to": NAME,
+            "modelDigest": HASH,
+            "servedDigest": _either(HASH, _words("not read back")),
+            "constituents": _list(_constituent()),
+            "dropped": _list(COUNT),
+            "validation": _list(_check()),
+        }
     )
 
 

@@ -26,6 +26,7 @@ from unlearning.certificate.facts import (
     Extension,
     Finding,
     Frame,
+    Healed,
     Hold,
     Issuer,
     LedgerLink,
@@ -42,6 +43,7 @@ from unlearning.certificate.facts import (
 )
 from unlearning.certificate.schema import NO_OWN_MODEL, NOT_NEEDED, PREDICATE_TYPE, STATEMENT_TYPE, camel
 from unlearning.certificate.verification import Recomputation, Verification, verify
+from unlearning.domain.chain import Trained
 from unlearning.domain.codec import LEFT_OUT, write
 from unlearning.domain.entities import CheckResult, ErasureRequest, ShardImpact
 from unlearning.domain.errors import WrongUse
@@ -106,7 +108,10 @@ def statement(facts: CertificateFacts | NotFoundFacts) -> dict[str, Any]:
         if (facts.unlearning is None) != (facts.promotion is None):
             raise WrongUse("a certificate states training and promotion together, or that neither was needed; only one came")
         served = [*([facts.promotion] if facts.promotion else []), *(one.promotion for one in facts.others)]
+        how = [*([facts.unlearning] if facts.unlearning else []), *(one.unlearning for one in facts.others)]
+        second = [one.healed for one in how if isinstance(one.healed, Healed)]
         models = [_subject(f"models:/{one.new}", one.model_digest) for one in served]
+        models += [_subject(f"models:/{one.new}", one.model_digest) for one in second]
         subjects = [*models, *(data_subject(table.after) for table in facts.tables)]
         if not subjects:
             raise WrongUse("a certificate of erasure names what changed; neither a table nor a model version came")
@@ -252,12 +257,31 @@ def _unlearning(done: Unlearning) -> dict[str, Any]:
         "parentData": stated(done.parent_data_digest),
         "codeDigest": stated(done.code_digest),
         "environmentDigest": stated(done.environment_digest),
-        "constituents": [{"shard": part.shard, "key": part.key, "digest": part.digest} for part in done.trained.parts],
+        "constituents": _constituents(done.trained),
         "dropped": stated(done.trained.dropped),
         "chainBefore": stated(done.chain_before),
         "chainAfter": stated(done.chain_after),
         "replay": _replay(done),
         **({"madeElsewhere": stated(done.made_elsewhere)} if done.made_elsewhere else {}),
+        **({"behind": stated(done.behind)} if done.behind else {}),
+        **({"healed": _healed(done.healed)} if done.healed else {}),
+    }
+
+
+def _constituents(trained: Trained) -> list[dict[str, Any]]:
+    return [{"shard": part.shard, "key": part.key, "digest": part.digest} for part in trained.parts]
+
+
+def _healed(healed: Healed | str) -> Any:
+    if isinstance(healed, str):
+        return healed
+    return {
+        "to": str(healed.new),
+        "modelDigest": healed.model_digest,
+        "servedDigest": stated(healed.served_digest, "not read back"),
+        "constituents": _constituents(healed.trained),
+        "dropped": stated(healed.trained.dropped),
+        "validation": _checks(healed.validation),
     }
 
 

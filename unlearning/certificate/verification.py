@@ -142,13 +142,25 @@ def _evidence(of: Document) -> str:
         how = "open to replay, not replayed"
         if isinstance(replay, dict):
             how = "replayed by the issuer with equal bytes" if replay["equal"] else _ELSEWHERE
-        return f"an exact method, {how}"
+        return f"an exact method, {how}{_late(of)}"
     if guarantee == "empirical":
         return "a heuristic method, judged by measurements and not by proof"
     return f"a method {guarantee} under its published assumptions"
 
 
 _ELSEWHERE = "trained again by the issuer in another environment, where bytes do not compare"
+
+
+def _late(of: Document) -> str:
+    """What an instant answer is, and whether another version took over."""
+    done = of.at("unlearning")
+    late = done.get("behind", [])
+    if not late:
+        return ""
+    gone = sum(not one["slices"] for one in late)
+    healed = done.get("healed")
+    since = f"healed since as {healed['to']}" if isinstance(healed, dict) else str(healed)
+    return f"; {len(late) - gone} of its constituents are older than the data and {gone} left the vote, {since}"
 
 
 def _grade_elsewhere(predicate: Document) -> str:
@@ -405,6 +417,9 @@ def _subjects(statement: Statement, predicate: Document) -> Iterator[Finding]:
     stated = {(data["path"], data["digest"]) for data, _ in _committed(predicate)}
     for promotion in (one.at("promotion") for one in _models(predicate)):
         stated.add((f"models:/{promotion['to']}", promotion["modelDigest"]))
+    for done in (one.at("unlearning") for one in _models(predicate)):
+        if isinstance(healed := done.get("healed"), dict):
+            stated.add((f"models:/{healed['to']}", healed["modelDigest"]))
     named = {(subject.name, subject.digest) for subject in statement.subjects}
     how = (
         "the same names and digests as in the predicate" if named == stated else "other names or digests than in the predicate"
@@ -520,11 +535,30 @@ def _heads(_: Statement, predicate: Document) -> Iterator[Finding]:
     if done["guarantee"] != "exact":
         yield "that the model's constituents are the chain's heads: the method leaves the chain"
         return
-    heads = {shard["shard"]: shard["keys"][-1] for shard in done["chainAfter"]["shards"] if any(shard["rows"])}
+    late = {one["shard"]: one for one in done.get("behind", [])}
+    same, number = _are_heads(done, done["chainAfter"], {shard: one["slices"] for shard, one in late.items()})
+    same = same and all(0 <= one["slices"] < one["of"] for one in late.values())
+    but = f", as far as it goes in {len(late)} that are behind" if late else ""
+    yield Recomputation("heads", same, f"the {number} constituents are {'' if same else 'not '}the heads of the new chain{but}")
+    if isinstance(healed := done.get("healed"), dict):
+        same, number = _are_heads(healed, done["chainAfter"], {})
+        same = same and healed["servedDigest"] in (healed["modelDigest"], "not read back")
+        failed = [check["name"] for check in healed["validation"] if check["verdict"] == "failed"]
+        how = f"the {number} constituents of {healed['to']} are {'' if same else 'not '}the heads of the new chain"
+        yield Recomputation(
+            "healed", same and not failed, f"{how}{f'; these failed: {chr(44).join(failed)}' if failed else ''}"
+        )
+
+
+def _are_heads(done: Any, chain: Any, late: Mapping[int, int]) -> tuple[bool, int]:
+    """Whether constituents are the last states of a chain, or in some shards those after so many slices; and how many."""
+    heads = {one["shard"]: one["keys"][late.get(one["shard"], -1)] for one in chain["shards"] if any(one["rows"])}
+    gone = sorted(
+        {one["shard"] for one in chain["shards"] if not any(one["rows"])} | {shard for shard, at in late.items() if not at}
+    )
+    voting = {shard: key for shard, key in heads.items() if shard not in gone}
     parts = {part["shard"]: part["key"] for part in done["constituents"]}
-    empty = [shard["shard"] for shard in done["chainAfter"]["shards"] if not any(shard["rows"])]
-    same = parts == heads and sorted(done["dropped"]) == empty
-    yield Recomputation("heads", same, f"the {len(parts)} constituents are {'' if same else 'not '}the heads of the new chain")
+    return parts == voting and sorted(done["dropped"]) == gone, len(parts)
 
 
 def _searched_after(_: Statement, predicate: Document) -> Iterator[Finding]:

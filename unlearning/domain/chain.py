@@ -29,6 +29,10 @@ class ShardChain:
         """No record is left, so the shard has no vote."""
         return not any(self.rows)
 
+    def stage_of(self, key: str) -> int | None:
+        """After how many slices the checkpoint of this name is; None where the chain has no such name."""
+        return self.keys.index(key) if key in self.keys else None
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
@@ -67,11 +71,13 @@ class Job:
     seed: int
     shard: int
     keys: tuple[str, ...]
-    """(R+1,) names; the state to make is `keys[-1]`."""
+    """(R+1,) names; the state to make is the last one, or `keys[stop]`."""
     bounds: tuple[int, ...]
     """(R+1,) offsets of the shard's slices in the spool: slice r is rows bounds[r-1]:bounds[r]."""
     reuse: bool = True
     """Start from the longest stored prefix of the chain; False trains from scratch."""
+    stop: int | None = None
+    """After so many slices it is done; None: after all."""
     save: bool = True
     """Store each checkpoint under its key; False leaves the store as it is (replay)."""
     forget: tuple[int, int] | None = None
@@ -125,9 +131,18 @@ class Trained:
     guarantee: str
     parts: tuple[Part, ...]
     dropped: tuple[int, ...] = ()
-    """Shards without a record, left out of the vote."""
+    """Shards without a vote: no record of them is left, or no checkpoint that nobody who left is in."""
     made_with: tuple[MadeWith, ...] = field(default=(), metadata={"unlearning.left_out": True})
     """What made the constituents: stored states of another library version are gone on from."""
+
+    def behind(self, chain: Chain) -> Mapping[int, int]:
+        """Shard → slices, of each whose constituent is an earlier checkpoint of the chain, or 0 of one that left the vote.
+
+        A method that leaves the chain is behind nowhere.
+        """
+        stages = {part.shard: chain.shards[part.shard].stage_of(part.key) for part in self.parts}
+        late = {shard: stage for shard, stage in stages.items() if stage is not None and stage < len(chain.shards[shard].rows)}
+        return late | {shard: 0 for shard in self.dropped if not chain.shards[shard].empty}
 
     @property
     def shards_trained(self) -> int:

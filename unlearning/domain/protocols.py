@@ -285,6 +285,8 @@ class Assignment:
     forget: tuple[int, int] | None = None
     params: tuple[tuple[str, float], ...] = ()
     save: bool = True
+    stops: tuple[tuple[int, int], ...] = ()
+    """(shard, slices): where a constituent is to be made of its first slices alone."""
 
 
 class Method(Protocol):
@@ -308,7 +310,8 @@ class Method(Protocol):
         """The candidate; pure."""
 
     # A method may have `stored(job, learner, checkpoints) -> Part | None` besides: what a job would find made already,
-    # without a look at any record. Such a job is not run.
+    # without a look at any record. Such a job is not run. And `passes(job) -> int`: how often a job with a `parent` goes over
+    # its records, for its price; without it, as often as its parameter `epochs` says, or once.
 
 
 @dataclass(frozen=True)

@@ -94,6 +94,13 @@ def _forgot(model: Forgot) -> Iterable[tuple[str, str]]:
     if model.shards_dropped:
         yield "shards left empty", _listed(map(str, model.shards_dropped))
     yield f"alias {model.alias}", f"{before} → {after}"
+    if model.shards_behind:
+        yield (
+            "shards that fell back",
+            _listed(f"{one} to slice {at}" if at else f"{one} out of the vote" for one, at in model.shards_behind.items()),
+        )
+    if (healed := model.healed) is not None:
+        yield "healed", f"{model.name}/{healed.version} serves since" if healed.promoted else f"no: {healed.why}"
     if model.replay_equal is not None:
         other = "gave other bytes, in another environment" if model.replay and model.replay.otherwise else "GAVE OTHER BYTES"
         yield "training again without them", "gave the same bytes" if model.replay_equal else other

@@ -32,15 +32,28 @@ def work(workspace: Workspace, request_ids: Sequence[str], *, at_once: bool = Fa
     Raises NotFound for an unknown id, and WrongUse, as `batches` does, when there is no table to erase from.
     """
     guards.books(workspace)
-    unended = _to_do(workspace, request_ids, utc_now, at_once=at_once)
-    if unended and not workspace.settings.owns:
-        Holdings.of(workspace).require_tables()
+    unended = to_do(workspace, request_ids, utc_now, at_once=at_once)
+    if unended:
+        require_tables(workspace)
     half_done = {one.erasure_id: "half done" for one in _half_done(workspace, utc_now)}
     return {one.request_id: one.state for one in unended} | half_done
 
 
-def _to_do(workspace: Workspace, request_ids: Sequence[str], clock: Clock, *, at_once: bool) -> list[ErasureRequest]:
-    """Without those that still wait for others, by `policy.batch`, unless they are named or everything begins at once."""
+def require_tables(workspace: Workspace) -> None:
+    """Raises WrongUse when there is no table to erase from."""
+    if not workspace.settings.owns:
+        Holdings.of(workspace).require_tables()
+
+
+def require_free(workspace: Workspace, clock: Clock) -> None:
+    """Raises Refused while an erasure is half done: nothing else can begin before it ended."""
+    if half_done := _half_done(workspace, clock):
+        names = ", ".join(one.erasure_id for one in half_done)
+        raise Refused(f"{names}: half done, and nothing else can be planned before; `unlearn erase` finishes it")
+
+
+def to_do(workspace: Workspace, request_ids: Sequence[str], clock: Clock, *, at_once: bool) -> list[ErasureRequest]:
+    """What is open. Who waits for others by `policy.batch` is left out, unless named or everything begins at once."""
     unended = _unended(workspace, request_ids)
     if request_ids or at_once:
         return unended
@@ -68,8 +81,8 @@ def batches(
     """
     guards.books(workspace)
     with workspace.ledger.exclusive("batches"):
-        requests = _to_do(workspace, request_ids, clock, at_once=at_once)
-        _require_ready(workspace, requests, clock)
+        requests = to_do(workspace, request_ids, clock, at_once=at_once)
+        require_ready(workspace, requests, clock)
         unfinished = dict.fromkeys(request.erasure_id for request in requests if request.erasure_id)
         fresh = sorted({request.group for request in requests if not request.erasure_id})
         half_done = _half_done(workspace, clock)
@@ -97,7 +110,7 @@ def _half_done(workspace: Workspace, clock: Clock) -> list[Erasure]:
     ]
 
 
-def _require_ready(workspace: Workspace, requests: Sequence[ErasureRequest], clock: Clock) -> None:
+def require_ready(workspace: Workspace, requests: Collection[ErasureRequest], clock: Clock) -> None:
     """Raises what `preflight.require` does where no erasure can be carried out, before anything is recorded.
 
     What the tables are is not asked while an erasure is unfinished: a killed one may have left one that only it can put right.
@@ -134,10 +147,14 @@ def _own_model(workspace: Workspace) -> Iterator[UnlearningError]:
     yield from ()
 
 
-def start(erasure: Erasure, requests: Sequence[str]) -> None:
-    """Open a batch, or open it anew: steps done before this event no longer count, they are decided again."""
+def start(erasure: Erasure, requests: Sequence[str], *, plan: str | None = None) -> None:
+    """Open a batch, or open it anew: steps done before this event no longer count, they are decided again.
+
+    plan: the digest of the content of the plan that was shown; another one is refused.
+    """
     ledger, owns = erasure.workspace.ledger, erasure.workspace.settings.owns
     only = owns[0] if len(owns) == 1 else None  # of several the plan speaks
-    started = ErasureStarted(requests=tuple(requests), model=only.model if only else None, alias=only.alias if only else None)
+    model, alias = (only.model, only.alias) if only else (None, None)
+    started = ErasureStarted(requests=tuple(requests), model=model, alias=alias, plan=plan)
     received = [one.received_at for one in ledger.standing.requests(requests).values()]
     ledger.append(erasure.erasure_id, started, at=erasure.now(after=received))

@@ -24,12 +24,14 @@ from unlearning.domain.events import (
     Fact,
     ImpactAssessed,
     ModelFact,
+    ModelHealed,
     PlanMade,
     Purged,
     PurgedAgain,
     TracesFound,
     VersionRegistered,
 )
+from unlearning.domain.planning.price import INSTANT
 from unlearning.domain.traces import OPEN, Residual, left
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.erasure import decisions, not_run_again, plans, report, second_look, whole_look
@@ -65,7 +67,7 @@ MERKLE_BYTES = 16
 def promoted_versions(erasure: Erasure) -> list[ModelVersion]:
     """The clean versions that serve since this erasure: of the own model and of adopted ones."""
     return [
-        *(made.new for made in erasure.made),
+        *(one for made in erasure.made for one in (made.new, made.second) if one),
         *(ModelVersion(made.model, made.version) for made, _ in report.adopted_models(erasure)),
     ]
 
@@ -268,10 +270,11 @@ def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Seq
 def _unlearning(workspace: Workspace, made: Made) -> facts.Unlearning:
     replay, parent = made.judged.replay, record_of(workspace, made.old)
     learner, trained = workspace.of(made.own.model).learner, made.trained.trained
+    after = record_of(workspace, made.new).chain
     return facts.Unlearning(
         trained=trained,
         chain_before=parent.chain,
-        chain_after=record_of(workspace, made.new).chain,
+        chain_after=after,
         parent_data_digest=parent.data.digest,
         code_digest=code_digest(),
         environment_digest=hashing.digest(environment(learner)),
@@ -279,6 +282,23 @@ def _unlearning(workspace: Workspace, made: Made) -> facts.Unlearning:
         replay_digest=hashing.digest(write(replay.digests)) if replay else None,
         replay_differs=replay.otherwise if replay else (),
         made_elsewhere=tuple(_made_elsewhere(trained, engine(learner))),
+        behind=tuple(
+            facts.Behind(shard, at, len(after.shards[shard].rows)) for shard, at in sorted(trained.behind(after).items())
+        ),
+        healed=_healed(workspace, made),
+    )
+
+
+def _healed(workspace: Workspace, made: Made) -> facts.Healed | str | None:
+    """What took over from an instant answer, or why nothing did."""
+    if made.healed is None or made.second is None:
+        return None if made.healed is None else f"not healed: {made.healed.why}"
+    return facts.Healed(
+        trained=record_of(workspace, made.second).trained,
+        new=made.second,
+        model_digest=str(made.healed.files_digest),
+        served_digest=made.healed.served_digest,
+        validation=made.healed.checks,
     )
 
 
@@ -306,6 +326,7 @@ _ACTIONS: Mapping[type[Fact], tuple[facts.Operation, str]] = {
     CandidateTrained: ("trained", "constituents trained on the retained records"),
     VersionRegistered: ("registered", "registered as a new version"),
     AliasMoved: ("promoted", "alias moved to the new version"),
+    ModelHealed: ("registered", "what was behind trained on the retained records, as a second version"),
     Purged: ("deleted", "everything within reach that held them; a search of every place follows"),
 }
 
@@ -327,12 +348,18 @@ def _actions(erasure: Erasure) -> tuple[facts.Action, ...]:
             digest_before=before,
             started_at=began,
             finished_at=event.at,
-            result=_ACTIONS[type(event.fact)][1],
+            result=_result(event.fact),
         )
         for event, began in _timed(erasure)
-        if type(event.fact) in _ACTIONS
+        if type(event.fact) in _ACTIONS and not (isinstance(event.fact, ModelHealed) and event.fact.version is None)
         for target, before in _targets(erasure, event.fact)
     )
+
+
+def _result(done: Fact) -> str:
+    if isinstance(done, CandidateTrained) and not done.trained.shards_trained and done.method == INSTANT:
+        return "constituents fell back to stored checkpoints without the people; none was trained"
+    return _ACTIONS[type(done)][1]
 
 
 def _targets(erasure: Erasure, done: Fact) -> list[tuple[str, str | None]]:

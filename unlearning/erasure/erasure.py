@@ -26,6 +26,7 @@ from unlearning.domain.events import (
     Fact,
     ImpactAssessed,
     ModelFact,
+    ModelHealed,
     ModelRefused,
     PlanMade,
     StepFact,
@@ -248,6 +249,8 @@ class Made:
     moved: AliasMoved
     events: tuple[Event[Fact], ...]
     """Those of its training, registration and promotion."""
+    healed: ModelHealed | None = None
+    """What became of an instant answer since."""
 
     @property
     def old(self) -> ModelVersion:
@@ -258,6 +261,12 @@ class Made:
     def new(self) -> ModelVersion:
         """The version that serves since."""
         return ModelVersion(self.own.model, self.moved.to_version)
+
+    @property
+    def second(self) -> ModelVersion | None:
+        """The version that was healed, where it serves since."""
+        healed = self.healed
+        return ModelVersion(self.own.model, healed.version) if healed and healed.promoted and healed.version else None
 
 
 def _made(attempt: Progress, own: OwnPlan, tag: str | None) -> Made | None:
@@ -271,7 +280,8 @@ def _made(attempt: Progress, own: OwnPlan, tag: str | None) -> Made | None:
         return None
     tried = [one for one in attempt.events if isinstance(one.fact, CandidateTrained) and one.fact.model == tag]
     events = (*tried, registered, moved)
-    return Made(own, assessed, trained.fact, judged, registered.fact, moved.fact, events)
+    healed = attempt.done(ModelHealed, model=tag)
+    return Made(own, assessed, trained.fact, judged, registered.fact, moved.fact, events, healed)
 
 
 def began(event: Event[Fact]) -> datetime:

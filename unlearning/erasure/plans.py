@@ -116,13 +116,12 @@ def named(workspace: Workspace, digest: str) -> Erasure:
 
     Raises NotFound for one that no plan had, Refused for a plan that was made anew or whose attempt was refused.
     """
-    if not _DIGEST.fullmatch(digest):
-        raise NotFound(f"({len(digest)} characters) are no plan; expected the 64 hex digits that `unlearn status --json` shows")
+    _require_digest(digest)
     for erasure in (Erasure(workspace, one) for one in workspace.ledger.standing.unfinished()):
         if digest_of(erasure) == digest:
             return erasure
-    if not (made := [event.subject for event in workspace.ledger.of(PlanMade) if _digest(event) == digest]):
-        raise NotFound(f"no plan {digest[:12]}… was ever made here; `unlearn status --json` shows the plans that wait")
+    if not (made := recorded(workspace, digest)):
+        raise NotFound(f"no plan {digest[:12]}… was ever made here; `unlearn plan` shows what waits")
     erasure = Erasure(workspace, made[-1])
     if digest_of(erasure) != digest:
         why = "and its attempt was refused" if erasure.refused else "because data, alias or settings moved"
@@ -131,6 +130,17 @@ def named(workspace: Workspace, digest: str) -> Erasure:
             "`unlearn status --json` shows its digest"
         )
     return erasure
+
+
+def recorded(workspace: Workspace, digest: str) -> list[str]:
+    """The erasures that ever had this plan in the ledger. Raises NotFound for what is no digest."""
+    _require_digest(digest)
+    return [event.subject for event in workspace.ledger.of(PlanMade) if _digest(event) == digest]
+
+
+def _require_digest(digest: str) -> None:
+    if not _DIGEST.fullmatch(digest):
+        raise NotFound(f"({len(digest)} characters) are no plan; expected the 64 hex digits that `unlearn plan` shows")
 
 
 def planned(erasure: Erasure) -> Planned:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from unlearning.domain.chain import Replay, Trained
@@ -18,6 +18,7 @@ from unlearning.domain.events import (
     DataRedacted,
     Fact,
     ImpactAssessed,
+    ModelHealed,
     PlanMade,
     Purged,
     VersionRegistered,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from unlearning.domain.entities import Impact
     from unlearning.domain.planning.cost import Estimate
     from unlearning.domain.planning.plan import Plan
+    from unlearning.erasure.planner import Batch, Planning, Work
     from unlearning.project.training.stages import Training
     from unlearning.project.workspace import Workspace
 
@@ -49,6 +51,7 @@ STEPS: dict[type[Fact], str] = {
     AdoptedRetrained: "retrain adopted",
     AdoptedPromoted: "promote adopted",
     Purged: "purge",
+    ModelHealed: "heal",
     CertificateIssued: "certify",
 }
 """Ledger event → the step that wrote it."""
@@ -103,6 +106,10 @@ class Forgot:
     training_seconds: float
     replay: Replay | None
     seconds: Mapping[str, float]
+    shards_behind: Mapping[int, int] = field(default_factory=dict)
+    """Shard → slices, of an instant answer: what its constituent knows of, 0 where it left the vote."""
+    healed: ModelHealed | None = None
+    """What became of an instant answer since."""
 
     @property
     def moved(self) -> tuple[ModelVersion, ModelVersion]:
@@ -178,22 +185,27 @@ def summarise(erasure: Erasure) -> ErasureReport:
 def _forgot(erasure: Erasure, made: Made) -> Forgot:
     candidate, moved, judged = made.trained, made.moved, made.judged
     trained, before = candidate.trained, record_of(erasure.workspace, made.old).trained
+    record = record_of(erasure.workspace, made.new)
+    chain = record.chain
+    behind = trained.behind(chain)
     return Forgot(
         name=made.own.model,
         from_version=moved.from_version,
         to_version=moved.to_version,
         method=trained.method,
         guarantee=trained.guarantee,
-        unproven_in_a_row=unproven(erasure.workspace, record_of(erasure.workspace, made.new)),
-        shards_retrained=max(trained.shards_trained, len(trained.changed_from(before))),
-        shards_total=len(record_of(erasure.workspace, made.new).chain.shards),
-        shards_dropped=trained.dropped,
+        unproven_in_a_row=unproven(erasure.workspace, record),
+        shards_retrained=max(trained.shards_trained, len(trained.changed_from(before) - behind.keys())),
+        shards_total=len(chain.shards),
+        shards_dropped=[shard for shard in trained.dropped if shard not in behind],
         checks=judged.checks,
         alias=moved.alias,
         replay_equal=judged.replay.equal if judged.replay else None,
         training_seconds=candidate.training_seconds,
         replay=judged.replay,
         seconds=seconds(erasure),
+        shards_behind=behind,
+        healed=made.healed,
     )
 
 
@@ -300,6 +312,54 @@ def say_plan(plan: Plan) -> str:
     return f"{' then '.join(plan.own.methods)}, from {plan.own.parent}"
 
 
+def say_planning(found: Planning) -> list[str]:
+    """What there is to do, its price by each method, and whether waiting saves anything."""
+    if not found.batches:
+        return ["no open request; nothing to plan"]
+    lines = [line for one in found.batches for line in _say_batch(one)]
+    rows = [("model", "method", "guarantee", "records", "CPU seconds", "", "why")]
+    rows += [
+        (
+            one.model,
+            one.method,
+            one.guarantee,
+            _known(one.records),
+            _known(one.seconds),
+            "" if one.admissible else "refused",
+            one.why,
+        )
+        for one in found.methods
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return lines + [
+        "  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _say_batch(one: Batch) -> Iterator[str]:
+    state = "begun" if one.begun else "not begun"
+    yield f"plan {one.digest}"
+    yield f"  {counted(one.people, 'person')}, {counted(one.records, 'record')}; {one.erasure_id}, {state}"
+    for model, methods in one.methods.items():
+        yield f"  {model}: {' then '.join(methods)}"
+    yield f"  now: {_say_work(one.now)}"
+    if one.latest_start:
+        yield f"  latest safe start: {one.latest_start:%Y-%m-%d %H:%M} UTC"
+    if wait := one.waiting:
+        yield f"  now, and the {wait.more:g} people expected until then by themselves: {_say_work(wait.apart)}"
+        yield f"  all of them then, in about {wait.shards:g} shards: {_say_work(wait.together)}"
+    if one.why:
+        yield f"  {one.why}"
+
+
+def _say_work(work: Work) -> str:
+    return f"{work.records:g} records trained again, {_known(work.seconds)} s of CPU time"
+
+
+def _known(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
+
+
 def say_redacted(done: DataRedacted) -> str:
     """Half a sentence on the new data versions."""
     return f"{counted(sum(1 for count in done.removed.values() if count), 'table')} rewritten"
@@ -335,6 +395,11 @@ def say_purged(done: Deleted) -> str:
     gone = sum(one.count for one in done.removed)
     kept = f", {counted(done.twins, 'twin')} for old revisions" if done.twins else ""
     return f"{counted(gone, 'trace')} deleted{kept}"
+
+
+def say_healed(done: ModelHealed) -> str:
+    """Half a sentence on the second version."""
+    return f"version {done.version} serves" if done.promoted else f"not healed: {done.why}"
 
 
 def say_certified(issued: CertificateIssued) -> str:

@@ -65,7 +65,7 @@ class ByConstituent:
 
 def jobs(assignment: Assignment, *, method: str, reuse: bool) -> list[Job]:
     """One job for every shard that still has records; raises WouldEmptyData when none has."""
-    kept = [shard for shard in assignment.target.shards if not shard.empty]
+    kept, stops = [shard for shard in assignment.target.shards if not shard.empty], dict(assignment.stops)
     if not kept:
         raise WouldEmptyData(f"{method}: no record is left in any shard, so there is no model to train; withdraw the model")
     return [
@@ -83,6 +83,7 @@ def jobs(assignment: Assignment, *, method: str, reuse: bool) -> list[Job]:
             bounds=assignment.bounds[shard.shard],
             reuse=reuse,
             save=assignment.save,
+            stop=stops.get(shard.shard),
         )
         for shard in kept
     ]
@@ -90,7 +91,8 @@ def jobs(assignment: Assignment, *, method: str, reuse: bool) -> list[Job]:
 
 def merged(assignment: Assignment, parts: Sequence[Part], *, method: str, guarantee: Guarantee) -> Trained:
     """The ensemble of these parts, shards in order; raises VerificationFailed for a part that was not asked for."""
-    heads = {shard.shard: shard.head for shard in assignment.target.shards if not shard.empty}
+    stops = dict(assignment.stops)
+    heads = {one.shard: one.keys[stops.get(one.shard, -1)] for one in assignment.target.shards if not one.empty}
     counts = Counter(part.shard for part in parts)
     strange = sorted({part.shard for part in parts if heads.get(part.shard) != part.key or counts[part.shard] > 1})
     if strange:
@@ -107,10 +109,10 @@ def make(job: Job, learner: Learner, records: Records, checkpoints: Checkpoints)
     """The shard's constituent under its name; a damaged checkpoint counts as missing and is made again."""
     started = time.thread_time()
     first = _first_stage(job)
-    epochs = _epochs(job, learner)
+    epochs, last = _epochs(job, learner), _last(job)
     resumed = _resume(job, first, learner, records, checkpoints)
     state, payload, fitted, rows = resumed.state, resumed.payload, 0, 0
-    for stage in range(resumed.stage + 1, len(job.keys)):
+    for stage in range(resumed.stage + 1, last + 1):
         if job.bounds[stage] > job.bounds[stage - 1]:
             seen = records[job.bounds[0] : job.bounds[stage]]
             seed = seed_from("stage", job.seed, job.shard, stage)
@@ -122,13 +124,17 @@ def make(job: Job, learner: Learner, records: Records, checkpoints: Checkpoints)
             checkpoints.put(job.keys[stage], payload)
     return Part(
         shard=job.shard,
-        key=job.keys[-1],
+        key=job.keys[last],
         digest=bytes_digest(payload or b""),
         slices_trained=fitted,
         rows_trained=rows,
         cpu_seconds=time.thread_time() - started,
         repaired=resumed.damaged if job.save else 0,
     )
+
+
+def _last(job: Job) -> int:
+    return len(job.keys) - 1 if job.stop is None else job.stop
 
 
 def _first_stage(job: Job) -> int:
@@ -158,7 +164,7 @@ def _resume(job: Job, first: int, learner: Learner, records: Records, checkpoint
     name before it does not speak of that slice's people, so it would outlive their erasure.
     """
     damaged = 0
-    for stage in range(len(job.keys) - 1, first - 1, -1) if job.reuse else ():
+    for stage in range(_last(job), first - 1, -1) if job.reuse else ():
         try:
             payload = checkpoints.get(job.keys[stage])
             if payload is not None:

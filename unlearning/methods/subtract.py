@@ -47,6 +47,10 @@ class Subtract:
             return planned
         return [replace(planned[0], parent=assignment.parent[0], forget=assignment.forget)]
 
+    def passes(self, _job: Job) -> int:
+        """Nobody who stays is trained on again."""
+        return 0
+
     def run(self, job: Job, learner: Learner, records: Records, checkpoints: Checkpoints) -> Part:
         """The sums without the forgotten, under the name of the retained; summed up again where they cannot be had so."""
         started = time.thread_time()

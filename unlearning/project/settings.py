@@ -20,10 +20,11 @@ from ruamel.yaml.constructor import DuplicateKeyError
 
 from unlearning.domain import spellings
 from unlearning.domain.addresses import without_password
-from unlearning.domain.entities import Level, Regulation
+from unlearning.domain.entities import Guarantee, Level, Regulation
 from unlearning.domain.errors import ProjectError, SettingsError, WrongUse, reading
 from unlearning.domain.foreign import shown
 from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
+from unlearning.domain.planning import price
 from unlearning.domain.spellings import Difference
 from unlearning.stores import yaml_bombs
 from unlearning.stores.files import whole
@@ -149,10 +150,19 @@ class Batch(_Section):
         return self
 
 
+CHEAPEST = "cheapest"
+"""In place of a list of methods."""
+
+
 class Policy(_Section):
     """Which methods, in which order, and what happens when none passes."""
 
     methods: Annotated[list[str], Field(min_length=1)] = ["sisa", "retrain"]
+    """`cheapest` alone: the planner's choice among all that are installed, for each erasure and model."""
+    guarantee: str | None = None
+    """What a method must keep to be used; None: what the listed methods promise, and exact where the planner chooses."""
+    answer: Literal["instant", "retrained"] = "retrained"
+    """`instant`: the touched constituents fall back at once to what nobody who leaves is in, and are healed after the purge."""
     on_failure: Literal["keep", "withdraw"] = "keep"
     on_return: Literal["drop", "fail"] = "fail"
     """What happens when a data load brings erased people back."""
@@ -167,6 +177,36 @@ class Policy(_Section):
     """Besides what erasures take here, so many days before its deadline one must have begun."""
     params: dict[str, dict[str, float]] = {}
     """Hyperparameters of heuristic methods, by method name."""
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _cheapest_alone(cls, value: object) -> object:
+        if isinstance(value, list) and CHEAPEST in value and value != [CHEAPEST]:
+            raise ValueError(f"{CHEAPEST} is the planner's choice among all methods; expected it alone, or a list without it")
+        return [value] if value == CHEAPEST else value
+
+    @field_validator("guarantee")
+    @classmethod
+    def _is_a_guarantee(cls, value: str | None) -> str | None:
+        if value is not None:
+            price.promised(value)
+        return value
+
+    @property
+    def listed(self) -> tuple[str, ...] | None:
+        """The methods in the order of the policy; None where the planner chooses."""
+        return None if self.methods == [CHEAPEST] else tuple(self.methods)
+
+    @property
+    def first(self) -> str:
+        """What is tried first, or that the planner chooses."""
+        return price.INSTANT if self.answer == price.INSTANT else self.methods[0]
+
+    @property
+    def promised(self) -> Guarantee | None:
+        """What a method must keep to be used."""
+        said = self.guarantee or ("exact" if self.listed is None else None)
+        return None if said is None else price.promised(said)
 
 
 class Run(_Section):
@@ -385,7 +425,7 @@ class ModelSettings(_Section):
     checks: Checks = Checks()
 
 
-_OF_ONE = {"methods", "on_failure", "params"}
+_OF_ONE = {"methods", "guarantee", "answer", "on_failure", "params"}
 """What of the policy may differ between models: requests, loads and rounds of watching are about all of them."""
 
 

@@ -43,7 +43,7 @@ MAY: Mapping[str, frozenset[str]] = {
     "audit": REGISTRY,
     "answer": LEDGER | DATA,
     "lineage": REGISTRY | DATA,
-    "impact": REGISTRY | DATA | {"torch"},  # the learner says how many epochs a stage has
+    **dict.fromkeys(("impact", "plan"), REGISTRY | DATA | {"torch"}),  # the learner says how many epochs a stage has
     # What trains, judges, searches, starts a service, or makes something in which one of these works, is not typed here.
     **dict.fromkeys(
         (
@@ -80,6 +80,7 @@ TYPED: Mapping[str, Sequence[str]] = {
     "prove": ("--subject", SOMEBODY, "--data", "data/train.parquet"),
     "audit": (),
     "impact": (),
+    "plan": (),
     "lineage": (),
     "exempt": (REQUEST, *WHY),
     "answer": (REQUEST,),

@@ -126,6 +126,37 @@ SHAPES: Mapping[str, Any] = {
         "method": TEXT,
         "nearest": dict,
     },
+    "plan": {
+        "digest": MAYBE,
+        "batches": [
+            {
+                "digest": TEXT,
+                "erasure_id": TEXT,
+                "begun": bool,
+                "requests": [TEXT],
+                "people": int,
+                "records": int,
+                "tables": [TEXT],
+                "methods": dict,
+                "adopted": [TEXT],
+                "now": {"records": NUMBER, "seconds": (int, float, type(None))},
+                "latest_start": MAYBE,
+                "waiting": (dict, type(None)),
+                "why": TEXT,
+            }
+        ],
+        "methods": [
+            {
+                "model": TEXT,
+                "method": TEXT,
+                "guarantee": TEXT,
+                "seconds": (int, float, type(None)),
+                "records": (int, type(None)),
+                "admissible": bool,
+                "why": TEXT,
+            }
+        ],
+    },
     "erase": {
         "erasure_id": TEXT,
         "requests": [{"request_id": TEXT, "token": TEXT, "state": TEXT, "certificate": MAYBE, "nearest": (list, type(None))}],
@@ -297,7 +328,8 @@ def answers(template: Project, tmp_path_factory: pytest.TempPathFactory) -> dict
     with plain_flows():
         [request] = ask("request", "request", "--file", "-", stdin=person)
         ask("impact")
-        certificate = ask("erase", "erase", "--replay")["certificate"]
+        digest = ask("plan")["digest"]
+        certificate = ask("erase", "erase", "--plan", digest, "--replay")["certificate"]
         ask("status")
         ask("status of one", "status", request["request_id"])
         letter = folder / "letter.html"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.small_project import RECIPE, TRAIN, Project
-from unlearning.domain.chain import MadeWith, Part, Trained
+from unlearning.domain.chain import Chain, MadeWith, Part, ShardChain, Trained
 from unlearning.domain.errors import VerificationFailed, WrongUse
 from unlearning.project.training import stages, train
 from unlearning.project.training.registration import parent_of, record_of
@@ -38,13 +38,29 @@ def test_a_replay_of_no_shard_is_refused_for_it_would_show_nothing() -> None:
         train.replay(None, None, trained(part(0, "a")), shards=())  # type: ignore[arg-type]
 
 
+_SHARDS = tuple(ShardChain(shard, ("start", "older", head), (1, 1)) for shard, head in enumerate("aba"))
+RETAIN: Any = SimpleNamespace(chain=Chain("recipe", 1, _SHARDS))
+
+
+def test_a_constituent_that_fell_back_is_replayed_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = dict[str, Any]()
+
+    def again(*_: Any, **how: Any) -> Trained:
+        asked.update(how)
+        return trained(part(0, "older"), part(1, "b"))
+
+    monkeypatch.setattr(train, "make", again)
+    assert train.replay(None, RETAIN, trained(part(0, "older"), part(1, "b")), shards={0, 1}).equal  # type: ignore[arg-type]
+    assert asked["stops"] == {0: 1}
+
+
 @pytest.mark.parametrize(("digest", "equal"), [("digest of a", True), ("something else", False)])
 def test_a_replay_compares_every_shard_it_was_asked_for(monkeypatch: pytest.MonkeyPatch, digest: str, equal: bool) -> None:
     def again(*_: Any, only: Iterable[int], **__: Any) -> Trained:
         return trained(*(Part(s, "a", digest, 1, 1, 0.0) for s in only))
 
     monkeypatch.setattr(train, "make", again)
-    found = train.replay(None, None, trained(part(0, "a"), part(1, "b")), shards={0})  # type: ignore[arg-type]
+    found = train.replay(None, RETAIN, trained(part(0, "a"), part(1, "b")), shards={0})  # type: ignore[arg-type]
     assert found.equal is equal
     assert found.digests == {0: digest}
 
@@ -74,7 +90,7 @@ def test_other_bytes_are_explained_only_where_each_of_them_is_known_to_be_made_e
     was = replace(trained(part(0, "a"), part(1, "a"), part(2, "a")), made_with=made)
     monkeypatch.setattr(train, "make", lambda *_, only, **__: trained(*(Part(s, "a", digest, 1, 1, 0.0) for s in only)))
     monkeypatch.setattr(train, "engine", lambda _: HERE)
-    found = train.replay(SimpleNamespace(learner=None), None, was, shards={0, 1})  # type: ignore[arg-type]
+    found = train.replay(SimpleNamespace(learner=None), RETAIN, was, shards={0, 1})  # type: ignore[arg-type]
     assert found.otherwise == (("machine n then, m now",) if explained else ())
 
 

@@ -27,6 +27,9 @@ def of(done: Document) -> ChainPicture:
     before, shards = {shard["shard"]: shard["keys"] for shard in done["chainBefore"]["shards"]}, done["chainAfter"]["shards"]
     again = {shard["shard"]: _fresh(before.get(shard["shard"], []), shard["keys"]) for shard in shards}
     words = [f"shard {shard} from slice {made.index(True) + 1} of {len(made)}" for shard, made in again.items() if any(made)]
+    late = [f"shard {one['shard']} to slice {one['slices']} of {one['of']}" for one in done.get("behind", [])]
+    if late:
+        return ChainPicture(f"Nothing was trained for the first answer; it fell back: {'; '.join(late)} (0: out of the vote).")
     told = f"Trained again: {'; '.join(words) or 'nothing'}. Every other checkpoint kept its name."
     if len(again) > _MOST_SHARDS_DRAWN:
         return ChainPicture(told)

@@ -109,7 +109,13 @@ def _summary(certificate: Document) -> Summary:
     if others := certificate.get("models", []):
         return _summary_of_several(left, [certificate.said, *others])
     made = "was trained without them" if certificate["unlearning"]["guarantee"] == "exact" else "was changed to forget them"
+    if "behind" in certificate["unlearning"]:
+        made = "was made at once of checkpoints without them, some of them older than the data,"
     served = f" {made} and serves as {promotion['alias']} in place of {promotion['from']}."
+    if isinstance(healed := certificate["unlearning"].get("healed"), Mapping):
+        served = (
+            f" {made} and served in place of {promotion['from']}, until {healed['to']}, trained on all that is left, took over."
+        )
     return Summary(f"{left}. ", promotion["to"], served)
 
 

@@ -25,6 +25,8 @@ class ErasureStarted:
     model: str | None = field(default=None, metadata=LEFT_OUT)
     """The project's own model, where it trains one."""
     alias: str | None = field(default=None, metadata=LEFT_OUT)
+    plan: str | None = field(default=None, metadata=LEFT_OUT)
+    """What `Plan.content` has to come to: that plan was shown, and another one is refused."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,6 +205,24 @@ class PurgedAgain:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelHealed:
+    """After step 8: what an instant answer left behind its chain was trained, as a second version."""
+
+    version: int | None = field(metadata={AS: "to"})
+    """None where none came of it."""
+    promoted: bool
+    """The alias moved to it; else the instant answer serves on."""
+    checks: tuple[CheckResult, ...]
+    files_digest: str | None = None
+    served_digest: str | None = None
+    why: str | None = None
+    """It was not promoted."""
+    model: str | None = field(default=None, metadata=LEFT_OUT)
+    """Which of several; None where the project trains a single one."""
+    seconds: float | None = field(default=None, metadata=LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateIssued:
     """Step 9: the certificate is signed; its subject is the request where the person was in no data."""
 
@@ -254,12 +274,13 @@ ErasureFact = (
     | TracesFound
     | Purged
     | PurgedAgain
+    | ModelHealed
     | CertificateIssued
     | ErasureRefused
 )
 """Any of these."""
 
-ModelFact = CandidateTrained | CandidateValidated | VersionRegistered | AliasMoved
+ModelFact = CandidateTrained | CandidateValidated | VersionRegistered | AliasMoved | ModelHealed
 """Those about one model of the project's own."""
 
 StepFact = (
@@ -275,6 +296,7 @@ StepFact = (
     | AdoptedPromoted
     | TracesFound
     | Purged
+    | ModelHealed
     | CertificateIssued
 )
 """Those that say how long they took."""

@@ -26,8 +26,12 @@ def shaped_by(record: ModelRecord, holders: Mapping[str, Collection[str]], suppr
 
 def stale_keys(record: ModelRecord, where: Places) -> frozenset[str]:
     """Checkpoint names of one version that hold the people at these places, heads that left the chain included."""
-    touched = {int(shard) for shard in _placed(record.chain, where)[0]}
-    return stale_in_chain(record.chain, where) | {part.key for part in record.trained.parts if part.shard in touched}
+    first = dict[int, int]()
+    for shard, piece in zip(*_placed(record.chain, where), strict=True):
+        first[int(shard)] = min(int(piece), first.get(int(shard), int(piece)))
+    before = {key for shard, piece in first.items() for key in record.chain.shards[shard].keys[: piece + 1]}
+    heads = {part.key for part in record.trained.parts if part.shard in first}
+    return stale_in_chain(record.chain, where) | (heads - before)  # one that is behind its chain may never have seen them
 
 
 def stale_in_chain(chain: Chain, where: Places) -> frozenset[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from unlearning.domain.codec import BESIDE, LEFT_OUT
+from unlearning.domain.codec import BESIDE, LEFT_OUT, write
 from unlearning.domain.errors import WouldEmptyData
 from unlearning.domain.hashing import digest
 from unlearning.domain.versions import DataVersion, ModelVersion
@@ -48,6 +48,12 @@ class Plan:
     """What becomes of the other models that the project trains itself, where it trains several."""
     order: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     """What is made again, where the project trains several: each after all that it comes from."""
+
+    @property
+    def content(self) -> str:
+        """A digest of what is to be done to what, whenever it was planned: it is the same as long as nothing moves."""
+        tables = tuple(replace(one, rev=None) for one in self.before)  # the same file in another commit is the same
+        return digest(["unlearning/plan/1", write(replace(self, before=tables, suppressed_upto=0))])
 
     @property
     def owns(self) -> tuple[OwnPlan, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from unlearning.domain.errors import WrongUse
 from unlearning.entrypoints.cli.shared import answer, identifier_file, open_project, people, prefect_at_home, project, warn
 
 if TYPE_CHECKING:
@@ -70,6 +71,27 @@ def impact(
 @click.command()
 @project
 @click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: every open request.")
+def plan(root: Path, as_json: bool, requests: Sequence[str]) -> None:
+    """Price the open erasures by every installed method, now and at the latest safe start; changes nothing.
+
+    The digest names what would be done: `unlearn erase --plan DIGEST` does that and nothing else, and is refused once a table,
+    a version, a request or a method moved. Records are counted as often as they are shown; seconds are CPU time, by former
+    trainings of the same model, and null where none was measured.
+
+    \b
+    Example:  unlearn plan --json
+    """
+    from unlearning.erasure import planner, report
+
+    workspace = open_project(root)
+    found = planner.look(workspace, requests)
+    answer(as_json, found, report.say_planning(found))
+
+
+@click.command()
+@project
+@click.option("--request", "requests", multiple=True, help="A request id; repeat for several. Default: every open request.")
+@click.option("--plan", "shown", metavar="DIGEST", help="Only this plan of `unlearn plan`; refused when anything moved since.")
 @click.option("--now", "at_once", is_flag=True, help="Also requests that `policy.batch` lets wait for others.")
 @click.option("--replay", is_flag=True, help="Also train the touched shards from scratch and compare the bytes.")
 @click.option("--quick", is_flag=True, help="Leave out the second look before the certificate, which then says so.")
@@ -81,6 +103,7 @@ def erase(
     root: Path,
     as_json: bool,
     requests: Sequence[str],
+    shown: str | None,
     at_once: bool,
     replay: bool,
     quick: bool,
@@ -98,6 +121,8 @@ def erase(
     \b
     Example:  unlearn erase --replay --json
     """
+    if shown and (requests or at_once or dry_run):
+        raise WrongUse("--plan says which requests are erased; expected it without --request, --now and --dry-run")
     if dry_run:
         ctx.invoke(impact, root=root, as_json=as_json, requests=requests, subjects=(), source=None, column=None)
         return
@@ -105,13 +130,14 @@ def erase(
     from unlearning.domain.codec import write
     from unlearning.domain.planning import batch
     from unlearning.entrypoints import presentation
-    from unlearning.erasure import batches, pace
+    from unlearning.erasure import batches, pace, planner
 
     workspace = open_project(root)
     warn(workspace)
     # Asked before Prefect starts, which takes seconds and keeps what was typed as a parameter.
-    work = batches.has_work(workspace, requests, at_once=at_once)
-    reports = _carry_out(workspace, requests, replay=replay, quick=quick, at_once=at_once) if work else []
+    work = planner.exists(workspace, shown) if shown else batches.has_work(workspace, requests, at_once=at_once)
+    how = {"replay": replay, "quick": quick, "at_once": at_once}
+    reports = _carry_out(workspace, requests, shown, **how) if work else []
     waiting = pace.gathering(workspace, utc_now())
     if not reports:
         said = f"{batch.say(waiting)}; --now begins it at once" if waiting else "no open request; nothing to do"
@@ -168,19 +194,17 @@ def _outdated(one: Outdated) -> str:
     return f"{one.path}: {one.rows} of {one.of} rows are of before {one.before:%Y-%m-%d} ({one.column}){undated}"
 
 
-COMMANDS = (impact, erase, retire)
+COMMANDS = (impact, plan, erase, retire)
 
 
-def _carry_out(
-    workspace: Workspace, requests: Sequence[str], *, replay: bool, quick: bool, at_once: bool
-) -> list[ErasureReport]:
+def _carry_out(workspace: Workspace, requests: Sequence[str], shown: str | None, **how: bool) -> list[ErasureReport]:
     from unlearning.erasure import report
 
     try:
         prefect_at_home(workspace)
         from unlearning.entrypoints.flows import erase as flow
 
-        return flow.run(workspace, list(requests), replay=replay, quick=quick, at_once=at_once)
+        return flow.run(workspace, list(requests), plan=shown, **how)
     except KeyboardInterrupt:
         where = report.stopped(open_project(workspace.root))
         click.echo(f"unlearn: stopped {where}. The requests stay open: `unlearn erase` goes on from there", err=True)

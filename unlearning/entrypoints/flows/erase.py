@@ -17,10 +17,10 @@ from unlearning.entrypoints.flows import telling
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import asking, runner
 from unlearning.entrypoints.flows.steps import at_home, mapped, progress, step, warm
-from unlearning.erasure import batches, decisions, not_run_again, report, second_look
+from unlearning.erasure import batches, decisions, not_run_again, planner, report, second_look
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
-from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
+from unlearning.erasure.steps import adopted, assess, certify, heal, plan, promote, purge, redact, unlearn, validate
 from unlearning.lineage import openlineage
 from unlearning.project.training.train import replay as train_again
 from unlearning.project.workspace import Workspace, open_workspace
@@ -38,26 +38,34 @@ def erase(
     full_replay: bool = False,
     quick: bool = False,
     at_once: bool = False,
+    plan: str | None = None,
 ) -> list[report.ErasureReport]:
     """Carry out the open requests of a project, or the named ones: one summary a batch.
 
     requests: opaque request ids, never identifiers. replay: also train the touched shards again from scratch and compare.
     full_replay: every shard, which measures a full retraining. quick: without the second look; the certificate says so.
     at_once: also requests that `policy.batch` lets wait for others.
+    plan: the digest of a plan that was shown: that one alone is carried out, and refused when anything moved since.
     """
     how = {"replay": replay or full_replay, "every_shard": full_replay, "quick": quick}
-    return at_home(root, lambda: _erase(open_workspace(Path(root)), requests or [], how, at_once=at_once))
+    return at_home(root, lambda: _erase(open_workspace(Path(root)), requests or [], how, at_once=at_once, shown=plan))
 
 
 def _erase(
-    workspace: Workspace, requests: Sequence[str], how: Mapping[str, bool], *, at_once: bool = False
+    workspace: Workspace,
+    requests: Sequence[str],
+    how: Mapping[str, bool],
+    *,
+    at_once: bool = False,
+    shown: str | None = None,
 ) -> list[report.ErasureReport]:
     done: list[report.ErasureReport] = []
     refused: list[Refused] = []
     people = telling.Told(workspace)
-    for erasure in batches.batches(workspace, requests, at_once=at_once):
+    one = [planner.begin(workspace, shown)] if shown else batches.batches(workspace, requests, at_once=at_once)
+    for erasure in one:
         try:
-            summary = _alone(workspace, erasure, **how)
+            summary = _alone(workspace, erasure, **how, shown=shown)
         except Refused as error:  # the next batch does not wait for this one
             progress.info("  refused  %s", erasure.erasure_id)
             refused.append(error)
@@ -79,16 +87,19 @@ def run(
     full_replay: bool = False,
     quick: bool = False,
     at_once: bool = False,
+    plan: str | None = None,
 ) -> list[report.ErasureReport]:
     """The flow on the task runner that `params.yaml` names."""
     warm(workspace)
     configured = erase.with_options(task_runner=runner(workspace.settings.run))
     with answering(), asking(workspace.settings.run), quiet():
         how = {"replay": replay, "full_replay": full_replay, "quick": quick, "at_once": at_once}
-        return configured(root=str(workspace.root), requests=requests, **how)
+        return configured(root=str(workspace.root), requests=requests, plan=plan, **how)
 
 
-def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:
+def _alone(
+    workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool, shown: str | None
+) -> report.ErasureReport:
     """One process at a time for one batch: a second one waits, and then finds every step done."""
     with (
         needing_room(),
@@ -96,21 +107,32 @@ def _alone(workspace: Workspace, erasure: Erasure, *, replay: bool, every_shard:
         workspace.ledger.exclusive(erasure.erasure_id),
         openlineage.reported(workspace, "erase", erasure=erasure.erasure_id) as told,
     ):
-        summary = _carry_out(workspace, erasure, replay=replay, every_shard=every_shard, quick=quick)
+        summary = _carry_out(workspace, erasure, shown, replay=replay, every_shard=every_shard, quick=quick)
         redacted = Erasure(workspace, erasure.erasure_id).redacted
         openlineage.tell_erasure(workspace, told, [made.moved for made in summary.models], redacted)
         return summary
 
 
-def _carry_out(workspace: Workspace, erasure: Erasure, **how: bool) -> report.ErasureReport:
+def _carry_out(workspace: Workspace, erasure: Erasure, shown: str | None, **how: bool) -> report.ErasureReport:
     for _ in range(ATTEMPTS - 1):
         try:
             return _steps(erasure, **how)
         except ParentMoved as moved:
+            if shown:
+                raise _stale(erasure, shown, moved) from moved
             progress.info("planning again: %s", moved)
             batches.start(erasure, erasure.started.requests)
             erasure = Erasure(workspace, erasure.erasure_id, erasure.clock)
     return _steps(erasure, **how)
+
+
+def _stale(erasure: Erasure, shown: str, moved: ParentMoved) -> Refused:
+    """What was shown cannot be carried out any more, and nobody saw what would be in its place: this attempt is over."""
+    erasure.refuse(f"plan {shown[:12]}… is stale: {moved}")
+    return Refused(
+        f"plan {shown[:12]}… of {erasure.erasure_id} is stale: {moved}. Look at the present one with `unlearn plan`, or let "
+        "`unlearn erase` plan anew"
+    )
 
 
 def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) -> report.ErasureReport:
@@ -127,6 +149,7 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) ->
         step("  settle", lambda: promote.settle_step(erasure), say=partial(report.say_settled, not_run=not_run))
         identifiers = () if quick else second_look.identifiers(erasure)
         step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)
+        _heal(erasure, sets)
     step("9 certify", lambda: certify.certify_step(erasure, identifiers=identifiers, quick=quick), say=report.say_certified)
     return report.summarise(erasure)
 
@@ -171,6 +194,17 @@ def _unlearn(erasure: Erasure, whole: RecordSets, *, replay: bool, every_shard: 
     sets, of = whole.of(erasure), f" {erasure.model}" if erasure.plan.others else ""
     trained, judged = _climb(erasure, sets, of, replay=replay, every_shard=every_shard)
     step(f"7 promote{of}", lambda: promote.promote_step(erasure, sets, trained, judged.metrics), say=report.say_promoted)
+
+
+def _heal(erasure: Erasure, sets: RecordSets) -> None:
+    """Own models that were answered for at once: a second version of each, of all that is retained."""
+    late = [made for made in erasure.made if heal.behind(erasure.of(made.own.model), made)]
+    for made in late:
+        view = erasure.of(made.own.model)
+        do = partial(heal.heal_step, view, sets.of(view), made, map=mapped)
+        step(f"  heal{f' {view.model}' if erasure.plan.others else ''}", do, say=report.say_healed)
+    if late:
+        step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
 
 
 def _remake(erasure: Erasure, sets: RecordSets, name: str) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact:
     """What erasing these people would touch, and what it would cost."""
     shaped = shaped_records(workspace, found)
-    touched = [_touched(one, found) for one in workspace.each]
+    each = [touched(one, found) for one in workspace.each]
     aliases = {name: workspace.models.aliases(name) for name in {record.model.name for record, _ in shaped}}
     ever = shaped_records(workspace, found, deleted=None)
     stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in ever))
@@ -45,23 +45,23 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
             *(_shaped_version(record, aliases[record.model.name]) for record, _ in shaped),
             *_shaped_elsewhere(workspace, found),
         ),
-        shards=touched[0].shards if touched else (),
-        shards_total=touched[0].shards_total if touched else 0,
-        slices_total=touched[0].slices_total if touched else 0,
+        shards=each[0].shards if each else (),
+        shards_total=each[0].shards_total if each else 0,
+        slices_total=each[0].slices_total if each else 0,
         checkpoints_stale=tuple(sorted(key for key in stale if key in workspace.checkpoints)),
-        estimated_seconds=sum(_estimate(one, of.shards) for one, of in zip(workspace.each, touched, strict=True)),
-        method=touched[0].method if touched else None,
-        others=tuple(touched[1:]),
+        estimated_seconds=sum(_estimate(one, of.shards) for one, of in zip(workspace.each, each, strict=True)),
+        method=each[0].method if each else None,
+        others=tuple(each[1:]),
     )
 
 
-def _touched(view: Workspace, found: Search) -> ModelImpact:
+def touched(view: Workspace, found: Search) -> ModelImpact:
     """The shards of one own model that are to be trained again."""
     part, model = view.settings.partition, view.own.model
     shards = impact.shard_impacts(
         found.training[model], shards=part.shards, slices=part.slices, members_of_person=part.members_of_person
     )
-    return ModelImpact(model, shards, part.shards, part.slices, view.settings.policy.methods[0])
+    return ModelImpact(model, shards, part.shards, part.slices, view.settings.policy.first)
 
 
 def _shaped_version(record: ModelRecord, aliases: Mapping[str, int]) -> ShapedVersion:

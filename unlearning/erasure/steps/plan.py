@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from unlearning.domain.derivation import reached
-from unlearning.domain.entities import Adoption, ModelRecord, ShapedVersion
+from unlearning.domain.entities import Adoption, Impact, ShapedVersion
 from unlearning.domain.errors import NeedsReview, NotFound, ProjectError, Refused
 from unlearning.domain.events import ImpactAssessed, PlanMade
 from unlearning.domain.planning import plan as planning
 from unlearning.domain.planning.order import in_order
 from unlearning.domain.planning.plan import OwnPlan, Plan
 from unlearning.domain.versions import ModelVersion
+from unlearning.erasure import pricing
 from unlearning.erasure.search import Search, shaped_records
+from unlearning.erasure.steps import assess
 from unlearning.lineage import adoption, origins
 from unlearning.lineage.shaped import superseded
-from unlearning.project import plugins, preflight
+from unlearning.project import preflight
 from unlearning.project.holdings import adoptions
-from unlearning.project.training import train
 from unlearning.project.training.registration import parent_of, record_of
 from unlearning.stores.dvc import stages
 
@@ -33,7 +35,7 @@ READOPT = "adopt it again with --stage NAME; or with --policy none, which lists 
 def check_ready(workspace: Workspace) -> None:
     """Raises WrongUse when no version serves that was trained here, or a method of the policy cannot serve it."""
     for one in _ever_trained(workspace):
-        _usable_methods(one, record_of(one, parent_of(one)))
+        pricing.ladder(one, record_of(one, parent_of(one)), ())
 
 
 def _ever_trained(workspace: Workspace) -> list[Workspace]:
@@ -45,25 +47,15 @@ def _ever_trained(workspace: Workspace) -> list[Workspace]:
 def own_plan(workspace: Workspace, found: Search, *, withdrawn: ModelVersion | None) -> OwnPlan:
     """What becomes of the own model in view. withdrawn: the version whose alias an earlier attempt took away."""
     own, parent = workspace.own, withdrawn or parent_of(workspace)
+    touched = assess.touched(workspace, found).shards
     return OwnPlan(
         model=own.model,
         alias=own.alias,
         parent=parent,
-        methods=_usable_methods(workspace, record_of(workspace, parent)),
+        methods=pricing.ladder(workspace, record_of(workspace, parent), touched),
         train=own.data.train,
         retrain_model=any(shaped.model == parent for shaped, _ in shaped_records(workspace, found)),
     )
-
-
-def _usable_methods(workspace: Workspace, parent: ModelRecord) -> tuple[str, ...]:
-    """The ladder of the policy; a method that cannot serve this model says so before anything is changed."""
-    for name in workspace.settings.policy.methods:
-        plugins.method(name).plan(
-            train.assignment(
-                workspace, parent.chain, method=name, parent=[part.key for part in parent.trained.parts], forget=(0, 1)
-            )
-        )
-    return tuple(workspace.settings.policy.methods)
 
 
 def plan_step(erasure: Erasure, sets: RecordSets) -> Plan:
@@ -72,32 +64,57 @@ def plan_step(erasure: Erasure, sets: RecordSets) -> Plan:
 
     def body() -> PlanMade:
         preflight.check_stores(workspace)
-        found = sets.found
-        made = [own_plan(one, found, withdrawn=erasure.of(one.own.model).withdrawn) for one in _ever_trained(workspace)]
+        found, impact = sets.found, erasure.done(ImpactAssessed).impact
+        withdrawn = {one.own.model: erasure.of(one.own.model).withdrawn for one in _ever_trained(workspace)}
         try:
-            _check_something_remains(workspace, found)
-            _check_named(workspace, found)
-            preflight.check_owned(workspace, [path for path, rows in found.removed.items() if rows])
-            shaped = erasure.done(ImpactAssessed).impact.model_versions
-            order = _in_order(workspace, shaped, made, [version.path for version in found.current])
+            plan = make(workspace, erasure.erasure_id, impact, found, withdrawn)
+            _check_shown(erasure, plan)
         except (Refused, ProjectError) as error:  # this attempt is over before anything was changed
             erasure.refuse(str(error))
             raise
-        ours = {own.model for own in made}
-        plan = Plan(
-            erasure_id=erasure.erasure_id,
-            tokens=erasure.done(ImpactAssessed).impact.tokens,
-            before=found.current,
-            suppressed_upto=workspace.ledger.head()[0],
-            own=made[0] if made else None,
-            adopted=tuple(name for name in order if name not in ours),
-            before_own=_before(order, ours),
-            others=tuple(made[1:]),
-            order=order if made[1:] else (),
-        )
         return PlanMade(plan=plan)
 
     return erasure.once(PlanMade, body).plan
+
+
+def make(
+    workspace: Workspace,
+    erasure_id: str,
+    impact: Impact,
+    found: Search,
+    withdrawn: Mapping[str, ModelVersion | None] = MappingProxyType({}),
+) -> Plan:
+    """The plan of an erasure, as things are now. withdrawn: own model → the version whose alias an earlier attempt took away.
+
+    Raises Refused, or an error of a kind of it, where nothing could be carried out; WrongUse where no method may be used.
+    """
+    made = [own_plan(one, found, withdrawn=withdrawn.get(one.own.model)) for one in _ever_trained(workspace)]
+    _check_something_remains(workspace, found)
+    _check_named(workspace, found)
+    preflight.check_owned(workspace, [path for path, rows in found.removed.items() if rows])
+    order = _in_order(workspace, impact.model_versions, made, [version.path for version in found.current])
+    ours = {own.model for own in made}
+    return Plan(
+        erasure_id=erasure_id,
+        tokens=impact.tokens,
+        before=found.current,
+        suppressed_upto=workspace.ledger.head()[0],
+        own=made[0] if made else None,
+        adopted=tuple(name for name in order if name not in ours),
+        before_own=_before(order, ours),
+        others=tuple(made[1:]),
+        order=order if made[1:] else (),
+    )
+
+
+def _check_shown(erasure: Erasure, plan: Plan) -> None:
+    """Raises Refused where only a plan that somebody saw may be carried out, and this is another one."""
+    shown = erasure.started.plan
+    if shown and plan.content != shown:
+        raise Refused(
+            f"plan {shown[:12]}… is stale: tables, versions or methods of {erasure.erasure_id} moved since it was shown; look "
+            "at the present one with `unlearn plan`"
+        )
 
 
 def _check_something_remains(workspace: Workspace, found: Search) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
-from unlearning.domain.chain import Trained
+from unlearning.domain.chain import Chain, Part, Trained
 from unlearning.domain.codec import write
 from unlearning.domain.entities import Empirical, ModelRecord
 from unlearning.domain.errors import NotFound
@@ -54,8 +54,7 @@ def register(
         params=_params(workspace, retain),
         metrics=metrics,
         shard_metrics={
-            part.shard: {"rows": float(sum(retain.chain.shards[part.shard].rows)), "cpu_seconds": part.cpu_seconds}
-            for part in trained.parts
+            part.shard: {"rows": float(_rows(retain.chain, part)), "cpu_seconds": part.cpu_seconds} for part in trained.parts
         },
         tags={"unlearning.served": served.kind, **_tags(workspace, trained, data, parent=parent, erasure_id=erasure_id)},
         extra_artifacts={"chain.json": hashing.canonical(write(retain.chain))},
@@ -74,6 +73,12 @@ def register(
     )
     workspace.lineage.record_model(record)
     return record
+
+
+def _rows(chain: Chain, part: Part) -> int:
+    """Records that a constituent was trained on; of one that leaves the chain, those of its shard."""
+    shard = chain.shards[part.shard]
+    return sum(shard.rows[: shard.stage_of(part.key)])
 
 
 def _params(workspace: Workspace, retain: TrainingSet) -> dict[str, Any]:

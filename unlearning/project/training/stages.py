@@ -96,7 +96,7 @@ class Training:
         name = self.workspace.own.model
         records = self.workspace.lineage.models(name)
         known = {version.model.version for version in self.workspace.models.versions(name)}
-        return next((r for r in records if r.chain == self.retain.chain and r.model.version in known and _exact(r)), None)
+        return next((r for r in records if r.chain == self.retain.chain and r.model.version in known and _whole(r)), None)
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,8 @@ class Evaluation:
     measured: judging.Measured = field(metadata=BESIDE)
 
 
-def _exact(record: ModelRecord) -> bool:
-    return record.trained.guarantee == "exact"
+def _whole(record: ModelRecord) -> bool:
+    return record.trained.guarantee == "exact" and not record.trained.behind(record.chain)
 
 
 def load(workspace: Workspace, *, clock: Clock = utc_now) -> Training:

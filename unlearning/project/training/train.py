@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,12 +43,13 @@ def make(
     save: bool = True,
     noted: bool = True,
     only: Collection[int] | None = None,
+    stops: Mapping[int, int] = MappingProxyType({}),
     map: Map = map,
 ) -> Trained:
     """Train the constituents that a method asks for, and merge them.
 
     only: shards to make (replay of the touched ones); None makes all. noted: so that a purge finds what is stored; False for a
-    store that is deleted with everything in it.
+    store that is deleted with everything in it. stops: shard → slices, where not all are asked for.
     """
     chosen = plugins.method(method)
     if save and noted:
@@ -57,6 +59,7 @@ def make(
     def planned(held: TrainingSet) -> tuple[Assignment, list[Job]]:
         edges = None if forget is None else (len(held.records), len(held.records) + len(forget))
         work = assignment(workspace, held.chain, method=method, parent=parent, forget=edges, save=save, held=held.shards)
+        work = replace(work, stops=tuple(stops.items()))
         return work, [replace(job, engine=here) for job in chosen.plan(work) if only is None or job.shard in only]
 
     work, jobs = planned(retain)
@@ -130,12 +133,15 @@ def _require_stored(workspace: Workspace, parts: Sequence[Part]) -> None:
 def replay(workspace: Workspace, retain: TrainingSet, trained: Trained, *, shards: Collection[int], map: Map = map) -> Replay:
     """Train constituents again from scratch, storing nothing: the strongest evidence of what went into them.
 
+    One that is behind its chain is trained as far as it goes.
+
     shards: which ones, at least one; a comparison of nothing would show nothing.
     """
     if not shards:
         raise WrongUse("a replay of no shard shows nothing; name at least one")
     began = time.perf_counter()
-    again = make(workspace, retain, method="retrain", save=False, only=shards, map=map)
+    behind = {shard: slices for shard, slices in trained.behind(retain.chain).items() if shard in shards}
+    again = make(workspace, retain, method="retrain", save=False, only=shards, stops=behind, map=map)
     digests = {part.shard: part.digest for part in again.parts}
     was = {part.shard: part.digest for part in trained.parts if part.shard in shards}
     return Replay(

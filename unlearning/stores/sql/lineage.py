@@ -189,15 +189,20 @@ class SqlLineage:
             text = connection.scalar(query)
         return None if text is None else records.loads(text)
 
-    def models(self, name: str | None = None, *, deleted: bool | None = False) -> list[ModelRecord]:
-        """Records by name and version: of those that exist, with deleted=True of those that are gone, with None of all."""
-        query = sa.select(models.c.record).order_by(models.c.name, models.c.version)
+    def models(self, name: str | None = None, *, deleted: bool | None = False, last: int | None = None) -> list[ModelRecord]:
+        """Records by name and version: of those that exist, with deleted=True of those that are gone, with None of all.
+
+        last: so many of the newest versions alone, of a model that is named.
+        """
+        newest_first = models.c.version if last is None else models.c.version.desc()
+        query = sa.select(models.c.record).order_by(models.c.name, newest_first)
         if name is not None:
             query = query.where(models.c.name == name)
         if deleted is not None:
             query = query.where(models.c.deleted == deleted)
         with database.reading(self._engine) as connection:
-            return [records.loads(text) for text in connection.scalars(query)]
+            found = [records.loads(text) for text in connection.scalars(query.limit(last))]
+        return found if last is None else found[::-1]
 
     def mark_deleted(self, model: ModelVersion) -> None:
         """The version is gone from the registry; its lineage stays. Raises NotFound for one that was never recorded."""
