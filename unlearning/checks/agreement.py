@@ -21,7 +21,9 @@ def agreement(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResul
     minimum = thresholds["agreement_minimum"]
     threshold = f"≥ {minimum:g}"
     if evidence.holdout_before is None:
-        return CheckResult("agreement", None, threshold, "underpowered", "not measured: there is no version before")
+        return CheckResult(
+            "agreement", None, threshold, "underpowered", "not measured: there is no version before that this recipe can ask"
+        )
     if not len(evidence.holdout_target):
         return CheckResult("agreement", None, threshold, "underpowered", "not measured: the holdout is empty")
     moved = evidence.task.moved(evidence.holdout_before, evidence.holdout_after, evidence.holdout_target)

@@ -264,3 +264,13 @@ def test_another_process_gives_the_same_bytes() -> None:
         exec(SCRIPT, {})
     assert there == here.getvalue()
     assert len(set(there.split())) == len(LEARNERS)
+
+
+@pytest.mark.parametrize("change", [{"features": ["x0", "x1", "x3", "x2"]}, {"features": ["x0"]}, {"labels": ["a", "b", "c"]}])
+def test_a_state_of_other_columns_or_labels_is_none_of_the_recipe_s(change: dict[str, Any]) -> None:
+    learner, records = logistic(), population().records
+    payload = learner.dumps(learner.fit(learner.fresh(1, records), records, epochs=1, seed=1))
+    assert learner.dumps(SklearnLearner(learner.recipe).loads(payload)) == payload
+    other = SklearnLearner(replace(learner.recipe, **change))
+    with pytest.raises(Damaged, match="of other columns or labels than the recipe's"):
+        other.loads(payload)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +14,8 @@ import pytest
 
 from unlearning.domain.chain import Part, Trained
 from unlearning.domain.entities import CheckResult, Exact
-from unlearning.domain.errors import DataError, ParentMoved
+from unlearning.domain.errors import Damaged, DataError, ParentMoved
+from unlearning.domain.hashing import bytes_digest
 from unlearning.domain.protocols import Records
 from unlearning.domain.tasks import CLASSIFICATION
 from unlearning.project.training import judging
@@ -119,3 +122,21 @@ def test_a_table_that_is_rewritten_while_its_columns_are_read_is_no_table(
 
     with pytest.raises((ParentMoved, DataError), match=r"t\.parquet"):  # what was cut in the middle is no table either
         read()
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_another_recipe_made_is_not_compared_with_and_what_is_damaged_is_said(
+    monkeypatch: pytest.MonkeyPatch, whole: bool
+) -> None:
+    def of(*_given: object, **_named: object) -> None:
+        raise Damaged("no state of this recipe")
+
+    monkeypatch.setattr(judging.ensemble.Ensemble, "of", of)
+    workspace: Any = SimpleNamespace(checkpoints={"k": b"whole" if whole else b"cut"})
+    parent = Trained("sisa", "exact", (Part(0, "k", bytes_digest(b"whole"), 1, 1, 0.0),))
+    after: Any = None
+    if whole:
+        assert judging._before(workspace, parent, after) is None
+        return
+    with pytest.raises(Damaged):
+        judging._before(workspace, parent, after)

@@ -136,8 +136,8 @@ class SklearnLearner:
         return named(self.recipe.task).losses(self.predict(state, records.features), records.target)
 
     def dumps(self, state: SklearnState) -> bytes:
-        """A line of JSON with the digest of what follows, then the estimator as a skops file."""
-        said = state.said | {"sha256": bytes_digest(state.payload)}
+        """A line of JSON with the digests of what it is asked with and of what follows, then the estimator as a skops file."""
+        said = state.said | {"asked": self._asked, "sha256": bytes_digest(state.payload)}
         return json.dumps(said, sort_keys=True).encode() + b"\n" + state.payload
 
     def loads(self, payload: bytes) -> SklearnState:
@@ -149,12 +149,14 @@ class SklearnLearner:
         head, end, estimator = payload.partition(b"\n")
         try:
             said = json.loads(head)
-            sha256 = said.pop("sha256")
+            sha256, asked = said.pop("sha256"), said.pop("asked")
             state = SklearnState(**said, payload=estimator)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Damaged(f"a checkpoint of {len(payload)} bytes is no state; delete it and run `unlearn train`") from error
         if not end or sha256 != bytes_digest(estimator) or (state.fitted and state.only is None and not estimator):
             raise Damaged(f"a checkpoint of {len(payload)} bytes is cut off or changed; delete it and run `unlearn train`")
+        if asked != self._asked:
+            raise Damaged("a checkpoint is of other columns or labels than the recipe's; delete it and run `unlearn train`")
         if estimator and state.by != storing.written_by():
             _ = state.estimator
         return state
@@ -239,6 +241,13 @@ class SklearnLearner:
             return b""
         made = storing.unpack(state.payload)
         return storing.pack(_with_last(made, clone(last_step(made))))
+
+    @cached_property
+    def _asked(self) -> str:
+        """Digest of the columns and labels: an estimator of others would fail when it is asked, or worse, answer."""
+        recipe = self.recipe
+        declared = {name: list(values) for name, values in recipe.categories.items()}
+        return digest([list(recipe.encoded), declared, list(recipe.labels)])
 
     def _table(self, features: Features) -> Any:
         return answering.frame(features, self.recipe.encoded, self.recipe.categories)

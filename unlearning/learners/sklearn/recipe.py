@@ -32,7 +32,7 @@ class SklearnRecipe(TableRecipe):
     """Passes of a plain training, for `partial_fit`."""
     learner: str = "sklearn"
 
-    engine: ClassVar[str] = "sklearn/2"
+    engine: ClassVar[str] = "sklearn/3"
 
     def made(self) -> Any:
         """The estimator; a function is called each time."""

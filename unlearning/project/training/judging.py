@@ -16,6 +16,7 @@ from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, ch
 from unlearning.domain import hashing
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, Guarantee
+from unlearning.domain.errors import Damaged
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.domain.tasks import Task
 from unlearning.project import plugins, suppression
@@ -196,7 +197,7 @@ def model_checks(
     shaped = _shaped_by(workspace, trained)
     holdout, forget = _holdout(workspace), forget[workspace.task.judged(forget.target)]
     after = ensemble.Ensemble.of(workspace, trained)
-    before = ensemble.Ensemble.of(workspace, parent, like=after) if parent and _stored(workspace, parent) else None
+    before = _before(workspace, parent, after) if parent and _stored(workspace, parent) else None
     holdout_after, holdout_before = after.with_other(before, holdout.features)
     forget_after, forget_before = after.with_other(before, forget.features)
     if _shaped_by(workspace, trained) == shaped:
@@ -282,6 +283,20 @@ def measured(task: Task, answers: Answers, holdout: Records, trained: Trained) -
 def _stored(workspace: Workspace, trained: Trained) -> bool:
     """A version whose checkpoints were purged, and whose alias was rolled back since, cannot be compared with."""
     return all(part.key in workspace.checkpoints for part in trained.parts)
+
+
+def _before(workspace: Workspace, parent: Trained, after: ensemble.Ensemble) -> ensemble.Ensemble | None:
+    """The version that serves, to be compared with; None where its states are whole and none of this recipe's.
+
+    So it is once a recipe names another learner, or other columns. Raises Damaged for a state that is not as it was trained.
+    """
+    try:
+        return ensemble.Ensemble.of(workspace, parent, like=after)
+    except Damaged:
+        whole = (hashing.bytes_digest(workspace.checkpoints.get(part.key) or b"") == part.digest for part in parent.parts)
+        if not all(whole):
+            raise
+    return None
 
 
 def guarantee(trained: Trained) -> Guarantee:
