@@ -192,6 +192,10 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn init": Named("help of an option"),
     },
     "entrypoints/cli/requests.py": {"unlearn watch": Named("help of an option")},
+    "entrypoints/cli/serving.py": {
+        "unlearn deploy": Named("says what registers the flows where a Prefect server runs them"),
+        "unlearn erase": Named("says what runs when somebody runs it, where the service starts no flows"),
+    },
     "entrypoints/cli/shared.py": {
         "unlearn request": Ran(
             "more arguments came than a command takes",
@@ -261,6 +265,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "entrypoints/flows/retire.py": {
         "unlearn retire": NotRun("something was in the way after a plan was made", "the same command goes on there")
+    },
+    "entrypoints/flows/telling.py": {
+        "unlearn status": Looks("a message to people says that an erasure stopped, or must begin"),
+        "unlearn erase": Named("a message to people says what begins an erasure"),
+        "prefect block": Looks("`notify` names a block that Prefect cannot load"),
     },
     "entrypoints/flows/train.py": {
         "unlearn train": Ran(
@@ -366,6 +375,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _SEARCH + "an_open_request_is_taken_back_before_the_person_is_let_in",
         ),
         "unlearn watch": Looks("somebody is to be readmitted who was never erased"),
+        "unlearn told": Ran(
+            "a recipient is to have acknowledged an erasure that nobody told them of",
+            "it can be acknowledged",
+            "erasure/test_recipients.py::test_of_an_erased_person_every_recipient_is_listed_until_it_was_told_and_acknowledged",
+        ),
         "dvc list": Looks("a hold is to keep a path that no revision tracks"),
     },
     "erasure/batches.py": {
