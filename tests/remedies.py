@@ -194,13 +194,10 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         ),
         "unlearn init": Named("help of an option"),
     },
-    "entrypoints/cli/requests.py": {
-        "unlearn watch": Named("help of an option"),
-        "unlearn told": Named("help of an option"),
-    },
+    "entrypoints/cli/requests.py": {"unlearn watch": Named("help of an option")},
     "entrypoints/cli/serving.py": {
-        "unlearn erase": Named("what runs elsewhere, or by itself"),
-        "unlearn deploy": Named("what runs on a Prefect server"),
+        "unlearn deploy": Named("says what registers the flows where a Prefect server runs them"),
+        "unlearn erase": Named("says what runs when somebody runs it, where the service starts no flows"),
     },
     "entrypoints/cli/shared.py": {
         "unlearn request": Ran(
@@ -365,11 +362,6 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "erasure/planner.py": {"unlearn plan": Looks("no plan of now has this digest")},
     "erasure/decisions.py": {
-        "unlearn told": Ran(
-            "a recipient acknowledges who was never told",
-            "it can acknowledge",
-            "erasure/test_recipients.py::test_of_an_erased_person_every_recipient_is_listed_until_it_was_told_and_acknowledged",
-        ),
         "unlearn release": Ran(
             "a request is on hold",
             "its erasure goes on",
@@ -394,6 +386,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _SEARCH + "an_open_request_is_taken_back_before_the_person_is_let_in",
         ),
         "unlearn watch": Looks("somebody is to be readmitted who was never erased"),
+        "unlearn told": Ran(
+            "a recipient is to have acknowledged an erasure that nobody told them of",
+            "it can be acknowledged",
+            "erasure/test_recipients.py::test_of_an_erased_person_every_recipient_is_listed_until_it_was_told_and_acknowledged",
+        ),
         "dvc list": Looks("a hold is to keep a path that no revision tracks"),
     },
     "erasure/batches.py": {

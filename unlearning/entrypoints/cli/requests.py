@@ -242,7 +242,7 @@ def told(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
 @click.command()
 @project
 @click.argument("request_id")
-@click.option("--recipient", required=True, help="Who acknowledged it, as `unlearn told` named them.")
+@click.option("--recipient", required=True, help="Who acknowledged it, by the name under which they were told.")
 def acknowledge(root: Path, as_json: bool, request_id: str, recipient: str) -> None:
     """Record that a recipient who was told has erased the person's data too; until then `unlearn status` lists them.
 
