@@ -68,6 +68,7 @@ COSTS = {
 REFUSALS = {
     "check": "the data did not pass",
     "judge": "a check failed",
+    "replay": "other bytes came of it, or another environment compares",
     "train": "trained and registered, but a check failed: the alias stays",
     "erase": "something is left or unverified; or no method of the policy passed the checks, or nothing would be left to train "
     "on, and the requests stay open",

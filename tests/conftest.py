@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import fcntl
 import gc
+import logging
 import os
 import shutil
 import sys
@@ -40,6 +41,9 @@ FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID", "MLFLO
 AS_USERS = ("PYTHONDONTWRITEBYTECODE",)
 """What the machine of a test may have and a user's has not: each process would compile everything again, and nobody would see
 what compiled files do to a project."""
+
+LONGEST = "tests/test_docs.py"
+"""With the session of the README, a minute of processes one after the other."""
 
 settings.register_profile("laws", deadline=None)  # how long an example takes says how busy the machine is
 settings.load_profile("laws")
@@ -78,7 +82,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is in another part."""
+    """Leave out what is in another part, and begin with what takes longest: it would be the last one at work alone."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
     if part := config.getoption("--part"):
         config.hook.pytest_deselected(items=[item for item in items if not parts.holds(part, item.nodeid)])
         items[:] = [item for item in items if parts.holds(part, item.nodeid)]
@@ -96,10 +101,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.fixture(autouse=True)
 def _tools_as_they_were() -> Iterator[None]:
-    """No test inherits a run or an address of the one before, nor of what fixtures wider than a test began."""
+    """No test inherits a run, an address or a listener of the one before, nor of what fixtures wider than a test began."""
     os.environ.pop("PREFECT_API_URL", None)
+    _nobody_listens()
     yield
     os.environ.pop("PREFECT_API_URL", None)
+    _nobody_listens()
     if "mlflow" not in sys.modules:
         return
     import mlflow
@@ -111,6 +118,14 @@ def _tools_as_they_were() -> Iterator[None]:
     fluent: Any = mlflow.tracking.fluent
     fluent._active_experiment_id = None
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+
+
+def _nobody_listens() -> None:
+    """As before any command ran: one that a test runs in this process sends all progress after it to its own standard error."""
+    progress = logging.getLogger("unlearning.progress")
+    progress.handlers.clear()
+    progress.setLevel(logging.NOTSET)
+    progress.propagate = True
 
 
 @pytest.fixture(scope="session", autouse=True)

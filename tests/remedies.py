@@ -134,6 +134,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "unlearn prove": Named("help: says who writes a proof"),
         "unlearn retire": Named("help: says who writes a record"),
     },
+    "certificate/draw.py": {"unlearn replay": Looks("what was given to --draw is no draw; --dry-run only says what is drawn")},
     "certificate/verification.py": {
         "unlearn sweep": Looks("what a certificate cannot prove by itself"),
         "unlearn audit": Looks("what a certificate cannot prove by itself"),
@@ -281,6 +282,7 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
             _LINEAGE + "a_training_that_stopped_goes_on",
         )
     },
+    "entrypoints/mlflow_hooks/evaluator.py": {"unlearn judge": Named("says what trains shadow models")},
     "entrypoints/scaffold/found.py": {"unlearn init": Named("says what writes the rest, once recipes are there")},
     "entrypoints/scaffold/asking.py": {
         "unlearn init": Named("the same command again, once the lines of another model are written"),
@@ -336,6 +338,9 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "pip install": Installs(
             "an answer is wanted as PDF and the extra is not installed", _PACKAGES + "the_extra_pdf_has_what_prints_an_answer"
         )
+    },
+    "erasure/drawn_replay.py": {
+        "unlearn replay": Looks("what was given to --draw is no draw; --dry-run only says what is drawn")
     },
     "erasure/audit.py": {
         "unlearn audit": Ran(
@@ -487,6 +492,13 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
         "pip install": Installs(
             "the library that a recipe of boosted trees names is not installed",
             _PACKAGES + "an_extra_has_the_library_of_boosted_trees_that_is_missing",
+        )
+    },
+    "learners/convex/learner.py": {
+        "unlearn train": Ran(
+            "a checkpoint is damaged, and was deleted",
+            "it is there again, and the model answers",
+            _T + "a_checkpoint_that_is_lost_or_damaged_is_made_again_by_training",
         )
     },
     "learners/requirements.py": {
@@ -890,6 +902,11 @@ TABLE: Mapping[str, Mapping[str, Case]] = {
     },
     "traces/old_revisions.py": {"git log": Looks("a revision is no DVC project yet")},
     "traces/out_of_reach.py": {
+        "unlearn sweep": Ran(
+            "a file of the folder, which no tool keeps, names somebody",
+            "it is listed by its path",
+            "entrypoints/cli/test_traces.py::test_a_sweep_names_the_files_that_it_does_not_open_and_the_whole_sweep_opens_them",
+        ),
         "dvc push": Named("says what brings erased objects back"),
         "prefect flow-run": Ran(
             "flows of others are on a shared server",

@@ -58,6 +58,7 @@ HOMES = {
     "lightgbm": ("learners/boosting/",),
     "catboost": ("learners/boosting/",),
     "weasyprint": ("erasure/answer_page.py",),
+    "matplotlib": ("entrypoints/mlflow_hooks/evaluation_plots.py",),
     "jinja2": ("certificate/page/templating.py", "checks/data_pages.py"),
 }
 """Service → where it may be imported; annotations may name a service's types anywhere."""

@@ -289,6 +289,10 @@ def _touch_another_shard(predicate: dict[str, Any]) -> None:
     predicate["unlearning"]["chainAfter"]["shards"][other]["keys"][-1] = hashing.digest("something else")
 
 
+def _state_a_table_twice(predicate: dict[str, Any]) -> None:
+    predicate["tables"].append(predicate["tables"][0])
+
+
 EXTENSION = {"extendedAt": "2026-11-02T13:00:00+00:00", "dueAt": "2027-01-02T12:00:00+00:00", "reason": "complex"}
 HOLD = {
     "heldAt": "2026-11-02T12:30:00+00:00", "reason": "a lawsuit", "scope": "not limited", "dataSets": "all",
@@ -321,6 +325,21 @@ LIES: list[tuple[str, Lie]] = [
     ("dates", put("verification.0.at", "2026-11-02T23:00:00+00:00")),
     ("search after deletion", put("verification.0.at", "2026-11-02T13:01:00+00:00")),
     ("dates", put("actions.0.finishedAt", "2026-11-02T11:59:59+00:00")),
+    ("dates", put("suppression.since", "2026-11-02T13:55:00+00:00")),
+    ("counts", put("suppression.size", 1)),
+    ("counts", put("tables.0.after.rows", 99)),
+    ("counts", put("tables.0.after.rows", 48)),
+    ("counts", put("tables.0.before.rows", 24)),
+    ("counts", put("tables.0.before.people", 200)),
+    ("counts", put("tables.0.before.people", 20)),
+    ("counts", put("tables.0.before.path", "data/other.parquet")),
+    ("counts", put("tables.0.before.digest", facts().tables[0].after.digest)),
+    ("counts", put("actions", [])),
+    ("counts", put("actions.0.target", "data/other.parquet")),
+    ("counts", put("promotion.from", "diagnosis/8")),
+    ("counts", put("unlearning.recipe", "0" * 64)),
+    ("counts", put("unlearning.seed", 8)),
+    ("counts", _state_a_table_twice),
     ("dates", put("actions.1.finishedAt", "2026-11-01T13:00:00Z")),
     ("dates", put("verification.1.at", "2026-11-01T13:00:00-01:00")),
     ("dates", put("suppression.since", "2026-11-03T12:00:00+00:00")),

@@ -42,6 +42,19 @@ def test_a_method_that_does_nothing_fails_every_check_that_looks_for_traces() ->
     assert found["gap_to_gold"].verdict != "passed"
 
 
+@pytest.mark.parametrize(
+    ("passes", "verdict"),
+    [
+        ((8.0, 15.0, 22.0), "passed"),  # an exact retraining, as it was measured
+        ((5.0, 15.0, 22.0), "underpowered"),
+        ((3.0, 15.0, 22.0), "failed"),
+        ((1.0, 3.0, 9.0), "underpowered"),
+    ],
+)
+def test_relearning_is_judged_where_it_is_far_from_every_retraining(passes: tuple[float, float, float], verdict: str) -> None:
+    assert of(replace(trial(), relearned=passes))["relearn"].verdict == verdict
+
+
 def test_a_model_pushed_away_from_people_fails_as_one_that_remembers_them() -> None:
     """Far below the floor is a trace too."""
     one = trial()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.domain.foreign import LIMIT, shown
+from unlearning.domain.foreign import LIMIT, quoted, shown
 
 ANY = st.text(st.characters(exclude_categories=()), max_size=300)
 
@@ -59,3 +61,26 @@ def test_a_long_text_is_cut_and_says_how_long_it_was() -> None:
 
 def test_what_is_no_text_is_shown_as_python_writes_it() -> None:
     assert shown(["\x1b"]) == r"['\x1b']"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plain.csv",
+        "two words",
+        "it's",
+        "a\nverified  DVC cache",
+        "\x1b[2J\\x",
+        "b\udcff\udcfeb",
+        "q'\n$(x)`y`",
+        "sm\u00f6rg",
+        "\u202ecsv",
+    ],
+)
+def test_a_path_in_a_command_is_one_line_and_a_shell_reads_it_back(name: str) -> None:
+    line = quoted(name)
+    assert shown(line, 500) == line
+    read = subprocess.run(
+        ["bash", "-c", f"printf %s {line}"], capture_output=True, check=True, env={**os.environ, "LC_ALL": "C.UTF-8"}
+    )
+    assert read.stdout == name.encode("utf-8", "surrogateescape")

@@ -208,3 +208,9 @@ def test_a_cell_that_names_several_people_gives_each(cell: object, people: tuple
 @given(st.binary(max_size=200), st.lists(st.binary(max_size=70), max_size=4))
 def test_keyed_tokens_are_hmacs_whatever_the_length_of_key_and_text(key: bytes, texts: list[bytes]) -> None:
     assert keyed(key, texts) == [hmac.digest(key, one, "sha256") for one in texts]
+
+
+def test_a_name_that_is_no_utf_8_is_kept_as_it_is() -> None:
+    value = {"path": "bad\udcff.txt", "escaped": "\\udcff"}
+    assert json.loads(canonical(value)) == value
+    assert canonical({"a": "\\udcff"}) != canonical({"a": "\udcff"})

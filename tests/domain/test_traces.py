@@ -54,6 +54,13 @@ def test_who_is_asked_first_decides_on_words_and_never_on_the_count(one: list[Re
     assert left(left(one, other), one) == left(one, other)
 
 
+def test_the_name_of_a_file_that_is_no_utf_8_can_be_certified() -> None:
+    names = ("bad\udcff\udcfe.txt", "gut\u00e9")
+    odd = Residual("files", "physical", "residual", 1, "of bad\udcff.txt", "delete bad\udcff.txt", names)
+    assert odd.names == ("bad\\udcff\\udcfe.txt", "gut\u00e9")
+    assert f"{odd.why} {odd.remedy}".encode() == rb"of bad\udcff.txt delete bad\udcff.txt"
+
+
 def test_it_is_told_in_the_same_words_everywhere() -> None:
     assert say_left(()) == count_left(0) == "nothing is left within reach"
     assert say_left([said("a", "residual")]) == f"{count_left(1)}: a (residual)"

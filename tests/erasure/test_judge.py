@@ -11,7 +11,7 @@ import pytest
 
 from tests.small_project import PARAMS, TRAIN, MadeProject, Project, copy, create
 from unlearning.checks.judge import FORGET
-from unlearning.domain.errors import NotFound, WrongUse
+from unlearning.domain.errors import CodeFailed, NotFound, WrongUse
 from unlearning.domain.versions import ModelVersion
 from unlearning.erasure import judge as judging
 from unlearning.erasure.judge import Asked, Judgement, of_version
@@ -122,7 +122,7 @@ def test_while_an_erasure_is_open_those_who_asked_are_judged(project: Project) -
             raise _StopError
 
     project.request(project.people(TRAIN)[0])
-    with pytest.raises(_StopError):
+    with pytest.raises(CodeFailed, match="_StopError"):
         project.erase(before=stop)
     found = judged(project, SECOND)
     assert (found.whom, found.people[FORGET]) == ("erased", 1)

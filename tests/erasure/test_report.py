@@ -89,6 +89,9 @@ def test_what_was_trained_checked_and_deleted_is_counted() -> None:
     assert report.say_certified(replace(issued, path=None)) == ""
     assert report.say_purged(Deleted((), (), ())) == "0 traces deleted"
     assert report.say_settled([]) == ""
+    yours = "NOT run again: your stage embed; see the certificate's gaps"
+    assert report.say_settled([], not_run=["embed"]) == yours
+    assert report.say_settled(["reports/train.json"], not_run=["embed"]).endswith(f"; {yours}")
 
 
 def test_an_adopted_version_serves_behind_the_aliases_that_moved() -> None:

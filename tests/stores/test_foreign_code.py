@@ -85,6 +85,8 @@ PRINTING = {
 def test_what_is_printed_warned_of_or_logged_is_kept_and_not_seen(
     root: Path, body: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
+    # Commands that other tests ran in this process may have told Prefect to log nothing.
+    caplog.set_level(logging.WARNING, "prefect.flow_runs")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.showwarning = _as_python_does

@@ -90,6 +90,12 @@ def test_it_is_told_in_lines_that_name_every_place_and_every_limit() -> None:
     assert sum(line.startswith("out of reach") for line in lines) == len(OUT_OF_REACH)
 
 
+def test_a_name_fakes_no_line_of_a_sweep() -> None:
+    row = Looked("cache", "physical", "residual", "read", 1, 1, "delete it", ("a\nverified  everything", "b\x1b[2Jc"))
+    lines = sweep.lines(Sweep(1, (row,), ()))
+    assert not any("\n" in line or "\x1b" in line for line in lines)
+
+
 def test_everyone_who_was_erased_is_searched_for_unless_somebody_is_named(beginning: History, tmp_path: Path) -> None:
     workspace = beginning.copy(tmp_path / "project").workspace
     [open_one] = receive(workspace, ["ann-1"], regulation="gdpr", now=utc_now())

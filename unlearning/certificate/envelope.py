@@ -29,6 +29,15 @@ from unlearning.domain.errors import KeyFileError, VerificationFailed, WrongUse
 from unlearning.domain.foreign import shown
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
+_PRIME = 2**255 - 19
+_OF_SMALL_ORDER = frozenset(
+    {
+        0, 1, _PRIME - 1, _PRIME, _PRIME + 1,
+        int.from_bytes(bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"),
+        int.from_bytes(bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"), "little"),
+    }
+)  # fmt: skip
+"""The y of public keys under which anybody can sign, with either sign (Chalkias et al. 2020, Taming the many EdDSAs)."""
 _FIELDS, _SIGNATURE_FIELDS = frozenset({"payload", "payloadType", "signatures"}), frozenset({"keyid", "sig"})
 
 
@@ -246,6 +255,10 @@ def _public_key(pem: bytes) -> Ed25519PublicKey:
         raise KeyFileError("the public key is no PEM public key; expected Ed25519, see docs/certificate.md") from error
     if not isinstance(key, Ed25519PublicKey):
         raise KeyFileError(f"the public key is {type(key).__name__}; expected Ed25519, see docs/certificate.md")
+    if (several := pem.count(b"-----BEGIN ")) > 1:
+        raise KeyFileError(f"a file of a public key holds {several} of them; give each key a file and a --key of its own")
+    if int.from_bytes(key.public_bytes_raw(), "little") % 2**255 in _OF_SMALL_ORDER:
+        raise KeyFileError("under the public key anybody can sign (it is a point of small order); ask for another, made anew")
     return key
 
 

@@ -264,6 +264,8 @@ def _ordered(predicate: Document) -> Iterator[tuple[str, str, str]]:
         yield f"{name} received and due", received, request["dueAt"]
         yield from _decided(name, request, issued)
     for action in predicate.get("actions", []):
+        if isinstance(suppression, dict):
+            yield f"suppressed and {action['target']} finished", suppression["since"], action["finishedAt"]
         yield f"{action['target']} started and finished", action["startedAt"], action["finishedAt"]
         yield f"first request received and {action['target']} started", about_first, action["startedAt"]
         yield f"first request received and {action['target']} finished", first, action["finishedAt"]
@@ -319,6 +321,10 @@ def _miscounted_impact(predicate: Document, people: int) -> Iterator[str]:
         found = impact["records"] if one["name"] == "records" else one["found"]
         if not one["found"] == found <= one["atMost"]:
             yield f"the policy let it begin with {found} {one['name']}, at most {one['atMost']}"
+    yield from _misredacted(predicate)
+    listed = predicate.at("suppression")
+    if isinstance(listed, dict) and isinstance(listed["size"], int) and listed["size"] < people:
+        yield f"{listed['size']} people are suppressed, of {people}"
     models = _models(predicate)
     for touched in (one.at("impact") for one in models or [predicate]):
         shards = [item["shard"] for item in touched["shards"]]
@@ -328,11 +334,33 @@ def _miscounted_impact(predicate: Document, people: int) -> Iterator[str]:
     if len(set(replaced)) < len(replaced):
         yield "a model stands twice"
     for model in models:
+        promotion, done = model.at("promotion"), model.at("unlearning")
+        if promotion["from"] == promotion["to"]:
+            yield f"{promotion['to']} took its own place"
+        if [done["chainAfter"][name] for name in ("recipe", "seed")] != [done["recipe"], done["seed"]]:
+            yield "the chain is of another recipe or seed than the training"
         for name in ("chainBefore", "chainAfter"):
             shards = model.at(f"unlearning.{name}.shards")
             numbered = {item["shard"] for item in shards} == set(range(len(shards)))
             if not numbered or any(len(item["keys"]) != len(item["rows"]) + 1 for item in shards):
                 yield f"{name} has other shards and slices than it lists"
+
+
+def _misredacted(predicate: Document) -> Iterator[str]:
+    """What no redaction does to a table: rows leave, and nothing else happens."""
+    tables = each(predicate.at("tables"))
+    redacted = {one["target"] for one in predicate["actions"] if one["operation"] == "redacted"}
+    if max(Counter(table.at("after.path") for table in tables).values(), default=0) > 1:
+        yield "a table stands twice"
+    for table in tables:
+        path, (before, after) = table.at("after.path"), (table.at("before"), table.at("after"))
+        rows, gone = before["rows"] - after["rows"], before["people"] - after["people"]
+        if before["path"] != path:
+            yield f"{path} was another table before"
+        if not 0 <= gone <= rows:
+            yield f"{rows} rows and {gone} people left {path}"
+        if rows and (before["digest"] == after["digest"] or path not in redacted):
+            yield f"{rows} rows left {path}, which is not redacted"
 
 
 def _absences(_: Statement, predicate: Document) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from unlearning.checks import attacks
 from unlearning.checks.against_floor import LEAST_PEOPLE, Measure, Rows, judged, too_few, unmeasured
 from unlearning.checks.attacks import Floats, Mask, Shadows
-from unlearning.domain.entities import CheckResult
+from unlearning.domain.entities import CheckResult, Verdict
 from unlearning.domain.tasks import Metric, Task
 
 if TYPE_CHECKING:
@@ -215,9 +215,9 @@ _ATTACKS = {
 def shadow_attack(trial: Trial, margin: float, name: str) -> CheckResult:
     """An attack with shadow models, forgotten against drawn unseen records."""
     measure = Measure(name, f"area under the ROC curve of the {_ATTACKS[name]}", margin, "both")
-    shadows = trial.shadows
-    if trial.nobody or shadows is None or len(shadows) < LEAST_SHADOWS:
-        return unmeasured(measure, trial.nobody or trial.no_shadows)
+    shadows, few = trial.shadows, too_few({FORGET: trial.sides[FORGET].whose})
+    if trial.nobody or few or shadows is None or len(shadows) < LEAST_SHADOWS:
+        return unmeasured(measure, trial.nobody or few or trial.no_shadows)
     if name == "u_lira" and shadows.unlearned is None:
         return unmeasured(measure, "no shadow model unlearned anything")
     edge = len(trial.sides[FORGET])
@@ -295,7 +295,7 @@ def relative(trial: Trial) -> CheckResult:
         "relative", "nearer to the retrained model (0) or to the version before (1), by losses of the forgotten", 0.5, "above"
     )
     if trial.nobody or trial.old is None:
-        return unmeasured(measure, trial.nobody or "the version before is gone")
+        return replace(unmeasured(measure, trial.nobody or "the version before is gone"), threshold="< 0.5")
     side = trial.sides[FORGET]
     mine, gold, other, old = (
         attacks.logit(attacks.confidence(trial.task.name, trial.task.losses(said[FORGET], side.target), scale=scale(trial)))
@@ -371,26 +371,37 @@ def gap_to_gold(trial: Trial, margin: float) -> CheckResult:
     return judged(measure, tow, people, seed=trial.seed, details=details)
 
 
+_HALF = "≥ half of the fewest that a retraining takes; below a quarter fails"
+_LEAST_PASSES = 4
+"""Of a retraining: with fewer there is no quarter."""
+
+
 def relearn(trial: Trial) -> CheckResult:
-    """Passes until the forgotten are known again as before, over those that a retraining takes: far below 1 is a trace."""
-    measure = Measure(
-        "relearn", "passes until the forgotten are known again as before, over those of a retraining", 0.5, "below"
-    )
+    """Passes until the forgotten are known again as before, over those that a retraining takes: far below 1 is a trace.
+
+    One number of each model and no interval: two retrainings may differ by half, so what lies between is underpowered.
+    """
+    how = "passes until the forgotten are known again as before, over those of a retraining"
     few = too_few({FORGET: trial.sides[FORGET].whose})
     if trial.nobody or trial.relearned is None or few:
-        return unmeasured(measure, trial.nobody or few or trial.not_relearned)
+        why = f"not measured: {trial.nobody or few or trial.not_relearned}"
+        return CheckResult("relearn", None, _HALF, "underpowered", why)
     mine, gold, other = trial.relearned
     return CheckResult(
-        name=measure.name,
+        name="relearn",
         value=_number(mine / gold),
-        threshold="≥ half of the floor",
-        verdict="underpowered" if min(gold, other) < 2 else "passed" if mine / gold >= other / gold / 2 else "failed",
-        how=measure.how
-        if min(gold, other) >= 2
-        else f"{measure.how}; a retraining learns them in one pass, so nothing can be faster",
+        threshold=_HALF,
+        verdict=_as_slow(mine, min(gold, other)),
+        how=how if min(gold, other) >= _LEAST_PASSES else f"{how}; a retraining takes fewer than {_LEAST_PASSES}",
         floor=_number(other / gold),
         details={"passes": mine, "retrained_passes": gold, "retrained_again_passes": other},
     )
+
+
+def _as_slow(passes: float, fewest: float) -> Verdict:
+    if fewest < _LEAST_PASSES:
+        return "underpowered"
+    return "passed" if passes >= fewest / 2 else "failed" if passes < fewest / 4 else "underpowered"
 
 
 def _number(value: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 
 LIMIT = 200
@@ -27,6 +28,25 @@ def shown(text: object, limit: int = LIMIT) -> str:
         return line
     note = f"… ({len(whole)} characters)"
     return line[: max(limit - len(note), 0)] + note
+
+
+def encodable(text: str) -> str:
+    r"""The text as UTF-8 can hold it: a byte of a file's name that is none is written `\udcff`."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
+def quoted(path: str) -> str:
+    r"""A path as a command names it, on one line: `'two words'`; what acts or hides as bash and zsh read it, `$'a\x0ab'`."""
+    if path.isprintable() and path == "".join(map(_escaped, path)):
+        return shlex.quote(path)
+    return f"$'{''.join(map(_in_shell, path))}'"
+
+
+def _in_shell(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    byte = ord(character) - 0xDC00  # a byte of a name that is no UTF-8
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else _escaped(character)
 
 
 def _escaped(character: str) -> str:

@@ -35,8 +35,11 @@ _INTEGER = re.compile(r"[+-]?\d+(?:\.0+)?")
 
 
 def canonical(value: Any) -> bytes:
-    """The one JSON encoding of plain values: sorted keys, no spaces, UTF-8, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """The one JSON encoding of plain values: sorted keys, no spaces, UTF-8, no NaN; half a character, as in the name of a file
+    that is no UTF-8, as JSON escapes it.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode("utf-8", "backslashreplace")
 
 
 def digest(value: Any) -> str:

@@ -32,6 +32,9 @@ _NUMBER = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _PHONE = re.compile(r"\+?[0-9\s()./\u2010-\u2015-]+")
 _ADDRESS = re.compile(r"""[^\s<>,;:"()\[\]@]+@[^\s<>,;:"()\[\]@]+""")
 _LONGEST_NUMBER = 40
+_NOBODY = frozenset({"nan", "none", "null", "nat", "<na>", "#n/a"})
+"""What programs write for a cell without a value."""
+_UUID = re.compile(r"(?:urn:uuid:)?\{?([0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12})\}?", re.IGNORECASE)
 
 _PLACE = re.compile(r"\{(?::0(\d{1,2})d)?\}")
 _WORD = r"""[^\s,;:|=<>"'`()\[\]{}&?#/\\]+?"""
@@ -120,8 +123,10 @@ def doubt(text: str, kind: IdentifierKind, *, cell: bool = False) -> str | None:
         return "is not a whole number in plain digits"
     if kind == "phone" and not _PHONE.fullmatch(text.strip()):
         return "is not one phone number"
-    if kind == "email" and not cell and not _ADDRESS.fullmatch(text.strip()):
+    if kind == "email" and not _ADDRESS.fullmatch(text.strip()):
         return "is not one plain e-mail address"
+    if text.strip().lower() in _NOBODY:
+        return "is a word for a value that is missing"
     return None
 
 
@@ -170,8 +175,16 @@ def plain(identifier: object) -> str:
 
 
 def looks(identifier: object) -> str:
-    """What two spellings have in common that a reader cannot tell apart: other spaces, forms of letters, signs unseen."""
-    return " ".join(_fold(plain(identifier), "Unicode form").split())
+    """What two spellings have in common that a reader cannot tell apart: other spaces, forms of letters, signs unseen; and the
+    capitals or braces of a UUID.
+    """
+    text = " ".join(_fold(plain(identifier), "Unicode form").split())
+    return same[1].lower() if (same := _UUID.fullmatch(text)) else text
+
+
+def may_mislead(text: str) -> bool:
+    """Other spellings may look like this one or mean the same."""
+    return not text.isascii() or not text.isprintable() or " " in text or _UUID.fullmatch(text) is not None
 
 
 def folds(identifier: object) -> tuple[str, ...]:

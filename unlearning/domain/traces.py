@@ -9,6 +9,7 @@ from typing import Literal, Protocol, TypeVar
 
 from unlearning.domain.codec import LEFT_OUT
 from unlearning.domain.entities import Level
+from unlearning.domain.foreign import encodable
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,12 @@ class Residual:
     remedy: str
     names: tuple[str, ...] = field(default=(), metadata=LEFT_OUT)
     """Which ones: paths, runs, objects, by names that say nothing about people."""
+
+    def __post_init__(self) -> None:
+        # A file may be called what no ledger and no certificate can hold.
+        object.__setattr__(self, "names", tuple(map(encodable, self.names)))
+        for name in ("why", "remedy"):
+            object.__setattr__(self, name, encodable(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from unlearning.checks.judge import FORGET, LEAST_SHADOWS, RETAIN, UNSEEN, Margi
 from unlearning.domain.chain import Trained
 from unlearning.domain.draws import draw
 from unlearning.domain.entities import CheckResult, Exact, ModelRecord
-from unlearning.domain.errors import NotFound, UnlearningError, WrongUse
+from unlearning.domain.errors import NotFound, WrongUse
 from unlearning.domain.hashing import seed_from
 from unlearning.domain.partition import Places, keyed, members_of
 from unlearning.domain.protocols import Records
@@ -117,9 +117,9 @@ def of_version(workspace: Workspace, version: ModelVersion, asked: Asked, *, now
     """
     asked.check()
     began, view = time.perf_counter(), workspace.of(version.name)
-    bar = _Bar(view, record_of(view, version), asked, began)
-    bar.require_same()
-    trial, trained = bar.trial()
+    before = bar(view, version, asked)
+    before.require_same()
+    trial, trained = before.trial()
     margins = view.settings.checks
     checks = judge(trial, Margins(margins.utility_tolerance, 1 - margins.agreement_minimum, margins.membership_margin))
     found = Judgement(
@@ -129,13 +129,18 @@ def of_version(workspace: Workspace, version: ModelVersion, asked: Asked, *, now
         guarantee=trained.guarantee,
         judged_at=now,
         seconds=round(time.perf_counter() - began, 3),
-        whom=bar.whom,
-        measured_on=bar.said,
+        whom=before.whom,
+        measured_on=before.said,
         people={side: len(np.unique(one.whose)) for side, one in trial.sides.items()},
         shadow_models=len(trial.shadows) if trial.shadows else 0,
-        checks=(bar.exact(trained), *checks),
+        checks=(before.exact(trained), *checks),
     )
     return Judged(found, trial)
+
+
+def bar(view: Workspace, version: ModelVersion, asked: Asked) -> Bar:
+    """A version before the judge. view: of its model. Raises NotFound for a version that was not trained here."""
+    return Bar(view, record_of(view, version), asked, time.perf_counter())
 
 
 @dataclass(frozen=True)
@@ -172,7 +177,7 @@ class _Some:
 
 
 @dataclass(frozen=True)
-class _Bar:
+class Bar:
     """One version before the judge: who and what there is, each found once."""
 
     view: Workspace
@@ -197,9 +202,19 @@ class _Bar:
             some = _Some(*encoded(view.recipe, table, people, ~people.mask(now.keys())))
         return whole, some, len(now.keys() - then.keys())
 
+    @property
+    def trained_on(self) -> TrainingSet:
+        """What trained it."""
+        return self._trained_on[0]
+
+    @property
+    def asked_since(self) -> int:
+        """How many people of it asked to be erased since."""
+        return self._trained_on[2]
+
     def require_same(self) -> None:
         """Raises NotFound where the version cannot be compared with a training on what there is now."""
-        if self._trained_on[0].chain != self.record.chain:
+        if self.trained_on.chain != self.record.chain:
             raise NotFound(
                 f"{self.record.model} cannot be judged: its records or its recipe are no longer those that made it (an erasure "
                 "took people out since, or the recipe changed); judge the version behind the alias"
@@ -258,7 +273,7 @@ class _Bar:
         try:
             file = view.data.fetch(before)
             table, people, theirs = read_some(view, file, recipe.person, lambda roll: roll.mask(plan.tokens), named=before.path)
-        except UnlearningError:
+        except NotFound:  # a service that does not answer is another matter, and is said
             return nobody, gone
         if not theirs.any():  # a twin: the same table without them
             return nobody, gone
@@ -276,7 +291,7 @@ class _Bar:
     @property
     def said(self) -> str:
         """On whom it was measured, in words."""
-        since = self._trained_on[2]
+        since = self.asked_since
         forgotten, why = self._forgotten
         whom = {
             "stand-ins": f"{len(forgotten._first)} people who did not ask, drawn by key, whom {self._method} forgot for this "
@@ -357,7 +372,7 @@ class _Bar:
 
     def exact(self, trained: Trained) -> CheckResult:
         """Whether the judged model is, to the byte, what training from scratch gives."""
-        whole, _, since = self._trained_on
+        whole, since = self.trained_on, self.asked_since
         why = ""
         if not isinstance(plugins.method(trained.method).guarantee, Exact):
             why = f"{trained.method} does not promise it"

@@ -22,13 +22,17 @@ _OURS = "unlearn prepare"
 
 def gaps(erasure: Erasure) -> tuple[str, ...]:
     """What a certificate says of each such stage, but of those that this erasure ran."""
-    ran = {stage for made in erasure.every(AdoptedRetrained) for stage in made.stages}
     return tuple(
         f"stage {stage} was not run again, and {', '.join(paths)} lost the people's rows: that is what it would make of "
         "what is left if it makes each person's rows of nobody else's"
-        for stage, paths in between_tables(erasure.workspace).items()
-        if stage not in ran
+        for stage, paths in not_run(erasure).items()
     )
+
+
+def not_run(erasure: Erasure) -> dict[str, list[str]]:
+    """Each such stage that this erasure did not run → the tables that came of it."""
+    ran = {stage for made in erasure.every(AdoptedRetrained) for stage in made.stages}
+    return {stage: paths for stage, paths in between_tables(erasure.workspace).items() if stage not in ran}
 
 
 def between_tables(workspace: Workspace) -> dict[str, list[str]]:

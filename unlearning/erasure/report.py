@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -323,9 +323,11 @@ def say_promoted(moved: AliasMoved) -> str:
     return f"{moved.alias}: version {moved.from_version} → {moved.to_version}"
 
 
-def say_settled(paths: Sequence[str]) -> str:
-    """Half a sentence on the reports of the DVC stages."""
-    return f"{counted(len(paths), 'report')} and dvc.lock brought up to date" if paths else ""
+def say_settled(paths: Sequence[str], *, not_run: Collection[str] = ()) -> str:
+    """Half a sentence on the reports of the DVC stages, and on the user's stages that make one redacted table of another."""
+    reports = f"{counted(len(paths), 'report')} and dvc.lock brought up to date" if paths else ""
+    yours = f"NOT run again: your {'stage' if len(not_run) == 1 else 'stages'} {', '.join(not_run)}; see the certificate's gaps"
+    return "; ".join(filter(None, (reports, yours if not_run else "")))
 
 
 def say_purged(done: Deleted) -> str:

@@ -10,9 +10,11 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import UnlearningError, WrongUse
+from unlearning.domain.hashing import IdentifierKind
 from unlearning.lineage import shaped
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_of
@@ -79,13 +81,24 @@ def require_unnamed_addresses(workspace: Workspace, addresses: Collection[str], 
 
 
 def _name_somebody(workspace: Workspace, words: Collection[str], people: Collection[str]) -> bool:
-    subject = workspace.settings.subject
-    parts = {part for one in words for part in spans(one)}
+    kind, key = workspace.settings.subject.identifier, workspace.keys.index
+    read = [_read(one, kind, key) for one in sorted(words)]
+    theirs, others = (frozenset().union(*some) for some in zip(*read, strict=True)) if read else (frozenset(), frozenset())
+    return not theirs.isdisjoint(people) or bool(others and _known(workspace, others))
+
+
+@lru_cache(maxsize=64)
+def _read(word: str, kind: IdentifierKind, key: bytes) -> tuple[frozenset[str], frozenset[str]]:
+    """Index tokens of (all that may be an identifier in it, all of that which is hardly there by chance).
+
+    Kept for the last words: an address is often the same in every request, and has hundreds of readings.
+    """
+    parts = set(spans(word))
     theirs, others = (
-        table_people.tokens_of(sorted(some), kind=subject.identifier, key=workspace.keys.index)
+        table_people.tokens_of(sorted(some), kind=kind, key=key)
         for some in (parts, {part for part in parts if _telling(part) and not part.isdigit()})
     )
-    return not theirs.isdisjoint(people) or bool(others and _known(workspace, others))
+    return frozenset(theirs), frozenset(others)
 
 
 def spans(words: str) -> Iterator[str]:

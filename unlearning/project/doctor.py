@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import io
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from unlearning.domain.errors import Refused, WrongUse
+from unlearning.domain.foreign import quoted, shown
 from unlearning.project import preflight
 from unlearning.project.holdings import Holdings
 from unlearning.project.preflight import Diagnosis
@@ -52,7 +52,7 @@ def warn(workspace: Workspace) -> list[str]:
     found = [one for one in _people_in_git(workspace) if not one.passed]
     if found and found[0].check == _INDEX:
         raise Refused(
-            f"Git tracks tables of people, and keeps them in every commit and clone: {', '.join(found[0].paths)}; "
+            f"Git tracks tables of people, and keeps them in every commit and clone: {', '.join(map(shown, found[0].paths))}; "
             f"{found[0].remedy}"
         )
     return [one.line for one in found]
@@ -62,13 +62,13 @@ _INDEX = "Git tracks no table of people"
 
 
 def _index(paths: Sequence[str]) -> Diagnosis:
-    named = " ".join(map(shlex.quote, paths))
+    named = " ".join(map(quoted, paths))
     remedy = f"`git rm --cached {named}`, `unlearn init`, commit; if it was committed, {_history(paths)}"
     return Diagnosis(_INDEX, not paths, paths, remedy)
 
 
 def _history(paths: Sequence[str]) -> str:
-    named = " ".join(f"--path {shlex.quote(path)}" for path in paths)
+    named = " ".join(f"--path {quoted(path)}" for path in paths)
     rewrite = f"git filter-repo --force --invert-paths {named}"
     return f"`{rewrite}` takes it out of the history; commit first: it drops what is not"
 

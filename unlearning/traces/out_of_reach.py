@@ -43,6 +43,16 @@ OUT_OF_REACH = (
 )
 """What no run of this software can delete; a certificate always says so."""
 
+NOT_OPENED = Residual(
+    place="files of this folder that neither DVC nor MLflow keeps",
+    level="physical",
+    outcome="out_of_reach",
+    count=None,
+    why="a sweep opens what the tools keep, and of the other files those alone that Git once had",
+    remedy="`unlearn sweep --whole` opens every file of the folder",
+)
+"""Of a sweep that no second look goes with."""
+
 
 def out_of_reach(settings: Settings) -> tuple[Residual, ...]:
     """What nobody here can search: always the same three, and what the project declares."""

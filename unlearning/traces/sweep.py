@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import Unavailable
+from unlearning.domain.foreign import shown
 from unlearning.domain.traces import OPEN, Place, Residual, Wanted, left
 from unlearning.project import guards
 from unlearning.project.people import asked, index_tokens
@@ -146,8 +147,11 @@ def _who(people: int) -> str:
 
 def _todo(row: Looked) -> list[str]:
     why = f"{row.how}; " if row.outcome == "unverified" else ""
-    shown = [*row.names[:_NAMES], *([f"and {len(row.names) - _NAMES} more: --json lists all"] if row.names[_NAMES:] else [])]
-    return [f"to do                 {row.place}: {why}{row.remedy}", *(f"                        {name}" for name in shown)]
+    named = [*row.names[:_NAMES], *([f"and {len(row.names) - _NAMES} more: --json lists all"] if row.names[_NAMES:] else [])]
+    return [
+        f"to do                 {row.place}: {why}{row.remedy}",
+        *(f"                        {shown(name)}" for name in named),
+    ]
 
 
 def _count(row: Looked) -> str:

@@ -46,7 +46,21 @@ MAY: Mapping[str, frozenset[str]] = {
     "impact": REGISTRY | DATA | {"torch"},  # the learner says how many epochs a stage has
     # What trains, judges, searches, starts a service, or makes something in which one of these works, is not typed here.
     **dict.fromkeys(
-        ("check", "evaluate", "prepare", "train", "erase", "retire", "judge", "follow", "watch", "init", "demo", "doctor"),
+        (
+            "check",
+            "evaluate",
+            "prepare",
+            "train",
+            "erase",
+            "retire",
+            "judge",
+            "replay",
+            "follow",
+            "watch",
+            "init",
+            "demo",
+            "doctor",
+        ),
         ANYTHING,
     ),
     **dict.fromkeys(("tune", "adopt", "checkout", "countersign", "deploy", "lineage add-edge", "listen", "purge"), ANYTHING),

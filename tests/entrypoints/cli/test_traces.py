@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.entrypoints.cli.commands import unlearn
-from tests.small_project import TRAIN, Project
+from tests.small_project import TRAIN, Project, copy, erased_person
 from unlearning.domain.clocks import utc_now
 from unlearning.entrypoints.cli.traces import _sighting
 from unlearning.erasure import decisions
 from unlearning.erasure.watch import Sighting
+from unlearning.traces.out_of_reach import NOT_OPENED
 
 
 @pytest.mark.usefixtures("without_prefect")
@@ -48,6 +50,21 @@ def test_a_ledger_that_was_tampered_with_is_reported_and_decides_nothing(project
     assert watched.code == 1
     assert {one["kind"] for one in watched.document["found"]} == {"ledger"}
     assert watched.document["reversed"] == 0
+
+
+@pytest.mark.usefixtures("without_prefect")
+def test_a_sweep_names_the_files_that_it_does_not_open_and_the_whole_sweep_opens_them(
+    template: Project, erased_template: Project, tmp_path: Path
+) -> None:
+    project = copy(erased_template, tmp_path / "project")
+    (project.root / "notes.txt").write_text(f"call {erased_person(template)} back\n")
+
+    swept = unlearn(project.root, "sweep", "--json")
+    whole = unlearn(project.root, "sweep", "--whole", "--json")
+
+    assert (NOT_OPENED.place, NOT_OPENED.remedy) in [(one["place"], one["remedy"]) for one in swept.document["out_of_reach"]]
+    assert NOT_OPENED.place not in [one["place"] for one in whole.document["out_of_reach"]]
+    assert (whole.code, whole.document["residuals"][0]["names"]) == (1, ["notes.txt"])
 
 
 def test_a_sighting_says_what_why_and_the_next_step_where_there_is_one() -> None:

@@ -232,3 +232,29 @@ def test_a_model_of_sums_gets_one_shard_and_is_subtracted_from(own: Path) -> Non
     assert "# in this order" in (own / "params.yaml").read_text()
     assert init(own).code == 0
     assert settings.load(own) == said
+
+
+def test_a_further_model_that_params_lists_gets_its_recipe_too(own: Path) -> None:
+    assert init(own, "--model", "churn", "--target", "churned").code == 0
+    said = (own / "params.yaml").read_text()
+    models = "  models:\n    churn: {recipe: 'recipes/churn.py:recipe'}\n    tariff: {recipe: 'recipes/tariff.py:recipe'}\n"
+    one = "".join(line for line in said.splitlines(True) if not line.startswith(("  model:", "  recipe:", "  models:")))
+    (own / "params.yaml").write_text(one.replace("unlearning:\n", f"unlearning:\n{models}", 1))
+    first = (own / "recipes/churn.py").read_bytes()
+
+    assert init(own).code == 0
+    assert not (own / "recipes/tariff.py").exists()
+    answer = init(own, "--model", "tariff", "--recipe", "statistics", "--target", "plan")
+    assert (answer.code, "written   recipes/tariff.py" in answer.out) == (0, True), answer.said
+    written = (own / "recipes/tariff.py").read_text()
+    assert 'target="plan"' in written
+    assert "StatisticsRecipe(" in written
+    assert "unlearn train tariff" in {one["cmd"] for one in stages(own).values()}
+    assert (own / "recipes/churn.py").read_bytes() == first
+
+    (own / "recipes/tariff.py").write_text(f"{written}# mine\n")
+    again = init(own, "--model", "tariff", "--recipe", "statistics", "--target", "plan")
+    assert "kept      recipes/tariff.py" in again.out
+    assert (own / "recipes/tariff.py").read_text().endswith("# mine\n")
+    other = init(own, "--model", "tariff", "--table", "data/others.parquet", "--target", "plan")
+    assert (other.code, "params.yaml says data/people.parquet of 'tariff'" in other.err) == (2, True), other.said

@@ -79,7 +79,7 @@ def test_the_stages_of_a_single_model_give_way_and_the_user_s_stay(data: DvcData
     assert pipeline.written(data, found.text, stages(SHARED), instead_of=pipeline.INSTEAD_OF).text == found.text
 
 
-def test_another_model_is_written_by_hand(data: DvcData) -> None:
+def test_the_lines_of_another_model_are_written_by_hand(data: DvcData) -> None:
     (data.root / "params.yaml").write_text("unlearning: {models: {risk: {recipe: 'recipes/risk.py:recipe'}}}\n")
     with pytest.raises(WrongUse, match=r"write the lines of another one there, as `models: \{NAME: \{recipe: 'PATH"):
         asking.answered(data, asking.Said(model="stay"), asking.nobody)

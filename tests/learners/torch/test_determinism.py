@@ -55,15 +55,15 @@ def test_a_job_that_ends_leaves_the_others_their_settings() -> None:
     def second() -> None:
         with job(deterministic=True):
             started.set()
-            first_ended.wait(10)
+            first_ended.wait(300)
             seen.append((torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()))
 
     with job(deterministic=True):
         thread = threading.Thread(target=second)
         thread.start()
-        assert started.wait(10)
+        assert started.wait(300)
     first_ended.set()
-    thread.join(10)
+    thread.join(300)
     assert seen == [(1, True)]
     assert not torch.are_deterministic_algorithms_enabled()
 
@@ -91,8 +91,8 @@ def test_jobs_that_draw_wait_for_each_other() -> None:
     with seeded(CPU, 2):
         thread.start()
         assert not entered.wait(0.1)
-    assert entered.wait(10)
-    thread.join(10)
+    assert entered.wait(300)
+    thread.join(300)
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,18 @@ import json
 import platform
 import uuid
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from tests.small_boosting import boosting_learner
+from tests.small_boosting import LIBRARIES, boosting_learner
 from tests.small_sklearn import sgd
 from tests.small_statistics import factory
 from tests.small_torch import torch_learner
+from unlearning.checks.exactness import exactness
 from unlearning.domain.chain import Job
 from unlearning.domain.hashing import digest
 from unlearning.methods import constituent
@@ -27,7 +30,7 @@ FAMILIES: dict[str, tuple[Callable[[], Any], str, str]] = {
     "torch": (torch_learner, "torch", "torch.__version__"),
     "statistics": (factory("gaussian_nb"), "numpy", "numpy.__version__"),
     "sklearn": (sgd, "scikit-learn", ""),
-    "boosting": (lambda: boosting_learner("xgboost"), "xgboost", ""),
+    **{library: (partial(boosting_learner, library), library, "") for library in LIBRARIES},
 }
 """Who trains → a learner, the library that its bytes depend on, and where that says its version; else the installation does."""
 
@@ -68,7 +71,11 @@ def test_a_chain_that_two_library_versions_made_says_both(family: str, monkeypat
     constituent.make(job, learner, records, job_store := Recording(store, now))
 
     assert set(job_store.engines(here=True)) == set(store.read(keys[2])[1]) == {then, now}  # type: ignore[index]
-    assert otherwise((then, now), now) == (f"{library} {dict(then)[library]} then, 9.9.9 now",)
+    said = otherwise((then, now), now)
+    assert said == (f"{library} {dict(then)[library]} then, 9.9.9 now",)
+    evidence: Any = SimpleNamespace(digests={0: "of then"}, replayed={0: "of now"}, otherwise=said)
+    judged = exactness(evidence, {})
+    assert (judged.verdict, said[0] in judged.how) == ("underpowered", True)
     assert otherwise((now,), now) == otherwise(((),), now) == ()
 
 

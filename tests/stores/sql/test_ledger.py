@@ -207,7 +207,7 @@ def test_processes_that_open_a_new_database_at_once_all_append_to_one_line(datab
 
 
 def hold_lock(url: str, root: Path, held: Any) -> None:
-    with SqlLedger(database.connect(url, root)).exclusive("model", timeout=10):
+    with SqlLedger(database.connect(url, root)).exclusive("model", timeout=60):
         held.set()
         time.sleep(600)
 
@@ -226,8 +226,8 @@ def test_a_lock_excludes_other_processes_lets_them_append_and_dies_with_its_hold
             ledger.append("s", Unknown("Counted", {}), at=NOON)
     finally:
         os.kill(holder.pid or 0, signal.SIGKILL)
-        holder.join(10)
-    with ledger.exclusive("model", timeout=10):
+        holder.join(60)
+    with ledger.exclusive("model", timeout=60):
         ledger.append("s", Unknown("Counted", {}), at=NOON)
     assert ledger.head()[0] == 2
     engine.dispose()
@@ -245,7 +245,7 @@ def test_whoever_lost_a_lock_writes_nothing_more_and_another_takes_over(postgres
         [lock] = database._held.get()
         with another.connect() as connection:
             connection.execute(sa.select(sa.func.pg_terminate_backend(lock.backend)))
-        with theirs.exclusive("model", timeout=10), pytest.raises(Unavailable, match=r"'model'.* was lost"):
+        with theirs.exclusive("model", timeout=60), pytest.raises(Unavailable, match=r"'model'.* was lost"):
             ledger.append("s", counted, at=NOON)
     ledger.append("s", counted, at=NOON)
     with ledger.exclusive("model", timeout=1):

@@ -14,6 +14,7 @@ from unlearning.domain.errors import DataError, IdentifierError
 from unlearning.stores.tables import people, tables
 from unlearning.stores.tables.people import nearest, told_apart
 
+UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479"
 KEY = bytes(32)
 
 
@@ -57,6 +58,12 @@ def test_rows_that_name_somebody_in_whatever_column_are_told_apart_from_the_othe
         ("text", ["Ann Lee", "Ann  Lee"], "looks like another, who is spelled with other characters (spaces)"),
         ("text", ["ﬁona", "fiona"], "looks like another, who is spelled with other characters (Unicode form)"),
         ("text", ["Ａ1", "A1"], "looks like another"),
+        ("text", [UUID, UUID.upper()], "looks like another, who is spelled with other characters (case)"),
+        ("text", [UUID, f"{{{UUID}}}"], "looks like another, who is spelled with other characters (punctuation)"),
+        ("text", [f"urn:uuid:{UUID}", UUID], "looks like another, who is spelled with other characters (in other ways)"),
+        ("text", ["a1", "nan"], "1 of 2 identifiers: each is a word for a value that is missing"),
+        ("email", ["a@x.org", "Ann <a@x.org>"], "1 of 2 identifiers: each is not one plain e-mail address"),
+        ("email", ["mailto:a@x.org", "b@x.org"], "1 of 2 identifiers: each is not one plain e-mail address"),
         ("email", ["ﬁ@x.org", "fi@x.org"], "looks like another"),
         ("text", ["ann\u200b", "bob"], "1 of 2 identifiers: each holds a control character"),
         ("text", ["ann\0", "b\u202eob"], "2 of 2 identifiers: each holds a control character"),

@@ -37,6 +37,8 @@ def sweep(
     \b
     Example:  unlearn sweep --json | jq .places
     """
+    from dataclasses import replace
+
     from unlearning.domain.clocks import utc_now
     from unlearning.domain.codec import write
     from unlearning.domain.traces import left, say_left
@@ -45,6 +47,7 @@ def sweep(
     from unlearning.project.people import asked
     from unlearning.project.tables import person_columns
     from unlearning.traces import sweep as sweeping
+    from unlearning.traces.out_of_reach import NOT_OPENED
 
     workspace = open_project(root)
     named = asked(workspace, people(subjects, source, column, known=lambda: person_columns(workspace)))
@@ -52,6 +55,7 @@ def sweep(
     done = sweeping.sweep(workspace, tokens, identifiers=named)
     found = left(done.left, models(workspace, tokens))
     again = second_look.look_for_everybody(workspace, tokens, now=utc_now()) if whole else None
+    done = done if whole else replace(done, out_of_reach=(*done.out_of_reach, NOT_OPENED))
     found = left(found, again.against(found)) if again else found
     document = {**write(done), "whole_look": again and again.how, "residuals": write(found), "clean": not found}
     answer(as_json, document, [*sweeping.lines(done), *([f"whole look  {again.how}"] if again else []), say_left(found)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from prefect import flow
@@ -16,7 +17,7 @@ from unlearning.entrypoints.flows import telling
 from unlearning.entrypoints.flows.embedded import answering
 from unlearning.entrypoints.flows.runners import asking, runner
 from unlearning.entrypoints.flows.steps import at_home, mapped, progress, step, warm
-from unlearning.erasure import batches, decisions, report, second_look
+from unlearning.erasure import batches, decisions, not_run_again, report, second_look
 from unlearning.erasure.erasure import Erasure
 from unlearning.erasure.record_sets import RecordSets
 from unlearning.erasure.steps import adopted, assess, certify, plan, promote, purge, redact, unlearn, validate
@@ -122,7 +123,8 @@ def _steps(erasure: Erasure, *, replay: bool, every_shard: bool, quick: bool) ->
         decisions.require_approved(erasure)
         step("4 redact", lambda: redact.redact_step(erasure), say=report.say_redacted)
         _make_again(erasure, sets, replay=replay, every_shard=every_shard)
-        step("  settle", lambda: promote.settle_step(erasure), say=report.say_settled)
+        not_run = not_run_again.not_run(erasure)
+        step("  settle", lambda: promote.settle_step(erasure), say=partial(report.say_settled, not_run=not_run))
         identifiers = () if quick else second_look.identifiers(erasure)
         step("8 purge", lambda: purge.purge_step(erasure, sets), say=report.say_purged)
     step("9 certify", lambda: certify.certify_step(erasure, identifiers=identifiers, quick=quick), say=report.say_certified)

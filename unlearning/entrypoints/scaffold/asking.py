@@ -69,12 +69,7 @@ def _again(data: DvcData, said: Said, section: dict[str, object]) -> tuple[str |
     """A later run: what an option says now; where a run before was killed, what it set out to write."""
     noted = notes.read(data.root)
     if section.get("models"):
-        if said != Said():
-            raise WrongUse(
-                "params.yaml lists several models: write the lines of another one there, as `models: {NAME: {recipe: "
-                "'PATH.py:recipe'}}`, then run `unlearn init`, which writes its stages"
-            )
-        return scaffold.EXAMPLE, None
+        return _one_of_several(data, said)
     model = said.model or (str(section["model"]) if section.get("model", "") is not None and "model" in section else None)
     tables = section.get("data")
     recipe = str(section.get("recipe") or "").partition(":")[0]
@@ -90,3 +85,21 @@ def _again(data: DvcData, said: Said, section: dict[str, object]) -> tuple[str |
         target=said.target or before.get("target"),
         learner=said.learner or before.get("learner"),
     )
+
+
+def _one_of_several(data: DvcData, said: Said) -> tuple[str | None, Proposal | None]:
+    """The recipe of a model that `params.yaml` lists; what it says of tables stands."""
+    if said == Said():
+        return scaffold.EXAMPLE, None
+    settings = scaffold.several(data.root)
+    own = next((one for one in settings.owns if one.model == said.model), None) if settings else None
+    if own is None:
+        raise WrongUse(
+            "params.yaml lists several models: write the lines of another one there, as `models: {NAME: {recipe: "
+            "'PATH.py:recipe'}}`, then run `unlearn init`, which writes its stages, and with --model, --recipe and --target "
+            "its recipe"
+        )
+    if said.table not in (None, own.data.source):
+        raise WrongUse(f"--table {said.table}: params.yaml says {own.data.source} of {own.model!r}; correct one of the two")
+    table = proposal.look_at(data, own.data.source)
+    return own.model, proposal.propose(table, person=said.person, target=said.target, learner=said.learner)

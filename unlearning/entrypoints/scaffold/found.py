@@ -87,8 +87,8 @@ class Looked:
         for one in self.models:
             yield from one.lines
         if self.several:
-            yield "several own recipes: `unlearn init` of one, recipes of the others beside it, and in params.yaml, for `model`"
-            yield "          and `recipe`, these lines; then `unlearn init` writes their stages"
+            yield "several own recipes: `unlearn init` of one, then in params.yaml, for `model`, `recipe` and `models`,"
+            yield "          these lines; then `unlearn init` of each of the others writes its recipe, and the stages of all"
             yield from (f"            {line}" for line in self.several)
 
     @property

@@ -73,7 +73,8 @@ def init(root: Path, *, model: str | None, asked: Proposal | None = None) -> lis
     ignored = _ignored(_text(root / ".gitignore"))
     wanted = _wanted(data, model, asked, noted)
     params, values = _params(_text(root / FILE), model, wanted, noted)
-    several, recipe = _several(params), _recipe(params)
+    several = _several(params)
+    recipe = _recipe(params) if several is None else _recipe_of(several, model) if asked else None
     if several:
         ours = pipeline.of_several(_template(PIPELINE), several, _mapping(params, FILE)[SECTION])
     else:
@@ -82,7 +83,8 @@ def init(root: Path, *, model: str | None, asked: Proposal | None = None) -> lis
     stages = pipeline.written(data, _text(root / PIPELINE), ours, instead_of=instead_of) if ours else None
     source = proposal.recipe(str(model), asked) if asked else _template(RECIPE) if recipe == RECIPE else None
     deployments = _template(DEPLOYMENTS) if ours else _template(DEPLOYMENTS).replace(_TRAIN, "")
-    notes.write(root, _noting(noted, wanted, values, asked, source))
+    if several is None:  # of several, each recipe is its author's once it is there
+        notes.write(root, _noting(noted, wanted, values, asked, source))
     done = [
         _put(root, FILE, params, like=FILE),
         *(one for one in values if one.action != "written"),
@@ -171,6 +173,11 @@ def _made_of(data: DvcData, table: str, said: Mapping[str, Any]) -> list[str]:
     )
 
 
+def several(root: Path) -> Settings | None:
+    """The settings of a project that trains several models, where there is no mistake in them. Raises ProjectError."""
+    return _several(_text(root / FILE) or "")
+
+
 def _several(params: str) -> Settings | None:
     """The settings of a project that trains several models, where there is no mistake in them."""
     try:
@@ -178,6 +185,11 @@ def _several(params: str) -> Settings | None:
     except ValidationError:
         return None
     return settings if settings.models else None
+
+
+def _recipe_of(several: Settings, model: str | None) -> str | None:
+    """The file of one model's recipe."""
+    return next((own.recipe.partition(":")[0] for own in several.owns if own.model == model), None)
 
 
 def _data(params: str) -> Data:

@@ -62,7 +62,7 @@ def told_apart(values: Sequence[object], kind: IdentifierKind, *, same_but_for: 
             f"{kind} takes for one: write each person one way; or say with subject.same_but_for what one person's spellings "
             "differ in; or choose another kind"
         )
-    if any(map(_may_mislead, values)):
+    if any(isinstance(one, str) and spellings.may_mislead(one) for one in values):
         lookalikes = [group for group in _grouped((spellings.looks(one), one) for one in values) if _apart(group, kind)]
         if lookalikes:
             doubts.append(
@@ -80,11 +80,6 @@ def _fault(value: object, kind: IdentifierKind) -> str | None:
     return next(filter(None, (spellings.doubt(part, one, cell=True) for part, one in zip(parts, kinds, strict=False))), None)
 
 
-def _may_mislead(value: object) -> bool:
-    """Some sign is none of those that only look like themselves."""
-    return isinstance(value, str) and not (value.isascii() and value.isprintable() and " " not in value)
-
-
 def _grouped(pairs: Iterable[tuple[object, object]]) -> list[list[object]]:
     """The values of each key that has more than one."""
     found: dict[object, list[object]] = {}
@@ -99,7 +94,7 @@ def _apart(group: Sequence[object], kind: IdentifierKind) -> bool:
 
 def _differences(groups: Iterable[Sequence[object]]) -> str:
     seen = {differs for first, *others in groups for one in others for differs in nearest(first, [one])}
-    return ", ".join(one for one in spellings.DIFFERENCES if one in seen)
+    return ", ".join(one for one in spellings.DIFFERENCES if one in seen) or "in other ways"
 
 
 def _people(number: int, many: str, one: str) -> str:

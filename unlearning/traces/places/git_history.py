@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shlex
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from unlearning.certificate import envelope
 from unlearning.domain.entities import Level
 from unlearning.domain.errors import ProjectError, UnlearningError
+from unlearning.domain.foreign import quoted, shown
 from unlearning.domain.tasks import TASKS
 from unlearning.domain.traces import Found, Residual, Trace, Wanted
 from unlearning.project.settings import Reports
@@ -198,7 +198,7 @@ def _remedy(part: Part, paths: Sequence[str], *, hidden: bool) -> str:
         case "messages" | "messages that may name them":
             return f"`{FILTER} --replace-message EXPRESSIONS`, a line `IDENTIFIER==>` for each{_FIRST}; then every clone anew"
         case "texts":
-            where = f" ({', '.join(paths[:_LISTED])})" if paths else ""
+            where = f" ({', '.join(map(shown, paths[:_LISTED]))})" if paths else ""
             return (
                 f"`{FILTER} --replace-text EXPRESSIONS`, a line `IDENTIFIER==>` for each{where}{_FIRST}; then every clone anew"
             )
@@ -212,7 +212,7 @@ def _lines(paths: Sequence[str], *, hidden: bool) -> Iterator[str]:
     if len(paths) > _LISTED:
         yield f"`{FILTER} --invert-paths --paths-from-file FILE`, with the paths that are listed"
     elif paths:
-        yield f"`{FILTER} --invert-paths {' '.join(f'--path {shlex.quote(path)}' for path in paths)}`"
+        yield f"`{FILTER} --invert-paths {' '.join(f'--path {quoted(path)}' for path in paths)}`"
     if hidden:
         yield f"`{FILTER} --strip-blobs-with-ids FILE`, with the objects that are listed"
 

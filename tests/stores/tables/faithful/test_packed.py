@@ -27,6 +27,14 @@ def test_several_members_are_one_content() -> None:
     assert packed.opened(gzip.compress(b"a") + gzip.compress(b"b"), named="t") == (b"ab", ["gzip"])
 
 
+@pytest.mark.parametrize(("codec", "between"), [("bzip2", b""), ("xz", b""), ("xz", bytes(8))])
+def test_several_streams_are_one_content_and_anything_else_behind_them_is_damage(codec: str, between: bytes) -> None:
+    first, second = (packed.packed(one, [codec]) for one in (b"a", b"b"))
+    assert packed.opened(first + between + second, named="t") == (b"ab", [codec])
+    with pytest.raises(DataError, match="t is compressed"):
+        packed.opened(first + between + b"who,n\nzq1,2\n", named="t")
+
+
 @pytest.mark.parametrize("codec", ["gzip", "bzip2", "xz", "zstd"])
 def test_a_damaged_one_is_refused(codec: str) -> None:
     raw = packed.packed(bytes(range(256)) * 9, [codec])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from unlearning.domain.errors import DataError
+from unlearning.stores.tables.forms.archives import of_streams
 
 
 class _Codec(NamedTuple):
@@ -69,8 +70,8 @@ def _zstd(raw: bytes) -> bytes:
 
 _CODECS = {
     "gzip": _Codec(b"\x1f\x8b", gzip.decompress, lambda raw: gzip.compress(raw, mtime=0)),
-    "bzip2": _Codec(b"BZh", bz2.decompress, bz2.compress),
-    "xz": _Codec(b"\xfd7zXZ\x00", lzma.decompress, lzma.compress),
+    "bzip2": _Codec(b"BZh", lambda raw: of_streams(raw, bz2.BZ2Decompressor), bz2.compress),
+    "xz": _Codec(b"\xfd7zXZ\x00", lambda raw: of_streams(raw, lzma.LZMADecompressor), lzma.compress),
     "zstd": _Codec(b"\x28\xb5\x2f\xfd", _unzstd, _zstd),
 }
 ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zstd")

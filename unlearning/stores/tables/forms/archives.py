@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import lzma
 import tarfile
 import tempfile
@@ -95,6 +96,12 @@ def _opened(stream: IO[bytes], name: str) -> Any:
     import pyarrow as pa
 
     return pa.CompressedInputStream(pa.PythonFile(stream, "r"), name)
+
+
+def of_streams(packed: bytes, new: Callable[[], Any]) -> bytes:
+    """What one compressed stream after another holds. new: BZ2Decompressor or LZMADecompressor; raises as they do."""
+    streams = _Streams(io.BytesIO(packed), new)
+    return b"".join(iter(lambda: streams.read(_CHUNK_BYTES), b""))
 
 
 class _Streams:
