@@ -6,7 +6,7 @@ VERIFIER ?= dist/unlearning-verify.pyz
 # No tool underneath phones home from our targets.
 export DO_NOT_TRACK=true MLFLOW_DISABLE_TELEMETRY=true PREFECT_SERVER_ANALYTICS_ENABLED=false DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false RAY_USAGE_STATS_ENABLED=0
 
-.PHONY: help install demo test campaign lint types bench docs verifier clean
+.PHONY: help install demo test campaign chaos lint types bench docs verifier clean
 
 help:            ## show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
@@ -28,6 +28,9 @@ test: $(STAMP)     ## the whole default suite
 
 campaign: $(STAMP) ## the slow tests, or one part of them: PART=3/10
 	$(BIN)/python -m pytest -m slow $(if $(PART),--part $(PART))
+
+chaos: $(STAMP)    ## 200 SIGKILLs of the service and of erasures, or KILLS=50 SEED=3 MINUTES=30; writes docs/chaos.md
+	$(BIN)/python -m tests.faults.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 lint: $(STAMP)     ## style and types
 	$(BIN)/ruff check .

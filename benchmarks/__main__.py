@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks import growth, history, index, learners, ledger, loop, methods, overhead, prices, registry, sums, training, year
+from benchmarks import (
+    growth, history, index, intake, learners, ledger, loop, methods, overhead, prices, registry, sums, training, year,
+)
 from benchmarks.report import Section, page, write
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
@@ -63,6 +65,7 @@ SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "growth": growing,
     "registry": lambda: [registry.section()],
     "ledger": lambda: [ledger.section()],
+    "intake": lambda: [intake.section()],
 }
 
 if __name__ == "__main__":

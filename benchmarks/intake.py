@@ -1,0 +1,166 @@
+"""What the intake service takes: requests a second on loopback, each durable before it is answered; memory; lists; the console.
+
+python -m benchmarks.intake --requests 2000 --open 100000
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi.testclient import TestClient
+
+from benchmarks.erasing import UNLEARN
+from benchmarks.ledger import PORTION, _strangers
+from benchmarks.report import Section, say
+from tests import small_project
+from unlearning.entrypoints.console import pages
+from unlearning.entrypoints.intake import serving
+from unlearning.entrypoints.intake.service import application
+from unlearning.erasure import batches, pace
+from unlearning.project import access
+from unlearning.project.workspace import Workspace, open_workspace
+
+REQUESTS, OPEN, ON_THE_CONSOLE, CLIENTS = 2_000, 100_000, 10_000, 8
+
+
+def section(requests: int = REQUESTS, waiting: int = OPEN) -> Section:
+    """Everything on one small project."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        template = small_project.create(Path(name) / "template", train=False)
+        rows = taken_in(small_project.copy(template, Path(name) / "served"), requests)
+        rows += listed(small_project.copy(template, Path(name) / "open"), waiting)
+    return Section(
+        "The intake service",
+        f"Loopback, SQLite with `synchronous=FULL`, {CLIENTS} clients of one process that share the cores; the service closes"
+        " each connection after one request. Lists and pages are over requests of strangers, in CPU seconds.",
+        ("", "measured", "aim"),
+        rows,
+    )
+
+
+# --- requests in ----------------------------------------------------------------------------------------------------
+
+
+def taken_in(project: small_project.Project, requests: int) -> list[tuple[str, str, str]]:
+    """So many requests over HTTP, one person each; then as many by one callback address."""
+    token = access.grant(project.workspace, ["submit"], now=datetime.now(UTC)).token
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    with _served(project.root) as (address, process):
+
+        def post(number: int) -> float:
+            began = time.perf_counter()
+            said = {"subjects": [f"stranger-{number}"], "identity_verified": True}
+            answer = httpx.post(f"{address}/v1/requests", json=said, headers=headers, timeout=120)
+            assert answer.status_code == 202, answer.text
+            return time.perf_counter() - began
+
+        with ThreadPoolExecutor(CLIENTS) as clients:
+            list(clients.map(post, range(-200, 0)))  # what is imported at the first
+            before, memory, began = _cpu(process.pid), _rss(process.pid), time.perf_counter()
+            took = sorted(clients.map(post, range(requests)))
+            seconds, after = time.perf_counter() - began, _rss(process.pid)
+        cpu = _cpu(process.pid) - before
+    say(f"{requests} requests in {seconds:.1f} s, {cpu:.1f} CPU s")
+    return [
+        ("requests accepted a second", f"{requests / seconds:,.0f}", "≥ 500"),
+        ("the same, by the service's CPU seconds alone", f"{requests / cpu:,.0f}", ""),
+        ("half within", f"{1000 * statistics.median(took):,.0f} ms", ""),
+        ("99 of 100 within", f"{1000 * took[int(len(took) * 0.99)]:,.0f} ms", "< 50 ms"),
+        (f"memory after 200 and after {requests + 200:,} requests", f"{memory:,.0f}, {after:,.0f} MB", "flat"),
+    ]
+
+
+@contextmanager
+def _served(root: Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    command = [*UNLEARN, "serve", "--no-flows", "--root", str(root), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().split()[4].rstrip(";"), process
+        finally:
+            process.kill()
+
+
+def _cpu(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss(pid: int) -> float:
+    """Megabytes of memory that a process holds."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+# --- what is open ---------------------------------------------------------------------------------------------------
+
+
+def listed(project: small_project.Project, waiting: int) -> list[tuple[str, str, str]]:
+    """Lists, batches and pages over so many open requests."""
+    project.configure({"policy": {"batch": {"at_least": 10 * waiting, "oldest_days": 300}}})
+    workspace, rows = open_workspace(project.root), list[tuple[str, str, str]]()
+    filled = 0
+    for size, measure in ((min(ON_THE_CONSOLE, waiting), _console), (waiting, _lists)):
+        for first in range(filled, size, PORTION):
+            workspace.ledger.append_all(_strangers("open", first, min(first + PORTION, size)), at=datetime.now(UTC))
+        filled = size
+        say(f"{size:,} open requests: asking")
+        rows += measure(workspace, size)
+    return rows
+
+
+def _console(workspace: Workspace, size: int) -> list[tuple[str, str, str]]:
+    made = serving.intake(workspace, {})
+    looking = serving.console(workspace, made.door, header="X-Remote-User", environ={})
+    client = TestClient(application(made, looking), client=("127.0.0.1", 5000), headers={"X-Remote-User": "someone"})
+    one = workspace.ledger.standing.page(state=None, first=0, most=1)[1][0].request_id
+    paths = {"the first page": f"{pages.AT}/", "a page in the middle": f"{pages.AT}/?first={size // 2}"}
+    paths["one request"] = f"{pages.AT}/requests/{one}"
+    found = []
+    for name, path in paths.items():
+        assert client.get(path).status_code == 200, path
+        took = _best(lambda path=path: client.get(path))  # type: ignore[misc]
+        found.append((f"console, {size:,} requests: {name}", f"{1000 * took:,.0f} ms", "< 100 ms"))
+    return found
+
+
+def _lists(workspace: Workspace, size: int) -> list[tuple[str, str, str]]:
+    standing, now = workspace.ledger.standing, datetime.now(UTC)
+    asked = {
+        "all listed, the most urgent first": standing.open,
+        "the batch that waits": lambda: pace.gathering(workspace, now),
+        "what there is to do": lambda: batches.work(workspace, (), at_once=True),
+        "a page of 100": lambda: standing.page(state=None, first=0, most=100),
+    }
+    return [(f"{size:,} open: {name}", f"{_best(do):.2f} CPU s", "< 2 s") for name, do in asked.items()]
+
+
+def _best(do: Callable[[], Any]) -> float:
+    """CPU seconds of the cheapest of three."""
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        do()
+        took.append(time.process_time() - began)
+    return min(took)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--requests", type=int, default=REQUESTS)
+    parser.add_argument("--open", type=int, default=OPEN)
+    said = parser.parse_args()
+    print(section(said.requests, said.open).markdown, file=sys.stdout)
