@@ -12,7 +12,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import (
-    growth, history, index, intake, learners, ledger, loop, methods, overhead, prices, registry, sums, training, year,
+    growth,
+    history,
+    index,
+    intake,
+    learners,
+    ledger,
+    loop,
+    methods,
+    overhead,
+    prices,
+    registry,
+    sums,
+    training,
+    year,
 )
 from benchmarks.report import Section, page, write
 

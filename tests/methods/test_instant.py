@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.fakes import FakeLearner
 from tests.properties import drawn
 from unlearning.domain.entities import Exact
-from unlearning.domain.errors import VerificationFailed, MethodFailed, WrongUse
+from unlearning.domain.errors import MethodFailed, VerificationFailed, WrongUse
 from unlearning.methods.instant import Instant
 from unlearning.methods.retrain import Retrain
 from unlearning.methods.sisa import Sisa

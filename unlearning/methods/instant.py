@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from unlearning.domain.chain import Job, Part, Trained
 from unlearning.domain.entities import Exact, Guarantee
-from unlearning.domain.errors import Damaged, VerificationFailed, WouldEmptyData, WrongUse
+from unlearning.domain.errors import Damaged, MethodFailed, VerificationFailed, WrongUse
 from unlearning.domain.hashing import bytes_digest
 from unlearning.domain.protocols import Assignment, Checkpoints, Learner, Records
 from unlearning.methods import constituent
@@ -60,13 +60,13 @@ class Instant:
         return Part(job.shard, job.keys[0], bytes_digest(b""), 0, 0, time.thread_time() - started)
 
     def merge(self, assignment: Assignment, parts: Sequence[Part]) -> Trained:
-        """Those that have a vote; raises WouldEmptyData when none has."""
+        """Those that have a vote; raises MethodFailed when none has."""
         chains = {shard.shard: shard for shard in assignment.target.shards if not shard.empty}
         if sorted(chains) != sorted(part.shard for part in parts) or any(p.key not in chains[p.shard].keys for p in parts):
             raise VerificationFailed(f"{self.name}: the parts are not those that were planned; run the jobs again")
         voting = [part for part in parts if part.key != chains[part.shard].keys[0]]
         if not voting:
-            raise WouldEmptyData(f"{self.name}: no shard has a checkpoint without them; the next method trains one")
+            raise MethodFailed(f"{self.name}: no shard has a checkpoint without them; the next method trains one")
         kept = {part.shard for part in voting}
         return Trained(
             method=self.name,

@@ -25,7 +25,7 @@ POLICY = {"methods": ["newton", "retrain"], "params": {"newton": {"epsilon": 0.9
 
 @pytest.mark.slow
 def test_people_leave_by_newton_and_each_version_carries_the_account(tools: None, tmp_path: Path) -> None:
-    whole = {"partition": {"shards": 1, "slices": 1, "seed": 1}, "policy": POLICY, "checks": {"membership_margin": 0.5}}
+    whole = {"partition": {"shards": 1, "slices": 1, "seed": 1}, "policy": POLICY}
     project = create(tmp_path / "project", params={**PARAMS, **whole}, recipe=RECIPE)
     spent = []
     for _ in range(2):
