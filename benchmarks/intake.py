@@ -45,7 +45,7 @@ def section(requests: int = REQUESTS, waiting: int = OPEN) -> Section:
     return Section(
         "The intake service",
         f"Loopback, SQLite with `synchronous=FULL`, {CLIENTS} clients of one process that share the cores; the service closes"
-        " each connection after one request. Lists and pages are over requests of strangers, in seconds and milliseconds of CPU.",
+        " each connection after one request. Lists and pages are over strangers' requests, in seconds and milliseconds of CPU.",
         ("", "measured", "aim"),
         rows,
     )
