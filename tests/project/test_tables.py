@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.histories import History
+from tests.small_project import TRAIN, Project
 from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
-from unlearning.domain.errors import KeyFileError, ProjectError
+from unlearning.domain.errors import IdentifierError, KeyFileError, ProjectError
 from unlearning.erasure.steps.receive import receive
 from unlearning.project.people import people_of
-from unlearning.project.tables import current_version, index_table, require_index_key
+from unlearning.project.tables import current_version, index_table, present, require_index_key
+from unlearning.stores.tables import tables
 
 PATH = "data/train.csv"
 
@@ -60,3 +63,32 @@ def test_tokens_of_another_key_are_refused_before_they_find_nobody(history: Hist
         require_index_key(history.workspace, [made[0].token])
     with pytest.raises(KeyFileError, match="the lineage was made with index key"):
         require_index_key(history.workspace, [])
+
+
+def test_the_second_stranger_opens_no_table_and_a_table_that_changed_is_looked_at_anew(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, opened, real = project.workspace, list[Path](), tables.read
+
+    def read(file: Path, *words: Any, **more: Any) -> Any:
+        opened.append(file)
+        return real(file, *words, **more)
+
+    def ask(name: str) -> None:
+        kind = workspace.settings.subject.identifier
+        present(workspace).check_unmistaken([name], [hashing.token(workspace.keys.index, name, kind)])
+
+    monkeypatch.setattr(tables, "read", read)
+    file, person = project.root / TRAIN, project.people(TRAIN)[0]
+    ask("somebody else")
+    assert file in opened
+    opened.clear()
+    ask("yet another")
+    with pytest.raises(IdentifierError, match="looks like a person of the tables"):
+        ask(f"{person}\u200b")
+    assert opened == []
+    file.unlink()
+    file.write_text(f"patient,x\n{person}-2,1\n")
+    with pytest.raises(IdentifierError, match="looks like a person of the tables"):
+        ask(f"{person}-2\u200b")
+    assert file in opened

@@ -151,6 +151,8 @@ class Present:
     read: Callable[[], Iterable[object]] = field(repr=False)
     """Their identifiers, asked for only when somebody is missing."""
     key: bytes = field(repr=False)
+    looks: Callable[[], Collection[str]] | None = field(default=None, repr=False)
+    """`look_labels` of all of them, where they are known without reading everybody; asked for only when somebody is missing."""
 
     @cached_property
     def values(self) -> tuple[object, ...]:
@@ -167,8 +169,8 @@ class Present:
         return nearest_of(nearby, (_labels(self.key, one) for one in self._alike.get(nearby[-1], ())))
 
     @cached_property
-    def _looks(self) -> frozenset[str]:
-        return frozenset(map(spellings.looks, self.values))
+    def _looks(self) -> Collection[str]:
+        return self.looks() if self.looks else look_labels(self.key, self.values)
 
     @cached_property
     def _alike(self) -> Mapping[str, Sequence[object]]:
@@ -183,12 +185,21 @@ class Present:
         pairs = [(one, number, token) for number, (one, token) in enumerate(zip(identifiers, tokens, strict=True), 1)]
         here = self.holds([token for *_, token in pairs])
         missing = [(one, number) for one, number, token in pairs if token not in here]
-        mistaken = [spellings.place(one, number) for one, number in missing if spellings.looks(one) in self._looks]
+        mistaken = [spellings.place(one, number) for one, number in missing if _look(self.key, one) in self._looks]
         if mistaken:
             raise IdentifierError(
                 f"{', '.join(mistaken)}: looks like a person of the tables who is spelled with other characters, such as other "
                 "spaces or another Unicode form; copy the identifier from the table"
             )
+
+
+def look_labels(key: bytes, identifiers: Iterable[object]) -> frozenset[str]:
+    """Keyed labels of how identifiers look to a reader, who cannot tell those apart that have one label; they name nobody."""
+    return frozenset(_look(key, one) for one in identifiers)
+
+
+def _look(key: bytes, identifier: object) -> str:
+    return hashing.label(key, spellings.looks(identifier))
 
 
 def nearby(workspace: Workspace, identifier: str) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from unlearning.domain import hashing
 from unlearning.domain.errors import KeyFileError, NotFound, RecipeError
 from unlearning.domain.versions import DataVersion
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import Present, people_of
+from unlearning.project.people import Present, look_labels, people_of
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -69,10 +70,28 @@ def present(workspace: Workspace) -> Present:
         return frozenset[str]().union(*(roll.holds(tokens) for roll in rolls))
 
     def read() -> Iterator[object]:
-        for path, person in here.items():
-            yield from tables.people(tables.read(workspace.path(path), person=person, named=path, only=True), person).values
+        return chain.from_iterable(_spelled(workspace, path, person) for path, person in here.items())
 
-    return Present(holds, read, workspace.keys.index)
+    def looks() -> frozenset[str]:
+        return frozenset[str]().union(*(_looks(workspace, path, person) for path, person in here.items()))
+
+    return Present(holds, read, workspace.keys.index, looks)
+
+
+def _spelled(workspace: Workspace, path: str, person: str) -> Iterable[object]:
+    return tables.people(tables.read(workspace.path(path), person=person, named=path, only=True), person).values
+
+
+def _looks(workspace: Workspace, path: str, person: str) -> frozenset[str]:
+    """How the people of a table look, made once for its content: a service is asked about many strangers."""
+    shaped = (workspace.rolls.content(workspace.path(path)), person)
+    known, labels = workspace.learned.get(("looks", path), (None, frozenset[str]()))
+    if known != shaped:
+        labels = look_labels(workspace.keys.index, _spelled(workspace, path, person))
+        if workspace.rolls.content(workspace.path(path)) == shaped[0]:
+            workspace.learned["looks", path] = shaped, labels
+    found: frozenset[str] = labels
+    return found
 
 
 def person_columns(workspace: Workspace) -> tuple[str, ...]:
