@@ -182,7 +182,8 @@ class Reading:
         if self.depth >= _DEEPEST:
             yield Unread(codec, f"it is compressed more than {_DEEPEST} times")
             return
-        yield from (Aside(run, bytes_only=True) for run in magic.letters(io.BytesIO(head[:512])))  # its name before, say
+        yield from (Aside(run, bytes_only=True) for run in magic.letters(io.BytesIO(head[:512])))
+        yield Aside(archives.gzip_says(head))
         with archives.decompressed(stream, codec) as content:
             inner = name.rpartition(".")[0] if name.lower().endswith((".gz", ".bz2", ".xz", ".zst", ".lz4")) else name
             yield from replace(self, depth=self.depth + 1).open(content, inner)[1]

@@ -52,3 +52,12 @@ def test_members_that_say_too_much_of_themselves_are_a_bomb() -> None:
         with pytest.raises(DataError, match="bomb"):
             list(archives.zip_members(archive))
         archive.filelist[1:] = []
+
+
+@pytest.mark.parametrize("extra", [b"", b"\x02\x00ab"])
+@pytest.mark.parametrize("comment", [b"", b"of 4712\0"])
+def test_the_head_of_a_gzip_file_says_its_name_and_comment(extra: bytes, comment: bytes) -> None:
+    flags = 8 | (4 if extra else 0) | (16 if comment else 0)
+    head = b"\x1f\x8b\x08" + bytes([flags]) + bytes(6) + extra + b"4711.csv\0" + comment + b"packed"
+    assert archives.gzip_says(head).split("\n") == ["4711.csv", *(["of 4712"] if comment else [])]
+    assert archives.gzip_says(gzip.compress(b"x")) == archives.gzip_says(b"\x1f\x8b") == ""

@@ -78,3 +78,28 @@ def test_arrays_of_objects_are_never_loaded() -> None:
     out.seek(0)
     with pytest.raises(ValueError, match="pickled"):
         list(columnar.numpy(out, first))
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"), [(pa.int64(), [4711, 5, 6]), (pa.float64(), [4711.0, 5.5, 6.0]), (pa.string(), ["4711", "5", "6"])]
+)
+@pytest.mark.parametrize("sliced", [False, True])
+def test_what_the_bytes_say_below_a_null_is_looked_at(kind: pa.DataType, values: list[object], sliced: bool) -> None:
+    _, *content = pa.array(values, kind).buffers()
+    masked = pa.Array.from_buffers(kind, 3, [pa.py_buffer(b"\x06"), *content])
+    table = pa.table({"other": pa.chunked_array([masked])})
+    out = io.BytesIO()
+    with pa.ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table.slice(0, 2) if sliced else table)
+    said = [
+        one for piece in columnar.arrow_file(out, first) if isinstance(piece, Rows) for one in cells.distinct(piece.columns[0])
+    ]
+    assert "4711" in map(str, said)
+
+
+def test_nulls_over_nothing_are_no_piece() -> None:
+    out = io.BytesIO()
+    table = pa.table({"one": pa.array([1, None, 3]), "two": ["a", None, "c"], "three": [True, None, False]})
+    with pa.ipc.new_file(out, table.schema) as writer:
+        writer.write_table(table)
+    assert sum(isinstance(piece, Rows) for piece in columnar.arrow_file(out, first)) == 1

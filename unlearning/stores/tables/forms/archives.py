@@ -40,6 +40,17 @@ def codec(head: bytes) -> str | None:
     return next((name for magic, name in CODECS.items() if head.startswith(magic)), None)
 
 
+def gzip_says(head: bytes) -> str:
+    """The name and the comment in the head of a gzip file (RFC 1952, 2.3); empty where it has none."""
+    if len(head) < 10 or not head.startswith(b"\x1f\x8b"):
+        return ""
+    flags, at = head[3], 10
+    if flags & 4:
+        at += 2 + int.from_bytes(head[at : at + 2], "little")
+    said = head[at:].split(b"\0")[: bool(flags & 8) + bool(flags & 16)]
+    return "\n".join(one.decode("latin-1") for one in said)
+
+
 @contextmanager
 def decompressed(stream: IO[bytes], name: str) -> Iterator[IO[bytes]]:
     """The content of a compressed file, which can be searched as a file can. Raises DataError for what gets too large."""

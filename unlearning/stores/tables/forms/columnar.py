@@ -8,7 +8,7 @@ import io
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 from unlearning.stores.tables import cells
@@ -187,8 +187,23 @@ def _batches(schema: Any, batches: Iterable[tuple[Any, Any]], select: Select) ->
     table = _Table(schema, select)
     for batch, metadata in batches:
         yield from _texts(metadata)
-        yield table.of(batch)
+        yield (rows := table.of(batch))
+        if hidden := {at: left for at, column in rows.columns.items() if (left := _below_nulls(column)) is not None}:
+            yield replace(rows, columns=hidden)
     yield from table.spare()
+
+
+def _below_nulls(array: Any) -> Any:
+    """What the bytes say where a flat array is null, which Arrow's own formats keep; None where they say nothing."""
+    import pyarrow as pa
+
+    kind, types = array.type, pa.types
+    texts = (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary, types.is_decimal)
+    if not array.null_count or types.is_boolean(kind) or not (types.is_primitive(kind) or any(one(kind) for one in texts)):
+        return None
+    _, *content = array.buffers()
+    bare = pa.Array.from_buffers(kind, len(array), [None, *content], offset=array.offset).filter(array.is_null())
+    return bare if any(cells.distinct(bare)) else None
 
 
 def _said(schema: Any, of_file: Any) -> Iterator[Aside]:
