@@ -95,7 +95,7 @@ def replay(
     other bytes came of it.
 
     \b
-    Example:  unlearn replay erasure-….json --draw beacon:b1a2c3… --shards 3 --json
+    Example:  unlearn replay erasure-….json --draw beacon:b1a2c3… --shards 3
     """
     from datetime import UTC, datetime
 
