@@ -282,6 +282,9 @@ def test_a_version_that_does_not_work_with_the_others_is_named(monkeypatch: pyte
     monkeypatch.setattr(preflight, "version", lambda name: "0.1" if name == "mlflow" else real(name))
     [said] = preflight._versions(nowhere)
     assert "mlflow 0.1 is installed, expected mlflow" in str(said)
+    monkeypatch.setattr(preflight, "requires", lambda _: ['mlflow>=1; extra == "dev"', 'mlflow>=2; extra == "some"'])
+    [said] = preflight._versions(nowhere)
+    assert "expected mlflow>=2" in str(said)
 
 
 def test_a_server_that_takes_half_of_the_time_it_is_given_is_said_to_be_slow(monkeypatch: pytest.MonkeyPatch) -> None:

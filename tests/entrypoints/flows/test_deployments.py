@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -49,10 +50,10 @@ def test_the_settings_say_when_each_runs(tmp_path: Path) -> None:
     assert found == {"train": None, "erase": "0 * * * *", "watch": "5 4 * * 1", "follow": None}
 
 
-@pytest.mark.parametrize("said", ["hourly", "* * * *", "0 * * * * *", "61 * * * *", "0 0 30 2 *", "''", "@daily", "7"])
+@pytest.mark.parametrize("said", ["hourly", "* * * *", "0 * * * * *", "61 * * * *", "0 0 30 2 *", "", "@daily", "7"])
 def test_what_is_no_schedule_is_refused(said: str, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"schedules.watch"):
-        of_project(project(tmp_path, TRAINS.replace("}", f", schedules: {{watch: {said}}}}}")))
+        of_project(project(tmp_path, TRAINS.replace("}", f", schedules: {{watch: {json.dumps(said)}}}}}")))
 
 
 def test_each_names_the_folder_as_it_is_called_where_the_flow_runs(tmp_path: Path) -> None:

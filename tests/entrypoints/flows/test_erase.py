@@ -47,9 +47,9 @@ def test_an_erasure_that_is_overtaken_is_planned_again_and_at_the_third_time_giv
     monkeypatch.setattr(flow, "_steps", steps)
     if overtaken == flow.ATTEMPTS:
         with pytest.raises(ParentMoved):
-            flow._carry_out(batch.workspace, batch, replay=False, every_shard=False)
+            flow._carry_out(batch.workspace, batch, None, replay=False, every_shard=False)
     else:
-        done = flow._carry_out(batch.workspace, batch, replay=False, every_shard=False)
+        done = flow._carry_out(batch.workspace, batch, None, replay=False, every_shard=False)
         assert done == {"erasure_id": "erasure-1"}
     assert len(batch.begun) == min(overtaken, flow.ATTEMPTS - 1)
 
@@ -68,6 +68,7 @@ def test_the_next_batch_does_not_wait_for_one_that_was_refused_but_for_anything_
 
     monkeypatch.setattr(flow, "open_workspace", lambda _: None)
     monkeypatch.setattr(flow.batches, "batches", lambda *_, **_how: [SimpleNamespace(erasure_id=one) for one in "abc"])
+    monkeypatch.setattr(flow.telling, "Told", lambda _: SimpleNamespace(ended=str, refused=str))
     monkeypatch.setattr(flow, "_alone", alone)
     monkeypatch.setattr(flow.presentation, "markdown", str)
     monkeypatch.setattr(flow, "create_markdown_artifact", lambda *_said, **_named: None)

@@ -29,6 +29,7 @@ from unlearning.domain.events import (
     Fact,
     IdentityConfirmed,
     ImpactAssessed,
+    ModelHealed,
     PlanMade,
     Purged,
     PurgedAgain,
@@ -346,6 +347,8 @@ def _stepped(fact: Fact) -> tuple[str, str] | None:
             return "Traces listed", ""
         case Purged() | PurgedAgain():
             return "Purged", report.say_purged(fact.deleted)
+        case ModelHealed():
+            return "Healed" if fact.promoted else "Not healed", _of(fact) + report.say_healed(fact)
         case CertificateIssued():
             return "Certified", report.say_certified(fact)
         case ErasureRefused():
