@@ -18,6 +18,8 @@ from tests.small_project import PARAMS, TRAIN, create
 from unlearning.domain.errors import DataError, SettingsError
 from unlearning.domain.hashing import fingerprint, keyed
 from unlearning.domain.partition import partition, shard_and_slice
+from unlearning.erasure.search import search
+from unlearning.erasure.steps.assess import assess
 from unlearning.methods.retrain import Retrain
 from unlearning.methods.sisa import Sisa
 from unlearning.project.placement import check_declared, grouped
@@ -109,6 +111,23 @@ def test_a_group_is_a_function_of_the_person_s_own_rows_in_any_order(rows, data)
         days = [day for *_, day in theirs if day]
         later = sum(day.isoformat() <= min(days).isoformat() for day in BOTH.arrivals.since) if days else 0
         assert group == 3 * any(plan == "trial" for _, plan, _ in theirs) + later
+
+
+def test_yes_and_no_and_numbers_are_values_too() -> None:
+    for kind, values, said in ((pa.bool_(), [True, False], True), (pa.int8(), [3, 4], 3), (pa.string(), ["3", "4"], 3)):
+        part = declared(likely_leavers={**LEAVERS, "values": [said]})
+        found = grouped(view(part), pa.table({"plan": pa.array([*values, None], kind)}), roll([1, 2, 3])).groups
+        assert found is not None
+        assert found.tolist() == [1, 0, 0]
+
+
+def test_nobody_is_in_no_group_and_an_empty_column_says_nothing() -> None:
+    nobody = table([])
+    assert grouped(view(BOTH), nobody, roll([1, 2]), np.zeros(0, np.int64)).where.shape == (2, 5)
+    empty = table([(1, None, None)]).set_column(1, "plan", pa.nulls(1)).set_column(2, "joined", pa.nulls(1))
+    found = grouped(view(BOTH), empty, roll([1])).groups
+    assert found is not None
+    assert found.tolist() == [0]
 
 
 @drawn(few=40, many=1000, rows=ROWS, day=st.dates(date(2026, 1, 2), date(2026, 6, 1)))
@@ -245,8 +264,9 @@ WRONG: Mapping[str, str] = {
     "likely_leavers: {column: plan, values: [trial], slices: 4}": "likely_leavers.slices is 4; expected less than slices, 4",
     "likely_leavers: {column: plan, values: [], shards: 1}": "partition.likely_leavers.values",
     "arrivals: {column: joined, slices: 4}": "arrivals.slices is 4; expected less than slices, 4",
-    "arrivals: {column: joined, slices: 1, since: [2026-01-01, 2026-02-01]}": "has 2 dates and arrivals.slices is 1",
-    "arrivals: {column: joined, slices: 2, since: [2026-02-01, 2026-01-01]}": "not in order",
+    "arrivals: {column: joined, slices: 1, since: ['2026-01-01', '2026-02-01']}": "has 2 dates and arrivals.slices is 1",
+    "arrivals: {column: joined, slices: 2, since: ['2026-02-01', '2026-01-01']}": "not in order",
+    "arrivals: {column: joined, slices: 2, since: [2026-02-01]}": "expected a date in quotes",
     "arrivals: {column: j, slices: 1}, likely_leavers: {column: p, values: [t], slices: 1}": "both mean the last slices",
     "members_of_person: 2, likely_leavers: {column: plan, values: [trial], shards: 1}": "expected at most 1",
 }
@@ -317,6 +337,10 @@ def test_a_likely_leaver_touches_a_shard_of_their_own_and_the_rest_stays(project
     [before] = workspace.lineage.models()
     stored = set(workspace.checkpoints.keys())
     leaver = next(who for who in project.people(TRAIN) if int(who[2:6]) % 3 == 0 and int(who[2:6]) % 5 == 0)
+    nobody = search(workspace, [project.token("nobody of this name")])
+    assert {name: where.shape for name, where in nobody.training.items()} == {"outcome": (0, 5)}
+    found = search(workspace, [project.token(leaver)])
+    assert assess(workspace, sorted(found.found), found).checkpoints_stale == (before.chain.shards[3].keys[3],)
     project.request(leaver)
     project.erase(replay=True)
     workspace = project.workspace
@@ -336,3 +360,15 @@ def test_a_likely_leaver_touches_a_shard_of_their_own_and_the_rest_stays(project
         said = [one.read_bytes() for one in (place, *place.rglob("*")) if one.is_file()]
         assert said
         assert not [word for word in (leaver, "trial", "rooms", placement.declared) for one in said if word.encode() in one]
+
+    # The next one: nobody knows any more in which room they were in version 1, and nothing more is named than held them.
+    other = next(who for who in project.people(TRAIN) if int(who[2:6]) % 3)
+    found = search(workspace, [project.token(other)])
+    named, first = set(assess(workspace, sorted(found.found), found).checkpoints_stale), stored - stale | after.chain.keys
+    project.request(other)
+    project.erase(replay=True)
+    workspace = project.workspace
+    last = max(workspace.lineage.models(), key=lambda record: record.model.version)
+    assert named == after.chain.keys - last.chain.keys
+    assert set(workspace.checkpoints.keys()) == first - named | last.chain.keys
+    assert before.chain.shards[3].keys[:3] == last.chain.shards[3].keys[:3]

@@ -14,6 +14,7 @@ from unlearning.domain.chain import Placement
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound
 from unlearning.domain.partition import Places
+from unlearning.domain.partition import grouped as in_groups
 from unlearning.domain.versions import DataVersion
 from unlearning.lineage.shaped import holding, shaped_by
 from unlearning.project.holdings import Holdings
@@ -44,8 +45,8 @@ class Search:
     """Own model → (n, 4) place of each of their records in its current training table; with their groups, where it has any."""
     people: Places
     """(u, 4) place of each person found in a table that still exists."""
-    placed: Mapping[tuple[str, Placement], Places]
-    """Digest of a current training table, declared placement → (n, 5) place of each of their records with its group."""
+    placed: Mapping[tuple[str, str, Placement], Places]
+    """Digest of a current training table, of the recipe, declared placement → (n, 5) place of each of their records."""
     lost: frozenset[str]
     """Tokens whose place nobody can work out any more: only versions that were purged held these people."""
 
@@ -57,7 +58,9 @@ class Search:
     def places_in(self, record: ModelRecord) -> Places:
         """Where the people are in a version: with their groups where its table is at hand, as declared when it was trained."""
         placement = record.chain.placement
-        return self.people if placement is None else self.placed.get((record.data.digest, placement), self.people)
+        if placement is None:
+            return self.people
+        return self.placed.get((record.data.digest, record.chain.recipe, placement), self.people)
 
 
 def search(
@@ -71,7 +74,7 @@ def search(
     require_index_key(workspace, wanted)
     owns, holdings = workspace.settings.owns, Holdings.of(workspace)
     current, holders, places, rows = [], {}, {}, {}
-    training, placed = dict[str, Places](), dict[tuple[str, Placement], Places]()
+    training, placed = dict[str, Places](), dict[tuple[str, str, Placement], Places]()
     for path, column in holdings.tables.items():
         present = current_version(workspace, path, column)
         version = made_from(present)
@@ -85,7 +88,7 @@ def search(
             if view.own.data.train == path:
                 theirs = training[view.own.model] = _with_groups(view, file, path, column, wanted, rows[path])
                 if placement := view.settings.partition.placement:
-                    placed[version.digest, placement] = theirs
+                    placed[version.digest, view.recipe_digest, placement] = theirs
     adopted = {each.data.path for each in holdings.adoptions.values()} & rows.keys()
     everywhere = sorted(holding(workspace, wanted).items(), key=lambda item: str(item[0]))
     old = [(version, held) for version, held in everywhere if version.digest not in holders]
@@ -132,6 +135,8 @@ def _with_groups(view: Workspace, file: Path, path: str, column: str, wanted: fr
     """(n, 5) the same places with the groups that the people's own rows say, under a declared placement."""
     if view.settings.partition.placement is None:
         return rows
+    if not len(rows):
+        return in_groups(rows, np.zeros(0, np.int64))
     table, people, theirs = read_some(view, file, column, lambda roll: roll.mask(wanted), named=path)
     codes = people.codes[theirs]
     return grouped(view, table, people, codes).where[codes]

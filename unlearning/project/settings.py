@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
@@ -97,7 +106,7 @@ class LikelyLeavers(_Section):
 
     column: Annotated[str, Field(min_length=1)]
     """Of the training table. Whoever has one of the values in any of their rows is a likely leaver."""
-    values: Annotated[tuple[str | int, ...], Field(min_length=1)]
+    values: Annotated[tuple[bool | int | str, ...], Field(min_length=1)]
     shards: Annotated[int, Field(ge=0)] = 0
     """The last so many of the shards are theirs alone; 0: they share all."""
     slices: Annotated[int, Field(ge=0)] = 0
@@ -110,6 +119,12 @@ class LikelyLeavers(_Section):
         return self
 
 
+def _quoted(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("expected a date in quotes, as '2026-04-01': DVC, which compares parameters, takes no other")  # noqa: TRY004
+    return value
+
+
 class Arrivals(_Section):
     """Slices by when a person first arrived: who comes after a date goes to a slice of that date's own."""
 
@@ -117,7 +132,7 @@ class Arrivals(_Section):
     """Of the training table, dates: a person arrived on the earliest of their rows; without a date, before all of `since`."""
     slices: Positive
     """The last so many of the slices are for who arrives later, one a date; those of no date yet are empty and free."""
-    since: tuple[date, ...] = ()
+    since: tuple[Annotated[date, BeforeValidator(_quoted)], ...] = ()
     """From each on, arrivals go to the next slice. One more date moves nobody who arrived before it."""
 
     @model_validator(mode="after")
