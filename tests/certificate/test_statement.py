@@ -31,6 +31,7 @@ from unlearning.certificate.statement import (
     statement,
     verify,
 )
+from unlearning.domain.chain import Placement, Room
 from unlearning.domain.errors import WrongUse
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -52,6 +53,16 @@ def test_a_moment_is_stated_in_utc_wherever_it_was_taken() -> None:
     naive = replace(whole, frame=replace(whole.frame, issued_at=datetime(2026, 11, 2)))
     with pytest.raises(WrongUse, match="no time zone"):
         statement(naive)
+
+
+def test_the_rooms_of_a_placement_are_not_said() -> None:
+    """They would tell what the declared column says of the person: whether the shard is one of likely leavers."""
+    whole, rooms = facts(), Placement((Room(0, 1, 0, 1), Room(1, 1, 0, 1)), "0" * 64)
+    done = whole.unlearning
+    assert done is not None
+    before, after = (replace(one, placement=rooms) for one in (done.chain_before, done.chain_after))
+    placed = replace(whole, unlearning=replace(done, chain_before=before, chain_after=after))
+    assert encode(statement(placed)) == encode(statement(whole))
 
 
 def test_what_is_not_known_is_said() -> None:

@@ -341,6 +341,8 @@ def test_nothing_in_the_partition_iterates_over_records() -> None:
         "enumerate(bounds)",
         "edges",
         "pairwise(edges)",
+        "placement.rooms",
+        "rooms",
         "range(1, members_of_person)",
         "range(bits.shape[1])",
         "np.sort(chosen, axis=1).T",

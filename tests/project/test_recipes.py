@@ -174,7 +174,7 @@ def test_the_digest_does_not_depend_on_where_the_project_lies(tmp_path: Path) ->
     assert a_digest(project(tmp_path / "here")) == a_digest(project(tmp_path / "there"))
 
 
-@pytest.mark.parametrize("change", [{"shards": 5}, {"slices": 3}, {"partition_key_id": "k2"}])
+@pytest.mark.parametrize("change", [{"shards": 5}, {"slices": 3}, {"partition_key_id": "k2"}, {"placement": {"arrivals": {}}}])
 def test_the_digest_changes_with_the_partition(tmp_path: Path, change: dict[str, Any]) -> None:
     assert a_digest(project(tmp_path)) != a_digest(tmp_path, **change)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -259,8 +259,9 @@ def _unlearning(done: Unlearning) -> dict[str, Any]:
         "environmentDigest": stated(done.environment_digest),
         "constituents": _constituents(done.trained),
         "dropped": stated(done.trained.dropped),
-        "chainBefore": stated(done.chain_before),
-        "chainAfter": stated(done.chain_after),
+        # Without the placement: with it, the shard that a person was in would say what the declared column says of them.
+        "chainBefore": stated(replace(done.chain_before, placement=None)),
+        "chainAfter": stated(replace(done.chain_after, placement=None)),
         "replay": _replay(done),
         **({"madeElsewhere": stated(done.made_elsewhere)} if done.made_elsewhere else {}),
         **({"behind": stated(done.behind)} if done.behind else {}),

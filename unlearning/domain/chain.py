@@ -35,6 +35,26 @@ class ShardChain:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """Where the token places the people of one group: in so many shards and slices from these, 0-based, on."""
+
+    first_shard: int
+    shards: int
+    first_slice: int
+    slices: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A declared placement, without its words: a person's group chooses the room, and the token the place in it."""
+
+    rooms: tuple[Room, ...]
+    """By number of the group."""
+    declared: str
+    """Digest of the whole declaration: people of a table have the same groups under the same one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Chain:
     """The names of all checkpoints of one model: a pure function of recipe, seed, partition key and retained records."""
 
@@ -45,6 +65,8 @@ class Chain:
     # `LEFT_OUT` of the codec, which imports this: the chain of yesterday is written as it was.
     members_of_person: int = field(default=1, metadata={"unlearning.left_out": True})
     """In so many shards is every person."""
+    placement: Placement | None = field(default=None, metadata={"unlearning.left_out": True})
+    """None: every person anywhere."""
 
     @property
     def keys(self) -> frozenset[str]:

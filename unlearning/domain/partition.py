@@ -2,7 +2,8 @@
 
 Sharding and slicing follow SISA (Bourtoule et al. 2021, arXiv:1912.03817), with one change: a record's place is chosen by
 a keyed hash of its person, never by position, so all records of a person share one shard and one slice and nobody else moves
-when they leave. All functions are pure; arrays are numpy.
+when they leave. A declared placement narrows the choice to a room of the person's own group, which follows from that person's
+declared column alone. All functions are pure; arrays are numpy.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.chain import Chain, ShardChain
+from unlearning.domain.chain import Chain, Placement, Room, ShardChain
 from unlearning.domain.draws import Keys, draw, mixed
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import canonical, digest
 from unlearning.domain.protocols import Records
 
 Places = NDArray[np.uint64]
-"""(n, 4): the 32-byte partition token of each record's person, as four big-endian words."""
+"""(n, 4): the 32-byte partition token of each record's person, as four big-endian words; (n, 5) under a declared placement,
+the last being the number of the person's group."""
 
 
 @dataclass(frozen=True)
@@ -48,27 +50,45 @@ def places(tokens: Sequence[bytes]) -> Places:
     return np.frombuffer(b"".join(tokens), dtype=">u8").reshape(-1, 4).astype(np.uint64)
 
 
-def shard_and_slice(where: Places, *, shards: int, slices: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(n,) shard and (n,) slice, both 0-based: independent words of the token, modulo S and R."""
+def grouped(where: Places, groups: NDArray[np.int64]) -> Places:
+    """The same people, each in a group. groups: (n,) numbers, indices into `Placement.rooms`."""
+    return np.column_stack((where[:, :4], groups.astype(np.uint64)))
+
+
+def shard_and_slice(
+    where: Places, *, shards: int, slices: int, placement: Placement | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(n,) shard and (n,) slice, both 0-based: independent words of the token, modulo S and R, or modulo those of the room."""
     if shards < 1 or slices < 1:
         raise SettingsError(f"partition: shards={shards}, slices={slices}; both must be at least 1")
-    return (where[:, 0] % np.uint64(shards)).astype(np.int64), (where[:, 1] % np.uint64(slices)).astype(np.int64)
+    first_shard, own_shards, first_slice, own_slices = _rooms(where, shards, slices, placement).T
+    shard = first_shard + (where[:, 0] % own_shards.astype(np.uint64)).astype(np.int64)
+    return shard, first_slice + (where[:, 1] % own_slices.astype(np.uint64)).astype(np.int64)
+
+
+def _rooms(where: Places, shards: int, slices: int, placement: Placement | None) -> NDArray[np.int64]:
+    """(n, 4) the room of each, as `Room` has it."""
+    rooms = placement.rooms if placement else (Room(0, shards, 0, slices),)
+    sizes = np.array([(one.first_shard, one.shards, one.first_slice, one.slices) for one in rooms], np.int64)
+    return sizes[where[:, 4].astype(np.int64) if placement else np.zeros(len(where), np.int64)]
 
 
 def members_of(
-    where: Places, *, shards: int, slices: int, members_of_person: int = 1
+    where: Places, *, shards: int, slices: int, members_of_person: int = 1, placement: Placement | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """(n·k,) row, shard and slice, 0-based: each record in k shards of its person's own, in the same slice of each.
 
     Keyed bagging. The first shard is that of `shard_and_slice`, and with one more there is one more: nobody moves.
     """
-    if not 1 <= members_of_person <= shards:
-        raise SettingsError(f"partition.members_of_person is {members_of_person}; expected 1 to {shards}, the number of shards")
-    first, piece = shard_and_slice(where, shards=shards, slices=slices)
+    least = min(room.shards for room in placement.rooms) if placement else shards
+    if not 1 <= members_of_person <= least:
+        raise SettingsError(f"partition.members_of_person is {members_of_person}; expected 1 to {least}, the number of shards")
+    first, piece = shard_and_slice(where, shards=shards, slices=slices, placement=placement)
+    begins, own = _rooms(where, shards, slices, placement)[:, :2].T
     chosen = first[:, None]
     for number in range(1, members_of_person):
-        # The n-th of the shards that are left: a step over each that is taken, from the first on.
-        another = (draw(where[:, 0], "member", number) % np.uint64(shards - number)).astype(np.int64)
+        # The n-th of the room's shards that are left: a step over each that is taken, from the first on.
+        another = begins + (draw(where[:, 0], "member", number) % (own - number).astype(np.uint64)).astype(np.int64)
         for taken in np.sort(chosen, axis=1).T:
             another += another >= taken
         chosen = np.column_stack((chosen, another))
@@ -87,9 +107,19 @@ def split(where: Places, share: float) -> NDArray[np.bool_]:
     return where[:, 2] < np.uint64(int(share * (1 << 64)))  # words 0 and 1 choose shard and slice: independent of this
 
 
-def partition(records: Records, where: Places, *, shards: int, slices: int, members_of_person: int = 1) -> Partition:
+def partition(
+    records: Records,
+    where: Places,
+    *,
+    shards: int,
+    slices: int,
+    members_of_person: int = 1,
+    placement: Placement | None = None,
+) -> Partition:
     """Every record's places, in an order that does not depend on how the records were stored."""
-    rows, shard, piece = members_of(where, shards=shards, slices=slices, members_of_person=members_of_person)
+    rows, shard, piece = members_of(
+        where, shards=shards, slices=slices, members_of_person=members_of_person, placement=placement
+    )
     if members_of_person > 1:
         records, where = records[rows], where[rows]
     content = _row_hash(records)
@@ -110,7 +140,14 @@ def keyed(records: Records, where: Places) -> Records:
 
 
 def chain(
-    recipe: str, seed: int, records: Records, where: Places, bounds: NDArray[np.int64], *, members_of_person: int = 1
+    recipe: str,
+    seed: int,
+    records: Records,
+    where: Places,
+    bounds: NDArray[np.int64],
+    *,
+    members_of_person: int = 1,
+    placement: Placement | None = None,
 ) -> Chain:
     """The chain of keys over records in canonical order.
 
@@ -120,6 +157,7 @@ def chain(
         recipe=recipe,
         seed=seed,
         members_of_person=members_of_person,
+        placement=placement,
         shards=tuple(
             _shard_chain(recipe, seed, shard, records, where, [int(edge) for edge in edges])
             for shard, edges in enumerate(bounds)

@@ -34,6 +34,7 @@ from unlearning.domain.versions import ModelVersion
 from unlearning.erasure.erasure import Erasure
 from unlearning.project import plugins, suppression
 from unlearning.project.people import people_of, read_some, read_with_people
+from unlearning.project.placement import grouped
 from unlearning.project.training.bench import MOST_PASSES, Bench, bench, passes_until_known
 from unlearning.project.training.ensemble import Ensemble
 from unlearning.project.training.registration import record_of
@@ -199,7 +200,7 @@ class Bar:
             then = suppression.suppressed(view, people, self.record.suppressed_upto)
             now = suppression.suppressed(view, people, view.ledger.head()[0])
             whole = training_set(view, table, people, exclude=then.keys())
-            some = _Some(*encoded(view.recipe, table, people, ~people.mask(now.keys())))
+            some = _Some(*encoded(view.recipe, table, grouped(view, table, people), ~people.mask(now.keys())))
         return whole, some, len(now.keys() - then.keys())
 
     @property
@@ -228,7 +229,7 @@ class Bar:
         now = suppression.suppressed(view, people, view.ledger.head()[0])
         keep = ~people.mask(now.keys())
         with tables.about(path):
-            some = _Some(*encoded(view.recipe, table, people, keep))
+            some = _Some(*encoded(view.recipe, table, grouped(view, table, people), keep))
         if self.asked.groups and len(some) != int(keep.sum()):
             raise WrongUse("--group: this recipe makes one record of all rows of a person, so no row's group is a record's")
         groups = {}
@@ -278,7 +279,8 @@ class Bar:
         if not theirs.any():  # a twin: the same table without them
             return nobody, gone
         with tables.about(before.path):
-            return _Some(*encoded_rows(recipe, table, people, people.codes[theirs])), ""
+            codes = people.codes[theirs]
+            return _Some(*encoded_rows(recipe, table, grouped(view, table, people, codes), codes)), ""
 
     @cached_property
     def _retained(self) -> _Some:
@@ -398,7 +400,11 @@ class Bar:
         losses = trial.task.losses(trial.old[FORGET], trial.sides[FORGET].target)
         part = self.view.settings.partition
         rows, shard, _ = members_of(
-            forgotten.where, shards=part.shards, slices=part.slices, members_of_person=part.members_of_person
+            forgotten.where,
+            shards=part.shards,
+            slices=part.slices,
+            members_of_person=part.members_of_person,
+            placement=part.placement,
         )
         theirs = {int(one): keyed(*_parts(forgotten[rows[shard == one]])) for one in np.unique(shard)}
         progress.info("judge: relearning")

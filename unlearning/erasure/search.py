@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from unlearning.domain.chain import Placement
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound
 from unlearning.domain.partition import Places
+from unlearning.domain.partition import grouped as in_groups
 from unlearning.domain.versions import DataVersion
 from unlearning.lineage.shaped import holding, shaped_by
 from unlearning.project.holdings import Holdings
-from unlearning.project.people import people_of
+from unlearning.project.people import people_of, read_some
+from unlearning.project.placement import grouped
 from unlearning.project.tables import current_version, require_index_key
 from unlearning.stores.rolls import among, unpacked
 
@@ -39,9 +42,11 @@ class Search:
     removed: Mapping[str, int]
     """Current table → their records in it."""
     training: Mapping[str, Places]
-    """Own model → (n, 4) place of each of their records in its current training table."""
+    """Own model → (n, 4) place of each of their records in its current training table; with their groups, where it has any."""
     people: Places
     """(u, 4) place of each person found in a table that still exists."""
+    placed: Mapping[tuple[str, str, Placement], Places]
+    """Digest of a current training table, of the recipe, declared placement → (n, 5) place of each of their records."""
     lost: frozenset[str]
     """Tokens whose place nobody can work out any more: only versions that were purged held these people."""
 
@@ -49,6 +54,13 @@ class Search:
     def found(self) -> frozenset[str]:
         """The tokens that were found somewhere."""
         return frozenset(token for held in self.holders.values() for token in held)
+
+    def places_in(self, record: ModelRecord) -> Places:
+        """Where the people are in a version: with their groups where its table is at hand, as declared when it was trained."""
+        placement = record.chain.placement
+        if placement is None:
+            return self.people
+        return self.placed.get((record.data.digest, record.chain.recipe, placement), self.people)
 
 
 def search(
@@ -62,6 +74,7 @@ def search(
     require_index_key(workspace, wanted)
     owns, holdings = workspace.settings.owns, Holdings.of(workspace)
     current, holders, places, rows = [], {}, {}, {}
+    training, placed = dict[str, Places](), dict[tuple[str, str, Placement], Places]()
     for path, column in holdings.tables.items():
         present = current_version(workspace, path, column)
         version = made_from(present)
@@ -71,6 +84,11 @@ def search(
         if any(path in own.data.tables for own in owns):  # only these feed the shards of this project's models
             places.update(where)
         holders[version.digest] = frozenset(where)
+        for view in workspace.each:
+            if view.own.data.train == path:
+                theirs = training[view.own.model] = _with_groups(view, file, path, column, wanted, rows[path])
+                if placement := view.settings.partition.placement:
+                    placed[version.digest, view.recipe_digest, placement] = theirs
     adopted = {each.data.path for each in holdings.adoptions.values()} & rows.keys()
     everywhere = sorted(holding(workspace, wanted).items(), key=lambda item: str(item[0]))
     old = [(version, held) for version, held in everywhere if version.digest not in holders]
@@ -91,8 +109,9 @@ def search(
         versions=tuple(v for v in current if holders[v.digest]) + tuple(version for version, _ in old),
         records=sum(len(rows[path]) for path in {*(own.data.source for own in owns), *adopted}),
         removed={path: len(found) for path, found in rows.items()},
-        training={own.model: rows[own.data.train] for own in owns},
+        training=training,
         people=_places([places[token] for token in sorted(places)]),
+        placed=placed,
         lost=frozenset(lost - places.keys()),
     )
 
@@ -110,6 +129,17 @@ def _look(
     here = among(people.tokens, wanted)
     pairs = zip(unpacked(people.tokens[here]), people.where[here], strict=True)
     return rows, {token.hex(): place for token, place in pairs}
+
+
+def _with_groups(view: Workspace, file: Path, path: str, column: str, wanted: frozenset[str], rows: Places) -> Places:
+    """(n, 5) the same places with the groups that the people's own rows say, under a declared placement."""
+    if view.settings.partition.placement is None:
+        return rows
+    if not len(rows):
+        return in_groups(rows, np.zeros(0, np.int64))
+    table, people, theirs = read_some(view, file, column, lambda roll: roll.mask(wanted), named=path)
+    codes = people.codes[theirs]
+    return grouped(view, table, people, codes).where[codes]
 
 
 def shaped_records(

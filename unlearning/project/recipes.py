@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 from unlearning.domain.errors import RecipeError
 from unlearning.domain.hashing import bytes_digest, digest, file_digest
@@ -49,9 +50,18 @@ def person_column(root: Path, spec: str) -> str:
 
 
 def recipe_digest(
-    root: Path, spec: str, recipe: Recipe, *, shards: int, slices: int, partition_key_id: str, members_of_person: int = 1
+    root: Path,
+    spec: str,
+    recipe: Recipe,
+    *,
+    shards: int,
+    slices: int,
+    partition_key_id: str,
+    members_of_person: int = 1,
+    placement: Mapping[str, Any] = MappingProxyType({}),
 ) -> str:
-    """The root of every chain: SHA-256 over facts, code, S, R, the id of the partition key, and k where a person is in several.
+    """The root of every chain: SHA-256 over facts, code, S, R, the id of the partition key, k where a person is in several, and
+    the declared placement where there is one.
 
     Code is the content of the recipe's file and of its `sources`, and the attribute's name; where the file lies is not in it.
     """
@@ -62,6 +72,8 @@ def recipe_digest(
         "code": [file_digest(path), attribute, *sorted(map(file_digest, sources))],
         "partition": [shards, slices, partition_key_id, *([members_of_person] if members_of_person > 1 else [])],
     }
+    if placement:
+        value["placement"] = dict(placement)
     try:
         return digest(value)
     except (TypeError, ValueError) as error:

@@ -8,22 +8,32 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple, get_args
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 
 from unlearning.domain import spellings
 from unlearning.domain.addresses import without_password
+from unlearning.domain.chain import Placement, Room
 from unlearning.domain.entities import Guarantee, Level, Regulation
 from unlearning.domain.errors import ProjectError, SettingsError, WrongUse, reading
 from unlearning.domain.foreign import shown
-from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind
+from unlearning.domain.hashing import KINDS, SAID_PART, IdentifierKind, digest
 from unlearning.domain.planning import price
 from unlearning.domain.spellings import Difference
 from unlearning.stores import yaml_bombs
@@ -91,20 +101,129 @@ class Subject(_Section):
             )
 
 
+class LikelyLeavers(_Section):
+    """People with a high chance of leaving, by what a column of theirs says; they get shards or slices of their own."""
+
+    column: Annotated[str, Field(min_length=1)]
+    """Of the training table. Whoever has one of the values in any of their rows is a likely leaver."""
+    values: Annotated[tuple[bool | int | str, ...], Field(min_length=1)]
+    shards: Annotated[int, Field(ge=0)] = 0
+    """The last so many of the shards are theirs alone; 0: they share all."""
+    slices: Annotated[int, Field(ge=0)] = 0
+    """The last so many of the slices are theirs alone; 0: they share all."""
+
+    @model_validator(mode="after")
+    def _somewhere(self) -> LikelyLeavers:
+        if not self.shards + self.slices:
+            raise ValueError("likely_leavers gives them neither shards nor slices; expected `shards: 1`, `slices: 1` or both")
+        return self
+
+
+def _quoted(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("expected a date in quotes, as '2026-04-01': DVC, which compares parameters, takes no other")  # noqa: TRY004
+    return value
+
+
+class Arrivals(_Section):
+    """Slices by when a person first arrived: who comes after a date goes to a slice of that date's own."""
+
+    column: Annotated[str, Field(min_length=1)]
+    """Of the training table, dates: a person arrived on the earliest of their rows; without a date, before all of `since`."""
+    slices: Positive
+    """The last so many of the slices are for who arrives later, one a date; those of no date yet are empty and free."""
+    since: tuple[Annotated[date, BeforeValidator(_quoted)], ...] = ()
+    """From each on, arrivals go to the next slice. One more date moves nobody who arrived before it."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Arrivals:
+        if list(self.since) != sorted(set(self.since)):
+            raise ValueError("arrivals.since is not in order; expected each date once, the earliest first")
+        if len(self.since) > self.slices:
+            raise ValueError(
+                f"arrivals.since has {len(self.since)} dates and arrivals.slices is {self.slices}; expected a slice for each. "
+                "More slices, or fewer dates, train everything again"
+            )
+        return self
+
+
 class PartitionSettings(_Section):
-    """S, R, k and the seed of the chain."""
+    """S, R, k, the seed of the chain, and who goes where."""
 
     shards: Positive = 8
     slices: Positive = 4
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     members_of_person: Positive = 1
     """In so many of the shards is every person: keyed bagging."""
+    likely_leavers: LikelyLeavers | None = None
+    arrivals: Arrivals | None = None
 
     @model_validator(mode="after")
     def _no_more_than_there_are(self) -> PartitionSettings:
         if self.members_of_person > self.shards:
             raise ValueError(f"members_of_person is {self.members_of_person}; expected at most shards, {self.shards}")
+        for name, own, of, there in (
+            ("likely_leavers", self._own_shards, "shards", self.shards),
+            ("likely_leavers", self._own_slices, "slices", self.slices),
+            ("arrivals", self._late, "slices", self.slices),
+        ):
+            if own >= there:
+                raise ValueError(f"{name}.{of} is {own}; expected less than {of}, {there}: some are left for the others")
+        if self._own_slices and self._late:
+            raise ValueError("likely_leavers.slices and arrivals both mean the last slices; give likely leavers shards instead")
+        if self.placement and (least := min(room.shards for room in self.placement.rooms)) < self.members_of_person:
+            raise ValueError(
+                f"members_of_person is {self.members_of_person} and likely_leavers.shards {self._own_shards} of {self.shards}; "
+                f"expected at most {least}: likely leavers and others each stay in shards of their own"
+            )
         return self
+
+    @property
+    def _own_shards(self) -> int:
+        return self.likely_leavers.shards if self.likely_leavers else 0
+
+    @property
+    def _own_slices(self) -> int:
+        return self.likely_leavers.slices if self.likely_leavers else 0
+
+    @property
+    def _late(self) -> int:
+        return self.arrivals.slices if self.arrivals else 0
+
+    @property
+    def placement(self) -> Placement | None:
+        """Where the people of each group go; group g of a likely leaver who arrived after p dates is (late slices + 1) + p, of
+        anybody else p.
+        """
+        if self.likely_leavers is None and self.arrivals is None:
+            return None
+        shards = [(0, self.shards - self._own_shards)]
+        slices = [(0, self.slices - self._own_slices - self._late)]
+        if self.likely_leavers is not None:
+            shards += [(self.shards - self._own_shards, self._own_shards) if self._own_shards else shards[0]]
+            slices += [(self.slices - self._own_slices, self._own_slices) if self._own_slices else slices[0]]
+        later = [(self.slices - self._late + number, 1) for number in range(self._late)]
+        rooms = [
+            Room(*of_shards, *of_slices)
+            for of_shards, usual in zip(shards, slices, strict=False)
+            for of_slices in (usual, *later)
+        ]
+        since = [day.isoformat() for day in self.arrivals.since] if self.arrivals else []
+        return Placement(tuple(rooms), digest([self.declared, since]))
+
+    @property
+    def declared(self) -> dict[str, dict[str, object]]:
+        """What of the placement names every checkpoint, as plain values; empty where nothing is declared.
+
+        The dates of `arrivals` are not in it: who moves changes the content of slices, and so their names and those after.
+        """
+        said: dict[str, dict[str, object]] = {}
+        if (leavers := self.likely_leavers) is not None:
+            values = sorted(map(str, leavers.values))
+            said["likely_leavers"] = {"column": leavers.column, "values": values, "own": [leavers.shards, leavers.slices]}
+        if (arrivals := self.arrivals) is not None:
+            said["arrivals"] = {"column": arrivals.column, "slices": arrivals.slices}
+        return said
 
 
 class Thresholds(_Section):

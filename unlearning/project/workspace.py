@@ -229,6 +229,7 @@ class Workspace:
             slices=self.settings.partition.slices,
             partition_key_id=key_id(self.keys.partition),
             members_of_person=self.settings.partition.members_of_person,
+            placement=self.settings.partition.declared,
         )
 
     @cached_property

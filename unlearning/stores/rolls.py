@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from unlearning import __version__
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview
-from unlearning.domain.partition import Places, places
+from unlearning.domain.partition import Places, grouped, places
 from unlearning.stores.files import replacing, whole
 from unlearning.stores.tables import tables
 
@@ -53,6 +53,8 @@ class Roll:
     """(s, 32) index token of everyone who is named in one cell with others."""
     doubts: tuple[str, ...] = ()
     """What keeps people from being told apart; it quotes no cell."""
+    groups: NDArray[np.int64] | None = None
+    """(u,) group of each under a declared placement, which is not stored: it belongs to a model and not to the table."""
 
     @cached_property
     def people(self) -> int:
@@ -61,8 +63,9 @@ class Roll:
 
     @cached_property
     def where(self) -> Places:
-        """(u, 4) partition token of each as words."""
-        return places([self.placed.tobytes()])
+        """(u, 4) partition token of each as words; (u, 5) with their groups."""
+        where = places([self.placed.tobytes()])
+        return where if self.groups is None else grouped(where, self.groups)
 
     @property
     def everyone(self) -> Tokens:

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from unlearning.domain.chain import Chain, Job, Part, Trained
+from unlearning.domain.chain import Chain, Job, Part, Placement, Trained
 from unlearning.domain.draws import Keys, mixed
 from unlearning.domain.entities import Exact
 from unlearning.domain.errors import Damaged, WrongUse
@@ -103,7 +103,7 @@ class Population:
         return {cell: sorted(members) for cell, members in sorted(found.items())}
 
     def _take(self, rows: NDArray[np.bool_]) -> Population:
-        return Population(self.records[rows], self.people[rows])
+        return replace(self, records=self.records[rows], people=self.people[rows])
 
 
 def altered(records: Records, rows: int | NDArray[np.bool_]) -> Records:
@@ -164,6 +164,8 @@ class Bench:
     shards: int = 3
     slices: int = 4
     members_of_person: int = 1
+    placement: Placement | None = None
+    """Then `Population.where` must say the groups."""
     seed: int = 7
     recipe: str = "recipe"
     store: Checkpoints = field(default_factory=MemoryCheckpoints)
@@ -191,10 +193,14 @@ class Bench:
     ) -> tuple[Assignment, Records]:
         """What the method is asked, and the spool it reads."""
         where, bags = people.where, self.members_of_person
-        placed = partition(people.records, where, shards=self.shards, slices=self.slices, members_of_person=bags)
+        placed = partition(
+            people.records, where, shards=self.shards, slices=self.slices, members_of_person=bags, placement=self.placement
+        )
         retain = _take(people.records, placed)
         spool = retain if forget is None else frozen(retain.followed_by(keyed(forget.records, forget.where)))
-        target = chain(self.recipe, self.seed, retain, where[placed.order], placed.bounds, members_of_person=bags)
+        target = chain(
+            self.recipe, self.seed, retain, where[placed.order], placed.bounds, members_of_person=bags, placement=self.placement
+        )
         heads = {part.shard: part.key for part in parent.trained.parts} if parent else {}
         assignment = Assignment(
             root=".",

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from unlearning.domain import codec
-from unlearning.domain.chain import Chain, Part, ShardChain, Trained
+from unlearning.domain.chain import Chain, Part, Placement, Room, ShardChain, Trained
 from unlearning.domain.entities import ModelRecord, ShardImpact
-from unlearning.domain.partition import Places
-from unlearning.domain.planning.impact import shaped_by, shard_impacts, stale_in_chain, stale_keys
+from unlearning.domain.partition import Places, grouped
+from unlearning.domain.planning.impact import shaped_by, shard_impacts, stale_in_all, stale_in_chain, stale_keys
 from unlearning.domain.versions import DataVersion, ModelVersion
 
 CHAIN = Chain(
@@ -57,6 +57,39 @@ def test_a_chain_of_one_shard_a_person_is_written_as_it_always_was() -> None:
     assert "members_of_person" not in codec.write(CHAIN)
     bagged = replace(CHAIN, members_of_person=2)
     assert codec.read(Chain, codec.write(bagged), of="a chain") == bagged
+
+
+PLACED = replace(RECORD, chain=replace(CHAIN, placement=Placement((Room(0, 1, 0, 2), Room(1, 1, 2, 1)), "declared")))
+"""Group 0 has the first shard but for its last slice, group 1 the last slice of the other."""
+
+
+def group(number: int, *cells: tuple[int, int]) -> Places:
+    return grouped(at(*cells), np.full(len(cells), number))
+
+
+def test_under_a_placement_a_person_is_in_the_room_of_their_group() -> None:
+    assert stale_keys(PLACED, group(0, (5, 1))) == {"a2", "a3"}
+    assert stale_keys(PLACED, group(1, (5, 1))) == {"b3"}
+    found = shard_impacts(group(1, (0, 0), (0, 1)), shards=2, slices=3, placement=PLACED.chain.placement)
+    assert found == (ShardImpact(1, 3, 3, 2),)
+
+
+def test_whose_group_nobody_can_say_may_be_in_any() -> None:
+    assert stale_keys(PLACED, at((5, 1))) == {"a2", "a3", "b3"}
+    assert stale_in_chain(PLACED.chain, at()) == frozenset()
+
+
+def test_what_one_version_shows_to_be_free_of_them_is_free_in_every_other() -> None:
+    older = replace(PLACED, model=ModelVersion("m", 0))
+    assert stale_in_all([(older, at((5, 1)))]) == {"a2", "a3", "b3"}
+    assert stale_in_all([(older, at((5, 1))), (PLACED, group(1, (5, 1)))]) == {"b3"}
+    # Without a placement every place is known, and nothing is taken back.
+    assert stale_in_all([(RECORD, at((0, 1))), (RECORD, at((1, 1)))]) == {"a2", "a3", "b2", "b3"}
+
+
+def test_a_chain_without_a_placement_is_written_as_it_always_was() -> None:
+    assert "placement" not in codec.write(CHAIN)
+    assert codec.read(Chain, codec.write(PLACED.chain), of="a chain") == PLACED.chain
 
 
 def test_people_shaped_a_version_who_were_in_its_data_and_not_left_out() -> None:

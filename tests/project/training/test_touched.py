@@ -15,6 +15,7 @@ from pyarrow import parquet
 
 from tests.properties import drawn
 from tests.small_project import TRAIN, Project, copy
+from unlearning.domain.chain import Placement, Room
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.versions import DataVersion
 from unlearning.project import suppression
@@ -178,7 +179,7 @@ def test_a_table_that_changed_since_it_was_redacted_is_read_whole(project: Proje
     assert world.touched(done) is None
 
 
-@pytest.mark.parametrize("other", ["data", "recipe", "seed", "rows"])
+@pytest.mark.parametrize("other", ["data", "recipe", "seed", "rows", "placement"])
 def test_a_parent_of_other_data_recipe_or_partition_says_nothing(project: Project, world: World, other: str) -> None:
     done = world.redacted([project.token(project.cells()[0, 1][0])])
     parent, chain = world.parent, world.parent.chain
@@ -187,6 +188,7 @@ def test_a_parent_of_other_data_recipe_or_partition_says_nothing(project: Projec
         "data": replace(parent, data=replace(parent.data, digest="0" * 64)),
         "recipe": replace(parent, chain=replace(chain, recipe="0" * 64)),
         "seed": replace(parent, chain=replace(chain, seed=chain.seed + 1)),
+        "placement": replace(parent, chain=replace(chain, placement=Placement((Room(0, 4, 0, 2),), "0" * 64))),
         "rows": replace(parent, chain=replace(chain, shards=moved)),
     }
     assert world.touched(done) is not None

@@ -34,7 +34,7 @@ def assess(workspace: Workspace, tokens: Sequence[str], found: Search) -> Impact
     each = [touched(one, found) for one in workspace.each]
     aliases = {name: workspace.models.aliases(name) for name in {record.model.name for record, _ in shaped}}
     ever = shaped_records(workspace, found, deleted=None)
-    stale = frozenset[str]().union(*(impact.stale_keys(record, found.people) for record, _ in ever))
+    stale = impact.stale_in_all((record, found.places_in(record)) for record, _ in ever)
     known = found.found | deletion.named(Reach(workspace), set(tokens) - found.found)
     return Impact(
         records=found.records,
@@ -59,7 +59,11 @@ def touched(view: Workspace, found: Search) -> ModelImpact:
     """The shards of one own model that are to be trained again."""
     part, model = view.settings.partition, view.own.model
     shards = impact.shard_impacts(
-        found.training[model], shards=part.shards, slices=part.slices, members_of_person=part.members_of_person
+        found.training[model],
+        shards=part.shards,
+        slices=part.slices,
+        members_of_person=part.members_of_person,
+        placement=part.placement,
     )
     return ModelImpact(model, shards, part.shards, part.slices, view.settings.policy.first)
 

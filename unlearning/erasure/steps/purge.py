@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from unlearning.domain.events import CandidateTrained, DataRedacted, Purged, TracesFound
-from unlearning.domain.planning.impact import stale_in_chain, stale_keys
+from unlearning.domain.planning.impact import stale_in_all, stale_in_chain
 from unlearning.domain.traces import Deleted
 from unlearning.erasure import decisions
 from unlearning.erasure.left import elsewhere
@@ -42,7 +42,11 @@ def purge(erasure: Erasure, sets: RecordSets) -> Deleted:
 def _stale(erasure: Erasure, sets: RecordSets) -> frozenset[str]:
     """Checkpoints that hold the people: of every version they shaped, and of heuristic candidates that did not pass."""
     shaped = shaped_records(erasure.workspace, sets.before, deleted=None)
-    stale = frozenset[str]().union(*(stale_keys(record, sets.before.people) for record, _ in shaped))
+    stale = stale_in_all((record, sets.before.places_in(record)) for record, _ in shaped)
+    if any(
+        record.chain.placement for record, _ in shaped
+    ):  # nobody may know their group of then: more was named than held them
+        stale -= _free(erasure, sets)
     return (stale | _attempted(erasure, sets) | _rejected(erasure)) - _served(erasure)
 
 
@@ -56,9 +60,15 @@ def _attempted(erasure: Erasure, sets: RecordSets) -> frozenset[str]:
     recipes = dict[str, str | None].fromkeys(record.model.name for record in records)  # also of models that nobody names now
     recipes |= {view.own.model: view.recipe_digest for view in workspace.each}
     stale = frozenset[str]().union(*(_set_out(workspace, name, recipe, sets.before) for name, recipe in recipes.items()))
+    return stale - _free(erasure, sets)
+
+
+def _free(erasure: Erasure, sets: RecordSets) -> frozenset[str]:
+    """Names of checkpoints that never saw the people: of training without them, and of versions that they did not shape."""
+    workspace = erasure.workspace
     shaped = {record.model for record, _ in shaped_records(workspace, sets.before)}
     clean = (record.chain.keys for record in workspace.lineage.models() if record.model not in shaped)
-    return stale.difference(*(sets.chain(view).keys for view in erasure.owns), *clean)
+    return frozenset[str]().union(*(sets.chain(view).keys for view in erasure.owns), *clean)
 
 
 def _set_out(workspace: Workspace, model: str, recipe: str | None, before: Search) -> frozenset[str]:

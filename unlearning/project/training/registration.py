@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from unlearning.domain import hashing
@@ -57,7 +58,8 @@ def register(
             part.shard: {"rows": float(_rows(retain.chain, part)), "cpu_seconds": part.cpu_seconds} for part in trained.parts
         },
         tags={"unlearning.served": served.kind, **_tags(workspace, trained, data, parent=parent, erasure_id=erasure_id)},
-        extra_artifacts={"chain.json": hashing.canonical(write(retain.chain))},
+        # Without the placement: with it, a person's shard would say what the declared column says of them.
+        extra_artifacts={"chain.json": hashing.canonical(write(replace(retain.chain, placement=None)))},
     )
     logged = workspace.models.log_candidate(candidate)
     version = workspace.models.register(logged, workspace.own.model, tags=candidate.tags, idempotency=idempotency)

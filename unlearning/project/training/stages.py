@@ -14,7 +14,7 @@ from unlearning.domain.errors import ValidationRefused
 from unlearning.domain.events import ModelTrained
 from unlearning.domain.partition import split
 from unlearning.domain.versions import ModelVersion
-from unlearning.project import preflight, settings, suppression
+from unlearning.project import placement, preflight, settings, suppression
 from unlearning.project.holdings import Holdings, further
 from unlearning.project.people import people_of, read_with_people
 from unlearning.project.tables import current_version, index_table
@@ -155,6 +155,7 @@ def _load(workspace: Workspace, clock: Clock) -> Training:
     table, people = read_with_people(workspace, workspace.path(version.path), person, named=version.path)
     left_out = suppression.suppressed(workspace, people, position)
     with tables.about(version.path):
+        placement.check_declared(workspace, table, people)
         retain = training_set(workspace, table, people, exclude=left_out.keys())
     # Nothing is recorded before all of it was read: what cannot be used leaves no trace.
     suppression.admit(workspace, {own.data.train: person}, clock=clock)

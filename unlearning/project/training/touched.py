@@ -69,7 +69,10 @@ def touched_set(
 
 
 def _comparable(workspace: Workspace, parent: ModelRecord, before: DataVersion) -> bool:
-    """The parent was made of this version as it would be made now, a record a row, each in one of several shards."""
+    """The parent was made of this version as it would be made now, a record a row, each in one of several shards.
+
+    Under a declared placement a person's shard is not in the roll: all is read.
+    """
     part, chain = workspace.settings.partition, parent.chain
     return (
         parent.data.digest == before.digest
@@ -77,6 +80,7 @@ def _comparable(workspace: Workspace, parent: ModelRecord, before: DataVersion) 
         and {len(shard.rows) for shard in chain.shards} == {part.slices}
         and len(chain.shards) == part.shards > 1
         and chain.members_of_person == part.members_of_person == 1
+        and chain.placement is part.placement is None
         and not hasattr(workspace.recipe, "gathered")
     )
 

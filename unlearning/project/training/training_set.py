@@ -13,6 +13,7 @@ from unlearning.domain.errors import RecipeError
 from unlearning.domain.partition import Places, chain, partition
 from unlearning.domain.protocols import Recipe, Records
 from unlearning.project.people import people_in
+from unlearning.project.placement import grouped
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,7 +62,7 @@ def training_set(
     people: whose the table's rows are, where that was read before.
     """
     recipe = workspace.recipe
-    people = people or people_in(workspace, table, recipe.person)
+    people = grouped(workspace, table, people or people_in(workspace, table, recipe.person))
     keep = ~people.mask(exclude)
     made = arranged(workspace, *encoded(recipe, table, people, keep))
     return TrainingSet(made.records, made.chain, people=len(np.unique(people.codes[keep])), excluded=int((~keep).sum()))
@@ -78,12 +79,11 @@ class Arranged:
 def arranged(workspace: Workspace, records: Records, where: Places) -> Arranged:
     """Records by shard and slice, named. where: whose each is."""
     part = workspace.settings.partition
-    placed = partition(records, where, shards=part.shards, slices=part.slices, members_of_person=part.members_of_person)
+    bags, placement = part.members_of_person, part.placement
+    placed = partition(records, where, shards=part.shards, slices=part.slices, members_of_person=bags, placement=placement)
     records, where = replace(records[placed.order], keys=placed.keys), where[placed.order]
-    return Arranged(
-        records,
-        chain(workspace.recipe_digest, part.seed, records, where, placed.bounds, members_of_person=part.members_of_person),
-    )
+    made = chain(workspace.recipe_digest, part.seed, records, where, placed.bounds, members_of_person=bags, placement=placement)
+    return Arranged(records, made)
 
 
 def _check_alone(recipe: Recipe, table: pa.Table, everybody: Records) -> None:

@@ -23,8 +23,13 @@ class Dated(NamedTuple):
 
     older: NDArray[np.bool_]
     """(n,) true for a row of before the day."""
-    undated: int
-    """Rows without a date, which are never older than any."""
+    dated: NDArray[np.bool_]
+    """(n,) false for a row without a date, which is never older than any."""
+
+    @property
+    def undated(self) -> int:
+        """How many rows have no date."""
+        return int((~self.dated).sum())
 
 
 def older(file: Path, column: str, day: datetime, *, named: str) -> Dated:
@@ -32,7 +37,11 @@ def older(file: Path, column: str, day: datetime, *, named: str) -> Dated:
 
     named: the table's tracked path. Raises DataError for a column that is not there, or whose values are no dates.
     """
-    table = tables.read(file, named=named)
+    return older_in(tables.read(file, named=named), column, day, named=named)
+
+
+def older_in(table: pa.Table, column: str, day: datetime, *, named: str) -> Dated:
+    """The same of a table in memory."""
     if column not in table.column_names:
         raise DataError(f"{named} has no column {column!r}; its columns are {', '.join(table.column_names)}")
     return _older(table.column(column), column, day, named)
@@ -42,14 +51,13 @@ def _older(values: pa.ChunkedArray, column: str, day: datetime, named: str) -> D
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kind, undated = values.type, values.null_count
+    kind = values.type
     if pa.types.is_dictionary(kind):
         values = values.cast(kind.value_type)
         kind = values.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         empty = pc.equal(pc.utf8_trim_whitespace(values), "")
         values = pc.if_else(empty, pa.scalar(None, kind), values)
-        undated = values.null_count
         if not pc.all(pc.match_substring_regex(values, _ISO), min_count=0).as_py():
             raise DataError(
                 f"{named}: column {column!r} holds texts that are no ISO dates (2026-03-31); correct them or the rule"
@@ -61,9 +69,9 @@ def _older(values: pa.ChunkedArray, column: str, day: datetime, named: str) -> D
     elif pa.types.is_timestamp(kind):
         ours = pc.less(values, pa.scalar(day if kind.tz else day.replace(tzinfo=None), kind))
     elif pa.types.is_null(kind):
-        return Dated(np.zeros(len(values), dtype=bool), len(values))
+        return Dated(np.zeros(len(values), dtype=bool), np.zeros(len(values), dtype=bool))
     else:
         raise DataError(
             f"{named}: column {column!r} holds {kind}; expected dates, moments, or texts that begin with an ISO date"
         )
-    return Dated(pc.fill_null(ours, False).to_numpy().astype(bool), undated)
+    return Dated(pc.fill_null(ours, False).to_numpy().astype(bool), pc.is_valid(values).to_numpy().astype(bool))
