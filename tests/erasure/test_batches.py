@@ -310,6 +310,21 @@ def test_an_erasure_that_is_refused_does_not_keep_the_next_one(project: Project)
     assert project.states()[request.request_id] == "completed"
 
 
+def test_a_refused_erasure_is_not_started_anew_under_a_process_that_is_at_work_on_it(project: Project) -> None:
+    project.request(*project.people(TRAIN))
+    with pytest.raises(WouldEmptyData):
+        project.erase()
+    workspace, before = project.workspace, project.kinds()
+    [erasure_id] = {event.subject for event in project.events() if event.kind == "ErasureStarted"}
+
+    with workspace.ledger.exclusive(erasure_id):
+        batches.batches(project.workspace, [])
+    assert project.kinds() == before
+
+    batches.batches(workspace, [])
+    assert project.kinds() == [*before, "ErasureStarted"]
+
+
 def test_a_refused_erasure_of_everyone_goes_on_once_there_is_other_data(project: Project) -> None:
     project.request(*project.people(TRAIN))
     with pytest.raises(WouldEmptyData):

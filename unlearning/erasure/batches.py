@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 
 from unlearning.domain import lifecycle
 from unlearning.domain.clocks import Clock, utc_now
 from unlearning.domain.entities import ErasureRequest
-from unlearning.domain.errors import Refused, UnlearningError
+from unlearning.domain.errors import Refused, Unavailable, UnlearningError
 from unlearning.domain.events import ErasureStarted
 from unlearning.domain.planning import plan as planning
 from unlearning.erasure import pace
@@ -89,12 +90,24 @@ def batches(
         started = [*half_done, *(Erasure(workspace, one, clock) for one in unfinished if one)]
         started = list({erasure.erasure_id: erasure for erasure in started}.values())
         for erasure in started:
-            if erasure.refused:
-                start(erasure, erasure.started.requests)
+            _start_anew(erasure)
         if fresh:
             started.append(Erasure(workspace, planning.erasure_id(fresh), clock))
             start(started[-1], fresh)
     return started
+
+
+def _start_anew(erasure: Erasure) -> None:
+    """One that was refused; but not under the feet of a process that is at work on it, whose steps would find nothing done."""
+    if not erasure.refused:
+        return
+    with ExitStack() as alone:
+        try:
+            alone.enter_context(erasure.workspace.ledger.exclusive(erasure.erasure_id, timeout=0))
+        except Unavailable:  # whoever is at work on it says how it ended
+            return
+        if erasure.refused:
+            start(erasure, erasure.started.requests)
 
 
 def _half_done(workspace: Workspace, clock: Clock) -> list[Erasure]:

@@ -67,6 +67,8 @@ def test_the_next_batch_does_not_wait_for_one_that_was_refused_but_for_anything_
         return {"erasure_id": erasure.erasure_id}
 
     monkeypatch.setattr(flow, "open_workspace", lambda _: None)
+    nobody = SimpleNamespace(ended=lambda _: None, refused=lambda _: None)
+    monkeypatch.setattr(flow.telling, "Told", lambda _: nobody)
     monkeypatch.setattr(flow.batches, "batches", lambda *_, **_how: [SimpleNamespace(erasure_id=one) for one in "abc"])
     monkeypatch.setattr(flow.telling, "Told", lambda _: SimpleNamespace(ended=str, refused=str))
     monkeypatch.setattr(flow, "_alone", alone)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -201,6 +203,27 @@ def test_how_a_run_ended_is_read_from_its_code_and_what_it_said(code: int, said:
 def test_a_run_may_say_much(tmp_path: Path) -> None:
     code, said = awaited(process("print('x' * 1_000_000)"), threading.Event())
     assert (code, len(said)) == (0, 1_000_001)
+
+
+LEAVES_ONE = """
+import os, subprocess, sys
+print(subprocess.Popen(["sleep", "60"]).pid, flush=True)
+{}
+"""
+
+
+@pytest.mark.parametrize(("end", "code"), [("os.kill(os.getpid(), 9)", -9), ("sys.exit(1)", 1)])
+def test_a_run_is_over_when_it_ended_though_a_process_that_it_left_holds_its_output(end: str, code: int) -> None:
+    ended = threading.Event()
+    found: list[tuple[int, str]] = []
+    run = process(LEAVES_ONE.format(end))
+    waits = threading.Thread(target=lambda: (found.append(awaited(run, threading.Event())), ended.set()), daemon=True)
+    waits.start()
+    assert run.wait(30) == code
+    assert ended.wait(20)
+    [(how_it_ended, said)] = found
+    os.kill(int(said), signal.SIGKILL)
+    assert how_it_ended == code
 
 
 ENDS_WELL = """

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, git
-from unlearning.domain.errors import NotFound, Refused
+from unlearning.domain.errors import NotFound, Refused, Unavailable
 from unlearning.domain.versions import Tracked
 from unlearning.stores.dvc import stages
 from unlearning.stores.dvc.repository import DvcData
@@ -84,3 +87,19 @@ def test_stages_run_in_turn_with_what_they_are_told_until_one_fails(project: Pat
     assert (project / "told").read_text() == "erasure-1"
     assert not (project / "never").exists()
     assert git(project, "status", "--porcelain", "--", ".dvc") == ""
+
+
+def test_a_stage_that_a_killed_run_left_running_is_waited_for_and_not_refused(project: Path) -> None:
+    waits = "touch began; while [ ! -e go ]; do sleep 0.05; done; echo made > made"
+    (project / "dvc.yaml").write_text(f"stages:\n  one:\n    cmd: {waits}\n    outs: [made]\n")
+    with subprocess.Popen([sys.executable, "-m", "dvc", "repro", "one"], cwd=project, stdout=subprocess.DEVNULL) as left:
+        while not (project / "began").exists():
+            assert left.poll() is None
+            time.sleep(0.05)
+        try:
+            with pytest.raises(Unavailable, match="another DVC process"):
+                stages.run(DvcData(project), ["one"], {})
+        finally:
+            (project / "go").touch()
+    assert left.returncode == 0
+    stages.run(DvcData(project), ["one"], {})

@@ -96,13 +96,23 @@ def started(root: Path, name: str) -> subprocess.Popen[str]:
 
 
 def awaited(process: subprocess.Popen[str], stop: threading.Event) -> tuple[int, str]:
-    """Exit code and standard output of a run; one that is under way when `stop` is set is told to end, and has some time."""
+    """Exit code and standard output of a run; one that is under way when `stop` is set is told to end, and has some time.
+
+    A run is over when its process ended: what that left running may hold the output open for as long as it likes.
+    """
     ends: float | None = None
+    over = False
     while True:
         try:
             said, _ = process.communicate(timeout=_POLL_S)
-        except subprocess.TimeoutExpired:
-            if ends is None and stop.is_set():
+        except subprocess.TimeoutExpired as still_open:
+            if over:
+                if process.stdout is not None:
+                    process.stdout.close()
+                return process.returncode, (still_open.output or b"").decode("utf-8", "replace")
+            if process.poll() is not None:  # what it wrote last is read in one more round
+                over = True
+            elif ends is None and stop.is_set():
                 ends = time.monotonic() + _GRACE_S
                 process.send_signal(signal.SIGINT)
             elif ends is not None and time.monotonic() > ends:

@@ -21,7 +21,7 @@ from unlearning.domain.errors import Damaged, NotFound, ProjectError, Unavailabl
 from unlearning.domain.versions import DataVersion, Tracked
 from unlearning.stores import yaml_bombs
 from unlearning.stores.contents import file_digest
-from unlearning.stores.dvc import kept, origins, recorded_hashes, snapshots, twin_map
+from unlearning.stores.dvc import in_use, kept, origins, recorded_hashes, snapshots, twin_map
 from unlearning.stores.dvc.kept import KeptRepo
 from unlearning.stores.dvc.snapshots import Snapshot
 from unlearning.stores.git import command, plumbing
@@ -162,16 +162,11 @@ class DvcData:
         Stages that read a table get its new hash too, so `dvc status` is clean if it was before. Returns the metadata files
         that changed, relative to `root`; none on a second call. Raises Unavailable while another DVC process uses a table.
         """
-        from dvc.repo import lock_repo
-        from dvc.rwlock import rwlock
-
         files = [str(self.root / path) for path in paths]
-        with self.opened() as repo, lock_repo(repo):
-            hardlink = repo.config["core"].get("hardlink_lock", False)
-            with rwlock(repo.tmp_dir, repo.fs, "unlearn", [], files, hardlink):
-                for path in paths:
-                    self._tracked(repo, path)
-                changed = [recorded_hashes.holder(stage) for stage in repo.index.stages if recorded_hashes.record(stage, files)]
+        with self.opened() as repo, in_use.using(repo, writes=files):
+            for path in paths:
+                self._tracked(repo, path)
+            changed = [recorded_hashes.holder(stage) for stage in repo.index.stages if recorded_hashes.record(stage, files)]
         return sorted({Path(os.path.relpath(file, self.root)).as_posix() for file in changed})
 
     def push(self, paths: Sequence[str], *, remote: str | None = None) -> int:
@@ -255,6 +250,7 @@ class DvcData:
     def opened(self) -> Iterator[Repo]:
         """DVC's view of the repository, opened afresh: for who changes something, or looks at other commits with it."""
         with self._errors(), self._fresh() as repo:
+            in_use.forget_the_dead(repo)
             yield repo
 
     @contextmanager

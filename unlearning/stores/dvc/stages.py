@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from unlearning.domain.errors import NotFound, Refused
 from unlearning.domain.versions import Tracked
 from unlearning.stores import foreign_code
-from unlearning.stores.dvc import recorded_hashes
+from unlearning.stores.dvc import in_use, recorded_hashes
 from unlearning.stores.dvc.recorded_hashes import is_local
 
 if TYPE_CHECKING:
@@ -74,9 +74,11 @@ def run(data: DvcData, stages: Sequence[str], environ: Mapping[str, str]) -> Non
     """Run stages one after another, each whether DVC finds it changed or not, with `environ` besides the environment.
 
     What they print may name people, and goes into the project's private file. DVC's run cache stays out of it: it would keep
-    what a stage made of data that is to go. Raises Refused when a stage fails.
+    what a stage made of data that is to go. Raises Refused when a stage fails, Unavailable while another DVC uses its files:
+    the one that a killed run of ours started goes on to its end.
     """
     for stage in stages:
+        _require_free(data, stage)
         command = [sys.executable, "-m", "dvc", "repro", "--force", "--single-item", "--no-run-cache", stage]
         with foreign_code.opened(data.root) as out:
             done = subprocess.run(command, cwd=data.root, env={**os.environ, **environ}, stdout=out, stderr=out, check=False)
@@ -85,6 +87,14 @@ def run(data: DvcData, stages: Sequence[str], environ: Mapping[str, str]) -> Non
                 f"DVC stage {stage!r} failed (exit code {done.returncode}; what it said is in {foreign_code.FILE}); "
                 f"correct it until `dvc repro {stage}` runs, then run `unlearn erase` again"
             )
+
+
+def _require_free(data: DvcData, stage: str) -> None:
+    with data.opened() as repo:
+        found = _find(data, repo, stage)
+        reads, writes = ([one.fs_path for one in each if is_local(one)] for each in (found.deps, found.outs))
+        with in_use.using(repo, reads=reads, writes=writes):
+            pass
 
 
 def files_of(data: DvcData, stages: Collection[str]) -> tuple[list[str], list[str]]:
