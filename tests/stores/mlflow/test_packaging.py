@@ -31,7 +31,9 @@ def test_the_model_holds_a_signature_and_synthetic_rows_and_no_path_of_this_mach
     local: MlflowModels, candidate: Candidate, tmp_path: Path
 ) -> None:
     version = registered(local, candidate)
+    logged = local.files_digest(version)
     signature = local.load(version).metadata.signature
+    assert local.files_digest(version) == logged
     assert [(each["name"], each["type"]) for each in signature.inputs.to_dict()] == [("age", "any"), ("ward", "string")]
     assert [each.name for each in signature.outputs] == ["ill", "well", "prediction"]
     with local._files(version) as folder:

@@ -7,6 +7,7 @@ MLflow's logs, warnings, progress bars and telemetry are off while a call here r
 from __future__ import annotations
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -218,7 +219,7 @@ class MlflowModels:
 
     def load(self, version: ModelVersion) -> Any:
         """The version as an MLflow pyfunc model, in memory."""
-        with self._files(version) as folder:
+        with self._files(version) as folder, _leaving_no_bytecode():
             from mlflow import pyfunc
 
             return pyfunc.load_model(str(folder))
@@ -417,6 +418,18 @@ def _finished(client: MlflowClient, experiment: str, idempotency: str) -> Logged
     for run_id in runs:
         client.delete_run(run_id)
     return None
+
+
+@contextlib.contextmanager
+def _leaving_no_bytecode() -> Iterator[None]:
+    """A model's code is compiled in memory alone: beside it, in a store of files, the result would be one file more of the
+    version, with a path of this machine in it.
+    """
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 def _manifest(folder: Path) -> dict[str, str]:
