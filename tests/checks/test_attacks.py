@@ -20,21 +20,30 @@ def made(*, count: int = 16, records: int = 60, told: float = 2.0, seed: int = 0
     return Shadows(member, 1 / (1 + np.exp(-phi))), base
 
 
-@drawn(few=5, many=200, seed=st.integers(0, 10_000), told=st.floats(1.5, 5))
-def test_shadow_models_find_who_was_in_whatever_how_easy_their_records_are(seed: int, told: float) -> None:
-    shadows, base = made(told=told, seed=seed)
-    inside = np.arange(len(base)) % 2 == 0
-    sure = 1 / (1 + np.exp(-(base + told * inside)))
-    for scores in (lira(sure, shadows), rmia(sure, shadows, ~inside)):
-        assert area(scores[inside], scores[~inside]) > area(sure[inside], sure[~inside])
-        assert area(scores[inside], scores[~inside]) > 0.8
+SEEDS = range(20)
+"""Each its own draw of everything; what is said holds for their mean, not for every one."""
 
 
-@drawn(few=5, many=200, seed=st.integers(0, 10_000))
-def test_nothing_is_found_where_nothing_is(seed: int) -> None:
-    shadows, base = made(told=0, seed=seed, records=400)
-    scores = lira(1 / (1 + np.exp(-base)), shadows)
-    assert abs(area(scores[::2], scores[1::2]) - 0.5) < 0.12
+@pytest.mark.parametrize("told", [1.5, 2.0, 3.0])
+def test_shadow_models_find_who_was_in_whatever_how_easy_their_records_are(told: float) -> None:
+    found = []
+    for seed in SEEDS:
+        shadows, base = made(told=told, seed=seed)
+        inside = np.arange(len(base)) % 2 == 0
+        sure = 1 / (1 + np.exp(-(base + told * inside)))
+        scored = (sure, lira(sure, shadows), rmia(sure, shadows, ~inside))
+        found.append([area(one[inside], one[~inside]) for one in scored])
+    plain, likely, robust = np.mean(found, axis=0)
+    assert min(likely, robust) > max(plain, 0.9)
+
+
+def test_nothing_is_found_where_nothing_is() -> None:
+    found = []
+    for seed in SEEDS:
+        shadows, base = made(told=0, seed=seed, records=400)
+        scores = lira(1 / (1 + np.exp(-base)), shadows)
+        found.append(area(scores[::2], scores[1::2]))
+    assert abs(np.mean(found) - 0.5) < 0.03
 
 
 def test_what_was_unlearned_stands_in_for_what_was_in() -> None:
