@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -42,25 +42,21 @@ class Model:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A tracking store of this module's own, and the evaluator as pyproject.toml declares it."""
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The address of a tracking store of this module's own; the evaluator is there as pyproject.toml declares it."""
     declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     [(name, value)] = declared["project"]["entry-points"]["mlflow.model_evaluator"].items()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MLflow's own type hints
         from mlflow.models.evaluation.evaluator_registry import _model_evaluation_registry as registry
     registry.register(name, EntryPoint(name, value, "mlflow.model_evaluator").load())
-    before = mlflow.get_tracking_uri()
-    mlflow.set_tracking_uri(f"sqlite:///{tmp_path_factory.mktemp('evaluated')}/mlflow.db")
-    yield
-    mlflow.set_tracking_uri(before)
+    return f"sqlite:///{tmp_path_factory.mktemp('evaluated')}/mlflow.db"
 
 
 @pytest.fixture
-def tracked(store: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    uri = mlflow.get_tracking_uri()
+def tracked(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    mlflow.set_tracking_uri(uri)
+    mlflow.set_tracking_uri(store)  # every test's own: whatever a wider fixture sets would be there for the next module
 
 
 def data() -> pd.DataFrame:
