@@ -57,6 +57,24 @@ class Ensemble:
         names = chain("benchmark", seed, records, where[placed.order], placed.bounds, members_of_person=members_of_person)
         return cls(records, names, placed.bounds)
 
+    def assignment(
+        self, learner: Learner, *, save: bool = True, parent: Trained | None = None, forgotten: Records | None = None
+    ) -> Assignment:
+        """What a method plans its jobs for."""
+        return Assignment(
+            root="",
+            recipe="",
+            device="",
+            checkpoints="",
+            records="",
+            learner=learner,
+            target=self.chain,
+            bounds=tuple(tuple(int(edge) for edge in edges) for edges in self.bounds),
+            save=save,
+            parent=tuple(part.key for part in parent.parts) if parent else (),
+            forget=None if forgotten is None else (len(self.records), len(self.records) + len(forgotten)),
+        )
+
     def make(
         self,
         method: Method,
@@ -69,19 +87,7 @@ class Ensemble:
     ) -> Trained:
         """What the method makes of it, one job after the other; of the parent without the forgotten where it goes that way."""
         records = self.records if forgotten is None else self.records.followed_by(forgotten)
-        work = Assignment(
-            root="",
-            recipe="",
-            device="",
-            checkpoints="",
-            records="",
-            learner=learner,
-            target=self.chain,
-            bounds=tuple(tuple(int(edge) for edge in edges) for edges in self.bounds),
-            save=save,
-            parent=tuple(part.key for part in parent.parts) if parent else (),
-            forget=(len(self.records), len(records)) if forgotten is not None else None,
-        )
+        work = self.assignment(learner, save=save, parent=parent, forgotten=forgotten)
         return method.merge(work, [method.run(job, learner, records, checkpoints) for job in method.plan(work)])
 
 

@@ -81,7 +81,8 @@ def _price(
 ) -> tuple[int, float]:
     """As `erasure/pricing.py` works it out: from the chain and the people's places, and from former trainings."""
     touched = shard_impacts(people.where[np.isin(people.people, leaving)], shards=SHARDS, slices=SLICES)
-    records = price.records_along(whole.chain, learner.stage_epochs(SLICES), touched)
+    jobs = Sisa().plan(whole.assignment(learner))
+    records = price.records_of(jobs, whole.chain, learner.stage_epochs(SLICES), touched, 1)
     seconds = price.seconds_of(records, history)
     if seconds is None:
         raise RuntimeError("no training was measured before the first erasure")

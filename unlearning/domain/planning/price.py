@@ -95,11 +95,6 @@ def records_of(jobs: Sequence[Job], chain: Chain, epochs: Sequence[int], touched
     return training_rows(_without(chain, touched), epochs, along) + whole
 
 
-def records_along(chain: Chain, epochs: Sequence[int], touched: Sequence[ShardImpact]) -> int:
-    """Records that training the touched shards shows the learner, from their touched slices on and without who leaves."""
-    return training_rows(_without(chain, touched), epochs, touched)
-
-
 def _without(chain: Chain, touched: Iterable[ShardImpact]) -> Chain:
     """The chain's numbers of records once who leaves has left, as if all of a shard left from its first touched slice."""
     shards = list(chain.shards)
