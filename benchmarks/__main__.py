@@ -25,11 +25,14 @@ from benchmarks import (
     registry,
     sums,
     training,
+    workers,
     year,
 )
+from benchmarks.picture import draw
 from benchmarks.report import Section, page, write
 
 PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
+PICTURE = PAGE.with_name("growth.svg")
 
 
 def main() -> None:
@@ -37,10 +40,11 @@ def main() -> None:
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
     wanted, began = parser.parse_args().sections, time.perf_counter()
     made = [section for name in wanted or SECTIONS for section in SECTIONS[name]()]
-    text = page(made, minutes=(time.perf_counter() - began) / 60)
+    text = page(made, minutes=(time.perf_counter() - began) / 60, picture=PICTURE.name)
     if wanted:
         print(text)
     else:
+        draw([panel for section in made for panel in section.panels], PICTURE)
         write(text, PAGE)
 
 
@@ -60,9 +64,13 @@ def membership_index() -> Section:
 
 
 def growing() -> list[Section]:
-    """What a table's rows cost, and what a year of requests would cost by that."""
+    """What a table's rows and parts cost, and what a year of requests would cost by that."""
     found = growth.everything()
-    return [growth.section(found), year.section(found)]
+    return [
+        growth.section(found),
+        growth.section_of_parts(growth.everything(growth.ROWS_IN_PARTS, parts=True)),
+        year.section(found),
+    ]
 
 
 SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
@@ -76,7 +84,9 @@ SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "index": lambda: [membership_index()],
     "history": lambda: [history.section()],
     "growth": growing,
+    "workers": lambda: [workers.section()],
     "registry": lambda: [registry.section()],
+    "versions": lambda: [registry.section_of_commands()],
     "ledger": lambda: [ledger.section()],
     "intake": lambda: [intake.section()],
 }

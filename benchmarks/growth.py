@@ -1,29 +1,37 @@
 """How cost grows with the rows of a table: each command a process of its own, its CPU seconds and peak memory.
 
-    python -m benchmarks.growth FOLDER ROWS     makes such a project alone, with one training
+    python -m benchmarks.growth FOLDER ROWS           makes such a project alone, with one training
+    python -m benchmarks.growth FOLDER ROWS parts     with tables that are folders of parts of 100,000 rows
 
-Made-up data: 20 numbers, a label and a person whose five rows lie anywhere; 20 shards of 2 slices, 2 epochs, embedded services.
+Made-up data: 20 numbers, a label and a person whose five rows lie anywhere in the table, or in one part of it; 20 shards of 2
+slices, 2 epochs, embedded services.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.erasing import UNLEARN
 from benchmarks.overhead import QUIET, ROOT
-from benchmarks.report import Section, say
+from benchmarks.report import Panel, Section, say
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 ROWS = (10_000, 100_000, 1_000_000)
+ROWS_A_PART, ROWS_IN_PARTS = 100_000, (100_000, 1_000_000, 10_000_000)
 ROWS_A_PERSON, FEATURES = 5, 20
 SHARDS, SLICES, EPOCHS = 20, 2, 2
-MEMORY_AIM, SHARE_AIM, MORE_AIM = 700, 0.5, 6
+MEMORY_AIM, SHARE_AIM, MORE_AIM, PARTS_AIM = 700, 0.5, 6, 12
 COMMANDS: Mapping[str, Sequence[str]] = {
     "train": ("train",),
     "follow": ("follow",),
@@ -64,16 +72,19 @@ class Cost:
     """MB that the largest of the processes held at most."""
 
 
-def everything() -> Mapping[int, Mapping[str, Cost]]:
+def everything(sizes: Sequence[int] = ROWS, *, parts: bool = False) -> Mapping[int, Mapping[str, Cost]]:
     """Rows → command → its cost."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
-        return {rows: measure(Path(scratch) / str(rows), rows) for rows in ROWS}
+    found = {}
+    for rows in sizes:
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as scratch:
+            found[rows] = measure(Path(scratch) / "project", rows, parts=parts)
+    return found
 
 
-def measure(folder: Path, rows: int) -> Mapping[str, Cost]:
+def measure(folder: Path, rows: int, *, parts: bool = False) -> Mapping[str, Cost]:
     """Command → what it cost in a project of so many rows."""
-    say(f"a project of {rows:,} rows")
-    make(folder, rows)
+    say(f"a project of {rows:,} rows{' in parts' * parts}")
+    make(folder, rows, parts=parts)
     asked, found = person(folder), dict[str, Cost]()
     for name, words in COMMANDS.items():
         found[name] = run(folder, words, asked=asked if name == "request" else "")
@@ -81,8 +92,8 @@ def measure(folder: Path, rows: int) -> Mapping[str, Cost]:
     return found
 
 
-def make(folder: Path, rows: int) -> None:
-    """A project that is ready to be trained."""
+def make(folder: Path, rows: int, *, parts: bool = False) -> None:
+    """A project that is ready to be trained. parts: each of its tables is a folder of them."""
     from unlearning.entrypoints.scaffold import scaffold
     from unlearning.project.training import stages
     from unlearning.project.workspace import open_workspace
@@ -114,8 +125,13 @@ def make(folder: Path, rows: int) -> None:
     pipeline.write_text(pipeline.read_text("utf-8").replace(recipe.name, "growth.py"), "utf-8")
     recipe.unlink()
     (folder / "recipes/growth.py").write_text(RECIPE, "utf-8")
-    _table(folder / "data/records.parquet", rows)
-    repository.add(["data/records.parquet"])
+    source = folder / "data/records.parquet"
+    if parts:
+        source = source.with_suffix("")
+        for file in (params, pipeline):
+            file.write_text(re.sub(r"(data/(records|train|holdout))\.parquet", r"\1", file.read_text("utf-8")), "utf-8")
+    _write(source, rows, parts=parts)
+    repository.add([str(source.relative_to(folder))])
     workspace = open_workspace(folder)
     stages.prepare(workspace)
     repository.adopt(["prepare"])
@@ -123,25 +139,38 @@ def make(folder: Path, rows: int) -> None:
     repository.git.commit("Add the records", ["."])
 
 
-def _table(file: Path, rows: int) -> None:
-    import numpy as np
-    import pyarrow as pa
+def _write(source: Path, rows: int, *, parts: bool) -> None:
     from pyarrow import parquet
 
-    generator = np.random.default_rng(0)
-    people = 100_000 + generator.permutation(rows) // ROWS_A_PERSON
+    if not parts:
+        source.parent.mkdir(exist_ok=True)
+        parquet.write_table(_table(rows, 0), source, row_group_size=ROWS_A_PART)
+        return
+    source.mkdir(parents=True)
+    for number, first in enumerate(range(0, rows, ROWS_A_PART)):
+        parquet.write_table(_table(min(ROWS_A_PART, rows - first), number), source / f"part-{number:04d}.parquet")
+
+
+def _table(rows: int, part: int) -> pa.Table:
+    """Of people who are in no other part."""
+    import numpy as np
+    import pyarrow as pa
+
+    generator = np.random.default_rng(part)
+    people = 100_000 + part * (ROWS_A_PART // ROWS_A_PERSON) + generator.permutation(rows) // ROWS_A_PERSON
     numbers = generator.normal(size=(rows, FEATURES)).astype(np.float32)
     label = np.where(numbers[:, :3].sum(axis=1) + generator.normal(size=rows) > 0, "yes", "no")
     columns = {f"x{at}": numbers[:, at] for at in range(FEATURES)}
-    file.parent.mkdir(exist_ok=True)
-    parquet.write_table(pa.table({"person": people, **columns, "label": label}), file, row_group_size=100_000)
+    return pa.table({"person": people, **columns, "label": label})
 
 
 def person(folder: Path) -> str:
     """Somebody of the training table; the data is made up."""
     from pyarrow import parquet
 
-    return str(parquet.read_table(folder / "data/train.parquet", columns=["person"])["person"][0].as_py())
+    train = folder / "data/train"
+    file = min(train.glob("*.parquet")) if train.is_dir() else train.with_suffix(".parquet")
+    return str(parquet.read_table(file, columns=["person"])["person"][0].as_py())
 
 
 def run(folder: Path, words: Sequence[str], *, asked: str = "") -> Cost:
@@ -167,29 +196,59 @@ def run(folder: Path, words: Sequence[str], *, asked: str = "") -> Cost:
 
 def section(found: Mapping[int, Mapping[str, Cost]]) -> Section:
     """The table of one run."""
-    smallest, largest = min(found), max(found)
+    largest = max(found)
     erase, train = (found[largest][name] for name in ("erase", "train"))
-    more = erase.cpu - found[smallest]["erase"].cpu
     return Section(
         "Growth with the rows of a table",
         f"{FEATURES} numbers, a label and a person of {ROWS_A_PERSON} rows; {SHARDS} shards of {SLICES} slices, {EPOCHS} "
         "epochs; every command a process of its own on the embedded default, one person erased: CPU seconds and peak memory. "
-        f"At {largest:,} rows an erasure costs {more:.1f} CPU s more than at {smallest:,} (aim: at most {MORE_AIM}), "
-        f"{erase.cpu / train.cpu:.2f} × a training from nothing (aim: at most {SHARE_AIM}), and {erase.memory:.0f} MB "
-        f"(aim: at most {MEMORY_AIM}).",
-        ("command", *(f"{rows:,} rows" for rows in found), f"{largest:,} against {smallest:,}"),
-        [
-            (
-                f"`unlearn {name}`",
-                *(f"{costs[name].cpu:.1f} s, {costs[name].memory:.0f} MB" for costs in found.values()),
-                f"{found[largest][name].cpu / found[smallest][name].cpu:.1f} ×",
-            )
-            for name in COMMANDS
-        ],
+        f"{_more(found, MORE_AIM)}, {erase.cpu / train.cpu:.2f} × a training from nothing (aim: at most {SHARE_AIM}), and "
+        f"{erase.memory:.0f} MB (aim: at most {MEMORY_AIM}).",
+        *_rows(found),
+        panels=panels(found, "rows of one table"),
     )
 
 
+def section_of_parts(found: Mapping[int, Mapping[str, Cost]]) -> Section:
+    """The same where tables are folders of parts, and one part holds the person."""
+    return Section(
+        "Growth with the parts of a table",
+        f"The same project, its three tables folders of parts of {ROWS_A_PART:,} rows; the person is in one part each "
+        "of two of them. "
+        f"{_more(found, PARTS_AIM)}, and {found[max(found)]['erase'].memory:.0f} MB (aim: at most {MEMORY_AIM}).",
+        *_rows(found),
+        panels=panels(found, f"rows, in parts of {ROWS_A_PART:,}"),
+    )
+
+
+def _more(found: Mapping[int, Mapping[str, Cost]], aim: float) -> str:
+    smallest, largest = min(found), max(found)
+    more = found[largest]["erase"].cpu - found[smallest]["erase"].cpu
+    return f"At {largest:,} rows an erasure costs {more:.1f} CPU s more than at {smallest:,} (aim: at most {aim})"
+
+
+def _rows(found: Mapping[int, Mapping[str, Cost]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    smallest, largest = min(found), max(found)
+    head = ("command", *(f"{rows:,} rows" for rows in found), f"{largest:,} against {smallest:,}")
+    return head, [
+        (
+            f"`unlearn {name}`",
+            *(f"{costs[name].cpu:.1f} s, {costs[name].memory:.0f} MB" for costs in found.values()),
+            f"{found[largest][name].cpu / found[smallest][name].cpu:.1f} ×",
+        )
+        for name in COMMANDS
+    ]
+
+
+def panels(found: Mapping[int, Mapping[str, Cost]], against: str) -> Sequence[Panel]:
+    """CPU seconds and memory of each command, against what grew."""
+    return [
+        Panel(against, "CPU s", {name: {size: costs[name].cpu for size, costs in found.items()} for name in COMMANDS}),
+        Panel(against, "peak MB", {name: {size: costs[name].memory for size, costs in found.items()} for name in COMMANDS}),
+    ]
+
+
 if __name__ == "__main__":
-    where, size = sys.argv[1:]
-    make(Path(where), int(size))
+    where, size, *folders = sys.argv[1:]
+    make(Path(where), int(size), parts=bool(folders))
     say(f"train: {run(Path(where), COMMANDS['train'])}")

@@ -1,6 +1,6 @@
 """A registry of thousands of versions: how long following takes, first and again, and impact over what it found.
 
-    python -m benchmarks registry
+    python -m benchmarks registry versions
 
 One version is registered through MLflow's client; its rows are then repeated in the database under new names, since
 registering five thousand takes MLflow minutes and is not what is measured. An MLflow server answers for the same database.
@@ -11,21 +11,25 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
+from benchmarks import growth
 from benchmarks.report import Section, say
+from tests import small_project
 from tests.histories import History
 from tests.registry import Elsewhere
 from tests.servers import mlflow_server
 from unlearning.domain import hashing
+from unlearning.domain.versions import Tracked
 from unlearning.lineage import follow, graph
 from unlearning.project.workspace import Workspace
 
 FOLLOWED, ASKED = 5_000, 1_000
+VERSIONS = (10, 1_000)
 PEOPLE = 200
 FILE, SERVER, OPENED = "SQLite file", "server", "server, database named"
 
@@ -47,6 +51,45 @@ def section() -> Section:
         ("seconds", "versions", "registry", "measured", "aim"),
         rows,
     )
+
+
+def section_of_commands(sizes: Sequence[int] = VERSIONS) -> Section:
+    """Every command in a project beside so many versions that others trained on its table."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        template = small_project.create(Path(folder) / "template")
+        found = {size: _commands(template, Path(folder) / str(size), size) for size in sizes}
+    return Section(
+        "Growth with the versions of a registry",
+        f"A project of {small_project.PEOPLE} people, and versions of another model that says the project's table as its data, "
+        "trained elsewhere and not adopted: an erasure lists each. Every command a process of its own: CPU seconds.",
+        ("command", *(f"{size:,} versions" for size in sizes), "×"),
+        [
+            (f"`unlearn {name}`", *(f"{one[name].cpu:.1f}" for one in found.values()), f"{_times(found, name):.1f}")
+            for name in growth.COMMANDS
+        ],
+        growth.panels(found, "versions of others")[:1],
+    )
+
+
+def _times(found: Mapping[int, Mapping[str, growth.Cost]], name: str) -> float:
+    return found[max(found)][name].cpu / found[min(found)][name].cpu
+
+
+def _commands(template: small_project.Project, folder: Path, versions: int) -> Mapping[str, growth.Cost]:
+    """Command → its cost."""
+    project = small_project.copy(template, folder)
+    workspace = project.workspace
+    [record] = workspace.lineage.models()
+    elsewhere = Elsewhere.at(workspace.models.uri, folder.parent)
+    run = elsewhere.run(data=[Tracked(record.data.path, record.data.object)])
+    model = elsewhere.logged(run)
+    elsewhere.register("theirs", model, run)
+    repeat(workspace.models.uri, {run, model}, versions)
+    say(f"a project beside {versions:,} versions")
+    person = project.cells()[0, 1][0]
+    return {
+        name: growth.run(folder, words, asked=person if name == "request" else "") for name, words in growth.COMMANDS.items()
+    }
 
 
 def impact(versions: int) -> float:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 PACKAGES = ("torch", "mlflow", "dvc", "prefect", "great-expectations")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What grew with what, for the picture: curves on logarithmic axes."""
+
+    against: str
+    measured: str
+    curves: Mapping[str, Mapping[int, float]]
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,7 @@ class Section:
     text: str
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    panels: Sequence[Panel] = ()
 
     @property
     def markdown(self) -> str:
@@ -39,14 +49,15 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (aligned[0], rule, *aligned[1:]))
 
 
-def page(sections: Sequence[Section], *, minutes: float) -> str:
-    """The whole page."""
+def page(sections: Sequence[Section], *, minutes: float, picture: str) -> str:
+    """The whole page. picture: the file with the panels of its sections, beside it."""
     head = (
         "# Benchmarks\n\n"
         f"Written by `make bench` in one run of {minutes:.0f} minutes: {machine()}.\n"
         "Compare the ratios; the seconds are this machine's, and it may have had other things to do."
     )
-    return "\n\n".join((head, *(section.markdown for section in sections))) + "\n"
+    seen = f"![What each command costs as rows, parts, versions and requests grow, on logarithmic axes]({picture})"
+    return "\n\n".join((head, seen, *(section.markdown for section in sections))) + "\n"
 
 
 def machine() -> str:
