@@ -1,4 +1,4 @@
-"""A source table in a folder of parts: an erasure rewrites and deletes only the parts that hold the person."""
+"""Tables in folders of parts: an erasure rewrites and deletes only the parts that hold the person."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.small_project import SOURCE, TRAIN, Project, copy, create, patient, remote_objects, tracked
+from tests.small_project import HOLDOUT, SOURCE, TRAIN, Project, copy, create, patient, remote_objects, tracked
 from unlearning.domain.errors import Halted, ParentMoved
 from unlearning.lineage import follow
 from unlearning.project.training import stages
@@ -15,11 +15,12 @@ from unlearning.stores.tables import parts, redaction, tables
 from unlearning.traces import old_revisions, sweep, within_reach
 
 FOLDER = "data/records"
+FOLDERS = {SOURCE: FOLDER, TRAIN: "data/train", HOLDOUT: "data/holdout"}
 PARTS = 4
 
 
 def split_into_parts(project: Project) -> None:
-    """The project's source as a folder of four parts, with the stages that read it; trained on once."""
+    """The project's source as a folder of four parts, and what is made of it as folders of as many; trained on once."""
     rows = tables.read(project.root / SOURCE).num_rows
     for number, piece in enumerate(np.array_split(np.arange(rows), PARTS)):
         part = project.root / FOLDER / f"day={number}" / "part-0.parquet"
@@ -28,14 +29,15 @@ def split_into_parts(project: Project) -> None:
     (project.root / FOLDER / "_SUCCESS").touch()
     data = project.workspace.data
     data.add([FOLDER])
-    project.configure({"data": {"source": FOLDER}})
+    project.configure({"data": dict(zip(("source", "train", "holdout"), FOLDERS.values(), strict=True))})
     pipeline = project.root / "dvc.yaml"
-    pipeline.write_text(pipeline.read_text().replace(SOURCE, FOLDER))
+    for file, folder in FOLDERS.items():
+        pipeline.write_text(pipeline.read_text().replace(file, folder))
+        (project.root / file).unlink()
     (project.root / f"{SOURCE}.dvc").unlink()
-    (project.root / SOURCE).unlink()
     stages.prepare(project.workspace)
     data.adopt(["prepare"])
-    data.push([FOLDER, TRAIN])
+    data.push([*FOLDERS.values()])
     project.train()
 
 
@@ -52,11 +54,15 @@ def project(in_parts: Project, tmp_path: Path) -> Project:
 
 
 def parts_of(project: Project) -> dict[str, bytes]:
-    return {name: file.read_bytes() for name, file in parts.files(project.root / FOLDER).items()}
+    return {
+        f"{folder}/{name}": file.read_bytes()
+        for folder in FOLDERS.values()
+        for name, file in parts.files(project.root / folder).items()
+    }
 
 
-def holding(project: Project, person: str) -> set[str]:
-    files = parts.files(project.root / FOLDER).items()
+def holding(project: Project, person: str, folder: str = FOLDER) -> set[str]:
+    files = parts.files(project.root / folder).items()
     return {
         name
         for name, file in files
@@ -67,6 +73,7 @@ def holding(project: Project, person: str) -> set[str]:
 def test_an_erasure_rewrites_the_parts_that_hold_the_person_and_no_other(project: Project) -> None:
     person, before = patient(3), parts_of(project)
     theirs, old, objects = holding(project, person), tracked(project.root, FOLDER), remote_objects(project.root)
+    rewritten = {f"{folder}/{name}" for folder in FOLDERS.values() for name in holding(project, person, folder)}
     rev = project.workspace.data.git.head
     assert 0 < len(theirs) < PARTS
     project.request(person)
@@ -74,15 +81,15 @@ def test_an_erasure_rewrites_the_parts_that_hold_the_person_and_no_other(project
     (report,) = project.erase()
 
     after = parts_of(project)
-    assert {name for name in before if before[name] != after[name]} == theirs
+    assert {name for name in before if before[name] != after[name]} == rewritten
     assert not holding(project, person)
     assert project.states() == {next(iter(project.states())): "completed"}, report
     assert project.workspace.data.status() == []
     assert old not in remote_objects(project.root)
     assert tracked(project.root, FOLDER) in remote_objects(project.root)
     lost = objects - remote_objects(project.root)
-    assert len([name for name in lost if not name.endswith(".dir")]) <= len(theirs) + 3, (
-        "the parts, the table they were cut from, and training or holdout table, before and since folders were read as columns"
+    assert len([name for name in lost if not name.endswith(".dir")]) <= len(rewritten) + 2, (
+        "the parts, the table they were cut from, and what was made of that"
     )
     assert sweep.sweep(project.workspace, within_reach.erased(project.workspace)).clean
     shown = old_revisions.checkout(project.workspace, str(rev), into=project.root.parent / "old")

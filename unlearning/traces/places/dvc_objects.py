@@ -22,6 +22,8 @@ from unlearning.traces.accounts import Accounts
 from unlearning.traces.places import listing
 
 _OBJECT = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+"""The object of a file without a byte, such as the `_SUCCESS` beside the parts of a table."""
 STRAY = "stray-"
 
 OBJECTS = "DVC objects"
@@ -155,7 +157,7 @@ class ObjectPlace:
         """Objects that stages made from their data and that do not say whose rows they hold, and folders of such."""
         made = set(self.reader.derived(frozenset(bad)))
         inside = {name: {one for _, one in folders[name]} for name in made & folders.keys()}
-        files = made.union(*inside.values()) & here - pass_.people - bad - folders.keys()
+        files = made.union(*inside.values()) & here - pass_.people - bad - folders.keys() - {_EMPTY}
         return sorted(files | {name for name, members in inside.items() if name not in bad and members & files})
 
     def _unclear(self, made: set[str]) -> Iterator[Residual]:
