@@ -7,12 +7,14 @@ from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests.properties import drawn
 from unlearning.domain.errors import VerificationFailed, WrongUse
-from unlearning.domain.merkle import Leaf, Proof, Tree, from_plain, prove, root, verify
+from unlearning.domain.merkle import Leaf, Proof, Tree, from_plain, prove, root, sorted_root, verify
 
 WIDTH = st.sampled_from([16, 32])
 TOKENS = WIDTH.flatmap(lambda width: st.sets(st.binary(min_size=width, max_size=width), max_size=40).map(sorted))
@@ -55,6 +57,26 @@ def test_storage_order_and_repetitions_do_not_matter(tokens: list[bytes], random
     mixed = tokens + tokens[:3]
     random.shuffle(mixed)
     assert root(mixed) == root(tokens)
+
+
+@drawn(few=6, many=60, size=st.sampled_from([1023, 1024, 1025, 2048, 2049, 3073, 5000]), seed=st.integers(0, 1 << 30))
+def test_blocks_of_leaves_change_neither_root_nor_proof(size: int, seed: int) -> None:
+    drawn_tokens = np.random.default_rng(seed).integers(0, 256, (size, 16), dtype=np.uint8)
+    tree, tokens = Tree(drawn_tokens), sorted({one.tobytes() for one in drawn_tokens})
+    assert tree.root == tree_hash(tokens).hex() == sorted_root(b"".join(tokens), 16)
+    ends = {0, len(tokens) - 1, *(at for edge in range(1024, len(tokens), 1024) for at in (edge - 1, edge))}
+    for at in ends:
+        here, stranger = tokens[at], (int.from_bytes(tokens[at], "big") ^ 1).to_bytes(16, "big")
+        assert verify(tree.prove(here), tree.root, here, size=len(tokens))
+        assert verify(tree.prove(stranger), tree.root, stranger, size=len(tokens))
+        assert tree.prove(stranger).kind == "absence"
+
+
+@given(TOKENS)
+def test_an_array_of_tokens_is_the_set_of_them(tokens: list[bytes]) -> None:
+    width = len(tokens[0]) if tokens else 16
+    rows = np.frombuffer(b"".join([*tokens, *tokens[:2]]), dtype=np.uint8).reshape(-1, width)
+    assert (Tree(rows).root, Tree(rows).size) == (root(tokens), len(tokens))
 
 
 @given(TOKENS)

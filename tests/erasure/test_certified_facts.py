@@ -9,6 +9,7 @@ from typing import Any
 from unlearning.domain import hashing, merkle
 from unlearning.erasure import certified_facts
 from unlearning.project.settings import BackupSettings
+from unlearning.stores.rolls import packed
 
 TOKENS = [hashing.digest(number) for number in range(5)]
 
@@ -19,7 +20,7 @@ def test_the_code_has_one_name_until_it_changes() -> None:
 
 
 def test_absence_is_shown_of_everyone_who_is_gone_in_a_tree_of_those_who_stay() -> None:
-    tree = certified_facts._tree([bytes.fromhex(token) for token in TOKENS[2:]])
+    tree = certified_facts._tree(packed(bytes.fromhex(token) for token in TOKENS[2:]))
     shown = certified_facts.absences(tree, TOKENS[:2])
     assert [one.token for one in shown] == [token[:32] for token in TOKENS[:2]]
     for one in shown:

@@ -6,6 +6,7 @@ import errno
 import logging
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.histories import History
+from tests.properties import drawn
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NotFound, ParentMoved
 from unlearning.domain.partition import places
 from unlearning.project import people
 from unlearning.project.people import known_people, people_in, people_of, read_with_people, without
 from unlearning.project.workspace import Workspace, open_workspace
-from unlearning.stores.rolls import Roll, unpacked
+from unlearning.stores.rolls import Roll, packed, unpacked
 from unlearning.stores.tables import redaction, tables
 
 PATH = "a.parquet"
@@ -213,3 +215,26 @@ def test_a_row_without_a_person_and_a_table_without_the_column_are_refused(works
                 people_of(workspace, file, "who", named=PATH)
     with pytest.raises(NotFound):
         people_of(workspace, workspace.root / "no.parquet", "who", named="no.parquet")
+
+
+KEYS = SimpleNamespace(index=bytes(32), suppression=bytes(range(32)), partition=b"p" * 32)
+
+
+@drawn(few=20, many=400, number=st.integers(0, 30), lie=st.sampled_from(["none", "order", "more", "hidden", "other", "gone"]))
+def test_tokens_of_what_was_written_are_those_of_its_cells_whatever_its_roll_says(number: int, lie: str) -> None:
+    said: Any = SimpleNamespace(settings=SimpleNamespace(subject=SimpleNamespace(identifier="integer")), keys=KEYS)
+    cells = list(range(100, 100 + number))
+    index, placed, hidden = map(packed, hashing.tokens(cells, "integer", keys=[KEYS.index, KEYS.partition, KEYS.suppression]))
+    truth = Roll(index, placed, hidden, np.arange(number), packed([]))
+    told = {
+        "order": replace(truth, tokens=index[::-1], hidden=hidden[::-1]),
+        "more": replace(truth, tokens=np.concatenate((index, index[:1])), hidden=np.concatenate((hidden, hidden[:1]))),
+        "hidden": replace(truth, hidden=placed),
+        "other": replace(truth, tokens=placed),
+        "gone": None,
+    }.get(lie, truth)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people, "known_people", lambda *_, **__: told)
+        patch.setattr(people, "_MADE_AGAIN", 4)
+        made = people.tokens_of(said, Path("t.parquet"), "person", cells, named="t.parquet")
+    assert all(np.array_equal(*pair) for pair in zip(made, (index, hidden), strict=True))

@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.properties import drawn
+from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview
 from unlearning.stores import rolls
-from unlearning.stores.rolls import Roll, Rolls, among, packed, unpacked
+from unlearning.stores.rolls import Names, Roll, Rolls, among, packed, unpacked
 
 KEY = b"k" * 32
 ABOUT: Mapping[str, Any] = {"content": "c" * 64, "column": "who", "keys": ["a", "b"]}
@@ -133,3 +135,18 @@ def test_a_content_is_read_again_when_its_file_changed_and_whenever_somebody_ins
     assert kept.content(file) != first
     os.utime(file, ns=(0, 0))
     assert kept.content(file, anew=True) == kept.content(file)
+
+
+@drawn(
+    few=40,
+    many=400,
+    here=st.sets(st.integers(0, 40)),
+    asked=st.sets(st.integers(0, 40)),
+    odd=st.sets(st.sampled_from(["", "x"])),
+)
+def test_names_are_the_set_of_the_tokens_in_hex(here: set[int], asked: set[int], odd: set[str]) -> None:
+    words = {hashing.digest(one) for one in here}
+    names, wanted = Names(packed(map(bytes.fromhex, sorted(words)))), {hashing.digest(one) for one in asked} | odd
+    assert (set(names), len(names)) == (words, len(words))
+    assert names & wanted == words & wanted
+    assert {one for one in wanted if one in names} == words & wanted

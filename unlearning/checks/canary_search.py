@@ -18,8 +18,8 @@ from unlearning.domain.errors import DataError
 if TYPE_CHECKING:
     from unlearning.checks.data_profile import Table
 
-Tokenise = Callable[[Sequence[object]], Sequence[str]]
-"""Identifiers → keyed tokens in hex, one each; called once, with the distinct identifiers of the table."""
+Tokenise = Callable[[Sequence[object]], "Sequence[str] | NDArray[np.bytes_]"]
+"""Identifiers → keyed tokens in hex, one each; called with the distinct identifiers of the table, as they first appear."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,8 @@ def persons(table: Table, column: str) -> Persons:
     plain = isinstance(kind, pd.StringDtype) or (types.is_numeric_dtype(kind) and not types.is_bool_dtype(kind))
     codes, distinct = pd.factorize(cells if plain else cells.astype(object))
     values = distinct.tolist()
+    if types.is_integer_dtype(kind):
+        return Persons(tuple(values), codes.astype(np.int64))
     named = np.array([str(value).strip() != "" for value in values], dtype=np.bool_)
     new = np.append(np.where(named, np.cumsum(named) - 1, -1), -1)  # the last is for who is missing, and has code -1
     people = (value for value, is_named in zip(values, named, strict=True) if is_named)
@@ -89,7 +91,8 @@ def persons(table: Table, column: str) -> Persons:
 
 def tokens_of(people: Persons, tokenise: Tokenise) -> NDArray[np.bytes_]:
     """(people,) the token of each person, as bytes: as text each letter of a million tokens would take four."""
-    tokens = _ascii(tokenise(people.values))
+    made = tokenise(people.values)
+    tokens = made if isinstance(made, np.ndarray) else _ascii(made)
     if tokens.shape != (len(people.values),):
         raise ValueError(f"the tokeniser gave {tokens.shape} tokens for {len(people.values)} people; expected one each")
     return tokens

@@ -153,7 +153,7 @@ def _present(question: DataQuestion, people: Persons) -> Asked:
 
 
 def _alone(question: DataQuestion, people: Persons) -> Asked:
-    together = np.array([bool(several(value)) for value in people.values], dtype=np.bool_)
+    together = np.array([type(one) is not int and bool(several(one)) for one in people.values], dtype=np.bool_)
     column = {"column": question.person}
     return Asked(
         name="data.people_alone",

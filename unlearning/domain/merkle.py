@@ -8,10 +8,13 @@ between them show that whoever would stand between them is absent (about 1.3 kB 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from unlearning.domain.errors import VerificationFailed, WrongUse
 
@@ -21,6 +24,11 @@ WIDTHS = (16, 32)
 """Bytes of a token: the whole HMAC, or its first half where an index keeps only that."""
 
 _HASH_BYTES = 32
+_BLOCK = 1 << 10
+"""Leaves whose hashes are made again for a proof; what is above them is kept."""
+_KEPT = 16
+"""Sets of tokens of which that is remembered in a process: an index names the root of a set, a certificate proves about it."""
+_above: dict[bytes, tuple[bytes, ...]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,44 +57,67 @@ class Proof:
 
 
 class Tree:
-    """The tree over a set of tokens, with all its levels, so that each proof costs O(log n)."""
+    """The tree over a set of tokens: each proof costs O(log n), and a block of leaves hashed once more."""
 
-    def __init__(self, tokens: Iterable[bytes]) -> None:
-        self._tokens = sorted(set(tokens))
-        widths = {len(token) for token in self._tokens}
-        if len(widths) > 1 or not widths <= set(WIDTHS):
-            raise WrongUse(f"tokens of {sorted(widths)} bytes came; a tree holds tokens of one width, 16 or 32 bytes")
-        self._levels = _levels(self._tokens)
-
-    @property
-    def size(self) -> int:
+    def __init__(self, tokens: Iterable[bytes] | NDArray[np.uint8]) -> None:
+        """tokens: in any order, bytes or an (n, width) array. Raises WrongUse for other widths than 16 or 32, or for both."""
+        self._packed, self._width = _packed(tokens)
+        self.size = len(self._packed) // self._width
         """Distinct tokens."""
-        return len(self._tokens)
+        self._blocks: dict[int, list[bytes]] = {}
+        self._above = _above_blocks(self._packed, self._width)
 
     @property
     def root(self) -> str:
         """The commitment, 64 hex digits; of no tokens at all it is SHA-256 of nothing."""
-        return (self._levels[-1] if self._tokens else sha256().digest()).hex()
+        return (self._above[-1] if self.size else sha256().digest()).hex()
 
     def prove(self, token: bytes) -> Proof:
         """Inclusion when the token is in the tree, absence when it is not. Raises WrongUse for another width."""
-        widths = (len(self._tokens[0]),) if self._tokens else WIDTHS
+        widths = (self._width,) if self.size else WIDTHS
         if len(token) not in widths:
             raise WrongUse(f"a token of {len(token)} bytes came; this tree holds tokens of {widths} bytes")
-        at = bisect_left(self._tokens, token)
-        if at < self.size and self._tokens[at] == token:
+        at = bisect_left(range(self.size), token, key=self._token)
+        if at < self.size and self._token(at) == token:
             return Proof("inclusion", self.size, (self._leaf(at),))
         around = [index for index in (at - 1, at) if 0 <= index < self.size]
         return Proof("absence", self.size, tuple(self._leaf(index) for index in around))
 
+    def _token(self, index: int) -> bytes:
+        return self._packed[index * self._width : (index + 1) * self._width]
+
     def _leaf(self, index: int) -> Leaf:
-        path, at = [], index
-        for level in self._levels[:-1]:
-            sibling = (at ^ 1) * _HASH_BYTES
-            if sibling < len(level):  # the last node of an odd level goes up unchanged
-                path.append(level[sibling : sibling + _HASH_BYTES].hex())
-            at >>= 1
-        return Leaf(index, self._tokens[index].hex(), tuple(path))
+        block, inside = divmod(index, _BLOCK)
+        if block not in self._blocks:
+            self._blocks[block] = _levels(_tokens(self._packed, self._width, block))
+        path = [*_siblings(self._blocks[block], inside), *_siblings(self._above, block)]
+        return Leaf(index, self._token(index).hex(), tuple(path))
+
+
+def _packed(tokens: Iterable[bytes] | NDArray[np.uint8]) -> tuple[bytes, int]:
+    """The distinct tokens one behind the other, sorted, and how wide each is. Raises WrongUse."""
+    if isinstance(tokens, np.ndarray):
+        widths = {tokens.shape[1]}
+        packed = np.unique(np.ascontiguousarray(tokens).view(f"S{tokens.shape[1]}")).tobytes()
+    else:
+        distinct = sorted(set(tokens))
+        widths, packed = {len(token) for token in distinct}, b"".join(distinct)
+    if len(widths) > 1 or not widths <= set(WIDTHS):
+        raise WrongUse(f"tokens of {sorted(widths)} bytes came; a tree holds tokens of one width, 16 or 32 bytes")
+    return packed, next(iter(widths), min(WIDTHS))
+
+
+def _siblings(levels: Sequence[bytes], at: int) -> Iterator[str]:
+    for level in levels[:-1]:
+        sibling = (at ^ 1) * _HASH_BYTES
+        if sibling < len(level):  # the last node of an odd level goes up unchanged
+            yield level[sibling : sibling + _HASH_BYTES].hex()
+        at >>= 1
+
+
+def sorted_root(packed: bytes, width: int) -> str:
+    """`root` of tokens that are distinct and lie sorted one behind the other, each so wide."""
+    return (_above_blocks(packed, width)[-1] if packed else sha256().digest()).hex()
 
 
 def root(tokens: Iterable[bytes]) -> str:
@@ -126,9 +157,32 @@ def from_plain(value: Any) -> Proof:
     raise VerificationFailed("a proof is malformed: expected kind (inclusion or absence), size and leaves; make it again")
 
 
+def _above_blocks(packed: bytes, width: int) -> tuple[bytes, ...]:
+    """The levels from the roots of the blocks to the root; of nothing, none."""
+    if not packed:
+        return ()
+    name = sha256(width.to_bytes(1, "big") + packed).digest()
+    if (known := _above.get(name)) is None:
+        blocks = -(-len(packed) // (width * _BLOCK))
+        known = tuple(_upwards(b"".join([_levels(_tokens(packed, width, block))[-1] for block in range(blocks)])))
+        while len(_above) >= _KEPT:
+            _above.pop(next(iter(_above)), None)
+        _above[name] = known
+    return known
+
+
+def _tokens(packed: bytes, width: int, block: int) -> list[bytes]:
+    part = packed[block * _BLOCK * width : (block + 1) * _BLOCK * width]
+    return [part[at : at + width] for at in range(0, len(part), width)]
+
+
 def _levels(tokens: Sequence[bytes]) -> list[bytes]:
     """Leaf hashes first, the root last; each level is one contiguous buffer of 32-byte hashes."""
-    levels = [b"".join([sha256(b"\x00" + token).digest() for token in tokens])]
+    return _upwards(b"".join([sha256(b"\x00" + token).digest() for token in tokens]))
+
+
+def _upwards(level: bytes) -> list[bytes]:
+    levels = [level]
     while len(levels[-1]) > _HASH_BYTES:
         levels.append(_parents(levels[-1]))
     return levels

@@ -44,7 +44,7 @@ from unlearning.project.tables import current_version
 from unlearning.project.training.environment import engine, environment, otherwise
 from unlearning.project.training.registration import record_of
 from unlearning.project.workspace import Workspace
-from unlearning.stores.rolls import unpacked
+from unlearning.stores.rolls import Tokens, packed
 from unlearning.stores.tables.tables import digest as file_digest
 from unlearning.traces import sweep
 from unlearning.traces.out_of_reach import out_of_reach
@@ -226,13 +226,13 @@ def trees_of_tables(workspace: Workspace) -> list[tuple[DataVersion, merkle.Tree
     ]
 
 
-def _people_in(workspace: Workspace, file: Path, named: str, person: str) -> Sequence[bytes]:
+def _people_in(workspace: Workspace, file: Path, named: str, person: str) -> Tokens:
     """Everyone in a table whose bytes are read now: what is signed of them stands on no earlier reading of the file."""
-    return unpacked(people_of(workspace, file, person, named=named, anew=True).tokens)
+    return people_of(workspace, file, person, named=named, anew=True).tokens
 
 
-def _tree(tokens: Sequence[bytes]) -> merkle.Tree:
-    return merkle.Tree(token[:MERKLE_BYTES] for token in tokens)
+def _tree(tokens: Tokens) -> merkle.Tree:
+    return merkle.Tree(tokens[:, :MERKLE_BYTES])
 
 
 def absences(tree: merkle.Tree, tokens: Sequence[str]) -> tuple[facts.Absence, ...]:
@@ -259,12 +259,12 @@ def _tables(erasure: Erasure) -> tuple[facts.Table, ...]:
     )
 
 
-def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Sequence[bytes]:
+def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Tokens:
     """Everyone in a version: read again, or as it was indexed when a later erasure has put a twin in its place."""
     file = workspace.data.fetch(version)
     if file_digest(file, anew=True) == version.digest:
-        return unpacked(people_of(workspace, file, person, named=version.path).tokens)
-    return list(workspace.lineage.holders(version.digest))
+        return people_of(workspace, file, person, named=version.path).tokens
+    return packed(workspace.lineage.holders(version.digest), width=MERKLE_BYTES)
 
 
 def _unlearning(workspace: Workspace, made: Made) -> facts.Unlearning:

@@ -93,11 +93,13 @@ def identifiers(erasure: Erasure) -> tuple[str, ...]:
         person = holdings.person_in(before.path)
         try:
             file = workspace.data.fetch(before)
-            theirs = among(people_of(workspace, file, person, named=before.path).tokens, erasure.plan.tokens)
-            values = tables.people(tables.read(file, person=person, named=before.path, only=True), person).values
+            roll = people_of(workspace, file, person, named=before.path)
+            theirs = among(roll.tokens, erasure.plan.tokens)[roll.codes]
+            rows = tables.read(file, person=person, named=before.path, only=True).take(np.flatnonzero(theirs))
+            values = tables.people(rows, person).values
         except UnlearningError:
             continue  # purged, or nowhere to be had now: then their tokens are looked for
-        found |= {str(values[at]) for at in np.flatnonzero(theirs)}
+        found |= set(map(str, values))
     return tuple(sorted(one for one in found if PART not in one))
 
 

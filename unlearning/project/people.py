@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
@@ -14,7 +15,7 @@ from unlearning.domain.errors import IdentifierError, ParentMoved
 from unlearning.domain.spellings import DIFFERENCES, Difference
 from unlearning.project.workspace import ROLLS
 from unlearning.stores import rolls
-from unlearning.stores.rolls import Roll
+from unlearning.stores.rolls import Roll, Tokens
 from unlearning.stores.tables import parts, tables
 from unlearning.stores.tables.people import are_the_rest, nearest_of, told_apart
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from unlearning.project.workspace import Workspace
+
+_MADE_AGAIN = 4096
+"""Tokens of a roll that are held against the cells, where it has more."""
 
 progress = logging.getLogger("unlearning.progress")
 
@@ -76,6 +80,32 @@ def read_some(
     if workspace.rolls.content(file) != before:
         raise ParentMoved(f"{named} changed while it was read; run again")
     return table, roll, chosen
+
+
+def tokens_of(
+    workspace: Workspace, file: Path, column: str, identifiers: Sequence[object], *, named: str
+) -> tuple[Tokens, Tokens]:
+    """(u, 32) index and suppression tokens of the distinct identifiers that were read in a table, as they first appear.
+
+    Of many people they are taken from its roll, which the same bytes have, once a drawn part of them was made again and is the
+    same; where it is not, and without a roll, all are made again. Raises IdentifierError.
+    """
+    kind, keys = workspace.settings.subject.identifier, (workspace.keys.index, workspace.keys.suppression)
+
+    def made(some: Iterable[object]) -> tuple[Tokens, Tokens]:
+        index, hidden = (rolls.packed(one) for one in hashing.tokens(some, kind, keys=keys))
+        return index, hidden
+
+    if len(identifiers) > _MADE_AGAIN and (roll := known_people(workspace, file, column, named=named)) is not None:
+        drawn = secrets.SystemRandom().sample(range(len(identifiers)), _MADE_AGAIN)
+        index, hidden = made(identifiers[at] for at in drawn)
+        if (
+            len(roll.tokens) == len(identifiers)
+            and (roll.tokens[drawn] == index).all()
+            and (roll.hidden[drawn] == hidden).all()
+        ):
+            return roll.tokens, roll.hidden
+    return made(identifiers)
 
 
 def known_people(workspace: Workspace, file: Path, column: str, *, named: str) -> Roll | None:

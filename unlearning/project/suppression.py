@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from unlearning.domain.errors import SubjectsReturned
 from unlearning.domain.events import SubjectReturned
 from unlearning.project.people import people_of
-from unlearning.stores.rolls import among, unpacked
+from unlearning.stores.rolls import Names, among
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +88,7 @@ def suppressed(workspace: Workspace, who: Roll, upto: int) -> dict[str, str]:
 
 
 def _listed(who: Roll, ask: Ask) -> dict[str, str]:
-    people = Listed(*ask(*([one.hex() for one in unpacked(tokens)] for tokens in (who.hidden, who.tokens))))
+    people = Listed(*ask(Names(who.hidden), Names(who.tokens)))
     here = among(who.hidden, people.hidden) | among(who.tokens, people.index)
     pairs = zip(who.tokens[here], who.hidden[here], strict=True)
     return {index.tobytes().hex(): token.tobytes().hex() for index, token in pairs}

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Collection, Iterator, Mapping
+from binascii import hexlify
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,7 +60,7 @@ class Roll:
     @cached_property
     def people(self) -> int:
         """How many they are: spellings of one person count once."""
-        return len(set(unpacked(self.tokens)))
+        return len(np.unique(np.ascontiguousarray(self.tokens).view(f"S{TOKEN_BYTES}")))
 
     @cached_property
     def where(self) -> Places:
@@ -119,15 +120,42 @@ def among(tokens: Tokens, wanted: Collection[str]) -> NDArray[np.bool_]:
     return found
 
 
-def packed(tokens: Collection[bytes]) -> Tokens:
-    """Tokens as an array."""
-    return np.frombuffer(b"".join(tokens), dtype=np.uint8).reshape(-1, TOKEN_BYTES)
+@dataclass(frozen=True, eq=False)
+class Names(Set[str]):
+    """Distinct tokens as a set of words in hex, each of which is written only when somebody asks for it."""
+
+    tokens: Tokens
+
+    def __contains__(self, name: object) -> bool:
+        return bool(self & {name})
+
+    def __iter__(self) -> Iterator[str]:
+        return (one.hex() for one in unpacked(self.tokens))
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __and__(self, other: Set[object]) -> frozenset[str]:
+        words = [one for one in other if isinstance(one, str) and len(one) == 2 * TOKEN_BYTES]
+        here = self.tokens[among(self.tokens, words)]
+        return frozenset(one.hex() for one in unpacked(here))
+
+
+def packed(tokens: Iterable[bytes], *, width: int = TOKEN_BYTES) -> Tokens:
+    """Tokens as an array, of which each is so wide."""
+    return np.frombuffer(b"".join(tokens), dtype=np.uint8).reshape(-1, width)
 
 
 def unpacked(tokens: Tokens) -> list[bytes]:
     """The same one by one."""
     raw = tokens.tobytes()
     return [raw[at : at + TOKEN_BYTES] for at in range(0, len(raw), TOKEN_BYTES)]
+
+
+def spelled(tokens: Tokens) -> NDArray[np.bytes_]:
+    """(n,) each in hex, as ASCII."""
+    width = 2 * tokens.shape[1]
+    return np.frombuffer(hexlify(tokens.tobytes()), dtype=f"S{width}")
 
 
 def _heads(tokens: Tokens) -> NDArray[np.uint64]:

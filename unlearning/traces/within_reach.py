@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,8 @@ class Reach:
     """
 
     workspace: Workspace
+    identifiers: tuple[str, ...] = field(default=(), repr=False)
+    """Of those who are searched for, where they are known: raw, in memory only; the search is the same without."""
 
     @cached_property
     def holdings(self) -> Holdings:
@@ -143,7 +145,12 @@ class Reach:
 
         subject, key = self.workspace.settings.subject, self.workspace.keys.index
         return Watch(
-            self.holdings.people_columns, subject.identifier, key, spellings=subject.spellings, readers=plugins.readers()
+            self.holdings.people_columns,
+            subject.identifier,
+            key,
+            spellings=subject.spellings,
+            readers=plugins.readers(),
+            identifiers=self.identifiers,
         )
 
     def places(self, *, by_bytes: bool = False) -> list[Place]:

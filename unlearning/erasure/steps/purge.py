@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unlearning.domain.events import CandidateTrained, DataRedacted, Purged, TracesFound
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
 
 
-def purge(erasure: Erasure, sets: RecordSets) -> Deleted:
+def purge(erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = ()) -> Deleted:
     """Find everything, then delete it: what holds the people in every place within reach; what could not go is listed.
 
+    identifiers: the same people raw, as far as they are known; the search is the same without, and slower.
     Raises Unavailable when a place does not answer: the request stays open, and the next run goes on where this one stopped.
     """
     workspace = erasure.workspace
     with workspace.ledger.exclusive("purge"):
-        reach = Reach(workspace)
+        reach = Reach(workspace, tuple(identifiers))
 
         def body() -> TracesFound:
             return TracesFound(inventory=find(reach, erasure.plan.tokens, stale=_stale(erasure, sets)))
@@ -91,14 +93,14 @@ def _served(erasure: Erasure) -> frozenset[str]:
     return frozenset(part.key for made in erasure.made for part in made.trained.trained.parts)
 
 
-def purge_step(erasure: Erasure, sets: RecordSets) -> Deleted:
+def purge_step(erasure: Erasure, sets: RecordSets, *, identifiers: Sequence[str] = ()) -> Deleted:
     """8: delete what holds the people and can be deleted; what is left is listed, never left out. No way back from here."""
 
     def body() -> Purged:
         decisions.require_free(erasure.erasure_id, erasure.requests)
         for view in erasure.owns:
             promote.check_served(view, sets)
-        return Purged(deleted=purge(erasure, sets))
+        return Purged(deleted=purge(erasure, sets, identifiers=identifiers))
 
     with erasure.workspace.ledger.exclusive(decisions.LOCK):
         return erasure.once(Purged, body).deleted

@@ -76,8 +76,12 @@ def _who_stays(erasure: Erasure, before: pd.Series[Any], who: Roll) -> object | 
     """
     erased = suppression.erased(erasure.workspace)
     gone = among(who.tokens, erasure.plan.tokens) | among(who.hidden, erased.hidden) | among(who.tokens, erased.index)
-    chosen = min(np.flatnonzero(~gone), default=None, key=lambda at: who.tokens[at].tobytes())
-    return None if chosen is None else before.iloc[int(np.argmax(who.codes == chosen))]
+    if gone.all():
+        return None
+    stays = np.flatnonzero(~gone)
+    chosen = stays[np.argmin(np.ascontiguousarray(who.tokens[stays, :8]).view(">u8"))]
+    found: object = before.iloc[int(np.argmax(who.codes == chosen))]
+    return found
 
 
 def validate_step(erasure: Erasure, sets: RecordSets, trained: Trained, replay: Replay | None = None) -> CandidateValidated:

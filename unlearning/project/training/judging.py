@@ -11,6 +11,8 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
 from unlearning.domain import hashing
@@ -20,12 +22,15 @@ from unlearning.domain.errors import Damaged
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.domain.tasks import Task
 from unlearning.project import plugins, suppression
+from unlearning.project.people import tokens_of
 from unlearning.project.training import ensemble
+from unlearning.stores.rolls import Tokens, among, spelled
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+    from numpy.typing import NDArray
 
     from unlearning.domain.protocols import Answers
     from unlearning.project.workspace import Workspace
@@ -55,22 +60,20 @@ def check_table(
     staying = () if canary is None else (canary,)
 
     @cache
-    def tokens(people: tuple[object, ...]) -> list[list[bytes]]:
-        """Both tokens of each, made once for both lists; of the table itself, not of its roll: they judge what was written."""
-        keys = [workspace.keys.index, workspace.keys.suppression]
-        return hashing.tokens(people, workspace.settings.subject.identifier, keys=keys)
+    def tokens(people: tuple[object, ...]) -> tuple[Tokens, Tokens]:
+        """Both tokens of each, made once for both lists, of the identifiers that were written."""
+        return tokens_of(workspace, workspace.path(path), person, people, named=path)
 
     @cache
-    def named(people: Sequence[object]) -> list[str]:
-        return [index.hex() for index in tokens(tuple(people))[0]]
+    def named(people: Sequence[object]) -> NDArray[np.bytes_]:
+        return spelled(tokens(tuple(people))[0])
 
     def unlisted(listed: suppression.Listed, staying: Sequence[object]) -> Absent:
-        @cache
-        def hidden(people: Sequence[object]) -> list[str]:
-            pairs = zip(named(people), tokens(tuple(people))[1], strict=True)
-            return [index if index in listed.index else token.hex() for index, token in pairs]
+        def hidden(people: Sequence[object]) -> NDArray[np.bytes_]:
+            index, token = tokens(tuple(people))
+            return np.where(among(index, listed.index), spelled(index), spelled(token))
 
-        return Absent(_forbidden(workspace, path, listed), hidden, canary=next(iter(hidden(staying)), None))
+        return Absent(_forbidden(workspace, path, listed), hidden, canary=_first(hidden(staying)))
 
     name = Path(path).stem if recipe else path.replace("/", "-")
     name = f"{view.own.model}-{name}" if view and settings.models else name
@@ -84,7 +87,7 @@ def check_table(
             target=recipe.target if recipe else None,
             labels=recipe.labels if recipe else (),
             categories=tuple(recipe.categories) if recipe else (),
-            redacted=Absent(frozenset(redacted), named, canary=next(iter(named(staying)), None)),
+            redacted=Absent(frozenset(redacted), named, canary=_first(named(staying))),
             suppressed=unlisted(erased, staying),
             before=before,
             removed=removed,
@@ -97,6 +100,10 @@ def check_table(
     if _shaped(workspace, path, person, soon) == shaped:
         workspace.learned["checks", path] = shaped, report.also if more else report.results
     return report
+
+
+def _first(tokens: NDArray[np.bytes_]) -> str | None:
+    return next((one.decode() for one in tokens.tolist()), None)
 
 
 def verdicts(workspace: Workspace, path: str, person: str) -> Sequence[CheckResult]:

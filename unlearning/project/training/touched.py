@@ -98,9 +98,9 @@ def _read(
     gone = was.mask(redaction.tokens)
     keep = ~who.mask(suppression.suppressed(workspace, who, upto))
     shards = _touched(parent.chain, who, keep, was.where[was.codes[gone]])
-    if not np.array_equal(was.where[was.codes[~gone]], who.where[who.codes]) or 2 * len(shards) > len(parent.chain.shards):
+    if not _alike(was, ~gone, who) or 2 * len(shards) > len(parent.chain.shards):
         return None
-    here = np.isin(_cells(parent.chain, who.where[who.codes])[0], sorted(shards))
+    here = np.isin(_cells(parent.chain, who.where)[0], sorted(shards))[who.codes]
     held = _encoded(workspace, files[1], who, here, parent.suppressed_upto, named=named)
     left = _encoded(workspace, files[0], was, gone, parent.suppressed_upto, named=named)
     if held is None or left is None:
@@ -117,11 +117,25 @@ def _read(
     return TrainingSet(
         records=now.records,
         chain=replace(now.chain, shards=tuple(new if new.shard in shards else old for old, new in pairs)),
-        people=len(np.unique(who.codes[keep])),
+        people=int(np.count_nonzero(np.bincount(who.codes[keep]))),
         excluded=int((~keep).sum()),
         shards=shards,
         everybody=everybody,
     )
+
+
+def _alike(was: Roll, kept: NDArray[np.bool_], who: Roll) -> bool:
+    """Row by row, those that were kept are placed as the rows now are: told person by person where each is one in both."""
+    old = was.codes[kept]
+    if len(old) != len(who.codes):
+        return False
+    then = np.zeros(len(who.tokens), dtype=np.int64)
+    then[who.codes] = old
+    if np.array_equal(then[who.codes], old):
+        old, now = then, np.arange(len(then))
+    else:
+        now = who.codes
+    return np.array_equal(was.where[old], who.where[now])
 
 
 def _touched(parent: Chain, who: Roll, keep: NDArray[np.bool_], gone: Places) -> frozenset[int]:
@@ -129,7 +143,7 @@ def _touched(parent: Chain, who: Roll, keep: NDArray[np.bool_], gone: Places) ->
 
     A shard where nobody is left out now, with as many records in every slice as the parent had, left nobody out then.
     """
-    shard, piece = _cells(parent, who.where[who.codes])
+    shard, piece = (cell[who.codes] for cell in _cells(parent, who.where))
     size = len(parent.shards), len(parent.shards[0].rows)
     rows = np.bincount((shard * size[1] + piece)[keep], minlength=size[0] * size[1]).reshape(size)
     other = (rows != np.array([one.rows for one in parent.shards])).any(axis=1)

@@ -12,7 +12,7 @@ from unlearning.domain.hashing import SAID_PART
 from unlearning.stores.scans.candidates import Extractor, alike, packed_files, telling
 from unlearning.stores.tables import cells
 from unlearning.stores.tables.forms import documents
-from unlearning.stores.tables.pieces import Aside, Piece, Rows, Scalars, Text, Unread
+from unlearning.stores.tables.pieces import Aside, Column, Piece, Rows, Scalars, Text, Unread
 from unlearning.stores.tables.reading import Reading, is_known
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Tally:
         people = cells.positions(rows.names, self.watch.people)
         read = [one for one in people if all(at in rows.columns for at in one)]
         for one in read:
-            self._compare(cells.people([rows.columns[at] for at in one], rows.encodings), certain=True)
+            self._compare(cells.people(self._likely([rows.columns[at] for at in one]), rows.encodings), certain=True)
         self._reached("people" if read else "cells")
         if any(cells.rounded(rows.columns[at]) for one in read for at in one):
             self.add(Unread("table", "numbers in its person column lost their last digits, so that several people are one"))
@@ -103,6 +103,11 @@ class Tally:
             self._cells(rows.names[at], cells.distinct(column, rows.encodings))
             for content in cells.files(column):
                 self._file(content)
+
+    def _likely(self, columns: list[Column]) -> list[Column]:
+        """The cells of a person column, without those that surely name none of those who are looked for."""
+        spelled = self.watch.spelled if len(columns) == 1 else None
+        return columns if spelled is None else [spelled.likely(columns[0])]
 
     def _scalars(self, values: Sequence[tuple[str, object]], depth: int = 0) -> None:
         by_key: dict[str, list[object]] = {}

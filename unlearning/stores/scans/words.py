@@ -18,6 +18,7 @@ from unlearning.domain.hashing import IdentifierKind
 from unlearning.domain.protocols import Reader
 from unlearning.stores.scans.candidates import SHORTEST_NUMBER
 from unlearning.stores.scans.comparing import Tally
+from unlearning.stores.tables.likely import Spelled
 
 
 class Named(NamedTuple):
@@ -43,11 +44,18 @@ class Watch:
     """How an identifier is also spelled: `P-{}`, `{:06d}`."""
     readers: tuple[tuple[str, Reader], ...] = ()
     """Plugins that read forms of files, with their names."""
+    identifiers: tuple[str, ...] = field(default=(), repr=False)
+    """Of those who are looked for, as far as they are known: they spare work, and change nothing that is found."""
 
     @property
     def words(self) -> Watch:
         """The same people, looked for by their tokens alone."""
         return replace(self, raw=None)
+
+    @cached_property
+    def spelled(self) -> Spelled | None:
+        """How they are spelled; None unless everybody's identifier is known."""
+        return Spelled.of(self.identifiers, self.kind, key=self.key, tokens=self.tokens) if self.identifiers else None
 
     @cached_property
     def short_numbers(self) -> bool:

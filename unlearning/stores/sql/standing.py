@@ -6,7 +6,7 @@ What is asked for comes as a `State` of those requests alone, which decides as t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -258,14 +258,19 @@ class Standing:
         with self.asking() as connection:
             listed = connection.execute(sa.select(groups.c.hidden, groups.c.token).where(which).limit(enough + 1)).all()
         if len(listed) <= enough:
-            either = set(hidden), set(tokens)
-            found = [row for row in listed if row.hidden in either[0] or row.token in either[1]]
+            by_either = _here(hidden, {row.hidden for row in listed}), _here(tokens, {row.token for row in listed})
+            found = [row for row in listed if row.hidden in by_either[0] or row.token in by_either[1]]
             return frozenset(row.hidden for row in found), frozenset(row.token for row in found)
         by_hidden, by_token = (
             self._pairs(which & among(groups.c.hidden, hidden)),
             self._pairs(which & among(groups.c.token, tokens)),
         )
         return by_hidden[0] | by_token[0], by_hidden[1] | by_token[1]
+
+
+def _here(names: Collection[str], listed: set[str]) -> Set[str]:
+    """Those on the list that are among these names; a set of them that knows better how to tell is asked."""
+    return names & listed if isinstance(names, Set) else listed.intersection(names)
 
 
 _PORTION = 10_000

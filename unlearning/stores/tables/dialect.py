@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
 from unlearning.domain.errors import DataError
 from unlearning.stores.tables.encoding import Encoding, encoding
@@ -142,19 +143,38 @@ def _lines_before(lines: list[str], start: int, lead: int) -> int:
 
 def _sniffed(text: str, base: Dialect) -> Dialect | None:
     """What the careful sniffer says, where it gives an even table."""
-    import clevercsv
-
-    sample = text[:_SLOW_SAMPLE].rpartition(base.line_end)[0] or text[:_SLOW_SAMPLE]
-    try:
-        found = clevercsv.Sniffer().sniff(sample)
-    except (clevercsv.Error, ValueError, IndexError):
-        found = None
+    found = _carefully(text[:_SLOW_SAMPLE].rpartition(base.line_end)[0] or text[:_SLOW_SAMPLE])
     tried = []
-    if found is not None and found.delimiter and found.delimiter in COMMON + _RARE_DELIMITERS:
-        tried = [replace(base, delimiter=found.delimiter, quote=found.quotechar or '"', escape=found.escapechar or "")]
+    if found and found[0] in COMMON + _RARE_DELIMITERS:
+        tried = [replace(base, delimiter=found[0], quote=found[1] or '"', escape=found[2] or "")]
     tried += [replace(base, delimiter=one) for one in _RARE_DELIMITERS if one in text]
     measured = [_measured(text, one) for one in tried]
     return next((one for one in measured if one.columns > 1 and one.even), None)
+
+
+_Signs = tuple[str, str | None, str | None]
+"""Delimiter, quote and escape; without any, nothing is said."""
+_remembered: dict[bytes, _Signs | tuple[()]] = {}
+"""SHA-256 of a sample → what the careful sniffer said: one purge reads the same texts several times."""
+_MOST_REMEMBERED = 1024
+
+
+def _carefully(sample: str) -> _Signs | tuple[()]:
+    """What the careful sniffer says."""
+    name = sha256(sample.encode("utf-8", "surrogatepass")).digest()
+    if (known := _remembered.get(name)) is not None:
+        return known
+    import clevercsv
+
+    try:
+        seen = clevercsv.Sniffer().sniff(sample)
+    except (clevercsv.Error, ValueError, IndexError):
+        seen = None
+    found = (seen.delimiter, seen.quotechar, seen.escapechar) if seen is not None and seen.delimiter else ()
+    if len(_remembered) >= _MOST_REMEMBERED:
+        _remembered.clear()
+    _remembered[name] = found
+    return found
 
 
 def _line_end(text: str) -> str:
