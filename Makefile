@@ -29,8 +29,8 @@ test: $(STAMP)     ## the whole default suite
 campaign: $(STAMP) ## the slow tests, or one part of them: PART=3/10
 	$(BIN)/python -m pytest -m slow $(if $(PART),--part $(PART))
 
-chaos: $(STAMP)    ## 200 SIGKILLs of the service and of erasures, or KILLS=50 SEED=3 MINUTES=30; writes docs/chaos.md
-	$(BIN)/python -m tests.faults.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+chaos: $(STAMP)    ## 200 SIGKILLs of the service and of erasures, or KILLS=50 SEED=3 MINUTES=30 ON=SQLite; writes docs/chaos.md
+	$(BIN)/python -m tests.faults.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ON),--on $(ON))
 
 lint: $(STAMP)     ## style and types
 	$(BIN)/ruff check .

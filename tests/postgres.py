@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.servers import free_port
+
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
@@ -61,9 +63,10 @@ def _server(binaries: Path, user: str | None) -> Iterator[str]:
             shutil.chown(folder, user)
         call = partial(_call, binaries, user, folder)
         call("initdb", "--auth=trust", "--encoding=utf8", "--username=postgres", "--no-sync")
-        call("pg_ctl", "-w", "-o", f"-h '' -k {folder} -F", "start")
+        port = free_port()  # for who asks over the network; the socket is called by it too
+        call("pg_ctl", "-w", "-o", f"-h 127.0.0.1 -p {port} -k {folder} -F", "start")
         try:
-            yield f"postgresql+psycopg2://postgres@/{{database}}?host={folder}"
+            yield f"postgresql+psycopg2://postgres@/{{database}}?host={folder}&port={port}"
         finally:
             call("pg_ctl", "-w", "-m", "immediate", "stop")
 

@@ -39,6 +39,7 @@ from unlearning.project import access
 PAGE = Path(__file__).parents[2] / "docs/chaos.md"
 STEPS = ("ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "CandidateTrained", "CandidateValidated")
 STEPS += ("VersionRegistered", "AliasMoved", "TracesFound", "Purged", "CertificateIssued")
+STORES = ("SQLite", "PostgreSQL")
 PEOPLE = 6
 """Who ask in a round, each by a request over HTTP."""
 
@@ -179,15 +180,18 @@ def round_of(world: World, seed: int, folder: Path, seen: Seen) -> None:
 
 
 @contextmanager
-def worlds(folder: Path) -> Iterator[list[World]]:
-    """SQLite, and PostgreSQL where it is installed."""
+def worlds(folder: Path, only: str | None = None) -> Iterator[list[World]]:
+    """SQLite, and PostgreSQL where it is installed; or one of them."""
     with ExitStack() as stack:
         plain = create(folder / "sqlite")
-        found = [World("SQLite", plain, _token(plain))]
+        found = [World(STORES[0], plain, _token(plain))] if only != STORES[1] else []
+        if only == STORES[0]:
+            yield found
+            return
         server = stack.enter_context(postgres_server())
         template = stack.enter_context(new_database(server))
         on_server = create(folder / "postgres", params={**_params(plain), "stores": {"ledger": template, "lineage": template}})
-        found.append(World("PostgreSQL", on_server, _token(on_server), lambda: _copied(server, template)))
+        found.append(World(STORES[1], on_server, _token(on_server), lambda: _copied(server, template)))
         yield found
 
 
@@ -260,9 +264,10 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=200, help="so many at least, unless the time is over")
     parser.add_argument("--seed", type=int, default=14)
     parser.add_argument("--minutes", type=float, default=240, help="no round begins after so long")
+    parser.add_argument("--on", choices=STORES, help="on this store alone")
     said = parser.parse_args()
     ends = time.monotonic() + 60 * said.minutes
-    with tempfile.TemporaryDirectory(prefix="chaos-") as name, worlds(_at_home(Path(name))) as found:
+    with tempfile.TemporaryDirectory(prefix="chaos-") as name, worlds(_at_home(Path(name)), said.on) as found:
         seen = {world.name: Seen() for world in found}
         number = 0
         while sum(one.kills for one in seen.values()) < said.kills and time.monotonic() < ends:

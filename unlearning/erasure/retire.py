@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -34,18 +35,18 @@ from unlearning.domain.events import (
 from unlearning.domain.lifecycle import EVERY_PURGE
 from unlearning.domain.planning import plan as planning
 from unlearning.domain.traces import Inventory, Residual, Trace, left
-from unlearning.domain.versions import ModelVersion
+from unlearning.domain.versions import ModelVersion, Tracked
 from unlearning.erasure import certificates
 from unlearning.erasure.certified_facts import issuer
-from unlearning.erasure.steps.redact import planned, record_tables, write_redacted
+from unlearning.erasure.steps.redact import check_folders, planned, record_tables, write_redacted
 from unlearning.lineage import graph
 from unlearning.project import guards, preflight
 from unlearning.project.holdings import Holdings
 from unlearning.project.settings import RetentionSettings
 from unlearning.project.tables import current_version, index_table
-from unlearning.stores.dvc.objects import named_now, object_stores
+from unlearning.stores.dvc.objects import named_now, object_stores, with_files
 from unlearning.stores.tables import dates, parts
-from unlearning.traces import deletion, twins
+from unlearning.traces import deletion, old_revisions, twins
 from unlearning.traces.out_of_reach import out_of_reach
 from unlearning.traces.places import checkpoints
 from unlearning.traces.places.dvc_objects import OBJECTS
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from unlearning.domain.entities import Level, ModelRecord
     from unlearning.domain.versions import DataVersion
     from unlearning.project.workspace import Workspace
+    from unlearning.stores.dvc.repository import DvcData
 
 F = TypeVar("F", bound=Fact)
 
@@ -130,9 +132,9 @@ def _rules(workspace: Workspace) -> dict[str, RetentionSettings]:
 
 
 def _look(workspace: Workspace, rule: RetentionSettings, now: datetime) -> tuple[Outdated, DataVersion]:
-    if parts.is_folder(workspace.path(rule.table)):
-        raise SettingsError(f"retention: {rule.table} is a folder of parts, of which rows are not retired yet; expected a file")
-    version = current_version(workspace, rule.table, Holdings.of(workspace).person_in(rule.table))
+    person = Holdings.of(workspace).person_in(rule.table)
+    check_folders(workspace.path(rule.table), rule.table, person)
+    version = current_version(workspace, rule.table, person)
     day = datetime.combine(now.astimezone(UTC).date() - timedelta(days=rule.after_days), time(), UTC)
     found = dates.older(workspace.path(rule.table), rule.column, day, named=rule.table)
     rows = int(found.older.sum())
@@ -204,8 +206,10 @@ def redact(it: Retirement, *, clock: Clock) -> RowsRetired:
 class _Past:
     """Old objects of these tables by what they hold."""
 
+    objects: frozenset[str]
+    """Those with outdated rows: files, and the folders whose parts they are."""
     rows: Mapping[str, NDArray[np.bool_]]
-    """Object → (n,) true for its outdated rows."""
+    """File → (n,) true for its outdated rows."""
     unclear: tuple[Residual, ...]
 
 
@@ -224,7 +228,7 @@ def purge(it: Retirement, *, clock: Clock) -> RetirementEnded:
         past = _old_objects(it, reach)
         learned = _learned(workspace, past)
         serving = _require_replaced(workspace, learned)
-        traces = {OBJECTS: {Trace(name) for name in past.rows}, checkpoints.NAME: set(map(Trace, _stale(workspace, learned)))}
+        traces = {OBJECTS: set(map(Trace, past.objects)), checkpoints.NAME: set(map(Trace, _stale(workspace, learned)))}
         traces[reach.registry.name] = set(reach.registry.garbage.of([(one.model, one.run_id) for one in learned]))
         found = {
             place: tuple(sorted(some, key=lambda one: (one.kind, one.name, one.location)))
@@ -232,7 +236,7 @@ def purge(it: Retirement, *, clock: Clock) -> RetirementEnded:
             if some
         }
         workspace.ledger.append(EVERY_PURGE, TracesFound(inventory=Inventory(found)), at=clock())
-        without = twins.make(reach, past.rows.keys(), (), rows=past.rows).without
+        without = twins.make(reach, past.objects, (), rows=past.rows).without
         done = deletion.carry_out(reach, found)
         residuals = left(done.residuals, past.unclear, tuple(_elsewhere(it, learned)), tuple(_still(it, reach, found)))
         if without:
@@ -243,33 +247,76 @@ def purge(it: Retirement, *, clock: Clock) -> RetirementEnded:
 
 
 def _old_objects(it: Retirement, reach: Reach) -> _Past:
-    """Every version of these tables that is known, opened: what the rule takes out of each."""
-    workspace, rules, rows = it.workspace, it.rules, dict[str, NDArray[np.bool_]]()
-    now = named_now(workspace.data, tuple(reach.holdings.tables))
-    elsewhere = {out.object for out in workspace.data.present().outs} - now
-    unread, held, used = set[str](), set[str](), set[str]()
-    for content in sorted(reach.past.contents):
-        rule = rules.get(content.path)
-        if rule is None or content.object in now:
+    """Every version of these tables that is known, and every twin of one, opened: what the rule takes out of each.
+
+    A part that several folders share is read once; where their names date it differently, what any of them calls old goes.
+    """
+    data, rows, objects = it.workspace.data, dict[str, NDArray[np.bool_]](), set[str]()
+    now, unread, held = named_now(data, tuple(reach.holdings.tables)), set[str](), set[str]()
+    elsewhere, used = with_files({out.object for out in data.present().outs}, object_stores(data)) - now, set[str]()
+    dated = cache(partial(_dated, data))
+    for content in _versions(it, reach):
+        if content.object in now:
             continue
-        try:
-            found = dates.older(
-                workspace.data.content(content.path, content.object), rule.column, rule.before, named=content.path
-            )
-        except NotFound:
-            continue  # erased before
-        except DataError:
+        rule, files = it.rules[content.path], _files(data, content)
+        has_dates = not files
+        for part in files:
+            if part.object in now and rule.column not in parts.said_by_folders(part.path):
+                has_dates = True  # it is as the rule wants it
+                continue
+            try:
+                found = dated(rule, part)
+            except NotFound:
+                has_dates = True  # erased before
+                continue
+            except DataError:
+                unread.add(part.object)
+                continue
+            has_dates |= found.has_column
+            if not found.older.any():
+                continue
+            if part.object in now or part.object in elsewhere:
+                used.add(part.object)
+            elif reach.kept.get(part.object):
+                held.add(part.object)
+            else:
+                rows[part.object] = rows.get(part.object, np.zeros(len(found.older), dtype=bool)) | found.older
+                objects |= {part.object, content.object}
+        if not has_dates:
             unread.add(content.object)
-            continue
-        if not found.older.any():
-            continue
-        if content.object in elsewhere:
-            used.add(content.object)
-        elif reach.kept.get(content.object):
-            held.add(content.object)
-        else:
-            rows[content.object] = rows.get(content.object, np.zeros(len(found.older), dtype=bool)) | found.older
-    return _Past(rows, tuple(_unclear(unread, held, used)))
+    return _Past(frozenset(objects), rows, tuple(_unclear(unread, held, used)))
+
+
+def _versions(it: Retirement, reach: Reach) -> Iterator[Tracked]:
+    """Every content that one of these tables had, and what earlier erasures and retirements put in its place."""
+    made = old_revisions.known(it.workspace).twins
+    for content in sorted(reach.past.contents):
+        if content.path in it.rules:
+            yield content
+            name = content.object
+            while name in made and made[name].new != name:
+                name = made[name].new
+                yield Tracked(content.path, name)
+
+
+def _files(data: DvcData, content: Tracked) -> Sequence[Tracked]:
+    """The file itself, or what lies in a folder; nothing of one whose list is gone."""
+    if not content.object.endswith(parts.LISTING):
+        return [content]
+    try:
+        return data.inside(content.path, content.object)
+    except NotFound:
+        return []
+
+
+def _dated(data: DvcData, rule: Outdated, part: Tracked) -> dates.Dated:
+    """The rows of a file of this table. Raises NotFound, DataError."""
+    file = data.content(part.path, part.object)
+    if part.path == rule.path:
+        return dates.older(file, rule.column, rule.before, named=part.path)
+    if not file.stat().st_size:
+        return dates.Dated(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool), has_column=False)  # a marker, such as `_SUCCESS`
+    return dates.older_in_part(file, part.path.removeprefix(f"{rule.path}/"), rule.column, rule.before, named=part.path)
 
 
 def _unclear(unread: set[str], held: set[str], used: set[str]) -> Iterator[Residual]:
@@ -300,7 +347,7 @@ def _unclear(unread: set[str], held: set[str], used: set[str]) -> Iterator[Resid
             level="physical",
             outcome="residual",
             count=len(used),
-            why="no rule is about them, and they are in use",
+            why="no rule takes rows out of them, and they are in use",
             remedy="give them a rule of their own, or make them again from the tables as they are now",
             names=tuple(sorted(used)),
         )
@@ -309,7 +356,7 @@ def _unclear(unread: set[str], held: set[str], used: set[str]) -> Iterator[Resid
 def _learned(workspace: Workspace, past: _Past) -> list[ModelRecord]:
     """Every version trained here on one of these objects, and what was made from those; deleted ones included."""
     every = workspace.lineage.models(deleted=None)
-    found = [one for one in every if one.data.object in past.rows]
+    found = [one for one in every if one.data.object in past.objects]
     made = set(workspace.lineage.descendants(one.model for one in found))
     return [*found, *(one for one in every if one.model in made and one not in found)]
 

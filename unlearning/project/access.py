@@ -10,13 +10,13 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, get_args
 
 from unlearning.domain.errors import NotFound, WrongUse
-from unlearning.domain.events import AccessGranted, AccessRevoked
+from unlearning.domain.events import AccessGranted, AccessRevoked, Event, Fact
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -76,15 +76,26 @@ def every(workspace: Workspace) -> list[Access]:
 
 def opened_by(workspace: Workspace, token: str) -> Access | None:
     """What a key opens; None for one that was never given, or was taken back."""
-    if (parts := _KEY.fullmatch(token)) is None:
-        return None
-    name, secret = f"access-{parts[1]}", parts[2]
-    events = workspace.ledger.events(subject=name, kinds=(AccessGranted, AccessRevoked))
+    return opened_by_each(workspace, [token])[0]
+
+
+def opened_by_each(workspace: Workspace, tokens: Sequence[str]) -> list[Access | None]:
+    """The same of several keys."""
+    parts = {token: found for token in tokens if (found := _KEY.fullmatch(token))}
+    names, events = {f"access-{one[1]}" for one in parts.values()}, dict[str, list[Event[Fact]]]()
+    kinds = (AccessGranted, AccessRevoked)
+    for event in workspace.ledger.events(subjects=names, kinds=kinds) if names else ():
+        events.setdefault(event.subject, []).append(event)
+    opened = {token: _opened(events.get(f"access-{one[1]}", ()), one[2]) for token, one in parts.items()}
+    return [opened.get(token) for token in tokens]
+
+
+def _opened(events: Sequence[Event[Fact]], secret: str) -> Access | None:
     facts = [event.fact for event in events]
     if len(facts) != 1 or not isinstance(granted := facts[0], AccessGranted):
         return None
     fits = hmac.compare_digest(granted.digest, _digest(granted.salt, secret))
-    return Access(name, granted.scopes, events[0].at) if fits else None
+    return Access(events[0].subject, granted.scopes, events[0].at) if fits else None
 
 
 def is_open(workspace: Workspace, access_id: str) -> bool:

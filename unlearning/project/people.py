@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -181,8 +181,8 @@ class Present:
     read: Callable[[], Iterable[object]] = field(repr=False)
     """Their identifiers, asked for only when somebody is missing."""
     key: bytes = field(repr=False)
-    looks: Callable[[], Collection[str]] | None = field(default=None, repr=False)
-    """`look_labels` of all of them, where they are known without reading everybody; asked for only when somebody is missing."""
+    looks: Callable[[], Sequence[Collection[str]]] | None = field(default=None, repr=False)
+    """`look_labels` of each table, where they are known without reading everybody; asked for only when somebody is missing."""
 
     @cached_property
     def values(self) -> tuple[object, ...]:
@@ -199,8 +199,12 @@ class Present:
         return nearest_of(nearby, (_labels(self.key, one) for one in self._alike.get(nearby[-1], ())))
 
     @cached_property
-    def _looks(self) -> Collection[str]:
-        return self.looks() if self.looks else look_labels(self.key, self.values)
+    def _looks(self) -> Sequence[Collection[str]]:
+        return self.looks() if self.looks else [look_labels(self.key, self.values)]
+
+    def _looks_known(self, identifier: str) -> bool:
+        label = _look(self.key, identifier)
+        return any(label in one for one in self._looks)
 
     @cached_property
     def _alike(self) -> Mapping[str, Sequence[object]]:
@@ -210,12 +214,17 @@ class Present:
             found.setdefault(hashing.label(self.key, spellings.folds(one)[-1]), []).append(one)
         return found
 
+    def among(self, tokens: Collection[str]) -> Present:
+        """The same for whoever asks about these people alone: each table is looked through once for all of them."""
+        found = self.holds(tokens)
+        return replace(self, holds=found.intersection)
+
     def check_unmistaken(self, identifiers: Iterable[str], tokens: Iterable[str]) -> None:
         """Raises IdentifierError for who is not here and looks like somebody who is: a reader would say that it is they."""
         pairs = [(one, number, token) for number, (one, token) in enumerate(zip(identifiers, tokens, strict=True), 1)]
         here = self.holds([token for *_, token in pairs])
         missing = [(one, number) for one, number, token in pairs if token not in here]
-        mistaken = [spellings.place(one, number) for one, number in missing if _look(self.key, one) in self._looks]
+        mistaken = [spellings.place(one, number) for one, number in missing if self._looks_known(one)]
         if mistaken:
             raise IdentifierError(
                 f"{', '.join(mistaken)}: looks like a person of the tables who is spelled with other characters, such as other "

@@ -72,8 +72,8 @@ def present(workspace: Workspace) -> Present:
     def read() -> Iterator[object]:
         return chain.from_iterable(_spelled(workspace, path, person) for path, person in here.items())
 
-    def looks() -> frozenset[str]:
-        return frozenset[str]().union(*(_looks(workspace, path, person) for path, person in here.items()))
+    def looks() -> list[frozenset[str]]:
+        return [_looks(workspace, path, person) for path, person in here.items()]
 
     return Present(holds, read, workspace.keys.index, looks)
 

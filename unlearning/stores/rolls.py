@@ -75,7 +75,8 @@ class Roll:
 
     def holds(self, tokens: Collection[str]) -> frozenset[str]:
         """Those of these index tokens, in hex, that are in it, alone or together with others."""
-        return frozenset(one.hex() for one in unpacked(self.everyone[among(self.everyone, tokens)]))
+        named = (self.tokens, self.shared)  # one after the other: `everyone` is a copy of all of them
+        return frozenset(one.hex() for each in named for one in unpacked(each[among(each, tokens)]))
 
     def mask(self, tokens: Collection[str]) -> NDArray[np.bool_]:
         """(n,) true where a record belongs to one of these people, by their index tokens in hex.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,6 +17,7 @@ from tests.examples import example
 from unlearning.domain.events import CertificateIssued, ErasureQueued, ErasureStarted, PlanMade, Purged
 from unlearning.entrypoints.intake.formats import own
 from unlearning.erasure import decisions
+from unlearning.erasure.steps import receive
 from unlearning.erasure.steps.receive import confirm
 
 OWN = {"subjects": ["ann-1"], "identity_verified": True}
@@ -170,6 +172,64 @@ def test_health_says_whether_requests_can_come_and_metrics_count_them(service: S
     assert 'unlearning_intake_accepted_total{format="own"} 1' in text
     assert 'unlearning_intake_refused_total{code="400"} 1' in text
     assert "unlearning_requests_must_start 0" in text
+
+
+def test_what_comes_at_once_is_one_transaction_and_each_is_answered_for_itself(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where one of them is refused, asks twice, or comes in another form."""
+    moments, receive_each = list[int](), receive.receive_each
+
+    def counted(workspace: Any, demands: Any, **more: Any) -> Any:
+        made = receive_each(workspace, demands, **more)
+        moments.append(len(demands))
+        return made
+
+    monkeypatch.setattr(receive, "receive_each", counted)
+    fides = {
+        "privacy_request_id": "pri_1",
+        "direction": "two_way",
+        "identity": {"customer_id": "cid-3"},
+        "policy_action": "erasure",
+    }
+    said: list[tuple[str, Any, dict[str, str]]] = [
+        ("/v1/requests", {**OWN, "subjects": [f"{one}-1"]}, {}) for one in ("dan", "eve", "fay")
+    ]
+    said += [("/v1/requests", {**OWN, "reference": "ann-1"}, {}), ("/v1/fides/webhook", fides, {})]
+    said += [("/v1/requests", OWN, {"idempotency_key": "key-7"})] * 2
+    with ThreadPoolExecutor(len(said)) as pool, service.workspace.ledger.exclusive("receive"):
+        first = pool.submit(service.ask, "POST", "/v1/requests", json_body={**OWN, "subjects": ["bob-2"]})
+        time.sleep(0.3)  # it waits for the lock, and the others for it
+        others = [pool.submit(service.ask, "POST", path, json_body=body, **headers) for path, body, headers in said]
+        time.sleep(1)
+    assert first.result().status_code == 202
+    answers = [one.result() for one in others]
+    assert [one.status_code for one in answers] == [202, 202, 202, 400, 200, 202, 202]
+    assert [len(one.json()["requests"]) for one in answers if one.status_code == 202] == [1] * 5
+    assert answers[-1].json() == answers[-2].json()
+    assert len(service.states()) == 6
+    assert sorted(set(service.announced)) == sorted(service.states())
+    assert moments[0] == 1
+    assert sum(moments) == 7
+
+
+def test_no_more_transactions_than_moments(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    moments, receive_each = list[int](), receive.receive_each
+
+    def counted(workspace: Any, demands: Any, **more: Any) -> Any:
+        moments.append(len(demands))
+        return receive_each(workspace, demands, **more)
+
+    monkeypatch.setattr(receive, "receive_each", counted)
+    with ThreadPoolExecutor(9) as pool, service.workspace.ledger.exclusive("receive"):
+        asked = [pool.submit(service.ask, "POST", "/v1/requests", json_body={**OWN, "subjects": ["bob-2"]})]
+        time.sleep(0.3)
+        asked += [
+            pool.submit(service.ask, "POST", "/v1/requests", json_body={**OWN, "subjects": [f"dan-{one}"]}) for one in range(8)
+        ]
+        time.sleep(1)
+    assert {one.result().status_code for one in asked} == {202}
+    assert moments == [1, 8]
 
 
 BAD: dict[str, tuple[bytes, str, int]] = {

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import socket
 import stat
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,6 +46,35 @@ def test_a_postgresql_address_without_a_driver_means_the_one_that_is_installed(p
     engine = database.connect(postgres_url.replace("+psycopg2", ""), tmp_path)
     assert engine.dialect.driver == "psycopg2"
     engine.dispose()
+
+
+@pytest.mark.services
+@pytest.mark.parametrize(("more", "idle"), [("", 15), ("&keepalives_idle=7", 7)])
+def test_a_server_that_vanished_is_noticed_also_while_it_is_waited_for(
+    more: str, idle: int, postgres_url: str, tmp_path: Path
+) -> None:
+    address = sa.make_url(postgres_url)
+    over_the_network = f"postgresql://postgres@127.0.0.1:{address.query['port']}/{address.database}?sslmode=disable{more}"
+    engine = database.connect(over_the_network, tmp_path)
+    with engine.connect() as connection, closing(socket.socket(fileno=os.dup(connection.connection.fileno()))) as line:  # type: ignore[attr-defined]
+        said = {one: line.getsockopt(socket.IPPROTO_TCP, one) for one in (socket.TCP_KEEPIDLE, socket.TCP_USER_TIMEOUT)}
+        assert line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert said == {socket.TCP_KEEPIDLE: idle, socket.TCP_USER_TIMEOUT: 30_000}
+    engine.dispose()
+
+
+@pytest.mark.services
+def test_a_connection_that_the_server_ended_is_replaced_before_it_is_used(postgres_url: str, tmp_path: Path) -> None:
+    ledger = SqlLedger(database.connect(postgres_url, tmp_path))
+    ledger.append("s", Unknown("Counted", {}), at=datetime(2026, 3, 1, tzinfo=UTC))
+    admin = sa.create_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    others = "datname = current_database() AND pid <> pg_backend_pid()"
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+    ledger.append("s", Unknown("Counted", {}), at=datetime(2026, 3, 1, tzinfo=UTC))
+    assert ledger.head()[0] == 2
+    ledger.engine.dispose()
+    admin.dispose()
 
 
 def test_who_may_only_look_at_a_file_reads_what_others_write_and_changes_nothing(tmp_path: Path) -> None:

@@ -51,6 +51,38 @@ def test_a_moment_counts_in_utc_and_a_csv_is_read_alike(tmp_path: Path) -> None:
     assert (found.older.tolist(), found.undated) == ([True, False, False], 1)
 
 
+@drawn(
+    few=15,
+    many=1_000,
+    parts=st.lists(
+        st.tuples(st.sampled_from(["column", "folder", "neither"]), st.lists(MOMENTS, max_size=4)), min_size=1, max_size=4
+    ),
+)
+def test_of_a_folder_each_part_is_asked_in_its_order(parts: list[tuple[str, list[datetime | None]]]) -> None:
+    """As if the parts were one table; a date is in the column, or in the name of the folder."""
+    older, undated = list[bool](), 0
+    with TemporaryDirectory() as name:
+        folder = Path(name) / "t"
+        for number, (where, moments) in enumerate(parts):
+            within = folder / f"part={number}"
+            if where == "folder":
+                moments = [moments[0] if moments else None] * len(moments)
+                within /= f"at={moments[0]:%Y-%m-%d}" if moments and moments[0] else "at=__HIVE_DEFAULT_PARTITION__"
+            within.mkdir(parents=True)
+            table = pa.table({"who": pa.array(["a"] * len(moments)), "at": pa.array(moments, pa.timestamp("us"))})
+            pq.write_table(table if where == "column" else table.select(["who"]), within / "0.parquet")
+            theirs = [None] * len(moments) if where == "neither" else moments
+            older += [one is not None and one < DAY.replace(tzinfo=None) for one in theirs]
+            undated += theirs.count(None)
+        (folder / "_SUCCESS").touch()
+        if all(where == "neither" for where, _ in parts):
+            with pytest.raises(DataError, match="has no column 'at' in any of its"):
+                dates.older(folder, "at", DAY, named="t")
+        else:
+            found = dates.older(folder, "at", DAY, named="t")
+            assert (found.older.tolist(), found.undated) == (older, undated)
+
+
 @pytest.mark.parametrize(
     "values",
     [pa.array(["1.3.2026"]), pa.array(["2026-03-01", "soon"]), pa.array([20260301]), pa.array([[date(2026, 3, 1)]])],

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from fastapi import HTTPException, Request
@@ -14,6 +15,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from unlearning.entrypoints.intake import signatures
 from unlearning.entrypoints.intake.limits import Buckets
+from unlearning.entrypoints.intake.together import Together
 from unlearning.entrypoints.service import impatient
 from unlearning.project import access
 
@@ -51,6 +53,10 @@ class Door:
         default_factory=lambda: Buckets(rate=STRANGERS_RATE, burst=STRANGERS_BURST, clock=time.monotonic)
     )
 
+    @cached_property
+    def _opened_by(self) -> Together[str, access.Access | None, access.Access | None]:
+        return Together(partial(access.opened_by_each, self.workspace), lambda _tokens, found: found)
+
     async def body(self, request: Request) -> bytes:
         """The raw bytes, up to a bound of size and time, in no other encoding than they are signed in."""
         if request.headers.get("content-encoding", "identity").lower() != "identity":
@@ -75,7 +81,7 @@ class Door:
                 raise self.stranger(request, "expected a bearer token in the header Authorization")
             return self._counted(Caller("signature", delivery))
         kind, _, token = credentials.partition(" ")
-        found = await run_in_threadpool(access.opened_by, self.workspace, token) if kind.lower() == "bearer" else None
+        found = await run_in_threadpool(self._opened_by, token) if kind.lower() == "bearer" else None
         if found is None:
             raise self.stranger(request, "the bearer token opens nothing: it is wrong, or was taken back")
         if scope not in found.scopes:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -44,6 +44,7 @@ from unlearning.entrypoints.console.sign_in import COOKIE, from_here
 from unlearning.entrypoints.intake.door import Caller, Door
 from unlearning.entrypoints.intake.formats import cloudevents, drop, fides, lists, opendsr, own
 from unlearning.entrypoints.intake.reading import Unacceptable, fields, items, json_of, required, text
+from unlearning.entrypoints.intake.together import Together
 from unlearning.erasure import certificates, decisions, pace, plans
 from unlearning.erasure.steps import receive
 from unlearning.project import requests as known_requests
@@ -75,6 +76,25 @@ _STATUS: Sequence[tuple[type[UnlearningError], int]] = (
 progress = logging.getLogger("unlearning.progress")
 
 
+@dataclass(frozen=True)
+class _Demands:
+    """What one caller hands in."""
+
+    each: Sequence[Asked]
+    shown: bool = False
+    """The answer shows what became of it."""
+
+
+@dataclass(frozen=True)
+class _Taken:
+    """What became of it."""
+
+    made: list[ErasureRequest]
+    shown: list[Any] = field(default_factory=list)
+    news: list[str] = field(default_factory=list)
+    """Requests that this caller announces, for all who came with it."""
+
+
 @dataclass
 class Intake:
     """One project's service, and what it counted since it began."""
@@ -90,8 +110,9 @@ class Intake:
     """(flow, how it ended) → how often."""
     accepted: Counter[str] = field(default_factory=Counter)
     refused: Counter[int] = field(default_factory=Counter)
-    _one: threading.Lock = field(default_factory=threading.Lock)
-    """The ledger lets one in at a time; threads of this process wait here for it, which costs less."""
+
+    def __post_init__(self) -> None:
+        self._taken = Together(self._receive, self._tell, common=(Unavailable, Damaged))
 
     @property
     def kind(self) -> str:
@@ -104,21 +125,41 @@ class Intake:
         return body, await self.door.caller(request, scope, body)
 
     async def take(self, demands: Sequence[Asked], form: str) -> list[ErasureRequest]:
-        """Record them all, or none; they are in the ledger when this returns."""
-        return await run_in_threadpool(self._take, demands, form)
+        """Record them all, or none; they are in the ledger when this returns. What comes at once is one transaction."""
+        return (await run_in_threadpool(self._take, _Demands(demands), form)).made
 
-    def _take(self, demands: Sequence[Asked], form: str) -> list[ErasureRequest]:
-        if not demands:
-            return []
-        with self._one:
-            made = receive.receive_all(self.workspace, demands, now=self.clock())
-        self.accepted[form] += len(made)
-        self.announce([one.request_id for one in made if one.state not in lifecycle.ENDED])
-        return made
+    async def take_and_show(self, demands: Sequence[Asked], form: str) -> list[Any]:
+        """The same, as every answer shows requests."""
+        return (await run_in_threadpool(self._take, _Demands(demands, shown=True), form)).shown
+
+    def _take(self, demands: _Demands, form: str) -> _Taken:
+        taken = self._taken(demands) if demands.each else _Taken([])
+        self.accepted[form] += len(taken.made)
+        if taken.news:
+            self.announce(taken.news)
+        return taken
+
+    def _receive(self, every: Sequence[_Demands]) -> list[_Taken]:
+        found = iter(receive.receive_each(self.workspace, [one for demands in every for one in demands.each], now=self.clock()))
+        theirs = [chain.from_iterable(islice(found, len(demands.each))) for demands in every]
+        return [_Taken(list({one.request_id: one for one in each}.values())) for each in theirs]
+
+    def _tell(self, every: Sequence[_Demands], taken: Sequence[_Taken]) -> Sequence[_Taken]:
+        """Who waits is announced once; the others need not wait for that."""
+        new = (one.request_id for each in taken for one in each.made if one.state not in lifecycle.ENDED)
+        taken[0].news.extend(dict.fromkeys(new))
+        wanted = [each for demands, each in zip(every, taken, strict=True) if demands.shown]
+        shown = iter(self._show([one for each in wanted for one in each.made]) if wanted else ())
+        for each in wanted:
+            each.shown.extend(islice(shown, len(each.made)))
+        return taken
 
     async def shown(self, found: Sequence[ErasureRequest]) -> list[Any]:
         """Requests as every answer shows them."""
-        return await run_in_threadpool(lambda: write(decisions.shown(self.workspace, found, now=self.clock())))
+        return await run_in_threadpool(self._show, found)
+
+    def _show(self, found: Sequence[ErasureRequest]) -> list[Any]:
+        return list(write(decisions.shown(self.workspace, found, now=self.clock())))
 
 
 def application(intake: Intake, console: Console | None = None, more: Sequence[Callable[[FastAPI], object]] = ()) -> FastAPI:
@@ -220,7 +261,7 @@ def _requests(app: APIRouter, intake: Intake) -> None:
             demand = lists.demand(body, dict(request.query_params), regulation=policy.regulation, known=known, delivery=key)
         else:
             raise HTTPException(415, f"expected {JSON} or {' or '.join(lists.MEDIA)}")
-        return {"requests": await intake.shown(await intake.take([demand], "own"))}
+        return {"requests": await intake.take_and_show([demand], "own")}
 
     @app.get("/v1/requests")
     async def every(request: Request, state: str | None = None, limit: int = 100, offset: int = 0) -> dict[str, Any]:
@@ -260,7 +301,7 @@ def _events(app: APIRouter, intake: Intake) -> None:
         """CloudEvents that ask for erasures: structured, a batch, or with `ce-*` headers; all of a message, or none."""
         body, _caller = await intake.allowed(request, "submit")
         demands = cloudevents.demands(_media(request), request.headers, body, regulation=policy.regulation)
-        return {"requests": await intake.shown(await intake.take(demands, "cloudevents"))}
+        return {"requests": await intake.take_and_show(demands, "cloudevents")}
 
 
 def _require_json(request: Request) -> None:

@@ -69,15 +69,26 @@ def receive(
 def receive_all(
     workspace: Workspace, demands: Sequence[Asked], *, now: datetime, here: Present | None = None
 ) -> list[ErasureRequest]:
+    """As `receive_each`, each request once."""
+    return list(
+        {made.request_id: made for each in receive_each(workspace, demands, now=now, here=here) for made in each}.values()
+    )
+
+
+def receive_each(
+    workspace: Workspace, demands: Sequence[Asked], *, now: datetime, here: Present | None = None
+) -> list[list[ErasureRequest]]:
     """Record a request for each person and suppress them from every future training; a second request joins the first.
 
-    All identifiers are read before anything is recorded: one bad line records nothing. Whoever is known by several identifiers
-    gets a request for each. A demand that came before under its name is answered with the requests of then. Of an
-    unverified one nobody is suppressed until somebody makes sure. here: who is in the tables, where it was read already.
+    What comes of each demand, all recorded in one transaction. All identifiers are read before anything is recorded: one bad
+    line records nothing. Whoever is known by several identifiers gets a request for each. A demand that came before under its
+    name is answered with the requests of then. Of an unverified one nobody is suppressed until somebody makes sure. here: who
+    is in the tables, where it was read already.
 
     Raises as `known_as`, WrongUse for a date to come or a reference that names somebody.
     """
-    here = here or (present(workspace) if any(one.identifiers for one in demands) else None)
+    if typed := [identifier for one in demands for identifier in asked(workspace, one.identifiers)]:
+        here = (here or present(workspace)).among(index_tokens(workspace, typed))
     people = [_people(workspace, one, here) for one in demands]
     unnamed.require_unnamed_references(
         workspace,
@@ -96,10 +107,12 @@ def receive_all(
         standing = workspace.ledger.standing
         open_groups = standing.open_groups(person.token for each in people for person in each)
         groups = {token: (name, True) for token, name in open_groups.items()}
-        waiting = {n: g for n, g in standing.groups(open_groups.values()).items() if g.request.state == lifecycle.UNVERIFIED}
+        joined = standing.groups(open_groups.values()) if open_groups else {}
+        waiting = {name: group for name, group in joined.items() if group.request.state == lifecycle.UNVERIFIED}
         groups |= {group.request.token: (name, False) for name, group in waiting.items()}
         ids = {(i, person): _name(workspace, one, person) for i, (one, _, each) in enumerate(received) for person in each}
-        known = standing.requests(ids.values())
+        again = [name for (number, _), name in ids.items() if received[number][0].delivery is not None]
+        known = standing.requests(again) if again else {}  # of the others, no name was ever given before
         for number, (one, since, each) in enumerate(received):
             for person in each:
                 name = ids[number, person]
@@ -110,7 +123,8 @@ def receive_all(
             if one.callbacks and any(name not in known or known[name].state not in lifecycle.ENDED for name in mine):
                 events += callbacks.asked(workspace, one.callbacks, mine)
         workspace.ledger.append_all(_once(workspace, events), at=now)
-    return requests.chosen(workspace, list(names)) if names else []
+    made = {one.request_id: one for one in requests.chosen(workspace, list(names))} if names else {}
+    return [[made[ids[number, person]] for person in each] for number, (_, _, each) in enumerate(received)]
 
 
 def _once(workspace: Workspace, events: Sequence[tuple[str, Fact]]) -> list[tuple[str, Fact]]:

@@ -62,7 +62,7 @@ def _redact(erasure: Erasure) -> DataRedacted:
         for before in plan.before:
             index_table(workspace, before, planned(workspace, before), holdings.person_in(before.path))
         for before in changed:
-            _check_folders(planned(workspace, before), before.path, holdings.person_in(before.path))
+            check_folders(planned(workspace, before), before.path, holdings.person_in(before.path))
         for before in changed:
             write_redacted(workspace, before, keep[before.path], holdings.person_in(before.path))
         after = record_tables(workspace, plan.before, changed, holdings, f"Redact data for {erasure.erasure_id}")
@@ -85,7 +85,7 @@ def _keep(erasure: Erasure, before: DataVersion, person: str) -> NDArray[np.bool
     return ~who.mask(erasure.plan.tokens)
 
 
-def _check_folders(path: Path, named: str, person: str) -> None:
+def check_folders(path: Path, named: str, person: str) -> None:
     """Raises DataError where folders are called by people: their names would stay, whatever becomes of the rows."""
     if parts.is_folder(path) and tables.folder_columns(parts.parts(path, named=named)).keys() & set(tables.columns_of(person)):
         raise DataError(

@@ -24,7 +24,15 @@ from unlearning.stores.sql.schema import MIGRATIONS, Migration, migrations_done
 _BUSY_MS = 30_000
 
 
-_CONNECT_SECONDS = 10
+_PATIENCE = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Of a connection to a server, in seconds and, the last, milliseconds: one that vanished is noticed within half a minute, also
+by whoever waits for its answer. Without them that takes two hours. An address may name others."""
 
 
 _POLL_SECONDS = 0.05
@@ -121,7 +129,7 @@ def _engine(address: sa.URL) -> sa.Engine:
     try:
         if address.get_backend_name() == "sqlite":
             return sa.create_engine(address)
-        arguments = {} if "connect_timeout" in address.query else {"connect_timeout": _CONNECT_SECONDS}
+        arguments = {name: value for name, value in _PATIENCE.items() if name not in address.query}
         return sa.create_engine(address, pool_pre_ping=True, connect_args=arguments)
     except (ModuleNotFoundError, exc.NoSuchModuleError) as error:
         raise SettingsError(

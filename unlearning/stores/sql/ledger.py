@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar, cast
 
@@ -32,6 +33,9 @@ GENESIS = "0" * 64
 
 _SAID = 20
 """So many differences of a projection are said; the first is enough to make it anew."""
+
+_HEAD = sa.select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)
+_INSERT = table.insert()
 
 F = TypeVar("F", bound=Fact)
 _FOLDED = tuple(kind.__name__ for kind in FOLDED)
@@ -77,7 +81,7 @@ class SqlLedger:
                 previous = sealed
             projection.follow(connection, events)
             if events:
-                connection.execute(table.insert(), [_row(event) for event in events])
+                connection.execute(_INSERT, [_row(event) for event in events])
         if events and self._used is not None:
             used, self._used = self._used, None
             used(self)
@@ -95,7 +99,7 @@ class SqlLedger:
     def _asking(self) -> Iterator[sa.Connection]:
         """One view of the projection, which is made first where there is none. Raises Damaged for one of another ledger."""
         with database.reading(self._engine) as connection:
-            if projection.stands(connection, *_head(connection)):
+            if projection.stands_at_the_end(connection) or projection.stands(connection, *_head(connection)):
                 yield connection
                 return
         with database.writing(self._engine, "ledger") as connection:
@@ -149,16 +153,11 @@ class SqlLedger:
 
         after: only those beyond this position. last: only so many, the newest.
         """
-        query = sa.select(table).where(table.c.seq > after)
-        if subject is not None:
-            query = query.where(table.c.subject == subject)
-        if subjects is not None:
-            query = query.where(projection.among(table.c.subject, subjects))
-        if kinds is not None:
-            query = query.where(table.c.kind.in_([kind.__name__ for kind in kinds]))
-        query = query.order_by(table.c.seq if last is None else table.c.seq.desc()).limit(last)
+        names = None if kinds is None else tuple(kind.__name__ for kind in kinds)
+        query = _events(subject is not None, subjects is not None, names, last is not None)
+        said = {"after": after, "subject": subject, "last": last, "names": projection.listed(subjects or ())}
         with database.reading(self._engine) as connection:
-            found = [_event(row) for row in connection.execute(query)]
+            found = [_event(row) for row in connection.execute(query, said)]
         return found if last is None else found[::-1]
 
     def of(
@@ -211,6 +210,21 @@ class SqlLedger:
         return database.exclusive(self._engine, name, timeout=timeout)
 
 
+@lru_cache(maxsize=256)
+def _events(one: bool, several: bool, kinds: tuple[str, ...] | None, newest: bool) -> sa.Select[Any]:
+    """A statement of `events`: to build it costs as much as to ask it."""
+    query = sa.select(table).where(table.c.seq > sa.bindparam("after"))
+    if one:
+        query = query.where(table.c.subject == sa.bindparam("subject"))
+    if several:
+        query = query.where(projection.one_of(table.c.subject))
+    if kinds is not None:
+        query = query.where(table.c.kind.in_(kinds))
+    if newest:
+        return query.order_by(table.c.seq.desc()).limit(sa.bindparam("last"))
+    return query.order_by(table.c.seq)
+
+
 def _folded_events(connection: sa.Connection) -> Iterator[Event[Fact]]:
     """Everything that the state of a request follows from, in order."""
     query = sa.select(table).where(table.c.kind.in_(_FOLDED)).order_by(table.c.seq)
@@ -218,7 +232,7 @@ def _folded_events(connection: sa.Connection) -> Iterator[Event[Fact]]:
 
 
 def _head(connection: sa.Connection) -> tuple[int, str]:
-    row = connection.execute(sa.select(table.c.seq, table.c.hash).order_by(table.c.seq.desc()).limit(1)).first()
+    row = connection.execute(_HEAD).first()
     return (row.seq, row.hash) if row else (0, GENESIS)
 
 

@@ -25,6 +25,7 @@ from unlearning.domain.hashing import canonical
 from unlearning.domain.lifecycle import Group, Readmission, State
 from unlearning.domain.spellings import Difference
 from unlearning.stores.sql.schema import erasures, groups, projections, requests
+from unlearning.stores.sql.schema import events as events_table
 
 V = TypeVar("V")
 Row = Mapping[str, Any]
@@ -86,19 +87,14 @@ class Stored(State):
     erasures: Kept[tuple[str, ...]]
 
     def __init__(self, connection: sa.Connection) -> None:
-        def rows(query: sa.Select[Any]) -> sa.CursorResult[Any]:
-            return connection.execute(query)
+        def rows(query: sa.Select[Any], names: Collection[str]) -> sa.CursorResult[Any]:
+            return connection.execute(query, {"names": listed(names)})
 
-        newest = sa.select(groups.c.token, groups.c.id).order_by(groups.c.seq)
         super().__init__(
-            Kept(lambda ids: {row.id: request_of(row) for row in rows(sa.select(requests).where(among(requests.c.id, ids)))}),
-            Kept(lambda ids: {row.id: group_of(row) for row in rows(sa.select(groups).where(among(groups.c.id, ids)))}),
-            Kept(lambda tokens: {row.token: row.id for row in rows(newest.where(among(groups.c.token, tokens)))}),
-            Kept(
-                lambda ids: {
-                    row.id: tuple(json.loads(row.groups)) for row in rows(sa.select(erasures).where(among(erasures.c.id, ids)))
-                }
-            ),
+            Kept(lambda ids: {row.id: request_of(row) for row in rows(_REQUESTS, ids)}),
+            Kept(lambda ids: {row.id: group_of(row) for row in rows(_GROUPS, ids)}),
+            Kept(lambda tokens: {row.token: row.id for row in rows(_NEWEST, tokens)}),
+            Kept(lambda ids: {row.id: tuple(json.loads(row.groups)) for row in rows(_ERASURES, ids)}),
         )
 
     def take_in(self, events: list[Event[Any]]) -> None:
@@ -145,9 +141,21 @@ def stands(connection: sa.Connection, position: int, head: str) -> bool:
 
     Raises Damaged when they stand elsewhere, or an audit found that they do not follow from the events.
     """
-    row = connection.execute(sa.select(projections)).first()
-    if row is None:
-        return position == 0
+    row = connection.execute(_STANDS).first()
+    return position == 0 if row is None else _follows(row, position, head)
+
+
+def stands_at_the_end(connection: sa.Connection) -> bool:
+    """The same for the last event, asked at once; False also of a ledger without events."""
+    row = connection.execute(_AT_THE_END).first()
+    return row is not None and row.seq is not None and _follows(row, row.seq, row.hash)
+
+
+_LAST = sa.select(events_table.c.seq, events_table.c.hash).order_by(events_table.c.seq.desc()).limit(1).subquery()
+_AT_THE_END = sa.select(projections, _LAST).select_from(sa.outerjoin(projections, _LAST, sa.true()))
+
+
+def _follows(row: Any, position: int, head: str) -> bool:
     if row.finding is not None:
         raise Damaged(f"the ledger's projection does not follow from its events: {row.finding}; {AGAIN}")
     if (row.position, row.head) != (position, head):
@@ -206,8 +214,27 @@ def _each_postgresql(element: _each, compiler: Any, **options: Any) -> str:
 
 def among(column: sa.ColumnElement[str], values: Iterable[str]) -> sa.ColumnElement[bool]:
     """The column is one of these, however many they are: they travel as one parameter."""
-    storable = [one for one in values if "\0" not in one and not _SURROGATE.search(one)]
-    return column.op("IN", is_comparison=True)(_each(json.dumps(storable)))
+    return column.op("IN", is_comparison=True)(_each(listed(values)))
+
+
+def one_of(column: sa.ColumnElement[str], name: str = "names") -> sa.ColumnElement[bool]:
+    """The same of a statement that is built once: the values come as `listed`, by this parameter."""
+    return column.op("IN", is_comparison=True)(_each(sa.bindparam(name, type_=sa.Text)))
+
+
+def listed(values: Iterable[str]) -> str:
+    """Values as one parameter, without those that no database stores."""
+    return json.dumps([one for one in values if "\0" not in one and not _SURROGATE.search(one)])
+
+
+# Built once: to build a statement, and to find its SQL again, costs as much as to ask it.
+_REQUESTS = sa.select(requests).where(one_of(requests.c.id))
+_GROUPS = sa.select(groups).where(one_of(groups.c.id))
+_NEWEST = sa.select(groups.c.token, groups.c.id).where(one_of(groups.c.token)).order_by(groups.c.seq)
+_ERASURES = sa.select(erasures).where(one_of(erasures.c.id))
+_INSERTS = {table: table.insert() for table in (requests, groups, erasures)}
+_STAND = projections.update().values(position=sa.bindparam("to"), head=sa.bindparam("hash"))
+_STANDS = sa.select(projections)
 
 
 def request_of(row: Any) -> ErasureRequest:
@@ -298,7 +325,7 @@ def _erasure(name: str, of: Iterable[str]) -> Row:
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> None:
     for some in _portions(rows):
-        connection.execute(table.insert(), some)
+        connection.execute(_INSERTS[table], some)
 
 
 def _update(connection: sa.Connection, table: sa.Table, rows: list[Row]) -> None:
@@ -315,7 +342,7 @@ def _portions(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 
 def _stand_at(connection: sa.Connection, position: int, head: str) -> None:
-    if not connection.execute(projections.update().values(position=position, head=head)).rowcount:
+    if not connection.execute(_STAND, {"to": position, "hash": head}).rowcount:
         connection.execute(projections.insert().values(position=position, head=head))
 
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
 from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.lifecycle import ACTIVE, ERASED, Group, State, open_requests, overdue
-from unlearning.stores.sql.projection import among, group_of, request_of
+from unlearning.stores.sql.projection import among, group_of, listed, one_of, request_of
 from unlearning.stores.sql.schema import groups, requests
 
 Condition = sa.ColumnElement[bool]
@@ -39,7 +40,7 @@ class Standing:
     def requests(self, ids: Iterable[str]) -> dict[str, ErasureRequest]:
         """Those of the requests that were ever received, by id."""
         wanted = list(ids)
-        return self._part(groups.c.id.in_(sa.select(requests.c.of).where(among(requests.c.id, wanted))), wanted).requests
+        return self._state(_OF_REQUESTS, _REQUESTS, wanted).requests
 
     def every(self) -> list[ErasureRequest]:
         """All requests, in order of receipt."""
@@ -135,7 +136,7 @@ class Standing:
 
     def groups(self, ids: Iterable[str]) -> dict[str, Group]:
         """What was decided about people's requests, by the id of their first one."""
-        return {**self._part(among(groups.c.id, ids)).groups}
+        return {**self._state(_GROUPS, _OF_GROUPS, ids).groups}
 
     def unfinished(self) -> list[str]:
         """Erasures with a request that is still open, in order of its receipt."""
@@ -175,9 +176,8 @@ class Standing:
 
     def open_groups(self, tokens: Iterable[str]) -> dict[str, str]:
         """Index token → the open group of whoever of these people has one."""
-        query = sa.select(groups.c.token, groups.c.id).where(among(groups.c.token, tokens), _ACTIVE)
         with self.asking() as connection:
-            return {row.token: row.id for row in connection.execute(query)}
+            return {row.token: row.id for row in connection.execute(_OPEN, {"names": listed(tokens)})}
 
     def erased(self) -> tuple[frozenset[str], frozenset[str]]:
         """(suppression tokens, index tokens) of everyone who was erased and not readmitted."""
@@ -226,15 +226,17 @@ class Standing:
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
-    def _part(self, which: Condition, ids: Iterable[str] | None = None) -> State:
-        """The groups for which this is true, with all of their requests or with those of these ids."""
-        chosen = sa.select(groups).where(which).order_by(groups.c.seq)
-        theirs = requests.c.of.in_(sa.select(groups.c.id).where(which)) if ids is None else among(requests.c.id, ids)
-        received = sa.select(requests).where(theirs).order_by(requests.c.seq)
+    def _part(self, which: Condition) -> State:
+        """The groups for which this is true, with all of their requests."""
+        return self._state(*_those(which))
+
+    def _state(self, chosen: sa.Select[Any], received: sa.Select[Any], names: Iterable[str] = ()) -> State:
+        """What two statements find: groups, and requests. names: what both are asked for."""
+        said = {"names": listed(names)}
         with self.asking() as connection:
             return State(
-                {row.id: request_of(row) for row in connection.execute(received)},
-                {row.id: group_of(row) for row in connection.execute(chosen)},
+                {row.id: request_of(row) for row in connection.execute(received, said)},
+                {row.id: group_of(row) for row in connection.execute(chosen, said)},
             )
 
     def _erasures(self, which: Condition) -> list[str]:
@@ -274,6 +276,19 @@ def _here(names: Collection[str], listed: set[str]) -> Set[str]:
 
 
 _PORTION = 10_000
+
+
+def _those(which: Condition) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """The groups for which this is true, and all of their requests."""
+    theirs = requests.c.of.in_(sa.select(groups.c.id).where(which))
+    return sa.select(groups).where(which).order_by(groups.c.seq), sa.select(requests).where(theirs).order_by(requests.c.seq)
+
+
+# What is asked most is built once: to build a statement costs as much as to ask it.
+_GROUPS, _OF_GROUPS = _those(one_of(groups.c.id))
+_OF_REQUESTS = _those(groups.c.id.in_(sa.select(requests.c.of).where(one_of(requests.c.id))))[0]
+_REQUESTS = sa.select(requests).where(one_of(requests.c.id)).order_by(requests.c.seq)
+_OPEN = sa.select(groups.c.token, groups.c.id).where(one_of(groups.c.token), _ACTIVE)
 
 
 def _suppressed(upto: int | None) -> Condition:

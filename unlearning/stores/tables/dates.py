@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unlearning.domain.errors import DataError
-from unlearning.stores.tables import tables
+from unlearning.stores.tables import parts, tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +25,8 @@ class Dated(NamedTuple):
     """(n,) true for a row of before the day."""
     dated: NDArray[np.bool_]
     """(n,) false for a row without a date, which is never older than any."""
+    has_column: bool = True
+    """False for a part of a folder where no row could have a date."""
 
     @property
     def undated(self) -> int:
@@ -35,9 +37,31 @@ class Dated(NamedTuple):
 def older(file: Path, column: str, day: datetime, *, named: str) -> Dated:
     """Rows whose date is before midnight of this day, in UTC; a moment without a time zone is taken for one in UTC.
 
-    named: the table's tracked path. Raises DataError for a column that is not there, or whose values are no dates.
+    Of a folder, the rows of its parts in the order of their paths. named: the table's tracked path. Raises DataError for a
+    column that is not there, or whose values are no dates.
     """
-    return older_in(tables.read(file, named=named), column, day, named=named)
+    if not parts.is_folder(file):
+        return older_in(tables.read(file, named=named), column, day, named=named)
+    each = parts.parts(file, named=named).items()
+    found = [older_in_part(part, name, column, day, named=said) for name, (part, said) in each]
+    if not any(one.has_column for one in found):
+        raise DataError(f"{named} has no column {column!r} in any of its {len(found)} parts; correct the rule")
+    return Dated(np.concatenate([one.older for one in found]), np.concatenate([one.dated for one in found]))
+
+
+def older_in_part(file: Path, name: str, column: str, day: datetime, *, named: str) -> Dated:
+    """The same of one part of a folder, which may have its date from the folders it lies in (`recorded=2026-03-31/`).
+
+    name: its path in the folder. A part without such a column has no dates.
+    """
+    import pyarrow as pa
+
+    table = tables.read(file, named=named)
+    if column in table.column_names:
+        return older_in(table, column, day, named=named)
+    said = parts.said_by_folders(name)
+    values = pa.chunked_array([pa.repeat(pa.scalar(said.get(column), pa.string()), table.num_rows)])
+    return _older(values, column, day, named)._replace(has_column=column in said)
 
 
 def older_in(table: pa.Table, column: str, day: datetime, *, named: str) -> Dated:

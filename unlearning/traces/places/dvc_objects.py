@@ -109,9 +109,9 @@ class ObjectPlace:
         )
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
-        """Delete the objects, under either layout. Raises Unavailable."""
+        """Delete the objects, under either layout; a folder's list last, by which its files are found. Raises Unavailable."""
         names = {trace.name for trace in traces}
-        for name in filter(_OBJECT.fullmatch, sorted(names)):
+        for name in filter(_OBJECT.fullmatch, sorted(names, key=lambda one: (one.endswith(parts.LISTING), one))):
             self.store.delete_object(name)
         if any(name.startswith(STRAY) for name in names):
             for path in [*self.store.strays(), *self.store.deleted()]:
