@@ -231,6 +231,16 @@ def test_the_grade_says_how_strong_the_evidence_is(guarantee: str, replayed: boo
     assert words in outcome.grade
 
 
+@pytest.mark.parametrize(("row", "said"), [(0, False), (1, False), (2, True)])
+def test_heuristic_erasures_in_a_row_say_that_they_add_up(row: int, said: bool) -> None:
+    done = facts().unlearning
+    done = replace(done, trained=replace(done.trained, guarantee="empirical"), replay_equal=None, unproven_in_a_row=row)
+    envelope = envelope_of(replace(facts(), unlearning=done))
+    outcome = verify(envelope, keys().public)
+    assert ("the 2 versions in a row without a proof add up" in outcome.grade) == said
+    assert ("unprovenInARow" in json.loads(envelope.payload)["predicate"]["unlearning"]) == said
+
+
 THEN = "torch 2.12.0 then, 2.13.0 now"
 
 

@@ -392,7 +392,13 @@ def test_a_heuristic_that_passes_is_promoted_and_says_that_nothing_is_proven(who
     (model,) = report["models"]
     assert (model["method"], model["guarantee"], model["replay_equal"]) == ("negative_gradient", "empirical", None)
     assert model["unproven_in_a_row"] == 1
-    assert statement(project, report["certificate"])
+    assert "unprovenInARow" not in statement(project, report["certificate"])["predicate"]["unlearning"]
+
+    project.request(*project.people(TRAIN)[:4])
+    (again,) = project.erase()
+
+    assert again["models"][0]["unproven_in_a_row"] == 2
+    assert statement(project, again["certificate"])["predicate"]["unlearning"]["unprovenInARow"] == 2
 
 
 def test_when_no_method_passes_the_requests_stay_open_until_one_does(project: Project) -> None:

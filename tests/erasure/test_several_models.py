@@ -9,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from tests.several_models import DOSE, OUTCOME, copy, make
-from tests.small_project import TRAIN, Project
+from tests.small_project import TRAIN, Project, erased_person
 from unlearning.certificate import envelope
 from unlearning.certificate.verification import verify
 from unlearning.domain.clocks import utc_now
@@ -58,6 +58,52 @@ def test_one_request_makes_every_model_again_and_one_certificate_says_so(project
     assert {f"chain of keys of {second}/2", f"heads of {second}/2", "heads"} <= {one.name for one in checked.recomputed}
     assert person not in str(checked.predicate)
     assert not project.workspace.data.status()
+
+
+class Killed(BaseException):
+    """The process ended."""
+
+
+def test_every_model_answers_at_once_and_is_healed_after_the_purge_also_by_the_next_run(project: Project) -> None:
+    settings = said(project)
+    configure(
+        project, {name: {**one, "policy": {**one.get("policy", {}), "answer": "instant"}} for name, one in settings.items()}
+    )
+    [request] = project.request(erased_person(project))  # of the last slice, so that there is one before
+
+    def kill(name: str) -> None:
+        if name.strip() == f"heal {OUTCOME}":  # the second to be healed
+            raise Killed
+
+    with pytest.raises(Killed):
+        project.erase(replay=True, before=kill)
+    kinds = project.kinds()
+    assert kinds.count("AliasMoved") == 2
+    assert max(at for at, kind in enumerate(kinds) if kind == "AliasMoved") < kinds.index("Purged") < kinds.index("ModelHealed")
+    assert served(project) == {OUTCOME: 2, DOSE: 3}, "the first is healed, the other serves without them all the same"
+    lineage = project.workspace.lineage
+    first = {name: lineage.model(name, 2) for name in (OUTCOME, DOSE)}
+    for one in first.values():
+        assert one is not None
+        assert sum(part.rows_trained for part in one.trained.parts) == 0, "nobody waited for a training"
+        assert one.trained.behind(one.chain)
+
+    [done] = project.erase(replay=True)
+
+    assert served(project) == {OUTCOME: 3, DOSE: 3}
+    assert project.states()[request.request_id] in ("completed", "completed_with_residuals")
+    assert {(one["name"], one["method"], one["to_version"], one["healed"]["to"]) for one in done["models"]} == {
+        (OUTCOME, "instant", 2, 3),
+        (DOSE, "instant", 2, 3),
+    }
+    for name, before in first.items():
+        after = lineage.model(name, 3)
+        assert after is not None
+        assert before is not None
+        assert after.chain == before.chain
+        assert not after.trained.behind(after.chain)
+    both = {f"models:/{name}/{version}" for name in (OUTCOME, DOSE) for version in (2, 3)}
+    assert verified(project, done["certificate"]) == both
 
 
 def test_a_model_that_is_refused_holds_back_nobody_and_the_next_run_is_about_it_alone(project: Project) -> None:

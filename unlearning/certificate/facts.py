@@ -251,6 +251,8 @@ class Unlearning:
     """Of an instant answer: constituents that are older than the data."""
     healed: Healed | str | None = None
     """What took over from it since, or in words why nothing did; None where nothing is behind."""
+    unproven_in_a_row: int = 0
+    """Versions without a proof that they forgot, up to this one, which add up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,8 +298,9 @@ def _unlearning() -> Shape:
             "madeElsewhere": _list(_object({"shards": _list(COUNT, 1), "differs": differs}), 1),
             "behind": _list(_stated(facts.Behind), 1),
             "healed": _either(_healed(), TEXT),
+            "unprovenInARow": COUNT,
         },
-        optional=frozenset({"madeElsewhere", "behind", "healed"}),
+        optional=frozenset({"madeElsewhere", "behind", "healed", "unprovenInARow"}),
     )
 
 

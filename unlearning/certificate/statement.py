@@ -266,6 +266,7 @@ def _unlearning(done: Unlearning) -> dict[str, Any]:
         **({"madeElsewhere": stated(done.made_elsewhere)} if done.made_elsewhere else {}),
         **({"behind": stated(done.behind)} if done.behind else {}),
         **({"healed": _healed(done.healed)} if done.healed else {}),
+        **({"unprovenInARow": done.unproven_in_a_row} if done.unproven_in_a_row > 1 else {}),
     }
 
 

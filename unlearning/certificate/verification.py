@@ -144,7 +144,9 @@ def _evidence(of: Document) -> str:
             how = "replayed by the issuer with equal bytes" if replay["equal"] else _ELSEWHERE
         return f"an exact method, {how}{_late(of)}"
     if guarantee == "empirical":
-        return "a heuristic method, judged by measurements and not by proof"
+        row = of.at("unlearning").get("unprovenInARow")
+        adds_up = f"; the {row} versions in a row without a proof add up, and nothing measures what they left together"
+        return f"a heuristic method, judged by measurements and not by proof{adds_up if row else ''}"
     return f"a method {guarantee} under its published assumptions"
 
 

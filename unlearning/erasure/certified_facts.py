@@ -42,7 +42,7 @@ from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_of
 from unlearning.project.tables import current_version
 from unlearning.project.training.environment import engine, environment, otherwise
-from unlearning.project.training.registration import record_of
+from unlearning.project.training.registration import record_of, unproven
 from unlearning.project.workspace import Workspace
 from unlearning.stores.rolls import Tokens, packed
 from unlearning.stores.tables.tables import digest as file_digest
@@ -270,7 +270,8 @@ def _people_left(workspace: Workspace, version: DataVersion, person: str) -> Tok
 def _unlearning(workspace: Workspace, made: Made) -> facts.Unlearning:
     replay, parent = made.judged.replay, record_of(workspace, made.old)
     learner, trained = workspace.of(made.own.model).learner, made.trained.trained
-    after = record_of(workspace, made.new).chain
+    record = record_of(workspace, made.new)
+    after = record.chain
     return facts.Unlearning(
         trained=trained,
         chain_before=parent.chain,
@@ -286,6 +287,7 @@ def _unlearning(workspace: Workspace, made: Made) -> facts.Unlearning:
             facts.Behind(shard, at, len(after.shards[shard].rows)) for shard, at in sorted(trained.behind(after).items())
         ),
         healed=_healed(workspace, made),
+        unproven_in_a_row=unproven(workspace, record),
     )
 
 

@@ -186,6 +186,9 @@ def test_a_heuristic_is_not_said_to_have_trained_without_the_people() -> None:
     assert "trained without" not in page
     assert "<svg" not in page
     assert "no proof" in page
+    assert "in a row" not in page
+    row = page_with(lambda said: said["unlearning"].update(guarantee="empirical", method="scrub", unprovenInARow=2))
+    assert "2 in a row: what each left adds up" in row
 
 
 @pytest.mark.parametrize("name", NAMES)
