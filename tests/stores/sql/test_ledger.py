@@ -80,6 +80,28 @@ def test_events_are_found_by_subject_and_by_kind(ledger: SqlLedger) -> None:
     assert (ledger.count(VersionFlagged), ledger.count(LineageNotSent)) == (2, 0)
 
 
+def test_events_of_somebody_are_found_by_who_it_is_and_never_among_all_of_a_kind(tmp_path: Path) -> None:
+    """A million requests are received once each, so their receipts are a million events of one kind."""
+    engine = database.connect("sqlite:///ledger.db", tmp_path)
+    ledger, asked = SqlLedger(engine), list[tuple[str, Any]]()
+
+    @sa.event.listens_for(engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        if statement.startswith("SELECT"):
+            asked.append((statement, given))
+
+    for who in ({"subject": "a"}, {"subjects": ["a", "b"]}):
+        for newest in (None, 1):
+            ledger.events(**who, kinds=[VersionFlagged], last=newest)  # type: ignore[arg-type]
+    sa.event.remove(engine, "before_cursor_execute", note)
+    with engine.connect() as connection:
+        for statement, given in asked:
+            plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given)]
+            assert any("ledger_event_subject (subject=?" in step for step in plan), plan
+    assert len(asked) == 4
+    engine.dispose()
+
+
 def test_moments_are_kept_in_utc_to_the_microsecond(ledger: SqlLedger) -> None:
     there = datetime(2026, 3, 1, 14, 0, 0, 123456, tzinfo=timezone(timedelta(hours=2)))
     event = ledger.append("s", Unknown("Counted", {}), at=there)

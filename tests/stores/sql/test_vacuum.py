@@ -34,6 +34,29 @@ def test_a_database_of_ours_leaves_no_deleted_row_once_it_is_compacted(tmp_path:
     engine.dispose()
 
 
+def test_a_file_is_written_anew_once_and_then_gives_back_what_is_free(tmp_path: Path) -> None:
+    old = sa.create_engine(f"sqlite:///{tmp_path}/store.db")
+    with old.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE note (text TEXT)")
+        for _ in range(300):
+            connection.exec_driver_sql("INSERT INTO note VALUES (hex(randomblob(2000)))")
+    old.dispose()
+    engine, said = database.connect("sqlite:///store.db", tmp_path), list[str]()
+    sa.event.listen(engine, "connect", lambda connection, _: connection.set_trace_callback(said.append))
+    engine.dispose()
+    for turn in range(3):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DELETE FROM note WHERE rowid % 3 = {turn} AND rowid < 200")
+            before = connection.exec_driver_sql("PRAGMA page_count").scalar() or 0
+        vacuum.compact(engine)
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA freelist_count").scalar() == 0
+            assert before - (connection.exec_driver_sql("PRAGMA page_count").scalar() or 0) > 50
+        assert (tmp_path / "store.db-wal").stat().st_size == 0
+    engine.dispose()
+    assert said.count("VACUUM") == 1
+
+
 def test_a_database_that_does_not_zero_its_pages_leaves_bytes_until_it_is_compacted(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path}/store.db")
     sa.event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA secure_delete = OFF"))

@@ -206,6 +206,7 @@ def _configure_sqlite(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
     for pragma in (
         f"busy_timeout={_BUSY_MS}",
+        "auto_vacuum=INCREMENTAL",  # of a new file, or from its next VACUUM on: `vacuum.compact`
         "journal_mode=WAL",
         "synchronous=FULL",
         "secure_delete=ON",

@@ -8,6 +8,9 @@ from unlearning.domain.traces import Residual
 from unlearning.stores.sql.database import answering
 
 
+_INCREMENTAL = 2
+
+
 def leaves_bytes(engine: sa.Engine) -> bool:
     """Deleted rows could still be read from free pages: SQLite without `secure_delete`. PostgreSQL cannot be asked."""
     if engine.dialect.name != "sqlite":
@@ -30,13 +33,20 @@ def postgres_keeps(name: str) -> Residual:
 
 
 def compact(engine: sa.Engine) -> None:
-    """VACUUM, and for SQLite an empty log. Raises Unavailable while others write for longer than the database waits."""
+    """Free pages given back, and for SQLite an empty log. Raises Unavailable while others write for longer than it waits.
+
+    A SQLite file that `database.connect` made gives back what is free, at the cost of that; any other is written anew, once.
+    """
     with answering(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         raw = connection.connection.driver_connection
         if raw is None:
             return
         cursor = raw.cursor()
-        cursor.execute("VACUUM")
         if engine.dialect.name == "sqlite":
+            (mode,), (zeroed,) = (cursor.execute(f"PRAGMA {name}").fetchone() for name in ("auto_vacuum", "secure_delete"))
+            # A script, because `execute` takes the first step of a statement that gives no rows, and here a page is a step.
+            cursor.executescript("PRAGMA incremental_vacuum" if mode == _INCREMENTAL and zeroed else "VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        else:
+            cursor.execute("VACUUM")
         cursor.close()
