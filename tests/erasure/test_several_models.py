@@ -60,6 +60,7 @@ def test_one_request_makes_every_model_again_and_one_certificate_says_so(project
     assert not project.workspace.data.status()
 
 
+@pytest.mark.slow
 def test_a_model_that_is_refused_holds_back_nobody_and_the_next_run_is_about_it_alone(project: Project) -> None:
     settings = said(project)
     configure(project, {**settings, OUTCOME: {**settings[OUTCOME], "checks": {"drift_maximum": 0.0}}})  # which nothing passes
@@ -106,6 +107,7 @@ def test_a_model_that_params_no_longer_names_is_never_forgotten_in_silence(proje
     assert not project.workspace.models.versions(DOSE), "what no longer serves goes with the erasure"
 
 
+@pytest.mark.slow
 def test_a_model_that_was_never_trained_keeps_nobody_waiting(project: Project) -> None:
     configure(project, {**said(project), "later": said(project)[OUTCOME]})
     [request] = project.request(project.people(TRAIN)[0])

@@ -237,18 +237,18 @@ def test_a_person_who_is_only_in_an_adopted_table_leaves_the_own_model_alone(the
     assert "only-a-customer" not in (theirs.root / CHURN).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("import mlflow", "raise SystemExit(3)\nimport mlflow", "DVC stage 'churn' failed"),
-        pytest.param('registered_model_name="churn", ', "", "registered no new version", marks=pytest.mark.slow),
-        pytest.param('("accuracy", ', '("other", ', "its run logged no such metric", marks=pytest.mark.slow),
-        pytest.param('("accuracy", ', '("accuracy", -', "its run logged -", marks=pytest.mark.slow),
-        pytest.param(
+        ('registered_model_name="churn", ', "", "registered no new version"),
+        ('("accuracy", ', '("other", ', "its run logged no such metric"),
+        ('("accuracy", ', '("accuracy", -', "its run logged -"),
+        (
             "with mlflow.start_run():",
             "with mlflow.start_run():\n    mlflow.log_input(OLD)",
             "it stands on data/churn.csv",
-            marks=pytest.mark.slow,
         ),
     ],
 )

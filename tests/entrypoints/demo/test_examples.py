@@ -85,6 +85,7 @@ def asked(project: Project, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tools")
 @pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 def test_customers_opt_out_of_the_shop_as_its_readme_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_an_object_of_300_mb_is_searched_to_its_end_in_little_memory(kind: str, 
         rows = b"".join(b"Zq-%04d,%s\n" % (number % 1000, b"x" * 1000) for number in range(1000))
         parts = (b"patient,note\n", rows, b"Zq-9999,the last\n")
     else:
-        parts = (b"\x00\x01", (b"\x00binary" + bytes(1017)) * 1024, b"\x00Zq-9999\x00")
+        parts = (b"\x00\x01", b"\x00binary" + bytes(1017) * 1024, b"\x00Zq-9999\x00")
     big(tmp_path / "remote/files/md5" / name[:2] / name[2:], *parts)
     (tmp_path / "small/files/md5/ab").mkdir(parents=True)
     (tmp_path / "small/files/md5/ab" / ("1" * 30)).write_bytes(b"patient,note\nZq-0001,x\n")
