@@ -42,10 +42,21 @@ AS_USERS = ("PYTHONDONTWRITEBYTECODE",)
 """What the machine of a test may have and a user's has not: each process would compile everything again, and nobody would see
 what compiled files do to a project."""
 
-LONGEST = "tests/test_docs.py"
-"""With the session of the README, a minute of processes one after the other."""
+LONGEST = (
+    "tests/test_docs.py",  # with the session of the README, a minute of processes one after the other
+    "tests/campaign/test_campaign.py",
+    "tests/entrypoints/flows/test_elsewhere.py",
+    "tests/faults/",
+    "tests/lineage/test_adoption.py",
+    "tests/erasure/test_adopted_only.py",
+    "tests/erasure/test_derived_models.py",
+    "tests/test_remedies.py",
+    "tests/traces/",
+)
+"""What is begun first, in this order: a long file that is begun last leaves all workers but one idle."""
 
-settings.register_profile("laws", deadline=None)  # how long an example takes says how busy the machine is
+# How long an example takes says how busy the machine is. Half as many as usual, other ones in each run; `drawn` has its own.
+settings.register_profile("laws", deadline=None, max_examples=50)
 settings.load_profile("laws")
 
 _HOME = pytest.StashKey[str]()
@@ -83,7 +94,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is in another part, and begin with what takes longest: it would be the last one at work alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(key=lambda item: next((place for place, one in enumerate(LONGEST) if item.nodeid.startswith(one)), len(LONGEST)))
     if part := config.getoption("--part"):
         config.hook.pytest_deselected(items=[item for item in items if not parts.holds(part, item.nodeid)])
         items[:] = [item for item in items if parts.holds(part, item.nodeid)]
@@ -102,10 +113,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.fixture(autouse=True)
 def _tools_as_they_were() -> Iterator[None]:
     """No test inherits a run, an address or a listener of the one before, nor of what fixtures wider than a test began."""
-    os.environ.pop("PREFECT_API_URL", None)
+    _nowhere_else()
     _nobody_listens()
     yield
-    os.environ.pop("PREFECT_API_URL", None)
+    _nowhere_else()
     _nobody_listens()
     if "mlflow" not in sys.modules:
         return
@@ -118,6 +129,11 @@ def _tools_as_they_were() -> Iterator[None]:
     fluent: Any = mlflow.tracking.fluent
     fluent._active_experiment_id = None
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+
+
+def _nowhere_else() -> None:
+    for name in FOREIGN:
+        os.environ.pop(name, None)
 
 
 def _nobody_listens() -> None:
