@@ -199,6 +199,39 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make],
     return made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _mlflow_makes_its_tables_once(made_once: Callable[[str, Make], Path]) -> Iterator[None]:
+    """A new SQLite file of MLflow's is a copy of one: making it goes through every version of its tables that there ever was.
+
+    Processes that tests start make theirs as users' do.
+    """
+    if "mlflow" not in sys.modules:
+        yield
+        return
+    from mlflow.store.db import utils
+
+    tools: Any = utils  # untyped in MLflow
+    truth = tools._initialize_tables
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        engine = tools.create_sqlalchemy_engine(f"sqlite:///{folder}/mlflow.db")
+        truth(engine)
+        engine.dispose()
+
+    def copied(engine: Any) -> None:
+        file = Path(engine.url.database or "")
+        if engine.dialect.name != "sqlite" or (file.exists() and file.stat().st_size):
+            truth(engine)
+            return
+        engine.dispose()
+        shutil.copyfile(made_once("mlflow-tables", make) / "mlflow.db", file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tools, "_initialize_tables", copied)
+        yield
+
+
 @pytest.fixture(scope="session")
 def made_project(tools: None, made_once: Callable[[str, Make], Path], tmp_path_factory: pytest.TempPathFactory) -> MadeProject:
     """(name, make) → a copy of what `made_once` makes, of this process's own: none changes what another one copies."""
