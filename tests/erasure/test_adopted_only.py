@@ -23,8 +23,6 @@ from unlearning.entrypoints.cli import main
 from unlearning.project import settings, suppression
 from unlearning.project.holdings import Holdings
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 @pytest.fixture
 def theirs(engineer: Project, tmp_path: Path) -> Project:

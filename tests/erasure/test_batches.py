@@ -181,6 +181,7 @@ def test_a_row_deleted_by_hand_is_still_in_the_model_and_is_found(project: Proje
     assert statement(project, report["certificate"])
 
 
+@pytest.mark.slow
 def test_a_row_deleted_by_hand_before_the_last_training_leaves_the_model_as_it_is(project: Project) -> None:
     person = project.cells()[3, 1][0]
     drop_by_hand(project, person)
@@ -374,6 +375,7 @@ def test_a_heuristic_that_fails_its_check_is_followed_by_a_retraining_and_leaves
     assert statement(project, report["certificate"])
 
 
+@pytest.mark.slow
 def test_a_heuristic_that_gives_no_numbers_is_refused_and_the_next_method_runs(whole_project: Project) -> None:
     project = whole_project
     project.configure({"policy": {**HEURISTIC, "params": {"negative_gradient": {"learning_rate": 1e38}}}})

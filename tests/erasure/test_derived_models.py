@@ -20,10 +20,7 @@ from unlearning.domain.versions import ModelVersion
 from unlearning.entrypoints.cli import main
 from unlearning.erasure import watch
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning"),
-    pytest.mark.timeout(900),  # several stages of somebody else's, each importing MLflow and scikit-learn
-]
+pytestmark = pytest.mark.timeout(900)  # several stages of somebody else's, each importing MLflow and scikit-learn
 
 
 @pytest.fixture(scope="module")

@@ -24,8 +24,6 @@ from unlearning.lineage import follow
 from unlearning.project.holdings import adoptions
 from unlearning.stores.dvc.snapshots import Snapshot
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def two_models(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:

@@ -21,9 +21,6 @@ from unlearning.stores.mlflow.connection import address, quiet, silence
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 def test_addresses_are_relative_to_the_project(tmp_path: Path) -> None:
     assert address(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
