@@ -46,14 +46,16 @@ LONGEST = (
     "tests/test_docs.py",  # with the session of the README, a minute of processes one after the other
     "tests/campaign/test_campaign.py",
     "tests/entrypoints/flows/test_elsewhere.py",
-    "tests/faults/",
     "tests/lineage/test_adoption.py",
+    "tests/faults/test_killed.py",
     "tests/erasure/test_adopted_only.py",
+    "tests/faults/test_at_once.py",
     "tests/erasure/test_derived_models.py",
     "tests/test_remedies.py",
     "tests/traces/",
 )
-"""What is begun first, in this order: a long file that is begun last leaves all workers but one idle."""
+"""What is begun first, in this order: a long file that is begun last leaves the other workers idle, and so do two files side by
+side that need the same project, while one makes it."""
 
 # How long an example takes says how busy the machine is. Half as many as usual, other ones in each run; `drawn` has its own.
 settings.register_profile("laws", deadline=None, max_examples=50)
