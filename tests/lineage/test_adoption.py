@@ -270,6 +270,7 @@ def test_no_version_that_cannot_be_shown_clean_is_promoted(theirs: Project, old:
     assert 1 not in versions(theirs, "churn")
 
 
+@pytest.mark.slow
 def test_without_a_policy_the_table_is_redacted_and_the_model_is_listed_as_left(theirs: Project) -> None:
     told = adopt(theirs, "churn/1", "--policy", "none")
     assert (told["stage"], told["redacts"]) == (None, [RAW, CHURN])
