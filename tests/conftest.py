@@ -42,10 +42,23 @@ AS_USERS = ("PYTHONDONTWRITEBYTECODE",)
 """What the machine of a test may have and a user's has not: each process would compile everything again, and nobody would see
 what compiled files do to a project."""
 
-LONGEST = "tests/test_docs.py"
-"""With the session of the README, a minute of processes one after the other."""
+LONGEST = (
+    "tests/test_docs.py",  # with the session of the README, a minute of processes one after the other
+    "tests/campaign/test_campaign.py",
+    "tests/entrypoints/flows/test_elsewhere.py",
+    "tests/lineage/test_adoption.py",
+    "tests/faults/test_killed.py",
+    "tests/erasure/test_adopted_only.py",
+    "tests/faults/test_at_once.py",
+    "tests/erasure/test_derived_models.py",
+    "tests/test_remedies.py",
+    "tests/traces/",
+)
+"""What is begun first, in this order: a long file that is begun last leaves the other workers idle, and so do two files side by
+side that need the same project, while one makes it."""
 
-settings.register_profile("laws", deadline=None)  # how long an example takes says how busy the machine is
+# How long an example takes says how busy the machine is. Half as many as usual, other ones in each run; `drawn` has its own.
+settings.register_profile("laws", deadline=None, max_examples=50)
 settings.load_profile("laws")
 
 _HOME = pytest.StashKey[str]()
@@ -83,7 +96,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is in another part, and begin with what takes longest: it would be the last one at work alone."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    items.sort(key=lambda item: next((place for place, one in enumerate(LONGEST) if item.nodeid.startswith(one)), len(LONGEST)))
     if part := config.getoption("--part"):
         config.hook.pytest_deselected(items=[item for item in items if not parts.holds(part, item.nodeid)])
         items[:] = [item for item in items if parts.holds(part, item.nodeid)]
@@ -102,10 +115,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.fixture(autouse=True)
 def _tools_as_they_were() -> Iterator[None]:
     """No test inherits a run, an address or a listener of the one before, nor of what fixtures wider than a test began."""
-    os.environ.pop("PREFECT_API_URL", None)
+    _nowhere_else()
     _nobody_listens()
     yield
-    os.environ.pop("PREFECT_API_URL", None)
+    _nowhere_else()
     _nobody_listens()
     if "mlflow" not in sys.modules:
         return
@@ -118,6 +131,11 @@ def _tools_as_they_were() -> Iterator[None]:
     fluent: Any = mlflow.tracking.fluent
     fluent._active_experiment_id = None
     os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+
+
+def _nowhere_else() -> None:
+    for name in FOREIGN:
+        os.environ.pop(name, None)
 
 
 def _nobody_listens() -> None:
@@ -181,6 +199,39 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Make],
         return folder
 
     return made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mlflow_makes_its_tables_once(made_once: Callable[[str, Make], Path]) -> Iterator[None]:
+    """A new SQLite file of MLflow's is a copy of one: making it goes through every version of its tables that there ever was.
+
+    Processes that tests start make theirs as users' do.
+    """
+    if "mlflow" not in sys.modules:
+        yield
+        return
+    from mlflow.store.db import utils
+
+    tools: Any = utils  # untyped in MLflow
+    truth = tools._initialize_tables
+
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        engine = tools.create_sqlalchemy_engine(f"sqlite:///{folder}/mlflow.db")
+        truth(engine)
+        engine.dispose()
+
+    def copied(engine: Any) -> None:
+        file = Path(engine.url.database or "")
+        if engine.dialect.name != "sqlite" or (file.exists() and file.stat().st_size):
+            truth(engine)
+            return
+        engine.dispose()
+        shutil.copyfile(made_once("mlflow-tables", make) / "mlflow.db", file)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tools, "_initialize_tables", copied)
+        yield
 
 
 @pytest.fixture(scope="session")

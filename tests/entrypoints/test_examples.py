@@ -28,9 +28,6 @@ from unlearning.project.training import stages
 from unlearning.stores import keys
 from unlearning.stores.tables import redaction, tables
 
-# DVC's own use of pygtrie; DvcData silences it, the scaffold's tests call DVC directly.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-
 EXAMPLES = Path(__file__).parents[2] / "examples"
 TABLES = ("data/records.parquet", "data/train.parquet", "data/holdout.parquet")
 

@@ -23,8 +23,6 @@ from unlearning.entrypoints.cli import main
 from unlearning.project import settings, suppression
 from unlearning.project.holdings import Holdings
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 @pytest.fixture
 def theirs(engineer: Project, tmp_path: Path) -> Project:
@@ -186,6 +184,7 @@ def test_without_a_policy_the_data_is_redacted_and_the_model_is_listed_as_left(t
     assert "No model was made again." in (theirs.root / report["certificate"]).with_suffix(".html").read_text()
 
 
+@pytest.mark.slow
 def test_a_later_version_whose_data_nobody_knows_is_listed_as_left(theirs: Project) -> None:
     as_mlflow_does(theirs)
     adopt(theirs)

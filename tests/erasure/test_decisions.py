@@ -134,6 +134,7 @@ def test_a_held_person_is_left_out_of_training(project: Project) -> None:
     assert project.train()["excluded_records"] > 0
 
 
+@pytest.mark.slow
 def test_other_batches_go_on_while_one_is_held(waiting: Waiting) -> None:
     project, first = waiting.project, waiting.request_id
     (second,) = project.request(project.cells()[2, 1][0])
@@ -384,6 +385,7 @@ def test_what_a_hold_keeps_stays_through_sweep_purge_and_watch_and_goes_after_th
     assert sweep.sweep(project.workspace, within_reach.erased(project.workspace)).clean
 
 
+@pytest.mark.slow
 def test_erasing_somebody_else_from_what_is_held_keeps_the_rows_of_whom_the_law_keeps(kept: Kept) -> None:
     project, source, goes = kept.project, kept.source, kept.project.cells()[2, 1][0]
     project.request(goes)

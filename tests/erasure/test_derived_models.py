@@ -20,10 +20,7 @@ from unlearning.domain.versions import ModelVersion
 from unlearning.entrypoints.cli import main
 from unlearning.erasure import watch
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning"),
-    pytest.mark.timeout(900),  # several stages of somebody else's, each importing MLflow and scikit-learn
-]
+pytestmark = pytest.mark.timeout(900)  # several stages of somebody else's, each importing MLflow and scikit-learn
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +133,7 @@ def test_a_tainted_parent_is_refused_however_it_is_named(theirs: Project, named:
     refused(theirs, named, "it was made from zoe/1, which erased people shaped")
 
 
+@pytest.mark.slow
 def test_the_scores_that_a_model_wrote_are_made_again_and_the_next_model_stands_on_the_new_ones(theirs: Project) -> None:
     (theirs.root / "ann.py").write_text(
         adopted.SKLEARN.replace(CHURN, SCORES)

@@ -11,14 +11,10 @@ import sqlite3
 import zipfile
 from typing import Any
 
-import pytest
-
 from tests.small_project import TRAIN, Project
 from unlearning.domain.events import CertificateIssued
 from unlearning.domain.traces import Residual
 from unlearning.erasure import second_look
-
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 
 
 def zipped(content: bytes) -> bytes:

@@ -106,6 +106,7 @@ def test_every_model_answers_at_once_and_is_healed_after_the_purge_also_by_the_n
     assert verified(project, done["certificate"]) == both
 
 
+@pytest.mark.slow
 def test_a_model_that_is_refused_holds_back_nobody_and_the_next_run_is_about_it_alone(project: Project) -> None:
     settings = said(project)
     configure(project, {**settings, OUTCOME: {**settings[OUTCOME], "checks": {"drift_maximum": 0.0}}})  # which nothing passes
@@ -152,6 +153,7 @@ def test_a_model_that_params_no_longer_names_is_never_forgotten_in_silence(proje
     assert not project.workspace.models.versions(DOSE), "what no longer serves goes with the erasure"
 
 
+@pytest.mark.slow
 def test_a_model_that_was_never_trained_keeps_nobody_waiting(project: Project) -> None:
     configure(project, {**said(project), "later": said(project)[OUTCOME]})
     [request] = project.request(project.people(TRAIN)[0])

@@ -14,8 +14,6 @@ from tests.small_project import TRAIN, Project
 from unlearning.erasure import second_look, whole_look
 from unlearning.erasure.whole_look import FILE
 
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 

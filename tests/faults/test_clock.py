@@ -14,6 +14,7 @@ from unlearning.domain.clocks import utc_now
 from unlearning.erasure import batches
 
 
+@pytest.mark.slow
 def test_a_clock_that_goes_backwards_breaks_neither_ledger_nor_deadline_nor_certificate(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:

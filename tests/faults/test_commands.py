@@ -1,4 +1,7 @@
-"""`unlearn erase` as users type it, Prefect's embedded server and all: killed, or with a remote that fails its purge."""
+"""`unlearn erase` as users type it, Prefect's embedded server and all: killed, or with a remote that fails its purge.
+
+Every run shows the same of its steps, in `test_killed.py` and `test_meanwhile.py`, and of Ctrl-C in the command line's tests.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from tests.faults.endings import certificates, ending
 from tests.faults.processes import Deadly, Death, DeathIn
 from tests.small_project import Project, copy
 
-pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 
 IN_THE_PURGE = DeathIn("unlearning.stores.dvc.objects", "ObjectStore", "delete")
 
@@ -33,9 +36,9 @@ def killed(root: Path, death: Deadly) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "death",
     [
-        IN_THE_PURGE,
+        pytest.param(IN_THE_PURGE, id="in the purge"),
         *(
-            pytest.param(one, marks=pytest.mark.slow, id=f"{one.when} {one.kind}")
+            pytest.param(one, id=f"{one.when} {one.kind}")
             for one in (
                 Death("PlanMade", "after"),
                 Death("CandidateTrained", "before"),
@@ -61,7 +64,6 @@ def test_the_command_that_was_killed_goes_on_where_it_stopped(death: Deadly, ask
     assert (json.loads(done.stdout)["certificate"] is None) == finished
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("fault", [missing, read_only])
 def test_a_remote_that_fails_the_purge_is_named_with_the_next_step_and_the_same_command_finishes(
     fault: Callable[[Path], AbstractContextManager[None]], purging: Purging, undisturbed: Undisturbed, tmp_path: Path

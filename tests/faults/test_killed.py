@@ -76,6 +76,7 @@ def test_a_purge_killed_while_it_stores_a_twin_leaves_no_copy_of_the_table_that_
     assert ending(project) == undisturbed.ending
 
 
+@pytest.mark.slow
 def test_copies_of_a_process_that_was_killed_lie_in_the_project_and_the_next_run_removes_them(
     undisturbed: Undisturbed, asked: Project
 ) -> None:

@@ -39,7 +39,8 @@ def test_a_remote_that_is_away_or_read_only_keeps_the_request_open_and_the_purge
     assert ending(ready) == undisturbed.ending
 
 
-@pytest.mark.parametrize("do", [erase, pytest.param(purge, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("do", [erase, purge])
 def test_two_purges_at_once_end_as_one(do: object, ready: Project, undisturbed: Undisturbed) -> None:
     with started(do, ready.root) as one, started(erase, ready.root) as other:  # type: ignore[arg-type]
         assert [one.ended().error, other.ended().error] == [None, None]
@@ -75,6 +76,7 @@ def test_an_object_that_vanishes_during_the_purge_is_no_error(ready: Project) ->
         }
 
 
+@pytest.mark.slow
 def test_an_object_that_is_pushed_again_after_the_purge_is_a_residual_until_it_is_purged_again(ready: Project) -> None:
     assert run(erase, ready.root, death=Death("TracesFound", "after")).killed
     pushed, *_ = holding(ready)

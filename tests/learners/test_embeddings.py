@@ -44,7 +44,7 @@ def with_posts(table: Mapping[str, Any], path: Path) -> None:
     redaction.write({**table, "post": pa.array(posts.tolist(), kind)}, path)
 
 
-@pytest.fixture(scope="module", params=["torch", "sklearn"])
+@pytest.fixture(scope="module", params=["torch", pytest.param("sklearn", marks=pytest.mark.slow)])
 def erased(request: Any, tools: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str, Any]:
     folder = tmp_path_factory.mktemp(request.param) / "project"
     recipe = {"torch": TORCH, "sklearn": SKLEARN}[request.param]

@@ -34,9 +34,6 @@ from unlearning.testing import ITEMS, population
 
 __all__ = ["local"]
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 WARDS = ("a", "b", "c")
 COMMON: dict[str, Any] = {
     "features": ("age", "dose", "ward"),

@@ -24,8 +24,6 @@ from unlearning.lineage import follow
 from unlearning.project.holdings import adoptions
 from unlearning.stores.dvc.snapshots import Snapshot
 
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 @pytest.fixture(scope="module")
 def two_models(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
@@ -237,18 +235,18 @@ def test_a_person_who_is_only_in_an_adopted_table_leaves_the_own_model_alone(the
     assert "only-a-customer" not in (theirs.root / CHURN).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("import mlflow", "raise SystemExit(3)\nimport mlflow", "DVC stage 'churn' failed"),
-        pytest.param('registered_model_name="churn", ', "", "registered no new version", marks=pytest.mark.slow),
-        pytest.param('("accuracy", ', '("other", ', "its run logged no such metric", marks=pytest.mark.slow),
-        pytest.param('("accuracy", ', '("accuracy", -', "its run logged -", marks=pytest.mark.slow),
-        pytest.param(
+        ('registered_model_name="churn", ', "", "registered no new version"),
+        ('("accuracy", ', '("other", ', "its run logged no such metric"),
+        ('("accuracy", ', '("accuracy", -', "its run logged -"),
+        (
             "with mlflow.start_run():",
             "with mlflow.start_run():\n    mlflow.log_input(OLD)",
             "it stands on data/churn.csv",
-            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -272,6 +270,7 @@ def test_no_version_that_cannot_be_shown_clean_is_promoted(theirs: Project, old:
     assert 1 not in versions(theirs, "churn")
 
 
+@pytest.mark.slow
 def test_without_a_policy_the_table_is_redacted_and_the_model_is_listed_as_left(theirs: Project) -> None:
     told = adopt(theirs, "churn/1", "--policy", "none")
     assert (told["stage"], told["redacts"]) == (None, [RAW, CHURN])

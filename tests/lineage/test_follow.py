@@ -23,7 +23,7 @@ COUNT = ("cut -d, -f2 data/clean.csv > data/features.csv", ["data/clean.csv"], [
 FIT = ("wc -l data/features.csv > model.txt", ["data/features.csv"], ["model.txt"])
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A server on a new database of each kind."""
     database = request.getfixturevalue("postgres_url") if request.param == "postgresql" else None

@@ -114,7 +114,10 @@ def token_of(history: History, person: str) -> str:
     return hashing.token(history.workspace.keys.index, person, "text")
 
 
-@pytest.mark.parametrize("people", [40, 41], ids=["the very bytes of before", "another table"])
+@pytest.mark.parametrize(
+    "people",
+    [pytest.param(40, marks=pytest.mark.slow, id="the very bytes of before"), pytest.param(41, id="another table")],
+)
 def test_old_things_stay_erased_new_ones_may_hold_them_and_a_new_request_works_whole(
     template: Project, erased_project: Project, tmp_path: Path, people: int
 ) -> None:

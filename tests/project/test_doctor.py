@@ -13,8 +13,6 @@ from unlearning.domain.errors import Refused
 from unlearning.project import doctor
 from unlearning.project.preflight import Diagnosis
 
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-
 
 def run(project: Project, *arguments: str) -> None:
     subprocess.run(["git", *arguments], cwd=project.root, check=True, capture_output=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,18 @@ def test_a_plugin_is_found_once_it_is_installed(site: Path) -> None:
     assert isinstance(plugins.learner("slow"), type)
     assert "amnesia" in plugins.names("methods")
     assert list(plugins.names("methods")) == sorted(plugins.names("methods"))
+
+
+def test_packages_are_read_once_and_again_when_one_comes_or_goes(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, truth = list[str](), plugins.entry_points
+    monkeypatch.setattr(plugins, "entry_points", lambda group: read.append(group) or truth(group=group))
+    before = plugins.names("methods")
+    assert plugins.names("methods") == before
+    assert read == ["unlearning.methods"]
+    install(site, "late", "[unlearning.methods]\nlate = late:Late\n")
+    assert set(plugins.names("methods")) == {*before, "late"}
+    shutil.rmtree(site / "late-1.0.dist-info")
+    assert plugins.names("methods") == before
 
 
 @pytest.mark.parametrize("family", ["method", "learner", "check"])

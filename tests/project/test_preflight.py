@@ -228,6 +228,7 @@ def s3() -> Iterator[tuple[str, Any]]:
         yield served
 
 
+@pytest.mark.slow
 def test_an_erasure_leaves_nobody_in_any_version_of_a_remote_that_keeps_files_by_name(
     project: Project, s3: tuple[str, Any], tmp_path: Path
 ) -> None:

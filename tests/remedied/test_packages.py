@@ -133,7 +133,7 @@ def test_the_extra_openlineage_has_the_client(history: History, monkeypatch: pyt
 def test_a_package_that_lost_its_entry_points_is_installed_over_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     ask = failing(lambda: plugins.check("utility"))
     assert ask() == ""
-    monkeypatch.setattr(plugins, "entry_points", lambda **_: [])
+    monkeypatch.setattr(plugins, "_points", lambda _: [])
     assert installs(ask) == {"mlflow-unlearning"}
     assert "--force-reinstall" in ask()  # pip finds it satisfied otherwise, and does nothing
 

@@ -178,6 +178,7 @@ def test_requests_of_which_no_server_took_the_event_are_carried_out(
     assert project.states()[waiting].startswith("completed")
 
 
+@pytest.mark.slow
 def test_whoever_came_back_and_is_on_hold_is_released_and_erased(erased: Erased) -> None:
     project, person = erased.project, erased.person
     [request] = project.request(person)

@@ -102,6 +102,7 @@ def test_a_file_that_no_reader_knows_keeps_an_erasure_from_being_complete_and_is
         assert f"{store}: outputs that stages made from their data" in found
 
 
+@pytest.mark.slow
 def test_declared_files_and_what_a_stage_makes_again_leave_nothing_open(erased_project: Project) -> None:
     project = erased_project
     project.configure({"free_of_people": DECLARED})

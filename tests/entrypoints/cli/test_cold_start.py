@@ -80,12 +80,10 @@ TYPED: Mapping[str, Sequence[str]] = {
     "prove": ("--subject", SOMEBODY, "--data", "data/train.parquet"),
     "audit": (),
     "impact": (),
-    "plan": (),
     "lineage": (),
-    "exempt": (REQUEST, *WHY),
     "answer": (REQUEST,),
 }
-"""A command line of each; of those that decide about a request, some stand for all."""
+"""A command line of each; of those that decide about a request, one stands for all, and `impact` for what plans."""
 
 
 _ONE_AFTER_THE_OTHER = """

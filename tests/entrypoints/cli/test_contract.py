@@ -385,6 +385,7 @@ def test_after_an_erasure_every_answer_agrees_with_the_others(answers: dict[str,
     assert (model["from_version"], model["to_version"]) == (1, 2)
     assert model["shards_retrained"] == impact["shards_touched"] == 1
     assert erased["impact"]["records"] == impact["records"]
+    assert erased["impact"]["data_versions"] == impact["data_versions"]
     assert {"redact", "unlearn", "validate", "promote", "purge", "certify"} <= erased["seconds"].keys()
     assert answers["status of one"].document == answers["status"].document[0]
     assert answers["status of one"].document["certificate"] == erased["certificate"]

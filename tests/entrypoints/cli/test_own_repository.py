@@ -94,6 +94,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.usefixtures("tools", "without_prefect")
 def test_the_section_works_as_it_is_printed(own: Path) -> None:

@@ -85,8 +85,8 @@ def asked(project: Project, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("tools")
-@pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
 def test_customers_opt_out_of_the_shop_as_its_readme_tells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("UNLEARNING_PARTITION_KEY", f"{3:064x}")  # it decides who is in the holdout
     project, told = create(ECOMMERCE, tmp_path / "shop"), (ROOT / "ecommerce/README.md").read_text()

@@ -162,6 +162,7 @@ def test_when_the_last_worker_dies_nothing_is_registered(cluster: Cluster, monke
     assert cluster.spooled() == []
 
 
+@pytest.mark.slow
 def test_what_a_cluster_refuses_or_loses_leaves_nothing_and_the_next_run_goes_on(
     cluster: Cluster, here: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,7 +73,8 @@ def answers(port: int, process: subprocess.Popen[bytes]) -> bool:
 
 @pytest.mark.services
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
 def test_servers_that_start_at_once_in_a_new_home_all_answer(tmp_path: Path, count: int) -> None:
     """The one that makes the database, and those that wait for it and then need not wait for each other."""
     lock, environment = tmp_path / "lock", {**os.environ, **PREFECT_EMBEDDED, "PREFECT_HOME": str(tmp_path)}

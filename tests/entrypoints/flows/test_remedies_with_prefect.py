@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.services, pytest.mark.filterwarnings("ignore")]
 BEFORE = Path(__file__).parents[1] / "scaffold/prefect-of-before.yaml"
 
 
-@pytest.mark.parametrize("command", ["unlearn deploy", "prefect deploy"])
+@pytest.mark.parametrize("command", ["unlearn deploy", pytest.param("prefect deploy", marks=pytest.mark.slow)])
 def test_entrypoints_of_before_are_changed_and_deployed(
     server: Server, untrained: Project, tmp_path: Path, command: str
 ) -> None:

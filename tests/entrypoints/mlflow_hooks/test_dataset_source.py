@@ -17,11 +17,8 @@ from unlearning.domain.errors import Damaged
 from unlearning.domain.versions import Pin
 from unlearning.entrypoints.mlflow_hooks.dataset_source import DVCDatasetSource
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates, and calls `all` as pandas 4 will not allow.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0 all arguments of all:DeprecationWarning"),
-]
+# MLflow 3.17 calls `all` as pandas 4 will not allow.
+pytestmark = pytest.mark.filterwarnings("ignore:Starting with pandas version 4.0 all arguments of all:DeprecationWarning")
 
 
 def test_a_pinned_version_loads_again_in_any_clone(origin: Path, clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:

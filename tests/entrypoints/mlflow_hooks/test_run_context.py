@@ -12,9 +12,6 @@ import pytest
 from tests.clones import run
 from unlearning.entrypoints.mlflow_hooks.run_context import TAGGED_OUTPUTS, DvcRunContext
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates.
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 def test_a_run_started_in_a_dvc_repository_says_which_code_and_data_it_stands_on(
     clone: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,9 +18,6 @@ from unlearning.entrypoints.scaffold import former, scaffold
 from unlearning.project import settings
 from unlearning.project.settings import Settings
 
-# DVC's own use of pygtrie; DvcData silences it, some tests here call DVC directly.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-
 REPOSITORY = Path(__file__).parents[3]
 STAGES = ["prepare", "check", "train", "evaluate"]
 FILES = ["params.yaml", "dvc.yaml", "recipes/diagnosis.py", "prefect.yaml", ".gitignore"]

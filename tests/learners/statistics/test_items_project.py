@@ -92,6 +92,7 @@ def test_a_record_is_a_person_and_the_metrics_are_those_of_a_ranking(project: Pr
     assert measured["records"] == len(holdout)
 
 
+@pytest.mark.slow
 def test_a_customer_leaves_with_their_co_purchases_and_the_version_serves_without_this_package(project: Project) -> None:
     before, people = together(project), bought(project, TRAIN)
     leaving = next((one for one, held in people.items() if ONLY in held), None)

@@ -25,9 +25,6 @@ from unlearning.stores.mlflow.packaging import Candidate
 with silence():  # MLflow warns about its own type hints while it is imported
     from unlearning.learners.tabular import serving as tabular
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 def test_a_registered_ensemble_answers_with_the_mean_of_its_constituents(models: MlflowModels, candidate: Candidate) -> None:
     version = registered(models, candidate)

@@ -12,9 +12,6 @@ from tests.stores.dvc.copied import PIPELINE, SOURCE, TRAIN, current, dvc, forge
 from unlearning.stores.dvc.repository import DvcData
 from unlearning.stores.tables import tables
 
-# DVC's own use of pygtrie; DvcData silences it, the fixture below calls DVC directly.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-
 
 def test_recording_a_redaction_leaves_dvc_status_clean_and_every_other_entry_alone(project):
     data = DvcData(project)

@@ -22,9 +22,6 @@ from unlearning.stores.dvc import repository
 from unlearning.stores.dvc.repository import DvcData, create
 from unlearning.stores.tables import tables
 
-# DVC's own use of pygtrie; DvcData silences it, the fixture below calls DVC directly.
-pytestmark = pytest.mark.filterwarnings("ignore:_NoneStep.value:DeprecationWarning")
-
 
 def test_a_data_version_pins_content_object_and_commit(project):
     version = current(DvcData(project))

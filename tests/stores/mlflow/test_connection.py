@@ -21,9 +21,6 @@ from unlearning.stores.mlflow.connection import address, quiet, silence
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 def test_addresses_are_relative_to_the_project(tmp_path: Path) -> None:
     assert address(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
@@ -106,16 +103,18 @@ def test_first_use_is_silent_leaves_nothing_in_the_working_folder_and_survives_c
 def test_an_interrupted_first_use_leaves_no_half_made_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from mlflow.store.db import utils
 
-    models, create = MlflowModels(None, "unlearning", tmp_path), utils._upgrade_db
+    models, create = MlflowModels(None, "unlearning", tmp_path), utils._initialize_tables
 
     def interrupted(engine: Any) -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE half (made TEXT)")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(utils, "_upgrade_db", interrupted)
+    monkeypatch.setattr(utils, "_initialize_tables", interrupted)
     with pytest.raises(KeyboardInterrupt):
         models.names()
     assert not (tmp_path / "mlflow.db").exists()
-    monkeypatch.setattr(utils, "_upgrade_db", create)
+    monkeypatch.setattr(utils, "_initialize_tables", create)
     assert models.names() == []
 
 

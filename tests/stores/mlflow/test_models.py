@@ -14,9 +14,6 @@ from unlearning.domain.versions import ModelVersion
 from unlearning.stores.mlflow.models import CANDIDATE_TAG, MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 def test_the_files_are_digested_and_the_chain_is_one_of_them(models: MlflowModels, candidate: Candidate) -> None:
     logged = models.log_candidate(candidate)

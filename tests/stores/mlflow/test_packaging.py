@@ -23,9 +23,6 @@ from unlearning.stores.mlflow.packaging import Candidate
 with silence():  # MLflow warns about its own type hints while it is imported
     from unlearning.learners.torch import serving
 
-# MLflow 3.17 uses a loader strategy that SQLAlchemy 2.1 deprecates; it shows where a test calls MLflow itself.
-pytestmark = pytest.mark.filterwarnings("ignore:The ..noload.. loader strategy:DeprecationWarning")
-
 
 def test_the_model_holds_a_signature_and_synthetic_rows_and_no_path_of_this_machine(
     local: MlflowModels, candidate: Candidate, tmp_path: Path
