@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from unlearning.domain.entities import ErasureRequest
 from unlearning.domain.lifecycle import ACTIVE, ERASED, UNVERIFIED, Group, State, open_requests, overdue
-from unlearning.stores.sql.projection import among, group_of, listed, one_of, request_of
+from unlearning.stores.sql.projection import among, first_of, group_of, listed, one_of, request_of
 from unlearning.stores.sql.schema import groups, requests
 
 Condition = sa.ColumnElement[bool]
@@ -83,7 +83,8 @@ class Standing:
 
     def open(self) -> list[ErasureRequest]:
         """Who still waits: one request a group, the earliest deadline first, those without one last."""
-        return open_requests(self._part(_ACTIVE).requests)
+        with self.asking() as connection:
+            return open_requests({row.id: first_of(row) for row in connection.execute(_OPEN_ONES)})
 
     def overdue(self, now: datetime) -> list[ErasureRequest]:
         """Open requests whose deadline has passed, the oldest first."""
@@ -303,6 +304,11 @@ def _those(which: Condition) -> tuple[sa.Select[Any], sa.Select[Any]]:
 _GROUPS, _OF_GROUPS = _those(one_of(groups.c.id))
 _OF_REQUESTS = _those(groups.c.id.in_(sa.select(requests.c.of).where(one_of(requests.c.id))))[0]
 _REQUESTS = sa.select(requests).where(one_of(requests.c.id)).order_by(requests.c.seq)
+_OPEN_ONES = (
+    sa.select(groups, requests.c.reference, requests.c.channel)
+    .select_from(sa.join(groups, requests, requests.c.id == groups.c.id))
+    .where(_ACTIVE)
+)
 _OPEN = sa.select(groups.c.token, groups.c.id).where(one_of(groups.c.token), _ACTIVE)
 
 
