@@ -86,7 +86,7 @@ def test_who_waits_for_another_waits_until_it_is_healthy() -> None:
 def test_everything_that_the_file_names_runs_together(tools: None, tmp_path: Path) -> None:
     """Each command in its shell with its secrets and variables, on ports of this machine; each health check as it is said."""
     with ExitStack() as stack:
-        server = sa.make_url(stack.enter_context(postgres_server()).format(database="postgres"))
+        server = sa.make_url(stack.enter_context(postgres_server("pg_trgm")).format(database="postgres"))
         s3, buckets = stack.enter_context(serving())
         ports = {name: free_port() for name in ("mlflow", "prefect", "intake")}
         secrets = {name: tmp_path / "secrets" / name for name in COMPOSE["secrets"]}
@@ -119,7 +119,8 @@ def test_everything_that_the_file_names_runs_together(tools: None, tmp_path: Pat
 
         def started(name: str) -> None:
             one = COMPOSE["services"][name]
-            said = {key: here(value) for key, value in one["environment"].items()} | {"PREFECT_HOME": str(tmp_path / "prefect")}
+            said = {key: here(value) for key, value in one["environment"].items()} | PATIENT
+            said["PREFECT_HOME"] = str(tmp_path / "prefect")
             folder = project.root if "working_dir" in one else tmp_path
             line = ["sh", "-c", f"cd '{folder}' && {here(one['command'][0])}"]
             check = [here(word) for word in one.get("healthcheck", {}).get("test", ())[1:]]
@@ -134,12 +135,9 @@ def test_everything_that_the_file_names_runs_together(tools: None, tmp_path: Pat
         assert [one["Key"] for one in buckets.list_objects_v2(Bucket="mlflow")["Contents"] if one["Key"].endswith("kept.txt")]
 
 
-def _has_trigrams(server: sa.URL) -> bool:
-    engine = sa.create_engine(server)
-    with engine.connect() as connection:
-        found = connection.exec_driver_sql("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'").scalar()
-    engine.dispose()
-    return bool(found)
+PATIENT = {"PREFECT_API_DATABASE_TIMEOUT": "120", "PREFECT_API_DATABASE_CONNECTION_TIMEOUT": "120"}
+PATIENT |= {"PREFECT_LOGGING_SERVER_LEVEL": "WARNING"}
+"""For a machine that does much else; and what goes wrong is said."""
 
 
 def _databases(server: sa.URL, here: Callable[[str], str]) -> None:

@@ -225,7 +225,8 @@ def round_of(world: World, seed: int, folder: Path, seen: Seen) -> None:
         seen.erasure += carry(project, chance, 10, took)
         states = project.states()
         assert set(acknowledged.values()) == states.keys()
-        assert set(states.values()) <= lifecycle.ENDED, (states, project.kinds())
+        refused = [event.body for event in project.events() if event.kind == "ErasureRefused"]
+        assert set(states.values()) <= lifecycle.ENDED, (states, project.kinds(), refused)
         issued = [event for event in project.events() if event.kind == "CertificateIssued"]
         assert len(issued) == 1, f"{len(issued)} certificates of one batch"
         assert ending(project) == expected
