@@ -22,8 +22,11 @@ from tests.servers import free_port
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
-    """The URL of a server that lives as long as the session; `{database}` stands for the database."""
+def postgres_server(extension: str = "plpgsql") -> Iterator[str]:
+    """The URL of a server that lives as long as the session; `{database}` stands for the database.
+
+    extension: one that it must have; the server that pgserver brings has few.
+    """
     reasons = []
     for binaries, user in itertools.product(_binaries(), _users()):
         stack = ExitStack()
@@ -33,9 +36,22 @@ def postgres_server() -> Iterator[str]:
             reasons.append(f"{binaries} as {user or 'myself'}: {getattr(error, 'stderr', None) or error}")
             continue
         with stack:
+            if not _has(url, extension):
+                reasons.append(f"{binaries} has no {extension}")
+                continue
             yield url
         return
     pytest.skip(f"no PostgreSQL server starts here: {'; '.join(reasons) or 'no binaries found'}")
+
+
+def _has(url: str, extension: str) -> bool:
+    engine = sa.create_engine(url.format(database="postgres"))
+    with engine.connect() as connection:
+        found = connection.scalar(
+            sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = :name"), {"name": extension}
+        )
+    engine.dispose()
+    return bool(found)
 
 
 def _binaries() -> list[Path]:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,8 +98,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, environment: Mapping[str, str], health: str, bound_s: float) -> Iterator[int]:
-    """The command as a process group, from when `health` answers until the block ends; what it says goes to `log`."""
+def running(
+    command: list[str], log: Path, environment: Mapping[str, str], health: str | Sequence[str], bound_s: float
+) -> Iterator[int]:
+    """The command as a process group, from when `health` answers until the block ends; what it says goes to `log`.
+
+    health: an address; or a command, of which an empty one asks nothing.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as stream:
         server = subprocess.Popen(
@@ -118,16 +123,25 @@ def running(command: list[str], log: Path, environment: Mapping[str, str], healt
         stop(server)
 
 
-def _await(server: subprocess.Popen[bytes], health: str, log: Path, bound_s: float) -> None:
+def _await(server: subprocess.Popen[bytes], health: str | Sequence[str], log: Path, bound_s: float) -> None:
     end = time.monotonic() + bound_s
     while time.monotonic() < end:
         if server.poll() is not None:
             raise RuntimeError(f"the server ended with {server.returncode}:\n{_tail(log)}")
-        with contextlib.suppress(OSError), urllib.request.urlopen(health, timeout=2) as answer:
-            if answer.status == 200:
-                return
+        if _is_healthy(health):
+            return
         time.sleep(0.1)
     raise TimeoutError(f"{health} was not healthy within {bound_s} s:\n{_tail(log)}")
+
+
+def _is_healthy(health: str | Sequence[str]) -> bool:
+    if not isinstance(health, str):
+        return (
+            not health or subprocess.run(health, env={**os.environ, **_PATH}, capture_output=True, check=False).returncode == 0
+        )
+    with contextlib.suppress(OSError), urllib.request.urlopen(health, timeout=2) as answer:
+        return bool(answer.status == 200)
+    return False
 
 
 def stop(server: subprocess.Popen[bytes]) -> None:

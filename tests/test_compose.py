@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
+from mlflow import MlflowClient
 from ruamel.yaml import YAML
 
+from tests import small_project
+from tests.buckets import serving
+from tests.postgres import _binaries, postgres_server
+from tests.servers import free_port, running
 from unlearning.domain import environ
+from unlearning.domain.clocks import utc_now
 from unlearning.entrypoints.cli import main
+from unlearning.project import access
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "compose.yaml").read_text("utf-8"))
@@ -57,6 +70,104 @@ def test_a_command_of_another_tool_takes_the_options_it_is_given(service: str) -
     verb = words[: next(at for at, word in enumerate(words) if word.startswith("--"))]
     shown = subprocess.run([*verb, "--help"], capture_output=True, text=True, check=True, timeout=120).stdout
     assert all(option in shown for option in options)
+
+
+def test_who_waits_for_another_waits_until_it_is_healthy() -> None:
+    waits = [(name, on) for name, one in COMPOSE["services"].items() for on in dict(one.get("depends_on") or {}).items()]
+    assert waits
+    for name, (other, how) in waits:
+        healthy = how["condition"] == "service_healthy"
+        assert healthy == ("healthcheck" in COMPOSE["services"][other]), f"{name} waits for {other}"
+
+
+@pytest.mark.slow
+@pytest.mark.services
+@pytest.mark.timeout(1_800)
+def test_everything_that_the_file_names_runs_together(tools: None, tmp_path: Path) -> None:
+    """Each command in its shell with its secrets and variables, on ports of this machine; each health check as it is said."""
+    with ExitStack() as stack:
+        server = sa.make_url(stack.enter_context(postgres_server("pg_trgm")).format(database="postgres"))
+        s3, buckets = stack.enter_context(serving())
+        ports = {name: free_port() for name in ("mlflow", "prefect", "intake")}
+        secrets = {name: tmp_path / "secrets" / name for name in COMPOSE["secrets"]}
+        secrets["s3"].parent.mkdir()
+        for name, file in secrets.items():
+            file.write_text(f"secret-of-{name}")
+        names = {
+            "http://s3:9000": s3,
+            "@postgres/": f"@127.0.0.1:{server.query['port']}/",
+            "/run/secrets": str(tmp_path / "secrets"),
+        }
+        names |= {"0.0.0.0": "127.0.0.1", "$$": "$"}
+        for said, name in (("mlflow:5000", "mlflow"), ("prefect:4200", "prefect"), ("intake:8080", "intake")):
+            port = said.partition(":")[2]
+            names |= {f"http://{said}": f"http://127.0.0.1:{ports[name]}", f"--port {port}": f"--port {ports[name]}"}
+            names |= {f"localhost:{port}": f"127.0.0.1:{ports[name]}"}
+
+        def here(text: str) -> str:
+            for said, meant in names.items():
+                text = text.replace(said, meant)
+            return text
+
+        _databases(server, here)
+        made = re.findall(r"\bhere/(\w+)", COMPOSE["services"]["buckets"]["command"][0])
+        assert made
+        for bucket in made:
+            buckets.create_bucket(Bucket=bucket)
+        params = {**small_project.PARAMS, "stores": {"ledger": here("postgresql+psycopg2://unlearning@postgres/unlearning")}}
+        project = small_project.create(tmp_path / "project", train=False, params=params)
+
+        def started(name: str) -> None:
+            one = COMPOSE["services"][name]
+            said = {key: here(value) for key, value in one["environment"].items()} | PATIENT
+            said["PREFECT_HOME"] = str(tmp_path / "prefect")
+            folder = project.root if "working_dir" in one else tmp_path
+            line = ["sh", "-c", f"cd '{folder}' && {here(one['command'][0])}"]
+            check = [here(word) for word in one.get("healthcheck", {}).get("test", ())[1:]]
+            stack.enter_context(running(line, tmp_path / f"{name}.log", said, check, 300))
+
+        for name in ("mlflow", "prefect", "flows", "intake"):
+            started(name)
+        _asked(project, {name: f"http://127.0.0.1:{port}" for name, port in ports.items()})
+        tracking = MlflowClient(f"http://127.0.0.1:{ports['mlflow']}")
+        run = tracking.create_run(tracking.create_experiment("of the stack")).info.run_id
+        tracking.log_text(run, "kept", "kept.txt")
+        assert [one["Key"] for one in buckets.list_objects_v2(Bucket="mlflow")["Contents"] if one["Key"].endswith("kept.txt")]
+
+
+PATIENT = {"PREFECT_API_DATABASE_TIMEOUT": "120", "PREFECT_API_DATABASE_CONNECTION_TIMEOUT": "120"}
+PATIENT |= {"PREFECT_LOGGING_SERVER_LEVEL": "WARNING"}
+"""For a machine that does much else; and what goes wrong is said."""
+
+
+def _databases(server: sa.URL, here: Callable[[str], str]) -> None:
+    """What PostgreSQL's image runs once."""
+    where = {"PGHOST": str(server.query["host"]), "PGPORT": str(server.query["port"]), "POSTGRES_USER": "postgres"}
+    binaries = next(one for one in _binaries() if (one / "psql").exists())
+    env = {**os.environ, **where, "PATH": os.pathsep.join((str(binaries), os.environ["PATH"]))}
+    script = ROOT / "deploy/databases.sql"
+    subprocess.run(["psql", "--username=postgres", "--set=ON_ERROR_STOP=1", "-qf", script], env=env, check=True, timeout=120)
+    passwords = here((ROOT / "deploy/passwords.sh").read_text("utf-8"))
+    subprocess.run(["sh", "-c", passwords], env=env, check=True, timeout=120)
+
+
+def _asked(project: small_project.Project, at: dict[str, str]) -> None:
+    """A request over HTTP is on the console, and starts the flow that carries it out."""
+    token = access.grant(project.workspace, ["submit", "read"], now=utc_now()).token
+    client = httpx.Client(headers={"authorization": f"Bearer {token}"}, timeout=60)
+    posted = time.monotonic()
+    answer = client.post(
+        f"{at['intake']}/v1/requests", json={"subjects": [project.people(small_project.TRAIN)[0]], "identity_verified": True}
+    )
+    assert answer.status_code == 202, answer.text
+    assert client.get(f"{at['intake']}/readyz").json()["flows"] == {"where": "prefect"}
+    while time.monotonic() < posted + 120:
+        runs = httpx.post(f"{at['prefect']}/api/flow_runs/filter", json={}, timeout=60).json()
+        if started := [one for one in runs if one["start_time"] and one["name"].startswith("erase")]:
+            print(f"from POST to the flow's start: {time.monotonic() - posted:.1f} s")
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"no flow began: {started}, {[(one['name'], one['state_name']) for one in runs]}")
 
 
 def test_variables_of_ours_are_those_that_are_read() -> None:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,7 +40,7 @@ from unlearning.project import access
 PAGE = Path(__file__).parents[2] / "docs/chaos.md"
 STEPS = ("ErasureStarted", "ImpactAssessed", "PlanMade", "DataRedacted", "CandidateTrained", "CandidateValidated")
 STEPS += ("VersionRegistered", "AliasMoved", "TracesFound", "Purged", "CertificateIssued")
-STORES = ("SQLite", "PostgreSQL")
+STORES = ("SQLite", "PostgreSQL", "SQLite, own flows")
 PEOPLE = 6
 """Who ask in a round, each by a request over HTTP."""
 
@@ -53,6 +54,8 @@ class World:
     token: str
     database: Callable[[], Iterator[str]] | None = None
     """A copy of the template's database, for as long as the block."""
+    flows: bool = False
+    """The service carries out by itself what it took in."""
 
     @contextmanager
     def copied(self, folder: Path) -> Iterator[Project]:
@@ -83,15 +86,15 @@ class Seen:
 # --- what is killed -------------------------------------------------------------------------------------------------
 
 
-def serve(root: Path, told: Path) -> None:
-    """The service without flows; where it listens is in a file once it does."""
+def serve(root: Path, told: Path, with_flows: bool = False) -> None:
+    """The service; where it listens is in a file once it does."""
     from unlearning.entrypoints.intake import serving
 
     def tell(said: Any) -> None:
         told.with_suffix(".new").write_text(said["address"])
         told.with_suffix(".new").rename(told)
 
-    serving.serve(Project(root).workspace, host="127.0.0.1", port=0, with_flows=False, tell=tell)
+    serving.serve(Project(root).workspace, host="127.0.0.1", port=0, with_flows=with_flows, tell=tell)
 
 
 def take_in(project: Project, token: str, people: list[str], chance: random.Random, kills: int) -> tuple[int, dict[str, str]]:
@@ -151,6 +154,56 @@ def carry_out(project: Project, chance: random.Random, kills: int, seconds: floa
     return died
 
 
+def carried_out_by_flows(project: Project, chance: random.Random, kills: int, seconds: float) -> Counter[str]:
+    """The same by the service's own flows: the service is killed, or first the process of its flow; then left alone."""
+    died, told = Counter[str](), project.root / ".unlearning/address"
+    while True:
+        told.unlink(missing_ok=True)
+        with processes.started(serve, project.root, told, True) as running:
+            spared = died.total() >= kills
+            ends = time.monotonic() + (processes.PATIENCE_S * 4 if spared else chance.uniform(0, seconds))
+            while time.monotonic() < ends and not (over := _is_over(project, told)):
+                assert running.process.is_alive(), running.ended()
+                time.sleep(0.3)
+            if over or spared:
+                assert over, (project.states(), project.kinds())
+                running.process.terminate()
+                assert running.ended().error is None
+                break
+            if chance.random() < 0.5:
+                for child in at_work(project.root):
+                    with suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
+            running.kill()
+            died[next((kind for kind in reversed(project.kinds()) if kind in STEPS), "nothing yet")] += 1
+    ends = time.monotonic() + processes.PATIENCE_S
+    while at_work(project.root):  # what a killed service left behind finds nothing to do
+        assert time.monotonic() < ends, "a flow of a service that is long dead is still at work"
+        time.sleep(0.3)
+    return died
+
+
+def at_work(root: Path) -> list[int]:
+    """Processes of `unlearn` on a project."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        with suppress(OSError):
+            if folder.name.isdigit() and f"--root\0{root}\0".encode() in (folder / "cmdline").read_bytes():
+                found.append(int(folder.name))
+    return found
+
+
+def _is_over(project: Project, told: Path) -> bool:
+    """Everything has ended, and no flow runs."""
+    states = set(project.states().values())
+    if not states or not states <= lifecycle.ENDED or not told.exists():
+        return False
+    try:
+        return httpx.get(f"{told.read_text()}/readyz", timeout=60).json()["flows"]["runs"] is None
+    except httpx.TransportError:
+        return False
+
+
 # --- rounds ---------------------------------------------------------------------------------------------------------
 
 
@@ -161,17 +214,19 @@ def round_of(world: World, seed: int, folder: Path, seen: Seen) -> None:
     with world.copied(folder / "calm") as calm:
         take_in(calm, world.token, people, chance, 0)
         began = time.monotonic()
-        assert processes.run(processes.erase, calm.root).error is None
+        carry = carried_out_by_flows if world.flows else carry_out
+        carry(calm, chance, 0, 0)
         took = time.monotonic() - began
         expected = ending(calm)
     with world.copied(folder / "chaos") as project:
         killed, acknowledged = take_in(project, world.token, people, chance, 6)
         seen.service += killed
         assert set(acknowledged.values()) == project.states().keys()
-        seen.erasure += carry_out(project, chance, 10, took)
+        seen.erasure += carry(project, chance, 10, took)
         states = project.states()
         assert set(acknowledged.values()) == states.keys()
-        assert set(states.values()) <= lifecycle.ENDED, (states, project.kinds())
+        refused = [event.body for event in project.events() if event.kind == "ErasureRefused"]
+        assert set(states.values()) <= lifecycle.ENDED, (states, project.kinds(), refused)
         issued = [event for event in project.events() if event.kind == "CertificateIssued"]
         assert len(issued) == 1, f"{len(issued)} certificates of one batch"
         assert ending(project) == expected
@@ -181,18 +236,19 @@ def round_of(world: World, seed: int, folder: Path, seen: Seen) -> None:
 
 @contextmanager
 def worlds(folder: Path, only: str | None = None) -> Iterator[list[World]]:
-    """SQLite, and PostgreSQL where it is installed; or one of them."""
+    """SQLite, the same by the service's own flows, and PostgreSQL where it is installed; or one of them."""
     with ExitStack() as stack:
         plain = create(folder / "sqlite")
-        found = [World(STORES[0], plain, _token(plain))] if only != STORES[1] else []
-        if only == STORES[0]:
-            yield found
+        found = [World(STORES[0], plain, _token(plain))]
+        found.append(World(STORES[2], plain, found[0].token, flows=True))
+        if only in (STORES[0], STORES[2]):
+            yield [one for one in found if one.name == only]
             return
         server = stack.enter_context(postgres_server())
         template = stack.enter_context(new_database(server))
         on_server = create(folder / "postgres", params={**_params(plain), "stores": {"ledger": template, "lineage": template}})
         found.append(World(STORES[1], on_server, _token(on_server), lambda: _copied(server, template)))
-        yield found
+        yield [one for one in found if only in (None, one.name)]
 
 
 def _at_home(folder: Path) -> Path:
@@ -245,9 +301,10 @@ def page(found: dict[str, Seen], seed: int, ended: datetime) -> str:
     head = f"""# Chaos
 
 `make chaos` kills the service while requests come in, and the erasure in each step, by SIGKILL, at moments drawn from a seed;
-on SQLite and on PostgreSQL. Each round is held against one that nothing disturbed: every acknowledged request reached a final
-state, tables, objects, checkpoints, lineage and alias are the same byte for byte, and the batch has one certificate. A round
-that ends otherwise ends the run.
+on SQLite and on PostgreSQL. Where the service's own flows carry requests out, it is killed at any moment, alone or after its
+flow. Each round is held against one that nothing disturbed: every acknowledged request reached a final state, tables, objects,
+checkpoints, lineage and alias are the same byte for byte, and the batch has one certificate. A round that ends otherwise ends
+the run.
 
 Last run: {total} kills, seed {seed}, ended {ended:%Y-%m-%d %H:%M} UTC at commit {parts._commit()}; every round ended as the
 undisturbed one.

@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -181,9 +181,10 @@ class Running:
     began: float
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """SIGKILL, unless it has ended; that may be known a moment before `is_alive` knows."""
         if self.process.pid is not None and self.process.is_alive():
-            os.kill(self.process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
 
     def ended(self, *, within_s: float = PATIENCE_S) -> Ended:
         """Wait for its end."""

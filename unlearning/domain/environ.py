@@ -56,6 +56,8 @@ ERASURE = "UNLEARNING_ERASURE"
 NO_PROXY = ("no_proxy", "NO_PROXY")
 """What is reached without a proxy; the first counts where both are set."""
 MLFLOW_REGISTRY_URI = "MLFLOW_REGISTRY_URI"
+PREFECT_PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
+"""How long Prefect waits for the server that it starts itself."""
 PREFECT_API_KEY = "PREFECT_API_KEY"
 PREFECT_API_AUTH_STRING = "PREFECT_API_AUTH_STRING"
 PREFECT_API_SSL_CERT_FILE = "PREFECT_API_SSL_CERT_FILE"

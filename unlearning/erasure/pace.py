@@ -71,13 +71,13 @@ def _one(events: Sequence[Event[Any]]) -> Iterator[timedelta]:
 def gathering(workspace: Workspace, now: datetime) -> Gathering | None:
     """The requests that wait for a common erasure, by `policy.batch`; None without that, and where nobody waits."""
     wanted = workspace.settings.policy.batch
-    waiting = [one for one in workspace.ledger.standing.open() if gathers(one)] if wanted else []
-    if wanted is None or not waiting:
+    found = workspace.ledger.standing.gathering() if wanted else None
+    if wanted is None or found is None or found.received is None:
         return None
-    longest = takes(workspace)
     return batch.gathering(
-        [one.received_at for one in waiting],
-        [must_start_by(workspace, one, longest) for one in waiting],
+        found.people,
+        found.received,
+        _must_start_by(workspace, found.due, takes(workspace)),
         at_least=wanted.at_least,
         oldest=None if wanted.oldest_days is None else timedelta(days=wanted.oldest_days),
         now=now,
@@ -91,10 +91,12 @@ def gathers(request: ErasureRequest) -> bool:
 
 def must_start_by(workspace: Workspace, request: ErasureRequest, takes: timedelta) -> datetime | None:
     """When the erasure of an open request must begin."""
-    if request.due_at is None or request.state in lifecycle.ENDED:
-        return None
+    return None if request.state in lifecycle.ENDED else _must_start_by(workspace, request.due_at, takes)
+
+
+def _must_start_by(workspace: Workspace, due: datetime | None, takes: timedelta) -> datetime | None:
     margin = timedelta(days=workspace.settings.policy.start_margin_days)
-    return clocks.must_start_by(request.due_at, takes=takes, margin=margin)
+    return None if due is None else clocks.must_start_by(due, takes=takes, margin=margin)
 
 
 def is_due(begin: datetime | None, group: Group, now: datetime) -> bool:

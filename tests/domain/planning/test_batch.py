@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.domain.planning.batch import gathering, say
+from unlearning.domain.planning import batch
+from unlearning.domain.planning.batch import Gathering, say
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MOMENTS = st.integers(-40, 40).map(lambda days: NOON + timedelta(days=days))
@@ -16,6 +18,10 @@ RECEIVED = st.lists(MOMENTS, min_size=1, max_size=6)
 STARTS = st.lists(st.none() | MOMENTS, max_size=6)
 AT_LEAST = st.none() | st.integers(1, 8)
 OLDEST = st.none() | st.integers(0, 30).map(lambda days: timedelta(days=days))
+
+
+def gathering(received: list[datetime], starts: list[datetime | None], **more: Any) -> Gathering:
+    return batch.gathering(len(received), min(received), min(filter(None, starts), default=None), **more)
 
 
 @given(RECEIVED, STARTS, AT_LEAST, OLDEST)

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prefect.server.api.server import SubprocessASGIServer
 
 from tests.servers import free_port
+from unlearning.domain.environ import PREFECT_PATIENCE
 from unlearning.domain.errors import SettingsError, Unavailable
 from unlearning.entrypoints.flows import embedded
 
@@ -179,3 +181,30 @@ def test_a_server_that_stops_to_answer_in_the_middle_is_unavailable_and_a_bug_is
         raise httpx.ConnectError("refused")
     with pytest.raises(ZeroDivisionError), embedded.answering():
         raise ZeroDivisionError
+
+
+def test_a_server_of_prefects_own_that_starts_too_slowly_is_no_bug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for as long as ours is, and then it is an outage, after which the service tries again."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
+    monkeypatch.setenv(PREFECT_PATIENCE, "0")
+    monkeypatch.setattr(SubprocessASGIServer, "_run_uvicorn_command", lambda _server: _NeverReady())
+    server = SubprocessASGIServer()
+    with pytest.raises(Unavailable, match=f"did not answer within 0 s.*{PREFECT_PATIENCE}"), embedded.answering():
+        server.start(timeout=1)
+    with pytest.raises(RuntimeError, match="something else"), embedded.answering():
+        raise RuntimeError("something else")
+    monkeypatch.delenv(PREFECT_PATIENCE)
+    embedded.start(tmp_path)
+    assert os.environ[PREFECT_PATIENCE] == "180"
+
+
+class _NeverReady:
+    """A process that runs and does nothing."""
+
+    stdout = stderr = None
+
+    def poll(self) -> None:
+        """It has not ended."""
+
+    terminate = wait = kill = lambda *_, **__: None

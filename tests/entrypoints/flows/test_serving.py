@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.context import use_profile
+from prefect.runner import Runner
 
 from tests.entrypoints.flows.conftest import UNLEARN, Server, beside, unlearn, until, using
 from tests.servers import awake, free_port
 from tests.small_project import Project, copy
 from unlearning.entrypoints.flows import events
+from unlearning.entrypoints.flows import server as flow_server
+from unlearning.entrypoints.flows import serving as flow_serving
 from unlearning.entrypoints.service import registry_webhook
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(900)]
@@ -37,6 +42,27 @@ def served(
         with using(started_server):
             assert started_server.deployments().keys() == ALL
         yield project, log
+
+
+@pytest.mark.parametrize(("named", "seconds"), [(None, 2), ("7", 7)])
+def test_what_is_due_is_looked_for_every_other_second_unless_it_is_said_otherwise(
+    named: str | None, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Started(Exception):  # it ends the call where runs would be carried out
+        pass
+
+    async def start(runner: Runner) -> None:
+        raise Started(runner.query_seconds)
+
+    monkeypatch.delenv("PREFECT_RUNNER_POLL_FREQUENCY", raising=False)
+    if named:
+        monkeypatch.setenv("PREFECT_RUNNER_POLL_FREQUENCY", named)
+    monkeypatch.setattr(Runner, "start", start)
+    monkeypatch.setattr(flow_server, "asked", lambda _address: nullcontext(None))
+    monkeypatch.setattr(flow_server, "changes", lambda *_, **__: ())
+    with use_profile("ephemeral", include_current_context=False), pytest.raises(Started) as at:
+        flow_serving.serve("http://127.0.0.1:9/api", (), tell=lambda: None)
+    assert at.value.args == (seconds,)
 
 
 def ended(server: Server, deployment: str, log: Path, **parameters: Any) -> Any:

@@ -20,6 +20,7 @@ from tests.stores.sql.histories import NAMES, NOON, histories, in_memory, usual
 from unlearning.domain import lifecycle
 from unlearning.domain.errors import UnlearningError
 from unlearning.domain.events import CertificateIssued, ModelTrained, RequestHeld, RequestReceived, SubjectSuppressed
+from unlearning.erasure import pace
 from unlearning.stores.sql import projection, schema
 from unlearning.stores.sql.ledger import SqlLedger
 
@@ -53,6 +54,9 @@ def check_requests(state: lifecycle.State, standing: Any) -> None:
         late = [one for one in asking if one.due_at and math.floor(one.due_at.timestamp()) < now.timestamp()]
         assert standing.count_due(now) == len(late)
         assert standing.count_due(now, unredacted=True) == sum(not state.groups[one.group].redacted for one in late)
+    gathers = [state.groups[one.group].request for one in asking if pace.gathers(one)]
+    receipts, due = [one.received_at for one in gathers], [one.due_at for one in gathers if one.due_at]
+    assert standing.gathering() == (len(gathers), min(receipts, default=None), min(due, default=None))
     assert standing.of_people(["a"]) == [one for one in everyone if one.token == "a"]
     for erasure in ("e0", "e1"):
         assert standing.of_erasure(erasure) == [one for one in everyone if one.erasure_id == erasure]

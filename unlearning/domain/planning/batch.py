@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,21 +20,22 @@ class Gathering:
 
 
 def gathering(
-    received: Sequence[datetime],
-    latest_starts: Iterable[datetime | None],
+    people: int,
+    received: datetime,
+    latest_start: datetime | None,
     *,
     at_least: int | None,
     oldest: timedelta | None,
     now: datetime,
 ) -> Gathering:
-    """received: of each person, at least one. latest_starts: when an erasure must begin to be done in time, which always wins.
+    """people: at least one. received: of the first. latest_start: of the most urgent, to be done in time, which always wins.
 
     at_least, oldest: how many, or how old, begin; None: neither counts.
     """
-    ages = [min(received) + oldest] if oldest is not None else []
-    begins_by = min([*ages, *(one for one in latest_starts if one is not None)], default=None)
-    enough = at_least is not None and len(received) >= at_least
-    return Gathering(len(received), at_least, begins_by, enough or (begins_by is not None and begins_by <= now))
+    age = received + oldest if oldest is not None else None
+    begins_by = min([one for one in (age, latest_start) if one is not None], default=None)
+    enough = at_least is not None and people >= at_least
+    return Gathering(people, at_least, begins_by, enough or (begins_by is not None and begins_by <= now))
 
 
 def say(found: Gathering) -> str:

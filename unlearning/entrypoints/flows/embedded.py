@@ -20,7 +20,14 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from unlearning.domain.environ import NO_PROXY, PREFECT_API_URL, PREFECT_EMBEDDED, PREFECT_EMBEDDED_AT, PREFECT_HOME
+from unlearning.domain.environ import (
+    NO_PROXY,
+    PREFECT_API_URL,
+    PREFECT_EMBEDDED,
+    PREFECT_EMBEDDED_AT,
+    PREFECT_HOME,
+    PREFECT_PATIENCE,
+)
 from unlearning.domain.errors import SettingsError, Unavailable
 
 _SERVER = Path(__file__).with_name("embedded_server.py")
@@ -34,6 +41,9 @@ _NEEDED = 1 << 20
 """Bytes: with less the server's database cannot write a page."""
 _FULL = (b"No space left on device", b"disk is full", b"Disk quota exceeded", b"Read-only file system", b"readonly database")
 
+_NEVER_STARTED = "Timed out while attempting to connect to ephemeral Prefect API server"
+"""What Prefect says, as a RuntimeError, of the server that it started itself."""
+
 _ours: dict[str, subprocess.Popen[bytes]] = {}
 """Address → the server that this process started there."""
 
@@ -41,8 +51,10 @@ _ours: dict[str, subprocess.Popen[bytes]] = {}
 def start(home: Path) -> None:
     """Give this process's flows a server whose database and log lie in `home`, unless a server or a home is named already.
 
-    Call it before Prefect is imported: it reads its settings then, and would start a server of its own.
+    Call it before Prefect is imported: it reads its settings then, and would start a server of its own, as it does in a home
+    that is named; on a busy machine that takes longer than the 20 s it waits by itself.
     """
+    os.environ.setdefault(PREFECT_PATIENCE, str(_START_SECONDS))
     if os.environ.keys() & {PREFECT_API_URL, PREFECT_HOME}:
         return
     os.environ[PREFECT_HOME] = str(home)
@@ -88,6 +100,14 @@ def answering(*, needed: bool = False) -> Iterator[None]:
         yield
     except TransportError as error:
         raise _away(error, needed=needed) from error
+    except RuntimeError as error:
+        if not str(error).startswith(_NEVER_STARTED):
+            raise
+        raise Unavailable(
+            f"the server that Prefect starts in {os.environ.get(PREFECT_HOME, 'its home')} did not answer within "
+            f"{os.environ.get(PREFECT_PATIENCE, '20')} s; run again when the machine has less to do, or with more in "
+            f"{PREFECT_PATIENCE}, or name a server in {PREFECT_API_URL}"
+        ) from error
     except HTTPStatusError as error:
         if os.environ.get(PREFECT_API_URL) not in _ours:  # what somebody else's server means by it, its caller says
             raise

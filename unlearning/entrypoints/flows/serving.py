@@ -6,9 +6,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from prefect.runner import Runner
+from prefect.settings import get_current_settings
 
 from unlearning.entrypoints.flows import server
 from unlearning.entrypoints.flows.deployments import Deployment
+
+_POLL_S = 2.0
+"""Between two looks for runs that are due, unless PREFECT_RUNNER_POLL_FREQUENCY says another: Prefect's own ten seconds are
+longer than a request should wait."""
 
 
 def serve(address: str, wanted: Sequence[Deployment], *, take_over: bool = False, tell: Callable[[], None]) -> None:
@@ -18,7 +23,8 @@ def serve(address: str, wanted: Sequence[Deployment], *, take_over: bool = False
     """
     with server.asked(address) as client:
         server.remove(client, server.changes(client, wanted, pool=None, take_over=take_over))
-    runner = Runner(name="unlearning")
+    said = "poll_frequency" in get_current_settings().runner.model_fields_set
+    runner = Runner(name="unlearning", query_seconds=None if said else _POLL_S)
     for one in wanted:
         runner.add_deployment(server.as_prefect(one, pool=None))
     tell()

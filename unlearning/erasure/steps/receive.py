@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from unlearning.domain import clocks, hashing, lifecycle, spellings
@@ -101,7 +101,9 @@ def receive_each(
         {wanted.url for one in demands for wanted in one.callbacks},
         {person.token for one, each in zip(demands, people, strict=True) if one.callbacks for person in each},
     )
-    received = [(one, clocks.since(one.received_at, now), each) for one, each in zip(demands, people, strict=True)]
+    received = [
+        (one, clocks.since(one.received_at, now).astimezone(UTC), each) for one, each in zip(demands, people, strict=True)
+    ]
     with workspace.ledger.exclusive("receive"):
         events, names = list[tuple[str, Fact]](), dict[str, None]()
         standing = workspace.ledger.standing
@@ -113,11 +115,11 @@ def receive_each(
         ids = {(i, person): _name(workspace, one, person) for i, (one, _, each) in enumerate(received) for person in each}
         again = [name for (number, _), name in ids.items() if received[number][0].delivery is not None]
         known = standing.requests(again) if again else {}  # of the others, no name was ever given before
-        for number, (one, since, each) in enumerate(received):
+        for number, (one, at, each) in enumerate(received):
             for person in each:
                 name = ids[number, person]
                 if name not in known and name not in names:
-                    events += _received(workspace, name, person, one, groups, since=since, now=now)
+                    events += _received(workspace, name, person, one, groups, since=at, now=now)
                 names[name] = None
             mine = [ids[number, person] for person in each]
             if one.callbacks and any(name not in known or known[name].state not in lifecycle.ENDED for name in mine):

@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -252,9 +253,14 @@ def request_of(row: Any) -> ErasureRequest:
     )
 
 
-def group_of(row: Any) -> Group:
-    """A person's requests that are decided together."""
-    request = ErasureRequest(
+def first_of(row: Any) -> ErasureRequest:
+    """The first request of a group, as it is shown. row: also with its `reference` and `channel`."""
+    first = _first(row, reference=row.reference, channel=row.channel)
+    return replace(first, state="on_hold") if row.hold is not None and group_of(row).on_hold else first
+
+
+def _first(row: Any, **more: str | None) -> ErasureRequest:
+    return ErasureRequest(
         request_id=row.id,
         token=row.token,
         state=row.state,
@@ -265,7 +271,13 @@ def group_of(row: Any) -> Group:
         erasure_id=row.erasure,
         certificate=row.certificate,
         nearest=_value(tuple[Difference, ...], row.nearest),
+        **more,
     )
+
+
+def group_of(row: Any) -> Group:
+    """A person's requests that are decided together."""
+    request = _first(row)
     return Group(
         request=request,
         hidden=row.hidden,

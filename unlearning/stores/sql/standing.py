@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from unlearning.domain.entities import ErasureRequest
-from unlearning.domain.lifecycle import ACTIVE, ERASED, Group, State, open_requests, overdue
-from unlearning.stores.sql.projection import among, group_of, listed, one_of, request_of
+from unlearning.domain.lifecycle import ACTIVE, ERASED, UNVERIFIED, Group, State, open_requests, overdue
+from unlearning.stores.sql.projection import among, first_of, group_of, listed, one_of, request_of
 from unlearning.stores.sql.schema import groups, requests
 
 Condition = sa.ColumnElement[bool]
@@ -26,6 +26,16 @@ _ERASED = groups.c.state.in_(sorted(ERASED))
 _OUT = sa.and_(_ERASED, groups.c.readmitted.is_(None))
 """Erased, and nobody let them in again."""
 _COMPLETED = groups.c.state.in_(["completed", "completed_with_residuals"])
+
+
+class Gathered(NamedTuple):
+    """People whose erasure may begin."""
+
+    people: int
+    received: datetime | None
+    """The first receipt."""
+    due: datetime | None
+    """The earliest deadline."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +83,8 @@ class Standing:
 
     def open(self) -> list[ErasureRequest]:
         """Who still waits: one request a group, the earliest deadline first, those without one last."""
-        return open_requests(self._part(_ACTIVE).requests)
+        with self.asking() as connection:
+            return open_requests({row.id: first_of(row) for row in connection.execute(_OPEN_ONES)})
 
     def overdue(self, now: datetime) -> list[ErasureRequest]:
         """Open requests whose deadline has passed, the oldest first."""
@@ -86,6 +97,16 @@ class Standing:
         which = due & groups.c.redacted.is_(False) if unredacted else due
         with self.asking() as connection:
             return connection.scalar(sa.select(sa.func.count()).where(which)) or 0
+
+    def gathering(self) -> Gathered:
+        """Who waits for an erasure to begin, of those who are said to be who they are; without reading them all."""
+        waits = _ACTIVE & (groups.c.state != UNVERIFIED) & groups.c.erasure.is_(None)
+        several = sa.select(sa.func.count(), sa.func.min(groups.c.received_at), sa.func.min(groups.c.due_s)).where(waits)
+        with self.asking() as connection:
+            people, first, due_s = connection.execute(several).one()
+            due = connection.scalars(sa.select(groups.c.due_at).where(waits, groups.c.due_s == due_s)).all() if people else ()
+        received = datetime.fromisoformat(first) if first else None
+        return Gathered(people, received, min(map(datetime.fromisoformat, filter(None, due)), default=None))
 
     def referred_to(self, channel: str, reference: str | None = None) -> list[ErasureRequest]:
         """Requests that came this way, or those of them that the house calls so elsewhere, in order of receipt."""
@@ -288,6 +309,11 @@ def _those(which: Condition) -> tuple[sa.Select[Any], sa.Select[Any]]:
 _GROUPS, _OF_GROUPS = _those(one_of(groups.c.id))
 _OF_REQUESTS = _those(groups.c.id.in_(sa.select(requests.c.of).where(one_of(requests.c.id))))[0]
 _REQUESTS = sa.select(requests).where(one_of(requests.c.id)).order_by(requests.c.seq)
+_OPEN_ONES = (
+    sa.select(groups, requests.c.reference, requests.c.channel)
+    .select_from(sa.join(groups, requests, requests.c.id == groups.c.id))
+    .where(_ACTIVE)
+)
 _OPEN = sa.select(groups.c.token, groups.c.id).where(one_of(groups.c.token), _ACTIVE)
 
 
