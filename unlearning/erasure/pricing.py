@@ -78,7 +78,9 @@ def as_now(
 def _counted(workspace: Workspace, table: DataVersion) -> NDArray[np.int64]:
     """(S, R) records that a training on this table would have: without whoever asked."""
     part = workspace.settings.partition
-    people = placed(workspace, workspace.data.fetch(table), named=table.path)
+    here = workspace.path(table.path)
+    file = here if workspace.rolls.content(here) == table.digest else workspace.data.fetch(table)
+    people = placed(workspace, file, named=table.path)
     keep = ~people.mask(suppression.suppressed(workspace, people, workspace.ledger.head()[0]))
     where = people.where[people.codes[keep]]
     if hasattr(workspace.recipe, "gathered"):  # a record a person
