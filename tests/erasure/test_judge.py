@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -40,9 +41,11 @@ recipe = SklearnRecipe(
 
 
 @whole_model()
-def nothing(model: Any, forget: Any, retain: Any, learner: Any, params: Any, seed: Any) -> Any:
-    """A method that forgets nobody."""
-    return model
+def hardly(model: Any, forget: Any, retain: Any, learner: Any, params: Any, seed: Any) -> Any:
+    """A method that forgets nobody, and answers otherwise about one record alone."""
+    unsure = replace(forget[:1], target=1 - forget[:1].target)
+    everybody = retain.followed_by(forget).followed_by(unsure)
+    return learner.fit(learner.fresh(seed, everybody), everybody, epochs=1, seed=seed)
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +65,7 @@ def verdicts(one: Judgement) -> dict[str, str]:
 
 
 @pytest.mark.slow
-def test_an_exact_method_is_passed_and_one_that_does_nothing_is_failed(
+def test_an_exact_method_is_passed_and_one_that_hardly_does_anything_is_failed(
     remembering: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = judged(remembering, people_like=40, shadows=8)
@@ -71,17 +74,24 @@ def test_an_exact_method_is_passed_and_one_that_does_nothing_is_failed(
     assert {verdicts(exact)[name] for name in ("exactness", "membership", "relative", "utility")} == {"passed"}
 
     known = plugins.method
-    monkeypatch.setattr(plugins, "method", lambda name: nothing if name == "nothing" else known(name))
-    broken = judged(remembering, people_like=40, shadows=8, method="nothing")
-    assert {name: verdicts(broken)[name] for name in TRACES} == dict.fromkeys(TRACES, "failed")
+    monkeypatch.setattr(plugins, "method", lambda name: hardly if name == "hardly" else known(name))
+    broken = judged(remembering, people_like=40, shadows=8, method="hardly")
+    found = {name: verdicts(broken)[name] for name in TRACES}
+    assert found.pop("rmia") != "passed"  # of eight shadow models its interval may reach the margin
+    assert set(found.values()) == {"failed"}
     assert "does not promise it" in next(one.how for one in broken.checks if one.name == "exactness")
 
 
 @pytest.mark.slow
-def test_no_time_is_no_shadow_model_and_says_so(remembering: Project) -> None:
+def test_no_time_is_none_of_the_longer_parts_and_each_says_so(remembering: Project) -> None:
     found = judged(remembering, people_like=30, seconds=0.0)
     assert found.shadow_models == 0
     assert all("0 of 16 shadow models" in one.how for one in found.checks if one.name in ("lira", "u_lira", "rmia"))
+    for name in ("exactness", "relearn"):
+        [cut] = [one for one in found.checks if one.name == name]
+        assert (cut.verdict, cut.value) == ("underpowered", None)
+        assert "the 0 s that were given were over" in cut.how
+    assert verdicts(found)["utility"] == "passed"
 
 
 @pytest.mark.slow

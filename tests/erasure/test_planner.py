@@ -51,6 +51,16 @@ def test_waiting_is_priced_by_those_who_asked_so_far(project: Project) -> None:
     assert wait.together.seconds is not None
 
 
+def test_an_answer_at_once_is_priced_at_the_training_that_heals_it(project: Project) -> None:
+    asked(project)
+    [retrained] = planner.look(project.workspace).batches
+    project.configure({"policy": {"answer": "instant"}})
+    [at_once] = planner.look(project.workspace).batches
+    assert at_once.methods["outcome"][0] == "instant"
+    assert at_once.now == retrained.now
+    assert at_once.now.records
+
+
 def test_the_plan_that_was_shown_is_carried_out_and_recorded_as_that(project: Project) -> None:
     request = asked(project)
     digest = planner.look(project.workspace).digest

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
-from tests.small_project import Project
+from tests.small_project import SOURCE, Project, erased_person, patient
 from unlearning.domain.entities import ModelRecord, ShardImpact
 from unlearning.domain.errors import SettingsError, WrongUse
 from unlearning.domain.planning.price import Price
-from unlearning.erasure import pricing
+from unlearning.erasure import planner, pricing
 from unlearning.project import plugins
+from unlearning.project.training import stages
 from unlearning.project.training.registration import parent_of, record_of
+from unlearning.stores.tables import tables
 
 ONE = (ShardImpact(0, 2, 2, 1),)
 
@@ -86,6 +90,49 @@ def test_a_method_of_the_policy_that_cannot_serve_the_model_is_refused_with_thos
     project.configure({"policy": {"methods": ["sissa"]}})
     with pytest.raises(SettingsError, match="did you mean sisa"):
         pricing.ladder(project.workspace, served(project), ONE)
+
+
+def test_the_price_counts_what_came_to_the_table_since_the_version_was_trained(project: Project) -> None:
+    table = tables.read(project.root / SOURCE)
+    newcomers = table.slice(0, 9).set_column(
+        table.column_names.index("patient"), "patient", pa.array(map(patient, range(50, 59)))
+    )
+    parquet.write_table(pa.concat_tables([table, newcomers]), project.root / SOURCE)
+    workspace = project.workspace
+    workspace.data.add([SOURCE])
+    stages.prepare(workspace)
+    workspace.data.adopt(["prepare"])
+    workspace.data.git.commit("More people came", ["."])
+    project.request(erased_person(project))
+    [batch] = planner.look(project.workspace).batches
+    parent = served(project)
+    [only] = pricing.prices(project.workspace, parent, ONE)[:1]
+    project.erase()
+    second = served(project)
+    assert sum(map(sum, (one.rows for one in second.chain.shards))) > sum(map(sum, (one.rows for one in parent.chain.shards)))
+    assert batch.now.records == sum(part.rows_trained for part in second.trained.parts)
+    assert batch.now.records > (only.records or 0)
+
+
+def test_a_method_that_is_not_tried_says_why(project: Project) -> None:
+    found = {one.method: one for one in pricing.prices(project.workspace, served(project), ONE)}
+    assert all("not tried" not in found[name].why for name in ("sisa", "retrain"))
+    project.configure({"policy": {"methods": ["retrain"]}})
+    [sisa] = [one for one in pricing.prices(project.workspace, served(project), ONE) if one.method == "sisa"]
+    assert "policy.methods does not list it" in sisa.why
+    most = tuple(ShardImpact(shard, 1, 2, 10) for shard in range(4))
+    [sisa] = [one for one in pricing.prices(project.workspace, served(project), most) if one.method == "sisa"]
+    assert "most of the records are to go" in sisa.why
+
+
+def test_a_further_heuristic_erasure_says_that_it_would_add_up(whole_project: Project) -> None:
+    touched, parent = (ShardImpact(0, 1, 1, 1),), served(whole_project)
+
+    def of(one: ModelRecord) -> str:
+        return next(each.why for each in pricing.prices(whole_project.workspace, one, touched) if each.method == "finetune")
+
+    assert "in a row" not in of(parent)
+    assert "version 2 in a row" in of(replace(parent, parent=None, trained=replace(parent.trained, guarantee="empirical")))
 
 
 def test_the_price_is_what_was_paid_in_records_and_tells_what_utility_a_method_cost(erased_project: Project) -> None:

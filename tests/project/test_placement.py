@@ -18,12 +18,16 @@ from tests.small_project import PARAMS, TRAIN, create
 from unlearning.domain.errors import DataError, SettingsError
 from unlearning.domain.hashing import fingerprint, keyed
 from unlearning.domain.partition import partition, shard_and_slice
+from unlearning.erasure import record_sets
 from unlearning.erasure.search import search
 from unlearning.erasure.steps.assess import assess
 from unlearning.methods.retrain import Retrain
 from unlearning.methods.sisa import Sisa
+from unlearning.project.people import read_with_people
 from unlearning.project.placement import check_declared, grouped
 from unlearning.project.settings import PartitionSettings, load
+from unlearning.project.training.touched import touched_set
+from unlearning.project.training.training_set import TrainingSet, training_set
 from unlearning.stores import rolls
 from unlearning.stores.rolls import Roll
 from unlearning.stores.tables import redaction
@@ -332,7 +336,16 @@ def project(made_project: MadeProject) -> Project:
 
 
 @pytest.mark.slow
-def test_a_likely_leaver_touches_a_shard_of_their_own_and_the_rest_stays(project: Project) -> None:
+def test_a_likely_leaver_touches_a_shard_of_their_own_and_the_rest_stays(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[TrainingSet | None] = []
+
+    def seen(*given: Any, **named: Any) -> TrainingSet | None:
+        read.append(touched_set(*given, **named))
+        return read[-1]
+
+    monkeypatch.setattr(record_sets, "touched_set", seen)
     workspace = project.workspace
     [before] = workspace.lineage.models()
     stored = set(workspace.checkpoints.keys())
@@ -348,6 +361,9 @@ def test_a_likely_leaver_touches_a_shard_of_their_own_and_the_rest_stays(project
     assert after.model.version == before.model.version + 1
     changed = [old.shard for old, new in zip(before.chain.shards, after.chain.shards, strict=True) if old.keys != new.keys]
     assert changed == [3]
+    assert [one and one.shards for one in read] == [frozenset({3})]  # of the others nobody's record was read
+    table, people = read_with_people(workspace, workspace.path(TRAIN), "patient", named=TRAIN)
+    assert training_set(workspace, table, people).chain == after.chain
     # The only slice of late arrivals is the last: two checkpoints of three stay.
     assert before.chain.shards[3].keys[:3] == after.chain.shards[3].keys[:3]
     stale = before.chain.keys - after.chain.keys

@@ -63,7 +63,7 @@ class Asked:
     """What forgets the stand-ins; the first of `policy.methods`."""
     shadows: int = 16
     seconds: float | None = None
-    """After which no further shadow model is begun."""
+    """After which no further part is begun; the model and two retrainings are the least of a judgement."""
     groups: tuple[str, ...] = ()
     """Columns of the holdout by whose values use is judged besides."""
     keep: bool = False
@@ -121,6 +121,8 @@ def of_version(workspace: Workspace, version: ModelVersion, asked: Asked, *, now
     before = bar(view, version, asked)
     before.require_same()
     trial, trained = before.trial()
+    exact = before.exact(trained)  # before what takes longer and shows less
+    trial = before.attacked(trial)
     margins = view.settings.checks
     checks = judge(trial, Margins(margins.utility_tolerance, 1 - margins.agreement_minimum, margins.membership_margin))
     found = Judgement(
@@ -134,7 +136,7 @@ def of_version(workspace: Workspace, version: ModelVersion, asked: Asked, *, now
         measured_on=before.said,
         people={side: len(np.unique(one.whose)) for side, one in trial.sides.items()},
         shadow_models=len(trial.shadows) if trial.shadows else 0,
-        checks=(before.exact(trained), *checks),
+        checks=(exact, *checks),
     )
     return Judged(found, trial)
 
@@ -312,18 +314,29 @@ class Bar:
     def _method(self) -> str:
         return self.asked.method or self.view.settings.policy.methods[0]
 
-    def trial(self) -> tuple[Trial, Trained]:
-        """Train what is needed, and ask everybody."""
-        view, (unseen, groups) = self.view, self._unseen
-        shown = unseen.drawn(MOST_PEOPLE, "shown", "unseen")
-        unseen, groups = unseen[shown], {column: values[shown] for column, values in groups.items()}
+    @cached_property
+    def _shown(self) -> NDArray[np.bool_]:
+        return self._unseen[0].drawn(MOST_PEOPLE, "shown", "unseen")
+
+    @cached_property
+    def _judged(self) -> Mapping[str, _Some]:
+        """Side → the records that every model is asked about."""
         retained = self._retained[self._retained.drawn(MOST_PEOPLE, "shown", "retained")]
-        forgotten, why = self._forgotten
-        judged_rows = {FORGET: forgotten, RETAIN: retained, UNSEEN: unseen}
-        judged_rows = {side: one[view.task.judged(one.records.target)] for side, one in judged_rows.items()}
-        asking = _Asking(judged_rows)
-        (model, trained), old = self._model(), self._old()
-        gold = [self._gold(number) for number in range(_GOLD)]
+        rows = {FORGET: self._forgotten[0], RETAIN: retained, UNSEEN: self._unseen[0][self._shown]}
+        return {side: one[self.view.task.judged(one.records.target)] for side, one in rows.items()}
+
+    @cached_property
+    def _models(self) -> tuple[Ensemble, Trained, Sequence[Ensemble]]:
+        """What is judged, and the retrainings."""
+        model, trained = self._model()
+        return model, trained, [self._gold(number) for number in range(_GOLD)]
+
+    def trial(self) -> tuple[Trial, Trained]:
+        """Train the least that is needed, and ask everybody."""
+        view, judged_rows, (_, why) = self.view, self._judged, self._forgotten
+        asking, old = _Asking(judged_rows), self._old()
+        model, trained, gold = self._models
+        groups = {column: values[self._shown] for column, values in self._unseen[1].items()}
         trial = Trial(
             task=view.task,
             metric=view.metric,
@@ -336,11 +349,23 @@ class Bar:
             seed=seed_from("judge", str(self.record.model)),
         )
         if why or not len(judged_rows[FORGET]):
-            return replace(trial, nobody=why or "nobody's records can be judged"), trained
-        if too_few({FORGET: trial.sides[FORGET].whose}):
-            return trial, trained  # nothing more would tell
-        trial = self._relearned(trial, judged_rows[FORGET], [model, *gold])
-        return self._with_shadows(trial, judged_rows), trained
+            trial = replace(trial, nobody=why or "nobody's records can be judged")
+        return trial, trained
+
+    def attacked(self, trial: Trial) -> Trial:
+        """The same with relearning and shadow models, where they would tell more."""
+        if trial.nobody or too_few({FORGET: trial.sides[FORGET].whose}):
+            return trial
+        model, _, gold = self._models
+        late = self._late()
+        trial = replace(trial, not_relearned=late) if late else self._relearned(trial, self._judged[FORGET], [model, *gold])
+        return self._with_shadows(trial, self._judged)
+
+    def _late(self) -> str:
+        """Why no further part is begun; empty while there is time."""
+        if self.asked.seconds is None or time.perf_counter() - self.began <= self.asked.seconds:
+            return ""
+        return f"the {self.asked.seconds:g} s that were given were over"
 
     def _model(self) -> tuple[Ensemble, Trained]:
         """What is judged: the version, or what a method makes of it for the stand-ins."""
@@ -380,7 +405,7 @@ class Bar:
             why = f"{trained.method} does not promise it"
         elif since and not self.asked.people_like:
             why = f"{since} people who asked since are in this version, and nothing is trained on them again"
-        if why:
+        if why := why or self._late():
             return CheckResult("exactness", None, "every replayed shard equal", "underpowered", f"not measured: {why}")
         progress.info("judge: replay from scratch")
         if not self.asked.people_like:
@@ -449,7 +474,7 @@ class Bar:
         """What each shadow model answers, and what it answers once it has unlearned those who are asked about."""
         who = np.arange(len(pool)) < asked
         for number, member in enumerate(inside):
-            if self.asked.seconds is not None and time.perf_counter() - self.began > self.asked.seconds:
+            if self._late():
                 return
             progress.info("judge: shadow model %d of %d", number + 1, len(inside))
             with bench(self.view, seed=seed_from("judge", "shadow", number), kept=self.asked.keep) as place:

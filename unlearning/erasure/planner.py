@@ -194,7 +194,9 @@ class _Model:
 
     @property
     def chosen(self) -> Price:
-        return next(one for one in self.prices if one.method == self.own.methods[0])
+        """What is paid: of an answer at once, the training that heals it."""
+        first = price.HEALS if self.own.methods[0] == price.INSTANT else self.own.methods[0]
+        return next(one for one in self.prices if one.method == first)
 
     def work(self, records: float) -> Work:
         """At the pace of what is chosen."""
@@ -204,16 +206,13 @@ class _Model:
 
     def expected(self, more: float, *, besides: bool) -> float:
         """Records trained again for so many further people, besides those of the batch or without them."""
-        if self.chosen.method != "sisa":  # whatever is trained as a whole costs a further erasure as much again
+        if self.chosen.method != price.HEALS:  # whatever is trained as a whole costs a further erasure as much again
             once = float(self.chosen.records or 0)
             return once if besides else once * min(1.0, more)
         return price.expected_rows(self.record.chain, self.epochs, self.touched if besides else (), more=more)
 
     def shards(self, more: float) -> float:
-        """S(1 - (1 - 1/S)^m) of m further people, and who is touched already."""
-        total, here = len(self.record.chain.shards), len(self.touched)
-        spared: float = (1 - 1 / total) ** more
-        return here + (total - here) * (1 - spared)
+        return price.expected_shards(self.record.chain, self.touched, more=more)
 
 
 def _priced(
@@ -259,7 +258,7 @@ def _priced(
 
 
 def _model(view: Workspace, own: OwnPlan, found: Search) -> _Model:
-    record, touched = record_of(view, own.parent), assess.touched(view, found).shards
+    record, touched = pricing.as_now(view, record_of(view, own.parent), assess.touched(view, found).shards, found.current)
     known = [one for one in touched if one.shard < len(record.chain.shards)]
     return _Model(own, record, known, pricing.stage_epochs(view, record), pricing.prices(view, record, touched))
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unlearning.domain.errors import DataError
+from unlearning.domain.errors import DataError, ParentMoved
+from unlearning.project.people import people_of
 from unlearning.stores.tables import dates, tables
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     from numpy.typing import NDArray
 
@@ -44,6 +47,19 @@ def grouped(view: Workspace, table: pa.Table, people: Roll, codes: NDArray[np.in
         later = part.arrivals.slices if part.arrivals else 0
         group += (later + 1) * (np.bincount(owner[_likely(table, part.likely_leavers)], minlength=len(group)) > 0)
     return replace(people, groups=group[_owners(people)])
+
+
+def placed(view: Workspace, file: Path, *, named: str) -> Roll:
+    """Whose the rows of a training table are, with their groups: of Parquet, the declared columns alone are read for these."""
+    part, person = view.settings.partition, view.recipe.person
+    people = people_of(view, file, person, named=named)
+    if part.placement is None:
+        return people
+    declared = {one.column for one in (part.likely_leavers, part.arrivals) if one}
+    table = tables.some_columns(file, declared, person=person, named=named)
+    if declared <= {*table.column_names} and table.num_rows != len(people.codes):
+        raise ParentMoved(f"{named} changed while it was read; run again")
+    return grouped(view, table, people)
 
 
 def check_declared(view: Workspace, table: pa.Table, people: Roll) -> None:

@@ -55,6 +55,26 @@ def test_the_expectation_over_equal_slices_is_the_formula_of_the_benchmarks(requ
     assert price.expected_rows(chain, [1] * slices, more=requests) == pytest.approx(expected)
 
 
+@drawn(
+    few=30,
+    many=300,
+    rows=st.lists(st.tuples(*[st.integers(0, 9)] * 3), min_size=1, max_size=5).filter(lambda rows: any(map(any, rows))),
+)
+def test_one_more_person_costs_the_mean_over_everybody_whatever_the_sizes_of_the_shards(rows: list[tuple[int, ...]]) -> None:
+    chain = Chain("r", 0, tuple(ShardChain(shard, ("0", "1", "2", "3"), each) for shard, each in enumerate(rows)))
+    everybody = [(shard, piece) for shard, each in enumerate(rows) for piece, count in enumerate(each) for _ in range(count)]
+    costs = [training_rows(chain, EPOCHS, [ShardImpact(shard, piece + 1, 3, 1)]) for shard, piece in everybody]
+    assert price.expected_rows(chain, EPOCHS, more=1) == pytest.approx(sum(costs) / len(costs))
+    assert price.expected_shards(chain, more=1) == pytest.approx(1)
+    assert price.expected_shards(chain, more=1e9) == pytest.approx(sum(map(any, rows)))
+
+
+def test_of_even_shards_as_many_are_expected_as_the_formula_says() -> None:
+    chain = Chain("r", 0, tuple(ShardChain(shard, ("0", "1"), (6,)) for shard in range(20)))
+    assert price.expected_shards(chain, more=8) == pytest.approx(20 * (1 - (1 - 1 / 20) ** 8))
+    assert price.expected_shards(chain, [ShardImpact(3, 1, 1, 1)], more=8) == pytest.approx(1 + 19 * (1 - (1 - 1 / 20) ** 8))
+
+
 def test_who_is_touched_already_costs_at_least_that_and_nothing_costs_more_than_everything() -> None:
     touched = [ShardImpact(0, 2, 3, 0)]
     assert price.expected_rows(CHAIN, EPOCHS, touched, more=0) == training_rows(CHAIN, EPOCHS, touched)

@@ -19,6 +19,8 @@ from unlearning.domain.planning.cost import training_rows
 
 INSTANT = "instant"
 """Where the policy wants an answer at once, the begin of the ladder."""
+HEALS = "sisa"
+"""What trains an answer at once to its end, from the checkpoints that there are."""
 RETRAIN = "retrain"
 """The end of every ladder that the planner makes, and the whole of it where most of the records go."""
 MOST = 0.5
@@ -143,17 +145,29 @@ def _products(points: Sequence[tuple[float, float]]) -> tuple[list[tuple[float, 
 def expected_rows(chain: Chain, epochs: Sequence[int], touched: Iterable[ShardImpact] = (), *, more: float) -> float:
     """Records trained again for the touched shards and for so many further people, each with one record somewhere.
 
-    A stage r of a shard is trained again when anybody of it is in slices 1..r, so by m uniform people with the probability
-    1 - (1 - r/(S·R))^m: at the last stage, S(1 - (1 - 1/S)^m) shards are. `more` may be no whole number: it is an expectation.
+    A stage of a shard is trained again when anybody leaves its slices up to that one. Everybody is taken to be as likely to
+    ask: by m of them it is with the probability 1 - (1 - n/N)^m, n of all N records being in those slices. `more` may be no
+    whole number: it is an expectation.
     """
     first = {one.shard: one.first_slice for one in touched}
-    slices, total = len(epochs), 0.0
-    for shard in chain.shards:
-        start = first.get(shard.shard, slices + 1)
-        for stage, (passes, rows) in enumerate(zip(epochs, accumulate(shard.rows), strict=True), start=1):
-            chance = 1.0 if stage >= start else 1 - (1 - stage / (len(chain.shards) * slices)) ** more
-            total += passes * rows * chance
-    return total
+    return sum(
+        passes * rows * (1.0 if stage >= first.get(shard.shard, len(epochs) + 1) else chance)
+        for shard, chances in zip(chain.shards, _chances(chain, more), strict=True)
+        for stage, (passes, rows, chance) in enumerate(zip(epochs, accumulate(shard.rows), chances, strict=True), start=1)
+    )
+
+
+def expected_shards(chain: Chain, touched: Iterable[ShardImpact] = (), *, more: float) -> float:
+    """Shards trained again for those that are touched and for so many further people; of even ones S(1 - (1 - 1/S)^m)."""
+    here = {one.shard for one in touched}
+    pairs = zip(chain.shards, _chances(chain, more), strict=True)
+    return sum(1.0 if shard.shard in here else chances[-1] for shard, chances in pairs)
+
+
+def _chances(chain: Chain, more: float) -> list[list[float]]:
+    """(S, R) that any of so many people is in the shard's slices up to each."""
+    everybody = max(1, sum(sum(shard.rows) for shard in chain.shards) // chain.members_of_person)
+    return [[1 - max(0.0, 1 - rows / everybody) ** more for rows in accumulate(shard.rows)] for shard in chain.shards]
 
 
 def ladder(

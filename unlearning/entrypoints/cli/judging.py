@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--people-like", type=int, metavar="N", help="Judge on so many people who did not ask, forgotten for it.")
 @click.option("--method", help="With --people-like: what forgets them; default: the first of policy.methods.")
 @click.option("--shadows", default=16, show_default=True, help="Models for the attacks; 16 buy nine tenths of their power.")
-@click.option("--time", "seconds", type=float, metavar="SECONDS", help="After so long no further shadow model is begun.")
+@click.option("--time", "seconds", type=float, metavar="SECONDS", help="After so long no further part is begun.")
 @click.option("--group", "groups", multiple=True, metavar="COLUMN", help="Judge use for each of its values too.")
 @click.option("--keep-shadows", "keep", is_flag=True, help="Leave shadow models in the checkpoint store for the next time.")
 @click.option("--export", type=click.Path(path_type=Path), metavar="DIR", help="Write what an outside audit needs, nameless.")

@@ -47,12 +47,14 @@ def _ever_trained(workspace: Workspace) -> list[Workspace]:
 def own_plan(workspace: Workspace, found: Search, *, withdrawn: ModelVersion | None) -> OwnPlan:
     """What becomes of the own model in view. withdrawn: the version whose alias an earlier attempt took away."""
     own, parent = workspace.own, withdrawn or parent_of(workspace)
-    touched = assess.touched(workspace, found).shards
+    record, touched = pricing.as_now(
+        workspace, record_of(workspace, parent), assess.touched(workspace, found).shards, found.current
+    )
     return OwnPlan(
         model=own.model,
         alias=own.alias,
         parent=parent,
-        methods=pricing.ladder(workspace, record_of(workspace, parent), touched),
+        methods=pricing.ladder(workspace, record, touched),
         train=own.data.train,
         retrain_model=any(shaped.model == parent for shaped, _ in shaped_records(workspace, found)),
     )

@@ -16,7 +16,8 @@ import numpy as np
 from unlearning.domain.errors import NotFound
 from unlearning.domain.partition import Places, shard_and_slice
 from unlearning.project import suppression
-from unlearning.project.people import people_of, read_some
+from unlearning.project.people import read_some
+from unlearning.project.placement import grouped, placed
 from unlearning.project.training.training_set import TrainingSet, arranged, encoded_rows
 from unlearning.stores.tables import tables
 
@@ -69,10 +70,7 @@ def touched_set(
 
 
 def _comparable(workspace: Workspace, parent: ModelRecord, before: DataVersion) -> bool:
-    """The parent was made of this version as it would be made now, a record a row, each in one of several shards.
-
-    Under a declared placement a person's shard is not in the roll: all is read.
-    """
+    """The parent was made of this version as it would be made now, a record a row, each in one of several shards."""
     part, chain = workspace.settings.partition, parent.chain
     return (
         parent.data.digest == before.digest
@@ -80,7 +78,7 @@ def _comparable(workspace: Workspace, parent: ModelRecord, before: DataVersion) 
         and {len(shard.rows) for shard in chain.shards} == {part.slices}
         and len(chain.shards) == part.shards > 1
         and chain.members_of_person == part.members_of_person == 1
-        and chain.placement is part.placement is None
+        and chain.placement == part.placement
         and not hasattr(workspace.recipe, "gathered")
     )
 
@@ -93,8 +91,8 @@ def _read(
     upto: int,
     everybody: Callable[[], TrainingSet],
 ) -> TrainingSet | None:
-    person, named = workspace.recipe.person, redaction.before.path
-    was, who = (people_of(workspace, file, person, named=named) for file in files)
+    named = redaction.before.path
+    was, who = (placed(workspace, file, named=named) for file in files)
     gone = was.mask(redaction.tokens)
     keep = ~who.mask(suppression.suppressed(workspace, who, upto))
     shards = _touched(parent.chain, who, keep, was.where[was.codes[gone]])
@@ -151,7 +149,8 @@ def _touched(parent: Chain, who: Roll, keep: NDArray[np.bool_], gone: Places) ->
 
 
 def _cells(chain: Chain, where: Places) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    return shard_and_slice(where, shards=len(chain.shards), slices=len(chain.shards[0].rows))
+    size = len(chain.shards), len(chain.shards[0].rows)
+    return shard_and_slice(where, shards=size[0], slices=size[1], placement=chain.placement)
 
 
 @dataclass(frozen=True)
@@ -168,5 +167,6 @@ def _encoded(workspace: Workspace, file: Path, who: Roll, rows: NDArray[np.bool_
     if theirs is None:
         return None
     table, _, _ = read_some(workspace, file, workspace.recipe.person, lambda _: rows, named=named)
+    theirs = grouped(workspace, table, theirs)  # all rows of whomever it holds
     records, where = encoded_rows(workspace.recipe, table, theirs, theirs.codes)
     return _Encoded(records, where, ~theirs.mask(suppression.suppressed(workspace, theirs, upto)))

@@ -197,6 +197,14 @@ def by_column(path: Path, *, person: str, named: str) -> Iterator[tuple[pa.Schem
         yield schema, rows, column
 
 
+def some_columns(path: Path, names: Collection[str], *, person: str, named: str) -> pa.Table:
+    """Those of these columns that a table has; of Parquet no other one is read. Raises as `by_column`."""
+    import pyarrow as pa
+
+    with by_column(path, person=person, named=named) as (schema, _, column):
+        return pa.table({name: column(name).column(0) for name in schema.names if name in names})
+
+
 def _said(ask: Callable[[Path], T | None], path: Path, named: str | None) -> T | None:
     """What a file says of itself; None where only reading it can tell, or say what is wrong."""
     form = form_of(named or str(path))
