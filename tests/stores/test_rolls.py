@@ -150,3 +150,20 @@ def test_names_are_the_set_of_the_tokens_in_hex(here: set[int], asked: set[int],
     assert (set(names), len(names)) == (words, len(words))
     assert names & wanted == words & wanted
     assert {one for one in wanted if one in names} == words & wanted
+
+
+@drawn(few=60, many=1000, rows=st.lists(st.integers(0, 6), max_size=12), data=st.data())
+def test_the_roll_of_the_rows_that_stay_is_as_they_are_read(rows: list[int], data: st.DataObject) -> None:
+    def read(people: list[int]) -> Roll:
+        here = list(dict.fromkeys(people))
+        tokens = packed(bytes.fromhex(hashing.digest(one)) for one in here)
+        return Roll(tokens, tokens, tokens, np.array([here.index(one) for one in people], dtype=np.int64), packed([]))
+
+    keep = np.array(data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows))), dtype=bool)
+    stay = read([one for one, stays in zip(rows, keep, strict=True) if stays])
+    fewer = read(rows).without(keep)
+    assert fewer is not None
+    assert same(fewer, stay)
+    assert fewer.agrees(stay)
+    other = data.draw(st.permutations(rows))
+    assert read(rows).agrees(read(other)) == (rows == other)

@@ -106,6 +106,7 @@ def _seen(question: DataQuestion, people: Persons, columns: Mapping[str, Measure
     import pandas as pd
 
     table, here = question.table, np.ones(len(question.table), dtype=np.bool_)
+    full = ~here
     shown: dict[Any, Any] = {}
     for name in table.columns:
         if name == question.person:
@@ -114,9 +115,9 @@ def _seen(question: DataQuestion, people: Persons, columns: Mapping[str, Measure
         elif name == question.target:
             shown[name] = table[name].array
         else:
-            missing = columns[str(name)].missing if str(name) in columns else ~here
-            shown[name] = pd.arrays.BooleanArray(here, missing)
-    return pd.DataFrame(shown)
+            missing = columns[str(name)].missing if str(name) in columns else full
+            shown[name] = pd.arrays.BooleanArray(here, missing if missing.any() else full)
+    return pd.DataFrame(shown, copy=False)
 
 
 @contextmanager
@@ -180,14 +181,18 @@ def _run(
     """One pass over the table: positions of the expectations that were met, and the index of the Data Docs."""
     classes = _expectations()
     import great_expectations as gx
+    from great_expectations.data_context import set_context
 
     context = _context(docs)
     table = context.data_sources.add_pandas("records").add_dataframe_asset("new").add_batch_definition_whole_dataframe("all")
     wanted = [classes[kind](**arguments, meta={"position": at}) for at, (kind, arguments) in enumerate(suite)]
     asked_for = context.suites.add(gx.ExpectationSuite(name=name, expectations=wanted))
     definition = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=table, suite=asked_for))
-    answer = definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY")
-    _build_docs(context, docs)
+    try:
+        answer = definition.run(batch_parameters={"dataframe": frame}, result_format="BOOLEAN_ONLY")
+        _build_docs(context, docs)
+    finally:
+        set_context(None)  # it would keep the table until the next one comes
     # Results come back in another order; one that does not come back is not met.
     return frozenset(one.expectation_config.meta["position"] for one in answer.results if one.success), docs / "index.html"
 

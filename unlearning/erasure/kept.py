@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from unlearning.domain import hashing
 from unlearning.stores import scratch
 from unlearning.stores.dvc import folders
 from unlearning.stores.git import command
@@ -99,7 +98,7 @@ class Contents:
         """One of them is in it. Raises TooLarge."""
         if len(content) < _WORTH_KNOWING:
             return opening.holds(self.wanted, content)
-        digest = hashing.bytes_digest(memoryview(content))
+        digest = opening.digest(content)
         if digest not in self._known:
             self._known[digest] = opening.holds(self.wanted, content)
         return self._known[digest]

@@ -104,12 +104,21 @@ class Roll:
         if self.doubts or len(self.shared):
             return None
         kept = self.codes[keep]
-        left, first, codes = np.unique(kept, return_index=True, return_inverse=True)
-        order = np.argsort(first)
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        left = left[order]
-        return Roll(self.tokens[left], self.placed[left], self.hidden[left], rank[codes], self.shared)
+        stays = np.bincount(kept, minlength=len(self.tokens)) > 0
+        if stays[self.codes[~keep]].any():  # who stays may come first in another row now, and so behind others
+            left, first = np.unique(kept, return_index=True)
+            left = left[np.argsort(first)]
+        else:
+            left = np.flatnonzero(stays)
+        rank = np.zeros(len(self.tokens), dtype=np.int64)
+        rank[left] = np.arange(len(left))
+        return Roll(self.tokens[left], self.placed[left], self.hidden[left], rank[kept], self.shared)
+
+    def agrees(self, other: Roll) -> bool:
+        """Row by row both name the same people."""
+        if np.array_equal(self.codes, other.codes) and np.array_equal(self.tokens, other.tokens):
+            return True
+        return np.array_equal(self.tokens[self.codes], other.tokens[other.codes])
 
 
 def among(tokens: Tokens, wanted: Collection[str]) -> NDArray[np.bool_]:

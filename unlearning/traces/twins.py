@@ -154,7 +154,7 @@ class _Maker:
         if done is None or rest is None or file is None or not file.is_file() or tables.digest(file) != done.digest:
             return None
         now = people_of(self.workspace, file, column, named=named, past=True)
-        return file if np.array_equal(now.tokens[now.codes], rest.tokens[rest.codes]) else None
+        return file if now.agrees(rest) else None
 
     def _columns(self, file: Path, named: str) -> tuple[str, ...]:
         """The person columns that a table has, of those that are known."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+from mmap import ACCESS_READ, mmap
+from tempfile import TemporaryFile
 
 import pytest
+from hypothesis import strategies as st
 
+from tests.properties import drawn
 from unlearning.domain import hashing
+from unlearning.stores.second_look import matching, opening
 from unlearning.stores.second_look.matching import Wanted
 
 KEY = bytes(32)
@@ -62,3 +68,17 @@ def test_what_any_text_may_hold_by_chance_counts_only_in_a_person_column(person:
 
 def test_an_identifier_is_in_no_log_of_it() -> None:
     assert "Zq-9999" not in repr(wanted("Zq-9999", raw=True))
+
+
+@drawn(few=40, many=400, before=st.integers(0, 9000), after=st.integers(0, 9000), there=st.booleans())
+def test_a_window_s_edge_hides_nobody_in_a_file_that_is_mapped(before: int, after: int, there: bool) -> None:
+    content = b"\0" * before + (b"zq-canary-9999" if there else b"zq-canary-999\0") + b"\0" * after
+    with TemporaryFile() as file, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "WINDOW", 4096)
+        patch.setattr(opening, "WINDOW", 4096)
+        file.write(content)
+        file.flush()
+        with mmap(file.fileno(), 0, access=ACCESS_READ) as mapped:
+            for one in (content, mapped):
+                assert wanted("zq-canary-9999", raw=True).in_bytes(one) == there
+                assert opening.digest(one) == hashlib.sha256(content).hexdigest()

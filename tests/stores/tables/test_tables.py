@@ -4,8 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import strategies as st
 from pyarrow import csv
 
+from tests.properties import drawn
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NotFound, ParentMoved
 from unlearning.stores.tables import tables
@@ -317,3 +319,43 @@ def test_a_table_says_its_types_where_its_form_does(tmp_path):
     assert tables.schemas(tmp_path / "a.parquet", named="a.parquet") == {"": table.schema}
     assert tables.schemas(tmp_path / "a.csv", named="a.csv") is None
     assert tables.schemas(tmp_path / "false.parquet", named="false.parquet") is None
+
+
+COLUMNS = {
+    "who": st.just([1, 2]) | st.just(["a", None]),
+    "x": st.sampled_from([[1, 2], [1.5, None], [None, None], ["t", "u"]]),
+    "a.b": st.sampled_from([[1, 2], [[1], []]]),
+    "year": st.just([2020, 2021]),
+}
+NAMES = ("1.parquet", "2.parquet", "year=2026/3.parquet", "year=x/4.parquet", "year=2026/clinic=n/5.parquet")
+SOME = st.sets(st.sampled_from(sorted(COLUMNS)), min_size=1).map(sorted)
+PART = SOME.flatmap(lambda names: st.fixed_dictionaries({one: COLUMNS[one] for one in names}))
+PARTS = st.dictionaries(st.sampled_from(NAMES), PART, min_size=1)
+
+
+@drawn(few=40, many=600, parts=PARTS)
+def test_a_folder_column_by_column_is_the_folder_as_it_is_read(parts, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("t") / "t.parquet"
+    for name, columns in parts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        parquet(folder / name, columns)
+    try:
+        whole = tables.read(folder, named="t")
+    except DataError:
+        with pytest.raises(DataError), tables.by_column(folder, person="who", named="t"):
+            pass
+        return
+    with tables.by_column(folder, person="who", named="t") as (schema, rows, read):
+        assert (schema, rows) == (whole.schema, len(whole))
+        for name in whole.column_names:
+            assert read(name).equals(whole.select([name]))
+
+
+def test_a_part_that_came_or_was_rewritten_while_columns_are_read_is_told(tmp_path):
+    folder = tmp_path / "t"
+    folder.mkdir()
+    parquet(folder / "1.parquet", {"who": [1]})
+    with pytest.raises(ParentMoved), tables.by_column(folder, person="who", named="t"):
+        parquet(folder / "2.parquet", {"who": [1]})
+    with pytest.raises(ParentMoved), tables.by_column(folder, person="who", named="t"):
+        (folder / "1.parquet").write_bytes((folder / "2.parquet").read_bytes() + b" ")

@@ -6,11 +6,13 @@ people reaches its database; and a job in another process, which is told of the 
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +29,7 @@ from unlearning.entrypoints.flows.runners import lost, require_workers
 from unlearning.project.holdings import Holdings
 from unlearning.project.training.jobs import run_job
 from unlearning.stores import foreign_code, scratch
+from unlearning.stores.tables import loading
 
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
@@ -59,9 +62,16 @@ def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: 
         result: T = run()  # type: ignore[assignment]  # Prefect types it as if it could be a coroutine
     finally:
         _doing.reset(token)
+    loading.give_back()
     said = say(result)
     progress.info("%s  %s%.1f s", name, f"{said}, " if said else "", time.perf_counter() - began)
     return result
+
+
+@cache
+def _set_imports_aside() -> None:
+    """What a process has imported stays, and is not sought through after every step."""
+    gc.freeze()
 
 
 def _do() -> Any:
@@ -91,6 +101,7 @@ def warm(workspace: Workspace) -> None:
     )
     data.warm()
     embedded.ready()
+    _set_imports_aside()
 
 
 def _service_is_away(_task: object, _run: object, state: object) -> bool:

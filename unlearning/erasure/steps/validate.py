@@ -19,6 +19,7 @@ from unlearning.project.people import people_of
 from unlearning.project.training import judging
 from unlearning.project.training.judging import check_table, frame, profile_of
 from unlearning.stores.rolls import among
+from unlearning.stores.tables import loading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +92,10 @@ def validate_step(erasure: Erasure, sets: RecordSets, trained: Trained, replay: 
 
     def body() -> CandidateValidated:
         check_unmoved(erasure)
+        tables = data_checks(erasure, (*workspace.settings.further_tables, *workspace.own.data.tables))
+        loading.give_back()
         results = (
-            *data_checks(erasure, (*workspace.settings.further_tables, *workspace.own.data.tables)),
+            *tables,
             *judging.model_checks(workspace, trained, forget=sets.forget, parent=sets.parent.trained, replay=replay),
         )
         blocking = judging.blocking(results, trained)

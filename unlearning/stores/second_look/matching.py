@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from mmap import mmap
+from mmap import MADV_DONTNEED, mmap
 from typing import TYPE_CHECKING
 
 from unlearning.domain import hashing
@@ -28,6 +28,8 @@ SHORTEST = 6
 """Characters; of numbers as of words."""
 _FEW = 64
 """Forms that are looked for one by one."""
+WINDOW = 1 << 22
+"""Bytes that are read together: a processor keeps them at hand from one form to the next."""
 
 _TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{6,}")
 _WORD = re.compile(r"[^\s,;|\"'`<>()\[\]{}=\\\ufffd]{6,}")
@@ -102,7 +104,13 @@ class Wanted:
 
     def _may_be_in(self, content: bytes | mmap) -> bool:
         """Some form of them is among the bytes, whatever is beside it: of a few, that is told sooner than by the pattern."""
-        return len(self._every_form) > _FEW or any(content.find(form) >= 0 for form in self._every_form)
+        if len(self._every_form) > _FEW:
+            return True
+        for at in range(0, len(content), WINDOW):
+            if any(content.find(form, at, at + WINDOW + len(form) - 1) >= 0 for form in self._every_form):
+                return True
+            let_go(content, at)
+        return False
 
     @cached_property
     def _every_form(self) -> frozenset[bytes]:
@@ -132,6 +140,12 @@ class Wanted:
             return hmac.digest(self.key, hashing.fingerprint(spelled, self.kind), "sha256").hex()
         except IdentifierError:
             return ""
+
+
+def let_go(content: bytes | mmap, at: int) -> None:
+    """A window of a file that is mapped was read, and need not stay in memory."""
+    if isinstance(content, mmap):
+        content.madvise(MADV_DONTNEED, at, min(WINDOW, len(content) - at))
 
 
 def _telling(word: str) -> bool:

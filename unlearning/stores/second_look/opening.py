@@ -14,10 +14,11 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unlearning.stores.second_look.matching import Wanted
+from unlearning.stores.second_look.matching import WINDOW, Wanted, let_go
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,6 +70,18 @@ def content(file: Path) -> Iterator[Content]:
             yield stream.read()
             return
         yield mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)  # unmapped once no reader of the table holds it
+
+
+def digest(content: Content) -> str:
+    """SHA-256 of a content, in hex."""
+    made, view = sha256(), memoryview(content)
+    try:
+        for at in range(0, len(view), WINDOW):
+            made.update(view[at : at + WINDOW])
+            let_go(content, at)
+    finally:
+        view.release()
+    return made.hexdigest()
 
 
 def database_holds(wanted: Wanted, file: Path) -> bool:
@@ -140,6 +153,8 @@ def _in_parquet(wanted: Wanted, content: Content) -> bool | None:
                 return True
             if any(_names_one(wanted, group.select(columns)) for columns in people):
                 return True
+            for at in range(0, len(content), WINDOW):
+                let_go(content, at)
     except (*_DAMAGED, pa.ArrowException):
         return None
     return False

@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from unlearning.domain.traces import Residual
 from unlearning.stores.sql.database import answering
 
-
 _INCREMENTAL = 2
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import io
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -26,6 +29,19 @@ UNTYPED = b"unlearning.untyped"
 _PARQUET = b"PAR1"
 _SPACES = " \t\r\n"
 _BATCH_ROWS = 1 << 16
+
+
+def give_back() -> None:
+    """What was held of tables goes back to the system before somebody asks for more.
+
+    Much of it hangs in circles, which are seldom sought; Arrow and the C library keep what is freed.
+    """
+    import pyarrow as pa
+
+    gc.collect(1)
+    pa.default_memory_pool().release_unused()
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        trim(0)
 
 
 def load(path: Path, people: Sequence[str] = (), *, only: bool = False) -> pa.Table:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 SUFFIXES = table_parts.SUFFIXES
+_MOST_OPEN = 512
+"""Parts that are open together."""
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 """What a folder says is a number when it is written as one: `01` is a text."""
 
@@ -182,11 +184,16 @@ def column_names(path: Path, *, person: str | None = None, named: str | None = N
 def by_column(path: Path, *, person: str, named: str) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
     """(schema, rows, what reads one column) of a table, all of the same bytes: of Parquet no other column is held in memory.
 
-    Raises as `read`; in the end ParentMoved when the file was rewritten meanwhile.
+    Raises as `read`; in the end ParentMoved when a file was rewritten meanwhile.
     """
-    if table_parts.is_folder(path) or _said(loading.names, path, named) is None:
+    said = schemas(path, named=named)
+    if said is None or len(said) > _MOST_OPEN:
         table = read(path, person=person, named=named)
         yield table.schema, len(table), lambda name: table.select([name])
+        return
+    if table_parts.is_folder(path):
+        with ExitStack() as opened:
+            yield _parts_by_column(path, named, opened)
         return
     with loading.columns(path, named=named) as (schema, rows, read_one):
 
@@ -203,6 +210,37 @@ def some_columns(path: Path, names: Collection[str], *, person: str, named: str)
 
     with by_column(path, person=person, named=named) as (schema, _, column):
         return pa.table({name: column(name).column(0) for name in schema.names if name in names})
+
+
+def _parts_by_column(path: Path, named: str, opened: ExitStack) -> tuple[pa.Schema, int, Callable[[str], pa.Table]]:
+    """The same of a folder of Parquet files. opened: where they are closed, and seen to be the same parts still."""
+    import pyarrow as pa
+
+    parts, here = table_parts.parts(path, named=named), dict[str, tuple[pa.Schema, int, Callable[[str], pa.Table]]]()
+    folders = folder_columns(parts)
+    for name, (file, part) in parts.items():
+        with _reading(part):
+            here[name] = opened.enter_context(loading.columns(file, named=named))
+
+    def with_folders(name: str, table: pa.Table) -> pa.Table:
+        return _with_columns(table, {one: said[name] for one, said in folders.items() if one not in here[name][0].names})
+
+    def read_one(name: str, column: str) -> pa.Table:
+        schema, count, read_part = here[name]
+        if column in schema.names:
+            with _reading(parts[name][1]):
+                return read_part(column)
+        nothing = pa.table({"": pa.nulls(count)})
+        return with_folders(name, nothing).select([column]) if column in folders else nothing.rename_columns([column])
+
+    def check() -> None:
+        if table_parts.parts(path, named=named).keys() != parts.keys():
+            raise ParentMoved(f"{named}: parts came or went while it was read; run again when nobody writes there")
+
+    opened.callback(check)
+    schema = _joined([with_folders(name, one.empty_table()) for name, (one, *_) in here.items()], named).schema
+    rows = sum(count for _, count, _ in here.values())
+    return schema, rows, lambda column: _joined([read_one(name, column) for name in parts], named)
 
 
 def _said(ask: Callable[[Path], T | None], path: Path, named: str | None) -> T | None:
