@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import (
+    at_once,
     growth,
     history,
     index,
@@ -79,6 +80,7 @@ SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "learners": learners.sections,
     "methods": methods.sections,
     "loop": lambda: [loop.section()],
+    "at_once": lambda: [at_once.section()],
     "sums": lambda: [sums.section()],
     "overhead": overhead.sections,
     "index": lambda: [membership_index()],

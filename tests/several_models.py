@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -67,15 +67,15 @@ def several(project: Project, models: Mapping[str, Any]) -> None:
     scaffold.init(project.root, model=None)
 
 
-def train(project: Project) -> None:
-    """The stages of both models, without Prefect; committed."""
+def train(project: Project, models: Sequence[str] = MODELS) -> None:
+    """The stages of these models, without Prefect; committed."""
     workspace = project.workspace
     for view in workspace.each:
         stages.check(view)
         work = stages.load(view)
         stages.register(work, stages.fit(work), _Passed())
         stages.evaluate(view)
-    names = [f"{stage}-{name}" for name in MODELS for stage in ("check", "train", "evaluate")]
+    names = [f"{stage}-{name}" for name in models for stage in ("check", "train", "evaluate")]
     workspace.data.adopt(["prepare", *names])
     workspace.data.git.commit("Train", ["."])
 
