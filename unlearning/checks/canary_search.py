@@ -31,6 +31,8 @@ class Absent:
     canary: str | None = None
     """Token of somebody who must still be there, from where `tokens` come from: shows that list and table spell people alike.
     None takes somebody from the table itself, which shows only that a search can find."""
+    searched: int | None = None
+    """How many people were compared, where `tokens` are only those of a longer list who are here."""
 
     def __post_init__(self) -> None:
         if self.canary in self.tokens:
@@ -105,7 +107,7 @@ def search(absent: Absent, tokens: NDArray[np.bytes_]) -> Search:
     return Search(
         found=found,
         canary=np.isin(tokens, _ascii([absent.canary]) if absent.canary else [stays] if stays is not None else _ascii([])),
-        searched=len(absent.tokens),
+        searched=len(absent.tokens) if absent.searched is None else absent.searched,
         independent=absent.canary is not None,
     )
 

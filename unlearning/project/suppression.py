@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from unlearning.domain.events import Event
     from unlearning.project.workspace import Workspace
-    from unlearning.stores.rolls import Roll
+    from unlearning.stores.rolls import Roll, Tokens
 
 Answer = Literal["refused", "dropped", "reported"]
 
@@ -57,29 +57,22 @@ class Return:
         return f"{self.path}: {who} erased came back with {self.rows} rows"
 
 
-@dataclass(frozen=True)
-class Listed:
-    """People on the list, by either of their tokens."""
-
-    hidden: frozenset[str]
-    """Suppression tokens."""
-    index: frozenset[str]
-    """Index tokens of the same people."""
-
-
 Ask = Callable[[Collection[str], Collection[str]], tuple[frozenset[str], frozenset[str]]]
 """(suppression tokens, index tokens) → those of them that a list has."""
 
 
-def erased(workspace: Workspace) -> Listed:
-    """Everyone who was erased."""
-    return Listed(*workspace.ledger.standing.erased())
+def erased(workspace: Workspace, index: Tokens, hidden: Tokens) -> NDArray[np.bool_]:
+    """(n,) true for each of these people, by both tokens, who was erased."""
+    return _those(index, hidden, *workspace.ledger.standing.erased_among(Names(hidden), Names(index)))
 
 
-def with_batch(workspace: Workspace, erased: Listed, tokens: Collection[str]) -> Listed:
-    """The same list once these people, by their index tokens, are erased too."""
-    hidden, index = workspace.ledger.standing.asked_for(tokens)
-    return Listed(erased.hidden | hidden, erased.index | index)
+def asked(workspace: Workspace, index: Tokens, hidden: Tokens, batch: Collection[str]) -> NDArray[np.bool_]:
+    """(n,) true for each of these people who is of a batch, by index tokens: whom `erased` tells once that is carried out."""
+    return _those(index, hidden, *workspace.ledger.standing.asked_for(batch))
+
+
+def _those(index: Tokens, hidden: Tokens, hidden_listed: Collection[str], listed: Collection[str]) -> NDArray[np.bool_]:
+    return among(hidden, hidden_listed) | among(index, listed)
 
 
 def suppressed(workspace: Workspace, who: Roll, upto: int) -> dict[str, str]:
@@ -88,8 +81,7 @@ def suppressed(workspace: Workspace, who: Roll, upto: int) -> dict[str, str]:
 
 
 def _listed(who: Roll, ask: Ask) -> dict[str, str]:
-    people = Listed(*ask(Names(who.hidden), Names(who.tokens)))
-    here = among(who.hidden, people.hidden) | among(who.tokens, people.index)
+    here = _those(who.tokens, who.hidden, *ask(Names(who.hidden), Names(who.tokens)))
     pairs = zip(who.tokens[here], who.hidden[here], strict=True)
     return {index.tobytes().hex(): token.tobytes().hex() for index, token in pairs}
 

@@ -75,8 +75,7 @@ def _who_stays(erasure: Erasure, before: pd.Series[Any], who: Roll) -> object | 
     Nobody who was erased before: a table that brought them back is refused for that, not for a canary on the wrong list.
     before, who: its person column, and whose its rows are.
     """
-    erased = suppression.erased(erasure.workspace)
-    gone = among(who.tokens, erasure.plan.tokens) | among(who.hidden, erased.hidden) | among(who.tokens, erased.index)
+    gone = among(who.tokens, erasure.plan.tokens) | suppression.erased(erasure.workspace, who.tokens, who.hidden)
     if gone.all():
         return None
     stays = np.flatnonzero(~gone)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unlearning.checks import blocking as forbidden
+from unlearning.checks.canary_search import persons
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
 from unlearning.domain import hashing
 from unlearning.domain.chain import Replay, Trained
@@ -22,9 +23,9 @@ from unlearning.domain.errors import Damaged
 from unlearning.domain.protocols import Evidence, Records
 from unlearning.domain.tasks import Task
 from unlearning.project import plugins, suppression
-from unlearning.project.people import tokens_of
+from unlearning.project.people import people_of, tokens_of
 from unlearning.project.training import ensemble
-from unlearning.stores.rolls import Tokens, among, spelled
+from unlearning.stores.rolls import Tokens, spelled
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -55,8 +56,6 @@ def check_table(
     """
     settings, view = workspace.settings, _reading(workspace, path)
     recipe = view.recipe if view else None
-    erased = suppression.erased(workspace)
-    soon = suppression.with_batch(workspace, erased, redacted)
     staying = () if canary is None else (canary,)
 
     @cache
@@ -68,18 +67,19 @@ def check_table(
     def named(people: Sequence[object]) -> NDArray[np.bytes_]:
         return spelled(tokens(tuple(people))[0])
 
-    def unlisted(listed: suppression.Listed, staying: Sequence[object]) -> Absent:
-        def hidden(people: Sequence[object]) -> NDArray[np.bytes_]:
-            index, token = tokens(tuple(people))
-            return np.where(among(index, listed.index), spelled(index), spelled(token))
-
-        return Absent(_forbidden(workspace, path, listed), hidden, canary=_first(hidden(staying)))
+    def unlisted(erased: NDArray[np.bool_], staying: Sequence[object]) -> Absent:
+        """Of the list those who are here: it is asked about everybody whom the table names, and may be a million long."""
+        here = frozenset() if _admitted(workspace, path) else _named(index, erased)
+        return Absent(here, named, canary=_first(named(staying)), searched=len(erased))
 
     name = Path(path).stem if recipe else path.replace("/", "-")
     name = f"{view.own.model}-{name}" if view and settings.models else name
     folder = workspace.path(settings.stores.reports) / name
     with frame(workspace.path(path), path, person) as table:
-        shaped = _shaped(workspace, path, person, soon)
+        index, hidden = tokens(persons(table, person).values)
+        erased = suppression.erased(workspace, index, hidden)
+        soon = erased | suppression.asked(workspace, index, hidden, redacted)
+        shaped = _shaped(workspace, path, person)
         question = DataQuestion(
             table=table,
             person=person,
@@ -97,8 +97,8 @@ def check_table(
         more = before is not None or bool(redacted)
         shutil.rmtree(folder, ignore_errors=True)
         report = check_data(question, folder=folder, name=name, also=plain if more else None)
-    if _shaped(workspace, path, person, soon) == shaped:
-        workspace.learned["checks", path] = shaped, report.also if more else report.results
+    if _shaped(workspace, path, person) == shaped:
+        workspace.learned["checks", path] = shaped, _named(index, soon), report.also if more else report.results
     return report
 
 
@@ -106,13 +106,19 @@ def _first(tokens: NDArray[np.bytes_]) -> str | None:
     return next((one.decode() for one in tokens.tolist()), None)
 
 
+def _named(index: Tokens, which: NDArray[np.bool_]) -> frozenset[str]:
+    return frozenset(one.decode() for one in spelled(index[which]).tolist())
+
+
 def verdicts(workspace: Workspace, path: str, person: str) -> Sequence[CheckResult]:
     """What `check_table` says when nothing more is asked: as a step of this process found that asked more, or anew."""
-    shaped, known = workspace.learned.get(("checks", path), (None, ()))
-    if shaped != _shaped(workspace, path, person, suppression.erased(workspace)):
-        known = check_table(workspace, path, person).results
-    found: Sequence[CheckResult] = known
-    return found
+    shaped, here, known = workspace.learned.get(("checks", path), (None, None, ()))
+    if shaped == _shaped(workspace, path, person):
+        who = people_of(workspace, workspace.path(path), person, named=path)
+        if here == _named(who.tokens, suppression.erased(workspace, who.tokens, who.hidden)):
+            found: Sequence[CheckResult] = known
+            return found
+    return check_table(workspace, path, person).results
 
 
 def _reading(workspace: Workspace, path: str) -> Workspace | None:
@@ -121,19 +127,16 @@ def _reading(workspace: Workspace, path: str) -> Workspace | None:
     return next((one for one in views if path in one.own.data.tables), None)
 
 
-def _forbidden(workspace: Workspace, path: str, erased: suppression.Listed) -> frozenset[str]:
-    """Who must not be in a table."""
-    # With `drop`, the source may bring them back: what is prepared from it leaves them out.
+def _admitted(workspace: Workspace, path: str) -> bool:
+    """With `drop`, the source may bring erased people back: what is prepared from it leaves them out."""
     data = [own.data for own in workspace.settings.owns]
     loaded = {one.source for one in data} - {made for one in data for made in (one.train, one.holdout)}
-    admitted = workspace.settings.policy.on_return == "drop" and path in {*loaded, *workspace.settings.further_tables}
-    return frozenset() if admitted else erased.hidden | erased.index
+    return workspace.settings.policy.on_return == "drop" and path in {*loaded, *workspace.settings.further_tables}
 
 
-def _shaped(workspace: Workspace, path: str, person: str, erased: suppression.Listed) -> tuple[str, ...]:
-    """Everything that shapes the plain verdicts on a table, besides what a workspace read once for good."""
-    lists = [sorted(_forbidden(workspace, path, erased)), sorted(erased.index)]
-    return person, _content(workspace, path), hashing.digest(lists)
+def _shaped(workspace: Workspace, path: str, person: str) -> tuple[object, ...]:
+    """What shapes the plain verdicts on a table, besides who of its people was erased and what is read once for good."""
+    return person, _content(workspace, path), _admitted(workspace, path)
 
 
 def _content(workspace: Workspace, path: str) -> str:
