@@ -80,7 +80,7 @@ def erasure_facts(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: b
     now, workspace = erasure.now(), erasure.workspace
     approved = event.fact if (event := plans.approval(erasure)) else None
     first, *others = erasure.made or (None,)
-    done = sweep.sweep(workspace, erasure.plan.tokens)
+    done = sweep.sweep(workspace, erasure.plan.tokens, spelled=identifiers)
     # A later purge searched places alone, and models that are made elsewhere are in none.
     listed = left(done.left, _purged(erasure).residuals, tuple(elsewhere(erasure)))
     last = None if quick else whole_look.last(workspace, erasure.plan.tokens, now=now)

@@ -66,13 +66,21 @@ class Sweep:
         return not self.left
 
 
-def sweep(workspace: Workspace, tokens: Iterable[str], *, identifiers: Sequence[str] = (), known: bool = True) -> Sweep:
+def sweep(
+    workspace: Workspace,
+    tokens: Iterable[str],
+    *,
+    identifiers: Sequence[str] = (),
+    known: bool = True,
+    spelled: Sequence[str] = (),
+) -> Sweep:
     """Search every place for these people. Raises Unavailable when the list of places cannot be made.
 
     identifiers: raw, for a search by bytes too; they stay in memory. known: also what earlier purges found of others.
+    spelled: the same people raw, which makes the search by token shorter and changes nothing else.
     """
     guards.books(workspace)
-    reach = Reach(workspace)
+    reach = Reach(workspace, tuple(spelled))
     wanted = reach.wanted(tokens, identifiers=identifiers)
     wanted = wanted if known else replace(wanted, known={})
     places = reach.places(by_bytes=bool(identifiers))

@@ -113,6 +113,7 @@ def cell_changed(project: Project) -> None:
 
 
 def erased_meanwhile(project: Project) -> None:
+    """Somebody who is not in the table."""
     project.request(project.people(TRAIN)[0])
     project.erase()
 
@@ -121,7 +122,7 @@ def nothing(project: Project) -> None:
     assert project.champion == 1
 
 
-@pytest.mark.parametrize(("change", "known"), [(nothing, True), (cell_changed, False), (erased_meanwhile, False)])
+@pytest.mark.parametrize(("change", "known"), [(nothing, True), (cell_changed, False), (erased_meanwhile, True)])
 def test_what_was_found_is_handed_on_only_while_all_that_shapes_it_is_the_same(
     project: Project, monkeypatch: pytest.MonkeyPatch, change: Callable[[Project], None], known: bool
 ) -> None:
@@ -147,3 +148,15 @@ def test_what_was_found_is_handed_on_only_while_all_that_shapes_it_is_the_same(
     assert change is not cell_changed or "model" in asked
     stages.refresh(project.workspace)
     assert reports(project.root) == left
+
+
+def test_a_verdict_is_given_anew_once_somebody_of_the_table_is_on_the_list(project: Project) -> None:
+    workspace, file = project.workspace, project.root / HOLDOUT
+    before, person = file.read_bytes(), project.people(HOLDOUT)[0]
+    assert all(one.passed for one in judging.verdicts(workspace, HOLDOUT, "patient"))
+    project.request(person)
+    project.erase()
+    assert file.read_bytes() != before
+    file.write_bytes(before)
+    found = {one.name: one.passed for one in judging.verdicts(workspace, HOLDOUT, "patient")}
+    assert not found["data.suppressed_absent"]

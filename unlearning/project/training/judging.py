@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
 
 
+_NOTHING: tuple[Any, Any] = (None, None), ()
+"""What a workspace has learned of a table that was not checked."""
+
+
 def check_table(
     workspace: Workspace,
     path: str,
@@ -98,7 +102,7 @@ def check_table(
         shutil.rmtree(folder, ignore_errors=True)
         report = check_data(question, folder=folder, name=name, also=plain if more else None)
     if _shaped(workspace, path, person) == shaped:
-        workspace.learned["checks", path] = shaped, _named(index, soon), report.also if more else report.results
+        workspace.learned["checks", path] = (shaped, _named(index, soon)), report.also if more else report.results
     return report
 
 
@@ -112,12 +116,12 @@ def _named(index: Tokens, which: NDArray[np.bool_]) -> frozenset[str]:
 
 def verdicts(workspace: Workspace, path: str, person: str) -> Sequence[CheckResult]:
     """What `check_table` says when nothing more is asked: as a step of this process found that asked more, or anew."""
-    shaped, here, known = workspace.learned.get(("checks", path), (None, None, ()))
+    (shaped, here), known = workspace.learned.get(("checks", path), _NOTHING)
     if shaped == _shaped(workspace, path, person):
         who = people_of(workspace, workspace.path(path), person, named=path)
         if here == _named(who.tokens, suppression.erased(workspace, who.tokens, who.hidden)):
-            found: Sequence[CheckResult] = known
-            return found
+            handed_on: Sequence[CheckResult] = known
+            return handed_on
     return check_table(workspace, path, person).results
 
 

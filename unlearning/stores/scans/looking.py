@@ -21,9 +21,9 @@ __all__ = ["Compared", "Left", "Look", "look", "look_at"]
 
 Left = Literal["residual", "unverified"]
 """How a file leaves its place: it holds somebody, or nobody can say."""
-_LARGE = 1 << 20
+_LARGE = 1 << 16
 """Bytes from which on it is quicker to know a content again than to compare it once more."""
-_REMEMBERED = 64
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
