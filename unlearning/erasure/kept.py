@@ -26,7 +26,6 @@ _FOREIGN = ("node_modules", "__pycache__", "site-packages")
 _ENVIRONMENT = "pyvenv.cfg"
 _OURS = re.compile(rf"{scratch.PREFIX}[a-z0-9_]{{8}}")
 """What Python's `tempfile` makes of the prefix that this package gives."""
-_SQLITE = b"SQLite format 3\0"
 _TELLING = ("ETag", "etag", "md5", "content_md5", "LastModified", "last_modified", "mtime", "VersionId")
 """What file systems of remotes say of a file that is another when its content is."""
 _WORTH_KNOWING = 1 << 16
@@ -105,10 +104,10 @@ class Contents:
 
 
 def _in_file(file: Path, contents: Contents) -> bool:
+    if opening.is_database(file):
+        return opening.database_holds(contents.wanted, file)
     with opening.content(file) as content:
-        if contents.holds(content):
-            return True
-        return content[: len(_SQLITE)] == _SQLITE and opening.database_holds(contents.wanted, file)
+        return contents.holds(content)
 
 
 def _in_bytes(content: bytes, contents: Contents) -> bool:

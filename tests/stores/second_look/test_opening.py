@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import sqlite3
 import tarfile
 import zipfile
@@ -16,6 +17,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from unlearning.domain import hashing
 from unlearning.stores.second_look import opening
@@ -153,6 +156,17 @@ def test_people_whom_two_columns_name_are_found_by_both() -> None:
     who = wanted("north/17", "text/integer", ("clinic/patient",))
     assert opening.holds(who, parquet(clinic=["south", "north"], patient=[1, 17]))
     assert not opening.holds(who, parquet(clinic=["south", "north"], patient=[17, 1]))
+
+
+@given(
+    st.lists(st.sampled_from([PERSON, "9999", "Z", "q-", "\0", " ", "a1", "é", "Zq"]), max_size=60).map("".join),
+    st.integers(1, 40),
+)
+def test_somebody_is_found_in_pieces_of_a_content_where_they_are_in_the_whole(text: str, size: int) -> None:
+    content, who = text.encode(), replace(wanted(), identifiers=(PERSON,))
+    pieces = list(opening.pieces(io.BytesIO(content), size, overlap=len(PERSON)))
+    assert any(map(who.in_bytes, pieces)) is who.in_bytes(content)
+    assert max(map(len, pieces), default=0) <= size + 2 * len(PERSON) + len(max(re.findall(rb"[0-9A-Za-z]*", content), key=len))
 
 
 def test_rows_of_a_database_are_read_with_its_log(tmp_path: Path) -> None:

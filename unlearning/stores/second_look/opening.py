@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from unlearning.stores.second_look.matching import WINDOW, Wanted, let_go
 
@@ -30,7 +30,9 @@ DEPTH = 4
 """How deep archives in archives are opened."""
 
 _PARQUET = b"PAR1"
+_SQLITE = b"SQLite format 3\0"
 _LARGE = 1 << 24
+_OVERLAP = 1 << 16
 _ROWS = 1000
 """Of a database, that are looked at together."""
 LARGEST = 1 << 28
@@ -84,8 +86,43 @@ def digest(content: Content) -> str:
     return made.hexdigest()
 
 
+def is_database(file: Path) -> bool:
+    """An SQLite file, by its first bytes."""
+    with file.open("rb") as stream:
+        return stream.read(len(_SQLITE)) == _SQLITE
+
+
 def database_holds(wanted: Wanted, file: Path) -> bool:
-    """One of them is in a row of an SQLite file, its log included. Raises sqlite3.Error."""
+    """One of them is among the bytes of an SQLite file, or in a row, its log included. Raises sqlite3.Error.
+
+    Some of it is in memory at a time: a ledger grows for ever, and a file that others shorten must not be mapped.
+    """
+    with file.open("rb") as stream:
+        return any(map(wanted.in_bytes, pieces(stream, _LARGE))) or _a_row_holds(wanted, file)
+
+
+def pieces(stream: BinaryIO, size: int, overlap: int = _OVERLAP) -> Iterator[bytes]:
+    """A content in pieces of about so many bytes, which overlap, and of which none begins or ends within a word.
+
+    So what is found in the whole and is no longer than the overlap is found in a piece, and nothing else is.
+    """
+    kept = b""
+    while some := stream.read(size):
+        kept += some
+        end = len(kept)
+        while end and kept[end - 1 : end].isalnum():
+            end -= 1
+        if not end:
+            continue
+        yield kept[:end]
+        start = max(end - overlap, 0)
+        while start and kept[start - 1 : start].isalnum():
+            start -= 1
+        kept = kept[start:]
+    yield kept
+
+
+def _a_row_holds(wanted: Wanted, file: Path) -> bool:
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
         for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
