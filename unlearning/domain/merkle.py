@@ -11,12 +11,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Literal
 
 from unlearning.domain.errors import VerificationFailed, WrongUse
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Kind = Literal["inclusion", "absence"]
 
@@ -96,7 +97,9 @@ class Tree:
 
 def _packed(tokens: Iterable[bytes] | NDArray[np.uint8]) -> tuple[bytes, int]:
     """The distinct tokens one behind the other, sorted, and how wide each is. Raises WrongUse."""
-    if isinstance(tokens, np.ndarray):
+    if hasattr(tokens, "shape"):  # an auditor, who has only proofs, needs no NumPy
+        import numpy as np
+
         widths = {tokens.shape[1]}
         packed = np.unique(np.ascontiguousarray(tokens).view(f"S{tokens.shape[1]}")).tobytes()
     else:
