@@ -204,9 +204,10 @@ def _configure_sqlite(connection: object, _record: object) -> None:
     """WAL so that readers and the writer do not wait for each other; freed pages zeroed so that what is deleted is gone."""
     connection.isolation_level = None  # type: ignore[attr-defined]  # SQLAlchemy begins the transactions, see below
     cursor = connection.cursor()  # type: ignore[attr-defined]
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    if cursor.execute("PRAGMA page_count").fetchone() == (0,):
+        cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")  # of a new file: in another one, to say it writes
     for pragma in (
-        f"busy_timeout={_BUSY_MS}",
-        "auto_vacuum=INCREMENTAL",  # of a new file, or from its next VACUUM on: `vacuum.compact`
         "journal_mode=WAL",
         "synchronous=FULL",
         "secure_delete=ON",

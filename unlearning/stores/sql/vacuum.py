@@ -44,7 +44,8 @@ def compact(engine: sa.Engine) -> None:
         if engine.dialect.name == "sqlite":
             (mode,), (zeroed,) = (cursor.execute(f"PRAGMA {name}").fetchone() for name in ("auto_vacuum", "secure_delete"))
             # A script, because `execute` takes the first step of a statement that gives no rows, and here a page is a step.
-            cursor.executescript("PRAGMA incremental_vacuum" if mode == _INCREMENTAL and zeroed else "VACUUM")
+            whole = f"PRAGMA auto_vacuum={_INCREMENTAL}; VACUUM"
+            cursor.executescript("PRAGMA incremental_vacuum" if mode == _INCREMENTAL and zeroed else whole)
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         else:
             cursor.execute("VACUUM")
