@@ -17,6 +17,7 @@ import pytest
 from tests.ensembles import TABLE, registered
 from tests.servers import free_port
 from unlearning.domain.errors import Damaged, Unavailable, WrongUse
+from unlearning.stores.mlflow import connection
 from unlearning.stores.mlflow.connection import address, quiet, silence
 from unlearning.stores.mlflow.models import MlflowModels
 from unlearning.stores.mlflow.packaging import Candidate
@@ -136,3 +137,23 @@ def test_around_many_silences_levels_are_set_once_and_are_as_before_afterwards(m
         monkeypatch.undo()
     assert levels == []
     assert log.level == before != logging.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("uri", "reached"),
+    [
+        ("postgresql://db/mlflow", ("db", 5432, None)),
+        ("postgresql://db:6432/mlflow", ("db", 6432, None)),
+        ("postgresql:///mlflow?host=db&port=6432", ("db", 6432, None)),
+        ("postgresql+psycopg2://me@/mlflow?host=/run/postgresql&port=6432", ("/run/postgresql", 6432, "/run/postgresql")),
+        ("postgresql:///mlflow?host=/run/postgresql", ("/run/postgresql", 5432, "/run/postgresql")),
+        ("mysql+pymysql://db/mlflow", ("db", 3306, None)),
+    ],
+)
+def test_a_database_is_asked_for_where_its_address_says(
+    uri: str, reached: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(connection, "_connect", lambda *where: asked.append(where))
+    connection.knock(uri, uri)
+    assert asked == [reached]

@@ -144,11 +144,14 @@ def create_sqlite(path: Path, *, lock: Path) -> None:
 def knock(uri: str, shown: str, *, attempts: int = 3) -> None:
     """Return when the database's host accepts a connection. Raises Unavailable naming the address as `shown`."""
     parts = urlsplit(uri)
-    port = parts.port or {"postgresql": 5432, "mysql": 3306}.get(parts.scheme.split("+")[0], 0)
-    socket_folder = next((one for one in parse_qs(parts.query).get("host", []) if one.startswith("/")), None)
+    said = {name: values[0] for name, values in parse_qs(parts.query).items()}  # libpq takes both there as well
+    usual = {"postgresql": 5432, "mysql": 3306}.get(parts.scheme.split("+")[0], 0)
+    port = parts.port or (int(said["port"]) if said.get("port", "").isdecimal() else usual)
+    host = said.get("host") or parts.hostname or "localhost"
+    socket_folder = host if host.startswith("/") else None
     for attempt in range(attempts):
         try:
-            _connect(parts.hostname or "localhost", port, socket_folder)
+            _connect(host, port, socket_folder)
         except OSError as error:
             if attempt == attempts - 1:
                 raise Unavailable(f"MLflow's database at {shown} did not answer; start it, or correct stores.mlflow") from error
