@@ -24,7 +24,7 @@ demo: $(STAMP)     ## the main job on real data, in ./demo
 	$(BIN)/unlearn demo --folder demo
 
 test: $(STAMP)     ## the whole default suite
-	$(BIN)/python -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 campaign: $(STAMP) ## the slow tests, or one part of them: PART=3/10
 	$(BIN)/python -m pytest -m slow $(if $(PART),--part $(PART))

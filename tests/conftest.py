@@ -89,6 +89,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     shutil.rmtree(config.stash[_HOME], ignore_errors=True)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since tests wait for servers and processes; four at most, of a gigabyte each."""
+    return min(4, (os.cpu_count() or 1) + 1)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--part 3/10`: one part of the tests that are selected."""
     parser.addoption("--part", type=parts.parsed, default=None, help="one part of the tests, such as 3/10")
