@@ -237,10 +237,11 @@ except KeyboardInterrupt:
 
 
 def test_a_run_that_is_told_to_end_may_end_well_and_is_killed_else(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scheduler, "_GRACE_S", 0.5)
     stop = threading.Event()
     stop.set()
-    for code, expected in ((ENDS_WELL, 130), (f"import signal; signal.signal(2, signal.SIG_IGN)\n{ENDS_WELL}", -9)):
+    stubborn = f"import signal; signal.signal(2, signal.SIG_IGN)\n{ENDS_WELL}"
+    for code, grace, expected in ((ENDS_WELL, 60, 130), (stubborn, 0.5, -9)):
+        monkeypatch.setattr(scheduler, "_GRACE_S", grace)
         running = subprocess.Popen(
             [sys.executable, "-S", "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
