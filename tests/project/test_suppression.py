@@ -14,7 +14,7 @@ from unlearning.domain import hashing, lifecycle
 from unlearning.domain.clocks import utc_now
 from unlearning.domain.errors import SubjectsReturned
 from unlearning.domain.events import CertificateIssued, ErasureStarted, PlanMade, Purged
-from unlearning.project.training import stages
+from unlearning.project.training import judging, stages
 from unlearning.stores.tables import redaction, tables
 
 RETURNED = "SubjectReturned"
@@ -106,6 +106,17 @@ def test_with_drop_the_prepared_tables_leave_them_out_and_the_number_is_said(pro
     assert [event["answer"] for event in returns(project)] == ["dropped"]
     project.workspace.data.record([TRAIN, HOLDOUT])
     assert stages.check(project.workspace)
+
+
+def test_where_they_may_come_back_the_check_says_that_nobody_was_looked_for(project: Project, erased: list[str]) -> None:
+    project.configure({"policy": {"on_return": "drop"}})
+    bring_back(project)
+    said = {}
+    for path in (SOURCE, TRAIN):
+        results = {one.name: one for one in judging.check_table(project.workspace, path, "patient").results}
+        said[path] = results["data.suppressed_absent"].threshold
+    assert said == {SOURCE: "0 of 0 people", TRAIN: f"0 of {len(project.people(TRAIN))} people"}
+    assert set(erased) <= set(project.people(SOURCE))
 
 
 @pytest.mark.parametrize("policy", ["fail", "drop"])

@@ -69,13 +69,21 @@ def warm() -> None:
     _expectations()
 
 
-def check_data(question: DataQuestion, *, folder: Path, name: str = "data", also: DataQuestion | None = None) -> DataReport:
+def check_data(
+    question: DataQuestion,
+    *,
+    people: Persons | None = None,
+    folder: Path,
+    name: str = "data",
+    also: DataQuestion | None = None,
+) -> DataReport:
     """The judgement on a new data version; Data Docs go to `folder/data_docs`, which is made anew.
 
-    name: what the suite is called there. also: a question with no old version about the same table, answered as it would be
-    alone, and what both ask is asked once. Raises DataError when there is no person column.
+    people: whose the rows are, where that was read already. name: what the suite is called there. also: a question with no old
+    version about the same table, answered as it would be alone, and what both ask is asked once. Raises DataError when there
+    is no person column.
     """
-    people = persons(question.table, question.person)
+    people = people or persons(question.table, question.person)
     columns = measured(question)
     frame = _seen(question, people, columns)
     checks = asked(question, people, columns)

@@ -73,14 +73,16 @@ def check_table(
 
     def unlisted(erased: NDArray[np.bool_], staying: Sequence[object]) -> Absent:
         """Of the list those who are here: it is asked about everybody whom the table names, and may be a million long."""
-        here = frozenset() if _admitted(workspace, path) else _named(index, erased)
-        return Absent(here, named, canary=_first(named(staying)), searched=len(erased))
+        if _admitted(workspace, path):
+            return Absent(frozenset(), named, canary=_first(named(staying)))  # nobody is looked for, and that is said
+        return Absent(_named(index, erased), named, canary=_first(named(staying)), searched=len(erased))
 
     name = Path(path).stem if recipe else path.replace("/", "-")
     name = f"{view.own.model}-{name}" if view and settings.models else name
     folder = workspace.path(settings.stores.reports) / name
     with frame(workspace.path(path), path, person) as table:
-        index, hidden = tokens(persons(table, person).values)
+        people = persons(table, person)
+        index, hidden = tokens(people.values)
         erased = suppression.erased(workspace, index, hidden)
         soon = erased | suppression.asked(workspace, index, hidden, redacted)
         shaped = _shaped(workspace, path, person)
@@ -100,7 +102,7 @@ def check_table(
         plain = replace(question, before=None, removed=0, redacted=Absent(frozenset(), named), suppressed=unlisted(soon, ()))
         more = before is not None or bool(redacted)
         shutil.rmtree(folder, ignore_errors=True)
-        report = check_data(question, folder=folder, name=name, also=plain if more else None)
+        report = check_data(question, people=people, folder=folder, name=name, also=plain if more else None)
     if _shaped(workspace, path, person) == shaped:
         workspace.learned["checks", path] = (shaped, _named(index, soon)), report.also if more else report.results
     return report
