@@ -60,7 +60,7 @@ class Wanted:
     def in_bytes(self, content: bytes | mmap) -> bool:
         """One of them is named in anything: as text of any width, escaped, in base64; without identifiers, as a word."""
         if self.identifiers:
-            if self._pattern is None or not self._may_be_in(content):
+            if self._pattern is None or not self.may_be_in(content):
                 return False
             return self._pattern.search(content) is not None
         texts = (text.group().decode("utf-8", "replace") for text in _TEXTS.finditer(content))
@@ -86,7 +86,7 @@ class Wanted:
         return self._known(whole)
 
     @cached_property
-    def _whole(self) -> frozenset[int]:
+    def whole(self) -> frozenset[int]:
         """The identifiers that are whole numbers, however they are spelled where that is their kind."""
         said = [hashing.normalise(one, self.kind) for one in self.identifiers] if self.kind == "integer" else self.identifiers
         return frozenset(int(one) for one in said if _NUMBER.fullmatch(one))
@@ -96,15 +96,18 @@ class Wanted:
         import pyarrow as pa
 
         found = []
-        for number in self._whole:
+        for number in self.whole:
             with suppress(pa.ArrowInvalid, OverflowError):
                 if pa.scalar(number, kind).as_py() == number:
                     found.append(number)
         return pa.array(found, kind)
 
-    def _may_be_in(self, content: bytes | mmap) -> bool:
-        """Some form of them is among the bytes, whatever is beside it: of a few, that is told sooner than by the pattern."""
-        if len(self._every_form) > _FEW:
+    def may_be_in(self, content: bytes | mmap) -> bool:
+        """Some form of them is among the bytes, whatever is beside it: of a few, that is told sooner than by the pattern.
+
+        True of any content where nobody knows the identifiers, or where they are many.
+        """
+        if not self.identifiers or len(self._every_form) > _FEW:
             return True
         for at in range(0, len(content), WINDOW):
             if any(content.find(form, at, at + WINDOW + len(form) - 1) >= 0 for form in self._every_form):

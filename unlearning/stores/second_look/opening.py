@@ -12,7 +12,7 @@ import sqlite3
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -95,10 +95,19 @@ def is_database(file: Path) -> bool:
 def database_holds(wanted: Wanted, file: Path) -> bool:
     """One of them is among the bytes of an SQLite file, or in a row, its log included. Raises sqlite3.Error.
 
-    Some of it is in memory at a time: a ledger grows for ever, and a file that others shorten must not be mapped.
+    Some of it is in memory at a time: a ledger grows for ever, and a file that others shorten must not be mapped. Of one in
+    whose bytes no form of them stands, whatever is beside it, the rows are read that do not lie there in one piece, and the
+    numbers: a cell of any other row would have been seen.
     """
-    with file.open("rb") as stream:
-        return any(map(wanted.in_bytes, pieces(stream, _LARGE))) or _a_row_holds(wanted, file)
+    log, near = file.with_name(f"{file.name}-wal"), False
+    for one in (file, *([log] if log.exists() else [])):
+        with one.open("rb") as stream:
+            for piece in pieces(stream, _LARGE):
+                if wanted.may_be_in(piece):
+                    near = True
+                    if wanted.in_bytes(piece):
+                        return True
+    return _a_row_holds(wanted, file, every=near)
 
 
 def pieces(stream: BinaryIO, size: int, overlap: int = _OVERLAP) -> Iterator[bytes]:
@@ -122,16 +131,41 @@ def pieces(stream: BinaryIO, size: int, overlap: int = _OVERLAP) -> Iterator[byt
     yield kept
 
 
-def _a_row_holds(wanted: Wanted, file: Path) -> bool:
+def _a_row_holds(wanted: Wanted, file: Path, *, every: bool) -> bool:
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
-        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
-            with suppress(sqlite3.OperationalError):  # a virtual table whose module is not here: its shadow tables are read
-                rows = connection.execute('SELECT * FROM "{}"'.format(table.decode().replace('"', '""')))
-                while some := rows.fetchmany(_ROWS):
-                    if rows_hold(wanted, some):
-                        return True
+        tables = "SELECT name FROM sqlite_master WHERE type = 'table' AND rootpage > 0"  # of virtual ones, those that keep them
+        for (table,) in connection.execute(tables).fetchall():
+            rows = connection.execute(_query(connection, table.decode(), None if every else wanted.whole))
+            while some := rows.fetchmany(_ROWS):
+                if rows_hold(wanted, some):
+                    return True
     return False
+
+
+def _query(connection: sqlite3.Connection, table: str, numbers: Collection[int] | None) -> str:
+    """What reads the rows of a table; with numbers: those that may be split among pages, hold one of them, or a fraction."""
+    rows = f"SELECT * FROM {_quoted(table)}"
+    if numbers is None:
+        return rows
+    columns = [_quoted(name) for name, *_ in connection.execute(f"{rows} LIMIT 0").description]
+    either = ", ".join(str(sign * number) for number in numbers for sign in (1, -1))
+    size = " + ".join(f"coalesce(length(CAST({one} AS BLOB)), 0)" for one in columns)
+    told = (f"typeof({one}) = 'real' OR {one} IN ({either})" for one in columns)
+    return f"{rows} WHERE {size} > {_in_one_piece(connection, len(columns))} OR {' OR '.join(told)}"
+
+
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
+def _in_one_piece(connection: sqlite3.Connection, columns: int) -> int:
+    """Bytes of cells with which a row of any table is sure to lie in its page, by the least payload that SQLite splits.
+
+    Source: SQLite's file format, 1.6, "Cell payload overflow pages", for the pages of an index.
+    """
+    page = int(connection.execute("PRAGMA page_size").fetchone()[0])
+    return (page - 255 - 12) * 64 // 255 - 23 - 9 * (columns + 1)
 
 
 def rows_hold(wanted: Wanted, rows: Iterable[tuple[object, ...]]) -> bool:
