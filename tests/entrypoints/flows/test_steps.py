@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import signal
 import threading
 import time
 import uuid
@@ -54,6 +55,29 @@ def test_to_ask_whether_anybody_is_left_interrupts_nothing(monkeypatch: pytest.M
             ended.append(future)
     assert {id(future) for future in ended} == {id(future) for future in futures}
     assert len(looks) >= 3
+
+
+class _Finalized:
+    """Its end is interrupted, and Python goes on as if nothing had been raised."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_an_interruption_that_was_lost_ends_the_flow_before_its_next_step(tmp_path: Path) -> None:
+    done = []
+
+    def flow_body() -> None:
+        _Finalized()
+        done.append("until the step")
+        step("never", lambda: done.append("the step"))
+
+    with pytest.raises(KeyboardInterrupt):
+        at_home(str(tmp_path), flow_body)
+    assert done == ["until the step"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert not steps._told_to_end.is_set()
 
 
 def test_a_step_is_tried_again_while_a_service_is_away(server: Server) -> None:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import gc
 import logging
+import signal
+import threading
 import time
 from asyncio import CancelledError
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -43,10 +46,16 @@ _NOTHING_STORED: dict[str, Any] = {"persist_result": False, "cache_policy": NO_C
 _LOOK_SECONDS = 15
 
 _doing: ContextVar[Callable[[], Any]] = ContextVar("doing")
+_told_to_end = threading.Event()
 
 
 def step(name: str, do: Callable[[], T], *, say: Callable[[T], str] = lambda _: "") -> T:
-    """Run one step as a task; a service that does not answer is asked again, every other error ends the flow."""
+    """Run one step as a task; a service that does not answer is asked again, every other error ends the flow.
+
+    Raises KeyboardInterrupt when this process was told to end, and the one that said so was lost.
+    """
+    if _told_to_end.is_set():
+        raise KeyboardInterrupt
     progress.info("%s …", name)
     began = time.perf_counter()
     run = task(
@@ -83,8 +92,30 @@ def at_home(root: str, do: Callable[[], T]) -> T:
     """The body of every flow: temporary files lie in the project, and what code of others says does not reach Prefect."""
     from httpx import TransportError
 
-    with scratch.at_home(Path(root).resolve()):
+    with _interruptible(), scratch.at_home(Path(root).resolve()):
         return foreign_code.apart(do, Path(root), through=(TransportError,))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends what is in here, before its next step at the latest.
+
+    What the signal raises is lost where it meets code whose errors Python only prints, such as a finalizer.
+    """
+
+    def end(*_: object) -> None:
+        _told_to_end.set()
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():  # no other one hears signals
+        yield
+        return
+    before = signal.signal(signal.SIGINT, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _told_to_end.clear()
 
 
 def warm(workspace: Workspace) -> None:
