@@ -39,7 +39,7 @@ def test_a_server_that_points_elsewhere_took_nothing_and_the_key_goes_nowhere_el
     with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://ann:s3cret@127.0.0.1:{server.server_address[1]}/api"
-        with temporary_settings({PREFECT_API_URL: url, PREFECT_API_KEY: "k3y"}):
+        with temporary_settings({PREFECT_API_KEY: "k3y"}, restore_defaults={PREFECT_API_URL}):
             assert not events.announce(["request-1"], {"PREFECT_API_URL": url})
         server.shutdown()
     said = capsys.readouterr().err

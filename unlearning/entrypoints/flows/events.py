@@ -18,6 +18,9 @@ from unlearning.domain.foreign import shown
 REQUESTED, RESOURCE = "unlearning.erasure.requested", "unlearning.request"
 CHANGED, REGISTRY = "unlearning.registry.changed", "unlearning.registry"
 
+_HERE_ONLY = {"follow_redirects": False}
+"""The key is for this host, and a server elsewhere was not asked: a redirect is an error, so nothing was taken."""
+
 
 def announce(request_ids: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Tell the Prefect server that `PREFECT_API_URL` names that these requests wait; whether it took the event.
@@ -54,13 +57,14 @@ def _sent(
     from httpx import HTTPError
     from prefect.client.orchestration import get_client
     from prefect.events import Event, Resource
+    from prefect.settings import PREFECT_API_URL as SERVER
+    from prefect.settings import temporary_settings
 
     kind, name = about
     resource = Resource({"prefect.resource.id": f"{kind}.{name}", "prefect.resource.name": name})
     made = Event(event=event, resource=resource, payload=dict(payload))
     try:
-        # No redirect: the key is for this host, and a server elsewhere was not asked. One is an error, so nothing was taken.
-        with get_client(sync_client=True, httpx_settings={"follow_redirects": False}) as client:
+        with temporary_settings({SERVER: url}), get_client(sync_client=True, httpx_settings=_HERE_ONLY) as client:
             client.request("POST", "/events", json=[made.model_dump(mode="json")])
     except (HTTPError, OSError, RuntimeError) as error:
         print(
