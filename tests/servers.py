@@ -146,7 +146,7 @@ def _is_healthy(health: str | Sequence[str]) -> bool:
 
 def stop(server: subprocess.Popen[bytes]) -> None:
     """End the whole process group: politely first, then for certain."""
-    for number, patience_s in ((signal.SIGTERM, 15), (signal.SIGKILL, 10)):
+    for number, patience_s in ((signal.SIGTERM, 60), (signal.SIGKILL, 10)):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, number)
             os.killpg(server.pid, signal.SIGCONT)  # one that rests hears nothing
