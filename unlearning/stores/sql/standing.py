@@ -28,6 +28,14 @@ _OUT = sa.and_(_ERASED, groups.c.readmitted.is_(None))
 _COMPLETED = groups.c.state.in_(["completed", "completed_with_residuals"])
 
 
+def _theirs(which: Condition) -> Condition:
+    """The same of a person, by whom the rows are found.
+
+    They have few, and in one state there are as many as there are people: SQLite, which counts neither, would go by the state.
+    """
+    return sa.func.coalesce(which, sa.false())
+
+
 class Gathered(NamedTuple):
     """People whose erasure may begin."""
 
@@ -219,7 +227,7 @@ class Standing:
 
     def reached_purge(self, tokens: Iterable[str] | None = None) -> frozenset[str]:
         """Index tokens of everyone, or of those of these, whose erasure reached its purge and is on no hold."""
-        wanted = _ERASED if tokens is None else _ERASED & among(groups.c.token, tokens)
+        wanted = _ERASED if tokens is None else _theirs(_ERASED) & among(groups.c.token, tokens)
         free = self._tokens(sa.select(groups.c.token).where(wanted, groups.c.hold.is_(None)))
         held = self._part(wanted & groups.c.hold.is_not(None)).groups.values()
         return free.union(group.request.token for group in held if not group.on_hold)
@@ -285,8 +293,8 @@ class Standing:
             found = [row for row in listed if row.hidden in by_either[0] or row.token in by_either[1]]
             return frozenset(row.hidden for row in found), frozenset(row.token for row in found)
         by_hidden, by_token = (
-            self._pairs(which & among(groups.c.hidden, hidden)),
-            self._pairs(which & among(groups.c.token, tokens)),
+            self._pairs(_theirs(which) & among(groups.c.hidden, hidden)),
+            self._pairs(_theirs(which) & among(groups.c.token, tokens)),
         )
         return by_hidden[0] | by_token[0], by_hidden[1] | by_token[1]
 
@@ -314,7 +322,7 @@ _OPEN_ONES = (
     .select_from(sa.join(groups, requests, requests.c.id == groups.c.id))
     .where(_ACTIVE)
 )
-_OPEN = sa.select(groups.c.token, groups.c.id).where(one_of(groups.c.token), _ACTIVE)
+_OPEN = sa.select(groups.c.token, groups.c.id).where(one_of(groups.c.token), _theirs(_ACTIVE))
 
 
 def _suppressed(upto: int | None) -> Condition:
