@@ -19,6 +19,12 @@ REQUESTED, RESOURCE = "unlearning.erasure.requested", "unlearning.request"
 CHANGED, REGISTRY = "unlearning.registry.changed", "unlearning.registry"
 
 
+def warm() -> None:
+    """Import what an announcement takes, which is seconds of a process that has not."""
+    import prefect.client.orchestration
+    import prefect.events  # noqa: F401
+
+
 def announce(request_ids: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Tell the Prefect server that `PREFECT_API_URL` names that these requests wait; whether it took the event.
 
