@@ -40,6 +40,11 @@ def test_an_event_starts_every_open_request_of_the_project_not_its_own_alone(wor
     assert ran == [(workspace.root, [], {"replay": True})] * 2
 
 
+def test_where_nothing_is_to_be_done_the_steps_are_not_even_read(workspace: Workspace, ran: list[Any]) -> None:
+    assert deployed.erase.fn(root=str(workspace.root)) == []
+    assert ran == []
+
+
 def test_a_request_that_the_ledger_does_not_know_fails_the_run(workspace: Workspace, ran: list[Any]) -> None:
     with pytest.raises(NotFound, match="request-0000000000000000"):
         deployed.erase.fn(root=str(workspace.root), request_id="request-0000000000000000")

@@ -18,13 +18,17 @@ def erase(root: str = ".", request_id: str | None = None, replay: bool = False) 
 
     request_id: the opaque id that an event announced; the run fails when the ledger does not know it.
     """
-    from unlearning.entrypoints.flows import erase as erasing
+    from unlearning.erasure import batches
     from unlearning.project.requests import chosen
     from unlearning.project.workspace import open_workspace
 
     workspace = open_workspace(Path(root))
     if request_id is not None:
         chosen(workspace, [request_id])
+    if not batches.has_work(workspace, ()):  # as every hour, and for a request that waits for others
+        return []
+    from unlearning.entrypoints.flows import erase as erasing
+
     return erasing.run(workspace, [], replay=replay)
 
 
