@@ -1,6 +1,7 @@
 """What the intake service takes: requests a second on loopback, each durable before it is answered; memory; lists; the console.
 
 python -m benchmarks.intake --requests 2000 --open 100000
+python -m benchmarks.intake --flows 10
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from benchmarks.erasing import UNLEARN
 from benchmarks.ledger import PORTION, _strangers
 from benchmarks.report import Section, say
 from tests import small_project
+from tests.servers import free_port, prefect_server, running
 from unlearning.entrypoints.console import pages
 from unlearning.entrypoints.intake import serving
 from unlearning.entrypoints.intake.service import application
@@ -105,6 +107,56 @@ def _rss(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+# --- to the flow ----------------------------------------------------------------------------------------------------
+
+
+def to_the_flow(posts: int) -> Section:
+    """From the answer to a POST until the flow begins that it started; no batch is due, so that each flow ends soon."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name, ExitStack() as stack:
+        root, port = Path(name), free_port()
+        project = small_project.create(root / "project", train=False)
+        project.configure({"policy": {"batch": {"at_least": 1_000, "oldest_days": 300}}})
+        token = access.grant(project.workspace, ["submit"], now=datetime.now(UTC)).token
+        prefect, service = stack.enter_context(prefect_server(root / "prefect")), f"http://127.0.0.1:{port}"
+        serves = ["grep", "-q", "end with Ctrl-C", str(root / "serve-flows.log")]
+        for verb, more, health in (("serve-flows", [], serves), ("serve", ["--port", str(port)], f"{service}/readyz")):
+            command, log = [*UNLEARN, verb, "--root", str(project.root), *more], root / f"{verb}.log"
+            stack.enter_context(running(command, log, {"PREFECT_API_URL": prefect}, health, 180))
+        client = stack.enter_context(httpx.Client(timeout=120))
+        found = []
+        for number in range(posts):
+            found.append(_one_flow(client, service, token, prefect, f"stranger-{number}"))
+            say(f"post {number}: {found[-1]}")
+    told = {"answered": "the POST is answered, after", "scheduled": "its event has scheduled a run, after"}
+    told |= {"pending": "the runner has found it, after", "running": "the flow begins, after"}
+    rows = [(said, *(f"{value:.1f}" for value in _spread([one[state] for one in found]))) for state, said in told.items()]
+    return Section("From a POST to the start of its flow", "Seconds.", ("", "fastest", "median", "slowest"), rows)
+
+
+def _spread(values: Sequence[float]) -> tuple[float, float, float]:
+    return min(values), statistics.median(values), max(values)
+
+
+def _one_flow(client: httpx.Client, service: str, token: str, prefect: str, person: str) -> dict[str, float]:
+    """State of the run → when it came, in seconds after the POST was answered; `answered` after it was sent."""
+    said, headers = {"subjects": [person], "identity_verified": True}, {"authorization": f"Bearer {token}"}
+    began = time.time()
+    answer = client.post(f"{service}/v1/requests", json=said, headers=headers)
+    assert answer.status_code == 202, answer.text
+    answered, request = time.time(), answer.json()["requests"][0]["request_id"]
+    while not (run := _run_of(client, prefect, request)) or run["state"]["type"] not in ("COMPLETED", "FAILED", "CRASHED"):
+        time.sleep(0.2)
+    assert run["state"]["type"] == "COMPLETED", run["state"]
+    states = client.get(f"{prefect}/flow_run_states/", params={"flow_run_id": run["id"]}).json()
+    at = {one["type"].lower(): datetime.fromisoformat(one["timestamp"]).timestamp() - answered for one in states[::-1]}
+    return {"answered": answered - began, **at}
+
+
+def _run_of(client: httpx.Client, prefect: str, request: str) -> Any:
+    found = client.post(f"{prefect}/flow_runs/filter", json={"sort": "EXPECTED_START_TIME_DESC", "limit": 20}).json()
+    return next((one for one in found if one["parameters"].get("request_id") == request), None)
+
+
 # --- what is open ---------------------------------------------------------------------------------------------------
 
 
@@ -162,5 +214,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--open", type=int, default=OPEN)
+    parser.add_argument("--flows", type=int, default=0, help="instead: how soon a flow begins, by so many POSTs")
     said = parser.parse_args()
-    print(section(said.requests, said.open).markdown, file=sys.stdout)
+    made = to_the_flow(said.flows) if said.flows else section(said.requests, said.open)
+    print(made.markdown, file=sys.stdout)

@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,17 @@ from ruamel.yaml import YAML
 
 from tests import small_project
 from tests.buckets import serving
+from tests.entrypoints.flows.test_wheel import SOURCES
 from tests.postgres import _binaries, postgres_server
 from tests.servers import free_port, running
 from unlearning.domain import environ
 from unlearning.domain.clocks import utc_now
 from unlearning.entrypoints.cli import main
+from unlearning.entrypoints.intake.serving import GRACE_S
 from unlearning.project import access
 
 ROOT = Path(__file__).parents[1]
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text("utf-8")
 COMPOSE: dict[str, Any] = YAML(typ="safe").load((ROOT / "compose.yaml").read_text("utf-8"))
 OURS = {name: one["command"][0] for name, one in COMPOSE["services"].items() if one.get("image") == "mlflow-unlearning"}
 
@@ -177,8 +181,42 @@ def test_variables_of_ours_are_those_that_are_read() -> None:
 
 
 def test_the_image_installs_what_the_project_names() -> None:
-    dockerfile = (ROOT / "deploy/Dockerfile").read_text("utf-8")
-    extras = re.search(r"\.\[([\w,]+)\]", dockerfile)
+    extras = re.search(r"\.\[([\w,]+)\]", DOCKERFILE)
     assert extras
     project = (ROOT / "pyproject.toml").read_text("utf-8")
     assert all(f"\n{extra} = [" in project for extra in extras[1].split(","))
+
+
+def test_the_image_holds_what_it_is_built_of_and_nothing_else_of_the_folder() -> None:
+    """No secrets/, no environment, no history: a layer keeps what was once copied."""
+    copied = {word for line in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]}
+    assert copied == {*SOURCES, "constraints.txt"} - {"flows"}  # with which the wheel is built in another test
+
+
+def test_what_may_be_another_one_tomorrow_is_named_by_its_version() -> None:
+    images = [one["image"] for one in COMPOSE["services"].values() if one["image"] != "mlflow-unlearning"]
+    assert len(images) == 3
+    assert all(re.search(r":[\w.-]+$", image) and not image.endswith(":latest") for image in images)
+
+
+def test_what_is_being_answered_has_time_to_end_before_a_container_is_killed() -> None:
+    said = {name: one["stop_grace_period"] for name, one in COMPOSE["services"].items() if "working_dir" in one}
+    assert said.keys() == {"flows", "intake"}
+    assert all(int(seconds.removesuffix("s")) > GRACE_S for seconds in said.values())
+
+
+def test_git_takes_the_project_of_whoever_runs_the_stack_and_signs_commits_that_name_nobody(tmp_path: Path) -> None:
+    """The image's Git lines as they are said, in a folder that belongs to somebody else."""
+    [lines] = re.findall(r"^RUN (git config .+)$", DOCKERFILE, re.MULTILINE)
+    project = tmp_path / "project"
+    project.mkdir()
+    alone = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_SYSTEM": str(tmp_path / "gitconfig")}
+    git = partial(subprocess.run, cwd=project, check=False, capture_output=True, text=True)
+    assert git(["git", "init"], env=alone).returncode == 0
+    alone |= {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1"}
+    commit = ["git", "commit", "--allow-empty", "--message", "one"]
+    assert "dubious ownership" in git(commit, env=alone).stderr
+    said = subprocess.run(["sh", "-c", lines.replace("/project", str(project))], env=alone, cwd=tmp_path, check=False)
+    assert said.returncode == 0
+    assert git(commit, env=alone).returncode == 0
+    assert git(["git", "log", "--format=%an"], env=alone).stdout.strip() == "unlearning"

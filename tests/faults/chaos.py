@@ -8,6 +8,7 @@ certificate. `docs/chaos.md` says what the last run saw; a round that ends other
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import signal
@@ -20,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ import sqlalchemy as sa
 from tests.campaign import parts
 from tests.faults import processes
 from tests.faults.endings import ending
-from tests.faults.processes import Deadly, Death
+from tests.faults.processes import Deadly, Death, Patience, Running
 from tests.postgres import new_database, postgres_server
 from tests.small_project import Project, copy, create
 from unlearning.domain import lifecycle
@@ -90,6 +92,8 @@ def serve(root: Path, told: Path, with_flows: bool = False) -> None:
     """The service; where it listens is in a file once it does."""
     from unlearning.entrypoints.intake import serving
 
+    os.environ.pop("PREFECT_HOME", None)  # else Prefect starts the server of a flow, and it outlives one that is killed
+
     def tell(said: Any) -> None:
         told.with_suffix(".new").write_text(said["address"])
         told.with_suffix(".new").rename(told)
@@ -106,7 +110,7 @@ def take_in(project: Project, token: str, people: list[str], chance: random.Rand
             while not told.exists():
                 assert running.process.is_alive(), running.ended()
                 time.sleep(0.02)
-            timer = threading.Timer(chance.uniform(0, 0.6), running.kill)
+            timer = threading.Timer(chance.uniform(0, 0.3), running.kill)
             if killed < kills:
                 timer.start()
             _ask(told.read_text(), token, people, taken, go_on=killed >= kills)
@@ -135,52 +139,77 @@ def _ask(address: str, token: str, people: list[str], taken: dict[str, str], *, 
 
 def carry_out(project: Project, chance: random.Random, kills: int, seconds: float) -> Counter[str]:
     """Kill the erasure so often, at a moment or around an event; then let it come to its end. Last event before → kills."""
-    died = Counter[str]()
-    while died.total() < kills:
+    died, far = Counter[str](), project.workspace.ledger.head
+    while died.total() < kills and died[STEPS[-1]] < 2:
         death: Deadly | None = None
-        if (to_come := [kind for kind in STEPS if kind not in project.kinds()]) and chance.random() < 0.7:
-            death = Death(chance.choice(to_come), chance.choice(["before", "after"]))  # type: ignore[arg-type]
+        soon, left = _to_come(project)
+        if soon and chance.random() < 0.7:
+            death = Death(chance.choice(soon), chance.choice(["before", "after"]))  # type: ignore[arg-type]
         with processes.started(processes.erase, project.root, death=death) as running:
-            running.process.join(None if death else chance.uniform(0, seconds))
-            if running.process.is_alive():
+            if death is None:
+                running.process.join(chance.uniform(0, left * seconds))
                 running.kill()
-            ended = running.ended()
+            ended = running.ended(at=far)
         assert ended.killed or ended.error is None, ended.error
         if not ended.killed:
             break  # it came to its end before its death
-        died[next((kind for kind in reversed(project.kinds()) if kind in STEPS), "nothing yet")] += 1
-    ended = processes.finish(processes.erase, project.root)
+        died[_said_last(project, death)] += 1
+    ended = processes.finish(processes.erase, project.root, at=far)
     assert ended.error is None and not ended.killed, ended  # noqa: PT018 - one fact: it came to its end by itself
     return died
 
 
 def carried_out_by_flows(project: Project, chance: random.Random, kills: int, seconds: float) -> Counter[str]:
     """The same by the service's own flows: the service is killed, or first the process of its flow; then left alone."""
-    died, told = Counter[str](), project.root / ".unlearning/address"
+    died, told, far = Counter[str](), project.root / ".unlearning/address", project.workspace.ledger.head
     while True:
         told.unlink(missing_ok=True)
         with processes.started(serve, project.root, told, True) as running:
-            spared = died.total() >= kills
-            ends = time.monotonic() + (processes.PATIENCE_S * 4 if spared else chance.uniform(0, seconds))
-            while time.monotonic() < ends and not (over := _is_over(project, told)):
-                assert running.process.is_alive(), running.ended()
-                time.sleep(0.3)
-            if over or spared:
-                assert over, (project.states(), project.kinds())
+            soon, left = _to_come(project)
+            ends, after = time.monotonic() + chance.uniform(0, left * seconds), None
+            if soon and chance.random() < 0.7:
+                ends, after = math.inf, chance.choice(soon)
+            if died.total() >= kills or died[STEPS[-1]] >= 2:
+                ends, after = math.inf, None
+            why = Patience(processes.PATIENCE_S, far).wait(partial(_why_now, running, project, told, ends, after))
+            if why == "over":
                 running.process.terminate()
-                assert running.ended().error is None
+                assert running.ended(at=far).error is None
                 break
             if chance.random() < 0.5:
                 for child in at_work(project.root):
                     with suppress(ProcessLookupError):
                         os.kill(child, signal.SIGKILL)
             running.kill()
-            died[next((kind for kind in reversed(project.kinds()) if kind in STEPS), "nothing yet")] += 1
-    ends = time.monotonic() + processes.PATIENCE_S
-    while at_work(project.root):  # what a killed service left behind finds nothing to do
-        assert time.monotonic() < ends, "a flow of a service that is long dead is still at work"
-        time.sleep(0.3)
+            died[_said_last(project, after)] += 1
+    Patience(processes.PATIENCE_S, far).wait(partial(_nobody_at_work, project))  # what a killed service left has nothing to do
     return died
+
+
+def _to_come(project: Project) -> tuple[list[str], float]:
+    """The next kinds of event, and which share of the way they stand before."""
+    left = [kind for kind in STEPS if kind not in project.kinds()]
+    return left[:3], (1 + len(left)) / (1 + len(STEPS))
+
+
+def _said_last(project: Project, aim: object) -> str:
+    last = next((kind for kind in reversed(project.kinds()) if kind in STEPS), "nothing yet")
+    print(f"  killed after {last}, {f'aimed at {aim}' if aim else 'at any moment'}", flush=True)
+    return last
+
+
+def _why_now(running: Running, project: Project, told: Path, ends: float, after: str | None) -> str:
+    """Why there is nothing more to wait for, if there is not: everything is over, the time is, or an event was recorded."""
+    time.sleep(0.3)
+    assert running.process.is_alive(), running.ended()
+    if _is_over(project, told):
+        return "over"
+    return "its turn" if time.monotonic() > ends or after in project.kinds() else ""
+
+
+def _nobody_at_work(project: Project) -> bool:
+    time.sleep(0.3)
+    return not at_work(project.root)
 
 
 def at_work(root: Path) -> list[int]:

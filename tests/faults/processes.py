@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 from tests.small_project import Project
+
+T = TypeVar("T")
 
 PRELOADED = [
     "mlflow",
@@ -32,7 +34,7 @@ PRELOADED = [
     "unlearning.checks.data",
 ]
 PATIENCE_S = 240
-"""For one erasure on a machine that does much else."""
+"""For one erasure on a machine that does much else; or, of who is watched, since it last moved."""
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(PRELOADED)
@@ -154,6 +156,25 @@ def purge(root: Path) -> None:
     purge_again.purge(Project(root).workspace, [])
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long something may stay where it is: its whole way may take longer on a machine that does much else."""
+
+    within_s: float
+    at: Callable[[], object] = lambda: None
+    """How far it is."""
+
+    def wait(self, over: Callable[[], T]) -> T:
+        """The first answer that says so, of a question that waits a while itself. Raises TimeoutError when nothing moves."""
+        seen, since = self.at(), time.monotonic()
+        while not (answer := over()):
+            if (now := self.at()) != seen:
+                seen, since = now, time.monotonic()
+            elif time.monotonic() > since + self.within_s:
+                raise TimeoutError(f"not over, and for {self.within_s} s still at {seen}")
+        return answer
+
+
 @contextmanager
 def started(
     do: Callable[..., None], *arguments: Any, death: Deadly | None = None, limits: Mapping[int, int] | None = None
@@ -186,16 +207,18 @@ class Running:
             with suppress(ProcessLookupError):
                 os.kill(self.process.pid, signal.SIGKILL)
 
-    def ended(self, *, within_s: float = PATIENCE_S) -> Ended:
-        """Wait for its end."""
-        self.process.join(within_s)
-        if self.process.is_alive():
-            raise TimeoutError(f"still at work after {within_s} s")
+    def ended(self, *, within_s: float = PATIENCE_S, at: Callable[[], object] = lambda: None) -> Ended:
+        """Wait for its end. at: how far it is; whenever that changes, it has the whole time again."""
+        Patience(within_s, at).wait(self._gone)
         error = self._said()
         killed = self.process.exitcode == -signal.SIGKILL
         if not killed and self.process.exitcode:
             error = error or f"exit code {self.process.exitcode}"
         return Ended(killed, error, time.monotonic() - self.began)
+
+    def _gone(self) -> bool:
+        self.process.join(1)
+        return not self.process.is_alive()
 
     def _said(self) -> str | None:
         try:
@@ -205,16 +228,16 @@ class Running:
         return said
 
 
-def run(do: Callable[..., None], *arguments: Any, **how: Any) -> Ended:
+def run(do: Callable[..., None], *arguments: Any, at: Callable[[], object] = lambda: None, **how: Any) -> Ended:
     """Start it and wait for its end."""
     with started(do, *arguments, **how) as running:
-        return running.ended()
+        return running.ended(at=at)
 
 
-def finish(do: Callable[..., None], *arguments: Any) -> Ended:
+def finish(do: Callable[..., None], *arguments: Any, at: Callable[[], object] = lambda: None) -> Ended:
     """Run it to its end, asking again while it is busy, as the flow does: Git outlives a killed process."""
     for pause_s in (1, 5, 0):
-        ended = run(do, *arguments)
+        ended = run(do, *arguments, at=at)
         if ended.error is None or "Unavailable" not in ended.error:
             break
         time.sleep(pause_s)

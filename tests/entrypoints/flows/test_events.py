@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -46,3 +49,18 @@ def test_a_server_that_points_elsewhere_took_nothing_and_the_key_goes_nowhere_el
     assert "did not take the event" in said
     assert "s3cret" not in said
     assert elsewhere == []
+
+
+def test_what_is_warm_reads_nothing_more_to_announce() -> None:
+    asked = """
+import os, sys
+from unlearning.entrypoints.flows import events
+events.warm()
+before = set(sys.modules)
+events.announce(["request-1"], os.environ)
+print(*(set(sys.modules) - before))
+"""
+    nobody = {**os.environ, "PREFECT_API_URL": "http://127.0.0.1:9/api"}
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, timeout=120, env=nobody)
+    assert "did not take the event (ConnectError)" in done.stderr
+    assert set(done.stdout.split()) <= {"stringprep", "encodings.idna"}

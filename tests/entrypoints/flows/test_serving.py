@@ -44,8 +44,8 @@ def served(
         yield project, log
 
 
-@pytest.mark.parametrize(("named", "seconds"), [(None, 2), ("7", 7)])
-def test_what_is_due_is_looked_for_every_other_second_unless_it_is_said_otherwise(
+@pytest.mark.parametrize(("named", "seconds"), [(None, 1), ("7", 7)])
+def test_what_is_due_is_looked_for_every_second_unless_it_is_said_otherwise(
     named: str | None, seconds: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Started(Exception):  # it ends the call where runs would be carried out

@@ -27,7 +27,7 @@ from tests.receivers import Receiver, receiving
 from tests.small_project import TRAIN, Project
 from unlearning.domain.environ import CALLBACK_SECRETS, INTAKE_SECRETS, WEBHOOK_SECRET
 from unlearning.domain.errors import KeyFileError
-from unlearning.entrypoints.flows import scheduler
+from unlearning.entrypoints.flows import events, scheduler
 from unlearning.entrypoints.intake import serving
 from unlearning.entrypoints.intake.service import Intake, application
 from unlearning.entrypoints.service import registry_webhook
@@ -126,6 +126,16 @@ def test_it_says_who_starts_the_flows_and_is_not_ready_when_nobody_does_any_more
     on_prefect = {"PREFECT_API_URL": "http://user:password@127.0.0.1:1/api"}
     assert served_here(project, on_prefect, with_flows=False)[1].get("/readyz").json()["flows"] == {"where": "prefect"}
     assert serving._what_runs(None, on_prefect)["flows"] == "on Prefect at http://127.0.0.1:1/api"
+
+
+@pytest.mark.parametrize(("url", "times"), [("", 0), ("http://127.0.0.1:1/api", 1)])
+def test_what_an_announcement_takes_is_there_before_anybody_asks(
+    url: str, times: int, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warmed = list[bool]()
+    monkeypatch.setattr(events, "warm", lambda: warmed.append(True))
+    serving.intake(project.workspace, {"PREFECT_API_URL": url})
+    assert len(warmed) == times
 
 
 def test_the_registrys_webhooks_come_to_the_same_service_and_start_a_round(

@@ -22,6 +22,12 @@ _HERE_ONLY = {"follow_redirects": False}
 """The key is for this host, and a server elsewhere was not asked: a redirect is an error, so nothing was taken."""
 
 
+def warm() -> None:
+    """Import what an announcement takes, which is seconds of a process that has not."""
+    import prefect.client.orchestration
+    import prefect.events  # noqa: F401
+
+
 def announce(request_ids: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Tell the Prefect server that `PREFECT_API_URL` names that these requests wait; whether it took the event.
 

@@ -11,7 +11,7 @@ from prefect.settings import get_current_settings
 from unlearning.entrypoints.flows import server
 from unlearning.entrypoints.flows.deployments import Deployment
 
-_POLL_S = 2.0
+_POLL_S = 1.0
 """Between two looks for runs that are due, unless PREFECT_RUNNER_POLL_FREQUENCY says another: Prefect's own ten seconds are
 longer than a request should wait."""
 

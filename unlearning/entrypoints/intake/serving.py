@@ -115,6 +115,7 @@ def _nobody(_request_ids: Sequence[str]) -> None:
 
 
 def _through_prefect(environ: Mapping[str, str]) -> Callable[[Sequence[str]], object]:
-    from unlearning.entrypoints.flows.events import announce
+    from unlearning.entrypoints.flows import events
 
-    return lambda request_ids: announce(request_ids, environ)
+    events.warm()  # now, and not while the first who asks waits
+    return lambda request_ids: events.announce(request_ids, environ)
