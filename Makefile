@@ -6,6 +6,8 @@ VERIFIER ?= dist/unlearning-verify.pyz
 # No tool underneath phones home from our targets.
 export DO_NOT_TRACK=true MLFLOW_DISABLE_TELEMETRY=true PREFECT_SERVER_ANALYTICS_ENABLED=false DVC_NO_ANALYTICS=1 GX_ANALYTICS_ENABLED=false RAY_USAGE_STATS_ENABLED=0
 
+SIDE_BY_SIDE := --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 .PHONY: help install demo test campaign chaos lint types bench docs verifier clean
 
 help:            ## show the targets
@@ -24,10 +26,10 @@ demo: $(STAMP)     ## the main job on real data, in ./demo
 	$(BIN)/unlearn demo --folder demo
 
 test: $(STAMP)     ## the whole default suite
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 campaign: $(STAMP) ## the slow tests, or one part of them: PART=3/10
-	$(BIN)/python -m pytest -m slow $(if $(PART),--part $(PART))
+	$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m slow $(if $(PART),--part $(PART))
 
 chaos: $(STAMP)    ## 200 SIGKILLs of the service and of erasures, or KILLS=50 SEED=3 MINUTES=30 ON=SQLite; writes docs/chaos.md
 	$(BIN)/python -m tests.faults.chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) $(if $(ON),--on $(ON))

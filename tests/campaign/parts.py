@@ -12,6 +12,8 @@ from pathlib import Path
 
 PAGE = Path(__file__).parents[2] / "docs/campaigns.md"
 PARTS = 10
+SIDE_BY_SIDE = ("--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+"""As the Makefile says it."""
 HEAD = f"""# Campaigns
 
 Slow tests are not part of `make test`. `make campaign PART=3/{PARTS}` runs the third of {PARTS} parts; `make campaign` runs all
@@ -40,7 +42,7 @@ def holds(part: tuple[int, int], name: str) -> bool:
 
 def whole(arguments: Sequence[str], environ: Mapping[str, str]) -> bool:
     """Whether pytest was asked for a part and nothing else, as by `make campaign`: any other word may leave tests out."""
-    return list(arguments[:-1]) == ["-m", "slow", "--part"] and not environ.get("PYTEST_ADDOPTS")
+    return [*arguments[:-1]] == [*SIDE_BY_SIDE, "-m", "slow", "--part"] and not environ.get("PYTEST_ADDOPTS")
 
 
 def rows(text: str) -> dict[int, Row]:

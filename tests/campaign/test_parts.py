@@ -27,7 +27,10 @@ def test_a_part_that_is_none_is_refused(wrong: str) -> None:
     "more", [["--ignore=tests/laws"], ["--stepwise"], ["-x"], ["-k", "law"], ["tests/laws"], ["--deselect", "a"], ["--co"]]
 )
 def test_a_run_that_may_leave_tests_out_is_no_whole_part(more: list[str]) -> None:
-    asked = ["-m", "slow", "--part", "3/10"]
+    asked = [*parts.SIDE_BY_SIDE, "-m", "slow", "--part", "3/10"]
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text("utf-8")
+    assert f"SIDE_BY_SIDE := {' '.join(parts.SIDE_BY_SIDE)}\n" in makefile
+    assert "-m pytest $(SIDE_BY_SIDE) -m slow $(if $(PART),--part $(PART))\n" in makefile
     assert parts.whole(asked, {})
     assert not parts.whole([*asked, *more], {})
     assert not parts.whole([*more, *asked], {})
