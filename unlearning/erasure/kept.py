@@ -94,7 +94,7 @@ class Contents:
         self.wanted, self._known = wanted, dict[str, bool]()
 
     def holds(self, content: opening.Content) -> bool:
-        """One of them is in it. Raises TooLarge."""
+        """One of them is in it. Raises NotRead."""
         if len(content) < _WORTH_KNOWING:
             return opening.holds(self.wanted, content)
         digest = opening.digest(content)
@@ -117,7 +117,7 @@ def _in_bytes(content: bytes, contents: Contents) -> bool:
 def _in_remote(files: Any, path: str, contents: Contents) -> bool:
     try:
         return contents.holds(files.cat_file(path))
-    except (OSError, opening.TooLarge):
+    except (OSError, opening.NotRead):
         raise
     except Exception as error:  # remotes of all kinds, each with errors of its own
         raise OSError(type(error).__name__) from error

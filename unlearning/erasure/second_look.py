@@ -167,7 +167,7 @@ def _note(contents: Contents, seen: Seen, thing: Thing) -> bool | None:
             seen.held.setdefault(thing.where, {})[_UNTOLD if named else thing.name] = None
     except FileNotFoundError:
         return None
-    except (OSError, sqlite3.Error, opening.TooLarge) as error:
+    except (OSError, sqlite3.Error, opening.NotRead) as error:
         seen.unread.append(f"{thing.where}: {type(error).__name__}")
         found = None
     seen.read += 1
@@ -247,7 +247,8 @@ def _unread(names: Sequence[str]) -> tuple[Residual, ...]:
             level="physical",
             outcome="unverified",
             count=len(names),
-            why="it did not answer, may not be read, or unpacks to more than is read at once",
+            why="it did not answer, may not be read, is damaged, encrypted or packed in an unknown way, or unpacks to more "
+            "or deeper than is read at once",
             remedy="make it readable, then `unlearn purge`",
             names=tuple(sorted(names)),
         ),

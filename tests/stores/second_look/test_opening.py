@@ -21,6 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import orc
+from pyarrow.feather import write_feather
 
 from unlearning.domain import hashing
 from unlearning.stores.second_look import opening
@@ -55,6 +57,25 @@ def parquet(**columns: list[object]) -> bytes:
     return out.getvalue()
 
 
+def feather(**columns: list[object]) -> bytes:
+    out = io.BytesIO()
+    write_feather(pa.table(columns), out, compression="zstd")
+    return out.getvalue()
+
+
+def in_orc(**columns: list[object]) -> bytes:
+    out = io.BytesIO()
+    orc.write_table(pa.table(columns), out, compression="zstd")
+    return out.getvalue()
+
+
+def by_arrow(content: bytes, codec: str) -> bytes:
+    out = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(out, codec) as stream:
+        stream.write(content)
+    return out.getvalue().to_pybytes()
+
+
 TEXT = f"see {PERSON} there, and much more that packs well {'x' * 500}".encode()
 
 
@@ -74,20 +95,73 @@ TEXT = f"see {PERSON} there, and much more that packs well {'x' * 500}".encode()
         parquet(other=[[PERSON], []]),
         parquet(note=[{"who": PERSON}]),
         gzip.compress(parquet(x=[f"of {PERSON}"]), mtime=0),
+        gzip.compress(b"x", mtime=0) + gzip.compress(TEXT, mtime=0) + b"\0" * 9,
+        bz2.compress(b"x") + bz2.compress(TEXT),
+        lzma.compress(b"x") + b"\0" * 4 + lzma.compress(TEXT),
+        zlib.compress(b"x") + zlib.compress(TEXT),
+        by_arrow(TEXT, "zstd"),
+        by_arrow(b"x", "zstd") + by_arrow(TEXT, "zstd"),
+        by_arrow(TEXT, "lz4"),
+        zipped(by_arrow(TEXT, "zstd")),
+        feather(patient=[PERSON, "b"]),
+        feather(note=[["x"], [f"of {PERSON}"]]),
+        in_orc(patient=["b", PERSON]),
+        gzip.compress(in_orc(note=[f"of {PERSON}"]), mtime=0),
     ],
-    ids=range(13),
+    ids=range(25),
 )
 def test_a_person_is_found_however_it_is_packed(content: bytes) -> None:
     assert opening.holds(wanted(), content)
     assert not opening.holds(wanted("Zq-1111"), content)
 
 
-@pytest.mark.parametrize(
-    "content", [b"PK\x03\x04 broken", b"PAR1 broken PAR1", b"\x1f\x8b broken", b"BZh broken", b"x\x9c broken", b"", b"\0" * 600]
-)
-def test_what_is_broken_is_read_as_bytes_and_stops_nothing(content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"\x1f\x8b none", b"BZh none", b"ORChard", b"x\x9c none", b"", b"\0" * 600])
+def test_what_only_begins_as_something_packed_is_read_as_bytes(content: bytes) -> None:
     assert not opening.holds(wanted(), content)
     assert opening.holds(wanted(), content + TEXT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04 broken",
+        b"PAR1 broken PAR1",
+        b"ARROW1 broken",
+        b"ORC broken ORC\0",
+        b"\x1f\x8b\x08 broken",
+        b"7z\xbc\xaf\x27\x1c",
+        b"Rar!\x1a\x07\x01",
+        gzip.compress(b"x" * 999)[:-9],
+        gzip.compress(b"x") + b"more",
+        gzip.compress(b"x") + gzip.compress(b"x" * 999)[:-9],
+        bz2.compress(b"x" * 999)[:-9],
+        lzma.compress(b"x" * 999)[:-9],
+        zipped(b"x" * 999)[:-30],
+        zipped(gzip.compress(b"x" * 999)[:-9]),
+    ],
+)
+def test_what_is_not_read_to_its_end_is_never_said_to_name_nobody(content: bytes) -> None:
+    with pytest.raises(opening.NotRead):
+        opening.holds(wanted(), content)
+    assert opening.holds(wanted(), content + TEXT)
+
+
+def test_what_is_nested_too_deep_is_never_said_to_name_nobody() -> None:
+    content = TEXT
+    for _ in range(opening.DEPTH):
+        content = zipped(content)
+    assert opening.holds(wanted(), content)
+    assert not opening.holds(wanted("Zq-1111"), content)
+    with pytest.raises(opening.NotRead):
+        opening.holds(wanted(), zipped(content))
+
+
+def test_of_an_encrypted_archive_nobody_says_that_it_names_nobody() -> None:
+    content = bytearray(zipped(b"x" * 99))
+    content[6] |= 1
+    content[content.index(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(opening.NotRead):
+        opening.holds(wanted(), bytes(content))
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
@@ -148,10 +222,15 @@ def test_a_large_table_is_read_from_the_disk_a_group_at_a_time(tmp_path: Path, m
     pq.write_table(pa.table({"patient": ["a", "b", PERSON], "x": [1, 2, 3]}), tmp_path / "a.parquet", row_group_size=1)
     (tmp_path / "b.parquet").write_bytes(b"PAR1" + TEXT * 10)
     (tmp_path / "c.parquet").write_bytes(b"")
-    for file, there in (("a.parquet", True), ("b.parquet", True), ("c.parquet", False)):
+    for file, there in (("a.parquet", True), ("c.parquet", False)):
         with opening.content(tmp_path / file) as content:
             assert opening.holds(wanted(), content) is there
             assert not opening.holds(wanted("Zq-1111"), content)
+    (tmp_path / "b.parquet").write_bytes(b"PAR1" + TEXT * 10)
+    with opening.content(tmp_path / "b.parquet") as content:
+        assert opening.holds(wanted(), content)
+        with pytest.raises(opening.NotRead):
+            opening.holds(wanted("Zq-1111"), content)
 
 
 def test_people_whom_two_columns_name_are_found_by_both() -> None:

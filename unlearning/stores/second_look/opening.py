@@ -8,6 +8,7 @@ import io
 import lzma
 import mmap
 import os
+import re
 import sqlite3
 import tarfile
 import zipfile
@@ -16,7 +17,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from unlearning.stores.second_look.matching import WINDOW, Wanted, let_go
 
@@ -44,22 +45,31 @@ _DAMAGED = (
 )  # fmt: skip
 
 
-class TooLarge(Exception):
-    """What is packed is larger than is read at once."""
+class NotRead(Exception):
+    """What is packed was not read to its end."""
+
+
+class TooLarge(NotRead):
+    """It is larger, or nested deeper, than is read at once."""
+
+
+class Broken(NotRead):
+    """It is damaged, encrypted, or packed in a way that is not known here."""
 
 
 def holds(wanted: Wanted, content: Content, depth: int = 0) -> bool:
-    """One of them is in it, as it lies there or in what is packed in it. Raises TooLarge for what is not read to its end."""
+    """One of them is in it, as it lies there or in what is packed in it. Raises NotRead for what is not read to its end."""
     if wanted.in_bytes(content):
         return True
-    if content[:4] == _PARQUET and (found := _in_parquet(wanted, content)) is not None:
-        return found
+    if (groups := _groups(content)) is not None:
+        return _in_groups(wanted, content, groups)
     if _in_person_column(wanted, content):
         return True
-    if depth < DEPTH:
-        for inner in _inside(content):
-            if holds(wanted, inner, depth + 1):
-                return True
+    for inner in _inside(content):
+        if depth == DEPTH:
+            raise TooLarge
+        if holds(wanted, inner, depth + 1):
+            return True
     return False
 
 
@@ -177,12 +187,14 @@ def rows_hold(wanted: Wanted, rows: Iterable[tuple[object, ...]]) -> bool:
 def _inside(content: Content) -> Iterator[bytes]:
     head = content[:262]
     for magic, unpack in _FORMS:
-        if head.startswith(magic):
-            with suppress(*_DAMAGED):
+        if re.match(magic, head, re.DOTALL):
+            try:
                 yield from unpack(content[:])
-    if head[257:] == b"ustar":
+            except _DAMAGED as error:
+                raise Broken from error
+    if head[:2] in _ZLIB:  # two bytes, with which anything may begin
         with suppress(*_DAMAGED):
-            yield from _tar(content[:])
+            yield from _streams(zlib.decompressobj)(content[:])
 
 
 def _check_size(size: int) -> None:
@@ -207,27 +219,67 @@ def _tar(content: bytes) -> Iterator[bytes]:
                 yield stream.read()
 
 
-def _in_parquet(wanted: Wanted, content: Content) -> bool | None:
-    """The same of a Parquet file, whose bytes hold nobody, a row group at a time; None where it is broken."""
+def _groups(content: Content) -> Iterator[pa.Table] | None:
+    """A table whose bytes tell nobody, some rows at a time, after an empty one; None of what is none. Raises Broken."""
+    if content[:4] == _PARQUET:
+        return _read(_parquet, content)
+    if content[:6] == b"ARROW1":
+        return _read(_arrow, content)
+    if content[:3] == b"ORC" == content[-4:-1]:
+        return _read(_orc, content)
+    return None
+
+
+def _read(groups: Callable[[Content], Iterator[pa.Table]], content: Content) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    try:
+        yield from groups(content)
+    except (*_DAMAGED, pa.ArrowException) as error:
+        raise Broken from error
+
+
+def _parquet(content: Content) -> Iterator[pa.Table]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    try:
-        file = pq.ParquetFile(pa.py_buffer(content))
-        names = file.schema_arrow.names
+    file = pq.ParquetFile(pa.py_buffer(content))
+    yield file.schema_arrow.empty_table()
+    for number in range(file.num_row_groups):
+        yield file.read_row_group(number, use_threads=False)
+
+
+def _arrow(content: Content) -> Iterator[pa.Table]:
+    import pyarrow as pa
+
+    file = pa.ipc.open_file(pa.py_buffer(content))
+    yield file.schema.empty_table()
+    for number in range(file.num_record_batches):
+        yield pa.Table.from_batches([file.get_batch(number)])
+
+
+def _orc(content: Content) -> Iterator[pa.Table]:
+    import pyarrow as pa
+    from pyarrow import orc
+
+    file = orc.ORCFile(pa.BufferReader(pa.py_buffer(content)))
+    yield file.schema.empty_table()
+    for number in range(file.nstripes):
+        yield pa.Table.from_batches([file.read_stripe(number)])
+
+
+def _in_groups(wanted: Wanted, content: Content, groups: Iterator[pa.Table]) -> bool:
+    for group in groups:
+        names = group.schema.names
         people = [columns for one in wanted.people if set(columns := one.split("/")) <= set(names)]
-        if wanted.in_bytes(str(file.schema_arrow.metadata).encode()):
+        if not group.num_rows and wanted.in_bytes(str(group.schema.metadata).encode()):
             return True
-        for number in range(file.num_row_groups):
-            group = file.read_row_group(number, use_threads=False)
-            if any(_in_column(wanted, column) for column in group.columns):
-                return True
-            if any(_names_one(wanted, group.select(columns)) for columns in people):
-                return True
-            for at in range(0, len(content), WINDOW):
-                let_go(content, at)
-    except (*_DAMAGED, pa.ArrowException):
-        return None
+        if any(_in_column(wanted, column) for column in group.columns):
+            return True
+        if any(_names_one(wanted, group.select(columns)) for columns in people):
+            return True
+        for at in range(0, len(content), WINDOW):
+            let_go(content, at)
     return False
 
 
@@ -274,19 +326,48 @@ def _cells(content: Content, columns: list[str]) -> Iterator[str]:
             return
 
 
-def _once(unpacker: Callable[[], object]) -> Callable[[bytes], Iterator[bytes]]:
+def _streams(new: Callable[[], Any]) -> Callable[[bytes], Iterator[bytes]]:
+    """What one compressed stream after another holds, as `cat a.gz b.gz` or a packer with several threads writes them."""
+
     def unpack(content: bytes) -> Iterator[bytes]:
-        unpacked: bytes = unpacker().decompress(content, LARGEST)  # type: ignore[attr-defined]
+        unpacked = b""
+        while content:
+            one = new()
+            unpacked += one.decompress(content, LARGEST - len(unpacked))
+            _check_size(len(unpacked))
+            if not one.eof:
+                raise EOFError
+            content = one.unused_data.lstrip(b"\0")
+        yield unpacked
+
+    return unpack
+
+
+def _by_arrow(codec: str) -> Callable[[bytes], Iterator[bytes]]:
+    def unpack(content: bytes) -> Iterator[bytes]:
+        import pyarrow as pa
+
+        with pa.CompressedInputStream(pa.BufferReader(content), codec) as stream:
+            unpacked = stream.read(LARGEST)
         _check_size(len(unpacked))
         yield unpacked
 
     return unpack
 
 
+def _unknown(_content: bytes) -> Iterator[bytes]:
+    raise ValueError
+
+
+_ZLIB = frozenset(bytes([0x78, level]) for level in (0x01, 0x5E, 0x9C, 0xDA))
 _FORMS: tuple[tuple[bytes, Callable[[bytes], Iterator[bytes]]], ...] = (
-    (b"PK\x03\x04", _zip),
-    (b"\x1f\x8b", _once(lambda: zlib.decompressobj(wbits=47))),
-    *((bytes([0x78, level]), _once(zlib.decompressobj)) for level in (0x01, 0x5E, 0x9C, 0xDA)),
-    (b"BZh", _once(bz2.BZ2Decompressor)),
-    (b"\xfd7zXZ", _once(lzma.LZMADecompressor)),
+    (rb"PK\x03\x04", _zip),
+    (rb".{257}ustar", _tar),
+    (rb"\x1f\x8b\x08", _streams(lambda: zlib.decompressobj(wbits=47))),
+    (rb"BZh[1-9]1AY&SY", _streams(bz2.BZ2Decompressor)),
+    (rb"\xfd7zXZ\x00", _streams(lzma.LZMADecompressor)),
+    (rb"\x28\xb5\x2f\xfd", _by_arrow("zstd")),
+    (rb"\x04\x22\x4d\x18", _by_arrow("lz4")),
+    (rb"7z\xbc\xaf\x27\x1c|Rar!\x1a\x07|\xff\x06\x00\x00sNaPpY", _unknown),
 )
+"""First bytes → what opens it; the last ones are of archives that nothing here opens."""
