@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
+from tests import warm
 from tests.small_project import Project, patient
 
 RAW, CHURN = "data/customers.csv", "data/churn.csv"
@@ -122,14 +122,14 @@ def stage(project: Project, name: str, deps: list[str], *, outs: list[str] | Non
     yaml, file = YAML(), project.root / "dvc.yaml"
     document = yaml.load(file.read_text())
     script = script or f"{name}.py"
-    document["stages"][name] = {"cmd": f"{sys.executable} {script}", "deps": [*deps, script], "outs": outs or []}
+    document["stages"][name] = {"cmd": f"{warm.python()} {script}", "deps": [*deps, script], "outs": outs or []}
     yaml.dump(document, file)
 
 
 def reproduce(project: Project, *stages: str) -> None:
     """`dvc repro`, as the user runs it."""
     environ = {**os.environ, "MLFLOW_TRACKING_URI": project.workspace.models.uri}
-    command = [sys.executable, "-m", "dvc", "repro", "--quiet", "--no-run-cache", *stages]
+    command = [warm.python(), "-m", "dvc", "repro", "--quiet", "--no-run-cache", *stages]
     subprocess.run(command, cwd=project.root, env=environ, check=True, capture_output=True)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-import sys
 from pathlib import Path
+
+from tests import warm
 
 V1, V2 = "age\n1\n2\n", "age\n1\n2\n3\n"
 
 
 def run(folder: Path, *command: str) -> str:
     if command[0] == "dvc":
-        command = (sys.executable, "-m", *command)
+        command = (warm.python(), "-m", *command)
     return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
 
 

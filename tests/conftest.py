@@ -20,7 +20,7 @@ import pytest
 from _pytest.unraisableexception import gc_collect_iterations_key
 from hypothesis import settings
 
-from tests import clones, ran, untouched
+from tests import clones, ran, untouched, warm
 from tests.campaign import parts
 from tests.histories import History
 from tests.servers import mlflow_server
@@ -44,7 +44,6 @@ what compiled files do to a project."""
 
 LONGEST = (
     "tests/test_docs.py",  # with the session of the README, a minute of processes one after the other
-    "tests/campaign/test_campaign.py",
     "tests/entrypoints/flows/test_elsewhere.py",
     "tests/lineage/test_adoption.py",
     "tests/faults/test_killed.py",
@@ -57,8 +56,8 @@ LONGEST = (
 """What is begun first, in this order: a long file that is begun last leaves the other workers idle, and so do two files side by
 side that need the same project, while one makes it."""
 
-# How long an example takes says how busy the machine is. Half as many as usual, other ones in each run; `drawn` has its own.
-settings.register_profile("laws", deadline=None, max_examples=50)
+# How long an example takes says how busy the machine is. Fewer than usual, other ones in each run; `drawn` has its own number.
+settings.register_profile("laws", deadline=None, max_examples=25)
 settings.load_profile("laws")
 
 _HOME = pytest.StashKey[str]()
@@ -66,7 +65,7 @@ _HOME = pytest.StashKey[str]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """Before anything is imported: some tools read the environment only then. Nothing is kept in the user's home."""
-    home = config.stash[_HOME] = tempfile.mkdtemp(prefix="unlearning-tests-")
+    home = config.stash[_HOME] = tempfile.mkdtemp(prefix="homes-of-tests-")
     homes = {
         "PREFECT_HOME": f"{home}/prefect",
         "DVC_SITE_CACHE_DIR": f"{home}/dvc",
@@ -75,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # As in an activated environment: tests run `dvc` and `mlflow` as users do.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
     os.environ.update(QUIET | homes | {"PATH": path})
+    os.environ.setdefault(warm.FOLDER, f"{home}/warm")  # of the session, which the workers of xdist are told
     for name in (*FOREIGN, *AS_USERS):
         os.environ.pop(name, None)
     sys.dont_write_bytecode = False

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from tests import warm
 from tests.small_project import RECIPE, _fixed_keys
 from unlearning.domain.versions import Tracked
 from unlearning.project.workspace import Workspace, open_workspace
@@ -93,7 +93,7 @@ class History:
 
     def reproduce(self) -> None:
         """`dvc repro`."""
-        command = [sys.executable, "-m", "dvc", "repro", "--quiet", "--no-run-cache"]
+        command = [warm.python(), "-m", "dvc", "repro", "--quiet", "--no-run-cache"]
         subprocess.run(command, cwd=self.root, check=True, capture_output=True)
 
     def commit(self, message: str = "More") -> str:

@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import warm
+
 _QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -38,8 +40,10 @@ def mlflow_server(
 ) -> Iterator[str]:
     """The address of an MLflow server with proxied artifacts in `folder`; database: a URL, else a SQLite file there."""
     port = port or free_port()
+    # Its server process, too, is one that has imported everything.
+    script = f"import sys; sys.executable = {warm.python()!r}; from mlflow.cli import cli; cli(prog_name='mlflow')"
     command = [
-        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *(warm.python(), "-c", script, "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
         *("--backend-store-uri", database or f"sqlite:///{folder / 'server.db'}"),
         *("--artifacts-destination", str(folder / "artifacts")),
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
+from tests import warm
 from tests.small_project import TABLES, Project
 from unlearning.domain import lifecycle
 from unlearning.domain.events import CandidateTrained
@@ -113,9 +114,15 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
     folder = tmp_path_factory.mktemp("readme")
     bin_folder = folder / "bin"
     bin_folder.mkdir()
-    run = f'exec {sys.executable} -c "from unlearning.entrypoints.cli import main; main(prog_name=\'unlearn\')" "$@"\n'
-    (bin_folder / "unlearn").write_text(f"#!/bin/sh\n{run}")
-    (bin_folder / "unlearn").chmod(0o755)
+    script = "from unlearning.entrypoints.cli import main; main(prog_name='unlearn')"
+    # `erase` starts as a user's does, and would show what is said while everything is imported.
+    cold = f'case "$1" in erase) exec {sys.executable} -c "{script}" "$@";; esac\n'
+    for tool, run in (
+        ("unlearn", f'{cold}exec {warm.python()} -c "{script}" "$@"'),
+        ("dvc", f'exec {warm.python()} -m dvc "$@"'),
+    ):
+        (bin_folder / tool).write_text(f"#!/bin/sh\n{run}\n")
+        (bin_folder / tool).chmod(0o755)
     path = os.pathsep.join([str(bin_folder), str(Path(sys.executable).parent), os.environ["PATH"]])
     author = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
     kept = {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"}

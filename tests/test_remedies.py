@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests import ran, remedies
+from tests import ran, remedies, warm
 from tests.entrypoints.cli.commands import unlearn
 from tests.entrypoints.cli.conftest import plain_flows
 from tests.histories import History
@@ -116,7 +116,7 @@ def test_a_test_that_runs_another_command_than_its_row_says_is_told_of() -> None
     with ran.noting():
         ran.note("unlearn follow --all")
         subprocess.run(["git", "-C", ".", "status"], check=True, capture_output=True)
-        subprocess.run([sys.executable, "-m", "dvc", "version"], check=True, capture_output=True)
+        subprocess.run([warm.python(), "-m", "dvc", "version"], check=True, capture_output=True)
     asked = ["unlearn follow", "git status", "dvc version", "unlearn erase", "git stat", "dvc push"]
     assert ran.missed(asked) == ["unlearn erase", "git stat", "dvc push"]
 
@@ -136,7 +136,7 @@ def run(root: Path, command: str) -> None:
         answer = unlearn(root, *words)
         assert answer.code == 0, answer.said
     else:
-        line = [sys.executable, "-m", "dvc", *words] if tool == "dvc" else [tool, *words]
+        line = [warm.python(), "-m", "dvc", *words] if tool == "dvc" else [tool, *words]
         done = subprocess.run(line, cwd=root, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 

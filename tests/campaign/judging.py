@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.campaign.places import place_of
 from tests.campaign.plants import World, come_back
 from tests.campaign.scan import Hit, Scanner, with_live_rows
 from tests.small_project import SOURCE, TABLES
 from unlearning.stores.tables import redaction, tables
 
-UNLEARN = [sys.executable, "-c", "from unlearning.entrypoints.cli import main; main()"]
+UNLEARN = ["-c", "from unlearning.entrypoints.cli import main; main()"]
 
 
 def look(world: World) -> list[Hit]:
@@ -125,7 +125,7 @@ def erase(world: World, extra: Mapping[str, str] | None = None) -> Told:
     root = world.project.root
 
     def unlearn(*arguments: str, said: str = "", expect: tuple[int, ...] = (0,)) -> Any:
-        command = [*UNLEARN, *arguments, "--root", str(root), "--json"]
+        command = [warm.python(), *UNLEARN, *arguments, "--root", str(root), "--json"]
         done = subprocess.run(command, input=said, env=environment, capture_output=True, text=True, timeout=280)
         if done.returncode not in expect:
             raise RuntimeError(

@@ -1,4 +1,7 @@
-"""Canaries in every place that the embedded stack has, behind a real MLflow server; erased, and looked for byte by byte."""
+"""Canaries in every place that the embedded stack has, behind a real MLflow server; erased, and looked for byte by byte.
+
+Every run looks so at what an erasure in the small project leaves, in `test_canary.py`.
+"""
 
 from __future__ import annotations
 
@@ -47,17 +50,20 @@ def campaign(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield Campaign(planted, by_place(look(here)), told, behaves(here))
 
 
+@pytest.mark.slow
 def test_every_place_of_the_embedded_stack_was_planted(campaign: Campaign) -> None:
     empty = {row.number for row in ROWS if not campaign.planted.get(row.number)}
     assert empty == ELSEWHERE | BEHAVIOUR
 
 
+@pytest.mark.slow
 def test_what_is_left_is_only_what_the_sweep_and_the_certificate_name(campaign: Campaign) -> None:
     declared = {row.number for row in ROWS if any(name.startswith(row.declared) for name in campaign.told.left if row.declared)}
     silent = {number: sorted(where) for number, where in campaign.left.items() if number not in declared}
     assert silent == {}
 
 
+@pytest.mark.slow
 def test_what_the_sweep_calls_a_residual_is_there(campaign: Campaign) -> None:
     names = [(row.declared, row.number) for row in ROWS if row.declared] + list(ALSO.items())
     for row in campaign.told.swept["places"]:
@@ -66,18 +72,24 @@ def test_what_the_sweep_calls_a_residual_is_there(campaign: Campaign) -> None:
             assert [number for number in numbers if campaign.left.get(number)], row["place"]
 
 
+@pytest.mark.slow
 def test_what_no_byte_shows_is_so_too(campaign: Campaign) -> None:
     assert campaign.behaved == {9: True, 14: True, 34: True, 35: True}
 
 
+@pytest.mark.slow
 def test_the_certificate_names_nobody(campaign: Campaign) -> None:
     statement = base64.b64decode(campaign.told.certificate["payload"]).decode()
     said = statement + json.dumps([campaign.told.report, campaign.told.swept])
     assert re.findall(r"Zq\d{4}-canary", said) == []
 
 
-def test_the_page_shows_what_the_whole_campaign_measured(campaign: Campaign) -> None:
+def test_the_page_shows_what_the_whole_campaign_measured() -> None:
     assert page.shown() == page.table(page.golden())
+
+
+@pytest.mark.slow
+def test_the_embedded_stack_keeps_what_the_whole_campaign_measured(campaign: Campaign) -> None:
     measured = {row["number"]: row["ours"] for row in page.golden()}
     assert {number: bool(campaign.left.get(number)) for number in campaign.planted} == {
         number: measured[number] for number in campaign.planted

@@ -65,6 +65,7 @@ def test_a_purge_killed_before_any_change_it_makes_ends_alike_and_loses_nothing_
     assert ending(project) == undisturbed.ending
 
 
+@pytest.mark.slow
 def test_a_purge_killed_while_it_stores_a_twin_leaves_no_copy_of_the_table_that_holds_the_person(
     purging: Purging, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:

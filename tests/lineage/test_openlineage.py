@@ -154,7 +154,8 @@ def test_following_tells_each_version_whose_data_it_found_once(telling: Project,
     assert without_nothing(other) == without_nothing(published(other))
 
 
-def test_a_dead_endpoint_is_said_aloud_and_recorded_and_stops_nothing(
+@pytest.mark.slow  # what is told around any run is the same
+def test_a_dead_endpoint_is_said_aloud_and_recorded_and_stops_no_erasure(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
     project.configure({"openlineage": {"url": f"http://127.0.0.1:{free_port()}"}})
@@ -237,6 +238,15 @@ def test_what_a_lineage_server_turns_away_is_recorded_and_not_waited_for(
         missed = tell_once(project, url)
     assert [(one["state"], one["why"]) for one in missed] == [("START", f"HTTP {status}"), ("COMPLETE", f"HTTP {status}")]
     assert len(got) == 2
+
+
+def test_a_dead_endpoint_is_said_aloud_and_recorded_and_stops_nothing(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", logger="unlearning.progress"):
+        missed = tell_once(project, f"http://127.0.0.1:{free_port()}")
+    assert [(one["state"], one["why"]) for one in missed] == [("START", "URLError"), ("COMPLETE", "URLError")]
+    assert "was not sent (URLError)" in caplog.text
 
 
 def test_an_answer_that_is_no_http_stops_nothing(project: Project) -> None:

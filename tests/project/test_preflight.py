@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests import buckets
+from tests import buckets, warm
 from tests.erasure.steps.begun import planned
 from tests.small_project import SOURCE, TABLES, Project
 from tests.untouched import state
@@ -29,7 +28,7 @@ from unlearning.traces.places.remotes import CLONE
 
 
 def dvc(root: Path, *arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *arguments], cwd=root, check=True, capture_output=True)
+    subprocess.run([warm.python(), "-m", "dvc", *arguments], cwd=root, check=True, capture_output=True)
 
 
 def git(root: Path, *arguments: str) -> None:

@@ -7,12 +7,11 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from io import StringIO
 from pathlib import Path
 
-from tests import ran, remedies
+from tests import ran, remedies, warm
 from tests.entrypoints.cli.commands import unlearn
 from unlearning.domain.errors import UnlearningError
 
@@ -93,7 +92,7 @@ def run(root: Path, line: str, *, codes: Sequence[int] = (0,)) -> str:
         return answer.said
     if tool == "mlflow":
         return _mlflow(root, words, codes)
-    command = [sys.executable, "-m", tool, *words] if tool in ("dvc", "prefect") else [tool, *words]
+    command = [warm.python(), "-m", tool, *words] if tool in ("dvc", "prefect") else [tool, *words]
     done = subprocess.run(command, cwd=root, check=False, capture_output=True, text=True, env=dict(os.environ))
     assert done.returncode in codes, f"{line}: {done.stdout}{done.stderr}"
     return done.stdout
@@ -126,5 +125,5 @@ def move_remote(root: Path, url: str) -> None:
 
 def dvc(root: Path, *words: str) -> str:
     """DVC, as the user of a test runs it."""
-    done = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=root, check=True, capture_output=True, text=True)
+    done = subprocess.run([warm.python(), "-m", "dvc", *words], cwd=root, check=True, capture_output=True, text=True)
     return done.stdout.strip()

@@ -35,6 +35,7 @@ ODD: dict[str, Callable[[str], bytes]] = {
 }
 
 
+@pytest.mark.slow  # that each is opened or named is in stores/tables/faithful/test_odd_files.py
 def test_whatever_lies_in_the_history_an_erasure_ends_and_nothing_is_passed_over(project: Project) -> None:
     """One person is in files as they were, another one in files as they are."""
     (person, other), data = project.people(TRAIN)[:2], project.workspace.data

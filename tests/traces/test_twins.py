@@ -6,7 +6,6 @@ import base64
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from tests import long_history
+from tests import long_history, warm
 from tests.long_history import CLEAN, PARTS, TOTALS, LongHistory, Past, made, read_totals, totals, without
 from tests.small_project import SOURCE, TABLES, Project, copy, patient
 from unlearning.domain.errors import VerificationFailed
@@ -35,7 +34,7 @@ CSV = "patient,age,outcome\n"
 
 def run(folder: Path, *command: str) -> str:
     """What a user types."""
-    program = [sys.executable, "-m", "dvc"] if command[0] == "dvc" else [command[0]]
+    program = [warm.python(), "-m", "dvc"] if command[0] == "dvc" else [command[0]]
     done = subprocess.run([*program, *command[1:]], cwd=folder, check=False, capture_output=True, text=True)
     assert done.returncode == 0, (command, done.stdout, done.stderr)
     return done.stdout.strip()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import io
 import pickle
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
-from tests import small_project
+from tests import small_project, warm
 from tests.entrypoints.cli.commands import unlearn
 from tests.small_project import Project
 from unlearning.erasure import purge_again
@@ -50,7 +49,7 @@ def with_files(project: Project) -> Project:
         "ages = pq.read_table('data/train.parquet')['age'].to_pylist()\n"
         "open('mean.pkl', 'wb').write(pickle.dumps({'mean': sum(ages) / len(ages)}))\n"
     )
-    command = f"{sys.executable} fit.py"
+    command = f"{warm.python()} fit.py"
     stages["stages"]["mean"] = {"cmd": command, "deps": ["fit.py", "data/train.parquet"], "outs": ["mean.pkl"]}
     pipeline.dump(stages, project.root / "dvc.yaml")
     data = project.workspace.data
@@ -62,7 +61,7 @@ def with_files(project: Project) -> Project:
 
 
 def repro(project: Project) -> None:
-    command = [sys.executable, "-m", "dvc", "repro", "--single-item", "mean"]
+    command = [warm.python(), "-m", "dvc", "repro", "--single-item", "mean"]
     subprocess.run(command, cwd=project.root, check=True, capture_output=True)
 
 

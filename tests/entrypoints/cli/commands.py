@@ -1,12 +1,9 @@
-"""`unlearn` as a test types it: in this process, where it is the same code path, or as a process of its own."""
+"""`unlearn` as a test types it: in this process, where it is the same code path."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,13 +44,3 @@ def unlearn(root: Path, *words: str, stdin: str | bytes = "", unforeseen_too: bo
         kept = root / foreign_code.FILE
         raise AssertionError(kept.read_text() if kept.exists() else result.stderr)
     return Answer(result.exit_code, result.stdout, result.stderr)
-
-
-def unlearn_apart(root: Path, *words: str, stdin: str = "") -> Answer:
-    """The same as a process of its own, with a Prefect home of its own, as a user has it."""
-    kept = {name: value for name, value in os.environ.items() if name != "PREFECT_HOME"}
-    script = "from unlearning.entrypoints.cli import main; main(prog_name='unlearn')"
-    done = subprocess.run(
-        [sys.executable, "-c", script, *words], cwd=root, input=stdin, capture_output=True, text=True, check=False, env=kept
-    )
-    return Answer(done.returncode, done.stdout, done.stderr)

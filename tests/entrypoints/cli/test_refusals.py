@@ -6,12 +6,12 @@ import json
 import os
 import secrets
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.entrypoints.cli.commands import Answer, unlearn
 from tests.faults.disks import read_only
 from tests.small_project import SOURCE, TABLES, TRAIN, Project, copy
@@ -27,7 +27,7 @@ def git(project: Project, *words: str) -> None:
 
 
 def dvc(project: Project, *words: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *words], cwd=project.root, check=True, capture_output=True)
+    subprocess.run([warm.python(), "-m", "dvc", *words], cwd=project.root, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_a_key_that_is_put_away_on_purpose_is_replaced_by_init(asked: Project) -
 def test_a_project_remembers_its_keys_from_the_first_init_on(beginning: object, tmp_path: Path) -> None:
     root = tmp_path / "new"
     root.mkdir()
-    for words in (["git", "init", "--quiet"], [sys.executable, "-m", "dvc", "init", "--quiet"]):
+    for words in (["git", "init", "--quiet"], [warm.python(), "-m", "dvc", "init", "--quiet"]):
         subprocess.run(words, cwd=root, check=True)
     assert initialise(root).code == 0
     (root / ".unlearning/keys/index.key").unlink()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from tests import warm
 from tests.servers import awake, prefect_server, stop
 from tests.small_project import MadeProject, Project, create
 
@@ -142,7 +143,7 @@ def unlearn(
 ) -> subprocess.CompletedProcess[str]:
     """`unlearn …` as a process of its own, in the project's folder."""
     return subprocess.run(
-        [*UNLEARN, *arguments],
+        [warm.python(), *UNLEARN[1:], *arguments],
         input=given,
         capture_output=True,
         text=True,

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests import warm
 from tests.buckets import contents, serving
 from tests.entrypoints.flows.conftest import Server, beside, until
 from tests.small_project import Project, copy
@@ -70,7 +71,9 @@ class Cluster:
         for number, environment in enumerate(each, start=before):
             own = self.folder / f"worker {number}"
             own.mkdir()
-            command = [sys.executable, "-m", "distributed.cli.dask_worker", self.address, "--name", str(number), "--no-nanny"]
+            # torch asks for its instructions when it is imported
+            python = sys.executable if "ATEN_CPU_CAPABILITY" in environment else warm.python()
+            command = [python, "-m", "distributed.cli.dask_worker", self.address, "--name", str(number), "--no-nanny"]
             command += ["--nthreads", "1", "--no-dashboard", "--local-directory", str(own / "scratch")]
             command += ["--preload", str(self.folder / "guard.py")]
             if declared := environment.get("RESOURCES", resources):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+from tests import warm
 from tests.entrypoints.flows.conftest import until
 from tests.registry import Elsewhere
 from tests.servers import free_port, mlflow_server, running
@@ -48,7 +48,7 @@ def watched(template: Project, erased_project: Project, tmp_path: Path) -> Itera
     }
     port, log = free_port(), tmp_path / "listen.log"
     listen = [
-        sys.executable,
+        warm.python(),
         "-c",
         "from unlearning.entrypoints.cli import main; main()",
         "listen",

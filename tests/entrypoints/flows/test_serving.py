@@ -14,6 +14,7 @@ import pytest
 from prefect.context import use_profile
 from prefect.runner import Runner
 
+from tests import warm
 from tests.entrypoints.flows.conftest import UNLEARN, Server, beside, unlearn, until, using
 from tests.servers import awake, free_port
 from tests.small_project import Project, copy
@@ -36,7 +37,7 @@ def served(
     folder = tmp_path_factory.mktemp("served")
     project, log = copy(template, folder / "project"), folder / "serve.log"
     quick = {**started_server.environment, "PREFECT_RUNNER_POLL_FREQUENCY": "1"}
-    serving = [*UNLEARN, "serve-flows", "--root", str(project.root)]
+    serving = [warm.python(), *UNLEARN[1:], "serve-flows", "--root", str(project.root)]
     with awake(started_server.address), beside(serving, log, quick, cwd=folder):
         until(lambda: "end with Ctrl-C" in log.read_text(), log=[log])
         with using(started_server):
@@ -156,7 +157,7 @@ def test_what_was_served_is_paused_when_its_process_ends_and_goes_on_with_the_ne
     server.delete_deployments()
     for turn in ("first", "second"):
         log = tmp_path / f"{turn}.log"
-        with beside([*UNLEARN, "serve-flows"], log, server.environment, cwd=project.root):
+        with beside([warm.python(), *UNLEARN[1:], "serve-flows"], log, server.environment, cwd=project.root):
             until(lambda log=log: "end with Ctrl-C" in log.read_text(), log=[log])
             until(lambda: {str(one.status.name) for one in server.deployments().values()} == {"READY"}, log=[log])
             assert not any(one.paused for one in server.deployments().values())

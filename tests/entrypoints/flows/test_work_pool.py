@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.entrypoints.flows.conftest import Server, apart, beside, unlearn, until
 from tests.servers import prefect_server
 from tests.small_project import Project
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.services, pytest.mark.slow, pytest.mark.timeout(900)]
 def prefect(project: Project, server: Server, *arguments: str) -> None:
     """Prefect's own command line, in the project."""
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *arguments],
+        [warm.python(), "-m", "prefect", "--no-prompt", *arguments],
         cwd=project.root,
         env=apart(server.environment),
         capture_output=True,

@@ -42,6 +42,7 @@ print(json.dumps({column: answer[column].tolist() for column in answer}))
 """
 
 
+@pytest.mark.slow  # exact methods keep their promises with it in tests/methods
 @pytest.mark.usefixtures("tools")
 def test_a_person_is_erased_exactly_and_the_version_answers_without_this_package(tmp_path: Path) -> None:
     from unlearning.project.training.ensemble import Ensemble

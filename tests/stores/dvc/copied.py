@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 
 import numpy as np
 import pyarrow.parquet as pq
 
+from tests import warm
 from unlearning.stores.tables import redaction, tables
 
 SOURCE = "data/records.parquet"
@@ -38,7 +38,7 @@ def git(root, *arguments):
 
 
 def dvc(root, *arguments):
-    command = [sys.executable, "-m", "dvc", *arguments]
+    command = [warm.python(), "-m", "dvc", *arguments]
     return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout.strip()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from unlearning.domain.errors import Unavailable
 from unlearning.stores.dvc import readiness
 from unlearning.stores.dvc import repository as dvc_repository
@@ -24,7 +25,7 @@ def data(tmp_path: Path) -> DvcData:
 
 
 def dvc(data: DvcData, *words: str) -> None:
-    subprocess.run([sys.executable, "-m", "dvc", *words], cwd=data.root, check=True, capture_output=True)
+    subprocess.run([warm.python(), "-m", "dvc", *words], cwd=data.root, check=True, capture_output=True)
 
 
 def test_a_fresh_repository_is_ready(data: DvcData) -> None:

@@ -6,7 +6,6 @@ import itertools
 import os
 import re
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import warm
 from tests.servers import prefect_server
 from unlearning.domain import hashing
 from unlearning.domain.hashing import IdentifierKind
@@ -287,7 +287,7 @@ def test_flow_run_artifact_deployment_automation_and_variable_are_gone_after_the
 
 def prefect(address: str, *words: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", *words],
+        [warm.python(), "-m", "prefect", "--no-prompt", *words],
         env={**os.environ, "PREFECT_API_URL": address},
         capture_output=True,
         text=True,
