@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,6 +53,8 @@ def test_a_hundred_requests_while_an_erasure_runs_are_all_taken_and_leave_it_as_
 ) -> None:
     made = set[str]()
     with started(erase, asked.root) as running:
+        while "ErasureStarted" not in asked.kinds():  # whoever came before is in its batch
+            time.sleep(0.05)
         for number in range(100):
             made |= {one.request_id for one in asked.request(f"stranger-{number}")}
         assert running.ended().error is None
