@@ -11,10 +11,13 @@ import sqlite3
 import zipfile
 from typing import Any
 
+from tests.locks import held
 from tests.small_project import TRAIN, Project
 from unlearning.domain.events import CertificateIssued
 from unlearning.domain.traces import Residual
 from unlearning.erasure import second_look
+from unlearning.project import doctor
+from unlearning.traces import sweep
 
 
 def zipped(content: bytes) -> bytes:
@@ -98,6 +101,18 @@ def test_an_erasure_ends_with_a_second_look_that_agrees(erased_project: Project)
     row = found(erased_project, report)["second look"]
     assert (row["outcome"], row["count"]) == ("verified", 0)
     assert "by identifier and token" in row["how"]
+
+
+def test_who_looks_at_the_databases_of_this_process_leaves_them_locked(erased_project: Project) -> None:
+    """Otherwise another process that closes them takes their log away, and what is committed next is lost."""
+    files = [erased_project.root / ".unlearning" / name for name in ("ledger.db", "lineage.db")]
+    workspace = erased_project.workspace
+    _ = workspace.ledger.head(), workspace.lineage.data_versions()
+    assert all(map(held, files))
+    second_look.look(workspace, [])
+    sweep.sweep(workspace, [])
+    doctor.examine(workspace)
+    assert all(map(held, files))
 
 
 def test_a_sweep_that_misses_something_does_not_end_completed(project: Project) -> None:

@@ -1,10 +1,14 @@
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from unlearning.stores.files import replacing, taking_turns, whole
+from unlearning.stores import files
+from unlearning.stores.files import looked_at, replacing, taking_turns, whole
 
 
 def test_the_bytes_appear_all_at_once_when_the_block_ends(tmp_path):
@@ -127,3 +131,56 @@ def test_whoever_takes_turns_never_meets_another(tmp_path):
         one.join()
     assert set(met) == {1}
     assert len(met) == 120
+
+
+def in_another_process(database, number):
+    """Write and close, as the last one to its knowledge."""
+    code = (
+        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('INSERT INTO t VALUES (?)', sys.argv[2:]); "
+        "c.commit(); c.close()"
+    )
+    subprocess.run([sys.executable, "-c", code, str(database), str(number)], check=True)
+
+
+@pytest.mark.parametrize("beside", ["", "-wal", "-shm"])
+def test_a_database_that_is_looked_at_loses_nothing_that_is_committed(tmp_path, beside):
+    """By whoever has it open at the same time; a plain `open` of the file loses the last row, and says nothing."""
+    file = tmp_path / "a.db"
+    mine = sqlite3.connect(file)
+    mine.execute("PRAGMA journal_mode=WAL")
+    mine.execute("CREATE TABLE t (n INTEGER)")
+    mine.commit()
+    for number in range(0, 6, 2):
+        with looked_at(tmp_path / f"a.db{beside}") as stream, looked_at(tmp_path / f"a.db{beside}") as again:
+            content = stream.read()
+            assert len(content) == stream.tell() == stream.seek(0, os.SEEK_END)
+            assert again.read() == content
+            assert stream.seek(0) == 0
+            assert stream.read(3) == content[:3]
+        in_another_process(file, number)
+        mine.execute("INSERT INTO t VALUES (?)", (number + 1,))
+        mine.commit()
+    mine.close()
+    (found,) = zip(*sqlite3.connect(file).execute("SELECT n FROM t ORDER BY n"), strict=True)
+    assert found == tuple(range(6))
+
+
+def test_of_what_was_looked_at_databases_stay_open_until_they_are_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_kept", {})
+    for number in range(3):
+        with sqlite3.connect(tmp_path / f"{number}.db") as connection:
+            connection.execute("CREATE TABLE t (n)")
+        connection.close()
+        (tmp_path / f"{number}.txt").write_text("text")
+        with looked_at(tmp_path / f"{number}.db") as stream:
+            assert stream.read(6) == b"SQLite"
+            assert len(files._kept) == 1
+            (tmp_path / f"{number}.db").unlink()
+            assert stream.read(7) == b" format"
+        with looked_at(tmp_path / f"{number}.txt") as stream:
+            assert stream.read() == b"text"
+            descriptor = stream.fileno()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+    with pytest.raises(FileNotFoundError), looked_at(tmp_path / "0.db"):
+        pass

@@ -27,6 +27,7 @@ from unlearning.erasure import kept, whole_look
 from unlearning.erasure.kept import FILES, Contents, Thing
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import people_of
+from unlearning.stores.files import looked_at
 from unlearning.stores.rolls import among
 from unlearning.stores.second_look import opening
 from unlearning.stores.second_look.matching import Wanted
@@ -186,7 +187,8 @@ def _is_list(workspace: Workspace, name: str) -> bool:
     """Every line of the file is an identifier of somebody who asked, and nothing else stands in it."""
     kind, key = workspace.settings.subject.identifier, workspace.keys.index
     try:
-        lines = [line for one in workspace.path(name).read_text("utf-8-sig").splitlines() if (line := one.strip())]
+        with looked_at(workspace.path(name)) as stream:
+            lines = [line for one in stream.read().decode("utf-8-sig").splitlines() if (line := one.strip())]
         tokens = {token.hex() for token in hashing.tokens(lines, kind, keys=[key])[0]}
         return bool(tokens) and tokens <= workspace.ledger.standing.asked(tokens)
     except (OSError, UnicodeDecodeError, IdentifierError):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import stat
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +16,15 @@ from typing import BinaryIO
 
 _PRIVATE = 0o600
 _WRITABLE = 0o200
+_DATABASE = b"SQLite format 3\0"
+_BESIDE_DATABASES = ("-wal", "-shm", "-journal")
+_MOST_KEPT = 256
+"""Of databases; a process may have a thousand files open."""
+
+_kept: dict[tuple[int, int], int] = {}
+"""(device, inode) of a database → the descriptor that this process reads it by."""
+_readers: Counter[int] = Counter()
+_one_opens = threading.Lock()
 
 
 def whole(file: Path) -> bytes:
@@ -28,6 +40,79 @@ def regular(file: Path) -> Iterator[BinaryIO]:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             raise OSError(errno.EINVAL, "no regular file", str(file))
         yield stream
+
+
+@contextmanager
+def looked_at(file: Path) -> Iterator[BinaryIO]:
+    """Any file, whatever it is for, to be searched; an SQLite database too that this process works with. Raises OSError.
+
+    A process that closes a file loses all its locks on it, those of SQLite as well, and whoever then closes the database as the
+    last one, to its knowledge, takes its log away with what was committed. So a database stays open from its first look on.
+    Source: SQLite, "How To Corrupt An SQLite Database File", 2.2.
+    """
+    with _one_opens:
+        descriptor, stays = _descriptor(file)
+        _readers[descriptor] += stays
+    try:
+        with io.BufferedReader(_Bytes(descriptor)) if stays else open(descriptor, "rb") as stream:
+            yield stream
+    finally:
+        with _one_opens:
+            _readers[descriptor] -= stays
+
+
+def _descriptor(file: Path) -> tuple[int, bool]:
+    """What reads it, and whether that stays open."""
+    of = file.stat()
+    if (known := _kept.get((of.st_dev, of.st_ino))) is not None:
+        return known, True
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    of = os.fstat(descriptor)
+    database = stat.S_ISREG(of.st_mode) and (
+        file.name.endswith(_BESIDE_DATABASES)
+        or os.pread(descriptor, len(_DATABASE), 0) == _DATABASE
+        or (not of.st_size and file.with_name(f"{file.name}-wal").exists())  # all of it is in its log yet
+    )
+    if database:
+        _forget_deleted()
+    if database and len(_kept) < _MOST_KEPT:
+        _kept[of.st_dev, of.st_ino] = descriptor
+        return descriptor, True
+    return descriptor, False
+
+
+def _forget_deleted() -> None:
+    """Nobody can open these any more, so nobody asks for their locks."""
+    for key, descriptor in [*_kept.items()]:
+        if not os.fstat(descriptor).st_nlink and not _readers[descriptor]:
+            del _kept[key], _readers[descriptor]
+            os.close(descriptor)
+
+
+class _Bytes(io.RawIOBase):
+    """A file by a descriptor that others read by as well, from a place of its own; to close it leaves that open."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor, self._at = descriptor, 0
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        count = os.preadv(self._descriptor, [buffer], self._at)
+        self._at += count
+        return count
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        begins = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: os.fstat(self._descriptor).st_size}
+        self._at = begins[whence] + offset
+        return self._at
 
 
 @contextmanager

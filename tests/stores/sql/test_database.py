@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from tests.locks import held
 from unlearning.domain.errors import Damaged, SettingsError, Unavailable
 from unlearning.domain.events import Unknown
 from unlearning.stores.sql import database
@@ -28,6 +29,19 @@ def test_a_relative_sqlite_path_is_below_the_project_and_private(tmp_path: Path)
     assert {path.name for path in folder.iterdir()} >= {"ledger.db", "ledger.db-wal", "ledger.db-shm"}
     assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
     engine.dispose()
+
+
+def test_whoever_connects_once_more_ends_nobody_s_locks(tmp_path: Path) -> None:
+    """A process that closes a file loses all its locks on it: the file is there, so it is not opened to be made."""
+    engine = database.connect("sqlite:///store.db", tmp_path)
+    with engine.connect():
+        assert held(tmp_path / "store.db")
+        again = database.connect("sqlite:///store.db", tmp_path)
+        assert held(tmp_path / "store.db")
+        again.dispose()
+        assert held(tmp_path / "store.db")
+    engine.dispose()
+    assert not held(tmp_path / "store.db")
 
 
 def test_sqlite_zeroes_what_is_deleted_and_waits_for_others(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import IO, Literal
 
 from unlearning.domain import hashing
 from unlearning.stores.contents import State, state, steady
+from unlearning.stores.files import looked_at
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.comparing import Compared, tallied
 from unlearning.stores.scans.words import Watch
@@ -102,7 +103,7 @@ def _look(watch: Watch, stream: IO[bytes], name: str, *, thorough: bool) -> Look
 def look_at(watch: Watch, file: Path, *, below: Path, thorough: bool = False) -> Look:
     """The same of a file on this disk, whose name and folders up to `below` count as if they stood in it."""
     try:
-        with file.open("rb") as stream:
+        with looked_at(file) as stream:
             seen = look(watch, stream, file.name, thorough=thorough)
     except FileNotFoundError:  # deleted meanwhile
         return Look("text", "words")

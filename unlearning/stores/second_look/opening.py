@@ -19,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from unlearning.stores.files import looked_at
 from unlearning.stores.second_look.matching import WINDOW, Wanted, let_go
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def holds(wanted: Wanted, content: Content, depth: int = 0) -> bool:
 @contextmanager
 def content(file: Path) -> Iterator[Content]:
     """Of a file; a large table from the disk, as it is needed: nobody shortens one in place, as databases and logs are."""
-    with file.open("rb") as stream:
+    with looked_at(file) as stream:
         if os.fstat(stream.fileno()).st_size < _LARGE or stream.read(len(_PARQUET)) != _PARQUET:
             stream.seek(0)
             yield stream.read()
@@ -98,7 +99,7 @@ def digest(content: Content) -> str:
 
 def is_database(file: Path) -> bool:
     """An SQLite file, by its first bytes."""
-    with file.open("rb") as stream:
+    with looked_at(file) as stream:
         return stream.read(len(_SQLITE)) == _SQLITE
 
 
@@ -111,7 +112,7 @@ def database_holds(wanted: Wanted, file: Path) -> bool:
     """
     log, near = file.with_name(f"{file.name}-wal"), False
     for one in (file, *([log] if log.exists() else [])):
-        with one.open("rb") as stream:
+        with looked_at(one) as stream:
             for piece in pieces(stream, _LARGE):
                 if wanted.may_be_in(piece):
                     near = True

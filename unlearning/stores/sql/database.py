@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -139,10 +140,20 @@ def _engine(address: sa.URL) -> sa.Engine:
 
 
 def _make_private(file: Path, address: sa.URL) -> None:
-    """An empty file is a new SQLite database; its log takes over its mode, so nobody else ever reads either."""
+    """An empty file is a new SQLite database; its log takes over its mode, so nobody else ever reads either.
+
+    One that is there is not opened: to close it again would end the locks of whoever in this process works with it, see
+    `files.looked_at`.
+    """
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        except FileExistsError:
+            if not file.is_file():
+                raise OSError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+            if not os.access(file, os.R_OK | os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES)) from None
     except OSError as error:
         raise Unavailable(f"{say(address)} cannot be opened: {error.strerror}; expected a file that you may write") from error
 

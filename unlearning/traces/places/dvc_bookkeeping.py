@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from unlearning.domain.entities import Level
 from unlearning.domain.traces import PURGE_DELETES, Found, Residual, Trace, Wanted
 from unlearning.stores.dvc.objects import ObjectStore, drop_site_cache, site_cache
+from unlearning.stores.files import looked_at
 from unlearning.stores.scans import raw_bytes
 from unlearning.traces.places.dvc_objects import OBJECTS
 
@@ -65,7 +66,7 @@ class SiteCachePlace:
         files = [file for file in sorted(folder.rglob("*")) if file.is_file()]
         found = []
         for file in files if asked else ():
-            with suppress(FileNotFoundError), file.open("rb") as stream:  # another purge took it away meanwhile
+            with suppress(FileNotFoundError), looked_at(file) as stream:  # another purge took it away meanwhile
                 found += [Trace(file.name)] if asked and raw_bytes.occurs(stream, asked) else []
         return Found(tuple(found), searched=len(files), remedy=PURGE_DELETES)
 
