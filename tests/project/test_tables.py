@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from tests.histories import History
 from tests.small_project import TRAIN, Project
 from unlearning.domain import hashing
 from unlearning.domain.clocks import utc_now
-from unlearning.domain.errors import IdentifierError, KeyFileError, ProjectError
+from unlearning.domain.errors import IdentifierError, KeyFileError, NotFound, ProjectError
+from unlearning.domain.events import ErasureStarted
 from unlearning.erasure.steps.receive import receive
 from unlearning.project.people import people_of
 from unlearning.project.tables import current_version, index_table, present, require_index_key
@@ -92,3 +94,23 @@ def test_the_second_stranger_opens_no_table_and_a_table_that_changed_is_looked_a
     with pytest.raises(IdentifierError, match="looks like a person of the tables"):
         ask(f"{person}-2\u200b")
     assert file in opened
+
+
+@pytest.mark.parametrize("underway", [True, False], ids=["while an erasure runs", "otherwise"])
+def test_a_table_that_an_erasure_puts_another_one_in_the_place_of_is_waited_for(project: Project, underway: bool) -> None:
+    workspace, file, away = project.workspace, project.root / TRAIN, project.root / "away"
+    person = project.people(TRAIN)[0]
+    if underway:
+        (made,) = receive(workspace, [person], regulation="gdpr", now=utc_now())
+        workspace.ledger.append("erasure-1", ErasureStarted(requests=(made.request_id,)), at=utc_now())
+    stranger = hashing.token(workspace.keys.index, "nobody-1", workspace.settings.subject.identifier)
+    here = present(workspace)
+    file.rename(away)
+    back = Timer(0.2, away.rename, [file])
+    back.start()
+    if underway:
+        here.check_unmistaken(["nobody-1"], [stranger])
+    else:
+        with pytest.raises(NotFound):
+            here.check_unmistaken(["nobody-1"], [stranger])
+    back.join()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import KeyFileError, NotFound, RecipeError
@@ -18,6 +20,12 @@ from unlearning.stores.tables import tables
 if TYPE_CHECKING:
     from unlearning.project.workspace import Workspace
     from unlearning.stores.rolls import Roll
+
+
+T = TypeVar("T")
+
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""DVC takes a table away before it links the next one."""
 
 
 def require_index_key(workspace: Workspace, tokens: Collection[str]) -> None:
@@ -63,19 +71,31 @@ def present(workspace: Workspace) -> Present:
     rolls: list[Roll] = []
     for path, person in declared.items():
         with suppress(NotFound):
-            rolls.append(people_of(workspace, workspace.path(path), person, named=path))
+            rolls.append(_lasting(workspace, partial(people_of, workspace, workspace.path(path), person, named=path)))
             here[path] = person
 
     def holds(tokens: Collection[str]) -> frozenset[str]:
         return frozenset[str]().union(*(roll.holds(tokens) for roll in rolls))
 
     def read() -> Iterator[object]:
-        return chain.from_iterable(_spelled(workspace, path, person) for path, person in here.items())
+        return chain.from_iterable(_lasting(workspace, partial(_spelled, workspace, *one)) for one in here.items())
 
     def looks() -> list[frozenset[str]]:
-        return [_looks(workspace, path, person) for path, person in here.items()]
+        return [_lasting(workspace, partial(_looks, workspace, *one)) for one in here.items()]
 
     return Present(holds, read, workspace.keys.index, looks)
+
+
+def _lasting(workspace: Workspace, read: Callable[[], T]) -> T:
+    """What is read of a table; again where it is not there while an erasure puts another one in its place. Raises NotFound."""
+    for pause in _PAUSES_S:
+        try:
+            return read()
+        except NotFound:
+            if not workspace.ledger.standing.unfinished():
+                raise
+            time.sleep(pause)
+    return read()
 
 
 def _spelled(workspace: Workspace, path: str, person: str) -> Iterable[object]:
