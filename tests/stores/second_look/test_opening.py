@@ -69,6 +69,16 @@ def in_orc(**columns: list[object]) -> bytes:
     return out.getvalue()
 
 
+def in_sqlite(*cells: str) -> bytes:
+    """Of a database with a log, which is empty: its head says so."""
+    with tempfile.TemporaryDirectory() as folder:
+        with closing(sqlite3.connect(f"{folder}/a.db")) as connection, connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("CREATE TABLE t (a TEXT, b TEXT)")
+            connection.execute("INSERT INTO t VALUES (?, ?)", cells)
+        return Path(folder, "a.db").read_bytes()
+
+
 def by_arrow(content: bytes, codec: str) -> bytes:
     out = pa.BufferOutputStream()
     with pa.CompressedOutputStream(out, codec) as stream:
@@ -107,8 +117,10 @@ TEXT = f"see {PERSON} there, and much more that packs well {'x' * 500}".encode()
         feather(note=[["x"], [f"of {PERSON}"]]),
         in_orc(patient=["b", PERSON]),
         gzip.compress(in_orc(note=[f"of {PERSON}"]), mtime=0),
+        zipped(in_sqlite("x", PERSON)),
+        gzip.compress(in_sqlite("x", f"{'v' * 5000} of {PERSON}"), mtime=0),
     ],
-    ids=range(25),
+    ids=range(27),
 )
 def test_a_person_is_found_however_it_is_packed(content: bytes) -> None:
     assert opening.holds(wanted(), content)
@@ -138,6 +150,8 @@ def test_what_only_begins_as_something_packed_is_read_as_bytes(content: bytes) -
         lzma.compress(b"x" * 999)[:-9],
         zipped(b"x" * 999)[:-30],
         zipped(gzip.compress(b"x" * 999)[:-9]),
+        zipped(in_sqlite("x", "y")[:4096]),
+        b"age,patient\n1," + b"x" * 200_000 + b"\n2,z\n",
     ],
 )
 def test_what_is_not_read_to_its_end_is_never_said_to_name_nobody(content: bytes) -> None:
