@@ -165,22 +165,40 @@ def test_a_database_that_is_looked_at_loses_nothing_that_is_committed(tmp_path, 
     assert found == tuple(range(6))
 
 
-def test_of_what_was_looked_at_databases_stay_open_until_they_are_deleted(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_kept", {})
-    for number in range(3):
-        with sqlite3.connect(tmp_path / f"{number}.db") as connection:
-            connection.execute("CREATE TABLE t (n)")
-        connection.close()
-        (tmp_path / f"{number}.txt").write_text("text")
-        with looked_at(tmp_path / f"{number}.db") as stream:
-            assert stream.read(6) == b"SQLite"
-            assert len(files._kept) == 1
-            (tmp_path / f"{number}.db").unlink()
-            assert stream.read(7) == b" format"
-        with looked_at(tmp_path / f"{number}.txt") as stream:
-            assert stream.read() == b"text"
-            descriptor = stream.fileno()
-        with pytest.raises(OSError, match="Bad file descriptor"):
+def test_of_what_was_looked_at_a_database_that_is_in_use_stays_open_until_it_is_deleted(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_looked_at", {})
+
+    def is_open(descriptor):
+        try:
             os.fstat(descriptor)
+        except OSError:
+            return False
+        return True
+
+    looked = []
+    for number in range(3):
+        file = tmp_path / f"{number}.db"
+        connection = sqlite3.connect(file)
+        connection.execute("CREATE TABLE t (n)")
+        with looked_at(file) as stream, looked_at(file) as again:
+            assert stream.read(6) == b"SQLite"
+            assert again.read(7) == b"SQLite "
+            looked.append(stream.fileno())
+        assert is_open(looked[-1])
+        assert len(files._looked_at) == 1
+        connection.close()
+        with looked_at(file) as stream:
+            assert stream.fileno() == looked[-1]
+            file.unlink()
+            assert stream.read(6) == b"SQLite"
+    assert [is_open(one) for one in looked[:-1] if one != looked[-1]] in ([False, False], [False], [])
+
+    (tmp_path / "a.txt").write_text("text")
+    sqlite3.connect(tmp_path / "nobody.db").execute("CREATE TABLE t (n)").connection.close()
+    for name in ("a.txt", "nobody.db"):
+        with looked_at(tmp_path / name) as stream:
+            assert stream.read(1)
+            descriptor = stream.fileno()
+        assert not is_open(descriptor)
     with pytest.raises(FileNotFoundError), looked_at(tmp_path / "0.db"):
         pass

@@ -18,12 +18,11 @@ _PRIVATE = 0o600
 _WRITABLE = 0o200
 _DATABASE = b"SQLite format 3\0"
 _BESIDE_DATABASES = ("-wal", "-shm", "-journal")
-_MOST_KEPT = 256
-"""Of databases; a process may have a thousand files open."""
 
-_kept: dict[tuple[int, int], int] = {}
-"""(device, inode) of a database → the descriptor that this process reads it by."""
+_looked_at: dict[tuple[int, int], int] = {}
+"""(device, inode) → the descriptor by which this process looks at it, or did and cannot close it."""
 _readers: Counter[int] = Counter()
+"""Descriptor → how many read by it now."""
 _one_opens = threading.Lock()
 
 
@@ -47,46 +46,59 @@ def looked_at(file: Path) -> Iterator[BinaryIO]:
     """Any file, whatever it is for, to be searched; an SQLite database too that this process works with. Raises OSError.
 
     A process that closes a file loses all its locks on it, those of SQLite as well, and whoever then closes the database as the
-    last one, to its knowledge, takes its log away with what was committed. So a database stays open from its first look on.
-    Source: SQLite, "How To Corrupt An SQLite Database File", 2.2.
+    last one, to its knowledge, takes its log away with what was committed. So a database that this process has open besides
+    is not closed. Source: SQLite, "How To Corrupt An SQLite Database File", 2.2.
     """
     with _one_opens:
-        descriptor, stays = _descriptor(file)
-        _readers[descriptor] += stays
+        descriptor = _descriptor(file)
+        _readers[descriptor] += 1
     try:
-        with io.BufferedReader(_Bytes(descriptor)) if stays else open(descriptor, "rb") as stream:
+        with io.BufferedReader(_Bytes(descriptor)) as stream:
             yield stream
     finally:
         with _one_opens:
-            _readers[descriptor] -= stays
+            _readers[descriptor] -= 1
+            _close_unneeded(file, descriptor)
 
 
-def _descriptor(file: Path) -> tuple[int, bool]:
-    """What reads it, and whether that stays open."""
+def _descriptor(file: Path) -> int:
     of = file.stat()
-    if (known := _kept.get((of.st_dev, of.st_ino))) is not None:
-        return known, True
+    if (known := _looked_at.get((of.st_dev, of.st_ino))) is not None:
+        return known
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     of = os.fstat(descriptor)
-    database = stat.S_ISREG(of.st_mode) and (
-        file.name.endswith(_BESIDE_DATABASES)
-        or os.pread(descriptor, len(_DATABASE), 0) == _DATABASE
-        or (not of.st_size and file.with_name(f"{file.name}-wal").exists())  # all of it is in its log yet
-    )
-    if database:
-        _forget_deleted()
-    if database and len(_kept) < _MOST_KEPT:
-        _kept[of.st_dev, of.st_ino] = descriptor
-        return descriptor, True
-    return descriptor, False
+    return _looked_at.setdefault((of.st_dev, of.st_ino), descriptor)
 
 
-def _forget_deleted() -> None:
-    """Nobody can open these any more, so nobody asks for their locks."""
-    for key, descriptor in [*_kept.items()]:
-        if not os.fstat(descriptor).st_nlink and not _readers[descriptor]:
-            del _kept[key], _readers[descriptor]
-            os.close(descriptor)
+def _close_unneeded(file: Path, descriptor: int) -> None:
+    """This one, unless it is of a database that this process works with; those of deleted ones: nobody asks for their locks."""
+    for key, one in [*_looked_at.items()]:
+        of = os.fstat(one)
+        needed = one != descriptor or (_is_database(file, one, of) and _works_with(one, of))
+        if not _readers[one] and not (needed and of.st_nlink):
+            del _looked_at[key], _readers[one]
+            os.close(one)
+
+
+def _is_database(file: Path, descriptor: int, of: os.stat_result) -> bool:
+    if not stat.S_ISREG(of.st_mode):
+        return False
+    unwritten = not of.st_size and file.with_name(f"{file.name}-wal").exists()  # all of it is in its log yet
+    named = file.name.endswith(_BESIDE_DATABASES)
+    return named or unwritten or os.pread(descriptor, len(_DATABASE), 0) == _DATABASE
+
+
+def _works_with(descriptor: int, of: os.stat_result) -> bool:
+    """This process has it open besides; also where nobody can say."""
+    try:
+        descriptors = [int(one) for one in os.listdir("/dev/fd")]
+    except OSError:
+        return True
+    for one in descriptors:
+        with suppress(OSError):  # the one that listed them
+            if one != descriptor and os.path.samestat(os.fstat(one), of):
+                return True
+    return False
 
 
 class _Bytes(io.RawIOBase):

@@ -66,18 +66,24 @@ class _Finalized:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_interruption_that_was_lost_ends_the_flow_before_its_next_step(tmp_path: Path) -> None:
-    done = []
+    done = list[str]()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has none
 
     def flow_body() -> None:
         _Finalized()
         done.append("until the step")
         step("never", lambda: done.append("the step"))
 
-    with pytest.raises(KeyboardInterrupt):
-        at_home(str(tmp_path), flow_body)
-    assert done == ["until the step"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert not steps._told_to_end.is_set()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            at_home(str(tmp_path), flow_body)
+        assert done == ["until the step"]
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        assert not steps._told_to_end.is_set()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        at_home(str(tmp_path), _Finalized)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_step_is_tried_again_while_a_service_is_away(server: Server) -> None:

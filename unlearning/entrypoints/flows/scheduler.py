@@ -50,7 +50,10 @@ _UNSEEN_S = 60.0
 _SHARE = 10
 """Asking for work takes at most one part of so many of the time."""
 
-_COMMAND = "import sys; from unlearning.entrypoints.cli import main; sys.exit(main(prog_name='unlearn'))"
+_COMMAND = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "  # ignored where a shell began the service
+    "from unlearning.entrypoints.cli import main; sys.exit(main(prog_name='unlearn'))"
+)
 _SAID = (1, 2, 70)
 """Exit codes with which a command says what was wrong, or what is left."""
 

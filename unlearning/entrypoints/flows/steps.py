@@ -107,7 +107,8 @@ def _interruptible() -> Iterator[None]:
         _told_to_end.set()
         raise KeyboardInterrupt
 
-    if threading.current_thread() is not threading.main_thread():  # no other one hears signals
+    heard = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    if not heard:  # no other thread hears signals, and what a shell began in the background is none of Ctrl-C's business
         yield
         return
     before = signal.signal(signal.SIGINT, end)
