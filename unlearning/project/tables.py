@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from unlearning.domain import hashing
-from unlearning.domain.errors import KeyFileError, NotFound, RecipeError
+from unlearning.domain.errors import KeyFileError, NotFound, RecipeError, Unavailable
 from unlearning.domain.versions import DataVersion
 from unlearning.project.holdings import Holdings
 from unlearning.project.people import Present, look_labels, people_of
@@ -92,10 +92,19 @@ def _lasting(workspace: Workspace, read: Callable[[], T]) -> T:
         try:
             return read()
         except NotFound:
-            if not workspace.ledger.standing.unfinished():
+            if not any(_is_underway(workspace, one) for one in workspace.ledger.standing.unfinished()):
                 raise
             time.sleep(pause)
     return read()
+
+
+def _is_underway(workspace: Workspace, erasure: str) -> bool:
+    """A process is at it."""
+    try:
+        with workspace.ledger.exclusive(erasure, timeout=0):
+            return False
+    except Unavailable:
+        return True
 
 
 def _spelled(workspace: Workspace, path: str, person: str) -> Iterable[object]:
