@@ -65,7 +65,11 @@ def said(found: Found) -> dict[str, tuple[str, ...]]:
 
 
 def post(api: httpx.Client, path: str, **body: Any) -> Any:
-    answer = api.post(f"/{path}", json=body)
+    for pause in (0.5, 1, 2, 4, 8, 0):  # a server whose SQLite is busy says 503, and Prefect's own client asks again
+        answer = api.post(f"/{path}", json=body)
+        if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(pause)
     assert answer.is_success, answer.text
     return answer.json() if answer.content else None
 
