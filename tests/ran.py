@@ -36,7 +36,7 @@ def missed(commands: Sequence[str]) -> list[str]:
 
 def _pattern(command: str) -> str:
     tool, verb = command.split()
-    return rf"(?<![\w-])(?:{tool}|{tool}-{verb})(?: -[cC] \S+)*(?: {re.escape(verb)}|(?<=-{verb}))(?![\w-])"
+    return rf"(?<![\w-])(?:{tool}|{tool}-{verb})(?: -[cC] \S+| --no-prompt)*(?: {re.escape(verb)}|(?<=-{verb}))(?![\w-])"
 
 
 @contextmanager
