@@ -158,9 +158,7 @@ def test_in_a_browser_everything_loads_fits_and_is_reached_by_the_keyboard(erase
             page.goto(address.removesuffix("/console/") + path if path.startswith("/") else address + path)
             page.wait_for_load_state("networkidle")
             assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.evaluate(
-                "[...document.images].forEach(one => one.scrollIntoView())"
-            )  # far below it waits to be seen
+            page.evaluate("[...document.images].forEach(one => one.scrollIntoView())")  # far below it waits to be seen
             page.wait_for_load_state("networkidle")
             page.evaluate("Promise.all([...document.images].map(one => one.decode()))")
             assert page.evaluate("[...document.images].every(one => one.naturalWidth > 0)")
