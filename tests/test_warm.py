@@ -68,3 +68,44 @@ def test_processes_are_of_their_own_and_die_with_who_asked(tmp_path: Path) -> No
         while Path(f"/proc/{pid}").exists():
             assert time.monotonic() < until
             time.sleep(0.02)
+
+
+SLOWLY = """
+import os, sys, time
+from tests import warm
+
+fork = os.fork
+def slowly():
+    pid = fork()
+    if not pid:
+        time.sleep(0.3)
+    return pid
+
+warm.PRELOADED, address = (), sys.argv[1]
+with warm.socket.socket(warm.socket.AF_UNIX) as listener:
+    listener.bind(address)
+    listener.listen(64)
+    print("listens", flush=True)
+    os.fork = slowly
+    warm._serve(listener, warm.Path(address))
+"""
+
+
+def test_none_dies_of_the_end_of_another(tmp_path: Path) -> None:
+    """Each child that is slow to begin has copies of the sockets of those before it: their ends are not the next one's."""
+    address = tmp_path / "socket"
+    client = tmp_path / "python"
+    client.write_text(warm.CLIENT.format(python=sys.executable, address=str(address)))
+    client.chmod(0o755)
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOWLY, str(address)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1]
+    ) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "listens\n"
+        running = []
+        for _ in range(20):
+            running.append(subprocess.Popen([client, "-c", "pass"]))
+            time.sleep(0.05)
+        codes = [process.wait(30) for process in running]
+        address.unlink()
+    assert codes == [0] * 20

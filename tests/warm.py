@@ -119,7 +119,6 @@ def _serve(listener: socket.socket, address: Path) -> None:
         while address.exists():
             for number, _ in ready.poll(0.02 if asking else 1):
                 if number in asking:  # who asked was killed, and so is what runs for them
-                    ready.unregister(number)
                     os.killpg(asking[number][0], signal.SIGKILL)
                     continue
                 client = listener.accept()[0]
@@ -131,12 +130,15 @@ def _serve(listener: socket.socket, address: Path) -> None:
                     _child(client)
                 os.setpgid(pid, pid)  # so that who asked reaches what it starts, too
                 asking[client.fileno()] = pid, client
-                client.sendall(b"%d\n" % pid)
-                ready.register(client, select.EPOLLRDHUP)
+                with contextlib.suppress(OSError):
+                    client.sendall(b"%d\n" % pid)
+                ready.register(client, select.EPOLLRDHUP | select.EPOLLONESHOT)
             for number, (pid, client) in list(asking.items()):
                 ended, status = os.waitpid(pid, os.WNOHANG)
                 if ended:
                     del asking[number]
+                    # To close it is not enough: a child just forked has a copy yet, and the number is another's by then.
+                    ready.unregister(number)
                     with client, contextlib.suppress(OSError):
                         client.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
 
