@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 from tests.entrypoints.flows.conftest import apart
 from tests.entrypoints.service.test_registry_webhook import SECRET, delivery, signed
 from tests.servers import free_port
 from unlearning.domain.environ import WEBHOOK_SECRET
-from unlearning.entrypoints.service import registry_webhook
+from unlearning.entrypoints.service import impatient, registry_webhook
 
 ROUND_S = 3
 POST = f"POST {registry_webhook.PATH} HTTP/1.1\r\nHost: x\r\n".encode()
@@ -161,6 +167,33 @@ def test_more_connections_than_are_taken_are_closed_and_the_listener_is_there_ag
         for one in idle:
             one.close()
     assert "Traceback" not in listening.log.read_text()
+
+
+def test_a_connection_that_is_over_is_not_kept_until_its_time_would_have_been_up() -> None:
+    before = of_connections()
+    with impatient.door("127.0.0.1", 0) as door:
+        app = FastAPI()
+        app.add_api_route("/", lambda: {})
+        server = uvicorn.Server(
+            uvicorn.Config(app, http=impatient.OneRequest, log_level="error", headers=[("Connection", "close")])
+        )
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
+        thread.start()
+        began = time.monotonic()
+        for _ in range(20):
+            with closing(HTTPConnection(*door.getsockname(), timeout=60)) as connection:
+                connection.request("GET", "/")
+                assert connection.getresponse().read() == b"{}"
+        while of_connections() > before:
+            assert time.monotonic() < began + impatient.LATEST_S / 2
+            time.sleep(0.05)
+        server.should_exit = True
+        thread.join(60)
+
+
+def of_connections() -> int:
+    gc.collect()
+    return sum(isinstance(one, impatient.OneRequest) for one in gc.get_objects())
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

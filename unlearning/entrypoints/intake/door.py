@@ -11,7 +11,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from fastapi import HTTPException, Request
-from fastapi.concurrency import run_in_threadpool
 
 from unlearning.entrypoints.intake import signatures
 from unlearning.entrypoints.intake.limits import Buckets
@@ -81,7 +80,7 @@ class Door:
                 raise self.stranger(request, "expected a bearer token in the header Authorization")
             return self._counted(Caller("signature", delivery))
         kind, _, token = credentials.partition(" ")
-        found = await run_in_threadpool(self._opened_by, token) if kind.lower() == "bearer" else None
+        found = await self._opened_by(token) if kind.lower() == "bearer" else None
         if found is None:
             raise self.stranger(request, "the bearer token opens nothing: it is wrong, or was taken back")
         if scope not in found.scopes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse
 from fastapi.security import HTTPBearer
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException as AnyHTTPException
 
 from unlearning import __version__
@@ -51,6 +52,10 @@ from unlearning.project import requests as known_requests
 from unlearning.project.tables import person_columns
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from starlette import types as asgi
+
     from unlearning.domain.entities import ErasureRequest
     from unlearning.entrypoints.console.pages import Console
     from unlearning.erasure.plans import Planned
@@ -126,17 +131,17 @@ class Intake:
 
     async def take(self, demands: Sequence[Asked], form: str) -> list[ErasureRequest]:
         """Record them all, or none; they are in the ledger when this returns. What comes at once is one transaction."""
-        return (await run_in_threadpool(self._take, _Demands(demands), form)).made
+        return (await self._take(_Demands(demands), form)).made
 
     async def take_and_show(self, demands: Sequence[Asked], form: str) -> list[Any]:
         """The same, as every answer shows requests."""
-        return (await run_in_threadpool(self._take, _Demands(demands, shown=True), form)).shown
+        return (await self._take(_Demands(demands, shown=True), form)).shown
 
-    def _take(self, demands: _Demands, form: str) -> _Taken:
-        taken = self._taken(demands) if demands.each else _Taken([])
+    async def _take(self, demands: _Demands, form: str) -> _Taken:
+        taken = await self._taken(demands) if demands.each else _Taken([])
         self.accepted[form] += len(taken.made)
         if taken.news:
-            self.announce(taken.news)
+            await run_in_threadpool(self.announce, taken.news)
         return taken
 
     def _receive(self, every: Sequence[_Demands]) -> list[_Taken]:
@@ -216,17 +221,35 @@ def _errors(app: FastAPI, intake: Intake) -> None:
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(UnlearningError, ours)
 
-    @app.middleware("http")
-    async def last(request: Request, go_on: Callable[[Request], Any]) -> Response:
-        """Nothing that nobody foresaw is said in its own words, neither to the sender nor in a log."""
+    app.add_middleware(_Last, say=ours, root=intake.workspace.root)
+
+
+class _Last:
+    """Nothing that nobody foresaw is said in its own words, neither to the sender nor in a log; and nobody keeps an answer."""
+
+    def __init__(self, app: asgi.ASGIApp, say: Callable[[Request, Exception], Awaitable[Response]], root: Path) -> None:
+        self._app, self._say, self._root = app, say, root
+
+    async def __call__(self, scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = False
+
+        async def sends(message: asgi.Message) -> None:
+            nonlocal began
+            if message["type"] == "http.response.start":
+                began = True
+                MutableHeaders(scope=message)["Cache-Control"] = "no-store"
+            await send(message)
+
         try:
-            answer: Response = await go_on(request)
+            await self._app(scope, receive, sends)
         except Exception as error:
-            ended = await run_in_threadpool(last_resort.ended, error, intake.workspace.root)
+            ended = await run_in_threadpool(last_resort.ended, error, self._root)
             progress.error("serve  %s", ended)
-            return await ours(request, ended)
-        answer.headers["Cache-Control"] = "no-store"
-        return answer
+            if not began:
+                await (await self._say(Request(scope), ended))(scope, receive, sends)
 
 
 # --- requests in ----------------------------------------------------------------------------------------------------

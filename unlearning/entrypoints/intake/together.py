@@ -5,9 +5,12 @@ So a hundred requests at once are a few transactions, and each is answered only 
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
 A = TypeVar("A")
@@ -26,16 +29,19 @@ class _Caller(Generic[A, R]):
     """One who waits."""
 
     asked: A
-    done: bool = False
     answer: R | None = None
     error: BaseException | None = None
+    loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, answer: R | None = None, error: BaseException | None = None) -> None:
-        self.answer, self.error, self.done = answer, error, True
+        self.answer, self.error = answer, error
+        with suppress(RuntimeError):  # its loop was closed: nobody waits
+            self.loop.call_soon_threadsafe(self.ended.set)
 
 
 class Together(Generic[A, D, R]):
-    """A function of many, called by threads with one each."""
+    """A function of many, awaited by each with one. It runs in a thread of its own, one call at a time."""
 
     def __init__(
         self,
@@ -51,35 +57,27 @@ class Together(Generic[A, D, R]):
         """
         self._do, self._answer, self._common = do, answer, common
         self._waiting: list[_Caller[A, R]] = []
-        self._busy, self._change = False, threading.Condition()
+        self._change, self._thread = threading.Lock(), ThreadPoolExecutor(1, type(self).__name__)
 
-    def __call__(self, asked: A) -> R:
+    async def __call__(self, asked: A) -> R:
         """The answer. Raises what is raised for it."""
         mine = _Caller[A, R](asked)
         with self._change:
             self._waiting.append(mine)
-        while some := self._turn(mine):
-            try:
-                self._serve(some)
-            finally:
-                self._end()
+            if len(self._waiting) == 1:
+                self._thread.submit(self._next)
+        await mine.ended.wait()
         if mine.error is not None:
             raise mine.error
         return cast("R", mine.answer)
 
-    def _turn(self, mine: _Caller[A, R]) -> Sequence[_Caller[A, R]]:
-        """Whom this caller serves now; nobody once it was served itself."""
+    def _next(self) -> None:
+        """Serve who waits; whoever comes after these were taken is served next."""
         with self._change:
-            self._change.wait_for(lambda: mine.done or not self._busy)
-            if mine.done:
-                return ()
-            some, self._waiting, self._busy = self._waiting[:MOST], self._waiting[MOST:], True
-            return some
-
-    def _end(self) -> None:
-        with self._change:
-            self._busy = False
-            self._change.notify_all()
+            some, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
+            if self._waiting:
+                self._thread.submit(self._next)
+        self._serve(some)
 
     def _serve(self, some: Sequence[_Caller[A, R]]) -> None:
         asked = [one.asked for one in some]
@@ -97,5 +95,3 @@ class Together(Generic[A, D, R]):
         except BaseException as error:
             for one in some:
                 one.end(error=error)
-            if not isinstance(error, Exception):
-                raise

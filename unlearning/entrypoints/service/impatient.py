@@ -31,13 +31,21 @@ MOST_CONNECTIONS = 128
 class OneRequest(H11Protocol):
     """HTTP/1.1 with a bound on the time of a head and on how many are open; what answers closes the connection."""
 
+    _waits: asyncio.TimerHandle | None = None
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Somebody connected."""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
         else:
-            self.loop.call_later(LATEST_S, self._hang_up)
+            self._waits = self.loop.call_later(LATEST_S, self._hang_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Over: nothing of it is kept until its time would have been up."""
+        super().connection_lost(exc)
+        if self._waits is not None:
+            self._waits.cancel()
 
     def _hang_up(self) -> None:
         """Close what has sent no whole head by now; whoever has is answered, and its body has a bound of its own."""
