@@ -137,3 +137,20 @@ def test_who_went_away_keeps_nobody_waiting() -> None:
     squares.gate.set()
     assert asyncio.run(together(3)) == 9
     assert squares.kept == [1, 2, 3]
+
+
+def test_where_no_thread_can_be_had_it_is_said_and_the_next_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    squares = Squares()
+    squares.gate.set()
+    together = Together(squares.keep, squares.tell)
+
+    def none(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", none)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                asyncio.run(asyncio.wait_for(together(1), 10))
+    assert asyncio.run(asyncio.wait_for(together(3), 60)) == 9
+    assert squares.calls == [1]

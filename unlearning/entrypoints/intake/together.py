@@ -63,9 +63,9 @@ class Together(Generic[A, D, R]):
         """The answer. Raises what is raised for it."""
         mine = _Caller[A, R](asked)
         with self._change:
+            if not self._waiting:
+                self._thread.submit(self._next)  # first, and it waits for us: where no thread can be had, nobody waits for it
             self._waiting.append(mine)
-            if len(self._waiting) == 1:
-                self._thread.submit(self._next)
         await mine.ended.wait()
         if mine.error is not None:
             raise mine.error
@@ -77,7 +77,8 @@ class Together(Generic[A, D, R]):
             some, self._waiting = self._waiting[:MOST], self._waiting[MOST:]
             if self._waiting:
                 self._thread.submit(self._next)
-        self._serve(some)
+        if some:
+            self._serve(some)
 
     def _serve(self, some: Sequence[_Caller[A, R]]) -> None:
         asked = [one.asked for one in some]
