@@ -52,6 +52,8 @@ class Truth:
     """Every content that could ever be opened in a round, and spoke."""
     mute: dict[Tracked, str] = field(default_factory=dict)
     """Every content that was tried and did not: `gone`, `no column`, `no table`, `unreadable`."""
+    asked: dict[Tracked, set[str]] = field(default_factory=dict)
+    """Content → the columns that were last looked for in it."""
     parents: dict[Tracked, set[Tracked]] = field(default_factory=dict)
 
     @property
@@ -72,9 +74,11 @@ class Truth:
             self._open(root, content)
 
     def _open(self, root: Path, content: Tracked) -> None:
-        if content in self.people:
+        columns = {"patient", *self.columns.get(content.path, ())}
+        # What has none of these columns has none when it is lost, either.
+        if content in self.people or (self.mute.get(content) == "no column" and columns <= self.asked[content]):
             return
-        found = look(root, content, {"patient", *self.columns.get(content.path, ())})
+        found, self.asked[content] = look(root, content, columns), columns
         if isinstance(found, str):
             self.mute[content] = found
         else:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, Phase, example, given, note, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -357,6 +357,7 @@ histories = given(acts=st.lists(act, min_size=8, max_size=16))
 
 @quick
 @histories
+@example(acts=[("follow", 1, 0, 0), ("lose", 3, 0, 0)])  # a table without people, which was read before it was lost
 def test_following_agrees_with_opening_everything(beginning: History, acts: list[tuple[str, int, int, int]]) -> None:
     live(beginning, acts)
 
