@@ -138,6 +138,7 @@ def _certified(project: Project, path: str) -> None:
 
 @pytest.mark.slow
 def test_a_killed_erasure_goes_on_where_it_stopped(theirs: Project) -> None:
+    as_mlflow_does(theirs)
     adopt(theirs)
     theirs.request(patient(3))
 
@@ -157,6 +158,7 @@ def test_a_killed_erasure_goes_on_where_it_stopped(theirs: Project) -> None:
 
 @pytest.mark.slow
 def test_a_refused_candidate_leaves_alias_and_versions_and_a_later_run_succeeds(theirs: Project) -> None:
+    as_mlflow_does(theirs)
     adopt(theirs, "--minimum", "accuracy=1.5")
     theirs.request(patient(3))
     with pytest.raises(ValidationRefused, match=r"expected ≥ 1\.5"):
