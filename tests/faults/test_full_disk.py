@@ -11,6 +11,7 @@ from tests.faults.disks import small_disk
 from tests.faults.endings import ending
 from tests.faults.processes import Death, erase, finish, run
 from tests.small_project import copy
+from unlearning.stores import foreign_code
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,10 @@ def test_a_full_disk_stops_a_step_with_a_clear_error_and_the_next_run_finishes(
         disk.widen()
 
         assert finish(erase, project.root).error is None
-        assert ending(project) == undisturbed.ending
+        found = ending(project)
+        if BEFORE[step] == "Purged":  # what stopped the last step may be in the private file of words until the next purge
+            found["leftovers"] = [one for one in found["leftovers"] if one != Path(foreign_code.FILE).name]
+        assert found == undisturbed.ending
 
 
 BEFORE = {
