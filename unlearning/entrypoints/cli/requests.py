@@ -77,7 +77,8 @@ def request(
 @click.command()
 @project
 @click.argument("request_id", required=False)
-def status(root: Path, as_json: bool, request_id: str | None) -> None:
+@click.option("--limit", type=click.IntRange(min=1), default=1000, show_default=True, help="So many at most.")
+def status(root: Path, as_json: bool, request_id: str | None, limit: int) -> None:
     """List requests with state, deadline, legal holds and extension, the most urgent first.
 
     Exits 1 when one is overdue or must have begun by now: its deadline, less what erasures took here and the margin of
@@ -86,14 +87,21 @@ def status(root: Path, as_json: bool, request_id: str | None) -> None:
     \b
     Example:  unlearn status request-0123456789abcdef
     """
+    from unlearning.domain.clocks import utc_now
+    from unlearning.erasure import pace
     from unlearning.project.requests import chosen
 
-    workspace = open_project(root)
+    workspace, more = open_project(root), 0
+    standing = workspace.ledger.standing
     if request_id:
         shown = _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
     else:
-        shown = _show(workspace, sorted(workspace.ledger.standing.every(), key=_urgency), as_json=as_json)
-    if any(one.overdue or one.must_start for one in shown):
+        number, found = standing.page(most=limit)
+        shown, more = _show(workspace, found, as_json=as_json), number - len(found)
+    if more:
+        click.echo(f"{more:,} more, less urgent; --limit {number} lists all", err=True)
+    late = any(one.overdue or one.must_start for one in shown)
+    if late or (more and (standing.count_due(utc_now()) or pace.count_overdue(workspace, utc_now()))):
         raise click.exceptions.Exit(1)
 
 
@@ -371,12 +379,6 @@ def _announce(made: Sequence[ErasureRequest]) -> None:
         from unlearning.entrypoints.flows.events import announce
 
         announce([one.request_id for one in made], os.environ)
-
-
-def _urgency(one: ErasureRequest) -> tuple[Any, ...]:
-    from unlearning.domain import lifecycle
-
-    return one.state in lifecycle.ENDED, one.due_at is None, one.due_at or one.received_at, one.received_at, one.request_id
 
 
 def _show(workspace: Workspace, requests: Iterable[ErasureRequest], *, as_json: bool, one: bool = False) -> list[Shown]:
