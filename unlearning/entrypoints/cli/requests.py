@@ -91,17 +91,14 @@ def status(root: Path, as_json: bool, request_id: str | None, limit: int) -> Non
     from unlearning.erasure import pace
     from unlearning.project.requests import chosen
 
-    workspace, more = open_project(root), 0
+    workspace, now = open_project(root), utc_now()
     standing = workspace.ledger.standing
-    if request_id:
-        shown = _show(workspace, chosen(workspace, [request_id]), as_json=as_json, one=True)
-    else:
-        number, found = standing.page(most=limit)
-        shown, more = _show(workspace, found, as_json=as_json), number - len(found)
-    if more:
+    number, found = (1, chosen(workspace, [request_id])) if request_id else standing.page(most=limit)
+    shown = _show(workspace, found, as_json=as_json, one=bool(request_id))
+    if more := number - len(found):
         click.echo(f"{more:,} more, less urgent; --limit {number} lists all", err=True)
     late = any(one.overdue or one.must_start for one in shown)
-    if late or (more and (standing.count_due(utc_now()) or pace.count_overdue(workspace, utc_now()))):
+    if late or (more and (standing.count_due(now) or pace.count_overdue(workspace, now))):
         raise click.exceptions.Exit(1)
 
 
