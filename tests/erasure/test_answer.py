@@ -75,7 +75,7 @@ def test_an_answer_names_nobody_and_no_request_of_others(together: Together) -> 
 
 
 def test_who_is_erased_alone_is_told_when_and_what_is_beyond_reach(erased_project: Project) -> None:
-    [request] = erased_project.workspace.ledger.standing.every()
+    [request] = erased_project.workspace.ledger.state().requests.values()
     erased_project.configure({"backups": [{"name": "nightly dump", "keeps_days": 35}]})
     found = told(erased_project, request)
     assert found.title == "Your data was erased"

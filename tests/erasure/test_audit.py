@@ -195,7 +195,7 @@ def test_a_changed_projection_is_named_by_unlearn_audit_and_commands_refuse_unti
     def run(*arguments: str) -> Result:
         return CliRunner().invoke(unlearn, [*arguments, "--root", str(erased.root)])
 
-    [request] = erased.workspace.ledger.standing.every()
+    [request] = erased.workspace.ledger.state().requests.values()
     tamper(erased, "UPDATE ledger_group SET state = 'suppressed'")
     told = run("audit")
     assert (told.exit_code, f"ledger_group of {request.request_id} has another state" in told.output) == (1, True)

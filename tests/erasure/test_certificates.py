@@ -12,7 +12,7 @@ from unlearning.erasure import certificates
 
 def test_the_newest_certificate_is_found_by_request_and_by_erasure(erased_project: Project) -> None:
     workspace = erased_project.workspace
-    [request] = workspace.ledger.standing.every()
+    [request] = workspace.ledger.state().requests.values()
     assert request.erasure_id
     found = certificates.newest(workspace, request.request_id)
     assert found == certificates.newest(workspace, request.erasure_id)

@@ -91,7 +91,7 @@ def waiting(beginning: History, tmp_path: Path) -> Waiting:
 
 def test_a_plan_is_approved_once_by_its_digest_and_shown_without_a_name_or_a_token(waiting: Waiting) -> None:
     digest = waiting.wait()
-    [shown] = decisions.shown(waiting.workspace, waiting.workspace.ledger.standing.every(), now=NOON)
+    [shown] = decisions.shown(waiting.workspace, list(waiting.workspace.ledger.state().requests.values()), now=NOON)
     assert shown.plan == digest == plans.common(waiting.workspace, [shown.request])
     before = plans.planned(waiting.erasure)
     assert (before.waits, before.approved_by) == (True, None)
@@ -195,7 +195,7 @@ def test_below_its_thresholds_the_policy_lets_a_plan_begin_and_says_so(waiting: 
     assert queued.fact == ErasureQueued(plan=waiting.digest, below={"records": records}, measured={"records": records})
     shown = plans.planned(begins.erasure)
     assert (shown.asks, shown.waits, shown.approved_by, shown.below) == (False, False, None, {"records": records})
-    assert [one.state for one in waiting.workspace.ledger.standing.every()] == ["queued"]
+    assert [one.state for one in waiting.workspace.ledger.state().requests.values()] == ["queued"]
 
 
 def test_minutes_are_known_once_an_erasure_was_measured(waiting: Waiting) -> None:

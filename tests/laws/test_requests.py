@@ -81,7 +81,7 @@ class Requests(RuleBasedStateMachine):
 
     @property
     def found(self) -> dict[str, ErasureRequest]:
-        return {one.request_id: one for one in self.workspace.ledger.standing.every()}
+        return {one.request_id: one for one in self.workspace.ledger.standing.page(most=1000)[1]}
 
     def attempt(self, do: Callable[[], object]) -> None:
         """It is done, or refused without a trace."""

@@ -37,7 +37,7 @@ class Browser:
         found = self.client.get(f"/console{path}")
         assert found.status_code == status, found.text
         assert "default-src 'none'" in found.headers["content-security-policy"]
-        tokens = {one.token for one in self.workspace.ledger.standing.every()}
+        tokens = {one.token for one in self.workspace.ledger.state().requests.values()}
         assert not any(token in found.text for token in tokens) or "/certificates/" in path  # a certificate states them
         assert not re.search(r"ann-1|bob-2|cid-3|Zq\d{4}-canary", found.text)
         return found.text

@@ -72,7 +72,7 @@ def test_what_is_not_there_is_said_without_repeating_it(blank: Browser, path: st
 
 def test_an_erased_persons_request_has_plan_checks_lineage_and_a_certificate_verified_now(erased: Browser) -> None:
     erased.sign_in()
-    [request] = erased.workspace.ledger.standing.every()
+    [request] = erased.workspace.ledger.state().requests.values()
     shown = erased.page(f"/requests/{request.request_id}")
     for title in ("Its way", "Plan and price", "Lineage", "Checks", "Documents"):
         assert f"<h2>{title}</h2>" in shown

@@ -56,7 +56,7 @@ class Service:
         return found
 
     def states(self) -> dict[str, str]:
-        return {one.request_id: one.state for one in self.workspace.ledger.standing.every()}
+        return {one.request_id: one.state for one in self.workspace.ledger.state().requests.values()}
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_an_earlier_receipt_of_the_same_person_moves_the_deadline_of_both(worksp
     [first] = receive_all(workspace, [Asked(["ann-1"])], now=NOON)
     [second] = receive_all(workspace, [Asked(["ann-1"], received_at=NOON - timedelta(days=9))], now=NOON)
     assert second.group == first.request_id
-    assert {one.due_at for one in workspace.ledger.standing.every()} == {datetime(2026, 3, 20, 12, tzinfo=UTC)}
+    assert {one.due_at for one in workspace.ledger.state().requests.values()} == {datetime(2026, 3, 20, 12, tzinfo=UTC)}
 
 
 @pytest.mark.parametrize("reference", ["ann-1", "re: ann-1", "case ANN-1", "x" * 200, "two\nlines", " "])
@@ -76,7 +76,7 @@ def test_the_same_delivery_makes_one_request_however_often_and_from_however_many
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(one, range(24)))
     assert len({tuple(answer) for answer in answers}) == 1
-    assert len(workspace.ledger.standing.every()) == 2
+    assert len(workspace.ledger.state().requests) == 2
     [*_, other] = receive_all(workspace, [Asked(["ann-1"], delivery='["/crm","4712"]')], now=NOON)
     assert other.state == "duplicate"
 

@@ -60,10 +60,6 @@ class Standing:
         wanted = list(ids)
         return self._state(_OF_REQUESTS, _REQUESTS, wanted).requests
 
-    def every(self) -> list[ErasureRequest]:
-        """All requests, in order of receipt."""
-        return list(self._part(sa.true()).requests.values())
-
     def page(self, *, state: str | None = None, first: int = 0, most: int) -> tuple[int, list[ErasureRequest]]:
         """(how many there are, a page of them): those that wait before those that have ended, the earliest deadline first.
 
