@@ -11,8 +11,8 @@ import pytest
 
 from tests.erasure.test_second_look import found, put
 from tests.small_project import TRAIN, Project
-from unlearning.erasure import second_look, whole_look
-from unlearning.erasure.whole_look import FILE
+from unlearning.erasure import kept, second_look, whole_look
+from unlearning.erasure.whole_look import FILE, PEOPLE
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -34,6 +34,13 @@ def held(project: Project, person: str, *, later: timedelta = timedelta(1)) -> t
     last = whole_look.last(project.workspace, [token], now=NOW + later)
     seen = second_look.look(project.workspace, [token], [person], last=last)
     return set(seen.held.get("files of the project", ())), seen.unchanged
+
+
+def spared(project: Project, person: str) -> set[str]:
+    """Names of what a look for this person relies on the whole one for."""
+    last = whole_look.last(project.workspace, [project.token(person)], now=NOW)
+    assert last is not None
+    return {thing.name for thing in kept.everything(project.workspace, []) if last.spares(thing)}
 
 
 def whole(project: Project) -> second_look.Seen:
@@ -62,14 +69,52 @@ def test_what_is_new_or_changed_is_read(project: Project, person: str) -> None:
     assert held(project, person)[0] >= {"new.txt", "changed.txt", "moved.txt"}
 
 
-def test_what_names_anybody_is_read_at_each_look(project: Project, person: str) -> None:
+def test_what_names_one_of_them_is_read_at_each_look_and_what_names_others_is_spared(project: Project, person: str) -> None:
+    other = project.people(TRAIN)[1]
     put(project, "letter.txt", f"see {person}".encode())
-    put(project, "of-another.txt", f"see {project.people(TRAIN)[1]}".encode())
+    put(project, "letters.txt", f"see {person} and {other}".encode())
     whole(project)
-    assert "letter.txt" in held(project, person)[0]
-    put(project, "plain.txt", b"nobody")
-    first, second = held(project, person)[1], held(project, project.people(TRAIN)[1])[1]
-    assert first == second
+    assert {"letter.txt", "letters.txt"} <= held(project, person)[0]
+    assert held(project, other)[0] >= {"letters.txt"}
+    assert spared(project, person).isdisjoint({"letter.txt", "letters.txt", TRAIN})
+    assert spared(project, other).isdisjoint({"letters.txt", TRAIN})
+    assert "letter.txt" in spared(project, other)
+
+
+def test_whom_a_thing_names_is_known_of_each_copy_and_of_what_is_packed(project: Project, person: str) -> None:
+    """The lists hold everybody whom the slow truth, a look for one person, finds there."""
+    import gzip
+
+    table = (project.root / TRAIN).read_bytes()
+    for name, content in {"a.parquet": table, "b.parquet": table, "c.gz": gzip.compress(table), person: b"-"}.items():
+        put(project, name, content)
+    whole(project)
+    for one in project.people(TRAIN)[:4]:
+        token = project.token(one)
+        truth = second_look.look(project.workspace, [token])
+        last = whole_look.last(project.workspace, [token], now=NOW)
+        assert last is not None
+        seen = second_look.look(project.workspace, [token], last=last)
+        assert seen.held == truth.held
+        assert {"a.parquet", "b.parquet", "c.gz"} <= truth.held["files of the project"].keys()
+        assert seen.unchanged > 0
+
+
+def test_an_erased_person_is_in_no_list_and_what_named_them_is_read(project: Project, person: str) -> None:
+    put(project, "letter.txt", f"see {person}".encode())
+    put(project, "table.parquet", (project.root / TRAIN).read_bytes())
+    whole(project)
+    others, before = project.people(TRAIN)[1], (project.root / PEOPLE).read_bytes()
+    first = bytes.fromhex(project.token(person))[:8]
+    assert first in before
+    assert "letter.txt" in spared(project, others)
+    whole_look.forget(project.workspace, [project.token(person)])
+    assert first not in (project.root / PEOPLE).read_bytes()
+    assert held(project, person)[0] >= {"letter.txt", "table.parquet"}
+    assert "letter.txt" not in spared(project, others)
+    noted = (project.root / FILE).read_bytes()
+    whole_look.forget(project.workspace, [project.token(person)])
+    assert (project.root / FILE).read_bytes() == noted
 
 
 def test_a_share_of_what_is_unchanged_is_drawn_and_read(project: Project, person: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +146,7 @@ def another(file: Path) -> None:
 
 def more(file: Path) -> None:
     body = json.loads(file.read_bytes())
-    body["nobody"] |= {"0" * 32: "0" * 32}
+    body["things"] |= {"0" * 32: ["0" * 32, 0]}
     file.write_text(json.dumps(body))
 
 
@@ -109,7 +154,16 @@ def emptied(file: Path) -> None:
     file.write_text("{}")
 
 
-@pytest.mark.parametrize("spoil", [cut, another, more, emptied, Path.unlink])
+def of_others(file: Path) -> None:
+    people = file.with_suffix(".people")
+    people.write_bytes(bytes(len(people.read_bytes())))
+
+
+def without_people(file: Path) -> None:
+    file.with_suffix(".people").unlink()
+
+
+@pytest.mark.parametrize("spoil", [cut, another, more, emptied, Path.unlink, of_others, without_people])
 def test_one_that_nobody_here_sealed_is_none(project: Project, person: str, spoil) -> None:  # type: ignore[no-untyped-def]
     whole(project)
     assert held(project, person)[1]
@@ -134,7 +188,9 @@ def test_it_keeps_no_name_and_is_for_its_owner_alone(project: Project, person: s
     text = (project.root / FILE).read_text()
     assert "secret" not in text
     assert person not in text
-    assert (project.root / FILE).stat().st_mode & 0o077 == 0
+    for file in (FILE, PEOPLE):
+        assert (project.root / file).stat().st_mode & 0o077 == 0
+    assert person.encode() not in (project.root / PEOPLE).read_bytes()
 
 
 def test_a_certificate_says_which_look_it_was(project: Project, person: str) -> None:

@@ -119,6 +119,12 @@ def test_people_are_counted_once_however_they_are_spelled() -> None:
     assert roll([0, 1, 2], [A, B, A]).people == 2
 
 
+@given(st.lists(st.tuples(st.sampled_from([b"a" * 8, b"b" * 8]), st.sampled_from([bytes(24), bytes(23) + b"x", b"y" * 24]))))
+def test_tokens_that_begin_alike_are_people_of_their_own(parts: list[tuple[bytes, bytes]]) -> None:
+    tokens = [head + rest for head, rest in parts]
+    assert roll(list(range(len(tokens))), tokens).people == len(set(tokens))
+
+
 def test_whoever_is_in_doubt_is_said_and_a_table_of_doubts_tells_nothing_of_a_smaller_one() -> None:
     assert roll([0], [A]).certain()
     with pytest.raises(DataError, match="two look alike"):

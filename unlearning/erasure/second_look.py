@@ -54,7 +54,7 @@ class Seen:
     seconds: float = 0.0
     read: int = 0
     unchanged: int = 0
-    """Not read: they named nobody in the last whole look."""
+    """Not read: in the last whole look they named none of these people."""
     last: datetime | None = None
     """When that was."""
     held: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -80,8 +80,8 @@ class Seen:
         if self.last is None:
             return read
         return (
-            f"{read}: those that are new, changed or hold anybody, and a drawn sample; {self.unchanged} others are as the "
-            f"whole look of {self.last:%Y-%m-%d} saw them, by token, with nobody in them"
+            f"{read}: those that are new, changed or named one of these people, and a drawn sample; {self.unchanged} others are"
+            f" as the whole look of {self.last:%Y-%m-%d} saw them, by token, with none of these people in them"
         )
 
 
@@ -107,7 +107,7 @@ def identifiers(erasure: Erasure) -> tuple[str, ...]:
 def look(workspace: Workspace, tokens: Sequence[str], raw: Sequence[str] = (), *, last: WholeLook | None = None) -> Seen:
     """Read what this project keeps and compare. raw: the same people, as they are written.
 
-    last: a whole look that knew these people; of what named nobody in it and is unchanged, only a sample is read.
+    last: a whole look that knew these people; of what named none of them in it and is unchanged, only a sample is read.
     """
     began, seen = time.perf_counter(), Seen("by identifier and token" if raw else "by token", last=last.at if last else None)
     contents = Contents(replace(_wanted(workspace, tokens), identifiers=tuple(raw)))
@@ -120,28 +120,62 @@ def look(workspace: Workspace, tokens: Sequence[str], raw: Sequence[str] = (), *
 
 
 def look_for_everybody(workspace: Workspace, tokens: Collection[str], *, now: datetime) -> Seen:
-    """Read everything that this project keeps, compare it with everybody that the index knows, and keep what names nobody.
+    """Read everything that this project keeps, compare it with everybody that the index knows, and keep whom each thing names.
 
     tokens: of those who were erased; what is said is said of them.
     """
-    began, seen, nobody = time.perf_counter(), Seen("by token"), list[Thing]()
+    began, seen, kept_of = time.perf_counter(), Seen("by token"), list[tuple[Thing, whole_look.Heads]]()
     known = frozenset(version.digest for version in workspace.lineage.data_versions())
-    theirs = Contents(_wanted(workspace, tokens))
-
-    def knows(some: frozenset[str]) -> bool:
-        held = workspace.lineage.versions_holding(map(bytes.fromhex, some))
-        return any(held.values()) or not some.isdisjoint(theirs.wanted.tokens)
-
-    everybody = Contents(replace(theirs.wanted, knows=knows))
+    asked, theirs = whole_look.heads(tokens), Contents(_wanted(workspace, tokens))
+    everybody = Everybody(theirs.wanted, np.union1d(workspace.lineage.everybody(), asked))
     for thing in kept.everything(workspace, seen.unread):
-        if _note(everybody, Seen(""), thing) is not False:  # somebody is in it, or it could not be read: then that is said
+        named = everybody.named_in(thing)
+        if named is None or np.isin(asked, named).any():  # one of them is in it, or it could not be read: then that is said
             _note(theirs, seen, thing)
-            continue
-        seen.read += 1
-        if thing.mark:
-            nobody.append(thing)
-    whole_look.keep(workspace, nobody, known, now=now)
+        else:
+            seen.read += 1
+        if named is not None and thing.mark:
+            kept_of.append((thing, named))
+    whole_look.keep(workspace, kept_of, known, now=now)
     return _finished(workspace, seen, began)
+
+
+class Everybody(Contents):
+    """Contents that are read to their end, each once, and whom of all people they name."""
+
+    def __init__(self, wanted: Wanted, everybody: whole_look.Heads) -> None:
+        """everybody: sorted, each once."""
+        super().__init__(replace(wanted, knows=self._meet))
+        self._everybody, self._met = everybody, list[whole_look.Heads]()
+        self._in_content = dict[str, whole_look.Heads]()
+
+    def named_in(self, thing: Thing) -> whole_look.Heads | None:
+        """The `heads` of everybody whom a thing names; None when it is gone, or was not read to its end."""
+        self._met = []
+        try:
+            self.wanted.in_bytes(thing.name.encode("utf-8", "surrogatepass"))
+            thing.holds(self)
+        except (OSError, sqlite3.Error, opening.NotRead):
+            return None
+        return self._all()
+
+    def holds(self, content: opening.Content) -> bool:
+        """Never: to find somebody ends no reading here. Raises NotRead."""
+        digest, before = opening.digest(content), self._met
+        if digest not in self._in_content:
+            self._met = []
+            opening.holds(self.wanted, content)
+            self._in_content[digest] = self._all()
+        self._met = [*before, self._in_content[digest]]
+        return False
+
+    def _meet(self, tokens: frozenset[str]) -> bool:
+        some = whole_look.heads(tokens)
+        self._met.append(some[np.isin(some, self._everybody, assume_unique=True)])
+        return False
+
+    def _all(self) -> whole_look.Heads:
+        return np.unique(np.concatenate([*self._met, np.zeros(0, np.uint64)]))
 
 
 def _wanted(workspace: Workspace, tokens: Collection[str]) -> Wanted:

@@ -54,12 +54,18 @@ def steady(stream: IO[bytes]) -> State | None:
 def file_digest(path: Path, *, anew: bool = False) -> str:
     """SHA-256 of a file's bytes, in hex. anew: read now, whatever this process read before. Raises FileNotFoundError."""
     with path.open("rb") as stream:
-        before = steady(stream)
-        if before in _known and not anew:
-            return _known[before]
-        digest = hashing.stream_digest(stream)
-        if before is not None and state(stream) == before:
-            if len(_known) >= _REMEMBERED:
-                _known.clear()
-            _known[before] = digest
+        return digest_of(stream, anew=anew)
+
+
+def digest_of(stream: IO[bytes], *, anew: bool = False) -> str:
+    """The same of an open file, wherever its reader is; it may be anywhere after it."""
+    before = steady(stream)
+    if before in _known and not anew:
+        return _known[before]
+    stream.seek(0)
+    digest = hashing.stream_digest(stream)
+    if before is not None and state(stream) == before:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[before] = digest
     return digest

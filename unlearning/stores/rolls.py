@@ -60,7 +60,9 @@ class Roll:
     @cached_property
     def people(self) -> int:
         """How many they are: spellings of one person count once."""
-        return len(np.unique(np.ascontiguousarray(self.tokens).view(f"S{TOKEN_BYTES}")))
+        if (heads := len(np.unique(_heads(self.tokens)))) == len(self.tokens):
+            return heads  # numbers are sorted ten times as fast
+        return len(np.unique(np.ascontiguousarray(self.tokens).view(f"V{TOKEN_BYTES}")))
 
     @cached_property
     def where(self) -> Places:

@@ -198,6 +198,16 @@ def test_a_large_content_is_compared_once_wherever_it_lies_and_says_the_same(tmp
     assert compared == ["data.parquet"]
 
 
+def test_what_a_step_read_of_a_file_is_not_read_again_to_know_it_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compared: list[str]
+) -> None:
+    file = large(tmp_path / "data.parquet")
+    contents.file_digest(file)
+    monkeypatch.setattr(hashing, "stream_digest", lambda _: pytest.fail("it was read since it is as it is"))
+    assert all(look_at(watch(7, kind="integer"), file, below=tmp_path).found for _ in range(2))
+    assert compared == ["data.parquet"]
+
+
 def test_another_question_or_another_content_is_compared_anew(tmp_path: Path, compared: list[str]) -> None:
     file = large(tmp_path / "data.parquet")
     here = watch(7, kind="integer")

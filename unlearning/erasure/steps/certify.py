@@ -9,7 +9,7 @@ from unlearning.certificate.page.page import render
 from unlearning.domain.errors import VerificationFailed
 from unlearning.domain.events import CertificateIssued
 from unlearning.domain.versions import ModelVersion
-from unlearning.erasure import certificates
+from unlearning.erasure import certificates, whole_look
 from unlearning.erasure.audit import LEDGER_HEAD
 from unlearning.erasure.certified_facts import absences, erasure_facts, findings, frame, promoted_versions, trees_of_tables
 from unlearning.erasure.erasure import Erasure
@@ -23,6 +23,7 @@ def issue(erasure: Erasure, *, identifiers: Sequence[str] = (), quick: bool = Fa
     if not erasure.plan.tokens:
         return CertificateIssued(path=None, residuals=0, decision="not_found")
     gathered = erasure_facts(erasure, identifiers=identifiers, quick=quick)
+    whole_look.forget(workspace, erasure.plan.tokens)
     path, digest = _sign(workspace, gathered, erasure.erasure_id)
     for made in promoted_versions(erasure):
         _note(workspace, made, digest)

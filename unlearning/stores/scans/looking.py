@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from unlearning.domain import hashing
-from unlearning.stores.contents import State, state, steady
+from unlearning.stores.contents import State, digest_of, state, steady
 from unlearning.stores.files import looked_at
 from unlearning.stores.scans import raw_bytes
 from unlearning.stores.scans.comparing import Compared, tallied
@@ -76,15 +76,15 @@ _seen: dict[str, Look] = {}
 
 
 def _about(watch: Watch, stream: IO[bytes], before: State | None, *, thorough: bool) -> str | None:
-    """Everything that shapes a look at these bytes, which are read for it; None where it is not worth it, or where more does.
+    """Everything that shapes a look at these bytes; None where it is not worth it, or where more does.
 
-    A name under the key of those who are looked for, so that nothing that is kept tells who they are. before: as the file was
-    when this began; without it no change would be seen.
+    They are read for it, unless this process read them since the file is as it is. A name under the key of those who are
+    looked for, so that nothing that is kept tells who they are. before: as the file was when this began; without it no change
+    would be seen.
     """
     if before is None or before.size < _LARGE or not told_by_content(stream):
         return None
-    stream.seek(0)
-    content = hashing.stream_digest(stream)
+    content = digest_of(stream)
     stream.seek(0)
     raw = [watch.raw.pattern.hex(), watch.raw.flags] if watch.raw is not None else None
     who = [list(watch.people), watch.kind, sorted(watch.tokens), list(watch.spellings), raw]

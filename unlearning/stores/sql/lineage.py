@@ -120,6 +120,11 @@ class SqlLineage:
                 found |= _held_by_many(connection, histories, wanted[start : start + _CHUNK])
         return found
 
+    def everybody(self) -> NDArray[np.uint64]:
+        """(n,) the first word of the token of everybody who was ever in a recorded version, sorted, each once."""
+        with database.reading(self._engine) as connection:
+            return np.unique(_people(connection).high)
+
     def holders(self, digest: str) -> list[bytes]:
         """Tokens of everyone in a data version, cut to 16 bytes, sorted. Raises NotFound."""
         with database.reading(self._engine) as connection:
