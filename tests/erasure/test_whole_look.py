@@ -7,7 +7,10 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.erasure.test_second_look import found, put
 from tests.small_project import TRAIN, Project
@@ -117,6 +120,15 @@ def test_an_erased_person_is_in_no_list_and_what_named_them_is_read(project: Pro
     assert (project.root / FILE).read_bytes() == noted
 
 
+words = st.lists(st.integers(0, 5) | st.integers(0, 2**64 - 1), max_size=6)
+
+
+@given(words, words)
+def test_who_is_in_a_list_is_told_as_numpy_tells_it(some: list[int], others: list[int]) -> None:
+    few, many = (np.unique(np.array(one, np.uint64)) for one in (some, others))
+    assert whole_look.among(few, many).tolist() == np.isin(few, many).tolist()
+
+
 def test_a_share_of_what_is_unchanged_is_drawn_and_read(project: Project, person: str, monkeypatch: pytest.MonkeyPatch) -> None:
     whole(project)
     monkeypatch.setattr(whole_look, "DRAWN", 1.0)
@@ -211,8 +223,9 @@ def test_a_certificate_says_which_look_it_was(project: Project, person: str) -> 
     assert report["residuals"]
 
 
-def test_a_whole_look_says_what_is_left_of_those_who_were_erased(project: Project, person: str) -> None:
+def test_a_whole_look_says_what_is_left_of_those_who_were_erased_and_notes_them_nowhere(project: Project, person: str) -> None:
     put(project, "kept.txt", f"see {person}".encode())
     seen = second_look.look_for_everybody(project.workspace, [project.token(person)], now=NOW)
     assert "kept.txt" in seen.held["files of the project"]
+    assert bytes.fromhex(project.token(person))[:8] not in (project.root / PEOPLE).read_bytes()
     assert not whole(project).held

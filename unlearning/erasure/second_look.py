@@ -130,11 +130,11 @@ def look_for_everybody(workspace: Workspace, tokens: Collection[str], *, now: da
     everybody = Everybody(theirs.wanted, np.union1d(workspace.lineage.everybody(), asked))
     for thing in kept.everything(workspace, seen.unread):
         named = everybody.named_in(thing)
-        if named is None or np.isin(asked, named).any():  # one of them is in it, or it could not be read: then that is said
+        if named is None or whole_look.among(asked, named).any():  # one of them is in it, or it was not read: that is said
             _note(theirs, seen, thing)
-        else:
-            seen.read += 1
-        if named is not None and thing.mark:
+            continue
+        seen.read += 1
+        if thing.mark:
             kept_of.append((thing, named))
     whole_look.keep(workspace, kept_of, known, now=now)
     return _finished(workspace, seen, began)
@@ -171,7 +171,7 @@ class Everybody(Contents):
 
     def _meet(self, tokens: frozenset[str]) -> bool:
         some = whole_look.heads(tokens)
-        self._met.append(some[np.isin(some, self._everybody, assume_unique=True)])
+        self._met.append(some[whole_look.among(some, self._everybody)])
         return False
 
     def _all(self) -> whole_look.Heads:

@@ -71,7 +71,7 @@ class _Kept:
     def naming(self, tokens: Iterable[str]) -> frozenset[int]:
         """The lists in which one of these people may be."""
         wanted = heads(tokens)
-        return frozenset(number for number, one in enumerate(self.lists) if np.isin(wanted, one).any())
+        return frozenset(number for number, one in enumerate(self.lists) if among(wanted, one).any())
 
 
 def last(workspace: Workspace, tokens: Collection[str], *, now: datetime) -> WholeLook | None:
@@ -122,6 +122,14 @@ def heads(tokens: Iterable[str]) -> Heads:
     """(n,) the first word of each token, sorted, each once: another person has the same by one chance in 10¹⁹."""
     first = b"".join(bytes.fromhex(token[: 2 * _HEAD_BYTES]) for token in tokens)
     return np.unique(np.frombuffer(first, ">u8").astype(np.uint64))
+
+
+def among(some: Heads, others: Heads) -> NDArray[np.bool_]:
+    """(n,) which of a few are in a list, however long it is: `numpy.isin` would sort it again each time."""
+    at = np.searchsorted(others, some)
+    found = at < len(others)
+    found[found] = others[at[found]] == some[found]
+    return found
 
 
 def _write(workspace: Workspace, kept: _Kept) -> None:
