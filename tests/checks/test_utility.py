@@ -50,3 +50,11 @@ def test_a_diverged_model_is_wrong_everywhere():
     nowhere = np.full((3, 2), np.nan)
     assert predicted(nowhere).tolist() == [-1, -1, -1]
     assert accuracy(nowhere, np.array([0, 0, 0])) == 0
+
+
+def test_a_report_on_drawn_people_says_from_how_many_rows_they_were_drawn(evidence, thresholds):
+    labels = np.array([0, 0, 1, 1])
+    shown = {"holdout_target": labels, "holdout_after": sure(labels), "holdout_before": sure(labels)}
+    said = [utility(evidence(**shown, **more), thresholds).how for more in ({}, {"holdout_drawn_from": 9_000})]
+    assert "accuracy on 4 records of people" in said[0]
+    assert "accuracy on 4 records (of people drawn from a holdout of 9000 rows)" in said[1]

@@ -20,7 +20,17 @@ from unlearning.domain import partition as module
 from unlearning.domain.chain import Chain
 from unlearning.domain.errors import SettingsError
 from unlearning.domain.hashing import digest, fingerprint, keyed
-from unlearning.domain.partition import Partition, Places, chain, members_of, partition, places, shard_and_slice, split
+from unlearning.domain.partition import (
+    Partition,
+    Places,
+    chain,
+    drawn,
+    members_of,
+    partition,
+    places,
+    shard_and_slice,
+    split,
+)
 from unlearning.domain.protocols import Records
 from unlearning.stores.tables import redaction
 from unlearning.stores.tables import tables as files
@@ -475,3 +485,20 @@ def test_one_word_of_the_token_decides_at_the_exact_border():
 def test_a_share_that_leaves_one_side_empty_is_refused(share):
     with pytest.raises(SettingsError, match=r"data\.holdout_share"):
         split(np.zeros((1, 4), dtype=np.uint64), share)
+
+
+@given(people=st.integers(0, 200), share=st.floats(0.001, 0.999), seed=st.integers(0, 2**32))
+def test_a_drawn_share_is_of_that_size_and_of_the_same_people_in_any_order(people: int, share: float, seed: int) -> None:
+    where = places([keyed(KEY, [fingerprint(person, "integer")])[0] for person in range(people)]) if people else places([])
+    order = np.random.default_rng(seed).permutation(people)
+    found = drawn(where, share)
+    assert found.sum() == (max(1, round(share * people)) if people else 0)
+    assert np.array_equal(drawn(where[order], share), found[order])
+
+
+def test_a_draw_from_people_who_were_held_out_is_not_all_of_one_shard() -> None:
+    where = places([keyed(KEY, [fingerprint(person, "integer")])[0] for person in range(2_000)])
+    held_out = where[split(where, 0.2)]
+    shard, _ = shard_and_slice(held_out[drawn(held_out, 0.5)], shards=4, slices=1)
+    counts = np.bincount(shard, minlength=4)
+    assert counts.min() > counts.sum() / 8

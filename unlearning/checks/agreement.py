@@ -34,7 +34,7 @@ def agreement(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResul
         value=share,
         threshold=threshold,
         verdict="passed" if share >= minimum else "failed",
-        how=f"share of {records} holdout records for which {moved.kept_means}",
+        how=f"share of {evidence.held_out} of the holdout for which {moved.kept_means}",
         details={
             "standard_error": sqrt(share * (1 - share) / records),
             "different": records - int(moved.kept.sum()),

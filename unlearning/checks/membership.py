@@ -45,7 +45,8 @@ def membership(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResu
         value=area,
         threshold=threshold,
         verdict=judge(area, error, margin),
-        how=f"area under the ROC curve of the loss-threshold attack, {forgotten} forgotten against {unseen} unseen records",
+        how=f"area under the ROC curve of the loss-threshold attack, {forgotten} forgotten records against "
+        f"{evidence.held_out} of people who are in no training set",
         details={
             "before": _area(evidence.forget_before, evidence.holdout_before, evidence),
             "standard_error": error,

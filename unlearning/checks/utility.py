@@ -27,7 +27,7 @@ def utility(evidence: Evidence, thresholds: Mapping[str, float]) -> CheckResult:
     after = metric.measure(evidence.holdout_after, target)
     before = None if evidence.holdout_before is None else metric.measure(evidence.holdout_before, target)
     naive = metric.measure(evidence.task.naive(target, evidence.holdout_after.shape[1]), target)
-    how = f"{metric.name} on {len(target)} records of people who are in no training set"
+    how = f"{metric.name} on {evidence.held_out} of people who are in no training set"
     if isnan(naive) and isnan(after):
         return CheckResult(
             "utility", None, "a holdout that varies", "underpowered", f"not measured: {how}, whose target is constant"

@@ -107,6 +107,13 @@ def split(where: Places, share: float) -> NDArray[np.bool_]:
     return where[:, 2] < np.uint64(int(share * (1 << 64)))  # words 0 and 1 choose shard and slice: independent of this
 
 
+def drawn(where: Places, share: float) -> NDArray[np.bool_]:
+    """(n,) True for about `share` of n people, whom their tokens choose and nothing else about them. share: in (0, 1)."""
+    order = where[:, 2]  # of people who were held out by it too: which of them come first is as good as any draw
+    last = max(1, round(share * len(order))) - 1
+    return order <= np.partition(order, last)[last] if len(order) else np.zeros(0, np.bool_)
+
+
 def partition(
     records: Records,
     where: Places,

@@ -334,6 +334,14 @@ class Evidence:
     """Shard → digest of the same constituent trained again from scratch, when asked."""
     otherwise: Sequence[str] = ()
     """What is other now than where they were made; empty where that does not explain every difference."""
+    holdout_drawn_from: int | None = None
+    """Rows of the holdout, where its records here are those of drawn people; None where they are everybody's."""
+
+    @property
+    def held_out(self) -> str:
+        """How many records of the holdout there are to judge by, as reports say it."""
+        drawn = f" (of people drawn from a holdout of {self.holdout_drawn_from} rows)" if self.holdout_drawn_from else ""
+        return f"{len(self.holdout_target)} records{drawn}"
 
 
 class Check(Protocol):

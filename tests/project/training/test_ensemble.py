@@ -54,6 +54,19 @@ def test_a_table_is_read_as_records_in_the_order_it_is_stored_in(project: Projec
     assert np.array_equal(records.target, expected.target)
 
 
+def test_of_a_table_with_more_rows_all_those_of_drawn_people_are_read(project: Project) -> None:
+    everybody = tables.read(project.root / HOLDOUT)
+    some = read_records(project.workspace, HOLDOUT, most=len(everybody) // 2)
+    all_of_them = project.workspace.recipe.encode(everybody).records
+    person = np.array(everybody[project.workspace.recipe.person].to_pylist())
+    theirs = {one.tobytes() for one in some.features}
+    whole = [who for who in np.unique(person) if {one.tobytes() for one in all_of_them.features[person == who]} <= theirs]
+    assert 0 < len(some) < len(everybody)
+    assert np.array_equal(some.features, all_of_them.features[np.isin(person, whole)])
+    assert np.array_equal(some.target, all_of_them.target[np.isin(person, whole)])
+    assert len(read_records(project.workspace, HOLDOUT, most=len(everybody))) == len(everybody)
+
+
 class Counting(FakeLearner):
     """Says how often it was asked."""
 

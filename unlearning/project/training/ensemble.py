@@ -10,9 +10,10 @@ import numpy as np
 
 from unlearning.domain.chain import Trained
 from unlearning.domain.errors import Damaged
+from unlearning.domain.partition import drawn
 from unlearning.domain.protocols import Learner, Records, State
-from unlearning.project.people import read_with_people
-from unlearning.project.training.training_set import encoded
+from unlearning.project.people import people_of, read_some, read_with_people
+from unlearning.project.training.training_set import encoded, encoded_rows
 from unlearning.stores.tables import tables
 
 if TYPE_CHECKING:
@@ -77,9 +78,18 @@ def _mean(votes: Sequence[Answers]) -> Answers:
     return mean
 
 
-def read_records(workspace: Workspace, path: str) -> Records:
-    """A current table as encoded records, in storage order, or one a person where the recipe gathers them."""
+def read_records(workspace: Workspace, path: str, *, most: int | None = None) -> Records:
+    """A current table as encoded records, in storage order, or one a person where the recipe gathers them.
+
+    most: of a table with more rows, those of drawn people, about so many.
+    """
     recipe, file = workspace.recipe, workspace.path(path)
+    if most is not None and (rows := len(people_of(workspace, file, recipe.person, named=path, past=True).codes)) > most:
+        table, people, chosen = read_some(
+            workspace, file, recipe.person, lambda roll: drawn(roll.where, most / rows)[roll.codes], named=path
+        )
+        with tables.about(path):
+            return encoded_rows(recipe, table, people, people.codes[chosen])[0]
     if not hasattr(recipe, "gathered"):
         table = tables.read(file, person=recipe.person, named=path)
         with tables.about(path):

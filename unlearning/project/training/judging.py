@@ -225,6 +225,7 @@ def model_checks(
         holdout_target=holdout.target,
         holdout_before=holdout_before,
         holdout_after=holdout_after,
+        holdout_drawn_from=_drawn_from(workspace),
         forget_target=forget.target,
         forget_before=forget_before,
         forget_after=forget_after,
@@ -235,7 +236,7 @@ def model_checks(
         task=workspace.task,
         metric=workspace.metric,
     )
-    thresholds = workspace.settings.checks.model_dump(exclude={"metric"})
+    thresholds = workspace.settings.checks.model_dump(exclude={"metric", "holdout_records"})
     return tuple(plugins.check(name)(evidence, thresholds) for name in only)
 
 
@@ -279,9 +280,17 @@ def measure(workspace: Workspace, trained: Trained) -> Measured:
 
 
 def _holdout(workspace: Workspace) -> Records:
-    """The records of people who are in no training set, of those that can be judged."""
-    holdout = ensemble.read_records(workspace, workspace.own.data.holdout)
+    """The records of people who are in no training set, of those that can be judged; of a large holdout of drawn ones."""
+    most = workspace.settings.checks.holdout_records
+    holdout = ensemble.read_records(workspace, workspace.own.data.holdout, most=most)
     return holdout[workspace.task.judged(holdout.target)]
+
+
+def _drawn_from(workspace: Workspace) -> int | None:
+    """Rows of a holdout from which those that judge were drawn."""
+    path, person = workspace.own.data.holdout, workspace.recipe.person
+    rows = len(people_of(workspace, workspace.path(path), person, named=path, past=True).codes)
+    return rows if rows > workspace.settings.checks.holdout_records else None
 
 
 def _shaped_by(workspace: Workspace, trained: Trained) -> tuple[object, ...]:
