@@ -7,10 +7,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.erasure.test_second_look import found, put
 from tests.small_project import TRAIN, Project
@@ -118,15 +115,6 @@ def test_an_erased_person_is_in_no_list_and_what_named_them_is_read(project: Pro
     noted = (project.root / FILE).read_bytes()
     whole_look.forget(project.workspace, [project.token(person)])
     assert (project.root / FILE).read_bytes() == noted
-
-
-words = st.lists(st.integers(0, 5) | st.integers(0, 2**64 - 1), max_size=6)
-
-
-@given(words, words)
-def test_who_is_in_a_list_is_told_as_numpy_tells_it(some: list[int], others: list[int]) -> None:
-    few, many = (np.unique(np.array(one, np.uint64)) for one in (some, others))
-    assert whole_look.among(few, many).tolist() == np.isin(few, many).tolist()
 
 
 def test_a_share_of_what_is_unchanged_is_drawn_and_read(project: Project, person: str, monkeypatch: pytest.MonkeyPatch) -> None:

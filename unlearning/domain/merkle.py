@@ -98,10 +98,11 @@ class Tree:
 def _packed(tokens: Iterable[bytes] | NDArray[np.uint8]) -> tuple[bytes, int]:
     """The distinct tokens one behind the other, sorted, and how wide each is. Raises WrongUse."""
     if hasattr(tokens, "shape"):  # an auditor, who has only proofs, needs no NumPy
-        import numpy as np
+        from unlearning.domain.token_words import ordered
 
-        widths = {tokens.shape[1]}
-        packed = np.unique(np.ascontiguousarray(tokens).view(f"S{tokens.shape[1]}")).tobytes()
+        array: NDArray[np.uint8] = tokens  # type: ignore[assignment]
+        widths = {array.shape[1]}
+        packed = ordered(array).tobytes() if widths <= set(WIDTHS) else b""
     else:
         distinct = sorted(set(tokens))
         widths, packed = {len(token) for token in distinct}, b"".join(distinct)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unlearning.domain import hashing
+from unlearning.domain import hashing, token_words
 from unlearning.domain.errors import IdentifierError, UnlearningError
 from unlearning.domain.events import Purged
 from unlearning.domain.hashing import PART
+from unlearning.domain.token_words import Words
 from unlearning.domain.traces import Residual
 from unlearning.erasure import kept, whole_look
 from unlearning.erasure.kept import FILES, Contents, Thing
@@ -124,13 +125,13 @@ def look_for_everybody(workspace: Workspace, tokens: Collection[str], *, now: da
 
     tokens: of those who were erased; what is said is said of them.
     """
-    began, seen, kept_of = time.perf_counter(), Seen("by token"), list[tuple[Thing, whole_look.Heads]]()
+    began, seen, kept_of = time.perf_counter(), Seen("by token"), list[tuple[Thing, Words]]()
     known = frozenset(version.digest for version in workspace.lineage.data_versions())
-    asked, theirs = whole_look.heads(tokens), Contents(_wanted(workspace, tokens))
+    asked, theirs = token_words.words_of(tokens), Contents(_wanted(workspace, tokens))
     everybody = Everybody(theirs.wanted, np.union1d(workspace.lineage.everybody(), asked))
     for thing in kept.everything(workspace, seen.unread):
         named = everybody.named_in(thing)
-        if named is None or whole_look.among(asked, named).any():  # one of them is in it, or it was not read: that is said
+        if named is None or token_words.among(asked, named).any():  # one of them is in it, or it was not read: that is said
             _note(theirs, seen, thing)
             continue
         seen.read += 1
@@ -143,14 +144,14 @@ def look_for_everybody(workspace: Workspace, tokens: Collection[str], *, now: da
 class Everybody(Contents):
     """Contents that are read to their end, each once, and whom of all people they name."""
 
-    def __init__(self, wanted: Wanted, everybody: whole_look.Heads) -> None:
+    def __init__(self, wanted: Wanted, everybody: Words) -> None:
         """everybody: sorted, each once."""
         super().__init__(replace(wanted, knows=self._meet))
-        self._everybody, self._met = everybody, list[whole_look.Heads]()
-        self._in_content = dict[str, whole_look.Heads]()
+        self._everybody, self._met = everybody, list[Words]()
+        self._in_content = dict[str, Words]()
 
-    def named_in(self, thing: Thing) -> whole_look.Heads | None:
-        """The `heads` of everybody whom a thing names; None when it is gone, or was not read to its end."""
+    def named_in(self, thing: Thing) -> Words | None:
+        """The words of everybody whom a thing names; None when it is gone, or was not read to its end."""
         self._met = []
         try:
             self.wanted.in_bytes(thing.name.encode("utf-8", "surrogatepass"))
@@ -170,12 +171,12 @@ class Everybody(Contents):
         return False
 
     def _meet(self, tokens: frozenset[str]) -> bool:
-        some = whole_look.heads(tokens)
-        self._met.append(some[whole_look.among(some, self._everybody)])
+        some = token_words.words_of(tokens)
+        self._met.append(some[token_words.among(some, self._everybody)])
         return False
 
-    def _all(self) -> whole_look.Heads:
-        return np.unique(np.concatenate([*self._met, np.zeros(0, np.uint64)]))
+    def _all(self) -> Words:
+        return token_words.distinct(np.concatenate([*self._met, np.zeros(0, np.uint64)]))
 
 
 def _wanted(workspace: Workspace, tokens: Collection[str]) -> Wanted:

@@ -17,9 +17,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unlearning.domain import hashing
+from unlearning.domain.token_words import Words, among, words_of
 from unlearning.stores import files
 
 if TYPE_CHECKING:
@@ -32,11 +32,6 @@ LASTS = timedelta(days=31)
 """As long a whole look is relied on; `unlearn watch` makes one when half of it is over."""
 DRAWN, AT_LEAST = 0.05, 20
 """Of what is unchanged, this share is read again, and at least so many."""
-
-_HEAD_BYTES = 8
-
-Heads = NDArray[np.uint64]
-"""(n,) first words of tokens, sorted, each once."""
 
 _chance = random.SystemRandom()
 
@@ -66,11 +61,11 @@ class _Kept:
     """Digests of the data versions whose people were known then."""
     things: Mapping[str, tuple[str, int]] = field(repr=False)
     """Each thing's name → what tells its content, and the number of the list of whom it names."""
-    lists: Sequence[Heads] = field(repr=False)
+    lists: Sequence[Words] = field(repr=False)
 
     def naming(self, tokens: Iterable[str]) -> frozenset[int]:
         """The lists in which one of these people may be."""
-        wanted = heads(tokens)
+        wanted = words_of(tokens)
         return frozenset(number for number, one in enumerate(self.lists) if among(wanted, one).any())
 
 
@@ -94,12 +89,12 @@ def due(workspace: Workspace, *, now: datetime) -> bool:
     return kept is None or now - kept.at > LASTS / 2
 
 
-def keep(workspace: Workspace, seen: Iterable[tuple[Thing, Heads]], versions: frozenset[str], *, now: datetime) -> None:
+def keep(workspace: Workspace, seen: Iterable[tuple[Thing, Words]], versions: frozenset[str], *, now: datetime) -> None:
     """Note what was seen, in place of what was noted before.
 
-    seen: each thing with the sorted `heads` of everybody whom it names.
+    seen: each thing with the sorted words of everybody whom it names.
     """
-    key, lists, numbers = workspace.keys.index, list[Heads](), dict[bytes, int]()
+    key, lists, numbers = workspace.keys.index, list[Words](), dict[bytes, int]()
     things = dict[str, tuple[str, int]]()
     for thing, whom in seen:
         number = numbers.setdefault(whom.tobytes(), len(lists))
@@ -116,20 +111,6 @@ def forget(workspace: Workspace, tokens: Collection[str]) -> None:
     again = {number: place for place, number in enumerate(stay)}
     things = {name: (mark, again[number]) for name, (mark, number) in kept.things.items() if number in again}
     _write(workspace, replace(kept, things=things, lists=[kept.lists[number] for number in stay]))
-
-
-def heads(tokens: Iterable[str]) -> Heads:
-    """(n,) the first word of each token, sorted, each once: another person has the same by one chance in 10¹⁹."""
-    first = b"".join(bytes.fromhex(token[: 2 * _HEAD_BYTES]) for token in tokens)
-    return np.unique(np.frombuffer(first, ">u8").astype(np.uint64))
-
-
-def among(some: Heads, others: Heads) -> NDArray[np.bool_]:
-    """(n,) which of a few are in a list, however long it is: `numpy.isin` would sort it again each time."""
-    at = np.searchsorted(others, some)
-    found = at < len(others)
-    found[found] = others[at[found]] == some[found]
-    return found
 
 
 def _write(workspace: Workspace, kept: _Kept) -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview, NotFound
+from unlearning.domain.token_words import ordered
 from unlearning.domain.versions import DataVersion
 from unlearning.project.people import people_of, without
 from unlearning.stores import contents, spool
@@ -221,7 +222,7 @@ class _Maker:
         named = f"{twin.new}{redaction.ending(draft, twin.path)}"
         if not (found := self._people(draft, named, self._columns(draft, named))):
             return  # nobody can say whose the rows are that stay
-        tokens = np.unique(np.concatenate([people.everyone for people in found]), axis=0)
+        tokens = ordered(np.concatenate([people.everyone for people in found]))
         version = DataVersion(twin.path, twin.digest, twin.new, None, len(found[0].codes), len(tokens))
         self.workspace.lineage.record_data(version, tokens)
 

@@ -65,7 +65,8 @@ def training_set(
     people = grouped(workspace, table, people or people_in(workspace, table, recipe.person))
     keep = ~people.mask(exclude)
     made = arranged(workspace, *encoded(recipe, table, people, keep))
-    return TrainingSet(made.records, made.chain, people=len(np.unique(people.codes[keep])), excluded=int((~keep).sum()))
+    here = int(np.count_nonzero(np.bincount(people.codes[keep])))
+    return TrainingSet(made.records, made.chain, people=here, excluded=int((~keep).sum()))
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from unlearning.domain.codec import write
 from unlearning.domain.derivation import EDGE_KINDS, Edge, Family
 from unlearning.domain.entities import ModelRecord
 from unlearning.domain.errors import NotFound, WrongUse
+from unlearning.domain.token_words import distinct
 from unlearning.domain.versions import DataVersion, ModelVersion
 from unlearning.stores.sql import database, membership, records
 from unlearning.stores.sql.membership import TOKEN_BYTES, Profile
@@ -123,7 +124,7 @@ class SqlLineage:
     def everybody(self) -> NDArray[np.uint64]:
         """(n,) the first word of the token of everybody who was ever in a recorded version, sorted, each once."""
         with database.reading(self._engine) as connection:
-            return np.unique(_people(connection).high)
+            return distinct(_people(connection).high)
 
     def holders(self, digest: str) -> list[bytes]:
         """Tokens of everyone in a data version, cut to 16 bytes, sorted. Raises NotFound."""
