@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from tests.properties import drawn
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview
-from unlearning.stores import rolls
+from unlearning.stores import contents, rolls
 from unlearning.stores.rolls import Names, Roll, Rolls, among, packed, unpacked
 
 KEY = b"k" * 32
@@ -67,6 +68,25 @@ def test_whatever_byte_is_changed_it_is_no_roll_any_more(
     assert Rolls(folder, KEY).get(ABOUT) is None
     Rolls(folder, KEY).put(ABOUT, one)
     assert same(Rolls(folder, KEY).get(ABOUT), one)
+
+
+def test_a_roll_that_was_whole_and_is_changed_later_is_none_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "_FINE_NS", 0)
+    monkeypatch.setattr(contents, "_SETTLED_NS", 0)
+    one, named = roll([0, 1], [A, B]), Rolls(tmp_path, KEY)
+    named.put(ABOUT, one)
+    [file] = tmp_path.iterdir()
+    time.sleep(0.02)
+    for _ in range(2):
+        named._open.clear()
+        assert same(named.get(ABOUT), one)
+    assert named._sealed
+    content = bytearray(file.read_bytes())
+    content[-40] ^= 1
+    time.sleep(0.02)
+    file.write_bytes(content)
+    named._open.clear()
+    assert named.get(ABOUT) is None
 
 
 def test_another_key_another_question_and_another_release_find_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,7 +159,7 @@ def _about(workspace: Workspace, content: str, column: str, named: str) -> dict[
 
 def _keep(workspace: Workspace, about: Mapping[str, Any], roll: Roll, file: Path) -> None:
     """Keep a roll of a file that is still what it was when its reading began; without room the work goes on."""
-    if workspace.rolls.content(file, anew=True) != about["content"]:
+    if workspace.rolls.content(file) != about["content"]:
         return
     try:
         workspace.rolls.put(about, roll)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hmac
 import json
+import mmap
+import os
 from binascii import hexlify
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +25,9 @@ from unlearning import __version__
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NeedsReview
 from unlearning.domain.partition import Places, grouped, places
-from unlearning.stores.files import replacing, whole
+from unlearning.domain.token_words import distinct, first_words, ordered
+from unlearning.stores import contents
+from unlearning.stores.files import regular, replacing
 from unlearning.stores.tables import tables
 
 FORMAT = 1
@@ -31,8 +35,10 @@ FORMAT = 1
 TOKEN_BYTES = 32
 _SEAL_BYTES = 32
 _SUFFIX = ".roll"
-_OPEN = 4
-"""Rolls that stay in memory: as many as a project usually has current tables."""
+_OPEN = 2
+"""Rolls that stay open: of one that was whole, opening it once more costs little, and of a large one holding it much."""
+_PIECE = 1 << 20
+"""Bytes that are read at a time to see whether a file is whole."""
 
 Tokens = NDArray[np.uint8]
 """(n, 32) keyed tokens."""
@@ -60,9 +66,9 @@ class Roll:
     @cached_property
     def people(self) -> int:
         """How many they are: spellings of one person count once."""
-        if (heads := len(np.unique(_heads(self.tokens)))) == len(self.tokens):
-            return heads  # numbers are sorted ten times as fast
-        return len(np.unique(np.ascontiguousarray(self.tokens).view(f"V{TOKEN_BYTES}")))
+        if (words := len(distinct(first_words(self.tokens)))) == len(self.tokens):
+            return words
+        return len(ordered(self.tokens))
 
     @cached_property
     def where(self) -> Places:
@@ -127,7 +133,7 @@ def among(tokens: Tokens, wanted: Collection[str]) -> NDArray[np.bool_]:
     """(n,) true where a token is one of these, in hex."""
     asked = {bytes.fromhex(one) for one in wanted}
     found = np.zeros(len(tokens), dtype=bool)
-    near = np.flatnonzero(np.isin(_heads(tokens), _heads(packed(asked))))
+    near = np.flatnonzero(np.isin(first_words(tokens), first_words(packed(asked))))
     found[near] = [tokens[at].tobytes() in asked for at in near]
     return found
 
@@ -170,10 +176,6 @@ def spelled(tokens: Tokens) -> NDArray[np.bytes_]:
     return np.frombuffer(hexlify(tokens.tobytes()), dtype=f"S{width}")
 
 
-def _heads(tokens: Tokens) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(tokens[:, :8]).view(np.uint64).reshape(-1)
-
-
 class Rolls:
     """The rolls of one project, in a folder that only its owner opens."""
 
@@ -182,6 +184,7 @@ class Rolls:
         self.folder = folder
         self._key = hmac.digest(key, b"unlearning/roll", "sha256")
         self._open: dict[str, Roll] = {}
+        self._sealed: set[contents.State] = set()
 
     def content(self, path: Path, *, anew: bool = False) -> str:
         """The digest of a table's content, of a file or of a folder; read once while its files stay as they are.
@@ -204,7 +207,7 @@ class Rolls:
         return self._open[name]
 
     def put(self, about: Mapping[str, Any], roll: Roll) -> None:
-        """Keep a roll, all at once. Raises OSError when there is no room; in memory it is kept all the same."""
+        """Keep a roll, all at once. Raises OSError when there is no room; then it is kept in memory."""
         name = self._name(about)
         self._remember(name, roll)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -214,6 +217,7 @@ class Rolls:
                 seal.update(part)
                 stream.write(part)
             stream.write(seal.digest())
+        del self._open[name]  # of the file, only what is asked for comes into memory
 
     def kept(self) -> Iterator[tuple[Path, Mapping[str, Any], Roll | None]]:
         """Everything in the folder: what each roll is about, of whatever release, and who is in it; None for what is none."""
@@ -236,13 +240,28 @@ class Rolls:
 
     def _read(self, file: Path) -> tuple[Mapping[str, Any], Roll] | None:
         try:
-            content = memoryview(whole(file))
+            with regular(file) as stream:
+                if not self._is_sealed(stream):
+                    return None
+                content = memoryview(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
         except OSError:
             return None
-        body = content[:-_SEAL_BYTES]
-        if not hmac.compare_digest(hmac.digest(self._key, body, "sha256"), content[-_SEAL_BYTES:]):
-            return None
-        return _parsed(body)
+        return _parsed(content[:-_SEAL_BYTES])
+
+    def _is_sealed(self, stream: BinaryIO) -> bool:
+        """A file is whole, and of who holds the key; asked once while it stays as it is."""
+        before = contents.steady(stream)
+        if before in self._sealed:
+            return True
+        seal, left = hmac.new(self._key, digestmod="sha256"), os.fstat(stream.fileno()).st_size - _SEAL_BYTES
+        while left > 0 and (part := stream.read(min(left, _PIECE))):
+            seal.update(part)
+            left -= len(part)
+        if left or not hmac.compare_digest(seal.digest(), stream.read()):
+            return False
+        if before is not None and contents.state(stream) == before:
+            self._sealed.add(before)
+        return True
 
 
 def _parts(about: Mapping[str, Any], roll: Roll) -> Iterator[bytes | memoryview]:
