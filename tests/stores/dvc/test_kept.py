@@ -244,6 +244,28 @@ def test_a_purge_of_dvc_s_own_index_ends_what_was_kept(project, opens, how):
     assert len(opens) == before + 1
 
 
+def test_a_purge_ends_what_was_kept_where_the_new_index_lies_in_the_place_of_the_old_one(project, monkeypatch):
+    """A disk may give a new file the number of the one that was removed."""
+    data = DvcData(project)
+    monkeypatch.setattr(os, "stat", _numberless(os.stat))
+    with data.opened() as repo:
+        repo.state.hashes.get("nothing")
+        before = kept._databases(repo)
+    drop_site_cache(data)
+    with data.opened() as repo:
+        repo.state.hashes.get("nothing")
+        after = kept._databases(repo)
+    assert before is not None
+    assert after is not None
+    assert before[2:] == after[2:]
+    assert before != after
+
+
+def _numberless(stat):
+    """As the system tells of files, each with the same number."""
+    return lambda *one, **how: os.stat_result((stat(*one, **how).st_mode, 1, *stat(*one, **how)[2:]))
+
+
 def test_a_file_that_changes_while_dvc_reads_is_read_again(project, monkeypatch):
     data, whole, changed = DvcData(project), kept.whole, PIPELINE.replace("mkdir -p", "mkdir -v -p")
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from dvc.fs import LocalFileSystem
+from dvc.repo import Repo
+from dvc_data.hashfile.hash_info import HashInfo
 
 from tests.histories import History
 from unlearning.domain.traces import Trace, Wanted
@@ -59,3 +61,24 @@ def test_the_site_cache_goes_whole(beginning: History, tmp_path: Path) -> None:
     assert not (folder / "index/a").exists()
     assert not (folder / "index/b").exists()
     assert place.find(WANTED).traces == ()
+
+
+def test_what_dvc_knows_of_files_that_are_here_stays_and_nothing_else(beginning: History, tmp_path: Path) -> None:
+    history = beginning.with_table(tmp_path / "project", "data/t.csv", ["A-1"])
+    data, table = history.repository, history.root / "data/t.csv"
+    folder, before = objects.site_cache(data), history.tracked("data/t.csv").object
+    now = history.table("data/t.csv", ["A-2"]).object
+    (history.root / "note.txt").write_text("x")
+    with data.opened() as repo:
+        assert _known(repo, table) == now
+        repo.state.save(str(history.root / "note.txt"), LocalFileSystem(), HashInfo("md5", before))
+    assert any(before.encode() in file.read_bytes() for file in folder.rglob("*") if file.is_file())
+    SiteCachePlace(data).erase(())
+    with data.opened() as repo:
+        assert _known(repo, table) == now
+    assert not any(before.encode() in file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+
+def _known(repo: Repo, file: Path) -> str | None:
+    _, known = repo.state.get(str(file), LocalFileSystem())
+    return None if known is None else known.value

@@ -28,6 +28,9 @@ _BESIDE = ("dvc.lock", "params.yaml")
 _PASSED_BY = ".dvcignore"
 """What DVC is to pass by in a folder: it looks there before it takes an output in it, too."""
 
+MADE_ANEW = "made-anew"
+"""File in DVC's index of names and hashes that is another one after each purge."""
+
 Settings = tuple[str | None, ...]
 
 
@@ -49,7 +52,7 @@ class KeptRepo:
     repo: Repo
     settings: Settings
     """As `settings` gave them before it was opened."""
-    databases: tuple[int, ...] | None = None
+    databases: tuple[object, ...] | None = None
     _tracked: _Tracked | None = None
 
     def __post_init__(self) -> None:
@@ -92,12 +95,15 @@ def settings(root: Path) -> Settings:
     return (folder, site_cache_dir(None), *files, *map(_digest, files))
 
 
-def _databases(repo: Repo) -> tuple[int, ...] | None:
-    """Which files DVC's index of names and hashes is in now, and by what it is found; None where a purge removed them."""
+def _databases(repo: Repo) -> tuple[object, ...] | None:
+    """Which files DVC's index of names and hashes is in now, and by what it is found; None where somebody removed them.
+
+    A purge says that they are others: the new ones may have the places of the old ones on the disk.
+    """
     cache = Path(repo.site_cache_dir)
     try:
-        born = Path(repo.tmp_dir or "", "btime").stat().st_mtime_ns
-        return (born, *((cache / name).stat().st_ino for name in ("links/cache.db", "hashes/local/cache.db")))
+        born, anew = Path(repo.tmp_dir or "", "btime").stat().st_mtime_ns, _digest(str(cache / MADE_ANEW))
+        return (born, anew, *((cache / name).stat().st_ino for name in ("links/cache.db", "hashes/local/cache.db")))
     except FileNotFoundError:
         return None
 

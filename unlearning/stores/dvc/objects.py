@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import shutil
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from unlearning.domain.errors import Unavailable
 from unlearning.stores.dvc import recognition, s3_versions
+from unlearning.stores.dvc.kept import MADE_ANEW
 from unlearning.stores.tables import parts
 
 if TYPE_CHECKING:
@@ -316,11 +318,22 @@ def site_cache(data: DvcData) -> Path:
 
 
 def drop_site_cache(data: DvcData) -> None:
-    """Remove that index while no other DVC command runs. Raises Unavailable while one does."""
+    """Remove that index while no other DVC command runs. Raises Unavailable while one does.
+
+    What it says of files that are outputs here, as they are, is written into the new one: they would all be read again for it.
+    """
+    from dvc.fs import LocalFileSystem
     from dvc.repo import lock_repo
+    from dvc_data.hashfile.state import State
 
     with data.opened() as repo, lock_repo(repo):
-        folder = Path(repo.site_cache_dir)
+        folder, here = Path(repo.site_cache_dir), LocalFileSystem()
+        outs = [Path(out.fs_path) for out in repo.index.outs if out.protocol == "local"]
+        files = [str(file) for out in outs for file in (out, *out.rglob("*")) if file.is_file()]
+        known = [(file, hashed, None) for file, _, hashed in repo.state.get_many(files, here, {}) if hashed]
         repo.close()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
+        with closing(State(repo.root_dir, str(folder), repo.dvcignore)) as state:
+            state.save_many(known, here)
+        (folder / MADE_ANEW).write_text(secrets.token_hex(8))

@@ -71,7 +71,7 @@ class SiteCachePlace:
         return Found(tuple(found), searched=len(files), remedy=PURGE_DELETES)
 
     def erase(self, traces: Sequence[Trace]) -> Sequence[Residual]:
-        """Remove the whole index, whatever was found: making twins may have named objects in it since. DVC makes it again."""
+        """Make the index anew, whatever was found: making twins may have named objects in it since."""
         drop_site_cache(self.data)
         return ()
 
