@@ -1,12 +1,13 @@
 import json
-from math import inf, isclose, log
+from math import inf, isclose, isnan, log
 
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unlearning.checks.data_profile import drift, hundredths, kind, profile, stability_index
+from unlearning.checks.data_profile import drift as far
+from unlearning.checks.data_profile import facts, hundredths, kind, profile, stability_index, together
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,10 @@ from unlearning.checks.data_profile import drift, hundredths, kind, profile, sta
 )
 def test_a_column_is_one_kind_whatever_pandas_calls_it(values, expected):
     assert kind(pd.Series(values)) == expected
+
+
+def drift(column, before):
+    return far(facts(column, "code" if "shares" in before else "value"), before)
 
 
 def described(values, **more):
@@ -100,3 +105,42 @@ def test_a_profile_is_plain_values_without_extremes():
 @pytest.mark.parametrize(("value", "told"), [(0, 0), (0.001, 0.01), (0.25, 0.25), (0.07, 0.07), (0.2501, 0.26), (inf, inf)])
 def test_distances_are_rounded_up_to_hundredths(value, told):
     assert hundredths(value) == told
+
+
+pieces = st.lists(
+    st.lists(st.sampled_from([1.0, 2.0, 2.5, -7.0, 1e6, inf, None]), max_size=8).map(
+        lambda values: pd.Series(values, dtype=float)
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(pieces, pieces, st.sampled_from(["value", "code"]))
+def test_a_column_in_pieces_has_the_facts_of_the_whole(before, after, depth):
+    """And so has the drift from one such column to another."""
+    sides = [
+        (facts(pd.concat(one, ignore_index=True), depth), together([facts(x, depth) for x in one])) for one in (before, after)
+    ]
+    for whole, joined in sides:
+        assert (joined.rows, joined.missing, joined.kind, joined.finite) == (
+            whole.rows,
+            whole.missing,
+            whole.kind,
+            whole.finite,
+        )
+        assert joined.counts == whole.counts
+        assert isclose(joined.mean, whole.mean, rel_tol=1e-9, abs_tol=1e-9)
+        assert isclose(joined.squares, whole.squares, rel_tol=1e-9, abs_tol=1e-9)
+        assert joined.total == whole.total or isclose(joined.total, whole.total, rel_tol=1e-9, abs_tol=1e-9)
+        assert joined.described.keys() == whole.described.keys()
+    (old, now), (old_joined, now_joined) = ([side[at] for side in sides] for at in (0, 1))
+    told = far(now, old.described), far(now_joined, old_joined.described)
+    assert told[0] == told[1] or isclose(*told, rel_tol=1e-6, abs_tol=1e-8) or all(map(isnan, told))
+
+
+def test_pieces_of_different_kinds_are_no_column_by_themselves():
+    words, numbers, gaps = (facts(pd.Series(values)) for values in (["a"], [1.0], [None]))
+    assert together([words, numbers]) is None
+    assert together([numbers, gaps]).kind == "number"
+    assert together([gaps, gaps]).kind == "empty"

@@ -1,7 +1,8 @@
 """Is a new data version what it should be? The one home of Great Expectations, imported late: it takes two seconds.
 
-A column is read once, before it runs: what it holds and how far it drifted are measured then (`data_questions.measured`), and
-Great Expectations sees who each row is of, the label, and of every other column where it is missing.
+What a column holds, how much of it is missing and how far it drifted are measured before it runs (`data_questions.measured`),
+of a large table piece by piece, and Great Expectations is shown these measures. Of the person and the label it sees every value
+once: what is asked of them is asked of each row, or whether some row has it, and does not change with how many have it.
 
 Great Expectations prints what it is given: the arguments of expectations stand in suites, results and Data Docs whatever the
 result format is. So it is given no identity and no old distribution: numbers stand for people, a random handle stands for a
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from unlearning.checks.canary_search import Absent, Persons, persons
-from unlearning.checks.data_profile import Profile, profile
+from unlearning.checks.data_profile import Profile, kind, profile
 from unlearning.checks.data_questions import Asked, DataQuestion, Expected, Measured, asked, measured
 from unlearning.domain.entities import CheckResult
 from unlearning.domain.hashing import canonical
@@ -41,6 +42,8 @@ _SECRETS: dict[str, Any] = {}
 """Random handle → what must not be printed; filled for the time of one run."""
 _MEASURED: dict[str, Measured] = {}
 """Column → what was measured of it; filled likewise."""
+_ROWS: list[int] = []
+"""How many the table has; filled likewise."""
 
 
 @dataclass(frozen=True)
@@ -85,12 +88,12 @@ def check_data(
     """
     people = people or persons(question.table, question.person)
     columns = measured(question)
-    frame = _seen(question, people, columns)
+    frame = _seen(question, people)
     checks = asked(question, people, columns)
     more = asked(also, people, {}) if also is not None else ()
     expected = [one for check in checks for one in check.expected]
     where = [*range(len(expected)), *(_placed(one, expected) for check in more for one in check.expected)]
-    with _RUN, _silent(), _of(columns), _handles(expected) as suite:
+    with _RUN, _silent(), _of(columns, len(question.table)), _handles(expected) as suite:
         met, docs = _run(frame, suite, docs=folder.resolve() / "data_docs", name=name)
     positions = iter(where)
     first, second = (
@@ -109,33 +112,40 @@ def _placed(wanted: Expected, among: list[Expected]) -> int:
     return len(among) - 1
 
 
-def _seen(question: DataQuestion, people: Persons, columns: Mapping[str, Measured]) -> pd.DataFrame:
-    """What Great Expectations is shown: numbers for people, the label, and of every other column where it is missing."""
+def _seen(question: DataQuestion, people: Persons) -> pd.DataFrame:
+    """What Great Expectations is shown: a number for each person, each label, and of every other column that it is there.
+
+    The shorter of the two columns is filled up with what is in it.
+    """
     import pandas as pd
 
-    table, here = question.table, np.ones(len(question.table), dtype=np.bool_)
-    full = ~here
+    table, some = question.table, len(people.values)
+    numbers = np.arange(some + (people.nobody > 0))
+    values: dict[Any, Any] = {question.person: pd.Series(pd.arrays.IntegerArray(numbers, numbers >= some))}
+    if question.target is not None and question.target in table.columns and question.target != question.person:
+        column = table[question.target]
+        values[question.target] = column if kind(column) == "other" else column.drop_duplicates()  # lists cannot be told apart
+    rows = np.arange(max(map(len, values.values())))
+    here, full = np.ones(len(rows), dtype=np.bool_), np.zeros(len(rows), dtype=np.bool_)
     shown: dict[Any, Any] = {}
     for name in table.columns:
-        if name == question.person:
-            shown[name] = pd.array(people.codes, dtype="Int64")
-            shown[name][people.codes < 0] = pd.NA
-        elif name == question.target:
-            shown[name] = table[name].array
+        if name in values:
+            shown[name] = values[name].array.take(np.minimum(rows, len(values[name]) - 1))
         else:
-            missing = columns[str(name)].missing if str(name) in columns else full
-            shown[name] = pd.arrays.BooleanArray(here, missing if missing.any() else full)
+            shown[name] = pd.arrays.BooleanArray(here, full)
     return pd.DataFrame(shown, copy=False)
 
 
 @contextmanager
-def _of(columns: Mapping[str, Measured]) -> Iterator[None]:
-    """For the time of one run, what was measured of its columns."""
+def _of(columns: Mapping[str, Measured], rows: int) -> Iterator[None]:
+    """For the time of one run, what was measured of its table."""
     _MEASURED.update(columns)
+    _ROWS.append(rows)
     try:
         yield
     finally:
         _MEASURED.clear()
+        _ROWS.clear()
 
 
 def _result(check: Asked, met: Sequence[bool]) -> CheckResult:
@@ -244,10 +254,19 @@ def _build_docs(context: Any, docs: Path) -> None:
 
 @cache
 def _metrics() -> None:
-    """Teach Great Expectations what a column holds, how far it drifted, and who is on a list; defining registers."""
+    """Teach Great Expectations what was measured, and who is on a list; defining registers."""
     from great_expectations.execution_engine import PandasExecutionEngine
     from great_expectations.expectations.metrics import ColumnAggregateMetricProvider, column_aggregate_value
     from great_expectations.expectations.metrics.map_metric_provider import ColumnMapMetricProvider, column_condition_partial
+    from great_expectations.expectations.metrics.metric_provider import metric_value
+    from great_expectations.expectations.metrics.table_metric_provider import TableMetricProvider
+
+    class Rows(TableMetricProvider):  # type: ignore[misc]
+        metric_name = "table.rows"
+
+        @metric_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+        def _pandas(cls, **_: Any) -> int:  # noqa: N805
+            return _ROWS[0]
 
     class Listed(ColumnMapMetricProvider):  # type: ignore[misc]
         condition_metric_name = "column_values.not_listed"
@@ -262,7 +281,14 @@ def _metrics() -> None:
 
         @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
         def _pandas(cls, column: Any, **_: Any) -> str:  # noqa: N805
-            return _MEASURED[str(column.name)].kind
+            return _MEASURED[str(column.name)].facts.kind
+
+    class Missing(ColumnAggregateMetricProvider):  # type: ignore[misc]
+        metric_name = "column.missing_share"
+
+        @column_aggregate_value(engine=PandasExecutionEngine)  # type: ignore[untyped-decorator]
+        def _pandas(cls, column: Any, **_: Any) -> float:  # noqa: N805
+            return _MEASURED[str(column.name)].facts.missing_share
 
     class Drift(ColumnAggregateMetricProvider):  # type: ignore[misc]
         metric_name = "column.drift"
@@ -285,7 +311,11 @@ def _load_expectations() -> Mapping[str, Any]:
     # A second of pictures, statistical tests and object stores, none of which is asked of it here.
     with importing(late=("altair", "scipy.stats"), absent=("boto3", "botocore", "google.oauth2")):
         import great_expectations.expectations as built_in
-    from great_expectations.expectations.expectation import ColumnAggregateExpectation, ColumnMapExpectation
+    from great_expectations.expectations.expectation import (
+        BatchExpectation,
+        ColumnAggregateExpectation,
+        ColumnMapExpectation,
+    )
 
     _metrics()
 
@@ -302,6 +332,16 @@ def _load_expectations() -> Mapping[str, Any]:
         def _validate(self, metrics: Any, **_: Any) -> dict[str, bool]:
             return {"success": metrics["column_values.not_listed.unexpected_count"] > 0}
 
+    class ExpectRowsToEqual(BatchExpectation):  # type: ignore[misc]
+        """The table has so many rows."""
+
+        value: int
+        metric_dependencies: ClassVar[tuple[str, ...]] = ("table.rows",)
+        success_keys: ClassVar[tuple[str, ...]] = ("value",)
+
+        def _validate(self, metrics: Any, **_: Any) -> dict[str, Any]:
+            return {"success": metrics["table.rows"] == self.value, "result": {}}
+
     class ExpectColumnKind(ColumnAggregateExpectation):  # type: ignore[misc]
         """A column holds numbers, text, … as before; one that became empty holds neither."""
 
@@ -311,6 +351,16 @@ def _load_expectations() -> Mapping[str, Any]:
 
         def _validate(self, metrics: Any, **_: Any) -> dict[str, Any]:
             return {"success": metrics["column.kind"] in (self.kind, "empty"), "result": {}}
+
+    class ExpectColumnMissingAtMost(ColumnAggregateExpectation):  # type: ignore[misc]
+        """A column misses no larger share of its values than this."""
+
+        maximum: float
+        metric_dependencies: ClassVar[tuple[str, ...]] = ("column.missing_share",)
+        success_keys: ClassVar[tuple[str, ...]] = ("maximum",)
+
+        def _validate(self, metrics: Any, **_: Any) -> dict[str, Any]:
+            return {"success": bool(metrics["column.missing_share"] <= self.maximum), "result": {}}
 
     class ExpectColumnDriftAtMost(ColumnAggregateExpectation):  # type: ignore[misc]
         """A column is distributed as before."""
@@ -323,5 +373,12 @@ def _load_expectations() -> Mapping[str, Any]:
         def _validate(self, metrics: Any, **_: Any) -> dict[str, Any]:
             return {"success": bool(metrics["column.drift"] <= self.maximum), "result": {}}
 
-    ours = (ExpectListedPeopleAbsent, ExpectCanaryFound, ExpectColumnKind, ExpectColumnDriftAtMost)
+    ours = (
+        ExpectListedPeopleAbsent,
+        ExpectCanaryFound,
+        ExpectRowsToEqual,
+        ExpectColumnKind,
+        ExpectColumnMissingAtMost,
+        ExpectColumnDriftAtMost,
+    )
     return {**vars(built_in), **{expectation.__name__: expectation for expectation in ours}}

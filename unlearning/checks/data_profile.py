@@ -11,9 +11,12 @@ belongs in memory only, keeps no extremes (they are one person's) and no rare ca
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from math import ceil, inf, log
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import ceil, fsum, inf, log, nan, sqrt
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict, final
+
+import numpy as np
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,6 +58,88 @@ class Profile(TypedDict):
     features: dict[str, Number | Category]
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a column, or a piece of one, holds: numbers that add up, so that no piece of a large table is read twice."""
+
+    rows: int
+    missing: int
+    kind: Kind
+    total: float = 0.0
+    """Sum of what is there, of a column of numbers; infinite, or no number, where a value is."""
+    finite: int = 0
+    mean: float = 0.0
+    """Of the finite values."""
+    squares: float = 0.0
+    """Sum of their squared distances from it."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Present value, `spelled` → rows; of a category."""
+
+    @property
+    def missing_share(self) -> float:
+        """0 without rows."""
+        return self.missing / self.rows if self.rows else 0.0
+
+    @property
+    def described(self) -> Number | Category:
+        """What a later version is held against; by numbers unless values were counted."""
+        if self.kind == "empty":
+            return Number(mean=None, deviation=None)
+        if self.kind == "number" and not self.counts:
+            # That a value is infinite is the finding of another check.
+            deviation = sqrt(self.squares / self.finite) if self.finite else nan
+            return Number(mean=self.mean if self.finite else nan, deviation=deviation)
+        total = sum(self.counts.values())
+        return Category(shares={value: rows / total for value, rows in sorted(self.counts.items()) if rows >= _FEWEST_ROWS})
+
+
+Depth = Literal["kind", "value", "code"]
+"""What is told of a column: what it holds; how it is distributed, of numbers by their moments; or of numbers as of codes."""
+
+
+def facts(column: Column, depth: Depth = "value") -> Facts:
+    """Of a column."""
+    held, missing = kind(column), int(column.isna().sum())
+    if held == "empty" or depth == "kind":
+        return Facts(len(column), missing, held)
+    if held != "number" or depth == "code":
+        return Facts(len(column), missing, held, counts=spellings(column))
+    values = column.to_numpy(np.float64, na_value=nan)
+    values = values[~np.isnan(values)] if missing else values
+    finite = values if np.isfinite(values).all() else values[np.isfinite(values)]
+    mean = float(finite.mean()) if len(finite) else 0.0
+    return Facts(len(column), missing, held, float(values.sum()), len(finite), mean, float(np.square(finite - mean).sum()))
+
+
+def together(pieces: Sequence[Facts]) -> Facts | None:
+    """Of a column in pieces; None where they are of different kinds, so that only the whole can tell.
+
+    Means and squared distances are joined as by Chan, Golub & LeVeque (1983, doi:10.1080/00031305.1983.10483115).
+    """
+    kinds = {one.kind for one in pieces} - {"empty"}
+    if len(kinds) > 1:
+        return None
+    count = sum(one.finite for one in pieces)
+    mean = fsum(one.finite * one.mean for one in pieces) / count if count else 0.0
+    counts: Counter[str] = Counter()
+    for one in pieces:
+        counts.update(one.counts)
+    return Facts(
+        rows=sum(one.rows for one in pieces),
+        missing=sum(one.missing for one in pieces),
+        kind=kinds.pop() if kinds else "empty",
+        total=sum(one.total for one in pieces),
+        finite=count,
+        mean=mean,
+        squares=fsum(one.squares + one.finite * (one.mean - mean) ** 2 for one in pieces),
+        counts=counts,
+    )
+
+
+Told = Callable[[str, Depth], Facts]
+"""Column, how much is asked of it → its facts."""
+
+
 class Table(Protocol):
     """A table as it is read here: a pandas one, or what is like it and holds one column at a time."""
 
@@ -69,20 +154,28 @@ class Table(Protocol):
         """One column; the same cells whenever it is asked for."""
 
 
-def profile(table: Table, *, features: Sequence[str], target: str | None, categories: Collection[str] = ()) -> Profile:
+def profile(
+    table: Table,
+    *,
+    features: Sequence[str],
+    target: str | None,
+    categories: Collection[str] = (),
+    told: Told | None = None,
+) -> Profile:
     """The facts that a later version is held against.
 
     categories: features whose numbers are codes. The target is always one. Columns that are not there are left out: the
-    check of the columns speaks of them.
+    check of the columns speaks of them. told: who knows the facts of a column; without, it is read.
     """
     declared = [name for name in (*features, *filter(None, [target])) if name in table.columns]
     coded = {target, *categories}
     kinds, missing, features_of = dict[str, Kind](), dict[str, float](), dict[str, Number | Category]()
+    told = told or (lambda name, depth: facts(table[name], depth))
     for name in table.columns:
-        column = table[name]
-        kinds[str(name)] = kind(column)
+        one = told(name, "kind" if name not in declared else "code" if name in coded else "value")
+        kinds[str(name)] = one.kind
         if name in declared:
-            missing[name], features_of[name] = hundredths(missing_share(column)), _described(column, coded=name in coded)
+            missing[name], features_of[name] = hundredths(one.missing_share), one.described
     return Profile(
         rows=len(table),
         columns=[str(name) for name in table.columns],
@@ -111,20 +204,19 @@ def kind(column: Column) -> Kind:
     return "time" if inferred.startswith(("date", "time", "period")) else "other"
 
 
-def missing_share(column: Column) -> float:
-    """Share of missing values; 0 for a column without rows."""
-    return float(column.isna().mean()) if len(column) else 0.0
+def drift(now: Facts, before: Number | Category) -> float:
+    """How far a column is from its old profile: standardised mean difference, or stability index; ∞ when it is another kind.
 
-
-def drift(column: Column, before: Number | Category) -> float:
-    """How far a column is from its old profile: standardised mean difference, or stability index; ∞ when it is another kind."""
+    now: with its values counted where those of before are.
+    """
     if "shares" in before:
-        return stability_index(before["shares"], _shares(column, before["shares"]))
-    if before["mean"] is None or before["deviation"] is None or kind(column) == "empty":
-        return 0.0 if before["mean"] is None and kind(column) == "empty" else inf
-    if kind(column) != "number":
+        total = sum(now.counts.values()) or 1
+        return stability_index(before["shares"], {value: now.counts.get(value, 0) / total for value in before["shares"]})
+    if before["mean"] is None or before["deviation"] is None or now.kind == "empty":
+        return 0.0 if before["mean"] is None and now.kind == "empty" else inf
+    if now.kind != "number":
         return inf
-    shift = abs(float(column.astype(float).mean()) - before["mean"])
+    shift = abs(now.total / (now.rows - now.missing) - before["mean"])
     noise = 1e-9 * max(1.0, abs(before["mean"]))
     if shift <= noise:
         return 0.0
@@ -142,29 +234,6 @@ def stability_index(before: Mapping[str, float], after: Mapping[str, float]) -> 
 def hundredths(value: float) -> float:
     """Rounded up to hundredths: enough to judge by, too coarse to compute a person's values from."""
     return value if value in (inf, -inf) else ceil(round(value * 100, 9)) / 100
-
-
-def _described(column: Column, *, coded: bool) -> Number | Category:
-    held = kind(column)
-    if held == "empty":
-        return Number(mean=None, deviation=None)
-    if held != "number" or coded:
-        return _category(column)
-    values = column.dropna().astype(float)
-    values = values[values.abs() < inf]  # that one is infinite is the finding of another check
-    return Number(mean=float(values.mean()), deviation=float(values.std(ddof=0)))
-
-
-def _category(column: Column) -> Category:
-    counts = spellings(column)
-    total = sum(counts.values())
-    return Category(shares={value: rows / total for value, rows in sorted(counts.items()) if rows >= _FEWEST_ROWS})
-
-
-def _shares(column: Column, values: Collection[str]) -> dict[str, float]:
-    counts = spellings(column)
-    total = sum(counts.values()) or 1
-    return {value: counts[value] / total for value in values}
 
 
 def spellings(column: Column) -> Counter[str]:

@@ -16,6 +16,7 @@ from unlearning.project.settings import Own, Settings, is_project, load
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from unlearning.checks.data_profile import Depth, Facts
     from unlearning.domain.protocols import Learner, Recipe
     from unlearning.domain.tasks import Metric, Task
     from unlearning.stores.checkpoints import CheckpointStore
@@ -131,6 +132,11 @@ class Workspace:
     @cached_property
     def learned(self) -> dict[tuple[str, str], tuple[object, Any]]:
         """What a step of this process found out of a path, for the next that asks: (everything that shapes it, the answer)."""
+        return {}
+
+    @shared
+    def facts(self) -> dict[tuple[str, str, Depth], Facts]:
+        """(Digest of a part of a table, column, how much was asked of it) → the answer: in memory only, it may hold cells."""
         return {}
 
     @shared

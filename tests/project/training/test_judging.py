@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unlearning.checks.data_profile import Facts
 from unlearning.domain.chain import Part, Trained
 from unlearning.domain.entities import CheckResult, Exact
 from unlearning.domain.errors import Damaged, DataError, ParentMoved
@@ -90,6 +91,36 @@ def test_a_table_that_is_read_column_by_column_is_the_table_read_whole(tmp_path:
         assert len(columns) == len(whole)
         for one in whole.columns:
             pd.testing.assert_series_equal(columns[one].reset_index(drop=True), whole[one].reset_index(drop=True))
+
+
+def test_a_folder_has_the_facts_of_its_columns_and_reads_no_part_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a version and of the one before, which share all parts but one."""
+    rows = pd.concat([WRITTEN.drop(columns="clinic")] * 4, ignore_index=True).assign(number=range(12))
+    for version, dropped in (("before", []), ("after", [7])):
+        (tmp_path / version).mkdir()
+        for part in range(4):
+            mine = rows.iloc[part * 3 : part * 3 + 3].drop(index=dropped, errors="ignore")
+            mine.to_parquet(tmp_path / version / f"{part}.parquet", index=False)
+    read, known, depths = list[int](), dict[judging.PieceAsked, Facts](), ("kind", "value", "code")
+    inner = judging.facts
+    monkeypatch.setattr(judging, "facts", lambda column, depth: (read.append(len(column)), inner(column, depth))[1])
+    asked = [(name, depth) for name in rows.columns for depth in depths]
+    found: dict[str, list[Facts]] = {}
+    for version in ("before", "after"):
+        with judging.frame(tmp_path / version, "t", "patient", known=known) as table:
+            found[version] = [table.told(name, depth) for name, depth in asked for _ in range(2)][::2]
+            whole = [inner(table[name], depth) for name, depth in asked]
+        for (name, _), one, other in zip(asked, found[version], whole, strict=True):
+            assert (one.rows, one.missing, one.kind, one.finite, one.counts) == (
+                other.rows,
+                other.missing,
+                other.kind,
+                other.finite,
+                other.counts,
+            ), name
+            assert math.isclose(one.mean, other.mean, rel_tol=1e-12)
+            assert math.isclose(one.squares, other.squares, rel_tol=1e-9)
+    assert sorted(read) == sorted([3] * 4 * len(asked) + [2] * len(asked))
 
 
 def test_a_table_that_is_damaged_in_one_column_is_refused_without_its_cells(tmp_path: Path) -> None:

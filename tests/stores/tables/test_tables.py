@@ -10,6 +10,7 @@ from pyarrow import csv
 from tests.properties import drawn
 from unlearning.domain import hashing
 from unlearning.domain.errors import DataError, NotFound, ParentMoved
+from unlearning.stores import contents
 from unlearning.stores.tables import tables
 
 KEY = b"k" * 32
@@ -345,10 +346,13 @@ def test_a_folder_column_by_column_is_the_folder_as_it_is_read(parts, tmp_path_f
         with pytest.raises(DataError), tables.by_column(folder, person="who", named="t"):
             pass
         return
-    with tables.by_column(folder, person="who", named="t") as (schema, rows, read):
-        assert (schema, rows) == (whole.schema, len(whole))
+    with tables.by_column(folder, person="who", named="t") as table:
+        assert (table.schema, table.rows) == (whole.schema, len(whole))
         for name in whole.column_names:
-            assert read(name).equals(whole.select([name]))
+            assert table.column(name).equals(whole.select([name]))
+            if pieces := table.pieces(name):
+                assert pa.concat_tables([one.read() for one in pieces]).equals(whole.select([name]))
+                assert [one.content for one in pieces] == [contents.file_digest(folder / part) for part in sorted(parts)]
 
 
 def test_a_part_that_came_or_was_rewritten_while_columns_are_read_is_told(tmp_path):

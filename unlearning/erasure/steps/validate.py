@@ -42,7 +42,7 @@ def data_checks(erasure: Erasure, paths: Collection[str]) -> tuple[CheckResult, 
             person = holdings.person_in(before.path)
             file = workspace.data.fetch(before)
             theirs = people_of(workspace, file, person, named=before.path, past=True)
-            with frame(file, before.path, person) as old:
+            with frame(file, before.path, person, known=workspace.facts) as old:
                 was, canary = profile_of(workspace, old, before.path), _who_stays(erasure, old[person], theirs)
             report = check_table(
                 workspace,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -16,6 +16,7 @@ import numpy as np
 from unlearning.checks import blocking as forbidden
 from unlearning.checks.canary_search import persons
 from unlearning.checks.data import Absent, DataQuestion, DataReport, Profile, check_data, profile
+from unlearning.checks.data_profile import Depth, Facts, facts, together
 from unlearning.domain import hashing
 from unlearning.domain.chain import Replay, Trained
 from unlearning.domain.entities import CheckResult, Guarantee
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 
 MODEL_CHECKS = ("utility", "agreement", "membership", "exactness")
 
+PieceAsked = tuple[str, str, Depth]
+"""Digest of a part of a table, column, how much is asked of it."""
+_MOST_VALUES = 1_000
+"""A piece of a column with more distinct values, such as free text, is counted anew."""
 
 _NOTHING: tuple[Any, Any] = (None, None), ()
 """What a workspace has learned of a table that was not checked."""
@@ -80,7 +85,7 @@ def check_table(
     name = Path(path).stem if recipe else path.replace("/", "-")
     name = f"{view.own.model}-{name}" if view and settings.models else name
     folder = workspace.path(settings.stores.reports) / name
-    with frame(workspace.path(path), path, person) as table:
+    with frame(workspace.path(path), path, person, known=workspace.facts) as table:
         people = persons(table, person)
         index, hidden = tokens(people.values)
         erased = suppression.erased(workspace, index, hidden)
@@ -98,6 +103,7 @@ def check_table(
             before=before,
             removed=removed,
             drift_maximum=(view or workspace).settings.checks.drift_maximum,
+            told=table.told,
         )
         plain = replace(question, before=None, removed=0, redacted=Absent(frozenset(), named), suppressed=unlisted(soon, ()))
         more = before is not None or bool(redacted)
@@ -154,26 +160,49 @@ def _content(workspace: Workspace, path: str) -> str:
 class Columns:
     """A table as the checks read it: like a pandas table, of which one column at a time is in memory."""
 
-    def __init__(self, schema: pa.Schema, rows: int, read: Callable[[str], pa.Table], person: str) -> None:
-        self.columns: pd.Index[Any] = schema.empty_table().to_pandas().columns
-        self._rows, self._read, self._person = rows, read, person
+    def __init__(self, table: tables.ByColumn, person: str, known: dict[PieceAsked, Facts]) -> None:
+        """known: what was found of pieces, of this table and of others with the same ones."""
+        self.columns: pd.Index[Any] = table.schema.empty_table().to_pandas().columns
+        self._table, self._person, self._known, self._told = table, person, known, dict[tuple[str, Depth], Facts]()
         if len(tables.columns_of(person)) > 1:  # whom several columns name has a column of their own
             self.columns = self.columns.append(_index([person]))
 
     def __len__(self) -> int:
-        return self._rows
+        return self._table.rows
 
     def __getitem__(self, name: str) -> pd.Series[Any]:
         parts = tables.columns_of(name) if name == self._person else ()
         if len(parts) > 1:
-            table = self._read(parts[0])
+            table = self._table.column(parts[0])
             for one in parts[1:]:
-                table = table.append_column(one, self._read(one)[one])
+                table = table.append_column(one, self._table.column(one)[one])
             table = table.append_column(name, tables.named(table, name)).select([name])
         else:
-            table = self._read(name)
-        found: pd.Series[Any] = tables.measurable(table, name).to_pandas()[name]
-        return found
+            table = self._table.column(name)
+        return _as_pandas(table, name)
+
+    def told(self, name: str, depth: Depth) -> Facts:
+        """The facts of a column, each piece of which is read once however many tables it is in."""
+        if (name, depth) not in self._told:
+            several = name == self._person and len(tables.columns_of(name)) > 1
+            pieces = () if several else self._table.pieces(name)
+            found = together([self._of_piece(name, depth, one) for one in pieces]) if pieces else None
+            self._told[name, depth] = facts(self[name], depth) if found is None else found
+        return self._told[name, depth]
+
+    def _of_piece(self, name: str, depth: Depth, piece: tables.Piece) -> Facts:
+        asked = piece.content, name, depth
+        if asked not in self._known:
+            found = facts(_as_pandas(piece.read(), name), depth)
+            if len(found.counts) > _MOST_VALUES:
+                return found
+            self._known[asked] = found
+        return self._known[asked]
+
+
+def _as_pandas(table: pa.Table, name: str) -> pd.Series[Any]:
+    found: pd.Series[Any] = tables.measurable(table, name).to_pandas()[name]
+    return found
 
 
 def _index(names: Sequence[str]) -> pd.Index[Any]:
@@ -183,21 +212,23 @@ def _index(names: Sequence[str]) -> pd.Index[Any]:
 
 
 @contextmanager
-def frame(file: Path, path: str, person: str) -> Iterator[Columns]:
-    """A table file, open to be checked column by column. Raises as `tables.read`."""
-    with tables.by_column(file, person=person, named=path) as (schema, rows, read):
+def frame(file: Path, path: str, person: str, *, known: dict[PieceAsked, Facts] | None = None) -> Iterator[Columns]:
+    """A table file, open to be checked column by column. Raises as `tables.read`. known: as `Columns` has it."""
+    with tables.by_column(file, person=person, named=path) as table:
         if len(tables.columns_of(person)) > 1:
-            tables.named(schema.empty_table(), person)  # it raises where one of them is missing
-        yield Columns(schema, rows, read, person)
+            tables.named(table.schema.empty_table(), person)  # it raises where one of them is missing
+        yield Columns(table, person, {} if known is None else known)
 
 
 def profile_of(workspace: Workspace, table: Columns, path: str) -> Profile:
     """What is compared of a table and its redacted version: no columns where nobody said what they mean."""
     if (view := _reading(workspace, path)) is None:
-        return profile(table, features=(), target=None)
+        return profile(table, features=(), target=None, told=table.told)
     recipe = view.recipe
     coded, numbers = (recipe.target, ()) if recipe.labels else (None, (recipe.target,))
-    return profile(table, features=(*recipe.features, *numbers), target=coded, categories=tuple(recipe.categories))
+    return profile(
+        table, features=(*recipe.features, *numbers), target=coded, categories=tuple(recipe.categories), told=table.told
+    )
 
 
 def model_checks(

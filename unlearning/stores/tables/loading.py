@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from unlearning.domain.errors import DataError, ParentMoved
-from unlearning.stores.contents import state
+from unlearning.stores.contents import digest_of, state
 from unlearning.stores.files import regular
 from unlearning.stores.tables.dialect import COMMON, SAMPLE_BYTES, Dialect, csv_dialect
 from unlearning.stores.tables.encoding import encoding
@@ -75,8 +76,8 @@ def names(path: Path) -> list[str] | None:
 
 
 @contextmanager
-def columns(path: Path, *, named: str) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
-    """(schema, rows, what reads one column) of a Parquet file that stays open meanwhile.
+def columns(path: Path, *, named: str) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table], Callable[[], str]]]:
+    """(schema, rows, what reads one column, what tells the digest of its bytes) of a Parquet file that stays open meanwhile.
 
     Raises as `load`; in the end ParentMoved when it was rewritten where it lies: its columns were not of the same bytes.
     """
@@ -90,7 +91,7 @@ def columns(path: Path, *, named: str) -> Iterator[tuple[pa.Schema, int, Callabl
         def column(name: str) -> pa.Table:
             return file.read(columns=None if dotted else [name], use_threads=False).select([name])
 
-        yield schema, file.metadata.num_rows, column
+        yield schema, file.metadata.num_rows, column, cache(partial(digest_of, stream))
         if state(stream) != before:
             raise ParentMoved(f"{named} changed while it was read; run again")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -180,43 +181,62 @@ def column_names(path: Path, *, person: str | None = None, named: str | None = N
     return list(read(path, person=person, named=named).column_names) if said is None else said
 
 
+class Piece(NamedTuple):
+    """A part's share of a column."""
+
+    content: str
+    """Digest of the bytes that hold it, and nothing else tells it."""
+    read: Callable[[], pa.Table]
+
+
+class ByColumn(NamedTuple):
+    """A table that is open to be read one column at a time."""
+
+    schema: pa.Schema
+    rows: int
+    column: Callable[[str], pa.Table]
+    pieces: Callable[[str], Sequence[Piece]]
+    """A column part by part, where all have it, of one type; nothing where only the whole can tell."""
+
+
 @contextmanager
-def by_column(path: Path, *, person: str, named: str) -> Iterator[tuple[pa.Schema, int, Callable[[str], pa.Table]]]:
-    """(schema, rows, what reads one column) of a table, all of the same bytes: of Parquet no other column is held in memory.
+def by_column(path: Path, *, person: str, named: str) -> Iterator[ByColumn]:
+    """A table of which all that is read is of the same bytes: of Parquet no other column is held in memory.
 
     Raises as `read`; in the end ParentMoved when a file was rewritten meanwhile.
     """
     said = schemas(path, named=named)
     if said is None or len(said) > _MOST_OPEN:
         table = read(path, person=person, named=named)
-        yield table.schema, len(table), lambda name: table.select([name])
+        yield ByColumn(table.schema, len(table), lambda name: table.select([name]), lambda _: ())
         return
     if table_parts.is_folder(path):
         with ExitStack() as opened:
             yield _parts_by_column(path, named, opened)
         return
-    with loading.columns(path, named=named) as (schema, rows, read_one):
+    with loading.columns(path, named=named) as (schema, rows, read_one, _):
 
         def column(name: str) -> pa.Table:
             with _reading(named):
                 return read_one(name)
 
-        yield schema, rows, column
+        yield ByColumn(schema, rows, column, lambda _: ())
 
 
 def some_columns(path: Path, names: Collection[str], *, person: str, named: str) -> pa.Table:
     """Those of these columns that a table has; of Parquet no other one is read. Raises as `by_column`."""
     import pyarrow as pa
 
-    with by_column(path, person=person, named=named) as (schema, _, column):
-        return pa.table({name: column(name).column(0) for name in schema.names if name in names})
+    with by_column(path, person=person, named=named) as table:
+        return pa.table({name: table.column(name).column(0) for name in table.schema.names if name in names})
 
 
-def _parts_by_column(path: Path, named: str, opened: ExitStack) -> tuple[pa.Schema, int, Callable[[str], pa.Table]]:
+def _parts_by_column(path: Path, named: str, opened: ExitStack) -> ByColumn:
     """The same of a folder of Parquet files. opened: where they are closed, and seen to be the same parts still."""
     import pyarrow as pa
 
-    parts, here = table_parts.parts(path, named=named), dict[str, tuple[pa.Schema, int, Callable[[str], pa.Table]]]()
+    parts = table_parts.parts(path, named=named)
+    here = dict[str, tuple[pa.Schema, int, Callable[[str], pa.Table], Callable[[], str]]]()
     folders = folder_columns(parts)
     for name, (file, part) in parts.items():
         with _reading(part):
@@ -226,7 +246,7 @@ def _parts_by_column(path: Path, named: str, opened: ExitStack) -> tuple[pa.Sche
         return _with_columns(table, {one: said[name] for one, said in folders.items() if one not in here[name][0].names})
 
     def read_one(name: str, column: str) -> pa.Table:
-        schema, count, read_part = here[name]
+        schema, count, read_part, _ = here[name]
         if column in schema.names:
             with _reading(parts[name][1]):
                 return read_part(column)
@@ -239,8 +259,15 @@ def _parts_by_column(path: Path, named: str, opened: ExitStack) -> tuple[pa.Sche
 
     opened.callback(check)
     schema = _joined([with_folders(name, one.empty_table()) for name, (one, *_) in here.items()], named).schema
-    rows = sum(count for _, count, _ in here.values())
-    return schema, rows, lambda column: _joined([read_one(name, column) for name in parts], named)
+    rows = sum(count for _, count, _, _ in here.values())
+
+    def pieces(column: str) -> Sequence[Piece]:
+        kinds = {one.field(column).type if one.names.count(column) == 1 else None for one, *_ in here.values()}
+        if None in kinds or len(kinds) > 1:
+            return ()
+        return [Piece(content(), partial(read_one, name, column)) for name, (*_, content) in here.items()]
+
+    return ByColumn(schema, rows, lambda column: _joined([read_one(name, column) for name in parts], named), pieces)
 
 
 def _said(ask: Callable[[Path], T | None], path: Path, named: str | None) -> T | None:
