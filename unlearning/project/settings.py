@@ -364,7 +364,7 @@ class Checks(_Section):
     agreement_minimum: Annotated[float, Field(ge=0, le=1)] = 0.85
     membership_margin: Annotated[float, Field(ge=0, le=0.5)] = 0.1
     drift_maximum: Annotated[float, Field(ge=0)] = 0.25
-    holdout_records: Annotated[int, Field(ge=1_000)] = 200_000
+    holdout_records: Annotated[int, Field(ge=1_000)] = 50_000
     """Of a larger holdout, models are judged on people with about so many records, drawn by key."""
 
 
