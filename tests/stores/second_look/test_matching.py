@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from mmap import ACCESS_READ, mmap
 from tempfile import TemporaryFile
 
@@ -17,6 +18,7 @@ from unlearning.stores.second_look import matching, opening
 from unlearning.stores.second_look.matching import Wanted
 
 KEY = bytes(32)
+SPLITTING = r"\s,;|\"'`<>()\[\]{}=\\\ufffd"
 
 
 def wanted(*people: str, kind: str = "text", raw: bool = False) -> Wanted:
@@ -64,6 +66,21 @@ def test_what_any_text_may_hold_by_chance_counts_only_in_a_person_column(person:
         assert not wanted(person, raw=raw).in_bytes(f"about {person} here".encode())
         assert wanted(person, raw=raw).in_cells([person, "other"])
         assert not wanted(person, raw=raw).in_cells(["other"])
+
+
+LETTERS = [*(bytes([one]) for one in b'aZ7@- \n\0\x7f"'), *(one.encode() for one in "é€😀٣")]
+BROKEN = [b"\x80", b"\xc3", b"\xe2\x82", b"\xf0\x9f", b"\xff", "\ufffd".encode(), "\x85".encode()]
+ANYTHING = st.lists(st.sampled_from(LETTERS * 3 + BROKEN), max_size=80).map(b"".join)
+
+
+@drawn(few=200, many=5000, content=ANYTHING, window=st.sampled_from([1, 7, 4096]))
+def test_the_words_of_anything_are_those_of_each_text_in_it(content: bytes, window: int) -> None:
+    """Which is what stands between bytes that are in no text."""
+    texts = re.findall(rb"[\x20-\x7e\x80-\xff]{6,}", content)
+    expected = [word for text in texts for word in re.findall(f"[^{SPLITTING}]{{6,}}", text.decode("utf-8", "replace"))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(matching, "WINDOW", window)
+        assert list(matching._words(content)) == expected
 
 
 def test_an_identifier_is_in_no_log_of_it() -> None:

@@ -10,7 +10,7 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,8 +31,8 @@ _FEW = 64
 WINDOW = 1 << 22
 """Bytes that are read together: a processor keeps them at hand from one form to the next."""
 
-_TEXTS = re.compile(rb"[\x20-\x7e\x80-\xff]{6,}")
-_WORD = re.compile(r"[^\s,;|\"'`<>()\[\]{}=\\\ufffd]{6,}")
+_BREAK = re.compile(rb"[\x00-\x20\x7f]")
+_WORD = re.compile(r"[^\x00-\x1f\x7f\s,;|\"'`<>()\[\]{}=\\\ufffd]{6,}")
 _PART = re.compile(r"[^:/&?#!]{6,}")
 _NUMBER = re.compile(r"-?[0-9]{1,40}", re.ASCII)
 _BESIDE = rb"[0-9A-Za-z]"
@@ -63,8 +63,7 @@ class Wanted:
             if self._pattern is None or not self.may_be_in(content):
                 return False
             return self._pattern.search(content) is not None
-        texts = (text.group().decode("utf-8", "replace") for text in _TEXTS.finditer(content))
-        words = (part for text in texts for word in _WORD.findall(text) for part in self._parts(word))
+        words = (part for word in _words(content) for part in self._parts(word))
         return self._known(set(filter(_telling, words)))
 
     def in_cells(self, values: Iterable[object]) -> bool:
@@ -143,6 +142,16 @@ class Wanted:
             return hmac.digest(self.key, hashing.fingerprint(spelled, self.kind), "sha256").hex()
         except IdentifierError:
             return ""
+
+
+def _words(content: bytes | mmap) -> Iterator[str]:
+    """What could be a word of some text, in anything: a window at a time, which ends where no word goes on."""
+    at = 0
+    while at < len(content):
+        ends = _BREAK.search(content, at + WINDOW)
+        end = ends.start() if ends else len(content)
+        yield from _WORD.findall(content[at:end].decode("utf-8", "replace"))
+        at = end
 
 
 def let_go(content: bytes | mmap, at: int) -> None:
