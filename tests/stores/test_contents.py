@@ -149,3 +149,79 @@ def test_only_so_many_are_remembered(tmp_path: Path, read: list[bytes], monkeypa
         (tmp_path / str(number)).write_bytes(b"%d" % number)
         assert contents.file_digest(tmp_path / str(number)) == hashing.bytes_digest(b"%d" % number)
         assert len(contents._known) <= 2
+
+
+@pytest.fixture
+def next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], contents.Contents]:
+    """Begins with what was kept and nothing that this one remembers; every file is a large one."""
+    monkeypatch.setattr(contents, "_LARGE", 0)
+
+    def begin(key: bytes = b"k" * 32) -> contents.Contents:
+        monkeypatch.setattr(contents, "_known", {})
+        return contents.Contents(tmp_path / "kept.json", key)
+
+    return begin
+
+
+def test_what_stays_as_it_is_is_not_read_again_by_the_next_process(
+    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Contents]
+) -> None:
+    file = tmp_path / "one"
+    file.write_bytes(b"before")
+    first = next_process()
+    digest = first.digest(file)
+    first.keep()
+    second = next_process()
+    assert second.digest(file) == contents.file_digest(file) == digest
+    assert len(read) == 1
+    assert second.digest(file, anew=True) == digest
+    assert len(read) == 2
+    assert (tmp_path / "kept.json").stat().st_mode & 0o077 == 0
+    assert b"one" not in (tmp_path / "kept.json").read_bytes()
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_meanwhile_is_read_by_the_next_process(
+    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Contents], change: Callable[[Path], None]
+) -> None:
+    file = tmp_path / "one"
+    file.write_bytes(b"before")
+    time.sleep(TICK)
+    first = next_process()
+    first.digest(file)
+    first.keep()
+    change(file)
+    assert next_process().digest(file) == hashing.bytes_digest(b"after!")
+    assert read == [b"before", b"after!"]
+
+
+@pytest.mark.parametrize("how", ["another key", "another digest", "cut", "another shape", "no text"])
+def test_what_nobody_here_sealed_is_not_believed(
+    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Contents], how: str
+) -> None:
+    file, kept = tmp_path / "one", tmp_path / "kept.json"
+    file.write_bytes(b"before")
+    first = next_process()
+    digest = first.digest(file)
+    first.keep()
+    if how == "another digest":
+        kept.write_bytes(kept.read_bytes().replace(digest.encode(), b"0" * 64))
+    elif how != "another key":
+        kept.write_bytes({"cut": kept.read_bytes()[:-9], "another shape": b"[1]", "no text": b"\xff\xfe"}[how])
+    again = next_process(b"o" * 32 if how == "another key" else b"k" * 32)
+    assert again.digest(file) == digest
+    assert len(read) == 2
+    again.keep()
+    assert next_process(b"o" * 32 if how == "another key" else b"k" * 32).digest(file) == digest
+    assert len(read) == 2
+
+
+def test_small_files_and_those_that_changed_just_now_are_not_kept(tmp_path: Path) -> None:
+    small, large = tmp_path / "small", tmp_path / "large"
+    small.write_bytes(b"x")
+    large.write_bytes(b"x" * contents._LARGE)
+    one = contents.Contents(tmp_path / "kept.json", b"k" * 32)
+    assert one.digest(small) == hashing.bytes_digest(b"x")
+    one.digest(large)
+    one.keep()
+    assert not (tmp_path / "kept.json").exists()

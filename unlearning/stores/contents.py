@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 import os
 import time
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from unlearning.domain import hashing
+from unlearning.stores import files
 
 _SETTLED_NS, _FINE_NS = 2_000_000_000, 200_000_000
 """Since when a file must be as it is for its times to tell a change: those of some file systems tick that slowly, and where
 they tick finely the clock of the kernel does, by a hundredth of a second."""
 _COARSE_NS = 10_000_000
-_REMEMBERED = 4096
+_REMEMBERED = 16_384
+_LARGE = 1 << 22
+"""Bytes of a file from which on its digest is kept for the next process."""
+_KEPT = 4096
+"""Files, of which that is known."""
 
 
 class State(NamedTuple):
@@ -69,3 +76,47 @@ def digest_of(stream: IO[bytes], *, anew: bool = False) -> str:
             _known.clear()
         _known[before] = digest
     return digest
+
+
+class Contents:
+    """What large files are called, kept for the next process for as long as they stay as they are.
+
+    By what a file is on its disk, and never by its name. Sealed: only who holds the key can say what a content is called.
+    """
+
+    def __init__(self, file: Path, key: bytes) -> None:
+        self._file, self._key = file, key
+        self._told = self._read()
+        self._new = False
+        if len(_known) + len(self._told) < _REMEMBERED:
+            _known.update(self._told)
+
+    def digest(self, path: Path, *, anew: bool = False) -> str:
+        """As `file_digest`."""
+        with path.open("rb") as stream:
+            found, now = digest_of(stream, anew=anew), state(stream)
+        if now is not None and now.size >= _LARGE and _known.get(now) == found != self._told.get(now):
+            self._told[now], self._new = found, True
+        return found
+
+    def keep(self) -> None:
+        """Write down what came since. Raises OSError."""
+        if not self._new:
+            return
+        last = [[*now, digest] for now, digest in self._told.items()][-_KEPT:]
+        with files.replacing(self._file) as stream:
+            stream.write(hashing.canonical({"files": last, "seal": self._seal(last)}))
+        self._new = False
+
+    def _read(self) -> dict[State, str]:
+        """Nothing without a file, and of one that is damaged or of another key."""
+        try:
+            said = json.loads(files.whole(self._file))
+            if not hmac.compare_digest(said["seal"], self._seal(said["files"])):
+                return {}
+            return {State(*now): digest for *now, digest in said["files"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _seal(self, said: object) -> str:
+        return hmac.digest(self._key, b"contents\0" + hashing.canonical(said), "sha256").hex()

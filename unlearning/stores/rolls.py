@@ -13,6 +13,7 @@ import mmap
 import os
 from binascii import hexlify
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,8 @@ FORMAT = 1
 TOKEN_BYTES = 32
 _SEAL_BYTES = 32
 _SUFFIX = ".roll"
+CONTENTS = "contents.json"
+"""Beside their folder: what the contents of large tables are called, by what their files are on the disk."""
 _OPEN = 2
 """Rolls that stay open: of one that was whole, opening it once more costs little, and of a large one holding it much."""
 _PIECE = 1 << 20
@@ -185,13 +188,17 @@ class Rolls:
         self._key = hmac.digest(key, b"unlearning/roll", "sha256")
         self._open: dict[str, Roll] = {}
         self._sealed: set[contents.State] = set()
+        self._contents = contents.Contents(folder.with_name(CONTENTS), self._key)
 
     def content(self, path: Path, *, anew: bool = False) -> str:
         """The digest of a table's content, of a file or of a folder; read once while its files stay as they are.
 
         anew: read it now whatever this process read before: for whoever says of somebody that they are not there.
         """
-        return tables.digest(path, anew=anew)
+        found = tables.digest(path, anew=anew, each=self._contents.digest)
+        with suppress(OSError):  # nobody may write here, as whoever keeps rolls says; then every process reads it again
+            self._contents.keep()
+        return found
 
     def get(self, about: Mapping[str, Any]) -> Roll | None:
         """The roll of this content; None when there is none that is believed.

@@ -95,7 +95,7 @@ class DvcData:
         Raises NotFound, saying where it looked; Unavailable when a remote did not answer; Damaged when the content is not what
         the version says.
         """
-        found = tables.digest
+        found: Callable[[Path], str] = tables.digest
         try:
             file, digest = self.content(version.path, version.object), version.digest
         except NotFound:

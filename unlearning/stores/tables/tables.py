@@ -394,15 +394,16 @@ def shared_tokens(who: People, *, kind: IdentifierKind, key: bytes) -> list[byte
     return hashing.tokens(named_together, kind, keys=[key])[0]
 
 
-def digest(path: Path, *, anew: bool = False) -> str:
+def digest(path: Path, *, anew: bool = False, each: Callable[..., str] = file_digest) -> str:
     """SHA-256 of a file's content; for a folder, of its sorted (relative path, SHA-256) pairs. Raises NotFound.
 
-    anew: read now whatever this process read before: for whoever says of somebody that they are not there.
+    anew: read now whatever this process read before: for whoever says of somebody that they are not there. each: what tells it
+    of a file.
     """
     found = table_parts.files(path)
     if not table_parts.is_folder(path):
-        return file_digest(found[""], anew=anew)
-    return hashing.digest([[name, file_digest(file, anew=anew)] for name, file in found.items()])
+        return each(found[""], anew=anew)
+    return hashing.digest([[name, each(file, anew=anew)] for name, file in found.items()])
 
 
 def _joined(tables: Sequence[pa.Table], named: str) -> pa.Table:
