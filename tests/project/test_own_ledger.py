@@ -43,8 +43,9 @@ def of_another_project(project: Project) -> None:
     from unlearning.stores.sql.ledger import SqlLedger
 
     gone(project)
-    other = SqlLedger(connect(f"sqlite:///{LEDGER}", project.root))
-    other.append("outcome/1", VersionFlagged(tag="a", reason="b"), at=utc_now())
+    engine = connect(f"sqlite:///{LEDGER}", project.root)
+    SqlLedger(engine).append("outcome/1", VersionFlagged(tag="a", reason="b"), at=utc_now())
+    engine.dispose()  # whenever its last connection goes, what was committed moves from the log into the file
 
 
 def forgotten_but_certified(project: Project) -> None:
