@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,22 @@ def test_a_roll_that_was_whole_and_is_changed_later_is_none_either(tmp_path: Pat
     file.write_bytes(content)
     named._open.clear()
     assert named.get(ABOUT) is None
+
+
+def test_threads_that_ask_for_more_rolls_than_stay_open_get_their_own(tmp_path: Path) -> None:
+    named = Rolls(tmp_path, KEY)
+    several = {number: roll([0] * (number + 1), [bytes([number]) * 32]) for number in range(6)}
+
+    def ask(turn: int) -> bool:
+        number = turn % len(several)
+        about = {**ABOUT, "content": str(number)}
+        if turn < len(several):
+            named.put(about, several[number])
+        return turn < len(several) or same(named.get(about), several[number])
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(ask, range(len(several))))
+        assert all(pool.map(ask, range(len(several), 600)))
 
 
 def test_another_key_another_question_and_another_release_find_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ class Contents:
         """Write down what came since. Raises OSError."""
         if not self._new:
             return
-        last = [[*now, digest] for now, digest in self._told.items()][-_KEPT:]
+        last = [[*now, digest] for now, digest in list(self._told.items())[-_KEPT:]]  # other threads may add to them
         with files.replacing(self._file) as stream:
             stream.write(hashing.canonical({"files": last, "seal": self._seal(last)}))
         self._new = False

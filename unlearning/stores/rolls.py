@@ -206,12 +206,13 @@ class Rolls:
         about: everything that shapes a roll, as plain values: the content's digest, the column, the kind, the keys' ids.
         """
         name = self._name(about)
-        if name not in self._open:
-            found = self._read(self.folder / name)
-            if found is None or found[0] != {**about, "release": __version__}:
-                return None
-            self._remember(name, found[1])
-        return self._open[name]
+        if (roll := self._open.get(name)) is not None:
+            return roll
+        found = self._read(self.folder / name)
+        if found is None or found[0] != {**about, "release": __version__}:
+            return None
+        self._remember(name, found[1])
+        return found[1]
 
     def put(self, about: Mapping[str, Any], roll: Roll) -> None:
         """Keep a roll, all at once. Raises OSError when there is no room; then it is kept in memory."""
@@ -224,7 +225,7 @@ class Rolls:
                 seal.update(part)
                 stream.write(part)
             stream.write(seal.digest())
-        del self._open[name]  # of the file, only what is asked for comes into memory
+        self._open.pop(name, None)  # of the file, only what is asked for comes into memory
 
     def kept(self) -> Iterator[tuple[Path, Mapping[str, Any], Roll | None]]:
         """Everything in the folder: what each roll is about, of whatever release, and who is in it; None for what is none."""
@@ -242,8 +243,8 @@ class Rolls:
 
     def _remember(self, name: str, roll: Roll) -> None:
         self._open[name] = roll
-        while len(self._open) > _OPEN:
-            del self._open[next(iter(self._open))]
+        for one in list(self._open)[:-_OPEN]:
+            self._open.pop(one, None)  # which another thread may have done
 
     def _read(self, file: Path) -> tuple[Mapping[str, Any], Roll] | None:
         try:
