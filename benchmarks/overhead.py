@@ -93,8 +93,8 @@ def _measure(folder: Path, services: Mapping[str, str]) -> Setting:
 
 
 _PROJECT = (
-    "import sys; from pathlib import Path; from unlearning.entrypoints.demo.demo import make_project\n"
-    "make_project(Path(sys.argv[1]))"
+    "import sys; from pathlib import Path; from unlearning.entrypoints.demo.demo import DEFAULT, EXAMPLES, make_project\n"
+    "make_project(Path(sys.argv[1]), EXAMPLES[DEFAULT])"
 )
 
 

@@ -80,7 +80,12 @@ os._exit(code)
 
 
 def python() -> str:
-    """The file to start in place of `sys.executable`; the first who asks in a session starts the server."""
+    """The file to start in place of `sys.executable`; the first who asks in a session starts the server.
+
+    Itself where no session of tests is: a benchmark starts servers too.
+    """
+    if FOLDER not in os.environ:
+        return sys.executable
     folder = Path(os.environ[FOLDER])
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
