@@ -334,6 +334,6 @@ def drop_site_cache(data: DvcData) -> None:
         repo.close()
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / MADE_ANEW).write_text(secrets.token_hex(8))  # before there is anything that could pass for the old one
         with closing(State(repo.root_dir, str(folder), repo.dvcignore)) as state:
             state.save_many(known, here)
-        (folder / MADE_ANEW).write_text(secrets.token_hex(8))
