@@ -152,19 +152,19 @@ def test_only_so_many_are_remembered(tmp_path: Path, read: list[bytes], monkeypa
 
 
 @pytest.fixture
-def next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], contents.Contents]:
+def next_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], contents.Digests]:
     """Begins with what was kept and nothing that this one remembers; every file is a large one."""
     monkeypatch.setattr(contents, "_LARGE", 0)
 
-    def begin(key: bytes = b"k" * 32) -> contents.Contents:
+    def begin(key: bytes = b"k" * 32) -> contents.Digests:
         monkeypatch.setattr(contents, "_known", {})
-        return contents.Contents(tmp_path / "kept.json", key)
+        return contents.Digests(tmp_path / "kept.json", key)
 
     return begin
 
 
 def test_what_stays_as_it_is_is_not_read_again_by_the_next_process(
-    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Contents]
+    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Digests]
 ) -> None:
     file = tmp_path / "one"
     file.write_bytes(b"before")
@@ -182,7 +182,7 @@ def test_what_stays_as_it_is_is_not_read_again_by_the_next_process(
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_what_changed_meanwhile_is_read_by_the_next_process(
-    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Contents], change: Callable[[Path], None]
+    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Digests], change: Callable[[Path], None]
 ) -> None:
     file = tmp_path / "one"
     file.write_bytes(b"before")
@@ -197,7 +197,7 @@ def test_what_changed_meanwhile_is_read_by_the_next_process(
 
 @pytest.mark.parametrize("how", ["another key", "another digest", "cut", "another shape", "no text"])
 def test_what_nobody_here_sealed_is_not_believed(
-    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Contents], how: str
+    tmp_path: Path, read: list[bytes], next_process: Callable[[], contents.Digests], how: str
 ) -> None:
     file, kept = tmp_path / "one", tmp_path / "kept.json"
     file.write_bytes(b"before")
@@ -220,7 +220,7 @@ def test_small_files_and_those_that_changed_just_now_are_not_kept(tmp_path: Path
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"x")
     large.write_bytes(b"x" * contents._LARGE)
-    one = contents.Contents(tmp_path / "kept.json", b"k" * 32)
+    one = contents.Digests(tmp_path / "kept.json", b"k" * 32)
     assert one.digest(small) == hashing.bytes_digest(b"x")
     one.digest(large)
     one.keep()

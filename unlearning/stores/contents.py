@@ -78,7 +78,7 @@ def digest_of(stream: IO[bytes], *, anew: bool = False) -> str:
     return digest
 
 
-class Contents:
+class Digests:
     """What large files are called, kept for the next process for as long as they stay as they are.
 
     By what a file is on its disk, and never by its name. Sealed: only who holds the key can say what a content is called.

@@ -188,16 +188,16 @@ class Rolls:
         self._key = hmac.digest(key, b"unlearning/roll", "sha256")
         self._open: dict[str, Roll] = {}
         self._sealed: set[contents.State] = set()
-        self._contents = contents.Contents(folder.with_name(CONTENTS), self._key)
+        self._digests = contents.Digests(folder.with_name(CONTENTS), self._key)
 
     def content(self, path: Path, *, anew: bool = False) -> str:
         """The digest of a table's content, of a file or of a folder; read once while its files stay as they are.
 
         anew: read it now whatever this process read before: for whoever says of somebody that they are not there.
         """
-        found = tables.digest(path, anew=anew, each=self._contents.digest)
+        found = tables.digest(path, anew=anew, each=self._digests.digest)
         with suppress(OSError):  # nobody may write here, as whoever keeps rolls says; then every process reads it again
-            self._contents.keep()
+            self._digests.keep()
         return found
 
     def get(self, about: Mapping[str, Any]) -> Roll | None:
