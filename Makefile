@@ -42,8 +42,8 @@ lint: $(STAMP)     ## style and types
 types: $(STAMP)    ## types alone
 	$(BIN)/mypy
 
-bench: $(STAMP)    ## writes docs/benchmarks.md from one run
-	$(BIN)/python -m benchmarks
+bench: $(STAMP)    ## writes docs/benchmarks.md: all benchmarks, or ONLY="growth ledger"
+	$(BIN)/python -m benchmarks $(ONLY)
 
 docs: $(STAMP)     ## the generated parts of the documentation
 	$(BIN)/python -m docs.generate

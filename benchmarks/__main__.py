@@ -1,17 +1,17 @@
-"""All benchmarks in one run: `python -m benchmarks` prints docs/benchmarks.md and writes it.
+"""All benchmarks: `python -m benchmarks` writes docs/benchmarks.md after each; `python -m benchmarks loop overhead` runs two.
 
-Sections that are named are measured alone, and then nothing is written: `python -m benchmarks loop overhead`.
+Those that are not named stay on the page as they were measured before.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from benchmarks import (
+    adult,
     at_once,
     growth,
     history,
@@ -30,23 +30,23 @@ from benchmarks import (
     year,
 )
 from benchmarks.picture import draw
-from benchmarks.report import Section, page, write
-
-PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
-PICTURE = PAGE.with_name("growth.svg")
+from benchmarks.report import PAGE, PICTURE, Section, keep, kept, measure, page, say
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="default: all")
-    wanted, began = parser.parse_args().sections, time.perf_counter()
-    made = [section for name in wanted or SECTIONS for section in SECTIONS[name]()]
-    text = page(made, minutes=(time.perf_counter() - began) / 60, picture=PICTURE.name)
-    if wanted:
-        print(text)
-    else:
-        draw([panel for section in made for panel in section.panels], PICTURE)
-        write(text, PAGE)
+    parser.add_argument("benchmarks", nargs="*", choices=[*SECTIONS, []], help="default: all")
+    for name in parser.parse_args().benchmarks or SECTIONS:
+        if name in ON_ADULT and not adult.present():
+            say(f"{name}: Adult was not found beside the repository (`../shared/data`), so this is not measured")
+            continue
+        say(f"{name}:")
+        found = {**kept(), name: measure(SECTIONS[name])}
+        found = {each: found[each] for each in SECTIONS if each in found}
+        keep(found)
+        draw([panel for one in found.values() for section in one.sections for panel in section.panels], PICTURE)
+        PAGE.write_text(page(found), encoding="utf-8")
+        print("\n\n".join(section.markdown for section in found[name].sections), flush=True)
 
 
 def membership_index() -> Section:
@@ -91,7 +91,10 @@ SECTIONS: Mapping[str, Callable[[], list[Section]]] = {
     "versions": lambda: [registry.section_of_commands()],
     "ledger": lambda: [ledger.section()],
     "intake": lambda: [intake.section()],
+    "flows": lambda: [intake.to_the_flow()],
 }
+ON_ADULT = ("training", "prices", "learners", "methods")
+"""Those that need a data set that is not part of the repository."""
 
 if __name__ == "__main__":
     main()

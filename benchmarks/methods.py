@@ -81,13 +81,10 @@ class Found:
 
 def sections() -> list[Section]:
     """The methods side by side, and a person out of a logistic regression of 600 features."""
-    worlds = [digits(), digits(convex=True)]
-    if adult.present():
-        worlds += [census(), census(convex=True)]
+    worlds = [digits(), digits(convex=True), census(), census(convex=True)]
     lines = [line for world in worlds for line in rows(world)]
     text = (
-        "Measured apart from the rest of this page, by `python -m benchmarks methods`, while the machine had other things"
-        " to do. A tenth of the people, one row each, leaves at once; of the convex models, as many as their names say."
+        "A tenth of the people, one row each, leaves at once; of the convex models, as many as their names say."
         " Medians over the draws of people (5 of digits, 2 of Adult), one thread. *Gold* is a training without them. *Gap"
         " to gold* is the mean difference to it in the shares of right answers about the forgotten, the retained and the"
         " test set, in points; its *floor* is what another gold with a new seed has. *Before* is the model that still"

@@ -1,16 +1,33 @@
-"""The page that one run of the benchmarks writes: sections of tables, and the machine they were measured on."""
+"""What the benchmarks said, when, of which code and on which machine: a file, and the page that is made from it."""
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-PACKAGES = ("torch", "mlflow", "dvc", "prefect", "great-expectations")
+from pydantic import TypeAdapter
+
+from tests.campaign.parts import commit
+
+PAGE = Path(__file__).resolve().parents[1] / "docs/benchmarks.md"
+FILE, PICTURE = PAGE.with_name("benchmarks.json"), PAGE.with_name("growth.svg")
+HEAD = f"""# Benchmarks
+
+`make bench` measures everything below and writes this page; `make bench ONLY="growth ledger"` measures these two, and leaves
+the others as they are. What is compared in a table was measured in one run. Compare the ratios: the seconds are a machine's,
+which may have had other things to do; how long it takes for ten million additions in plain Python says how quick it was.
+
+![What each command costs as rows, parts, versions and requests grow, on logarithmic axes]({PICTURE.name})
+"""
+COLUMNS = ("`ONLY=`", "ended", "commit", "minutes", "on", "ten million additions, CPU s")
+ADDITIONS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,58 @@ class Section:
         return "\n\n".join(part for part in (f"## {self.title}", self.text, table(self.columns, self.rows)) if part)
 
 
+@dataclass(frozen=True)
+class Measured:
+    """What one benchmark said in its last run."""
+
+    ended: str
+    commit: str
+    minutes: float
+    machine: str
+    additions: float
+    """CPU seconds."""
+    sections: Sequence[Section]
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return (self.ended, self.commit, f"{self.minutes:.0f}", self.machine, f"{self.additions:.1f}")
+
+
+_KEPT = TypeAdapter(dict[str, Measured])
+
+
+def measure(benchmark: Callable[[], Sequence[Section]]) -> Measured:
+    """Run one benchmark; the machine is timed before it."""
+    machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
+    additions, began = min(_additions() for _ in range(3)), time.perf_counter()
+    made = benchmark()
+    minutes, ended = (time.perf_counter() - began) / 60, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    return Measured(ended, commit(), minutes, machine, additions, made)
+
+
+def _additions() -> float:
+    began, total = time.process_time(), 0
+    for number in range(ADDITIONS):
+        total += number
+    return time.process_time() - began
+
+
+def kept(file: Path = FILE) -> dict[str, Measured]:
+    """What each benchmark last said."""
+    return _KEPT.validate_json(file.read_bytes()) if file.exists() else {}
+
+
+def keep(found: Mapping[str, Measured], file: Path = FILE) -> None:
+    text = json.dumps({name: asdict(one) for name, one in found.items()}, indent=1, ensure_ascii=False)
+    file.write_text(f"{text}\n", encoding="utf-8")
+
+
+def page(found: Mapping[str, Measured]) -> str:
+    """The whole page, in the order that is given."""
+    when = table(COLUMNS, [(name, *one.cells) for name, one in found.items()])
+    return "\n\n".join((HEAD.strip(), when, *(section.markdown for one in found.values() for section in one.sections))) + "\n"
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table that also reads well as text; the first column is left-aligned, numbers are right-aligned."""
     if not rows:
@@ -49,29 +118,6 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (aligned[0], rule, *aligned[1:]))
 
 
-def page(sections: Sequence[Section], *, minutes: float, picture: str) -> str:
-    """The whole page. picture: the file with the panels of its sections, beside it."""
-    head = (
-        "# Benchmarks\n\n"
-        f"Written by `make bench` in one run of {minutes:.0f} minutes: {machine()}.\n"
-        "Compare the ratios; the seconds are this machine's, and it may have had other things to do."
-    )
-    seen = f"![What each command costs as rows, parts, versions and requests grow, on logarithmic axes]({picture})"
-    return "\n\n".join((head, seen, *(section.markdown for section in sections))) + "\n"
-
-
-def machine() -> str:
-    """Cores, Python and the packages that the seconds depend on."""
-    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    return f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {packages}"
-
-
 def say(line: str) -> None:
     """Progress, on standard error."""
     print(line, file=sys.stderr, flush=True)
-
-
-def write(text: str, file: Path) -> None:
-    """Show the page and keep it."""
-    file.write_text(text, encoding="utf-8")
-    print(text)

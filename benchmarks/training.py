@@ -68,8 +68,6 @@ class Line:
 
 def section() -> Section:
     """Every partition, one after the other."""
-    if not adult.present():
-        return Section(TITLE, "Adult was not found beside the repository (`../shared/data`), so this part was not measured.")
     train, test = adult.population("train"), adult.population("test")
     _warm(train)
     lines = [measure(train, test, shards=shards, slices=slices) for shards in SHARDS for slices in SLICES]

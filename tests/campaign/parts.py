@@ -14,6 +14,8 @@ PAGE = Path(__file__).parents[2] / "docs/campaigns.md"
 PARTS = 10
 SIDE_BY_SIDE = ("--numprocesses", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
 """As the Makefile says it."""
+WRITTEN = ("campaigns.md", "chaos.md", "benchmarks.json", "benchmarks.md", "growth.svg")
+"""What measurements write: it says which commit they were of, and changes none."""
 HEAD = f"""# Campaigns
 
 Slow tests are not part of `make test`. `make campaign PART=3/{PARTS}` runs the third of {PARTS} parts; `make campaign` runs all
@@ -68,12 +70,13 @@ def record(part: tuple[int, int], counts: Mapping[str, int], ended: datetime) ->
     if part[1] != PARTS:
         return
     said = rows(PAGE.read_text()) if PAGE.exists() else {}
-    PAGE.write_text(page({**said, part[0]: (f"{ended:%Y-%m-%d %H:%M} UTC", _commit(), result(counts))}))
+    PAGE.write_text(page({**said, part[0]: (f"{ended:%Y-%m-%d %H:%M} UTC", commit(), result(counts))}))
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The commit that is checked out, and whether anything but what measurements write is changed beside it."""
     name = _git("rev-parse", "--short", "HEAD")
-    changed = _git("status", "--porcelain", "--", ".", ":!docs/campaigns.md", ":!docs/chaos.md")
+    changed = _git("status", "--porcelain", "--", ".", *(f":!docs/{file}" for file in WRITTEN))
     return f"{name}, changed" if changed else name
 
 

@@ -39,7 +39,7 @@ def test_a_run_that_may_leave_tests_out_is_no_whole_part(more: list[str]) -> Non
 
 def test_a_part_that_never_ran_says_never_and_another_keeps_its_row(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(parts, "PAGE", tmp_path / "campaigns.md")
-    monkeypatch.setattr(parts, "_commit", lambda: "abc1234")
+    monkeypatch.setattr(parts, "commit", lambda: "abc1234")
 
     parts.record((3, parts.PARTS), {"passed": 7, "failed": 1}, datetime(2026, 1, 2, 3, 4))
     parts.record((4, parts.PARTS), {"passed": 5}, datetime(2026, 1, 2, 4, 5))

@@ -335,7 +335,7 @@ flow. Each round is held against one that nothing disturbed: every acknowledged 
 checkpoints, lineage and alias are the same byte for byte, and the batch has one certificate. A round that ends otherwise ends
 the run.
 
-Last run: {total} kills, seed {seed}, ended {ended:%Y-%m-%d %H:%M} UTC at commit {parts._commit()}; every round ended as the
+Last run: {total} kills, seed {seed}, ended {ended:%Y-%m-%d %H:%M} UTC at commit {parts.commit()}; every round ended as the
 undisturbed one.
 
 | store | rounds | requests | kills of the service | kills of the erasure |
