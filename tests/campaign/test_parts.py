@@ -53,3 +53,19 @@ def test_a_part_that_never_ran_says_never_and_another_keeps_its_row(monkeypatch:
 
 def test_the_page_in_the_repository_has_a_row_for_every_part() -> None:
     assert sorted(parts.rows(parts.PAGE.read_text())) == list(range(1, parts.PARTS + 1))
+
+
+def test_what_is_measured_is_of_a_commit_unless_more_than_documentation_is_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(parts, "PAGE", tmp_path / "docs/campaigns.md")
+    (tmp_path / "docs").mkdir()
+    author = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+    for command in (["init", "-q"], [*author, "commit", "-q", "--allow-empty", "-m", "one"]):
+        parts._git(*command)
+    head = parts._git("rev-parse", "--short", "HEAD")
+
+    parts.PAGE.write_text("a row")
+    assert parts.commit() == head
+    (tmp_path / "code.py").write_text("")
+    assert parts.commit() == f"{head}, changed"
