@@ -30,7 +30,7 @@ from benchmarks import (
     year,
 )
 from benchmarks.picture import draw
-from benchmarks.report import PAGE, PICTURE, Section, keep, kept, measure, page, say
+from benchmarks.report import PAGE, PICTURE, Section, add, measure, page, say
 
 
 def main() -> None:
@@ -41,9 +41,7 @@ def main() -> None:
             say(f"{name}: Adult was not found beside the repository (`../shared/data`), so this is not measured")
             continue
         say(f"{name}:")
-        found = {**kept(), name: measure(SECTIONS[name])}
-        found = {each: found[each] for each in SECTIONS if each in found}
-        keep(found)
+        found = add(name, measure(SECTIONS[name]), tuple(SECTIONS))
         draw([panel for one in found.values() for section in one.sections for panel in section.panels], PICTURE)
         PAGE.write_text(page(found), encoding="utf-8")
         print("\n\n".join(section.markdown for section in found[name].sections), flush=True)

@@ -75,12 +75,12 @@ _KEPT = TypeAdapter(dict[str, Measured])
 
 
 def measure(benchmark: Callable[[], Sequence[Section]]) -> Measured:
-    """Run one benchmark; the machine is timed before it."""
+    """Run one benchmark, on the code and the machine as they are when it begins."""
     machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
-    additions, began = min(_additions() for _ in range(3)), time.perf_counter()
+    of, additions, began = commit(), min(_additions() for _ in range(3)), time.perf_counter()
     made = benchmark()
     minutes, ended = (time.perf_counter() - began) / 60, f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    return Measured(ended, commit(), minutes, machine, additions, made)
+    return Measured(ended, of, minutes, machine, additions, made)
 
 
 def _additions() -> float:
@@ -95,9 +95,13 @@ def kept(file: Path = FILE) -> dict[str, Measured]:
     return _KEPT.validate_json(file.read_bytes()) if file.exists() else {}
 
 
-def keep(found: Mapping[str, Measured], file: Path = FILE) -> None:
-    text = json.dumps({name: asdict(one) for name, one in found.items()}, indent=1, ensure_ascii=False)
+def add(name: str, measured: Measured, order: Sequence[str], file: Path = FILE) -> dict[str, Measured]:
+    """Keep it beside what the others said last, which another process may have added while this was measured."""
+    found = {**kept(file), name: measured}
+    found = {each: found[each] for each in order if each in found}
+    text = json.dumps({each: asdict(one) for each, one in found.items()}, indent=1, ensure_ascii=False)
     file.write_text(f"{text}\n", encoding="utf-8")
+    return found
 
 
 def page(found: Mapping[str, Measured]) -> str:
