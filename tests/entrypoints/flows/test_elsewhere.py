@@ -7,6 +7,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ import pytest
 
 from tests import warm
 from tests.buckets import contents, serving
-from tests.entrypoints.flows.conftest import Server, beside, until
-from tests.small_project import Project, copy
+from tests.entrypoints.flows.conftest import ROOT, Server, beside, unlearn, until
+from tests.servers import free_port
+from tests.small_project import TABLES, Project, copy
 from unlearning.domain.chain import Trained
 from unlearning.domain.errors import Refused, SettingsError, Unavailable, UnlearningError
 from unlearning.entrypoints.flows import runners, steps, train
@@ -27,15 +29,18 @@ from unlearning.traces import deletion, sweep, within_reach
 
 pytestmark = [pytest.mark.services, pytest.mark.timeout(600)]
 
-GUARD = """
+APART = """
 import os, sys
-import unlearning.learners.torch.learner as torch_learner
 
 def no_project(event, arguments):
     if event == "open" and str(arguments[0]).startswith(os.environ["NOT_HERE"]):
         raise PermissionError("another machine has no such folder")
 
 sys.addaudithook(no_project)
+"""
+GUARD = f"""
+{APART}
+import unlearning.learners.torch.learner as torch_learner
 
 if os.environ.get("DIES"):
     fit, calls = torch_learner.TorchLearner.fit, []
@@ -193,6 +198,41 @@ def test_what_a_cluster_refuses_or_loses_leaves_nothing_and_the_next_run_goes_on
     cluster.project.configure({"run": {"runner": "threads", "cluster": None, "resources": {}}})
     train.run(cluster.project.workspace)
     assert parts(registered(cluster.project)) == parts(here)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("prefect_ray") is None, reason="the extra ray is not installed")
+def test_a_ray_cluster_elsewhere_gives_the_bytes_of_a_loop_here(
+    server: Server, untrained: Project, here: Trained, s3: Any, tmp_path: Path
+) -> None:
+    """By its client server and with its token, from processes of their own: Ray keeps what it once read of its environment."""
+    project, own, bucket = copy(untrained, tmp_path / "project"), tmp_path / "ray", _bucket(s3)
+    own.mkdir()
+    (own / "sitecustomize.py").write_text(APART)
+    ports = [f"--{name}={free_port()}" for name in ("port", "ray-client-server-port")]
+    address = f"ray://127.0.0.1:{ports[1].partition('=')[2]}"
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *ports, "--num-cpus=2"]
+    command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", '--resources={"LARGE": 2}']
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    apart = {"HOME": str(own), "NOT_HERE": str(project.root), "PYTHONPATH": f"{own}:{ROOT}", "GRPC_ENABLE_FORK_SUPPORT": "0"}
+    run = {"runner": "ray", "cluster": address, "spool": f"s3://{bucket}/spool", "resources": {"CPU": 1, "LARGE": 1}}
+    checkpoints = {"checkpoints": f"s3://{bucket}/checkpoints"}
+    with beside(command, own / "log", {**server.environment, **token, **apart}, cwd=own):
+        until(lambda: "Ray runtime started" in (own / "log").read_text(), log=[own / "log"])
+        logs = Path("/tmp/ray/session_latest/logs").resolve()
+        project.configure({"run": {**run, "resources": {"CPU": 1, "LARGE": 3}}, "stores": checkpoints})
+        refused = unlearn(project.root, "train", environment={**server.environment, **token})
+        project.configure({"run": run, "stores": checkpoints})
+        trained = unlearn(project.root, "train", environment={**server.environment, **token})
+    assert refused.returncode != 0
+    assert "no worker that declares CPU=1, LARGE=3, of 1" in refused.stderr
+    assert trained.returncode == 0, trained.stderr
+    assert parts(registered(project)) == parts(here)
+    assert spooled(s3, bucket) == []
+    written = b"".join(file.read_bytes() for file in logs.rglob("*") if file.is_file())
+    assert all(f"shard-{part.shard}".encode() in written for part in here.parts), "the search finds what is there"
+    people = project.people(TABLES[0])
+    assert not [one for one in (*people, *map(project.token, people)) if one.encode() in written]
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "tcp://10.255.255.1:8786"])
