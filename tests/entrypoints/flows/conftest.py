@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from tests.small_project import MadeProject, Project, create
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[3]
+NEEDS_RAY = pytest.mark.skipif(find_spec("prefect_ray") is None, reason="the extra ray is not installed")
 UNLEARN = (sys.executable, "-c", "from unlearning.entrypoints.cli import main; main(prog_name='unlearn')")
 """The command line as a process of its own."""
 

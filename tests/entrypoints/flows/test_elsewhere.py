@@ -7,7 +7,6 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from tests import warm
 from tests.buckets import contents, serving
-from tests.entrypoints.flows.conftest import ROOT, Server, beside, unlearn, until
+from tests.entrypoints.flows.conftest import NEEDS_RAY, ROOT, Server, beside, unlearn, until
 from tests.servers import free_port
 from tests.small_project import TABLES, Project, copy
 from unlearning.domain.chain import Trained
@@ -201,7 +200,7 @@ def test_what_a_cluster_refuses_or_loses_leaves_nothing_and_the_next_run_goes_on
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("prefect_ray") is None, reason="the extra ray is not installed")
+@NEEDS_RAY
 def test_a_ray_cluster_elsewhere_gives_the_bytes_of_a_loop_here(
     server: Server, untrained: Project, here: Trained, s3: Any, tmp_path: Path
 ) -> None:
@@ -213,17 +212,16 @@ def test_a_ray_cluster_elsewhere_gives_the_bytes_of_a_loop_here(
     address = f"ray://127.0.0.1:{ports[1].partition('=')[2]}"
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *ports, "--num-cpus=2"]
     command += ["--node-ip-address=127.0.0.1", "--include-dashboard=false", '--resources={"LARGE": 2}']
-    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    known = {**server.environment, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     apart = {"HOME": str(own), "NOT_HERE": str(project.root), "PYTHONPATH": f"{own}:{ROOT}", "GRPC_ENABLE_FORK_SUPPORT": "0"}
-    run = {"runner": "ray", "cluster": address, "spool": f"s3://{bucket}/spool", "resources": {"CPU": 1, "LARGE": 1}}
-    checkpoints = {"checkpoints": f"s3://{bucket}/checkpoints"}
-    with beside(command, own / "log", {**server.environment, **token, **apart}, cwd=own):
+    run = {"runner": "ray", "cluster": address, "spool": f"s3://{bucket}/spool", "resources": {"CPU": 1, "LARGE": 3}}
+    project.configure({"run": run, "stores": {"checkpoints": f"s3://{bucket}/checkpoints"}})
+    with beside(command, own / "log", {**known, **apart}, cwd=own):
         until(lambda: "Ray runtime started" in (own / "log").read_text(), log=[own / "log"])
         logs = Path("/tmp/ray/session_latest/logs").resolve()
-        project.configure({"run": {**run, "resources": {"CPU": 1, "LARGE": 3}}, "stores": checkpoints})
-        refused = unlearn(project.root, "train", environment={**server.environment, **token})
-        project.configure({"run": run, "stores": checkpoints})
-        trained = unlearn(project.root, "train", environment={**server.environment, **token})
+        refused = unlearn(project.root, "train", environment=known)
+        project.configure({"run": {"resources": {"CPU": 1, "LARGE": 1}}})
+        trained = unlearn(project.root, "train", environment=known)
     assert refused.returncode != 0
     assert "no worker that declares CPU=1, LARGE=3, of 1" in refused.stderr
     assert trained.returncode == 0, trained.stderr

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
 
-from tests.entrypoints.flows.conftest import Server, using
+from tests.entrypoints.flows.conftest import NEEDS_RAY, Server, using
 from tests.small_project import HOLDOUT, TABLES, Project, copy
 from unlearning.domain import hashing
 from unlearning.domain.chain import Trained
@@ -67,8 +66,7 @@ def plain(template: Project, tmp_path_factory: pytest.TempPathFactory) -> Ended:
 
 def slow(name: str) -> Any:
     """Part of the campaign; that jobs in other processes give the same bytes is tested with Dask's in `test_elsewhere.py`."""
-    missing = pytest.mark.skipif(find_spec(f"prefect_{name}") is None, reason=f"the extra {name} is not installed")
-    return pytest.param(name, marks=[pytest.mark.slow, *([missing] if name == "ray" else [])])
+    return pytest.param(name, marks=[pytest.mark.slow, *([NEEDS_RAY] if name == "ray" else [])])
 
 
 @pytest.fixture(scope="module", params=["threads", slow("processes"), slow("dask"), slow("ray")])
